@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from yt8m.errors import InputError
+from yt8m.metrics import top_k_predictions
+from yt8m.submission import (
+    LineError,
+    SegmentRanking,
+    read_segment_class_ids,
+    read_segment_submission,
+    segments,
+)
+
+
+def random_segments(seed, num_segments, num_classes, levels=None):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(num_segments, num_classes))
+    if levels:
+        scores = np.round(scores * levels) / levels
+    ids = [f"v{row // 7:02}" for row in range(num_segments)]
+    starts = np.arange(num_segments) % 7 * 5
+    return ids, starts, scores.astype(np.float32)
+
+
+def test_the_format_is_the_leaderboards(tmp_path):
+    ranking = SegmentRanking([7, 3])
+    ranking.update(["ab12", b"cd"], np.array([0, 295]), np.array([[0.1, 0.9], [0.2, 0.8]], np.float32))
+    ranking.update(["ab12"], np.array([5]), np.array([[0.15, 0.8]]))
+    path = tmp_path / "out.csv"
+    ranking.write(path)
+    assert path.read_text() == "Class,Segments\n7,cd:295 ab12:5 ab12:0\n3,ab12:0 cd:295 ab12:5\n"
+    assert ranking.ranking(3) == [("ab12", 0), ("cd", 295), ("ab12", 5)]
+    assert ranking.num_segments == 3
+
+
+def test_every_class_gets_a_line_even_without_segments(tmp_path):
+    path = tmp_path / "out.csv"
+    SegmentRanking([5, 2]).write(path)
+    assert path.read_text() == "Class,Segments\n5,\n2,\n"
+    assert [(row.class_id, row.ids.size) for row in read_segment_submission(path)] == [(5, 0), (2, 0)]
+
+
+@pytest.mark.parametrize("fresh", [1, 4, 50, 1 << 16])
+@pytest.mark.parametrize("max_segments", [1, 10, 99, 100, 1000])
+@pytest.mark.parametrize("levels", [None, 2])
+def test_keeps_the_best_of_each_class_with_ties_in_order_of_arrival(monkeypatch, fresh, max_segments, levels):
+    monkeypatch.setattr(segments, "_FRESH_SEGMENTS", fresh)
+    ids, starts, scores = random_segments(0, 100, 4, levels)
+    ranking = SegmentRanking([4, 9, 1, 30], max_segments)
+    for first in range(0, 100, 13):
+        part = slice(first, first + 13)
+        ranking.update(ids[part], starts[part], scores[part])
+    for column, class_id in enumerate([4, 9, 1, 30]):
+        order = sorted(range(100), key=lambda row, column=column: (-scores[row, column], row))[:max_segments]
+        assert ranking.ranking(class_id) == [(ids[row], int(starts[row])) for row in order]
+
+
+def test_more_may_be_added_after_writing(tmp_path):
+    ids, starts, scores = random_segments(1, 60, 3)
+    whole, grown = SegmentRanking(range(3), 20), SegmentRanking(range(3), 20)
+    whole.update(ids, starts, scores)
+    grown.update(ids[:30], starts[:30], scores[:30])
+    grown.write(tmp_path / "half.csv")
+    grown.update(ids[30:], starts[30:], scores[30:])
+    whole.write(tmp_path / "whole.csv")
+    grown.write(tmp_path / "grown.csv")
+    assert (tmp_path / "grown.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_class_ranks_segments_of_which_it_is_not_among_the_best_20():
+    # Class 25 is the 26th best class of every segment, so a cut to 20 classes a segment would leave it without any.
+    num_classes = 30
+    scores = np.tile(-np.arange(num_classes, dtype=np.float32), (12, 1))
+    scores[:, 25] += np.linspace(0, 0.5, 12)
+    assert not (top_k_predictions(scores, 20)[0] == 25).any()
+    ranking = SegmentRanking(range(num_classes))
+    ranking.update(["a"] * 12, np.arange(12) * 5, scores)
+    assert ranking.ranking(25) == [("a", 5 * place) for place in reversed(range(12))]
+
+
+def test_a_written_file_reads_back(tmp_path):
+    ids, starts, scores = random_segments(2, 80, 3)
+    ids = ["C:\\ä.mp4" if video == "v03" else video for video in ids]
+    ranking = SegmentRanking([0, 3861, 17], max_segments=50)
+    ranking.update(ids, starts, scores)
+    path = tmp_path / "out.csv"
+    ranking.write(path)
+    rows = list(read_segment_submission(path))
+    assert [(row.line, row.class_id) for row in rows] == [(2, 0), (3, 3861), (4, 17)]
+    for row in rows:
+        pairs = zip((video.decode() for video in row.ids.tolist()), row.starts.tolist(), strict=True)
+        assert list(pairs) == ranking.ranking(row.class_id)
+
+
+@pytest.mark.parametrize(
+    ("ids", "starts", "score", "message"),
+    [
+        (["a"], [5], 0.0, "video 'a': the segment at 5 s occurs twice in the data"),
+        (["a"], [7], 0.0, "video 'a': segment at 7 s; segments start at multiples of 5 s"),
+        (["a"], [-5], 0.0, "segment at -5 s"),
+        (["a"], [10], np.inf, r"segment 'a:10' \(row 0\): the score of class 40 is inf"),
+        (["a b"], [10], 0.0, "video 'a b': an id that is empty"),
+        (["a,b"], [10], 0.0, "cannot be submitted"),
+        ([""], [10], 0.0, "cannot be submitted"),
+        (["a" * 256], [10], 0.0, "cannot be submitted"),
+    ],
+)
+def test_bad_segments_are_refused(ids, starts, score, message):
+    ranking = SegmentRanking([30, 40])
+    ranking.update(["a"], np.array([5]), np.zeros((1, 2)))
+    with pytest.raises(InputError, match=message):
+        ranking.update(ids, np.array(starts), np.array([[0.0, score]]))
+
+
+def test_wrong_arguments_are_refused(tmp_path):
+    with pytest.raises(InputError, match="each once"):
+        SegmentRanking([3, 3])
+    with pytest.raises(InputError, match="must be given"):
+        SegmentRanking([])
+    with pytest.raises(ValueError, match="max_segments is 0"):
+        SegmentRanking([3], max_segments=0)
+    with pytest.raises(ValueError, match="must be"):
+        SegmentRanking([3]).update(["a"], np.array([0]), np.zeros((1, 2)))
+    with pytest.raises(ValueError, match="2 ids for 1 rows"):
+        SegmentRanking([3]).update(["a", "b"], np.array([0]), np.zeros((1, 1)))
+    with pytest.raises(InputError, match="cannot be written"):
+        SegmentRanking([3]).write(tmp_path / "missing" / "out.csv")
+
+
+def test_the_list_of_segment_classes(tmp_path):
+    path = tmp_path / "segment_label_ids.csv"
+    path.write_text("Index\n3\n7\n1831\n")
+    assert read_segment_class_ids(path) == [3, 7, 1831]
+    path.write_text("Index\n3\nx\n")
+    with pytest.raises(LineError, match="line 3: 'x' is no class id"):
+        read_segment_class_ids(path)
+    path.write_text("Index\n")
+    with pytest.raises(InputError, match="no classes below the header"):
+        read_segment_class_ids(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_segment_class_ids(tmp_path / "missing.csv")
+
+
+def test_the_data_sets_own_list_of_segment_classes(real_data):
+    classes = read_segment_class_ids(real_data / "lists" / "segment_label_ids.csv")
+    assert (len(classes), min(classes), max(classes)) == (1000, 3, 1831)

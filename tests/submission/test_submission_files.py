@@ -1,0 +1,114 @@
+import pytest
+
+from yt8m.errors import InputError
+from yt8m.submission.files import LineError, NewFile, check_destination, check_task, detect_task
+
+
+def test_a_new_file_appears_only_when_its_block_ends_well(tmp_path):
+    path = tmp_path / "out.csv"
+    with NewFile(path) as file:
+        file.write(b"abc")
+        assert not path.exists()
+    assert path.read_bytes() == b"abc"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def write_new(path, content, failure):
+    with NewFile(path) as file:
+        file.write(content)
+        raise failure
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, InputError])
+def test_a_failing_block_leaves_the_old_file_and_nothing_else(tmp_path, failure):
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(failure):
+        write_new(path, b"new", failure)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_places_that_cannot_be_written_are_refused_and_left_alone(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "directory").mkdir()
+    for path, message in (
+        (tmp_path / "missing" / "out.csv", "cannot be written"),
+        (tmp_path / "file" / "out.csv", "cannot be written"),
+        (tmp_path / "directory", "this is a directory; name a file in it"),
+    ):
+        with pytest.raises(InputError, match=message), NewFile(path):
+            raise AssertionError("the block must not run")
+        with pytest.raises(InputError, match=message):
+            check_destination(path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["directory", "file"]
+
+
+class FullDisk:
+    """A stream whose disk has no room: buffered writes may already fail, and the last ones do at the close."""
+
+    def __init__(self, fails_at_once):
+        self.fails_at_once = fails_at_once
+
+    def write(self, content):
+        if self.fails_at_once:
+            raise OSError(28, "No space left on device")
+
+    def close(self):
+        raise OSError(28, "No space left on device")
+
+
+def write_to_full_disk(path, fails_at_once):
+    with NewFile(path) as file:
+        file._stream.close()
+        file._stream = FullDisk(fails_at_once)
+        file.write(b"abc")
+
+
+@pytest.mark.parametrize("fails_at_once", [True, False])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, fails_at_once):
+    with pytest.raises(InputError, match=r"out\.csv: cannot be written \(No space left on device\)"):
+        write_to_full_disk(tmp_path / "out.csv", fails_at_once)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writable_destination_is_left_as_it_was(tmp_path):
+    check_destination(tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("header", "task"), [("VideoId,LabelConfidencePairs", "video"), ("Class,Segments", "segment")])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", ""])
+def test_the_header_tells_the_task(tmp_path, header, task, line_end):
+    path = tmp_path / "in.csv"
+    path.write_bytes(f"{header}{line_end}".encode())
+    assert detect_task(path) == task
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "there is no header; it must be 'VideoId,LabelConfidencePairs'"),
+        (b"VideoId,Pairs\n", "the header is 'VideoId,Pairs'"),
+        (b"\xff\xfe\x00" * 1000, "the header is"),
+    ],
+)
+def test_other_headers_are_refused(tmp_path, content, message):
+    path = tmp_path / "in.csv"
+    path.write_bytes(content)
+    with pytest.raises(LineError, match=message) as caught:
+        detect_task(path)
+    assert (caught.value.line, caught.value.path) == (1, str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_submission_for_the_other_task_is_refused(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("Class,Segments\n")
+    with pytest.raises(LineError, match="a submission for the segment task; give one for the video task"):
+        check_task(path, "video")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"missing\.csv: cannot be read"):
+        detect_task(tmp_path / "missing.csv")

@@ -1,0 +1,133 @@
+import pytest
+
+from yt8m.errors import InputError
+from yt8m.submission import Validation, validate
+
+VIDEO = "VideoId,LabelConfidencePairs\n"
+SEGMENT = "Class,Segments\n"
+
+
+def check(tmp_path, content, **options):
+    path = tmp_path / "in.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return validate(path, **options)
+
+
+def test_valid_submissions_have_no_errors(tmp_path):
+    video = VIDEO + "ab12,7 0.75 0 0.5\r\ncd34,3861 -1e-3 2 -1.5\nef,\ngh,1 0.5 2 0.5"
+    assert check(tmp_path, video) == Validation(task="video", num_rows=4, num_entries=6, errors=[])
+    segment = SEGMENT + "3,ab12:0 cd:295 ab12:5\n0,\n3861,C:\\a.mp4:5\n"
+    assert check(tmp_path, segment) == Validation(task="segment", num_rows=3, num_entries=4, errors=[])
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,1 0.5", "video 'a' was on line 2 already; keep one of the two"),
+        ("b,1 nan 2 0.5", "video 'b': a score is nan; scores must be finite float32 numbers"),
+        ("b,1 inf", "video 'b': a score is inf; scores must be finite float32 numbers"),
+        ("b,1 1e39", "video 'b': a score is 1e+39; scores must be finite float32 numbers"),
+        (
+            "b,3862 0.5",
+            "video 'b': class 3862 does not exist; classes go from 0 to 3861, so check the number of classes",
+        ),
+        ("b,-1 0.5", "video 'b': class -1 does not exist; classes go from 0 to 3861, so check the number of classes"),
+        ("b,1 0.5 2 0.6", "video 'b': score 0.6 follows 0.5; sort by descending score"),
+        ("b,1 0.5 1 0.4", "video 'b': class 1 is predicted twice; list it once"),
+        ("b,1 0.5 2", "video 'b': 3 values are no whole number of class and score pairs; complete the last pair"),
+        ("b," + " ".join(f"{c} 0.5" for c in range(21)), "video 'b': 21 predictions; keep the best 20"),
+        ("b,1 0.5 2 0.", None),
+        ("b,1.5 0.5", "video 'b': '1.5' is no class; write pairs of a class and a score, one space between"),
+        ("b,1 0.5,2 0.4", "video 'b': 3 values are no whole number of class and score pairs; complete the last pair"),
+        ("b,1 O.5", "video 'b': 'O.5' is no score; write pairs of a class and a score, one space between"),
+        ("b,1 0.5  2 0.4", "video 'b': 5 values are no whole number of class and score pairs; complete the last pair"),
+        ("b, 1 0.5 ", "video 'b': '' is no class; write pairs of a class and a score, one space between"),
+        ("b,1_0 0.5", "video 'b': '1_0' is no class; write pairs of a class and a score, one space between"),
+        ("b,1 0.0_5", "video 'b': '0.0_5' is no score; write pairs of a class and a score, one space between"),
+        ("b", "'b' is not followed by a comma; complete the line"),
+        ("", "this line is empty; remove it"),
+        (b"b\xff,1 0.5", "this is not UTF-8 text; write the file as UTF-8"),
+        (b"b,1 0.5\xff", "this is not UTF-8 text; write the file as UTF-8"),
+    ],
+)
+def test_each_rule_of_the_video_task(tmp_path, row, reason):
+    row = row if isinstance(row, bytes) else row.encode()
+    found = check(tmp_path, VIDEO.encode() + b"a,1 0.5 2 0.4\n" + row + b"\nz,1 0.5\n")
+    assert found.errors == ([] if reason is None else [f"line 3: {reason}"])
+    assert found.num_rows == 3
+    assert found.num_entries == (5 if reason is None else 3)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("1,b:0", "class 1 was on line 2 already; keep one of the two"),
+        ("2,b:0 a:5 b:0", "segment 'b:0' is listed twice; list it once"),
+        ("2,b:7", "a segment starts at 7 s; segments start at multiples of 5 s"),
+        ("2,b:-5", "'b:-5' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,b:05", "'b:05' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,b:5.0", "'b:5.0' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:0 b:5 c", "'c' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:0 b:", "'b:' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,:5", "':5' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:0  b:5", "'' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:0 ", "'' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:5000000", "'a:5000000' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:0 b:0 c:0 d:0", "4 segments; keep the best 3"),
+        ("3862,b:0", "class 3862 is not one of the 3862 classes of the task; remove the line"),
+        ("-2,b:0", "'-2' is no class; start the line with a class id"),
+        ("x,b:0", "'x' is no class; start the line with a class id"),
+        ("2", "'2' is not followed by a comma; complete the line"),
+        ("", "this line is empty; remove it"),
+    ],
+)
+def test_each_rule_of_the_segment_task(tmp_path, row, reason):
+    found = check(tmp_path, f"{SEGMENT}1,a:0 a:5\n{row}\n0,z:0\n", max_segments=3)
+    assert found == Validation(task="segment", num_rows=3, num_entries=3, errors=[f"line 3: {reason}"])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "line 1: there is no header; it must be"),
+        (b"Id,Pairs\na,1 0.5\n", "line 1: the header is 'Id,Pairs'; it must be"),
+        (b"\x00\x01\xfe" * 5000, "line 1: the header is"),
+    ],
+)
+def test_other_files(tmp_path, content, reason):
+    found = check(tmp_path, content)
+    assert (found.task, found.num_rows, found.num_entries) == (None, 0, 0)
+    assert len(found.errors) == 1
+    assert found.errors[0].startswith(reason)
+
+
+@pytest.mark.parametrize("header", [VIDEO, SEGMENT])
+def test_a_header_alone_is_an_error(tmp_path, header):
+    assert check(tmp_path, header).errors == ["line 1: nothing follows the header; add a line for each row"]
+
+
+def test_the_number_of_classes_is_an_option(tmp_path):
+    content = VIDEO + "a,4715 0.5\n"
+    assert len(check(tmp_path, content).errors) == 1
+    assert check(tmp_path, content, num_classes=4716).errors == []
+    assert check(tmp_path, SEGMENT + "4715,a:0\n", num_classes=4716).errors == []
+
+
+def test_the_segment_classes_are_an_option(tmp_path):
+    classes = tmp_path / "segment_label_ids.csv"
+    classes.write_text("Index\n3\n8\n")
+    found = check(tmp_path, SEGMENT + "3,a:0\n4,a:0\n", segment_classes_path=classes)
+    assert found.errors == ["line 3: class 4 is not one of the 2 classes of the task; remove the line"]
+
+
+def test_a_long_list_of_errors_is_cut(tmp_path):
+    found = check(tmp_path, VIDEO + "".join(f"v{row},1\n" for row in range(30)) + "ok,1 0.5\n")
+    assert len(found.errors) == 21
+    assert found.errors[19].startswith("line 21: ")
+    assert found.errors[20] == "... and 10 more"
+    assert (found.num_rows, found.num_entries) == (31, 1)
+
+
+def test_a_missing_file_cannot_be_validated(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        validate(tmp_path / "missing.csv")

@@ -1,0 +1,36 @@
+"""Training, evaluation and submissions for YouTube-8M and features in its format.
+
+The public names load what they need when they are first used: `import yt8m.metrics` does not import TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "build_model": "yt8m.models",
+    "evaluate": "yt8m.evaluate",
+    "list_models": "yt8m.models",
+    "list_recipes": "yt8m.recipes",
+    "load_run": "yt8m.inference",
+    "make_config": "yt8m.recipes",
+    "metrics": "yt8m.metrics",
+    "predict": "yt8m.predict",
+    "read_records": "yt8m.data.pipeline",
+    "train": "yt8m.training.loop",
+}
+
+__all__ = sorted([*_PUBLIC, "__version__"])
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'yt8m' has no attribute {name!r}")
+    module = importlib.import_module(_PUBLIC[name])
+    value = module if name == "metrics" else getattr(module, name)
+    globals()[name] = value  # the modules `evaluate` and `predict` would otherwise stand in their functions' place
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,191 @@
+"""A whole run as frozen dataclasses: what every command reads, and what `config.json` in a run directory holds.
+
+A recipe (`yt8m.recipes`) is a function that returns one of these complete; flags override single fields
+(`--training.num-steps 100`); the string under a field is its help text.
+"""
+
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import cattrs
+
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES
+from yt8m.errors import InputError
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise InputError(message)
+
+
+class Architecture(ABC):
+    """The hyper-parameters of one model and how to build it; subclasses are frozen dataclasses in `yt8m.models`."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    """What users type."""
+    level: ClassVar[Literal["frame", "video"]]
+    """The records it reads."""
+
+    @abstractmethod
+    def build(self, features: Mapping[str, Any], num_classes: int) -> Any:
+        """Symbolic inputs, by batch key, to symbolic logits [B, num_classes], float32."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """Which records, and how they become batches."""
+
+    root: str = ""
+    """A directory with train, validate and test splits; gives those of the three below that are not given."""
+    train: tuple[str, ...] = ()
+    """Files, directories or globs to train on; local, gs://, s3:// or http(s)://."""
+    validate: tuple[str, ...] = ()
+    """Files, directories or globs to validate on."""
+    test: tuple[str, ...] = ()
+    """Files, directories or globs that `predict` reads when it is given no --data."""
+    num_classes: int = DEFAULT_NUM_CLASSES
+    """Classes of the vocabulary; 3862 since 2018, 4716 in 2017."""
+    features: tuple[Literal["rgb", "audio"], ...] = ()
+    """Features to use; none named: those that the first training record has."""
+    num_frames: int = 0
+    """Frames sampled from a video in training, with replacement; 0 = all. Prediction always sees all."""
+    max_frames: int = DEFAULT_MAX_FRAMES
+    """Frames kept of a longer video; shorter ones are padded to this length and masked."""
+    max_labels: int = DEFAULT_MAX_LABELS
+    """Most labels a video may have; one with more is an error."""
+    shuffle_buffer: int = 1024
+    """Records the training order is shuffled in, after shuffling the files."""
+    parallel_files: int = 8
+    """Files read at the same time."""
+    deterministic: bool = True
+    """Same seed, same order of records. Off is a little faster where file reads stall."""
+    on_corrupt: Literal["stop", "skip"] = "stop"
+    """At a broken record: stop with its place, or check all files first and leave the broken records out."""
+
+    def __post_init__(self):
+        _require(self.num_classes > 0, f"--data.num-classes is {self.num_classes}; it must be at least 1")
+        _require(self.num_frames >= 0, f"--data.num-frames is {self.num_frames}; it must be 0 (all) or more")
+        _require(self.max_frames > 0, f"--data.max-frames is {self.max_frames}; it must be at least 1")
+        _require(self.max_labels > 0, f"--data.max-labels is {self.max_labels}; it must be at least 1")
+        _require(self.shuffle_buffer > 0, f"--data.shuffle-buffer is {self.shuffle_buffer}; it must be at least 1")
+        _require(self.parallel_files > 0, f"--data.parallel-files is {self.parallel_files}; it must be at least 1")
+        for feature in self.features:
+            _require(feature in FEATURE_SIZES, f"--data.features has {feature!r}; known: {', '.join(FEATURE_SIZES)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingConfig:
+    """How the weights are found."""
+
+    num_steps: int = 10_000
+    """Optimizer steps in all, counted over restarts."""
+    batch_size: int = 128
+    """Videos a step over all devices."""
+    seed: int = 0
+    """Of initialisation, data order, frame sampling and dropout."""
+    learning_rate: float = 1e-3
+    """After warm-up, before decay."""
+    learning_rate_decay: float = 0.95
+    """Factor applied every `learning-rate-decay-examples`; 1 = constant."""
+    learning_rate_decay_examples: int = 4_000_000
+    """Training examples between two decays, in steps."""
+    learning_rate_smooth_decay: bool = False
+    """Decay a little at every step instead of in stairs."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises linearly from 0."""
+    clip_norm: float = 1.0
+    """Largest global norm of a gradient; 0 = unlimited."""
+    weight_decay: float = 0.0
+    """Decoupled (AdamW) decay of matrices a step, times the learning rate; biases and scales are left alone."""
+    ema_decay: float = 0.0
+    """Decay of a moving average of the weights, which is what is evaluated and kept; 0 = none."""
+    validate_every_steps: int = 1_000
+    """Steps between two passes over the validation split; 0 = at the end only."""
+    early_stopping: int = 0
+    """Validations in a row without a better GAP before training stops; 0 = never."""
+    log_every_steps: int = 50
+    """Steps between two lines of metrics.jsonl; the loss is their mean."""
+    checkpoint_every_steps: int = 1_000
+    """Steps between two checkpoints."""
+    keep_checkpoints: int = 2
+    """Checkpoints kept; the best weights are kept beside them."""
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    """mixed_bfloat16 computes in bfloat16 and keeps weights in float32."""
+    xla: bool = False
+    """Compile the step with XLA."""
+
+    def __post_init__(self):
+        _require(self.num_steps > 0, f"--training.num-steps is {self.num_steps}; it must be at least 1")
+        _require(self.batch_size > 0, f"--training.batch-size is {self.batch_size}; it must be at least 1")
+        _require(self.learning_rate > 0, f"--training.learning-rate is {self.learning_rate}; it must be above 0")
+        _require(
+            0 < self.learning_rate_decay <= 1,
+            f"--training.learning-rate-decay is {self.learning_rate_decay}; it must be above 0 and at most 1",
+        )
+        _require(0 <= self.ema_decay < 1, f"--training.ema-decay is {self.ema_decay}; it must be in [0, 1)")
+        _require(
+            self.learning_rate_decay_examples > 0,
+            f"--training.learning-rate-decay-examples is {self.learning_rate_decay_examples}; it must be at least 1",
+        )
+        for field in ("keep_checkpoints", "checkpoint_every_steps", "log_every_steps"):
+            value = getattr(self, field)
+            _require(value > 0, f"--training.{field.replace('_', '-')} is {value}; it must be at least 1")
+        for field in ("warmup_steps", "clip_norm", "weight_decay", "validate_every_steps", "early_stopping"):
+            value = getattr(self, field)
+            _require(value >= 0, f"--training.{field.replace('_', '-')} is {value}; it must be 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """Everything that determines a run."""
+
+    recipe: str = ""
+    """The recipe it came from."""
+    run: str = ""
+    """The run directory: configuration, metrics, checkpoints, best weights."""
+    model: Architecture
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+
+    def structure(value: Mapping[str, Any], _) -> Architecture:
+        hyperparameters = dict(value)
+        name = hyperparameters.pop("name", None)
+        if name not in architectures:
+            raise InputError(f"unknown model {name!r}; known: {', '.join(sorted(architectures))}")
+        return converter.structure(hyperparameters, architectures[name])
+
+    converter.register_structure_hook(Architecture, structure)
+    return converter
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
+    """The configuration as plain JSON values; the model's name stands beside its hyper-parameters."""
+    plain = dataclasses.asdict(config)
+    plain["model"] = {"name": config.model.name, **plain["model"]}
+    return json.loads(json.dumps(plain))
+
+
+def from_dict(values: Mapping[str, Any], architectures: Mapping[str, type[Architecture]]) -> RunConfig:
+    """The inverse of `to_dict`.
+
+    Args:
+        values: what `to_dict` returned; fields left out take their defaults.
+        architectures: the known models, by name.
+
+    Raises:
+        InputError: an unknown key, a value of the wrong type or outside its range.
+    """
+    try:
+        return _converter(architectures).structure(values, RunConfig)
+    except Exception as error:  # cattrs raises an ExceptionGroup of its own for every kind of mistake
+        raise InputError("configuration: " + "; ".join(cattrs.transform_error(error, path="config"))) from error

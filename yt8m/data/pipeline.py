@@ -1,0 +1,210 @@
+"""Record files to a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import tensorflow as tf
+
+from yt8m.data import parsing
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Level
+from yt8m.data.sources import detect_format, expand_paths, scheme
+from yt8m.errors import InputError, RecordError
+
+_LARGE_RECORDS_BUFFER = 0
+_SMALL_RECORDS_BUFFER = 1 << 20
+"""Bytes read ahead of the reader. A frame-level record (250 kB) is read straight into its string, which saves a copy;
+records of 5 kB, and those behind a network, are cheaper in large reads."""
+_PREFETCHED_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files whose records are alike, and what is expected of every one of them."""
+
+    files: tuple[str, ...]
+    level: Level
+    features: tuple[str, ...]
+    num_classes: int = DEFAULT_NUM_CLASSES
+    max_labels: int = DEFAULT_MAX_LABELS
+
+
+def open_source(
+    paths: str | Sequence[str],
+    *,
+    level: Level | None = None,
+    features: Sequence[str] = (),
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    max_labels: int = DEFAULT_MAX_LABELS,
+) -> Source:
+    """Finds the files and what they hold.
+
+    Args:
+        paths: files, directories or globs.
+        level: what the caller can use; None takes what the files hold. `frame` and `segment` read the same files:
+            frame-level records can be cut into segments, and segment-level records be read as whole videos.
+        features: what the caller needs; none named takes what the first record has. One that a record lacks is filled
+            with zeros.
+        num_classes: labels must be below it.
+        max_labels: the most labels a video may have.
+
+    Raises:
+        InputError, RecordError: nothing matches, a file cannot be read or is of the wrong level, or has none of `features`.
+    """
+    files = tuple(expand_paths(paths))
+    found = detect_format(files)
+    level = level or found.level
+    if (level == "video") != (found.level == "video"):
+        raise RecordError(files[0], 0, f"is a {found.level}-level record, {level}-level was expected")
+    features = tuple(features) or found.features or tuple(FEATURE_SIZES)
+    if found.features and not set(features) & set(found.features):
+        raise RecordError(files[0], 0, f"has {', '.join(found.features)} but not {', '.join(features)}")
+    return Source(files, level, features, num_classes, max_labels)
+
+
+@contextlib.contextmanager
+def record_errors(source: Source) -> Iterator[None]:
+    """Turns TensorFlow's errors while reading into a `RecordError` that names the file and the record.
+
+    TensorFlow says what is wrong but not where, so the files are searched for the culprit; this costs time only once
+    something is wrong.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        from yt8m.data import inspection
+
+        offset = re.search(r"record at (\d+)", str(error))
+        found = inspection.locate(
+            source.files,
+            level=source.level,
+            features=source.features,
+            num_classes=source.num_classes,
+            byte_offset=int(offset.group(1)) if offset else None,
+        )
+        if found:
+            raise found from error
+        if "max_labels" in str(error):
+            raise InputError(
+                f"{source.files[0]}: a record here or in the {len(source.files) - 1} files after it has more than "
+                f"{source.max_labels} labels; raise --data.max-labels"
+            ) from error
+        raise
+    except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
+        raise InputError(f"reading {source.files[0]} ...: {str(error.message).splitlines()[0]}") from error
+
+
+def _serialized(
+    source: Source, shuffle_files: bool, seed: int, parallel_files: int, deterministic: bool, shard: tuple[int, int]
+) -> tf.data.Dataset:
+    """One pass over the serialized records of this shard, string []."""
+    index, count = shard
+    by_file = len(source.files) >= count
+    files = tf.data.Dataset.from_tensor_slices(list(source.files))
+    if count > 1 and by_file:
+        files = files.shard(count, index)
+    if shuffle_files:
+        files = files.shuffle(len(source.files), seed=seed, reshuffle_each_iteration=True)
+    local_and_large = source.level != "video" and not any(scheme(path) for path in source.files)
+    buffer_size = _LARGE_RECORDS_BUFFER if local_and_large else _SMALL_RECORDS_BUFFER
+    records = files.interleave(
+        lambda path: tf.data.TFRecordDataset(path, buffer_size=buffer_size),
+        # Without shuffling, records come file after file: the order users see in a submission.
+        cycle_length=min(parallel_files, len(source.files)) if shuffle_files else 1,
+        num_parallel_calls=tf.data.AUTOTUNE if shuffle_files else None,
+        deterministic=deterministic,
+    )
+    if count > 1 and not by_file:
+        records = records.shard(count, index)
+    return records
+
+
+def _options(deterministic: bool) -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = deterministic
+    # Parses straight into the batch's memory, in parallel: a third more videos a second (docs/benchmarks.md).
+    options.experimental_optimization.map_and_batch_fusion = True
+    return options
+
+
+def make_dataset(
+    source: Source,
+    batch_size: int,
+    *,
+    num_frames: int | None = None,
+    max_frames: int = DEFAULT_MAX_FRAMES,
+    segments: Literal["rated", "all"] = "rated",
+    shuffle: bool = False,
+    shuffle_buffer: int = 1024,
+    seed: int | None = None,
+    repeat: bool = False,
+    drop_remainder: bool = False,
+    parallel_files: int = 8,
+    deterministic: bool = True,
+    shard: tuple[int, int] = (0, 1),
+    skip_records: int = 0,
+) -> tf.data.Dataset:
+    """A stream of batches; `read_records` describes the arguments.
+
+    `skip_records` leaves out that many records of the shuffled, repeated stream before they are parsed, which is how a
+    resumed run goes on where it stopped.
+    """
+    if seed is None:
+        seed = 0 if deterministic else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
+    dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, shard)
+    if shuffle:
+        dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
+    if repeat:
+        dataset = dataset.repeat()
+    if skip_records:
+        dataset = dataset.skip(skip_records)
+    workers = tf.data.AUTOTUNE
+    arguments = (source.features, source.num_classes, source.max_labels)
+    if source.level == "video":
+        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+        dataset = dataset.map(parsing.video_batch_parser(*arguments), num_parallel_calls=workers)
+    elif source.level == "frame":
+        parse = parsing.frame_parser(*arguments, max_frames, num_frames, seed)
+        dataset = dataset.enumerate(start=skip_records).map(parse, num_parallel_calls=workers)
+        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    else:
+        parse = parsing.segment_parser(*arguments, rated_only=segments == "rated")
+        dataset = dataset.map(parse, num_parallel_calls=workers).unbatch()
+        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(_options(deterministic))
+
+
+def read_records(
+    paths: str | Sequence[str],
+    batch_size: int = 64,
+    num_frames: int | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+    *,
+    level: Level | None = None,
+    features: Sequence[str] = (),
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    max_labels: int = DEFAULT_MAX_LABELS,
+    **options,
+) -> tf.data.Dataset:
+    """Batches of the contract in `yt8m.data.schema`, one pass over the records.
+
+    Args:
+        paths: files, directories (their `*.tfrecord`) or globs; local, gs://, or a scheme of tensorflow-io.
+        batch_size: videos, or segments, a batch; the last batch is smaller unless `drop_remainder`.
+        num_frames: frames sampled of every video, with replacement; None or 0 = all, padded to `max_frames`.
+        shuffle: shuffle files and records; otherwise they come in the order of the files.
+        seed: of the shuffling and sampling; None = 0, or random if not `deterministic`.
+        level, features, num_classes, max_labels: see `open_source`.
+        options: `max_frames` (300), `segments` ("rated" or "all"), `shuffle_buffer` (1024 records), `repeat`,
+            `drop_remainder`, `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file,
+            or record where there are fewer files), `skip_records`.
+
+    Raises:
+        InputError, RecordError: as `open_source`. While iterating, a damaged record raises TensorFlow's error; iterate
+            inside `record_errors(source)` to learn the file and the record.
+    """
+    source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
+    return make_dataset(source, batch_size, num_frames=num_frames, shuffle=shuffle, seed=seed, **options)

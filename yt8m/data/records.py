@@ -1,0 +1,184 @@
+"""TFRecord framing, and records as protos: what the sample writer and the inspector share.
+
+A TFRecord file is a row of records, each framed as (all integers little-endian)::
+
+    uint64 length | uint32 masked CRC32C of those 8 bytes | length bytes of data | uint32 masked CRC32C of the data
+
+https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details describes it. Training reads it with
+`tf.data`; this module reads it in Python because TensorFlow stops at the first bad byte and does not say which record
+of which file it was in.
+
+The data are `tf.train.Example` protos at video level and `tf.train.SequenceExample` protos at frame level. The first
+has the same bytes as the second without feature lists, so everything here is read as the second.
+"""
+
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+import google_crc32c
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data.schema import video_feature
+
+HEADER_BYTES = 12
+FOOTER_BYTES = 4
+
+_CRC_MASK = 0xA282EAD8
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class RawRecord(NamedTuple):
+    """One record as framed in its file, or what is wrong with its framing."""
+
+    index: int
+    """Its place in the file, counted from 0."""
+    offset: int
+    """Byte of the file at which its header begins."""
+    data: bytes
+    """Empty where `problem` is set."""
+    problem: str | None
+    """What is wrong, as a clause without a full stop."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ratings:
+    """Rated segments of one video; four columns of equal length."""
+
+    start_times: Sequence[int]
+    """Seconds, multiples of 5."""
+    end_times: Sequence[int]
+    """Seconds; five more than the start."""
+    labels: Sequence[int]
+    scores: Sequence[float]
+    """1.0 where the label is there, 0.0 where it was rated absent."""
+
+
+def masked_checksum(data: bytes) -> int:
+    """CRC32C, rotated right by 15 bits plus a constant: TFRecord's guard against checksums of checksums."""
+    checksum = google_crc32c.value(data)
+    return (((checksum >> 15) | (checksum << 17)) + _CRC_MASK) & 0xFFFFFFFF
+
+
+def framed(data: bytes) -> bytes:
+    """One record as it stands in a TFRecord file."""
+    length = struct.pack("<Q", len(data))
+    return b"".join(
+        (length, struct.pack("<I", masked_checksum(length)), data, struct.pack("<I", masked_checksum(data)))
+    )
+
+
+def video_level_record(video_id: str, labels: Sequence[int] | None, means: Mapping[str, np.ndarray]) -> bytes:
+    """A serialised `tf.train.Example`.
+
+    Args:
+        video_id: written under ``id``.
+        labels: class ids; None leaves the key out, as in a test split.
+        means: by feature name (``rgb`` is written as ``mean_rgb``), float [D].
+    """
+    example = tf.train.Example()
+    _set_identity(example.features.feature, video_id, labels)
+    for name, values in means.items():
+        example.features.feature[video_feature(name)].float_list.value.extend(values.tolist())
+    return example.SerializeToString(deterministic=True)
+
+
+def frame_level_record(
+    video_id: str, labels: Sequence[int] | None, frames: Mapping[str, np.ndarray], ratings: Ratings | None = None
+) -> bytes:
+    """A serialised `tf.train.SequenceExample`.
+
+    Args:
+        video_id: written under ``id``.
+        labels: class ids; None leaves the key out, as in a test split.
+        frames: by feature name, uint8 [T, D], one row a second.
+        ratings: makes it a segment record.
+    """
+    example = tf.train.SequenceExample()
+    context = example.context.feature
+    _set_identity(context, video_id, labels)
+    if ratings is not None:
+        context["segment_start_times"].int64_list.value.extend(ratings.start_times)
+        context["segment_end_times"].int64_list.value.extend(ratings.end_times)
+        context["segment_labels"].int64_list.value.extend(ratings.labels)
+        context["segment_scores"].float_list.value.extend(ratings.scores)
+    for name, rows in frames.items():
+        add_frame = example.feature_lists.feature_list[name].feature.add
+        for row in rows:
+            add_frame().bytes_list.value.append(row.tobytes())
+    return example.SerializeToString(deterministic=True)
+
+
+def _set_identity(features, video_id: str, labels: Sequence[int] | None) -> None:
+    features["id"].bytes_list.value.append(video_id.encode())
+    if labels is not None:
+        features["labels"].int64_list.value.extend(labels)
+
+
+def open_file(path: str) -> BinaryIO:
+    """Opens a local file, or whatever `tf.io.gfile` can reach, for reading bytes."""
+    return tf.io.gfile.GFile(path, "rb") if "://" in path else open(path, "rb")
+
+
+def file_size(path: str) -> int:
+    """Bytes in a file."""
+    return tf.io.gfile.stat(path).length if "://" in path else os.stat(path).st_size
+
+
+def read_framing(path: str) -> Iterator[RawRecord]:
+    """Reads a TFRecord file record by record and checks both checksums; holds one record in memory.
+
+    A record whose data fail their checksum is reported, and the next one follows. After a damaged or cut-off header
+    the next record cannot be found: that record is reported, and the file is over.
+
+    Raises:
+        OSError, tf.errors.OpError: the file cannot be opened or read.
+    """
+    size = file_size(path)
+    with open_file(path) as file:
+        index, offset = 0, 0
+        while offset is not None and (offset < size or size == 0):
+            data, problem, next_offset = read_record(file, offset, size)
+            yield RawRecord(index, offset, data, problem)
+            index, offset = index + 1, next_offset
+
+
+def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | None, int | None]:
+    """Reads the record whose header begins at the file's current position.
+
+    Args:
+        file: positioned at `offset`.
+        offset: byte of the file, for messages and for the next record's place.
+        size: bytes in the file; nothing longer is ever asked for, whatever a header claims.
+
+    Returns:
+        The data (empty if broken), what is wrong (None if nothing), and the next record's offset (None if unknown).
+    """
+    if size == 0:
+        return b"", "the file is empty", None
+    header = file.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return b"", f"the file is cut off inside this record's header, at byte {size}", None
+    length, header_checksum = struct.unpack("<QI", header)
+    if masked_checksum(header[:8]) != header_checksum:
+        return b"", _header_problem(header, offset, size), None
+    end = offset + HEADER_BYTES + length + FOOTER_BYTES
+    if end > size:
+        return b"", f"the file is cut off inside this record: it should end at byte {end}, the file at {size}", None
+    data = file.read(length)
+    (data_checksum,) = struct.unpack("<I", file.read(FOOTER_BYTES))
+    if masked_checksum(data) != data_checksum:
+        return b"", "its data do not match their checksum", end
+    return data, None, end
+
+
+def _header_problem(header: bytes, offset: int, size: int) -> str:
+    if offset > 0:
+        lost = f"the next record cannot be found, and the last {size - offset} bytes of the file are lost"
+        return f"its header does not match its checksum, so {lost}"
+    if header.startswith(_GZIP_MAGIC):
+        return "the file is compressed with gzip; decompress it first"
+    return "the file is not a TFRecord file, or its first header is damaged"

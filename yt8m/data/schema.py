@@ -1,0 +1,64 @@
+"""What a record holds and what a batch holds: the one contract between the reader, the models and the metrics.
+
+A batch is a dict of tensors. B = videos (or segments) in the batch, T = frames, L = most labels a video may have.
+
+==================  ==================  ============================================================================
+key                 type, shape         meaning
+==================  ==================  ============================================================================
+``id``              string [B]          the video's id
+``labels``          int32 [B, L]        class ids, padded with -1. Absent labels (a test split) are a row of -1
+``rgb``, ``audio``  uint8 [B, T, D]     frame and segment level; frames past ``num_frames`` hold 0 and mean nothing
+``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
+``mean_rgb``, ...   float32 [B, D]      video level
+``segment_start``   int32 [B]           segment level: the segment's first second, a multiple of 5
+``label_scores``    float32 [B, L]      rated segments: 1 for a label that is there, 0 for one rated absent, -1 padding.
+                                        Classes not in ``labels`` are unrated: neither positive nor negative
+==================  ==================  ============================================================================
+
+Features stay uint8 until they are on the device: a quarter of the bytes to copy, and the first layer of every model
+dequantises, normalises and masks them in one fused pass.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+Level = Literal["frame", "video", "segment"]
+
+FEATURE_SIZES = {"rgb": 1024, "audio": 128}
+"""Length of one frame's vector, by feature."""
+
+ID_KEYS = ("id", "video_id")
+"""Where a record keeps its id: since 2018, and in 2017."""
+
+LABEL_PADDING = -1
+DEFAULT_MAX_LABELS = 64
+"""Columns of ``labels``. Fixed, so that every batch has one shape; the fullest real video has 31 labels."""
+
+SEGMENT_FRAMES = 5
+"""A segment is five seconds, which is five frames."""
+
+DEFAULT_NUM_CLASSES = 3862
+DEFAULT_MAX_FRAMES = 300
+
+QUANTISATION_SCALE = 4.0 / 255.0
+QUANTISATION_OFFSET = 4.0 / 512.0 - 2.0
+"""A stored byte q stands for ``q * QUANTISATION_SCALE + QUANTISATION_OFFSET``, from -2 to 2."""
+
+ZERO_BYTE = 127
+"""The byte nearest to 0.0 (it stands for -3e-5): fills a feature that a record lacks."""
+
+
+def video_feature(name: str) -> str:
+    """The key of a feature at video level: ``rgb`` becomes ``mean_rgb``."""
+    return f"mean_{name}"
+
+
+def quantise(values: np.ndarray) -> np.ndarray:
+    """Real values to the bytes the data set stores: the nearest level, values outside [-2, 2] clipped."""
+    return np.clip(np.rint((values - QUANTISATION_OFFSET) / QUANTISATION_SCALE), 0, 255).astype(np.uint8)
+
+
+def dequantise(stored: np.ndarray) -> np.ndarray:
+    """Stored bytes to float32 values in [-2, 2]."""
+    return stored.astype(np.float32) * np.float32(QUANTISATION_SCALE) + np.float32(QUANTISATION_OFFSET)

@@ -1,0 +1,248 @@
+"""The sample data set that `yt8m synth` writes: small, made from a seed, in the official layout.
+
+::
+
+    DIR/2/frame/{train,validate,test}/train0000.tfrecord ...   frame level, 2018 format
+    DIR/2/video/{train,validate,test}/train0000.tfrecord ...   the same videos, video level
+    DIR/3/frame/{validate,test}/validate0000.tfrecord ...      the same videos again, with rated segments in validate
+    DIR/vocabulary.csv                                         one row a class, columns as in the official file
+    DIR/segment_label_ids.csv                                  the classes that segments are rated for
+
+What the videos show, and why, is in `yt8m.data.synthetic_videos`.
+"""
+
+import contextlib
+import csv
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
+from yt8m.data.schema import SEGMENT_FRAMES, dequantise
+from yt8m.data.synthetic_videos import Video, World, make_video, make_world
+from yt8m.errors import InputError
+
+DEFAULT_NUM_VIDEOS = 2000
+DEFAULT_NUM_CLASSES = 60
+DEFAULT_NUM_SHARDS = 8
+
+VOCABULARY_COLUMNS = (
+    "Index",
+    "TrainVideoCount",
+    "KnowledgeGraphId",
+    "Name",
+    "WikiUrl",
+    "Vertical1",
+    "Vertical2",
+    "Vertical3",
+    "WikiDescription",
+)
+
+_HELD_OUT_SHARE = 0.2
+"""Videos in validate, and in test, for each in train."""
+
+_SEGMENT_CLASS_SHARE = 0.5
+_POSITIVE_RATINGS = 0.7
+"""Share of a video's ratings that are positive where it has enough such segments; over all, a little above half."""
+
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_ID_LENGTH = 4
+
+_STAGING = ".incomplete"
+
+# What a random stream is for: streams with different purposes are independent of each other.
+_WORLD, _IDS, _VIDEO, _RATINGS, _VOCABULARY = range(5)
+
+
+def synthesise(
+    directory: str | Path,
+    num_videos: int = DEFAULT_NUM_VIDEOS,
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    num_shards: int = DEFAULT_NUM_SHARDS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Writes the sample data set; the same arguments give the same bytes.
+
+    Files are made in a hidden folder of `directory` and moved to their places when all are complete, so a failed or
+    killed call leaves no half sample.
+
+    Args:
+        directory: where to; made if missing, must be empty otherwise.
+        num_videos: videos in the train split, at least 1; validate and test have a fifth of that each.
+        num_classes: classes of the vocabulary, at least 1.
+        num_shards: files a split, at least 1; a split with fewer videos has one video a file.
+        seed: 0 or more.
+        progress: called after each video with the number of videos written and of videos in all.
+
+    Returns:
+        What was made: ``directory``, ``num_videos`` {split: n}, ``num_classes``, ``num_segment_classes``, ``num_files``
+        (of records) and ``num_bytes`` (of records).
+
+    Raises:
+        InputError: an argument out of range, or a directory that holds something.
+        OSError: the directory cannot be written, or the disk is full.
+    """
+    held_out = max(1, round(_HELD_OUT_SHARE * num_videos))
+    sizes = {"train": num_videos, "validate": held_out, "test": held_out}
+    _check_arguments(directory, num_classes, num_shards, seed, sizes)
+    directory = Path(directory)
+    if directory.exists() and (not directory.is_dir() or any(e.name != _STAGING for e in directory.iterdir())):
+        raise InputError(f"{directory} is not an empty directory; name another, or remove it first")
+    staging = directory / _STAGING
+    created = not directory.exists()
+    try:
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        summary = _Sample(staging, num_classes, num_shards, seed, sizes, progress or (lambda done, total: None)).write()
+        for entry in sorted(staging.iterdir()):
+            entry.rename(directory / entry.name)
+        staging.rmdir()
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        if created:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+        raise
+    return {"directory": str(directory), **summary}
+
+
+def _check_arguments(directory, num_classes, num_shards, seed, sizes):
+    if "://" in str(directory):
+        raise InputError(f"{directory}: the sample is written to a local directory; copy it from there")
+    for flag, value in {"videos": sizes["train"], "classes": num_classes, "shards": num_shards}.items():
+        if value < 1:
+            raise InputError(f"--num-{flag} is {value}; it must be at least 1")
+    if seed < 0:
+        raise InputError(f"--seed is {seed}; it must be 0 or more")
+    if sum(sizes.values()) > len(_ID_ALPHABET) ** _ID_LENGTH:
+        raise InputError(f"--num-videos is {sizes['train']}; there are ids for ten million at most")
+
+
+class _Sample:
+    """One call's state: the random streams and the counts that the vocabulary needs in the end."""
+
+    def __init__(self, root, num_classes, num_shards, seed, sizes, progress):
+        self.root, self.num_shards, self.seed, self.sizes, self.progress = root, num_shards, seed, sizes, progress
+        self.world: World = make_world(num_classes, self._random(_WORLD))
+        self.video_counts = np.zeros(num_classes, np.int64)
+        choices = self._random(_VOCABULARY).permutation(max(1, int(num_classes * 0.75)))
+        self.segment_classes = np.sort(choices[: max(1, round(_SEGMENT_CLASS_SHARE * num_classes))])
+        self.num_done = self.num_files = self.num_bytes = 0
+
+    def _random(self, *purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *purpose])
+
+    def write(self) -> dict[str, Any]:
+        total = sum(self.sizes.values())
+        numbers = self._random(_IDS).choice(len(_ID_ALPHABET) ** _ID_LENGTH, size=total, replace=False)
+        first = 0
+        for split, size in self.sizes.items():
+            shards = np.array_split(numbers[first : first + size], min(self.num_shards, size))
+            for shard, shard_numbers in enumerate(shards):
+                self._write_shard(split, f"{split}{shard:04d}.tfrecord", shard_numbers, total)
+            first += size
+        self._write_vocabulary()
+        _write_csv(self.root / "segment_label_ids.csv", ("Index",), [(index,) for index in self.segment_classes])
+        return {
+            "num_videos": dict(self.sizes),
+            "num_classes": len(self.video_counts),
+            "num_segment_classes": len(self.segment_classes),
+            "num_files": self.num_files,
+            "num_bytes": self.num_bytes,
+        }
+
+    def _write_shard(self, split: str, name: str, id_numbers: Sequence[int], total: int) -> None:
+        kinds = ["2/frame", "2/video"] + (["3/frame"] if split != "train" else [])
+        with contextlib.ExitStack() as stack:
+            files = {}
+            for kind in kinds:
+                path = self.root / kind / split / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files[kind] = stack.enter_context(path.open("wb"))
+            for number in id_numbers:
+                video = make_video(_video_id(int(number)), self.world, self._random(_VIDEO, self.num_done))
+                for kind, record in self._records(split, video).items():
+                    self.num_bytes += files[kind].write(framed(record))
+                self.num_done += 1
+                self.progress(self.num_done, total)
+        self.num_files += len(files)
+
+    def _records(self, split: str, video: Video) -> dict[str, bytes]:
+        labels = None if split == "test" else video.labels
+        means = {
+            name: dequantise(frames).mean(axis=0, dtype=np.float64).astype(np.float32)
+            for name, frames in video.frames.items()
+        }
+        records = {
+            "2/frame": frame_level_record(video.video_id, labels, video.frames),
+            "2/video": video_level_record(video.video_id, labels, means),
+        }
+        if split == "train":
+            self.video_counts[video.labels] += 1
+        elif split == "validate":
+            ratings = rate_segments(video, self.segment_classes, self._random(_RATINGS, self.num_done))
+            records["3/frame"] = frame_level_record(video.video_id, labels, video.frames, ratings)
+        else:
+            records["3/frame"] = records["2/frame"]
+        return records
+
+    def _write_vocabulary(self) -> None:
+        rows = [_vocabulary_row(index, int(count)) for index, count in enumerate(self.video_counts)]
+        order = self._random(_VOCABULARY, 1).permutation(len(rows))
+        _write_csv(self.root / "vocabulary.csv", VOCABULARY_COLUMNS, [rows[index] for index in order])
+
+
+def rate_segments(video: Video, segment_classes: np.ndarray, random: np.random.Generator) -> Ratings:
+    """Four or five ratings of a video, in no order, most of them of one class.
+
+    A segment is positive for a class if most of its five frames show it. A video without any of `segment_classes` is
+    rated for one that it does not have.
+    """
+    starts = np.arange(0, len(video.activity) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)
+    seconds = video.activity[starts[:, None] + np.arange(SEGMENT_FRAMES)]
+    rated_labels = np.intersect1d(video.labels, segment_classes)
+    if not len(rated_labels):
+        rated_labels = random.choice(segment_classes, size=1)
+    shown = {label: (seconds == label).sum(axis=1) * 2 > SEGMENT_FRAMES for label in random.permutation(rated_labels)}
+    main = max(shown, key=lambda label: shown[label].sum())
+
+    num_ratings = min(int(random.integers(4, 6)), len(starts))
+    positive = [(start, main, 1.0) for start in random.permutation(starts[shown[main]])]
+    positive += [(start, label, 1.0) for label in shown if label != main for start in starts[shown[label]]]
+    negative = [(start, main, 0.0) for start in random.permutation(starts[~shown[main]])]
+    num_positive = min(round(_POSITIVE_RATINGS * num_ratings), len(positive))
+    rows = positive[:num_positive] + negative[: num_ratings - num_positive]
+    rows = [rows[index] for index in random.permutation(len(rows))]
+    return Ratings(
+        start_times=[int(start) for start, _, _ in rows],
+        end_times=[int(start) + SEGMENT_FRAMES for start, _, _ in rows],
+        labels=[int(label) for _, label, _ in rows],
+        scores=[score for _, _, score in rows],
+    )
+
+
+def _video_id(number: int) -> str:
+    characters = []
+    for _ in range(_ID_LENGTH):
+        number, digit = divmod(number, len(_ID_ALPHABET))
+        characters.append(_ID_ALPHABET[digit])
+    return "".join(characters)
+
+
+def _vocabulary_row(index: int, count: int) -> tuple:
+    name = "" if index % 7 == 5 else f"Class {index}"
+    description = f"Class {index} of the sample."
+    if index % 5 == 3:
+        description = f'Class {index}, also called "number {index}", is part of the sample.\nIt has a second line.'
+    return (index, count, f"/m/{index:05d}", name, f"https://example.org/{index}", "Sample", "", "", description)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

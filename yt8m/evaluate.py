@@ -1,0 +1,80 @@
+"""The metrics of a run on labelled records."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from yt8m import runs
+from yt8m.config import RunConfig
+from yt8m.data.pipeline import Source
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.errors import InputError
+from yt8m.inference import Scorer, is_segment_data, load_run, open_data
+from yt8m.metrics import SegmentMetrics, VideoMetrics
+
+
+def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Label rows int [N, L], padded with -1, to bool [N, C]."""
+    hot = np.zeros((len(labels), num_classes), bool)
+    rows, columns = np.nonzero(labels != LABEL_PADDING)
+    hot[rows, labels[rows, columns]] = True
+    return hot
+
+
+def evaluate_source(
+    scorer: Scorer, source: Source, config: RunConfig, progress: Callable[[int], None] = lambda count: None
+) -> dict[str, float | int]:
+    """The metrics of a model on a source; see `evaluate`.
+
+    Args:
+        scorer: the model.
+        source: labelled videos, or rated segments.
+        config: the run's.
+        progress: called with the number of records after each batch.
+    """
+    num_classes = config.data.num_classes
+    metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
+    total_loss, count, start = 0.0, 0, time.perf_counter()
+    for batch in scorer.scores(source, config):
+        if source.level == "segment":
+            metrics.update(batch.scores, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+        else:
+            metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
+        total_loss += float(batch.losses.sum(dtype=np.float64))
+        count += len(batch.ids)
+        progress(len(batch.ids))
+    if not count:
+        raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold no usable record")
+    try:
+        result = metrics.result()
+    except InputError as error:
+        raise InputError(f"{source.files[0]}: {error}") from error
+    return result | {"loss": total_loss / count, "videos_per_second": count / (time.perf_counter() - start)}
+
+
+def evaluate(
+    run: str | os.PathLike, data: Sequence[str] = (), progress: Callable[[int], None] = lambda count: None
+) -> dict[str, float | int]:
+    """The metrics of a run's best model on labelled records.
+
+    Args:
+        run: the run directory.
+        data: files, directories or globs; none = the run's validation split.
+        progress: called with the number of records after each batch.
+
+    Returns:
+        `gap`, `map`, `hit_at_1`, `perr` and `num_videos`; or, on records with rated segments and a model of frames,
+        `segment_map`, `segment_map_submitted` and `num_segments`; and `loss` (cross-entropy summed over classes, mean
+        over the records) and `videos_per_second` (videos, or segments). Definitions: docs/metrics.md.
+
+    Raises:
+        InputError, RecordError: no such run, no such files, no labels, a record that cannot be used.
+    """
+    config = runs.load_config(run)
+    paths = [data] if isinstance(data, str | os.PathLike) else list(data) or list(config.data.validate)
+    if not paths:
+        raise InputError(f"{run}: was trained without a validation split; say what to evaluate on with --data")
+    source = open_data(config, paths, segments=is_segment_data(config, paths))
+    return evaluate_source(Scorer(load_run(run)), source, config, progress)

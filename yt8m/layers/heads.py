@@ -1,0 +1,80 @@
+"""From a video's vector [B, H] to logits [B, C], float32 whatever the precision of the rest."""
+
+import keras
+from keras import ops
+
+from yt8m.layers import serialisable
+
+
+def weight_penalty(l2):
+    """The reference's L2 term, ``l2 / 2 * sum(w ** 2)`` (Keras's own has no half); None for 0."""
+    return keras.regularizers.L2(l2 / 2) if l2 else None
+
+
+@serialisable
+class LogisticHead(keras.layers.Layer):
+    """Independent logistic regressions: logit = x W + b.
+
+    Args:
+        num_classes: C.
+        l2: weight of the L2 term on W.
+    """
+
+    def __init__(self, num_classes, l2=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes, self.l2 = num_classes, l2
+
+    def build(self, input_shape):
+        shape = (input_shape[-1], self.num_classes)
+        self.kernel = self.add_weight(name="kernel", shape=shape, regularizer=weight_penalty(self.l2))
+        self.bias = self.add_weight(name="bias", shape=(self.num_classes,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs):
+        return ops.cast(ops.matmul(inputs, self.kernel), "float32") + ops.cast(self.bias, "float32")
+
+    def get_config(self):
+        return super().get_config() | {"num_classes": self.num_classes, "l2": self.l2}
+
+
+@serialisable
+class MixtureOfExpertsHead(keras.layers.Layer):
+    """Per class a softmax gate over M experts and a dummy that says 0 (arXiv 1609.08675, section 4.1.2).
+
+    p = sum over m of gate_m * sigmoid(expert_m), computed in log space: log p = logsumexp(log gate + log sigmoid(e)),
+    log(1 - p) = logsumexp(log gate_dummy, log gate + log sigmoid(-e)); the logit is their difference. Gates have no bias.
+
+    Args:
+        num_classes: C.
+        num_mixtures: M.
+        l2: weight of the L2 term on gates and experts.
+    """
+
+    def __init__(self, num_classes, num_mixtures=2, l2=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes, self.num_mixtures, self.l2 = num_classes, num_mixtures, l2
+
+    def build(self, input_shape):
+        # One matrix for M + 1 gates and M experts: a single large product instead of two. The planes lie one after the
+        # other, so that the softmax over the few gates is elementwise work on whole [B, C] planes.
+        planes = 2 * self.num_mixtures + 1
+        shape = (input_shape[-1], planes * self.num_classes)
+        self.kernel = self.add_weight(name="kernel", shape=shape, regularizer=weight_penalty(self.l2))
+        self.expert_bias = self.add_weight(
+            name="expert_bias", shape=(self.num_mixtures, self.num_classes), initializer="zeros"
+        )
+        self.built = True
+
+    def call(self, inputs):
+        planes = ops.cast(ops.matmul(inputs, self.kernel), "float32")
+        planes = ops.reshape(planes, (-1, 2 * self.num_mixtures + 1, self.num_classes))
+        gates = planes[:, : self.num_mixtures + 1]
+        experts = planes[:, self.num_mixtures + 1 :] + ops.cast(self.expert_bias, "float32")
+        log_gates = gates - ops.logsumexp(gates, axis=1, keepdims=True)
+        log_present = ops.logsumexp(log_gates[:, :-1] + ops.log_sigmoid(experts), axis=1)
+        absent = ops.concatenate([log_gates[:, :-1] + ops.log_sigmoid(-experts), log_gates[:, -1:]], axis=1)
+        return log_present - ops.logsumexp(absent, axis=1)
+
+    def get_config(self):
+        config = {"num_classes": self.num_classes, "num_mixtures": self.num_mixtures, "l2": self.l2}
+        return super().get_config() | config

@@ -1,0 +1,103 @@
+"""Frames [B, T, D] and their mask [B, T] to one vector a video. Masked frames never count."""
+
+import keras
+from keras import ops
+
+from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
+from yt8m.layers import serialisable
+from yt8m.layers.preprocessing import unit_length
+
+
+class Pooling(keras.layers.Layer):
+    """What all poolings share: they take Keras's mask of the frames in and let none out, as no frames are left."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask):
+        return None
+
+
+@serialisable
+class MaskedMean(Pooling):
+    """The mean over the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
+
+    def call(self, frames, mask):
+        weights = ops.cast(mask, frames.dtype)
+        count = ops.maximum(ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True), 1.0)
+        total = ops.einsum("bt,btd->bd", weights, frames)  # a matrix product: one pass over the frames
+        return ops.cast(ops.cast(total, "float32") / count, self.compute_dtype)
+
+
+@serialisable
+class StoredMean(keras.layers.Layer):
+    """The mean of the dequantised frames, straight from the stored bytes: uint8 [B, T, D_i] and int32 [B] to [B, sum D_i].
+
+    Dequantising is linear, so the mean of the bytes is dequantised instead of every frame: a third of the memory
+    traffic of `FrameFeatures` and `MaskedMean`, whose result it equals. A video without frames gives 0.
+    """
+
+    def call(self, streams, num_frames):
+        mask = ops.cast(ops.arange(ops.shape(streams[0])[1], dtype="int32")[None, :] < num_frames[:, None], "float32")
+        count = ops.cast(num_frames, "float32")[:, None]
+        means = [
+            ops.einsum("bt,btd->bd", mask, ops.cast(stored, "float32")) / ops.maximum(count, 1.0) for stored in streams
+        ]
+        mean = ops.concatenate(means, axis=-1) * QUANTISATION_SCALE + QUANTISATION_OFFSET
+        return ops.cast(ops.where(count > 0, mean, 0.0), self.compute_dtype)
+
+
+@serialisable
+class MaskedMax(Pooling):
+    """The maximum over the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
+
+    def call(self, frames, mask):
+        # Finite in float32 and bfloat16, and never the result: a video without frames is dealt with below.
+        pooled = ops.max(ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype)), axis=1)
+        return ops.where(ops.any(mask, axis=1)[:, None], pooled, ops.zeros_like(pooled))
+
+
+@serialisable
+class NetVLAD(Pooling):
+    """Soft-assigned residuals to learned centres (arXiv 1511.07247, equation 4; for video arXiv 1706.06905).
+
+    With x the frames, a = softmax(BN(x W)) and centres c: V_k = sum_t a_tk (x_t - c_k), each V_k of L2 norm 1, then the
+    whole of norm 1. The assignment weights W and the centres are separate, as in the papers' code.
+
+    Args:
+        num_clusters: K.
+
+    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, K * D], cluster by cluster.
+    """
+
+    def __init__(self, num_clusters, **kwargs):
+        super().__init__(**kwargs)
+        self.num_clusters = num_clusters
+        self.assignment_normalisation = keras.layers.BatchNormalization(dtype=self.dtype_policy, name="assignment_bn")
+
+    def build(self, frames_shape, mask_shape=None):
+        size = frames_shape[-1]
+        initial = keras.initializers.RandomNormal(stddev=size**-0.5)
+        shape = (size, self.num_clusters)
+        self.assignment = self.add_weight(name="assignment", shape=shape, initializer=initial)
+        self.centres = self.add_weight(name="centres", shape=shape, initializer=initial)
+        self.assignment_normalisation.build((None, None, self.num_clusters))
+        self.built = True
+
+    def call(self, frames, mask, training=None):
+        scores = self.assignment_normalisation(ops.matmul(frames, self.assignment), training=training, mask=mask)
+        weights = ops.softmax(ops.cast(scores, "float32"), axis=-1) * ops.cast(mask, "float32")[:, :, None]
+        # Two products instead of the residuals themselves: nothing of the size [B, T, K, D] exists.
+        assigned = ops.einsum("btk,btd->bkd", ops.cast(weights, self.compute_dtype), frames)
+        totals = ops.sum(weights, axis=1)[:, :, None]
+        centres = ops.transpose(ops.cast(self.centres, "float32"))
+        residuals = unit_length(ops.cast(assigned, "float32") - totals * centres[None])
+        flat = ops.reshape(residuals, (-1, residuals.shape[1] * residuals.shape[2]))
+        return ops.cast(unit_length(flat), self.compute_dtype)
+
+    def compute_output_shape(self, frames_shape, mask_shape=None):
+        return (frames_shape[0], self.num_clusters * frames_shape[-1])
+
+    def get_config(self):
+        return super().get_config() | {"num_clusters": self.num_clusters}

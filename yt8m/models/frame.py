@@ -1,0 +1,166 @@
+"""Models of frame-level records: pool the frames, then gate, then a head.
+
+Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from yt8m.config import Architecture
+from yt8m.data.schema import FEATURE_SIZES
+from yt8m.models.registry import register
+
+
+def _streams(features) -> list:
+    """The stored bytes of each feature, [B, T, D_i]."""
+    return [features[name] for name in FEATURE_SIZES if name in features]
+
+
+def _frames(features, normalise: bool):
+    """Masked frames [B, T, D] of all streams together, and their mask [B, T]."""
+    from yt8m.layers.preprocessing import FrameFeatures
+
+    return FrameFeatures(normalise, name="frames")(_streams(features), features["num_frames"])
+
+
+def _head(vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float):
+    """Logits of a video's vector [B, H]."""
+    from yt8m.layers.gating import ProbabilityGating
+    from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
+
+    if head == "moe":
+        logits = MixtureOfExpertsHead(num_classes, num_mixtures, l2, name="head")(vector)
+    else:
+        logits = LogisticHead(num_classes, l2, name="head")(vector)
+    return ProbabilityGating(name="probability_gating")(logits) if probability_gating else logits
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameLogistic(Architecture):
+    """Logistic regression on the mean frame: `logistic`, computing its features itself."""
+
+    name: ClassVar[str] = "frame_logistic"
+    level: ClassVar[str] = "frame"
+
+    normalise_frames: bool = False
+    """Give every frame the L2 norm 1, as the reference does; the means of video-level records are without."""
+    l2: float = 1e-8
+    """Weight of the L2 term on the weights."""
+
+    def build(self, features, num_classes):
+        from yt8m.layers.heads import LogisticHead
+        from yt8m.layers.pooling import MaskedMean, StoredMean
+
+        if self.normalise_frames:
+            mean = MaskedMean(name="mean")(*_frames(features, normalise=True))
+        else:
+            mean = StoredMean(name="mean")(_streams(features), features["num_frames"])
+        return LogisticHead(num_classes, self.l2, name="head")(mean)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeepBagOfFrames(Architecture):
+    """Deep bag of frames (arXiv 1609.08675): project every frame up, pool, project down."""
+
+    name: ClassVar[str] = "dbof"
+    level: ClassVar[str] = "frame"
+
+    num_clusters: int = 8192
+    """Units every frame is projected to."""
+    hidden_size: int = 1024
+    """Units of the pooled video."""
+    pooling: Literal["max", "mean"] = "max"
+    """Over the frames."""
+    activation: Literal["relu6", "relu", "sigmoid"] = "relu6"
+    """After both projections."""
+    head: Literal["moe", "logistic"] = "moe"
+    """Classifier."""
+    num_mixtures: int = 2
+    """Experts a class of a `moe` head."""
+    context_gating: bool = False
+    """Context gating after the hidden layer."""
+    probability_gating: bool = False
+    """Context gating on the probabilities."""
+    normalise_frames: bool = True
+    """Give every frame the L2 norm 1."""
+    l2: float = 1e-8
+    """Weight of the L2 term on the head's weights."""
+
+    def build(self, features, num_classes):
+        import keras
+        from keras.layers import Activation, BatchNormalization, Dense
+
+        from yt8m.layers.gating import ContextGating
+        from yt8m.layers.pooling import MaskedMax, MaskedMean
+
+        def scaled(size):
+            return keras.initializers.RandomNormal(stddev=size**-0.5)
+
+        frames, mask = _frames(features, self.normalise_frames)
+        clusters = Dense(
+            self.num_clusters, use_bias=False, kernel_initializer=scaled(frames.shape[-1]), name="projection"
+        )(BatchNormalization(name="input_bn")(frames, mask=mask))
+        clusters = BatchNormalization(name="projection_bn")(clusters, mask=mask)
+        clusters = Activation(self.activation, name="projection_activation")(clusters)
+        pooling = MaskedMax(name="pooling") if self.pooling == "max" else MaskedMean(name="pooling")
+        hidden = Dense(
+            self.hidden_size, use_bias=False, kernel_initializer=scaled(self.num_clusters), name="hidden"
+        )(pooling(clusters, mask))
+        hidden = Activation(self.activation, name="activation")(BatchNormalization(name="hidden_bn")(hidden))
+        if self.context_gating:
+            hidden = ContextGating(name="context_gating")(hidden)
+        return _head(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetVLAD(Architecture):
+    """Gated NetVLAD (arXiv 1706.06905): the architecture that won the 2017 challenge."""
+
+    name: ClassVar[str] = "netvlad"
+    level: ClassVar[str] = "frame"
+
+    num_clusters: int = 256
+    """Clusters of the rgb stream; the audio stream has half as many."""
+    hidden_size: int = 1024
+    """Units of the layer after the pooling."""
+    head: Literal["moe", "logistic"] = "moe"
+    """Classifier."""
+    num_mixtures: int = 2
+    """Experts a class of a `moe` head."""
+    context_gating: bool = True
+    """Context gating after the hidden layer."""
+    probability_gating: bool = True
+    """Context gating on the probabilities."""
+    normalise_frames: bool = True
+    """Give every frame the L2 norm 1."""
+    dropout: float = 0.0
+    """Share of the pooled values dropped in training."""
+    l2: float = 1e-8
+    """Weight of the L2 term on the head's weights."""
+
+    def build(self, features, num_classes):
+        import keras
+        from keras.layers import BatchNormalization, Concatenate, Dense, Dropout
+
+        from yt8m.layers import pooling
+        from yt8m.layers.gating import ContextGating
+
+        frames, mask = _frames(features, self.normalise_frames)
+        frames = BatchNormalization(name="input_bn")(frames, mask=mask)
+        pooled, start = [], 0
+        for name in (name for name in FEATURE_SIZES if name in features):
+            stream = frames[:, :, start : start + FEATURE_SIZES[name]]
+            start += FEATURE_SIZES[name]
+            num_clusters = self.num_clusters if name == "rgb" else max(1, self.num_clusters // 2)
+            pooled.append(pooling.NetVLAD(num_clusters, name=f"netvlad_{name}")(stream, mask))
+        vector = Concatenate(name="pooled")(pooled) if len(pooled) > 1 else pooled[0]
+        if self.dropout:
+            vector = Dropout(self.dropout, name="dropout")(vector)
+        initial = keras.initializers.RandomNormal(stddev=self.num_clusters**-0.5)
+        hidden = Dense(self.hidden_size, kernel_initializer=initial, name="hidden")(vector)
+        if self.context_gating:
+            hidden = ContextGating(name="context_gating")(hidden)
+        return _head(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)

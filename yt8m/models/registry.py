@@ -1,0 +1,105 @@
+"""Every model by name. Importing this module does not import Keras: `--help` lists models in milliseconds.
+
+Adding a model touches two places: a dataclass in `video.py` or `frame.py`, and a recipe in `yt8m.recipes`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from yt8m.config import Architecture
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES, video_feature
+from yt8m.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+ARCHITECTURES: dict[str, type[Architecture]] = {}
+"""Filled by `register` when `yt8m.models` is imported."""
+
+
+def register(architecture: type[Architecture]) -> type[Architecture]:
+    """Class decorator: makes an architecture known under its `name`."""
+    assert architecture.name not in ARCHITECTURES, f"two models are named {architecture.name}"
+    ARCHITECTURES[architecture.name] = architecture
+    return architecture
+
+
+def hyperparameters_of(name: str) -> dict[str, dataclasses.Field]:
+    """The hyper-parameters of a model, in order.
+
+    Raises:
+        InputError: no such model; the message lists them.
+    """
+    if name not in ARCHITECTURES:
+        raise InputError(f"unknown model {name!r}; known: {', '.join(sorted(ARCHITECTURES))}")
+    return {field.name: field for field in dataclasses.fields(ARCHITECTURES[name])}
+
+
+def make_architecture(name: str, **hyperparameters) -> Architecture:
+    """A model's hyper-parameters with some of them changed.
+
+    Raises:
+        InputError: an unknown model or hyper-parameter; the message lists the known ones.
+    """
+    known = hyperparameters_of(name)
+    for hyperparameter in hyperparameters:
+        if hyperparameter not in known:
+            raise InputError(f"{name} has no hyper-parameter {hyperparameter!r}; it has: {', '.join(known)}")
+    return ARCHITECTURES[name](**hyperparameters)
+
+
+def build_architecture(
+    architecture: Architecture,
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    features: Sequence[str] = tuple(FEATURE_SIZES),
+) -> "keras.Model":
+    """The Keras model of an architecture: from the batch of `yt8m.data.schema` to logits, float32 [B, num_classes].
+
+    Args:
+        architecture: which, with its hyper-parameters.
+        num_classes: C.
+        features: those it reads, of `rgb` and `audio`.
+    """
+    import keras
+
+    inputs = {}
+    for name in features:
+        if architecture.level == "video":
+            key = video_feature(name)
+            inputs[key] = keras.Input((FEATURE_SIZES[name],), dtype="float32", name=key)
+        else:
+            inputs[name] = keras.Input((None, FEATURE_SIZES[name]), dtype="uint8", name=name)
+    if architecture.level == "frame":
+        inputs["num_frames"] = keras.Input((), dtype="int32", name="num_frames")
+    return keras.Model(inputs, architecture.build(inputs, num_classes), name=architecture.name)
+
+
+def build_model(
+    name: str,
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    *,
+    features: Sequence[str] = tuple(FEATURE_SIZES),
+    **hyperparameters,
+) -> "keras.Model":
+    """A Keras model by name; `yt8m models NAME` lists its hyper-parameters.
+
+    Args:
+        name: one of `list_models()`.
+        num_classes: C.
+        features: those it reads, of `rgb` and `audio`.
+        hyperparameters: those to change from their defaults.
+
+    Returns:
+        From a dict of features to logits, float32 [B, num_classes]. Frame level: `rgb` uint8 [B, T, 1024], `audio`
+        uint8 [B, T, 128], `num_frames` int32 [B]; video level: `mean_rgb` float32 [B, 1024], `mean_audio` [B, 128].
+
+    Raises:
+        InputError: an unknown model or hyper-parameter; the message lists the known ones.
+    """
+    return build_architecture(make_architecture(name, **hyperparameters), num_classes, features)
+
+
+def list_models() -> list[str]:
+    """The names `build_model` knows, sorted."""
+    return sorted(ARCHITECTURES)

@@ -1,0 +1,73 @@
+"""Models of video-level records: one vector a video in, logits out.
+
+Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from yt8m.config import Architecture
+from yt8m.models.registry import register
+
+
+def _video_vector(features, normalise: bool, dropout: float):
+    """The features of a video side by side, [B, D]."""
+    import keras
+
+    from yt8m.layers.preprocessing import UnitLength
+
+    vectors = list(features.values())
+    vector = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
+    if normalise:
+        vector = UnitLength(name="unit_length")(vector)
+    return keras.layers.Dropout(dropout, name="dropout")(vector) if dropout else vector
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Logistic(Architecture):
+    """Logistic regression on the mean features."""
+
+    name: ClassVar[str] = "logistic"
+    level: ClassVar[str] = "video"
+
+    normalise: bool = False
+    """Give every video's vector the L2 norm 1."""
+    dropout: float = 0.0
+    """Share of the input values dropped in training."""
+    l2: float = 1e-8
+    """Weight of the L2 term on the weights."""
+
+    def build(self, features, num_classes):
+        from yt8m.layers.heads import LogisticHead
+
+        vector = _video_vector(features, self.normalise, self.dropout)
+        return LogisticHead(num_classes, self.l2, name="head")(vector)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MixtureOfExperts(Architecture):
+    """Mixture of logistic experts on the mean features (arXiv 1609.08675)."""
+
+    name: ClassVar[str] = "moe"
+    level: ClassVar[str] = "video"
+
+    num_mixtures: int = 2
+    """Experts a class, beside the dummy that says 0."""
+    normalise: bool = False
+    """Give every video's vector the L2 norm 1."""
+    dropout: float = 0.0
+    """Share of the input values dropped in training."""
+    probability_gating: bool = False
+    """Context gating on the probabilities."""
+    l2: float = 1e-8
+    """Weight of the L2 term on gates and experts."""
+
+    def build(self, features, num_classes):
+        from yt8m.layers.gating import ProbabilityGating
+        from yt8m.layers.heads import MixtureOfExpertsHead
+
+        vector = _video_vector(features, self.normalise, self.dropout)
+        logits = MixtureOfExpertsHead(num_classes, self.num_mixtures, self.l2, name="head")(vector)
+        return ProbabilityGating(name="probability_gating")(logits) if self.probability_gating else logits

@@ -1,0 +1,236 @@
+"""The run directory: all that one command leaves for the next.
+
+==================  ====================================================================================================
+``config.json``     the whole configuration, resolved: files found, features seen. `evaluate` and `predict` need no more
+``environment.json``  versions, git commit and devices, of the newest start
+``metrics.jsonl``   one JSON object a line: ``{"kind": "train" | "validation", "step": ..., ...}``
+``tensorboard/``    the same as event files
+``checkpoints/``    what training needs to go on
+``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result
+``curves.png``      loss and GAP over the steps, at the end
+==================  ====================================================================================================
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from yt8m import config as configuration
+from yt8m.config import RunConfig
+from yt8m.errors import InputError
+
+CHANGEABLE = {
+    "run",
+    "training.num_steps",
+    "training.validate_every_steps",
+    "training.early_stopping",
+    "training.checkpoint_every_steps",
+    "training.keep_checkpoints",
+    "training.log_every_steps",
+    "data.test",
+    "data.parallel_files",
+    "data.on_corrupt",
+}
+"""Fields that may differ when a run is gone on with: none of them changes what a step does."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that becomes `path` if the block succeeds and vanishes if it fails.
+
+    Raises:
+        InputError: the directory cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The ending stays: writers of several formats go by it.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.name)
+        os.close(handle)
+        os.chmod(temporary, 0o666 & ~_umask())
+        yield Path(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes a JSON file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        InputError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error})") from error
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in values.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _git_commit() -> str | None:
+    directory = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(directory), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None  # installed from a wheel, or git is not there
+
+
+def environment(devices: list[str]) -> dict[str, Any]:
+    """Versions, git commit and devices, as recorded beside a run."""
+    packages = ("yt8m", "tensorflow", "keras", "numpy")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {package: metadata.version(package) for package in packages},
+        "git_commit": _git_commit(),
+        "devices": devices,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best_weights(self) -> Path:
+        return self.path / "best" / "model.weights.h5"
+
+    @property
+    def best_metrics(self) -> Path:
+        return self.path / "best" / "metrics.json"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
+
+
+def open_run(config: RunConfig) -> RunDirectory:
+    """Creates the run directory of a configuration, or opens it again if it is of the same one.
+
+    Raises:
+        InputError: the directory holds a run of another configuration (the message names the differences), holds other
+            things, or cannot be written.
+    """
+    run = RunDirectory(Path(config.run))
+    wanted = configuration.to_dict(config)
+    if run.config.exists():
+        found, asked = _flatten(read_json(run.config)), _flatten(wanted)
+        different = [key for key in sorted(found.keys() | asked.keys()) if found.get(key) != asked.get(key)]
+        different = [key for key in different if key not in CHANGEABLE]
+        if different:
+            examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
+            raise InputError(
+                f"{run.path}: holds a run of another configuration ({examples}"
+                f"{f', and {len(different) - 3} more' if different[3:] else ''}); give another --run, or the same flags"
+            )
+    elif run.path.is_dir() and any(run.path.iterdir()):
+        raise InputError(f"{run.path}: is a directory with other files; give an empty or new one as --run")
+    write_json(run.config, wanted)
+    return run
+
+
+def load_config(run: str | os.PathLike) -> RunConfig:
+    """The configuration of a run directory.
+
+    Raises:
+        InputError: there is no run, or its configuration is not of this version.
+    """
+    from yt8m.models import ARCHITECTURES
+
+    directory = RunDirectory(Path(run))
+    if not directory.config.exists():
+        raise InputError(f"{run}: no run directory (it has no config.json); train one with --run {run}")
+    try:
+        return configuration.from_dict(read_json(directory.config), ARCHITECTURES)
+    except InputError as error:
+        raise InputError(f"{directory.config}: {error}") from error
+
+
+def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`; a last line that a kill cut short is left out."""
+    if not run.metrics.exists():
+        return []
+    rows = []
+    for line in run.metrics.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def forget_after(run: RunDirectory, step: int) -> None:
+    """Drops the metrics of steps after `step`, which a resumed run does again."""
+    rows = read_metrics(run)
+    kept = [row for row in rows if row["step"] <= step]
+    if run.metrics.exists():
+        with replacing(run.metrics) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+
+def append_metrics(run: RunDirectory, row: Mapping[str, Any]) -> None:
+    """Adds a line to `metrics.jsonl`.
+
+    Raises:
+        InputError: the disk is full, or the directory cannot be written any more.
+    """
+    try:
+        with run.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise InputError(f"{run.metrics}: cannot be written ({error.strerror})") from error

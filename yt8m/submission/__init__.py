@@ -1,0 +1,26 @@
+"""Submissions for both tasks: written, read, checked and scored. Importing this loads no TensorFlow."""
+
+from yt8m.submission.files import LineError, Task, check_destination, detect_task
+from yt8m.submission.reading import SegmentRow, VideoRow, read_segment_submission, read_video_submission
+from yt8m.submission.scoring import score_segment_submission, score_video_submission
+from yt8m.submission.segments import SegmentRanking, read_segment_class_ids
+from yt8m.submission.validation import Validation, validate
+from yt8m.submission.video import VideoSubmissionWriter
+
+__all__ = [
+    "LineError",
+    "SegmentRanking",
+    "SegmentRow",
+    "Task",
+    "Validation",
+    "VideoRow",
+    "VideoSubmissionWriter",
+    "check_destination",
+    "detect_task",
+    "read_segment_class_ids",
+    "read_segment_submission",
+    "read_video_submission",
+    "score_segment_submission",
+    "score_video_submission",
+    "validate",
+]

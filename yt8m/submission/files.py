@@ -1,0 +1,158 @@
+"""Submission files: which task a file is for, its lines one at a time, and new files that are complete or not there."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal
+
+from yt8m.errors import InputError
+
+Task = Literal["video", "segment"]
+
+HEADERS: dict[Task, str] = {"video": "VideoId,LabelConfidencePairs", "segment": "Class,Segments"}
+"""A submission's first line, by task."""
+
+_LONGEST_HEADER = 1000
+"""Bytes looked at for a header, so that a file of another kind is not read to its first line end."""
+
+
+class LineError(InputError):
+    """One line of a file cannot be used.
+
+    Attributes:
+        path: the file.
+        line: the line's number, counted from 1.
+        reason: what is wrong and what to do, as a clause without a full stop.
+    """
+
+    def __init__(self, path: str, line: int, reason: str):
+        super().__init__(f"{path}, line {line}: {reason}")
+        self.path, self.line, self.reason = path, line, reason
+
+
+Report = Callable[[LineError], None]
+"""What a reader calls with each broken line, which it then leaves out."""
+
+
+def stop_at_error(error: LineError) -> None:
+    """The `Report` that raises the first error."""
+    raise error
+
+
+def detect_task(path: str | os.PathLike) -> Task:
+    """The task a submission is for, told by its header.
+
+    Raises:
+        LineError: the file is empty or its first line is no submission's header.
+        InputError: the file cannot be read.
+    """
+    with _open(path) as stream:
+        header = stream.readline(_LONGEST_HEADER).rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    for task, known in HEADERS.items():
+        if header == known:
+            return task
+    wanted = " or ".join(f"{known!r} ({task} task)" for task, known in HEADERS.items())
+    found = f"the header is {header[:60]!r}" if header else "there is no header"
+    raise LineError(os.fspath(path), 1, f"{found}; it must be {wanted}")
+
+
+def check_task(path: str | os.PathLike, task: Task) -> None:
+    """Raises LineError unless the file is a submission for this task, InputError if it cannot be read."""
+    found = detect_task(path)
+    if found != task:
+        raise LineError(os.fspath(path), 1, f"this is a submission for the {found} task; give one for the {task} task")
+
+
+def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, str, bytes]]:
+    """The data lines of a submission as (line number, text before the first comma, bytes after it).
+
+    Lines that are empty, not UTF-8 or without a comma go to `report`.
+    """
+    with _open(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            if number == 1:
+                continue
+            first, comma, rest = line.rstrip(b"\r\n").partition(b",")
+            try:
+                rest.decode()
+                text = first.decode()
+            except UnicodeDecodeError:
+                report(LineError(os.fspath(path), number, "this is not UTF-8 text; write the file as UTF-8"))
+                continue
+            if comma:
+                yield number, text, rest
+            elif text:
+                report(
+                    LineError(os.fspath(path), number, f"{text[:40]!r} is not followed by a comma; complete the line")
+                )
+            else:
+                report(LineError(os.fspath(path), number, "this line is empty; remove it"))
+
+
+def _open(path: str | os.PathLike) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror}); check the path") from error
+
+
+class NewFile:
+    """A file that appears under its name when its `with` block ends well, and leaves nothing behind when it does not.
+
+    Args:
+        path: where the file will be; one that is there already is replaced at the end. Entering the block raises
+            InputError if it is a directory, or its directory is missing or cannot be written to.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self._path = Path(path)
+        self._temporary = self._path.parent / f".{self._path.name}.{os.getpid()}.tmp"
+        self._stream: BinaryIO
+
+    def __enter__(self) -> "NewFile":
+        if self._path.is_dir():
+            raise InputError(f"{self._path}: this is a directory; name a file in it")
+        try:
+            self._stream = open(self._temporary, "wb")  # closed by __exit__
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.discard()
+            return
+        try:
+            self._stream.close()
+            self._temporary.replace(self._path)
+        except OSError as failure:
+            raise self._unwritable(failure) from failure
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Forgets what was written."""
+        with contextlib.suppress(OSError):  # closing writes what is still buffered, which may be what failed
+            self._stream.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def write(self, content: bytes) -> None:
+        """Appends. Raises InputError if the disk is full or fails."""
+        try:
+            self._stream.write(content)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self._path}: cannot be written ({error.strerror}); choose a place that exists and has room"
+        )
+
+
+def check_destination(path: str | os.PathLike) -> None:
+    """Raises InputError unless a file can be written there; for asking before the work rather than after it."""
+    NewFile(path).__enter__().discard()

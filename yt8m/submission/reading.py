@@ -1,0 +1,208 @@
+"""Reads submissions of both tasks back, a row at a time, and finds what is wrong with them."""
+
+import math
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, SEGMENT_FRAMES
+from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
+from yt8m.submission.files import LineError, Report, check_task, read_fields, stop_at_error
+from yt8m.submission.segments import LONGEST_ID, LONGEST_START
+from yt8m.submission.video import MAX_PAIRS
+
+_LARGEST_SCORE = float(np.finfo(np.float32).max)
+_SPACE, _COLON, _ZERO = b" :0"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRow:
+    """One video of a submission."""
+
+    line: int
+    """In the file, counted from 1."""
+    video_id: str
+    classes: list[int]
+    """At most 20, all different."""
+    scores: list[float]
+    """One a class, descending."""
+
+
+def read_video_submission(
+    path: str | os.PathLike, num_classes: int = DEFAULT_NUM_CLASSES, report: Report = stop_at_error
+) -> Iterator[VideoRow]:
+    """The rows of a submission for the video task, one at a time; only the ids are remembered.
+
+    Args:
+        path: the CSV file.
+        num_classes: classes go from 0 to num_classes - 1.
+        report: gets one error for every row that breaks a rule; such rows are left out. Raises it by default.
+
+    Raises:
+        LineError: the header is not this task's, or what `report` raises.
+        InputError: the file cannot be read.
+    """
+    check_task(path, "video")
+    first_lines: dict[str, int] = {}
+    for line, video_id, pairs in read_fields(path, report):
+        if video_id in first_lines:
+            reason = f"video {video_id!r} was on line {first_lines[video_id]} already; keep one of the two"
+            report(LineError(os.fspath(path), line, reason))
+            continue
+        first_lines[video_id] = line
+        try:
+            classes, scores = _parse_pairs(pairs.decode())
+            _check_pairs(classes, scores, num_classes)
+        except ValueError as error:
+            report(LineError(os.fspath(path), line, f"video {video_id!r}: {error}"))
+            continue
+        yield VideoRow(line, video_id, classes, scores)
+
+
+def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
+    """``class score class score ...`` as two lists. Raises ValueError with the reason."""
+    if not text:
+        return [], []
+    tokens = text.split(" ")
+    if len(tokens) % 2:
+        raise ValueError(f"{len(tokens)} values are no whole number of class and score pairs; complete the last pair")
+    if "_" not in text:  # which Python's own parsing would allow between digits
+        try:
+            return list(map(int, tokens[::2])), list(map(float, tokens[1::2]))
+        except ValueError:
+            pass
+    for kind, parse, values in (("class", int, tokens[::2]), ("score", float, tokens[1::2])):
+        for value in values:
+            try:
+                parse(value.replace("_", "?"))
+            except ValueError:
+                raise ValueError(
+                    f"{value[:40]!r} is no {kind}; write pairs of a class and a score, one space between"
+                ) from None
+    raise AssertionError("unreachable: some value did not parse")
+
+
+def _check_pairs(classes: list[int], scores: list[float], num_classes: int) -> None:
+    """Raises ValueError with the reason if a video's predictions break a rule."""
+    if len(classes) > MAX_PAIRS:
+        raise ValueError(f"{len(classes)} predictions; keep the best {MAX_PAIRS}")
+    if not classes:
+        return
+    if not all(map(math.isfinite, scores)) or max(scores) > _LARGEST_SCORE or min(scores) < -_LARGEST_SCORE:
+        broken = next(score for score in scores if not abs(score) <= _LARGEST_SCORE)
+        raise ValueError(f"a score is {broken}; scores must be finite float32 numbers")
+    if min(classes) < 0 or max(classes) >= num_classes:
+        unknown = next(class_id for class_id in classes if not 0 <= class_id < num_classes)
+        raise ValueError(
+            f"class {unknown} does not exist; classes go from 0 to {num_classes - 1}, so check the number of classes"
+        )
+    if len(set(classes)) < len(classes):
+        twice = next(class_id for index, class_id in enumerate(classes) if class_id in classes[:index])
+        raise ValueError(f"class {twice} is predicted twice; list it once")
+    if scores != sorted(scores, reverse=True):
+        place = next(index for index in range(1, len(scores)) if scores[index] > scores[index - 1])
+        raise ValueError(f"score {scores[place]} follows {scores[place - 1]}; sort by descending score")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """One class of a submission."""
+
+    line: int
+    """In the file, counted from 1."""
+    class_id: int
+    ids: np.ndarray
+    """Bytes [N], the segments' videos, best first."""
+    starts: np.ndarray
+    """int64 [N], the segments' first seconds."""
+
+
+def read_segment_submission(
+    path: str | os.PathLike,
+    classes: Collection[int] = range(DEFAULT_NUM_CLASSES),
+    max_segments: int = DEFAULT_MAX_SEGMENTS,
+    report: Report = stop_at_error,
+) -> Iterator[SegmentRow]:
+    """The rows of a submission for the segment task, one class at a time.
+
+    Args:
+        path: the CSV file.
+        classes: the classes that may be ranked.
+        max_segments: segments a class may have.
+        report: gets one error for every row that breaks a rule; such rows are left out. Raises it by default.
+
+    Raises:
+        LineError: the header is not this task's, or what `report` raises.
+        InputError: the file cannot be read.
+    """
+    check_task(path, "segment")
+    allowed = set(classes)
+    first_lines: dict[int, int] = {}
+    for line, text, segments in read_fields(path, report):
+        try:
+            class_id = _parse_class(text, allowed)
+            if class_id in first_lines:
+                raise ValueError(f"class {class_id} was on line {first_lines[class_id]} already; keep one of the two")
+            first_lines[class_id] = line
+            ids, starts = _parse_segments(segments)
+            _check_segments(segments, starts, max_segments)
+        except ValueError as error:
+            report(LineError(os.fspath(path), line, str(error)))
+            continue
+        yield SegmentRow(line, class_id, ids, starts)
+
+
+def _parse_class(text: str, allowed: Collection[int]) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text[:40]!r} is no class; start the line with a class id")
+    if int(text) not in allowed:
+        raise ValueError(f"class {int(text)} is not one of the {len(allowed)} classes of the task; remove the line")
+    return int(text)
+
+
+def _parse_segments(line: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """``id:start id:start ...`` as ids, bytes [N], and starts, int64 [N]. Raises ValueError with the reason.
+
+    All tokens at once: the last colon before each token's end divides it, then digits are read off by place.
+    """
+    if not line:
+        return np.empty(0, "S1"), np.empty(0, np.int64)
+    text = np.frombuffer(line, np.uint8)
+    ends = np.append(np.flatnonzero(text == _SPACE), text.size)
+    begins = np.concatenate(([0], ends[:-1] + 1))
+    colons = np.concatenate(([-1], np.flatnonzero(text == _COLON)))
+    colons = colons[np.searchsorted(colons, ends) - 1]
+    id_lengths, num_digits = colons - begins, ends - colons - 1
+    broken = (id_lengths < 1) | (id_lengths > LONGEST_ID) | (num_digits < 1) | (num_digits > LONGEST_START)
+    starts = np.zeros(len(ends), np.int64)
+    if not broken.any():
+        broken = (num_digits > 1) & (text[colons + 1] == _ZERO)
+        for place in range(num_digits.max()):
+            present = num_digits > place
+            digits = np.where(present, text[ends - 1 - np.minimum(place, num_digits - 1)].astype(np.int64) - _ZERO, 0)
+            broken |= (digits < 0) | (digits > 9)
+            starts += digits * 10**place
+    if broken.any():
+        token = int(np.argmax(broken))
+        shown = line[begins[token] : ends[token]].decode()[:40]
+        raise ValueError(f"{shown!r} is no segment; write id:start, the start in whole seconds, one space between")
+    columns = np.arange(id_lengths.max())
+    characters = text[np.minimum(begins[:, None] + columns, text.size - 1)]
+    characters[columns >= id_lengths[:, None]] = 0
+    return characters.view(f"S{len(columns)}")[:, 0], starts
+
+
+def _check_segments(line: bytes, starts: np.ndarray, max_segments: int) -> None:
+    """Raises ValueError with the reason if a class's segments break a rule."""
+    if len(starts) > max_segments:
+        raise ValueError(f"{len(starts)} segments; keep the best {max_segments}")
+    if (starts % SEGMENT_FRAMES).any():
+        start = starts[starts % SEGMENT_FRAMES != 0][0]
+        raise ValueError(f"a segment starts at {start} s; segments start at multiples of {SEGMENT_FRAMES} s")
+    tokens = line.split(b" ") if line else []
+    if len(set(tokens)) < len(tokens):
+        seen: set[bytes] = set()
+        twice = next(token for token in tokens if token in seen or seen.add(token))
+        raise ValueError(f"segment {twice.decode()!r} is listed twice; list it once")

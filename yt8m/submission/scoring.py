@@ -1,0 +1,141 @@
+"""The metrics of a submission against labels that have been read already. Definitions: docs/metrics.md."""
+
+import os
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, LABEL_PADDING
+from yt8m.errors import InputError
+from yt8m.metrics.inputs import ROWS_AT_ONCE, id_text
+from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment, SegmentRatings, segment_map
+from yt8m.metrics.streaming import VideoMetrics
+from yt8m.submission.reading import read_segment_submission, read_video_submission
+from yt8m.submission.video import MAX_PAIRS
+
+
+def score_video_submission(
+    path: str | os.PathLike,
+    labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]],
+    num_classes: int = DEFAULT_NUM_CLASSES,
+) -> dict[str, float | int]:
+    """GAP, MAP, Hit@1 and PERR of a submission for the video task.
+
+    A labelled video that the submission lacks counts as one without predictions. Hit@1 and PERR see a video's 20
+    predictions, so PERR differs from that of the model where a video has more than 20 labels.
+
+    Args:
+        path: the CSV file.
+        labelled_videos: every video's id and label ids, without padding or padded with -1; read once.
+        num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
+
+    Returns:
+        As `VideoMetrics.result`.
+
+    Raises:
+        InputError: the submission breaks a rule, has videos that are not among the labelled ones, or there are no
+            labels; a labelled video comes twice or has a label out of range.
+    """
+    labels = _LabelTable(labelled_videos, num_classes)
+    metrics = VideoMetrics(num_classes, MAX_PAIRS)
+    submitted = np.zeros(len(labels), bool)
+    num_unknown, first_unknown = 0, None
+    rows = read_video_submission(path, num_classes)
+    while batch := list(islice(rows, ROWS_AT_ONCE)):
+        known = [(row, labels.index[row.video_id]) for row in batch if row.video_id in labels.index]
+        if len(known) < len(batch):
+            num_unknown += len(batch) - len(known)
+            first_unknown = first_unknown or next(row for row in batch if row.video_id not in labels.index)
+        classes = np.full((len(known), MAX_PAIRS), LABEL_PADDING, np.int32)
+        scores = np.zeros((len(known), MAX_PAIRS), np.float32)
+        for place, (row, _) in enumerate(known):
+            classes[place, : len(row.classes)] = row.classes
+            scores[place, : len(row.scores)] = row.scores
+        videos = np.array([video for _, video in known], np.int64)
+        submitted[videos] = True
+        metrics.update_lists(classes, scores, labels.padded(videos), [row.video_id for row, _ in known])
+    if first_unknown is not None:
+        raise InputError(
+            f"{os.fspath(path)}, line {first_unknown.line}: video {first_unknown.video_id!r} is not in the labelled "
+            f"data, and so {num_unknown} in all; give the data that was predicted"
+        )
+    missing = np.flatnonzero(~submitted)
+    for first in range(0, len(missing), ROWS_AT_ONCE):
+        videos = missing[first : first + ROWS_AT_ONCE]
+        nothing = np.empty((len(videos), 0), np.int32)
+        metrics.update_lists(nothing, nothing.astype(np.float32), labels.padded(videos))
+    return metrics.result()
+
+
+def score_segment_submission(
+    path: str | os.PathLike,
+    ratings: SegmentRatings,
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    max_segments: int = DEFAULT_MAX_SEGMENTS,
+) -> dict[str, float | int]:
+    """Segment MAP of a submission for the segment task.
+
+    Args:
+        path: the CSV file.
+        ratings: the rated segments.
+        num_classes: classes go from 0 to num_classes - 1.
+        max_segments: segments of a class that count, the K of MAP@K; the file may have no more.
+
+    Returns:
+        As `segment_map`.
+
+    Raises:
+        InputError: the submission breaks a rule, shares no video with the ratings, or none of these is positive.
+    """
+    rated_videos = {video_id.encode() for video_id in ratings.video_ids}
+    any_rated = False
+
+    def rankings() -> Iterator[tuple[int, Iterable[Segment]]]:
+        nonlocal any_rated
+        for row in read_segment_submission(path, range(num_classes), max_segments):
+            ids = row.ids.tolist()
+            any_rated = any_rated or not rated_videos.isdisjoint(ids)
+            yield row.class_id, zip(map(bytes.decode, ids), row.starts.tolist(), strict=True)
+
+    result = segment_map(rankings(), ratings, max_segments)
+    if not any_rated:
+        raise InputError(f"{os.fspath(path)}: none of its videos has a rated segment; give the data that was predicted")
+    return result
+
+
+class _LabelTable:
+    """Label ids of many videos in a few bytes each."""
+
+    def __init__(self, labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]], num_classes: int):
+        self.index: dict[str, int] = {}
+        flat, offsets = array("i"), array("q", [0])
+        for identifier, labels in labelled_videos:
+            video_id = id_text(identifier)
+            if video_id in self.index:
+                raise InputError(f"video {video_id!r} occurs twice in the labelled data; give every file once")
+            self.index[video_id] = len(self.index)
+            for label in labels:
+                if label == LABEL_PADDING:
+                    continue
+                if not 0 <= label < num_classes:
+                    raise InputError(
+                        f"video {video_id!r} has label {label}; classes go from 0 to {num_classes - 1}, "
+                        "so check the number of classes"
+                    )
+                flat.append(int(label))
+            offsets.append(len(flat))
+        self._flat, self._offsets = np.array(flat, np.int32), np.array(offsets, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def padded(self, videos: np.ndarray) -> np.ndarray:
+        """Labels of some videos, int32 [N, L], padded with -1."""
+        starts, counts = self._offsets[videos], np.diff(self._offsets)[videos]
+        columns = np.arange(counts.max(initial=0))
+        present = columns < counts[:, None]
+        labels = np.full(present.shape, LABEL_PADDING, np.int32)
+        labels[present] = self._flat[(starts[:, None] + columns)[present]]
+        return labels

@@ -1,0 +1,191 @@
+"""Submissions for the segment task of 2019: a line a class, ``class,id:start id:start ...``, best first."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.errors import InputError
+from yt8m.metrics.entries import descending_code
+from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
+from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
+from yt8m.submission.files import HEADERS, LineError, NewFile
+
+_FRESH_SEGMENTS = 1 << 16
+"""Segments collected before they are merged into the rankings."""
+
+LONGEST_ID = 255
+LONGEST_START = 6
+"""Bytes of an id, and digits of a start, that a submission may hold."""
+
+
+class SegmentRanking:
+    """Ranks segments for many classes at once, keeping only each class's best.
+
+    Every class sees every segment; memory is 8 bytes for each kept (class, segment) pair and 4 for each fresh one,
+    about 1.1 GB for 1000 classes of 100 000 segments, however many segments are ranked.
+
+    Args:
+        class_ids: the classes, [C], in the order in which `update` gets their scores and `write` writes them.
+        max_segments: segments kept a class.
+
+    Raises:
+        InputError: a class comes twice, or there is none.
+        ValueError: max_segments < 1.
+    """
+
+    def __init__(self, class_ids: Sequence[int], max_segments: int = DEFAULT_MAX_SEGMENTS):
+        self.class_ids = [int(class_id) for class_id in class_ids]
+        if not self.class_ids or len(set(self.class_ids)) < len(self.class_ids):
+            raise InputError("the classes to rank segments for must be given, each once")
+        if max_segments < 1:
+            raise ValueError(f"max_segments is {max_segments}; it must be at least 1")
+        self.max_segments = max_segments
+        # Of both tables, memory pages that are never filled are never really taken.
+        # A kept pair is one uint64, 32 bits `descending_code` and 32 bits segment index: the least are the best, and
+        # of equal scores the first to arrive.
+        self._kept = np.empty((len(self.class_ids), max_segments), np.uint64)
+        self._fresh = np.empty((len(self.class_ids), _FRESH_SEGMENTS), np.float32)
+        self._num_kept = self._num_fresh = self._num_merged = 0
+        self._videos: dict[str, int] = {}  # a video's index, by its id
+        self._places: list[int] = []  # of each video, the set of its segments as bits
+        self._video_of_segment: list[np.ndarray] = []
+        self._starts: list[np.ndarray] = []
+
+    @property
+    def num_segments(self) -> int:
+        """Segments seen."""
+        return self._num_merged + self._num_fresh
+
+    def update(self, ids: Sequence[str | bytes], starts: np.ndarray, scores: np.ndarray) -> None:
+        """Adds segments. After an error the ranking is of no further use.
+
+        Args:
+            ids: the videos' ids, [N].
+            starts: int [N], the segments' first seconds: multiples of 5.
+            scores: float [N, C], one a class of `class_ids`; compared as float32.
+
+        Raises:
+            InputError: a segment came before, its id would break the line, its start is no multiple of 5, or a score
+                is NaN or infinite.
+            ValueError: the shapes do not fit together.
+        """
+        starts, scores = np.asarray(starts), as_float32(scores)
+        if scores.ndim != 2 or scores.shape != (len(starts), len(self.class_ids)):
+            raise ValueError(f"scores {scores.shape} must be [{len(starts)}, {len(self.class_ids)}]")
+        check_ids(ids, len(starts))
+        segments = [(id_text(video), start) for video, start in zip(ids, starts.tolist(), strict=True)]
+        check_finite(scores, [f"{video}:{start}" for video, start in segments], self.class_ids, kind="segment")
+        self._video_of_segment.append(np.array([self._take(video, start) for video, start in segments], np.int32))
+        self._starts.append(starts.astype(np.int32))
+        for first in range(0, len(scores), _FRESH_SEGMENTS):
+            self._add(scores[first : first + _FRESH_SEGMENTS])
+
+    def ranking(self, class_id: int) -> list[Segment]:
+        """A class's best segments, best first, as (id, start); among equal scores the first to arrive comes first."""
+        ids = list(self._videos)
+        videos, starts = self._segments()
+        order = self._order(self.class_ids.index(class_id))
+        return [
+            (ids[video], start) for video, start in zip(videos[order].tolist(), starts[order].tolist(), strict=True)
+        ]
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Writes a line for every class, in the order of `class_ids`.
+
+        Raises:
+            InputError: the file cannot be written there.
+        """
+        ids = [video.encode() for video in self._videos]
+        videos, starts = self._segments()
+        # Tokens of one width, padded with zero bytes: a line is then a gather and a mask, without an object a segment.
+        tokens = np.array(
+            [b"%b:%d " % (ids[video], start) for video, start in zip(videos.tolist(), starts.tolist(), strict=True)],
+            dtype=np.bytes_,
+        )
+        with NewFile(path) as file:
+            file.write(f"{HEADERS['segment']}\n".encode())
+            for position, class_id in enumerate(self.class_ids):
+                line = tokens[self._order(position)].view(np.uint8)
+                file.write(b"%d,%b\n" % (class_id, line[line != 0][:-1].tobytes()))
+
+    def _take(self, video_id: str, start: int) -> int:
+        """The video's index, after the segment has been checked and marked as seen."""
+        video = self._videos.get(video_id)
+        if video is None:
+            video = self._add_video(video_id)
+        if start < 0 or start % SEGMENT_FRAMES or start >= 10**LONGEST_START:
+            raise InputError(
+                f"video {video_id!r}: segment at {start} s; segments start at multiples of {SEGMENT_FRAMES} s"
+            )
+        place = 1 << (start // SEGMENT_FRAMES)
+        if self._places[video] & place:
+            raise InputError(f"video {video_id!r}: the segment at {start} s occurs twice in the data; give it once")
+        self._places[video] |= place
+        return video
+
+    def _add_video(self, video_id: str) -> int:
+        if not 1 <= len(video_id.encode()) <= LONGEST_ID or any(sign in video_id for sign in ", \r\n\0"):
+            raise InputError(
+                f"video {video_id!r}: an id that is empty, very long, or has a comma, a space or a line end "
+                "cannot be submitted"
+            )
+        video = self._videos[video_id] = len(self._videos)
+        self._places.append(0)
+        return video
+
+    def _add(self, scores: np.ndarray) -> None:
+        if self._num_fresh + len(scores) > _FRESH_SEGMENTS:
+            self._merge()
+        self._fresh[:, self._num_fresh : self._num_fresh + len(scores)] = scores.T
+        self._num_fresh += len(scores)
+
+    def _merge(self) -> None:
+        """Moves the fresh segments into the rankings as far as they are good enough."""
+        if not self._num_fresh:
+            return
+        segments = np.arange(self._num_merged, self._num_merged + self._num_fresh, dtype=np.uint64)
+        num_best = min(self._num_kept + self._num_fresh, self.max_segments)
+        for kept, fresh in zip(self._kept, self._fresh, strict=True):
+            keys = descending_code(fresh[: self._num_fresh]).astype(np.uint64) << np.uint64(32) | segments
+            if self._num_kept == self.max_segments:
+                keys = keys[keys < kept.max()]
+            keys = np.concatenate((kept[: self._num_kept], keys))
+            if len(keys) > num_best:
+                keys.partition(num_best - 1)
+            kept[:num_best] = keys[:num_best]
+        self._num_kept = num_best
+        self._num_merged += self._num_fresh
+        self._num_fresh = 0
+
+    def _order(self, position: int) -> np.ndarray:
+        """Segment indices of one class, best first."""
+        self._merge()
+        return (np.sort(self._kept[position, : self._num_kept]) & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+    def _segments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Video index and start of every segment, in order of arrival."""
+        for table in (self._video_of_segment, self._starts):
+            table[:] = [np.concatenate([np.empty(0, np.int32), *table])]
+        return self._video_of_segment[0], self._starts[0]
+
+
+def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
+    """The classes of the segment task from its `segment_label_ids.csv`: a header, then a class id a line.
+
+    Raises:
+        LineError: a line is no class id.
+        InputError: the file cannot be read or has no classes.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            lines = stream.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{os.fspath(path)}: cannot be read as a list of classes ({error})") from error
+    for number, line in enumerate(lines[1:], start=2):
+        if not (line.isascii() and line.isdigit()):
+            raise LineError(os.fspath(path), number, f"{line[:40]!r} is no class id; give the data set's file")
+    if len(lines) < 2:
+        raise InputError(f"{os.fspath(path)}: no classes below the header; give the data set's segment_label_ids.csv")
+    return [int(line) for line in lines[1:]]

@@ -1,0 +1,81 @@
+"""Submissions for the video task of 2017 and 2018: a line a video, ``id,class score class score ...``, best first."""
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
+from yt8m.submission.files import HEADERS, NewFile
+
+MAX_PAIRS = 20
+"""Predictions a video that a submission may hold."""
+
+
+class VideoSubmissionWriter:
+    """Writes a submission for the video task as predictions come.
+
+    A context manager: the file appears under its name when the block ends well, and not at all when it does not.
+    Scores are written with 9 significant digits, the fewest that give every float32 back exactly: fewer would tie
+    scores that differ, and scoring the file would no longer give what scoring the model does.
+
+    Args:
+        path: the CSV file. Entering the block raises InputError if it cannot be written there.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self._file = NewFile(path)
+        self._ids: set[str] = set()
+
+    def __enter__(self) -> "VideoSubmissionWriter":
+        self._file.__enter__()
+        self._file.write(f"{HEADERS['video']}\n".encode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, traceback)
+
+    def write(self, ids: Sequence[str | bytes], classes: np.ndarray, scores: np.ndarray) -> None:
+        """Adds videos, as `yt8m.metrics.top_k_predictions` gives them.
+
+        Args:
+            ids: the videos' ids, [N].
+            classes: int [N, k], k <= 20.
+            scores: float [N, k], every row descending; written as float32.
+
+        Raises:
+            InputError: a video was written before, its id would break the line, or a score is NaN or infinite.
+            ValueError: the shapes do not fit together, k > 20, or scores ascend.
+        """
+        classes, scores = np.asarray(classes), as_float32(scores)
+        if classes.ndim != 2 or classes.shape != scores.shape or classes.shape[1] > MAX_PAIRS:
+            raise ValueError(
+                f"classes {classes.shape} and scores {scores.shape} must be [videos, {MAX_PAIRS} or fewer]"
+            )
+        check_ids(ids, len(classes))
+        check_finite(scores, ids, classes)
+        if (scores[:, 1:] > scores[:, :-1]).any():
+            raise ValueError("scores must descend in every row; sort them with top_k_predictions")
+        num_pairs = classes.shape[1]
+        line = "%s," + " ".join(["%d %.9g"] * num_pairs) + "\n"
+        values: list[str | int | float] = [""] * (2 * num_pairs + 1)
+        lines = []
+        for video_id, row_classes, row_scores in zip(ids, classes.tolist(), scores.tolist(), strict=True):
+            values[0] = self._new_id(video_id)
+            values[1::2] = row_classes
+            values[2::2] = row_scores
+            lines.append(line % tuple(values))
+        self._file.write("".join(lines).encode())
+
+    def _new_id(self, video_id: str | bytes) -> str:
+        text = id_text(video_id)
+        if text in self._ids:
+            raise InputError(f"video {text!r} occurs twice in the data; a submission may list it once")
+        if not text or "," in text or "\n" in text or "\r" in text:
+            raise InputError(f"video {text!r}: an id that is empty or has a comma or a line end cannot be submitted")
+        self._ids.add(text)
+        return text

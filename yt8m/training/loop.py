@@ -1,0 +1,385 @@
+"""The training loop: steps on every device of a `tf.distribute` strategy, many in one call of a `tf.function`.
+
+Not `Model.fit`, which raises under several workers (keras-team/keras#20585) and hides what a step is.
+
+`train` reads top to bottom. Between two events (a line of metrics, a validation, a checkpoint, the end) the steps run
+inside TensorFlow, in calls of about a second, so that Ctrl-C is answered and the devices are not kept waiting by Python.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m import inference, runs
+from yt8m.config import RunConfig
+from yt8m.data import pipeline
+from yt8m.data.pipeline import Source
+from yt8m.data.sources import find_splits
+from yt8m.errors import InputError
+from yt8m.evaluate import evaluate_source
+from yt8m.runs import RunDirectory
+from yt8m.training import curves, distribution
+from yt8m.training.checkpoints import Checkpoints
+from yt8m.training.losses import video_losses
+from yt8m.training.optimizers import Adam, learning_rate_at
+
+SECONDS_A_CALL = 1.0
+
+
+class Progress(Protocol):
+    """What a training run tells whoever watches it."""
+
+    def start(self, config: RunConfig, step: int) -> None:
+        """Training begins, or goes on, at `step`."""
+
+    def steps(self, step: int, loss: float, videos_per_second: float) -> None:
+        """Steps were done, up to `step`."""
+
+    def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
+        """The validation split was gone through."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+
+
+class Silent:
+    """A `Progress` that says nothing."""
+
+    def start(self, config, step):
+        pass
+
+    def steps(self, step, loss, videos_per_second):
+        pass
+
+    def validated(self, step, metrics, is_best):
+        pass
+
+    def message(self, text):
+        pass
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended."""
+
+    run: str
+    step: int
+    """Steps done over all starts."""
+    interrupted: bool
+    """Stopped on request before its last step; the same command goes on."""
+    best_metrics: dict[str, float] | None
+    """The best validation's; None if there was none."""
+    seconds: float
+    """Of this start."""
+
+
+def resolve(config: RunConfig) -> tuple[RunConfig, Source, Source | None]:
+    """Finds the records and completes the configuration with what they hold.
+
+    Returns:
+        The complete configuration, the training records and the validation records.
+
+    Raises:
+        InputError, RecordError: no run directory named, no training records, files that cannot be used.
+    """
+    if not config.run:
+        raise InputError("no run directory; name one with --run DIR")
+    data = config.data
+    if data.root:
+        found = find_splits(data.root, config.model.level)
+        paths = {split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}
+        data = dataclasses.replace(data, **paths)
+    if not data.train:
+        raise InputError("no training records; name them with --data.train PATH, or their directory with --data.root DIR")
+    expected = {"num_classes": data.num_classes, "max_labels": data.max_labels}
+    level = config.model.level
+    train = pipeline.open_source(
+        data.train,
+        level="segment" if _has_ratings(data.train, level) else level,
+        features=data.features,
+        **expected,
+    )
+    data = dataclasses.replace(data, features=train.features)
+    config = dataclasses.replace(config, data=data)
+    validate = None
+    if data.validate:
+        validate = inference.open_data(config, data.validate, segments=_has_ratings(data.validate, level))
+    return config, train, validate
+
+
+def _has_ratings(paths, level: str) -> bool:
+    return level == "frame" and pipeline.open_source(paths).level == "segment"
+
+
+class Trainer:
+    """A model, its optimizer and its step, on the devices of a strategy.
+
+    Args:
+        config: complete, as `resolve` returns it.
+        strategy: where to compute.
+    """
+
+    def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy):
+        self.config, self.strategy = config, strategy
+        keras.utils.set_random_seed(config.training.seed)
+        with strategy.scope():
+            self.model = inference.build(config)
+            self.optimizer = Adam([variable.value for variable in self.model.trainable_variables], config.training)
+            self.step = tf.Variable(
+                0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+            )
+            self.best = tf.Variable(-math.inf, dtype=tf.float64, trainable=False)
+            self.validations_without_best = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.scorer = inference.Scorer(self.model)
+        self._losses_and_gradients = tf.function(self._compute, jit_compile=config.training.xla or None)
+
+    @property
+    def counters(self) -> dict[str, tf.Variable]:
+        """What else must be saved to go on."""
+        return {
+            "step": self.step,
+            "best": self.best,
+            "validations_without_best": self.validations_without_best,
+        }
+
+    def _compute(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """This replica's share of the loss, and its gradients: their sums over the replicas are the batch's."""
+        replicas = self.strategy.num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            logits = self.model({key: batch[key] for key in self.model.input}, training=True)
+            loss = tf.reduce_sum(video_losses(logits, batch)) / self.config.training.batch_size
+            # Layers that are given a penalty add it themselves; each replica has all of them.
+            loss += tf.add_n(self.model.losses or [0.0]) / replicas
+        return loss, tape.gradient(loss, [variable.value for variable in self.model.trainable_variables])
+
+    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        loss, gradients = self._losses_and_gradients(batch)
+        gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        norm = self.optimizer.apply(gradients, self.step)
+        self.step.assign_add(1)
+        return loss, norm
+
+    @tf.function(reduce_retracing=True)
+    def run_steps(self, batches, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Does `count` (int32 []) steps; returns each one's loss and gradient norm, float32 [count] both."""
+        losses = tf.TensorArray(tf.float32, size=count)
+        norms = tf.TensorArray(tf.float32, size=count)
+        for index in tf.range(count):
+            loss, norm = self.strategy.run(self._replica_step, args=(next(batches),))
+            losses = losses.write(index, self.strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None))
+            norms = norms.write(index, self.strategy.reduce(tf.distribute.ReduceOp.MEAN, norm, axis=None))
+        return losses.stack(), norms.stack()
+
+    def batches(self, source: Source) -> Iterator:
+        """The training stream, from the current step on."""
+        data, training = self.config.data, self.config.training
+        dataset = pipeline.make_dataset(
+            source,
+            training.batch_size,
+            num_frames=data.num_frames or None,
+            max_frames=data.max_frames,
+            shuffle=True,
+            shuffle_buffer=data.shuffle_buffer,
+            seed=training.seed,
+            repeat=True,
+            drop_remainder=True,
+            parallel_files=data.parallel_files,
+            deterministic=data.deterministic,
+            skip_records=int(self.step.numpy()) * training.batch_size,
+        )
+        dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
+        return iter(self.strategy.experimental_distribute_dataset(dataset.prefetch(2)))
+
+    def evaluate(self, source: Source) -> dict[str, float]:
+        """The metrics of the weights that would be kept: their moving averages, if there are any."""
+        distribution.average_statistics(
+            self.strategy, [variable.value for variable in self.model.non_trainable_variables]
+        )
+        with self.optimizer.averaged_weights():
+            return evaluate_source(self.scorer, source, self.config)
+
+    def save_weights(self, run: RunDirectory, metrics: dict[str, float]) -> None:
+        """Keeps the weights, averaged if they are, as the run's best."""
+        with self.optimizer.averaged_weights(), runs.replacing(run.best_weights) as temporary:
+            self.model.save_weights(temporary)
+        runs.write_json(run.best_metrics, metrics)
+
+
+def train(
+    config: RunConfig,
+    progress: Progress | None = None,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Trains a model, or goes on where the run directory stands.
+
+    Args:
+        config: a recipe, with `run` and the paths of the data set.
+        progress: told what happens; None = nobody.
+        stop_requested: asked about once a second; True saves a checkpoint and returns.
+
+    Returns:
+        How it ended. The best weights by GAP (`segment_map` on rated segments) lie in the run directory.
+
+    Raises:
+        InputError, RecordError: the configuration, the data or the run directory cannot be used; the loss is not
+            finite (the message has the step and the learning rate).
+    """
+    progress = progress or Silent()
+    started = time.perf_counter()
+    config, source, validation = resolve(config)
+    if config.data.on_corrupt == "skip":
+        from yt8m.data import salvage
+
+        source, losses = salvage.without_broken_records(source)
+        progress.message(losses.summary)
+    run = runs.open_run(config)
+    runs.write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
+    strategy = distribution.make_strategy()
+    trainer = Trainer(config, strategy)
+    checkpoints = Checkpoints(
+        run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
+    )
+    checkpoints.restore()
+    step = int(trainer.step.numpy())
+    runs.forget_after(run, step)
+    progress.start(config, step)
+    writer = tf.summary.create_file_writer(str(run.tensorboard))
+    with writer.as_default():
+        interrupted = _run(trainer, source, validation, run, checkpoints, progress, stop_requested)
+    writer.close()
+    curves.plot(runs.read_metrics(run), run.curves)
+    best = runs.read_json(run.best_metrics) if run.best_metrics.exists() else None
+    step = int(trainer.step.numpy())
+    return TrainingResult(str(run.path), step, interrupted, best, time.perf_counter() - started)
+
+
+def _run(trainer, source, validation, run, checkpoints, progress, stop_requested) -> bool:
+    """Steps, validations and checkpoints until the end; True if stopped on request."""
+    training = trainer.config.training
+    step = int(trainer.step.numpy())
+    if step >= training.num_steps:
+        progress.message(f"{run.path}: all {training.num_steps} steps are done; raise --training.num-steps to go on")
+        return False
+    if _is_out_of_patience(trainer):
+        progress.message(f"{run.path}: stopped early before, at step {step}; raise --training.early-stopping to go on")
+        return False
+    batches = trainer.batches(source)
+    speed = _Speed(training.batch_size)
+    pending: list[float] = []
+    while step < training.num_steps:
+        count = min(speed.steps_a_call, _next_event(step, training) - step)
+        with pipeline.record_errors(source):
+            try:
+                losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
+                losses = losses.numpy()
+            except tf.errors.OutOfRangeError as error:
+                raise InputError(f"{source.files[0]} ...: the training files hold no record") from error
+        _check_finite(losses, step, training)
+        step += count
+        speed.update(count)
+        pending.extend(losses.tolist())
+        progress.steps(step, float(losses[-1]), speed.videos_per_second)
+        if step % training.log_every_steps == 0 or step == training.num_steps:
+            _log_training(run, trainer, step, pending, float(norms[-1]), speed.videos_per_second)
+            pending = []
+        finished = step == training.num_steps
+        if validation and (finished or (training.validate_every_steps and step % training.validate_every_steps == 0)):
+            finished |= _validate(trainer, validation, run, progress, step)
+            speed.restart()
+        stopped = stop_requested()
+        if finished or stopped or step % training.checkpoint_every_steps == 0:
+            if finished and not validation:
+                trainer.save_weights(run, {"step": step})
+            checkpoints.save(step)
+            speed.restart()
+        if finished:
+            return False
+        if stopped:
+            return True
+    return False
+
+
+def _next_event(step: int, training) -> int:
+    every = (training.log_every_steps, training.validate_every_steps, training.checkpoint_every_steps)
+    return min([training.num_steps, *((step // interval + 1) * interval for interval in every if interval)])
+
+
+def _check_finite(losses: np.ndarray, step: int, training) -> None:
+    broken = np.flatnonzero(~np.isfinite(losses))
+    if broken.size:
+        at = step + int(broken[0])
+        rate = float(learning_rate_at(training, tf.constant(at, tf.int64)))
+        raise InputError(
+            f"the loss of step {at + 1} is {losses[broken[0]]} at learning rate {rate:.3g}; nothing since the last "
+            "checkpoint was saved. Try a lower --training.learning-rate, or --training.warmup-steps"
+        )
+
+
+class _Speed:
+    """Videos a second, and from it how many steps to hand to TensorFlow at once."""
+
+    def __init__(self, batch_size: int):
+        self._batch_size = batch_size
+        self.videos_per_second = 0.0
+        self.steps_a_call = 1
+        self.restart()
+
+    def restart(self) -> None:
+        """Leaves out what was not training."""
+        self._since = time.perf_counter()
+
+    def update(self, count: int) -> None:
+        now = time.perf_counter()
+        seconds, self._since = now - self._since, now
+        rate = count * self._batch_size / max(seconds, 1e-9)
+        self.videos_per_second = rate if not self.videos_per_second else 0.7 * self.videos_per_second + 0.3 * rate
+        wanted = SECONDS_A_CALL * count / max(seconds, 1e-9)
+        self.steps_a_call = max(1, min(2 * self.steps_a_call, int(wanted)))
+
+
+def _log_training(run, trainer, step: int, losses: list[float], norm: float, videos_per_second: float) -> None:
+    rate = float(learning_rate_at(trainer.config.training, tf.constant(step - 1, tf.int64)))
+    row = {
+        "loss": float(np.mean(losses)),
+        "learning_rate": rate,
+        "gradient_norm": norm,
+        "videos_per_second": round(videos_per_second, 1),
+    }
+    _log(run, "train", step, row)
+
+
+def _validate(trainer, validation, run, progress, step: int) -> bool:
+    """One validation; keeps the weights if they are the best. True if it is time to stop early."""
+    metrics = trainer.evaluate(validation)
+    score = metrics["segment_map" if validation.level == "segment" else "gap"]
+    is_best = score > float(trainer.best.numpy())
+    if is_best:
+        trainer.best.assign(score)
+        trainer.validations_without_best.assign(0)
+        trainer.save_weights(run, {"step": step, **metrics})
+    else:
+        trainer.validations_without_best.assign_add(1)
+    _log(run, "validation", step, metrics)
+    progress.validated(step, metrics, is_best)
+    if _is_out_of_patience(trainer):
+        progress.message(f"stopping early: no better validation in the last {trainer.config.training.early_stopping}")
+        return True
+    return False
+
+
+def _is_out_of_patience(trainer) -> bool:
+    patience = trainer.config.training.early_stopping
+    return bool(patience) and int(trainer.validations_without_best.numpy()) >= patience
+
+
+def _log(run: RunDirectory, kind: str, step: int, values: dict[str, Any]) -> None:
+    runs.append_metrics(run, {"kind": kind, "step": step, **values})
+    for name, value in values.items():
+        tf.summary.scalar(f"{kind}/{name}", value, step=step)
