@@ -9,9 +9,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import cattrs
+import tyro
 
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES
 from yt8m.errors import InputError
@@ -145,7 +146,7 @@ class TrainingConfig:
 class RunConfig:
     """Everything that determines a run."""
 
-    recipe: str = ""
+    recipe: Annotated[str, tyro.conf.Suppress] = ""
     """The recipe it came from."""
     run: str = ""
     """The run directory: configuration, metrics, checkpoints, best weights."""
@@ -164,7 +165,8 @@ def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Conver
             raise InputError(f"unknown model {name!r}; known: {', '.join(sorted(architectures))}")
         return converter.structure(hyperparameters, architectures[name])
 
-    converter.register_structure_hook(Architecture, structure)
+    # For the base class alone: the hook itself structures the subclasses.
+    converter.register_structure_hook_func(lambda cls: cls is Architecture, structure)
     return converter
 
 

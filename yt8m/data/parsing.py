@@ -122,9 +122,7 @@ def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: in
             specification[video_feature(name)] = tf.io.FixedLenFeature([size], tf.float32, default_value=[0.0] * size)
         parsed = tf.io.parse_example(serialized, specification)
         labels = parsed["labels"]
-        fits = tf.debugging.Assert(
-            tf.reduce_all(labels.row_lengths() <= max_labels), ["more labels than max_labels"]
-        )
+        fits = tf.debugging.Assert(tf.reduce_all(labels.row_lengths() <= max_labels), ["more labels than max_labels"])
         with tf.control_dependencies([_check_labels(labels.flat_values, num_classes), fits]):
             rows = labels.to_tensor(LABEL_PADDING, shape=[None, max_labels])
         element = {"id": _identifier(parsed), "labels": tf.cast(rows, tf.int32)}

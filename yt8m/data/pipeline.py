@@ -114,7 +114,7 @@ def _serialized(
         # Without shuffling, records come file after file: the order users see in a submission.
         cycle_length=min(parallel_files, len(source.files)) if shuffle_files else 1,
         num_parallel_calls=tf.data.AUTOTUNE if shuffle_files else None,
-        deterministic=deterministic,
+        deterministic=deterministic if shuffle_files else None,
     )
     if count > 1 and not by_file:
         records = records.shard(count, index)

@@ -63,7 +63,9 @@ def _expand(path: str) -> list[str]:
         if tf.io.gfile.isdir(path):
             found = tf.io.gfile.glob(os.path.join(path, "*.tfrecord"))
             if not found:
-                raise InputError(f"{path}: the directory holds no *.tfrecord files; give files, a glob or their directory")
+                raise InputError(
+                    f"{path}: the directory holds no *.tfrecord files; give files, a glob or their directory"
+                )
             return sorted(found)
         if any(character in path for character in "*?["):
             found = sorted(tf.io.gfile.glob(path))
@@ -164,7 +166,9 @@ def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
     found = {split: tuple(sorted(tf.io.gfile.glob(os.path.join(root, f"{split}*.tfrecord")))) for split in SPLITS}
     found = {split: files for split, files in found.items() if files}
     if not found:
-        raise InputError(f"{root}: holds no train*.tfrecord, no train/ and no 2/{level}/train/; give --data.train instead")
+        raise InputError(
+            f"{root}: holds no train*.tfrecord, no train/ and no 2/{level}/train/; give --data.train instead"
+        )
     if "train" not in found and len(found.get("validate", ())) > 1:
         files = found["validate"]
         cut = len(files) - max(1, len(files) // 6)

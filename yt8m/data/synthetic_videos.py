@@ -1,23 +1,23 @@
-"""The sample data set (`yt8m synth`): small, made from a seed, in the official layout, hard in the ways real videos are.
+"""What the videos of the sample data set show: made-up features that are hard in the ways real ones are.
 
-A video is a row of shots of 5 to 12 seconds. A shot shows one of the video's labels, or a distraction. What a frame of
-a label looks like is decided by a *scene* and an *object*, both visual words that many classes share:
+A video is a row of shots of 5 to 12 seconds. A shot shows one of the video's labels, or a distraction. A frame of a
+label is the sum of a *scene* and an *object*, visual words that many classes share, and what surrounds them:
 
-* **A class is a set of (scene, object) pairs**, its appearances. Every scene and every object occurs in many classes, so
-  neither says much alone, and the mean over the frames of a video, which adds the scenes of one shot to the objects of
-  another, cannot tell "horse on a meadow, car on a street" from "car on a meadow, horse on a street". A clustering
-  that keeps residuals by cluster (VLAD) can: within the cluster of a scene the residual is the object.
-* **A faint vector of the class itself** is added to its frames, and **a sound** for some classes. They leave a linear
-  model on the mean something to learn, as real classes do.
-* **Shots** make a label active in part of the video, so short ones drown in a mean; segment ratings come from them.
-* **Distractions** (backgrounds shared by all videos, scenes without an object, objects without a scene) move the mean
-  without meaning anything.
-* **A style a video** (camera, encoder) and **noise a frame**, correlated with the next frame's, are what a model that
-  memorises learns instead.
-* **Label frequencies fall like Zipf's law**, about three labels a video, as in the real vocabulary.
+* **Words come in opposites**, as day and night do: for each word its negative is a word too.
+* **A class is a set of appearances**, pairs of a scene and an object. Where a class has (s, o) it also has the opposite
+  pair (-s, -o), and some other class has (s, -o) and (-s, o). So neither word alone tells the two apart, and a class's
+  mean over its appearances is zero: a linear model on the mean frame learns nothing from words. A mixture of experts can
+  learn one appearance an expert. VLAD sees the pairs themselves: in the cluster of a scene, the residual is the object.
+* **A faint vector of the class's own**, on all of its frames, and **a sound** for some classes, which others share, are
+  what the linear model does learn from.
+* **Shots**: a label is active in part of the video, so short ones drown in a mean. Segment ratings follow the shots.
+* **Distractions** belong to no label: backgrounds that all videos share, scenes without object, objects without scene.
+* **A style** that is constant in a video (camera, encoder), and **noise**, half shared with the next frame, are what a
+  model memorises that has too many parameters.
+* **Label frequencies follow Zipf's law**; a video has about three labels, as in the real data set.
 
-The strengths below were chosen so that dequantised values spread like the real ones (standard deviation about 1), and
-so that a gated NetVLAD clearly beats logistic regression on the mean frame.
+With the strengths below, dequantised values are spread like the real ones, which are whitened: mean 0, standard deviation
+about 1 in every dimension, and about one byte in fifteen clipped.
 """
 
 from dataclasses import dataclass
@@ -27,150 +27,173 @@ import numpy as np
 from yt8m.data.schema import FEATURE_SIZES, quantise
 
 _SHORTEST_VIDEO, _LONGEST_VIDEO = 30, 120
-_SHOT_SECONDS = (5, 12)
-_MOST_LABELS = 12
-_EXTRA_LABELS = 2.0
-_ZIPF_EXPONENT = 0.9
+_LENGTH_SKEW = (1.3, 2.6)
+"""Parameters of the beta distribution that lengths follow between the two: the mean is a third of the way."""
+_SHORTEST_SHOT, _LONGEST_SHOT = 5, 12
 
-_APPEARANCES = 3
-_SPARE_PAIRS = 1.1
+_ZIPF_EXPONENT = 0.9
+_MEAN_FURTHER_LABELS = 2.1
+"""Labels after the first: Poisson, cut off at `_MOST_LABELS` and at the number of shots."""
+_MOST_LABELS = 12
+_LABEL_IN_SPARE_SHOT = 0.5
+"""Chance that a shot shows one of the labels again once each label has had its shot."""
+
+_OPPOSITE_PAIRS = 1
+"""Pairs of opposite appearances a class has."""
+_USUAL_APPEARANCE = 0.8
+"""Chance that a shot shows a label in the appearance that is usual for it in this video."""
 _NUM_BACKGROUNDS = 4
 _NUM_SOUNDS = 16
-_SHARE_WITH_SOUND = 0.4
-_SHARE_OF_SPARE_SHOTS_WITH_LABEL = 0.45
+_CLASSES_WITH_SOUND = 0.4
 
-_SCENE, _OBJECT, _CLASS, _BACKGROUND = 0.60, 0.50, 0.15, 0.6
-_STYLE, _NOISE = 0.25, 0.45
+# Standard deviations of the parts of a frame, in dequantised units.
+_SCENE, _OBJECT, _CLASS, _BACKGROUND, _STYLE, _NOISE = 0.6, 0.5, 0.13, 0.6, 0.25, 0.45
 _SOUND, _SOUND_STYLE, _SOUND_NOISE = 0.6, 0.3, 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """What all videos of a sample share. S scenes, O objects, B backgrounds, A sounds, C classes, M appearances."""
+    """What all videos of a sample share. C classes, M appearances, S scenes, O objects, B backgrounds, A sounds."""
 
     scenes: np.ndarray
-    """float32 [S, 1024]"""
+    """float32 [S, 1024]; the second half is the first one's negative."""
     objects: np.ndarray
-    """float32 [O, 1024]"""
+    """float32 [O, 1024]; the second half is the first one's negative."""
     backgrounds: np.ndarray
     """float32 [B, 1024]"""
     class_vectors: np.ndarray
     """float32 [C, 1024]"""
     appearances: np.ndarray
-    """int [C, M, 2]: scene and object."""
+    """int64 [C, M, 2]: scene and object."""
     sounds: np.ndarray
     """float32 [A, 128]"""
     class_sounds: np.ndarray
-    """int [C]: the class's sound, or -1."""
+    """int64 [C]: the class's sound, -1 for none."""
     frequencies: np.ndarray
-    """float64 [C]: share of each class, falling with its index."""
+    """float64 [C]: sums to 1 and falls with the index."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Video:
-    """One made-up video of T seconds."""
+    """A video of T seconds."""
 
     video_id: str
     labels: list[int]
-    """Ascending."""
+    """Ascending; each is active in some second."""
     activity: np.ndarray
-    """int [T]: the class shown in each second, or -1."""
+    """int64 [T]: the label that each second shows, -1 for none."""
     frames: dict[str, np.ndarray]
     """uint8 [T, D] by feature name."""
 
 
 def make_world(num_classes: int, random: np.random.Generator) -> World:
-    num_pairs = _SPARE_PAIRS * _APPEARANCES * num_classes
-    num_scenes = max(_APPEARANCES + 1, round((num_pairs * 0.75) ** 0.5))
-    num_objects = max(_APPEARANCES + 1, int(np.ceil(num_pairs / num_scenes)))
-    weights = 1.0 / np.arange(1, num_classes + 1) ** _ZIPF_EXPONENT
+    """Draws what all videos share.
 
-    def words(number, feature):
+    Args:
+        num_classes: at least 1.
+        random: the only source of randomness.
+    """
+
+    def vectors(number: int, feature: str) -> np.ndarray:
         return random.standard_normal((number, FEATURE_SIZES[feature]), dtype=np.float32)
 
-    has_sound = random.random(num_classes) < _SHARE_WITH_SOUND
+    def with_opposites(words: np.ndarray) -> np.ndarray:
+        return np.concatenate([words, -words])
+
+    # Every scene word meets every object word in two squares, one a sign; as many of each word as makes enough squares.
+    num_squares = num_classes * _OPPOSITE_PAIRS
+    num_scenes = int(np.ceil((num_squares / 2) ** 0.5))
+    num_objects = int(np.ceil(num_squares / 2 / num_scenes))
+    weights = np.arange(1, num_classes + 1) ** -_ZIPF_EXPONENT
     return World(
-        scenes=words(num_scenes, "rgb"),
-        objects=words(num_objects, "rgb"),
-        backgrounds=words(_NUM_BACKGROUNDS, "rgb"),
-        class_vectors=words(num_classes, "rgb"),
-        appearances=_appearances(num_classes, num_scenes, num_objects, random),
-        sounds=words(_NUM_SOUNDS, "audio"),
-        class_sounds=np.where(has_sound, random.integers(_NUM_SOUNDS, size=num_classes), -1),
+        scenes=with_opposites(vectors(num_scenes, "rgb")),
+        objects=with_opposites(vectors(num_objects, "rgb")),
+        backgrounds=vectors(_NUM_BACKGROUNDS, "rgb"),
+        class_vectors=vectors(num_classes, "rgb"),
+        appearances=_draw_appearances(num_classes, num_scenes, num_objects, random),
+        sounds=vectors(_NUM_SOUNDS, "audio"),
+        class_sounds=np.where(
+            random.random(num_classes) < _CLASSES_WITH_SOUND, random.integers(_NUM_SOUNDS, size=num_classes), -1
+        ),
         frequencies=weights / weights.sum(),
     )
 
 
-def _appearances(num_classes, num_scenes, num_objects, random) -> np.ndarray:
-    """int [C, M, 2]; no pair twice, and within a class no scene and no object twice where that is possible."""
-    free = [divmod(int(cell), num_objects) for cell in random.permutation(num_scenes * num_objects)]
-    chosen = []
-    for _ in range(num_classes):
-        pairs = []
-        for _ in range(_APPEARANCES):
-            scenes, objects = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
-            fitting = (n for n, (scene, thing) in enumerate(free) if scene not in scenes and thing not in objects)
-            pairs.append(free.pop(next(fitting, 0)))
-        chosen.append(pairs)
-    return np.array(chosen)
-
-
-def _shots(num_frames, random) -> list[slice]:
-    lengths = random.integers(_SHOT_SECONDS[0], _SHOT_SECONDS[1] + 1, size=num_frames // _SHOT_SECONDS[0] + 1)
-    ends = np.cumsum(lengths)
-    ends = [int(end) for end in ends if end <= num_frames - _SHOT_SECONDS[0]] + [num_frames]
-    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+def _draw_appearances(
+    num_classes: int, num_scenes: int, num_objects: int, random: np.random.Generator
+) -> np.ndarray:
+    """int64 [C, M, 2]: scene and object of each appearance; no two classes share one."""
+    squares = random.permutation(2 * num_scenes * num_objects)[: num_classes * _OPPOSITE_PAIRS]
+    scene, thing, sign = np.unravel_index(squares, (num_scenes, num_objects, 2))
+    appearance = np.stack([scene, thing + num_objects * sign], axis=-1)
+    opposite = np.stack([scene + num_scenes, thing + num_objects * (1 - sign)], axis=-1)
+    return np.stack([appearance, opposite], axis=1).reshape(num_classes, 2 * _OPPOSITE_PAIRS, 2)
 
 
 def make_video(video_id: str, world: World, random: np.random.Generator) -> Video:
-    num_classes = len(world.frequencies)
-    num_frames = int(_SHORTEST_VIDEO + (_LONGEST_VIDEO - _SHORTEST_VIDEO + 1) * random.beta(1.3, 2.6))
-    shots = _shots(num_frames, random)
-    num_labels = min(1 + random.poisson(_EXTRA_LABELS), _MOST_LABELS, num_classes, len(shots))
-    labels = random.choice(num_classes, size=num_labels, replace=False, p=world.frequencies)
+    """Draws one video.
 
-    rgb = np.empty((num_frames, FEATURE_SIZES["rgb"]), np.float32)
-    audio = np.empty((num_frames, FEATURE_SIZES["audio"]), np.float32)
+    Args:
+        video_id: its id.
+        world: what it shares with the others.
+        random: the only source of randomness.
+    """
+    span = _LONGEST_VIDEO + 1 - _SHORTEST_VIDEO
+    num_frames = int(_SHORTEST_VIDEO + span * random.beta(*_LENGTH_SKEW))
+    shots = _draw_shots(num_frames, random)
+    num_classes = len(world.frequencies)
+    num_labels = min(1 + random.poisson(_MEAN_FURTHER_LABELS), _MOST_LABELS, num_classes, len(shots))
+    labels = random.choice(num_classes, size=num_labels, replace=False, p=world.frequencies)
+    usual = dict(zip(labels, random.integers(world.appearances.shape[1], size=num_labels), strict=True))
+
+    rgb = _surroundings(num_frames, FEATURE_SIZES["rgb"], _STYLE, _NOISE, random)
+    audio = _surroundings(num_frames, FEATURE_SIZES["audio"], _SOUND_STYLE, _SOUND_NOISE, random)
     activity = np.full(num_frames, -1)
-    for position, shot_number in enumerate(random.permutation(len(shots))):
-        shot = shots[shot_number]
-        if position < num_labels:
-            shown = labels[position]
-        elif random.random() < _SHARE_OF_SPARE_SHOTS_WITH_LABEL:
-            shown = random.choice(labels)
+    for number, shot in enumerate(random.permutation(shots)):
+        seconds = slice(*shot)
+        if number < num_labels:
+            label = labels[number]
+        elif random.random() < _LABEL_IN_SPARE_SHOT:
+            label = random.choice(labels)
         else:
-            shown = -1
-        activity[shot] = shown
-        rgb[shot], sound = _look(shown, world, random)
-        audio[shot] = _SOUND * world.sounds[sound]
-    rgb += _noise(num_frames, FEATURE_SIZES["rgb"], _STYLE, _NOISE, random)
-    audio += _noise(num_frames, FEATURE_SIZES["audio"], _SOUND_STYLE, _SOUND_NOISE, random)
+            rgb[seconds] += _draw_distraction(world, random)
+            audio[seconds] += _SOUND * random.choice(world.sounds)
+            continue
+        activity[seconds] = label
+        rgb[seconds] += _draw_label(label, usual[label], world, random)
+        sound = world.class_sounds[label]
+        audio[seconds] += _SOUND * (world.sounds[sound] if sound >= 0 else random.choice(world.sounds))
     return Video(
         video_id=video_id,
-        labels=sorted(int(label) for label in labels),
+        labels=sorted(labels.tolist()),
         activity=activity,
         frames={"rgb": quantise(rgb), "audio": quantise(audio)},
     )
 
 
-def _look(shown, world, random):
-    scene, thing = random.integers(len(world.scenes)), random.integers(len(world.objects))
-    background = _BACKGROUND * world.backgrounds[random.integers(_NUM_BACKGROUNDS)]
-    sound = random.integers(_NUM_SOUNDS)
-    if shown >= 0:
-        scene, thing = world.appearances[shown, random.integers(_APPEARANCES)]
-        if world.class_sounds[shown] >= 0:
-            sound = world.class_sounds[shown]
-        return _SCENE * world.scenes[scene] + _OBJECT * world.objects[thing] + _CLASS * world.class_vectors[shown], sound
-    kind = random.random()
-    if kind < 0.4:
-        return background, sound
-    if kind < 0.7:
-        return _SCENE * world.scenes[scene], sound
-    return background + _OBJECT * world.objects[thing], sound
+def _draw_shots(num_frames: int, random: np.random.Generator) -> np.ndarray:
+    """int64 [N, 2]: first second and end of each shot; together they cover the video."""
+    lengths = random.integers(_SHORTEST_SHOT, _LONGEST_SHOT + 1, size=num_frames // _SHORTEST_SHOT)
+    cuts = np.cumsum(lengths)
+    cuts = cuts[cuts <= num_frames - _SHORTEST_SHOT]
+    return np.stack([np.append(0, cuts), np.append(cuts, num_frames)], axis=-1)
 
 
-def _noise(num_frames, size, style, noise, random) -> np.ndarray:
+def _draw_label(label: int, usual: int, world: World, random: np.random.Generator) -> np.ndarray:
+    """float32 [1024]"""
+    other = random.integers(world.appearances.shape[1])
+    scene, thing = world.appearances[label, usual if random.random() < _USUAL_APPEARANCE else other]
+    return _SCENE * world.scenes[scene] + _OBJECT * world.objects[thing] + _CLASS * world.class_vectors[label]
+
+
+def _draw_distraction(world: World, random: np.random.Generator) -> np.ndarray:
+    """float32 [1024]"""
+    background = _BACKGROUND * random.choice(world.backgrounds)
+    scene, thing = _SCENE * random.choice(world.scenes), _OBJECT * random.choice(world.objects)
+    return (background, scene, background + thing)[random.integers(3)]
+
+
+def _surroundings(num_frames: int, size: int, style: float, noise: float, random: np.random.Generator) -> np.ndarray:
+    """float32 [T, D]: the video's style, and noise of which neighbouring frames share half."""
     fresh = random.standard_normal((num_frames + 1, size), dtype=np.float32)
-    frames = np.float32(noise * 0.85) * fresh[1:] + np.float32(noise * 0.53) * fresh[:-1]
-    return frames + np.float32(style) * random.standard_normal(size, dtype=np.float32)
+    return style * random.standard_normal(size, dtype=np.float32) + noise * 0.5**0.5 * (fresh[1:] + fresh[:-1])

@@ -105,9 +105,9 @@ class DeepBagOfFrames(Architecture):
         clusters = BatchNormalization(name="projection_bn")(clusters, mask=mask)
         clusters = Activation(self.activation, name="projection_activation")(clusters)
         pooling = MaskedMax(name="pooling") if self.pooling == "max" else MaskedMean(name="pooling")
-        hidden = Dense(
-            self.hidden_size, use_bias=False, kernel_initializer=scaled(self.num_clusters), name="hidden"
-        )(pooling(clusters, mask))
+        hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=scaled(self.num_clusters), name="hidden")(
+            pooling(clusters, mask)
+        )
         hidden = Activation(self.activation, name="activation")(BatchNormalization(name="hidden_bn")(hidden))
         if self.context_gating:
             hidden = ContextGating(name="context_gating")(hidden)

@@ -23,7 +23,9 @@ class Checkpoints:
         keep: states kept.
     """
 
-    def __init__(self, directory: Path, model: keras.Model, optimizer: Adam, counters: dict[str, tf.Variable], keep: int):
+    def __init__(
+        self, directory: Path, model: keras.Model, optimizer: Adam, counters: dict[str, tf.Variable], keep: int
+    ):
         weights = {f"{index:04d}": variable.value for index, variable in enumerate(model.variables)}
         checkpoint = tf.train.Checkpoint(
             weights=weights,

@@ -97,7 +97,9 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Source, Source | None]:
         paths = {split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}
         data = dataclasses.replace(data, **paths)
     if not data.train:
-        raise InputError("no training records; name them with --data.train PATH, or their directory with --data.root DIR")
+        raise InputError(
+            "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
+        )
     expected = {"num_classes": data.num_classes, "max_labels": data.max_labels}
     level = config.model.level
     train = pipeline.open_source(

@@ -1,0 +1,65 @@
+# `make` alone lists the targets. Every target sets up what it needs, once.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+DATA ?= data/sample
+RECIPE ?= sample
+RUN ?= runs/$(RECIPE)
+# Further flags of `yt8m train`, for example FLAGS="--training.num-steps 500".
+FLAGS ?=
+# Python 3.10 to 3.12 can have tensorflow-io, and with it paths of http://, s3:// and the like.
+EXTRAS ?= io,test
+
+YT8M := .venv/bin/yt8m
+INSTALLED := .venv/.installed
+
+.PHONY: help submit train evaluate predict data test bench lint format clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@echo "  Variables: DATA=$(DATA) RECIPE=$(RECIPE) RUN=$(RUN) FLAGS=\"...\""
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt setup-environment.sh
+	@sh setup-environment.sh .venv "$(EXTRAS)"
+	@touch $@
+
+data/sample: | $(INSTALLED)
+	$(YT8M) synth data/sample
+
+data: data/sample  ## Make the sample data set in data/sample
+
+# Only the sample is made here; data of one's own must be there.
+ifeq ($(DATA),data/sample)
+NEEDS_DATA := data/sample
+endif
+
+submit: $(INSTALLED) $(NEEDS_DATA)  ## Train, evaluate, predict the test split, write and check the submission
+	@$(YT8M) submit $(RECIPE) --data.root $(DATA) --run $(RUN) $(FLAGS)
+
+train: $(INSTALLED) $(NEEDS_DATA)  ## Train RECIPE on DATA, or go on with RUN
+	@$(YT8M) train $(RECIPE) --data.root $(DATA) --run $(RUN) $(FLAGS)
+
+evaluate: $(INSTALLED)  ## Score RUN on its validation split
+	@$(YT8M) evaluate --run $(RUN)
+
+predict: $(INSTALLED)  ## Write the submission of RUN for its test split
+	@$(YT8M) predict --run $(RUN) --out submissions/$(notdir $(RUN)).csv
+	@$(YT8M) validate submissions/$(notdir $(RUN)).csv
+
+test: $(INSTALLED)  ## Run the tests
+	.venv/bin/python -m pytest
+
+bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks
+
+lint: $(INSTALLED)  ## Check style
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: $(INSTALLED)  ## Mend style
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean:  ## Remove the environment, the sample data and the sample run
+	rm -rf .venv data/sample runs/sample submissions/sample.csv

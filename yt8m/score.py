@@ -1,0 +1,51 @@
+"""A submission against labelled records."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from yt8m.data import pipeline
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.errors import InputError
+from yt8m.metrics import SegmentRatings
+from yt8m.submission import detect_task, score_segment_submission, score_video_submission
+
+LARGEST_VOCABULARY = 4716
+"""Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
+
+
+def score(file: str | os.PathLike, data: str | Sequence[str], num_classes: int | None = None) -> dict[str, float | int]:
+    """The metrics of a submission, as `evaluate` gives them for a run, less the loss.
+
+    Args:
+        file: a CSV of either task; its header says which.
+        data: files, directories or globs: labelled videos of any level, or records with rated segments.
+        num_classes: classes of the vocabulary; None = as many as any year has.
+
+    Raises:
+        InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data.
+    """
+    num_classes = num_classes or LARGEST_VOCABULARY
+    task = detect_task(file)
+    source = pipeline.open_source(data, num_classes=num_classes)
+    if task == "video":
+        return score_video_submission(file, _labelled_videos(source), num_classes)
+    if source.level != "segment":
+        raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
+    ratings = SegmentRatings()
+    for batch in _batches(source):
+        ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
+    return score_segment_submission(file, ratings, num_classes)
+
+
+def _batches(source: pipeline.Source) -> Iterator[dict]:
+    """The labels of all records; the features are left out, as reading them would be most of the work."""
+    dataset = pipeline.make_dataset(source, batch_size=256)
+    with pipeline.record_errors(source):
+        yield from dataset
+
+
+def _labelled_videos(source: pipeline.Source) -> Iterator[tuple[bytes, list[int]]]:
+    whole = source if source.level != "segment" else pipeline.open_source(source.files, level="frame")
+    for batch in _batches(whole):
+        for video_id, labels in zip(batch["id"].numpy(), batch["labels"].numpy(), strict=True):
+            yield video_id, labels[labels != LABEL_PADDING]

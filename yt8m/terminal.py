@@ -1,0 +1,115 @@
+"""What a person sees while a command runs: progress on stderr, and nothing of TensorFlow's own log."""
+
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+from yt8m.config import RunConfig
+
+_LOG_LINE = re.compile(
+    rb"^(WARNING: All log messages before absl|[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
+)
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def silence_tensorflow() -> None:
+    """Keeps TensorFlow's log off the terminal; call it before TensorFlow is imported.
+
+    Some of its C++ parts log to file descriptor 2 whatever they are told, so the lines that look like log lines are
+    taken out there. Everything else, such as the last words of a crash, passes.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    terminal = os.dup(2)
+    reader, writer = os.pipe()
+    os.dup2(writer, 2)
+    os.close(writer)
+    # Python's own stderr goes straight to the terminal: bars and error lines must not wait for the thread.
+    sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
+
+    def forward() -> None:
+        with os.fdopen(reader, "rb") as lines:
+            for line in lines:
+                if not _LOG_LINE.match(line):
+                    os.write(terminal, line)
+
+    threading.Thread(target=forward, daemon=True).start()
+
+
+def count_progress(description: str, unit: str) -> Callable[[int], None]:
+    """A function that counts records on a bar; silent where stderr is no terminal, as the total is not known."""
+    bar = tqdm(desc=description, unit=unit, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr)
+
+    def advance(count: int) -> None:
+        bar.update(count)
+
+    return advance
+
+
+class TrainingProgress:
+    """A `yt8m.training.loop.Progress`: a bar on a terminal, else a line now and then."""
+
+    def __init__(self):
+        self._bar: tqdm | None = None
+        self._gap = ""
+        self._num_steps = 0
+        self._batch_size = 0
+        self._next_line = 0.0
+
+    def start(self, config: RunConfig, step: int) -> None:
+        """Training begins, or goes on, at `step`."""
+        self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
+        if step and step < self._num_steps:
+            self.message(f"{config.run}: going on after step {step} of {self._num_steps}")
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                total=self._num_steps,
+                initial=step,
+                desc=config.recipe or config.model.name,
+                unit="step",
+                file=sys.stderr,
+            )
+
+    def steps(self, step: int, loss: float, videos_per_second: float) -> None:
+        """Steps were done, up to `step`."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._gap}", refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif time.monotonic() >= self._next_line or step == self._num_steps:
+            self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
+            seconds = (self._num_steps - step) * self._batch_size / max(videos_per_second, 1e-9)
+            left = tqdm.format_interval(seconds)
+            self._write(
+                f"step {step}/{self._num_steps}, loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._gap}, {left} left"
+            )
+
+    def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
+        """The validation split was gone through."""
+        if "gap" in metrics:
+            self._gap = f", GAP {metrics['gap']:.4f}"
+            scores = f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}"
+        else:
+            self._gap = f", segment MAP {metrics['segment_map']:.4f}"
+            scores = self._gap[2:]
+        best = " (best so far)" if is_best else ""
+        self._write(f"validation at step {step}: {scores}, loss {metrics['loss']:.3f}{best}")
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+        self._write(text)
+
+    def close(self) -> None:
+        """Leaves the terminal as it should be."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _write(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
