@@ -58,12 +58,16 @@ def synth(
         seed: The same seed makes the same bytes.
     """
     from yt8m.data.synthetic import synthesise
-    from yt8m.terminal import count_progress
+    from yt8m.terminal import share_progress
 
     sizes = {"num_videos": num_videos, "num_classes": num_classes, "num_shards": num_shards}
     given = {name: value for name, value in sizes.items() if value is not None}
-    summary = synthesise(directory, seed=seed, progress=count_progress("making videos", "video"), **given)
-    print(f"{directory}: " + ", ".join(f"{value} {name}" for name, value in summary.items()))
+    summary = synthesise(directory, seed=seed, progress=share_progress("making videos", "video"), **given)
+    videos = ", ".join(f"{count} {split}" for split, count in summary["num_videos"].items())
+    print(
+        f"{directory}: {videos} videos at video, frame and segment level, {summary['num_classes']} classes, "
+        f"{summary['num_files']} files, {summary['num_bytes'] / 1e6:.0f} MB"
+    )
     return OK
 
 

@@ -10,9 +10,10 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
+from yt8m.files import check_destination
 from yt8m.inference import Scorer, is_segment_data, load_run, open_data
 from yt8m.metrics import top_k_predictions
-from yt8m.submission import SegmentRanking, VideoSubmissionWriter, check_destination, read_segment_class_ids
+from yt8m.submission import SegmentRanking, VideoSubmissionWriter, read_segment_class_ids
 
 SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
 

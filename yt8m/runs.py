@@ -11,14 +11,12 @@
 ==================  ====================================================================================================
 """
 
-import contextlib
 import dataclasses
 import json
 import os
 import platform
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from typing import Any
 from yt8m import config as configuration
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
+from yt8m.files import NewFile, make_directory, read_json, write_json
 
 CHANGEABLE = {
     "run",
@@ -40,56 +39,6 @@ CHANGEABLE = {
     "data.on_corrupt",
 }
 """Fields that may differ when a run is gone on with: none of them changes what a step does."""
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that becomes `path` if the block succeeds and vanishes if it fails.
-
-    Raises:
-        InputError: the directory cannot be written, or the disk is full.
-    """
-    path = Path(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The ending stays: writers of several formats go by it.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.name)
-        os.close(handle)
-        os.chmod(temporary, 0o666 & ~_umask())
-        yield Path(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Writes a JSON file, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file.
-
-    Raises:
-        InputError: it cannot be read, or is no JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error})") from error
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -180,6 +129,7 @@ def open_run(config: RunConfig) -> RunDirectory:
             )
     elif run.path.is_dir() and any(run.path.iterdir()):
         raise InputError(f"{run.path}: is a directory with other files; give an empty or new one as --run")
+    make_directory(run.best_weights.parent)
     write_json(run.config, wanted)
     return run
 
@@ -219,8 +169,8 @@ def forget_after(run: RunDirectory, step: int) -> None:
     rows = read_metrics(run)
     kept = [row for row in rows if row["step"] <= step]
     if run.metrics.exists():
-        with replacing(run.metrics) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        with NewFile(run.metrics) as file:
+            file.write("".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
 def append_metrics(run: RunDirectory, row: Mapping[str, Any]) -> None:

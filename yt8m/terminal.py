@@ -51,6 +51,17 @@ def count_progress(description: str, unit: str) -> Callable[[int], None]:
     return advance
 
 
+def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
+    """A function of (done, all) that moves a bar; silent where stderr is no terminal."""
+    bar = tqdm(desc=description, unit=unit, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr)
+
+    def advance(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return advance
+
+
 class TrainingProgress:
     """A `yt8m.training.loop.Progress`: a bar on a terminal, else a line now and then."""
 

@@ -119,9 +119,7 @@ def make_world(num_classes: int, random: np.random.Generator) -> World:
     )
 
 
-def _draw_appearances(
-    num_classes: int, num_scenes: int, num_objects: int, random: np.random.Generator
-) -> np.ndarray:
+def _draw_appearances(num_classes: int, num_scenes: int, num_objects: int, random: np.random.Generator) -> np.ndarray:
     """int64 [C, M, 2]: scene and object of each appearance; no two classes share one."""
     squares = random.permutation(2 * num_scenes * num_objects)[: num_classes * _OPPOSITE_PAIRS]
     scene, thing, sign = np.unravel_index(squares, (num_scenes, num_objects, 2))

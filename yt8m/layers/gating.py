@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from yt8m.layers import serialisable
+from yt8m.layers.normalisation import batch_normalisation
 
 
 @serialisable
@@ -12,7 +13,7 @@ class ContextGating(keras.layers.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.normalisation = keras.layers.BatchNormalization(dtype=self.dtype_policy, name="bn")
+        self.normalisation = batch_normalisation("bn", dtype=self.dtype_policy)
 
     def build(self, input_shape):
         size = input_shape[-1]
@@ -35,8 +36,8 @@ class ProbabilityGating(keras.layers.Layer):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.normalisation = keras.layers.BatchNormalization(dtype=self.dtype_policy, name="bn")
+        super().__init__(autocast=False, **kwargs)  # or Keras would round the logits to the compute dtype
+        self.normalisation = batch_normalisation("bn", dtype=self.dtype_policy)
 
     def build(self, input_shape):
         size = input_shape[-1]
@@ -48,7 +49,8 @@ class ProbabilityGating(keras.layers.Layer):
     def call(self, logits, training=None):
         logits = ops.cast(logits, "float32")
         probabilities = ops.cast(ops.sigmoid(logits), self.compute_dtype)
-        gates = self.normalisation(ops.matmul(probabilities, self.kernel), training=training)
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        gates = self.normalisation(ops.matmul(probabilities, kernel), training=training)
         gates = ops.cast(gates, "float32")
         log_present = ops.log_sigmoid(logits) + ops.log_sigmoid(gates)
         log_absent = ops.logaddexp(ops.log_sigmoid(-logits), ops.log_sigmoid(logits) + ops.log_sigmoid(-gates))

@@ -5,6 +5,7 @@ from keras import ops
 
 from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
 from yt8m.layers import serialisable
+from yt8m.layers.normalisation import batch_normalisation
 from yt8m.layers.preprocessing import unit_length
 
 
@@ -74,7 +75,7 @@ class NetVLAD(Pooling):
     def __init__(self, num_clusters, **kwargs):
         super().__init__(**kwargs)
         self.num_clusters = num_clusters
-        self.assignment_normalisation = keras.layers.BatchNormalization(dtype=self.dtype_policy, name="assignment_bn")
+        self.assignment_normalisation = batch_normalisation("assignment_bn", dtype=self.dtype_policy)
 
     def build(self, frames_shape, mask_shape=None):
         size = frames_shape[-1]

@@ -90,9 +90,10 @@ class DeepBagOfFrames(Architecture):
 
     def build(self, features, num_classes):
         import keras
-        from keras.layers import Activation, BatchNormalization, Dense
+        from keras.layers import Activation, Dense
 
         from yt8m.layers.gating import ContextGating
+        from yt8m.layers.normalisation import batch_normalisation
         from yt8m.layers.pooling import MaskedMax, MaskedMean
 
         def scaled(size):
@@ -101,14 +102,14 @@ class DeepBagOfFrames(Architecture):
         frames, mask = _frames(features, self.normalise_frames)
         clusters = Dense(
             self.num_clusters, use_bias=False, kernel_initializer=scaled(frames.shape[-1]), name="projection"
-        )(BatchNormalization(name="input_bn")(frames, mask=mask))
-        clusters = BatchNormalization(name="projection_bn")(clusters, mask=mask)
+        )(batch_normalisation("input_bn")(frames, mask=mask))
+        clusters = batch_normalisation("projection_bn")(clusters, mask=mask)
         clusters = Activation(self.activation, name="projection_activation")(clusters)
         pooling = MaskedMax(name="pooling") if self.pooling == "max" else MaskedMean(name="pooling")
         hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=scaled(self.num_clusters), name="hidden")(
             pooling(clusters, mask)
         )
-        hidden = Activation(self.activation, name="activation")(BatchNormalization(name="hidden_bn")(hidden))
+        hidden = Activation(self.activation, name="activation")(batch_normalisation("hidden_bn")(hidden))
         if self.context_gating:
             hidden = ContextGating(name="context_gating")(hidden)
         return _head(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
@@ -143,13 +144,14 @@ class NetVLAD(Architecture):
 
     def build(self, features, num_classes):
         import keras
-        from keras.layers import BatchNormalization, Concatenate, Dense, Dropout
+        from keras.layers import Concatenate, Dense, Dropout
 
         from yt8m.layers import pooling
         from yt8m.layers.gating import ContextGating
+        from yt8m.layers.normalisation import batch_normalisation
 
         frames, mask = _frames(features, self.normalise_frames)
-        frames = BatchNormalization(name="input_bn")(frames, mask=mask)
+        frames = batch_normalisation("input_bn")(frames, mask=mask)
         pooled, start = [], 0
         for name in (name for name in FEATURE_SIZES if name in features):
             stream = frames[:, :, start : start + FEATURE_SIZES[name]]

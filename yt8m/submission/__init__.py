@@ -1,6 +1,6 @@
 """Submissions for both tasks: written, read, checked and scored. Importing this loads no TensorFlow."""
 
-from yt8m.submission.files import LineError, Task, check_destination, detect_task
+from yt8m.submission.files import LineError, Task, detect_task
 from yt8m.submission.reading import SegmentRow, VideoRow, read_segment_submission, read_video_submission
 from yt8m.submission.scoring import score_segment_submission, score_video_submission
 from yt8m.submission.segments import SegmentRanking, read_segment_class_ids
@@ -15,7 +15,6 @@ __all__ = [
     "Validation",
     "VideoRow",
     "VideoSubmissionWriter",
-    "check_destination",
     "detect_task",
     "read_segment_class_ids",
     "read_segment_submission",

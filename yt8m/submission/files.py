@@ -1,10 +1,7 @@
-"""Submission files: which task a file is for, its lines one at a time, and new files that are complete or not there."""
+"""Submission files: which task a file is for, and its lines one at a time."""
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Literal
 
 from yt8m.errors import InputError
@@ -96,63 +93,3 @@ def _open(path: str | os.PathLike) -> BinaryIO:
         return open(path, "rb")
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror}); check the path") from error
-
-
-class NewFile:
-    """A file that appears under its name when its `with` block ends well, and leaves nothing behind when it does not.
-
-    Args:
-        path: where the file will be; one that is there already is replaced at the end. Entering the block raises
-            InputError if it is a directory, or its directory is missing or cannot be written to.
-    """
-
-    def __init__(self, path: str | os.PathLike):
-        self._path = Path(path)
-        self._temporary = self._path.parent / f".{self._path.name}.{os.getpid()}.tmp"
-        self._stream: BinaryIO
-
-    def __enter__(self) -> "NewFile":
-        if self._path.is_dir():
-            raise InputError(f"{self._path}: this is a directory; name a file in it")
-        try:
-            self._stream = open(self._temporary, "wb")  # closed by __exit__
-        except OSError as error:
-            raise self._unwritable(error) from error
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self.discard()
-            return
-        try:
-            self._stream.close()
-            self._temporary.replace(self._path)
-        except OSError as failure:
-            raise self._unwritable(failure) from failure
-        finally:
-            self._temporary.unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Forgets what was written."""
-        with contextlib.suppress(OSError):  # closing writes what is still buffered, which may be what failed
-            self._stream.close()
-        self._temporary.unlink(missing_ok=True)
-
-    def write(self, content: bytes) -> None:
-        """Appends. Raises InputError if the disk is full or fails."""
-        try:
-            self._stream.write(content)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(
-            f"{self._path}: cannot be written ({error.strerror}); choose a place that exists and has room"
-        )
-
-
-def check_destination(path: str | os.PathLike) -> None:
-    """Raises InputError unless a file can be written there; for asking before the work rather than after it."""
-    NewFile(path).__enter__().discard()

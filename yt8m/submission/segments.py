@@ -7,10 +7,11 @@ import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
+from yt8m.files import NewFile
 from yt8m.metrics.entries import descending_code
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
-from yt8m.submission.files import HEADERS, LineError, NewFile
+from yt8m.submission.files import HEADERS, LineError
 
 _FRESH_SEGMENTS = 1 << 16
 """Segments collected before they are merged into the rankings."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from yt8m.runs import replacing
+from yt8m.files import NewFile
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -36,5 +36,5 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     scores.set(title="Validation", xlabel="step", ylim=(0, 1))
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    with NewFile(path) as file:
+        figure.savefig(file, format="png", dpi=120)

@@ -24,6 +24,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.sources import find_splits
 from yt8m.errors import InputError
 from yt8m.evaluate import evaluate_source
+from yt8m.files import NewFile, read_json, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, distribution
 from yt8m.training.checkpoints import Checkpoints
@@ -209,9 +210,12 @@ class Trainer:
 
     def save_weights(self, run: RunDirectory, metrics: dict[str, float]) -> None:
         """Keeps the weights, averaged if they are, as the run's best."""
-        with self.optimizer.averaged_weights(), runs.replacing(run.best_weights) as temporary:
-            self.model.save_weights(temporary)
-        runs.write_json(run.best_metrics, metrics)
+        with self.optimizer.averaged_weights(), NewFile(run.best_weights) as file:
+            try:
+                self.model.save_weights(file.temporary)
+            except OSError as error:
+                raise file.unwritable(error) from error
+        write_json(run.best_metrics, metrics)
 
 
 def train(
@@ -242,7 +246,7 @@ def train(
         source, losses = salvage.without_broken_records(source)
         progress.message(losses.summary)
     run = runs.open_run(config)
-    runs.write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
+    write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
     strategy = distribution.make_strategy()
     trainer = Trainer(config, strategy)
     checkpoints = Checkpoints(
@@ -257,7 +261,7 @@ def train(
         interrupted = _run(trainer, source, validation, run, checkpoints, progress, stop_requested)
     writer.close()
     curves.plot(runs.read_metrics(run), run.curves)
-    best = runs.read_json(run.best_metrics) if run.best_metrics.exists() else None
+    best = read_json(run.best_metrics) if run.best_metrics.exists() else None
     step = int(trainer.step.numpy())
     return TrainingResult(str(run.path), step, interrupted, best, time.perf_counter() - started)
 

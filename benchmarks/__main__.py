@@ -1,0 +1,79 @@
+"""`make bench`: measures, prints a table, and writes it into docs/benchmarks.md between its marks."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks import data, metrics, reading
+from yt8m.files import NewFile
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+START, END = "<!-- make bench: start -->", "<!-- make bench: end -->"
+FRAME_RECIPES = ("frame_logistic", "dbof", "netvlad", "sample")
+VIDEO_RECIPES = ("logistic", "moe")
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _reading_table(rates: dict[str, float]) -> str:
+    raw = next(iter(rates.values()))
+    rows = [[name, f"{rate:,.0f}", f"{rate / raw:.2f}"] for name, rate in rates.items()]
+    return _table(["reading (800 videos of 240 kB)", "videos/s", "of raw"], rows)
+
+
+def _metrics_table(rates: dict[str, float]) -> str:
+    naive = rates["naive loop"]
+    rows = [[name, f"{rate:,.0f}", f"{rate / naive:.1f}"] for name, rate in rates.items()]
+    return _table(["metrics (3862 classes)", "videos/s", "times the loop"], rows)
+
+
+def _model_rows(recipes: tuple[str, ...], files: list[str], pipeline_rate: float | None) -> list[list[str]]:
+    rows = []
+    for recipe in recipes:
+        print(f"measuring {recipe} ...", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", "benchmarks.model", recipe, *files]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+        share = f"{found['evaluate'] / pipeline_rate:.2f}" if pipeline_rate else "-"
+        rates = [f"{found[key]:,.0f}" for key in ("train", "evaluate", "predict")]
+        rows.append(
+            [recipe, f"{found['parameters']:.1f} M", str(found["batch"]), *rates, share, f"{found['memory']:.1f}"]
+        )
+    return rows
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        print("making the records ...", file=sys.stderr, flush=True)
+        frames, videos = data.write_frame_level(Path(directory)), data.write_video_level(Path(directory))
+        print("measuring metrics and reading ...", file=sys.stderr, flush=True)
+        metric_rates = metrics.measure()
+        reading_rates = reading.measure(frames, data.NUM_FILES * data.VIDEOS_A_FILE)
+        rows = _model_rows(FRAME_RECIPES, frames, list(reading_rates.values())[-1])
+        rows += _model_rows(VIDEO_RECIPES, videos, None)
+    header = ["recipe", "parameters", "batch", "train step", "evaluate", "predict", "evaluate of pipeline", "peak GB"]
+    text = "\n\n".join(
+        [
+            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Videos a second.",
+            _reading_table(reading_rates),
+            _metrics_table(metric_rates),
+            _table(header, rows),
+        ]
+    )
+    print(text)
+    document = DOCUMENT.read_text()
+    before, after = document.split(START)[0], document.split(END)[1]
+    with NewFile(DOCUMENT) as file:
+        file.write(f"{before}{START}\n\n{text}\n\n{END}{after}".encode())
+
+
+if __name__ == "__main__":
+    main()

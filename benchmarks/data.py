@@ -1,0 +1,45 @@
+"""Record files of the real size: what the reading benchmarks read."""
+
+from pathlib import Path
+
+import numpy as np
+
+from yt8m.data.records import frame_level_record, framed, video_level_record
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES
+
+NUM_FILES = 8
+VIDEOS_A_FILE = 100
+
+
+def _labels(random: np.random.Generator) -> list[int]:
+    return np.unique(random.integers(0, DEFAULT_NUM_CLASSES, 3)).tolist()
+
+
+def write_frame_level(directory: Path) -> list[str]:
+    """800 videos of 120 to 300 frames, 240 kB each, in 8 files; the values are noise, which costs as much to read."""
+    random = np.random.default_rng(0)
+    noise = {name: random.integers(0, 256, (2000, size), np.uint8) for name, size in FEATURE_SIZES.items()}
+    paths = []
+    for index in range(NUM_FILES):
+        path = directory / f"train{index:04d}.tfrecord"
+        with path.open("wb") as file:
+            for video in range(VIDEOS_A_FILE):
+                length, start = min(300, int(random.integers(120, 420))), int(random.integers(0, 1700))
+                frames = {name: values[start : start + length] for name, values in noise.items()}
+                file.write(framed(frame_level_record(f"{index:02d}{video:02d}", _labels(random), frames)))
+        paths.append(str(path))
+    return paths
+
+
+def write_video_level(directory: Path) -> list[str]:
+    """8 000 videos in 8 files."""
+    random = np.random.default_rng(0)
+    paths = []
+    for index in range(NUM_FILES):
+        path = directory / f"video{index:04d}.tfrecord"
+        with path.open("wb") as file:
+            for video in range(10 * VIDEOS_A_FILE):
+                means = {name: random.normal(size=size).astype(np.float32) for name, size in FEATURE_SIZES.items()}
+                file.write(framed(video_level_record(f"{index:01d}{video:03d}", _labels(random), means)))
+        paths.append(str(path))
+    return paths

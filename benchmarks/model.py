@@ -1,0 +1,71 @@
+"""One recipe's training step, evaluation and prediction, in a process of its own for its peak memory.
+
+Run as `python -m benchmarks.model RECIPE FILE...`; prints one JSON object.
+"""
+
+import dataclasses
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m import runs
+from yt8m.evaluate import evaluate_source
+from yt8m.inference import Scorer, open_data
+from yt8m.metrics import top_k_predictions
+from yt8m.recipes import make_config
+from yt8m.submission import VideoSubmissionWriter
+from yt8m.training import distribution
+from yt8m.training.loop import Trainer
+
+SECONDS = 6.0
+
+
+def _train_rate(trainer: Trainer, source) -> float:
+    """Videos a second of the step alone: one batch, over and over."""
+    batch = next(trainer.batches(source))
+    repeated = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    trainer.run_steps(repeated, tf.constant(1))
+    best, spent = 0.0, 0.0
+    while spent < SECONDS:
+        start = time.perf_counter()
+        trainer.run_steps(repeated, tf.constant(2))
+        seconds = time.perf_counter() - start
+        best, spent = max(best, 2 * trainer.config.training.batch_size / seconds), spent + seconds
+    return best
+
+
+def _prediction_rate(scorer: Scorer, source, config) -> float:
+    count, start = 0, time.perf_counter()
+    with tempfile.TemporaryDirectory() as directory, VideoSubmissionWriter(Path(directory) / "out.csv") as writer:
+        for batch in scorer.scores(source, config):
+            writer.write(batch.ids, *top_k_predictions(batch.scores, 20))
+            count += len(batch.ids)
+    return count / (time.perf_counter() - start)
+
+
+def measure(recipe: str, files: list[str]) -> dict[str, float]:
+    """Videos a second, millions of parameters, gigabytes."""
+    config = make_config(recipe)
+    data = dataclasses.replace(config.data, train=tuple(files), features=("rgb", "audio"), shuffle_buffer=64)
+    config = dataclasses.replace(config, data=data)
+    source = open_data(config, files)
+    trainer = Trainer(config, distribution.make_strategy())
+    rates = {"train": _train_rate(trainer, source)}
+    scorer = Scorer(trainer.model)
+    evaluate_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
+    rates["evaluate"] = evaluate_source(scorer, source, config)["videos_per_second"]
+    rates["predict"] = _prediction_rate(scorer, source, config)
+    parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {**rates, "parameters": parameters / 1e6, "memory": memory, "batch": config.training.batch_size}
+
+
+if __name__ == "__main__":
+    runs.environment([])  # fails early where the packages are not installed
+    print(json.dumps(measure(sys.argv[1], sys.argv[2:])))

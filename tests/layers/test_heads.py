@@ -1,0 +1,78 @@
+"""Vectors to logits."""
+
+import numpy as np
+import pytest
+from slow_layers import mixture_of_experts, randomise
+
+from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
+
+NUM_CLASSES, SIZE = 5, 9
+INPUTS = np.random.default_rng(7).normal(0.0, 1.0, (8, SIZE)).astype(np.float32)
+HEADS = [LogisticHead(NUM_CLASSES), MixtureOfExpertsHead(NUM_CLASSES, 2), MixtureOfExpertsHead(NUM_CLASSES, 4)]
+
+
+def built(layer):
+    layer.build((None, SIZE))
+    return layer, randomise(layer, np.random.default_rng(8))
+
+
+def expected_probabilities(inputs, weights, num_mixtures):
+    # The kernel's columns lie plane by plane: M gates, the dummy's gate, M experts; each plane has C columns.
+    planes = weights["kernel"].reshape(SIZE, 2 * num_mixtures + 1, NUM_CLASSES).transpose(1, 0, 2)
+    gates, experts = planes[: num_mixtures + 1], planes[num_mixtures + 1 :]
+    return mixture_of_experts(inputs.astype(np.float64), gates, experts, weights["expert_bias"])
+
+
+def test_logistic_is_a_linear_map():
+    layer, weights = built(LogisticHead(NUM_CLASSES))
+    np.testing.assert_allclose(layer(INPUTS), INPUTS @ weights["kernel"] + weights["bias"], atol=1e-5)
+
+
+@pytest.mark.parametrize("num_mixtures", [1, 2, 4])
+def test_mixture_of_experts_follows_the_formula(num_mixtures):
+    layer, weights = built(MixtureOfExpertsHead(NUM_CLASSES, num_mixtures))
+    present, absent = expected_probabilities(INPUTS, weights, num_mixtures)
+    np.testing.assert_allclose(present + absent, 1.0)
+    np.testing.assert_allclose(1 / (1 + np.exp(-np.asarray(layer(INPUTS), np.float64))), present, atol=1e-6)
+
+
+def test_mixture_of_experts_is_exact_at_extreme_logits():
+    layer, weights = built(MixtureOfExpertsHead(NUM_CLASSES, 2))
+    inputs = 20 * INPUTS
+    present, absent = expected_probabilities(inputs, weights, 2)
+    expected = np.log(present) - np.log(absent)
+    assert np.abs(expected).max() > 40  # far beyond where float32 probabilities are 0 or 1
+    np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_gates_have_no_bias():
+    """With no input every gate is 1 / (M + 1), whatever the weights."""
+    layer, weights = built(MixtureOfExpertsHead(NUM_CLASSES, 2))
+    probabilities = 1 / (1 + np.exp(-np.asarray(layer(np.zeros((1, SIZE), np.float32)), np.float64)))
+    experts = 1 / (1 + np.exp(-weights["expert_bias"]))
+    np.testing.assert_allclose(probabilities[0], experts.sum(axis=0) / 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("size", [80.0, 1e4])
+@pytest.mark.parametrize("head", HEADS, ids=["logistic", "moe2", "moe4"])
+def test_logits_of_extreme_inputs_are_finite_float32(head, size, precision):
+    layer, _ = built(type(head).from_config(head.get_config() | {"dtype": precision}))
+    output = layer(np.sign(INPUTS) * np.float32(size))
+    assert output.dtype.name == "float32"
+    assert np.isfinite(output).all()
+
+
+@pytest.mark.parametrize("head", HEADS, ids=["logistic", "moe2", "moe4"])
+def test_the_penalty_is_half_the_sum_of_squares_of_the_matrix_alone(head):
+    layer, weights = built(type(head).from_config(head.get_config() | {"l2": 0.3}))
+    layer(INPUTS)
+    (penalty,) = layer.losses
+    assert float(penalty) == pytest.approx(0.15 * (weights["kernel"] ** 2).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=["logistic", "moe2", "moe4"])
+def test_no_penalty_without_l2(head):
+    layer, _ = built(type(head).from_config(head.get_config()))
+    layer(INPUTS)
+    assert layer.losses == []

@@ -1,0 +1,68 @@
+"""What every layer promises: it is known to Keras by name, and its configuration makes an equal one."""
+
+import inspect
+import pkgutil
+from importlib import import_module
+
+import keras
+import numpy as np
+import pytest
+
+import yt8m.layers
+from yt8m.layers.gating import ContextGating, ProbabilityGating
+from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
+from yt8m.layers.pooling import MaskedMax, MaskedMean, NetVLAD, Pooling, StoredMean
+from yt8m.layers.preprocessing import FrameFeatures, UnitLength
+
+RANDOM = np.random.default_rng(9)
+VECTORS = (RANDOM.normal(size=(3, 6)).astype(np.float32),)
+FRAMES = (RANDOM.normal(size=(3, 4, 6)).astype(np.float32), np.arange(4) < np.array([[4], [2], [0]]))
+STREAMS = ([RANDOM.integers(0, 256, (3, 4, 6), np.uint8)], np.array([4, 2, 0], np.int32))
+
+LAYERS = {
+    FrameFeatures: ({"normalise": False}, STREAMS),
+    UnitLength: ({}, VECTORS),
+    MaskedMean: ({}, FRAMES),
+    StoredMean: ({}, STREAMS),
+    MaskedMax: ({}, FRAMES),
+    NetVLAD: ({"num_clusters": 5}, FRAMES),
+    ContextGating: ({}, VECTORS),
+    ProbabilityGating: ({}, VECTORS),
+    LogisticHead: ({"num_classes": 4, "l2": 0.5}, VECTORS),
+    MixtureOfExpertsHead: ({"num_classes": 4, "num_mixtures": 3, "l2": 0.5}, VECTORS),
+}
+"""Arguments that are not the defaults, and inputs to call the layer with."""
+
+
+def test_the_table_has_every_layer():
+    modules = [import_module(module.name) for module in pkgutil.iter_modules(yt8m.layers.__path__, "yt8m.layers.")]
+    classes = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
+    assert {found for found in classes if issubclass(found, keras.layers.Layer)} - {Pooling} == set(LAYERS)
+
+
+def arrays(outputs):
+    return [np.asarray(output) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_configuration_makes_an_equal_layer(layer_class):
+    arguments, inputs = LAYERS[layer_class]
+    layer = layer_class(**arguments, name="some_name", dtype="mixed_bfloat16")
+    config = layer.get_config()
+    assert {key: config[key] for key in arguments} == arguments
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(twin) is layer_class
+    assert twin.get_config() == config
+    assert twin.name == "some_name"
+    expected = layer(*inputs)
+    twin(*inputs)
+    twin.set_weights(layer.get_weights())
+    for got, wanted in zip(arrays(twin(*inputs)), arrays(expected), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_keras_knows_the_layer_by_name(layer_class):
+    name = f"yt8m>{layer_class.__name__}"
+    assert keras.saving.get_registered_object(name) is layer_class
+    assert keras.saving.get_registered_name(layer_class) == name

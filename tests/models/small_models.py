@@ -1,0 +1,146 @@
+"""Every model at small hyper-parameters, its parameters counted by hand, and batches to feed it with."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from yt8m.config import Architecture
+from yt8m.data.schema import FEATURE_SIZES, video_feature
+from yt8m.models import ARCHITECTURES, list_models
+
+NUM_CLASSES = 5
+BOTH = ("rgb", "audio")
+
+SMALL = {
+    "dbof": {"num_clusters": 16, "hidden_size": 8},
+    "frame_logistic": {},
+    "logistic": {},
+    "moe": {},
+    "netvlad": {"num_clusters": 4, "hidden_size": 8},
+}
+"""The battery runs with these: add a line with every new model, and its count below."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model with hyper-parameters that change its structure."""
+
+    name: str
+    hyperparameters: dict = field(default_factory=dict)
+    features: tuple[str, ...] = BOTH
+
+    def __str__(self) -> str:
+        changes = ",".join(f"{key}={value}" for key, value in self.hyperparameters.items())
+        return "-".join(filter(None, [self.name, changes, "" if self.features == BOTH else "+".join(self.features)]))
+
+
+VARIANTS = [
+    *(Variant(name, SMALL[name], features) for name in SMALL for features in (BOTH, ("rgb",), ("audio",))),
+    Variant("logistic", {"normalise": True, "dropout": 0.5}),
+    Variant("moe", {"num_mixtures": 3, "normalise": True, "dropout": 0.5, "probability_gating": True}),
+    Variant("frame_logistic", {"normalise_frames": True}),
+    Variant("dbof", SMALL["dbof"] | {"head": "logistic", "pooling": "mean", "activation": "sigmoid"}),
+    Variant("dbof", SMALL["dbof"] | {"context_gating": True, "probability_gating": True, "num_mixtures": 3}),
+    Variant("netvlad", SMALL["netvlad"] | {"head": "logistic", "context_gating": False, "probability_gating": False}),
+    Variant("netvlad", SMALL["netvlad"] | {"num_clusters": 5, "num_mixtures": 3, "dropout": 0.5}),
+    Variant("netvlad", SMALL["netvlad"] | {"normalise_frames": False}),
+]
+
+
+def batch_norm(size: int) -> int:
+    return 4 * size  # scale, shift, moving mean, moving variance
+
+
+def gating(size: int) -> int:
+    return size * size + batch_norm(size)
+
+
+def head(size: int, num_classes: int, hp: Architecture) -> int:
+    if hp.head == "logistic":
+        count = (size + 1) * num_classes
+    else:  # M + 1 gates without a bias, M experts with one
+        count = size * num_classes * (2 * hp.num_mixtures + 1) + num_classes * hp.num_mixtures
+    return count + (gating(num_classes) if hp.probability_gating else 0)
+
+
+def count_logistic(hp, num_classes, features):
+    return (input_size(features) + 1) * num_classes
+
+
+def count_moe(hp, num_classes, features):
+    planes = input_size(features) * (2 * hp.num_mixtures + 1)
+    return (planes + hp.num_mixtures) * num_classes + (gating(num_classes) if hp.probability_gating else 0)
+
+
+def count_dbof(hp, num_classes, features):
+    size, clusters, hidden = input_size(features), hp.num_clusters, hp.hidden_size
+    matrices = size * clusters + clusters * hidden
+    norms = batch_norm(size) + batch_norm(clusters) + batch_norm(hidden)
+    return matrices + norms + hp.context_gating * gating(hidden) + head(hidden, num_classes, hp)
+
+
+def count_netvlad(hp, num_classes, features):
+    count, pooled = batch_norm(input_size(features)), 0
+    for name in features:
+        clusters = {"rgb": hp.num_clusters, "audio": max(1, hp.num_clusters // 2)}[name]
+        count += 2 * FEATURE_SIZES[name] * clusters + batch_norm(clusters)  # assignment, centres
+        pooled += FEATURE_SIZES[name] * clusters
+    count += (pooled + 1) * hp.hidden_size
+    return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
+
+
+COUNTS = {
+    "dbof": count_dbof,
+    "frame_logistic": count_logistic,
+    "logistic": count_logistic,
+    "moe": count_moe,
+    "netvlad": count_netvlad,
+}
+
+
+def input_size(features) -> int:
+    return sum({"rgb": 1024, "audio": 128}[name] for name in features)
+
+
+def num_parameters(name: str, num_classes: int, features=BOTH, **hyperparameters) -> int:
+    """All weights of a model, moving statistics too, by a closed formula."""
+    return COUNTS[name](ARCHITECTURES[name](**hyperparameters), num_classes, features)
+
+
+def is_frame_level(name: str) -> bool:
+    return ARCHITECTURES[name].level == "frame"
+
+
+def frame_level_models() -> list[str]:
+    return [name for name in list_models() if is_frame_level(name)]
+
+
+def make_batch(name: str, num_frames=(6, 3, 1, 0), length=6, features=BOTH, seed=0) -> dict[str, np.ndarray]:
+    """Features of random videos as the model `name` takes them; padded frames hold random bytes too."""
+    random = np.random.default_rng(seed)
+    if not is_frame_level(name):
+        size = len(num_frames)
+        means = {video_feature(key): random.normal(0, 0.5, (size, FEATURE_SIZES[key])) for key in features}
+        return {key: mean.astype(np.float32) for key, mean in means.items()}
+    shape = (len(num_frames), length)
+    streams = {key: random.integers(0, 256, (*shape, FEATURE_SIZES[key]), np.uint8) for key in features}
+    return streams | {"num_frames": np.array(num_frames, np.int32)}
+
+
+def make_labels(size: int = 4) -> np.ndarray:
+    """One to three labels a video, int32 [size, 3], padded with -1."""
+    rows = [[0, 2, -1], [1, -1, -1], [4, 3, 0], [2, 3, -1]]
+    return np.array(rows[:size], np.int32)
+
+
+def randomise(model, seed=0) -> None:
+    """Random weights of a size that lets every one of them matter, with positive variances and scales."""
+    random = np.random.default_rng(seed)
+    for variable in model.weights:
+        if variable.dtype == "uint32":
+            continue  # dropout's counters
+        if variable.name in ("moving_variance", "gamma"):
+            variable.assign(random.uniform(0.5, 1.5, variable.shape).astype(np.float32))
+        else:
+            scale = variable.shape[0] ** -0.5 if len(variable.shape) > 1 else 0.1
+            variable.assign(random.normal(0.0, scale, variable.shape).astype(np.float32))

@@ -1,0 +1,57 @@
+"""Models by name."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+import yt8m
+from yt8m.config import Architecture
+from yt8m.errors import InputError
+from yt8m.models import ARCHITECTURES, build_model, hyperparameters_of, list_models, make_architecture
+
+
+def test_models_are_listed_sorted():
+    assert list_models() == sorted(ARCHITECTURES)
+    assert yt8m.list_models() == list_models()
+    assert {"logistic", "moe", "frame_logistic", "dbof", "netvlad"} <= set(list_models())
+
+
+@pytest.mark.parametrize("call", [build_model, make_architecture, hyperparameters_of])
+def test_an_unknown_model_is_an_error_that_lists_the_known(call):
+    with pytest.raises(InputError, match="unknown model 'netvald'") as caught:
+        call("netvald")
+    assert all(name in str(caught.value) for name in list_models())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_an_unknown_hyperparameter_is_an_error_that_lists_the_known(name):
+    with pytest.raises(InputError, match="'num_cluster'") as caught:
+        build_model(name, 5, num_cluster=3)
+    assert name in str(caught.value)
+    assert all(known in str(caught.value) for known in hyperparameters_of(name))
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_architectures_are_frozen_and_documented(name):
+    architecture = make_architecture(name)
+    assert isinstance(architecture, Architecture)
+    assert (architecture.name, architecture.level in ("frame", "video")) == (name, True)
+    assert type(architecture).__doc__.strip()
+    assert "(" not in type(architecture).__doc__.splitlines()[0].split()[0], "the docstring is the generated one"
+    for field in dataclasses.fields(architecture):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(architecture, field.name, getattr(architecture, field.name))
+
+
+def test_hyperparameters_reach_the_architecture():
+    architecture = make_architecture("netvlad", num_clusters=7, head="logistic")
+    assert (architecture.num_clusters, architecture.head, architecture.hidden_size) == (7, "logistic", 1024)
+
+
+def test_listing_models_does_not_load_keras():
+    code = "import sys, yt8m.models as m; m.list_models(); print(*({'keras', 'tensorflow'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""

@@ -1,0 +1,89 @@
+"""Files are complete or not there."""
+
+import pytest
+
+from yt8m.errors import InputError
+from yt8m.files import NewFile, check_destination, read_json, write_json
+
+
+def test_a_new_file_appears_only_when_its_block_ends_well(tmp_path):
+    path = tmp_path / "out.csv"
+    with NewFile(path) as file:
+        file.write(b"abc")
+        assert not path.exists()
+    assert path.read_bytes() == b"abc"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def write_new(path, content, failure):
+    with NewFile(path) as file:
+        file.write(content)
+        raise failure
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, InputError])
+def test_a_failing_block_leaves_the_old_file_and_nothing_else(tmp_path, failure):
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(failure):
+        write_new(path, b"new", failure)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_places_that_cannot_be_written_are_refused_and_left_alone(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "directory").mkdir()
+    for path, message in (
+        (tmp_path / "missing" / "out.csv", "cannot be written"),
+        (tmp_path / "file" / "out.csv", "cannot be written"),
+        (tmp_path / "directory", "this is a directory; name a file in it"),
+    ):
+        with pytest.raises(InputError, match=message), NewFile(path):
+            raise AssertionError("the block must not run")
+        with pytest.raises(InputError, match=message):
+            check_destination(path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["directory", "file"]
+
+
+class FullDisk:
+    """A stream whose disk has no room: buffered writes may already fail, and the last ones do at the close."""
+
+    def __init__(self, fails_at_once):
+        self.fails_at_once = fails_at_once
+
+    def write(self, content):
+        if self.fails_at_once:
+            raise OSError(28, "No space left on device")
+
+    def close(self):
+        raise OSError(28, "No space left on device")
+
+
+def write_to_full_disk(path, fails_at_once):
+    with NewFile(path) as file:
+        file._stream.close()
+        file._stream = FullDisk(fails_at_once)
+        file.write(b"abc")
+
+
+@pytest.mark.parametrize("fails_at_once", [True, False])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, fails_at_once):
+    with pytest.raises(InputError, match=r"out\.csv: cannot be written \(No space left on device\)"):
+        write_to_full_disk(tmp_path / "out.csv", fails_at_once)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writable_destination_is_left_as_it_was(tmp_path):
+    check_destination(tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_round_trips_and_a_broken_file_is_named(tmp_path):
+    write_json(tmp_path / "values.json", {"step": 3, "names": ["ä", "b"]})
+    assert read_json(tmp_path / "values.json") == {"step": 3, "names": ["ä", "b"]}
+    (tmp_path / "broken.json").write_text('{"step": ')
+    with pytest.raises(InputError, match=r"broken\.json: is no JSON"):
+        read_json(tmp_path / "broken.json")
+    with pytest.raises(InputError, match=r"missing\.json: cannot be read"):
+        read_json(tmp_path / "missing.json")
