@@ -8,7 +8,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from yt8m.data import parsing
+from yt8m.data import inspection, parsing
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Level
 from yt8m.data.sources import detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
@@ -74,8 +74,6 @@ def record_errors(source: Source) -> Iterator[None]:
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        from yt8m.data import inspection
-
         offset = re.search(r"record at (\d+)", str(error))
         found = inspection.locate(
             source.files,

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from yt8m import inference, runs
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import pipeline, salvage
 from yt8m.data.pipeline import Source
 from yt8m.data.sources import find_splits
 from yt8m.errors import InputError
@@ -241,8 +241,6 @@ def train(
     started = time.perf_counter()
     config, source, validation = resolve(config)
     if config.data.on_corrupt == "skip":
-        from yt8m.data import salvage
-
         source, losses = salvage.without_broken_records(source)
         progress.message(losses.summary)
     run = runs.open_run(config)

@@ -1,0 +1,65 @@
+"""The commands, called in this process; each returns its exit status, stdout and stderr."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from yt8m.cli import main
+
+TINY = [
+    *("--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-classes", "12", "--data.num-frames", "8"),
+    *("--data.max-frames", "150", "--training.batch-size", "16", "--training.num-steps", "12"),
+    *(
+        "--training.validate-every-steps",
+        "6",
+        "--training.checkpoint-every-steps",
+        "6",
+        "--training.log-every-steps",
+        "2",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def yt8m(capfd):
+    """Runs a command: `yt8m("evaluate", "--run", run)`."""
+
+    def run(*arguments) -> Outcome:
+        capfd.readouterr()
+        # --verbose leaves file descriptor 2, which pytest is reading, alone.
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments), "--verbose"])
+        out, err = capfd.readouterr()
+        return Outcome(ended.value.code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_flags() -> list[str]:
+    """Flags that make `yt8m train sample` a matter of seconds."""
+    return list(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(sample, tmp_path_factory):
+    """A run directory of a small gated NetVLAD trained on the sample."""
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "sample", "--data.root", str(sample), "--run", str(run), *TINY, "--verbose"])
+    assert ended.value.code == 0
+    return run

@@ -1,0 +1,114 @@
+"""What a person meets first: help, lists, flags and mistakes in them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from yt8m.cli import _COMMANDS
+from yt8m.recipes import list_recipes
+
+WITHOUT_TENSORFLOW = """
+import sys
+from yt8m.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as ended:
+    assert not ended.code, ended.code
+loaded = {"tensorflow", "keras", "matplotlib"} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["recipes"], ["train", "netvlad", "--help"], ["predict", "--help"], ["validate", "FILE"]]
+)
+def test_what_must_answer_at_once_does_not_load_tensorflow(arguments, tmp_path):
+    file = tmp_path / "submission.csv"
+    file.write_text("VideoId,LabelConfidencePairs\nabcd,3 0.5 4 0.25\n")
+    arguments = [str(file) if argument == "FILE" else argument for argument in arguments]
+    subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("command", sorted(_COMMANDS))
+def test_every_command_has_help_with_an_example(command, yt8m):
+    outcome = yt8m(command, "--help")
+    assert outcome.status == 0
+    assert f"usage: yt8m {command}" in outcome.out
+    assert "Example: yt8m" in outcome.out
+
+
+@pytest.mark.parametrize("recipe", list_recipes())
+def test_every_recipe_has_help_with_its_own_values(recipe, yt8m):
+    outcome = yt8m("train", recipe, "--help")
+    assert outcome.status == 0
+    for flag in (
+        "--data.train",
+        "--data.validate",
+        "--run",
+        "--data.num-classes",
+        "--training.num-steps",
+        "--model.l2",
+    ):
+        assert flag in outcome.out
+    assert "--recipe" not in outcome.out
+
+
+def test_the_flags_that_others_rely_on(yt8m):
+    shown = yt8m("train", "netvlad", "--help").out
+    for flag in (
+        *("num-steps", "batch-size", "seed", "learning-rate", "validate-every-steps", "checkpoint-every-steps"),
+        *("precision", "xla"),
+    ):
+        assert f"--training.{flag}" in shown
+    for flag in ("num-frames", "deterministic", "on-corrupt"):
+        assert f"--data.{flag}" in shown
+    for name in (
+        "num-clusters",
+        "hidden-size",
+        "num-mixtures",
+        "context-gating",
+        "probability-gating",
+        "head",
+        "dropout",
+    ):
+        assert f"--model.{name}" in shown
+
+
+def test_models_lists_all_and_describes_one(yt8m):
+    assert set(yt8m("models", "--json").json) >= {"logistic", "moe", "frame_logistic", "dbof", "netvlad"}
+    described = yt8m("models", "frame_logistic", "--json").json
+    assert described["num_parameters"] == 1152 * 3862 + 3862
+    assert described["hyperparameters"] == {"normalise_frames": False, "l2": 1e-8}
+
+
+def test_json_is_all_there_is_on_stdout(yt8m):
+    assert list(json.loads(yt8m("recipes", "--json").out)) == list_recipes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "unknown command 'trian'; did you mean train?"),
+        (["train", "netvald"], "unknown recipe 'netvald'; did you mean netvlad?"),
+        (["train", "moe", "--training.num-step", "3"], "did you mean --training.num-steps?"),
+        (["train", "moe", "--training.num-steps", "many"], "--training.num-steps"),
+        (["train", "moe", "--training.num-steps", "0"], "--training.num-steps is 0; it must be at least 1"),
+        (["train", "moe", "--model.num-clusters", "3"], "--model.num-clusters"),
+        (["train", "moe", "--data.on-corrupt", "ignore"], "'stop', 'skip'"),
+        (["train", "moe"], "--run"),
+        (["train", "moe", "--run", "runs/none"], "--data.train"),
+        (["predict", "--run", "runs/none"], "--out"),
+        (["models", "netvald"], "unknown model 'netvald'; known: dbof"),
+        (["evaluate", "--run", "runs/none"], "runs/none: no run directory"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(arguments, message, yt8m, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = yt8m(*arguments)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert len(outcome.err.splitlines()) == 1, outcome.err
+    assert message in outcome.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,77 @@
+"""Tiny training runs on the sample data set, and ways to look at what they left."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m import runs
+from yt8m.config import DataConfig, RunConfig, TrainingConfig
+from yt8m.models import make_architecture
+from yt8m.training.loop import Silent
+
+GATED = {"dropout": 0.3, "probability_gating": True}
+"""For `moe`: randomness in every step, and moving statistics."""
+
+
+def configure(run, sample, model="logistic", hyperparameters=None, data=None, **training) -> RunConfig:
+    """A run of six steps of eight videos that logs every step and validates never."""
+    defaults = {"num_steps": 6, "batch_size": 8, "log_every_steps": 1, "validate_every_steps": 0}
+    training = defaults | {"learning_rate": 0.01} | training
+    data = {"root": str(sample), "num_classes": 12, "max_frames": 120, "shuffle_buffer": 16} | (data or {})
+    return RunConfig(
+        run=str(run),
+        model=make_architecture(model, **(hyperparameters or {})),
+        data=DataConfig(**data),
+        training=TrainingConfig(**training),
+    )
+
+
+class Watcher(Silent):
+    """Keeps what it is told; asked whether to stop, it says yes once `stop_after` steps were done."""
+
+    def __init__(self, stop_after: int | None = None):
+        self.stop_after, self.step, self.first_step = stop_after, 0, None
+        self.messages, self.validations = [], []
+
+    def start(self, config, step):
+        self.first_step = step
+
+    def steps(self, step, loss, videos_per_second):
+        self.step = step
+
+    def validated(self, step, metrics, is_best):
+        self.validations.append((step, metrics["gap"], is_best))
+
+    def message(self, text):
+        self.messages.append(text)
+
+    def stop_requested(self) -> bool:
+        return self.stop_after is not None and self.step >= self.stop_after
+
+
+def rows(run, kind: str) -> list[dict]:
+    """The lines of a kind of a run's metrics.jsonl."""
+    return [row for row in runs.read_metrics(runs.RunDirectory(Path(run))) if row["kind"] == kind]
+
+
+def losses(run) -> list[float]:
+    """The training losses, by line."""
+    return [row["loss"] for row in rows(run, "train")]
+
+
+def saved_state(run) -> dict[str, np.ndarray]:
+    """All tensors of a run's newest checkpoint: weights, statistics, moments, averages, counters."""
+    newest = tf.train.latest_checkpoint(str(runs.RunDirectory(Path(run)).checkpoints))
+    reader = tf.train.load_checkpoint(newest)
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    # How often a run was saved is no part of where it stands.
+    return {name: reader.get_tensor(name) for name in names if not name.startswith("save_counter")}
+
+
+def assert_same_state(first, second) -> None:
+    """Bit for bit."""
+    first, second = saved_state(first), saved_state(second)
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)

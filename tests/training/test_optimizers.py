@@ -1,0 +1,153 @@
+"""Adam and its schedule against NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.config import TrainingConfig
+from yt8m.training.optimizers import Adam, learning_rate_at
+
+SHAPES = [(3, 4), (4,), (2, 3, 2), ()]
+NUM_STEPS = 12
+
+
+def initial_weights():
+    random = np.random.default_rng(0)
+    return [random.normal(size=shape).astype(np.float32) for shape in SHAPES]
+
+
+def gradients_of(step):
+    random = np.random.default_rng([1, step])
+    # Some steps are to be clipped at norm 1 and some are not.
+    return [(random.normal(size=shape) * 10.0 ** (step % 4 - 2)).astype(np.float32) for shape in SHAPES]
+
+
+def slow_learning_rate(config, step):
+    decays = step * config.batch_size / config.learning_rate_decay_examples
+    rate = config.learning_rate * config.learning_rate_decay ** (
+        decays if config.learning_rate_smooth_decay else np.floor(decays)
+    )
+    return rate * min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else rate
+
+
+def slow_adam(config, num_steps):
+    """Weights and their averages after some steps, as arXiv 1412.6980 and 1711.05101 have it."""
+    weights = [weight.astype(np.float64) for weight in initial_weights()]
+    averages = [weight.copy() for weight in weights]
+    first, second = ([np.zeros(shape) for shape in SHAPES] for _ in range(2))
+    for step in range(num_steps):
+        gradients = [gradient.astype(np.float64) for gradient in gradients_of(step)]
+        norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+        rate, update = slow_learning_rate(config, step), step + 1
+        for index, gradient in enumerate(gradients):
+            if config.clip_norm and norm > config.clip_norm:
+                gradient = gradient * config.clip_norm / norm
+            first[index] = 0.9 * first[index] + 0.1 * gradient
+            second[index] = 0.999 * second[index] + 0.001 * gradient**2
+            direction = (first[index] / (1 - 0.9**update)) / (np.sqrt(second[index] / (1 - 0.999**update)) + 1e-8)
+            decay = config.weight_decay if len(SHAPES[index]) > 1 else 0.0
+            weights[index] = weights[index] - rate * (direction + decay * weights[index])
+            kept = min(config.ema_decay, (1 + update) / (10 + update))
+            averages[index] = kept * averages[index] + (1 - kept) * weights[index]
+    return weights, averages
+
+
+CONFIGS = {
+    "plain": {"clip_norm": 0.0},
+    "clipping": {"clip_norm": 1.0},
+    "weight decay": {"weight_decay": 0.5},
+    "moving average": {"ema_decay": 0.5},
+    "slow moving average": {"ema_decay": 0.999},
+    "stairs": {"learning_rate_decay": 0.5, "learning_rate_decay_examples": 32},
+    "smooth": {"learning_rate_decay": 0.5, "learning_rate_decay_examples": 32, "learning_rate_smooth_decay": True},
+    "all": {
+        "clip_norm": 0.3,
+        "weight_decay": 0.2,
+        "ema_decay": 0.9,
+        "warmup_steps": 5,
+        "learning_rate_decay": 0.8,
+        "learning_rate_decay_examples": 24,
+    },
+}
+
+
+@pytest.mark.parametrize("changes", CONFIGS.values(), ids=CONFIGS)
+def test_adam_follows_the_papers(changes):
+    config = TrainingConfig(**{"batch_size": 8, "learning_rate": 1e-3} | changes)
+    variables = [tf.Variable(weight) for weight in initial_weights()]
+    optimizer = Adam(variables, config)
+    apply = tf.function(optimizer.apply)
+    for step in range(NUM_STEPS):
+        gradients = gradients_of(step)
+        norm = apply([tf.constant(gradient) for gradient in gradients], tf.constant(step, tf.int64))
+        squares = sum((gradient.astype(np.float64) ** 2).sum() for gradient in gradients)
+        assert float(norm) == pytest.approx(np.sqrt(squares), rel=1e-5), "the norm before clipping"
+    weights, averages = slow_adam(config, NUM_STEPS)
+    for variable, weight, initial in zip(variables, weights, initial_weights(), strict=True):
+        np.testing.assert_allclose(variable, weight, atol=1e-5)
+        assert np.abs(weight - initial).max() > 1e-3, "the tolerance must be small beside what was learned"
+    if config.ema_decay:
+        for average, expected in zip(optimizer.averages, averages, strict=True):
+            np.testing.assert_allclose(average, expected, atol=1e-5)
+    else:
+        assert optimizer.averages == []
+
+
+def test_weight_decay_leaves_vectors_alone():
+    variables = [tf.Variable(weight) for weight in initial_weights()]
+    optimizer = Adam(variables, TrainingConfig(learning_rate=0.1, weight_decay=0.5))
+    optimizer.apply([tf.zeros(shape) for shape in SHAPES], tf.constant(0, tf.int64))
+    for variable, initial in zip(variables, initial_weights(), strict=True):
+        expected = initial * 0.95 if initial.ndim > 1 else initial
+        np.testing.assert_allclose(variable, expected, rtol=1e-6)
+
+
+def test_the_averages_stand_in_for_the_weights_within_the_context():
+    variables = [tf.Variable(weight) for weight in initial_weights()]
+    optimizer = Adam(variables, TrainingConfig(learning_rate=0.1, ema_decay=0.9))
+    optimizer.apply([tf.constant(gradient) for gradient in gradients_of(0)], tf.constant(0, tf.int64))
+    trained = [variable.numpy() for variable in variables]
+    with pytest.raises(KeyError), optimizer.averaged_weights():
+        for variable, average, weight in zip(variables, optimizer.averages, trained, strict=True):
+            np.testing.assert_array_equal(variable, average)
+            assert np.any(variable.numpy() != weight)
+        raise KeyError
+    for variable, weight in zip(variables, trained, strict=True):
+        np.testing.assert_array_equal(variable, weight)
+
+
+def test_without_averages_the_context_changes_nothing():
+    variables = [tf.Variable(weight) for weight in initial_weights()]
+    with Adam(variables, TrainingConfig()).averaged_weights():
+        for variable, weight in zip(variables, initial_weights(), strict=True):
+            np.testing.assert_array_equal(variable, weight)
+
+
+SCHEDULES = {
+    "stairs": ({}, {0: 0.1, 9: 0.1, 10: 0.05, 19: 0.05, 20: 0.025, 30: 0.0125}),
+    "smooth": ({"learning_rate_smooth_decay": True}, {0: 0.1, 5: 0.1 * 0.5**0.5, 10: 0.05, 20: 0.025}),
+    "warm-up": ({"warmup_steps": 4}, {0: 0.025, 1: 0.05, 2: 0.075, 3: 0.1, 4: 0.1, 10: 0.05}),
+    "constant": ({"learning_rate_decay": 1.0}, {0: 0.1, 10_000_000: 0.1}),
+}
+
+
+@pytest.mark.parametrize(("changes", "rates"), SCHEDULES.values(), ids=SCHEDULES)
+def test_the_schedule_by_hand(changes, rates):
+    """Batches of 8 and a decay every 80 examples: every tenth step."""
+    base = {"learning_rate": 0.1, "learning_rate_decay": 0.5, "learning_rate_decay_examples": 80, "batch_size": 8}
+    config = TrainingConfig(**base | changes)
+    for step, rate in rates.items():
+        assert float(learning_rate_at(config, tf.constant(step, tf.int64))) == pytest.approx(rate, rel=1e-5)
+
+
+def test_the_published_schedule_decays_at_the_right_step():
+    """Gated NetVLAD: batch 80, times 0.8 every 4 million examples, which is every 50 000 steps."""
+    config = TrainingConfig(
+        learning_rate=2e-4, learning_rate_decay=0.8, learning_rate_decay_examples=4_000_000, batch_size=80
+    )
+    for decays in range(1, 7):
+        before, after = (
+            float(learning_rate_at(config, tf.constant(50_000 * decays + offset, tf.int64))) for offset in (-1, 0)
+        )
+        assert before == pytest.approx(2e-4 * 0.8 ** (decays - 1), rel=1e-5)
+        assert after == pytest.approx(2e-4 * 0.8**decays, rel=1e-5)
