@@ -57,15 +57,15 @@ def frame_features(streams, num_frames, normalise):
 
 def pooled(function, frames, mask):
     """`function` over each video's real frames [n, D]; 0 for a video without any."""
-    rows = [function(video[real]) if real.any() else np.zeros(video.shape[1]) for video, real in zip(frames, mask)]
-    return np.stack(rows)
+    videos = (video[real] for video, real in zip(frames, mask, strict=True))
+    return np.stack([function(video) if len(video) else np.zeros(frames.shape[2]) for video in videos])
 
 
 def netvlad(frames, mask, weights):
     """arXiv 1511.07247, equation 4, term by term: V(k) = sum over frames of a_k(x) (x - c_k)."""
     num_clusters = weights["assignment"].shape[1]
     result = []
-    for video, real in zip(np.asarray(frames, np.float64), mask):
+    for video, real in zip(np.asarray(frames, np.float64), mask, strict=True):
         residuals = np.zeros((num_clusters, video.shape[1]))
         for vector in video[real]:
             assignment = softmax(batch_norm(vector @ weights["assignment"], weights))

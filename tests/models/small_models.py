@@ -6,19 +6,21 @@ import numpy as np
 
 from yt8m.config import Architecture
 from yt8m.data.schema import FEATURE_SIZES, video_feature
-from yt8m.models import ARCHITECTURES, list_models
+from yt8m.models import ARCHITECTURES, hyperparameters_of, list_models
 
 NUM_CLASSES = 5
 BOTH = ("rgb", "audio")
 
+SIZES = {"num_clusters": 8, "hidden_size": 8}
+"""Hyper-parameters that say how large a model is, at their sizes here."""
+
 SMALL = {
-    "dbof": {"num_clusters": 16, "hidden_size": 8},
-    "frame_logistic": {},
-    "logistic": {},
-    "moe": {},
-    "netvlad": {"num_clusters": 4, "hidden_size": 8},
+    name: {
+        hyperparameter: SIZES[hyperparameter] for hyperparameter in hyperparameters_of(name) if hyperparameter in SIZES
+    }
+    for name in list_models()
 }
-"""The battery runs with these: add a line with every new model, and its count below."""
+"""The battery runs with these."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def count_netvlad(hp, num_classes, features):
     return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
 
 
+# A new model needs its formula here.
 COUNTS = {
     "dbof": count_dbof,
     "frame_logistic": count_logistic,

@@ -50,8 +50,8 @@ def training_loss(model, batch, labels):
     return tf.reduce_mean(losses) + tf.add_n(model.losses or [0.0])
 
 
-def test_every_model_is_in_the_tables():
-    assert sorted(SMALL) == sorted(COUNTS) == list_models(), "give the new model its lines in small_models.py"
+def test_every_model_s_parameters_are_counted():
+    assert sorted(COUNTS) == list_models(), "small_models.py has the formulas"
 
 
 @every_variant

@@ -7,23 +7,26 @@ import tensorflow as tf
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
-from yt8m.models import make_architecture
+from yt8m.models import ARCHITECTURES, make_architecture
 from yt8m.training.loop import Silent
 
 GATED = {"dropout": 0.3, "probability_gating": True}
 """For `moe`: randomness in every step, and moving statistics."""
 
 
-def configure(run, sample, model="logistic", hyperparameters=None, data=None, **training) -> RunConfig:
-    """A run of six steps of eight videos that logs every step and validates never."""
-    defaults = {"num_steps": 6, "batch_size": 8, "log_every_steps": 1, "validate_every_steps": 0}
-    training = defaults | {"learning_rate": 0.01} | training
-    data = {"root": str(sample), "num_classes": 12, "max_frames": 120, "shuffle_buffer": 16} | (data or {})
+def configure(run, sample, model="logistic", hyperparameters=None, data=None, validate=False, **training) -> RunConfig:
+    """A run of six steps of eight videos on the audio, the smaller feature, that logs every step."""
+    level = ARCHITECTURES[model].level
+    splits = ("train", "validate") if validate else ("train",)
+    paths = {split: (str(Path(sample) / "2" / level / split),) for split in splits}
+    data = {"num_classes": 12, "features": ("audio",), "shuffle_buffer": 16, **paths} | (data or {})
+    defaults = {"num_steps": 6, "batch_size": 8, "learning_rate": 0.01}
+    defaults |= {"log_every_steps": 1, "validate_every_steps": 0}
     return RunConfig(
         run=str(run),
         model=make_architecture(model, **(hyperparameters or {})),
         data=DataConfig(**data),
-        training=TrainingConfig(**training),
+        training=TrainingConfig(**defaults | training),
     )
 
 

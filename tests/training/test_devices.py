@@ -12,7 +12,7 @@ from yt8m import runs
 from yt8m.config import to_dict
 from yt8m.training.loop import train
 
-SETTINGS = {"num_steps": 4, "ema_decay": 0.9, "weight_decay": 0.1, "clip_norm": 1.0, "validate_every_steps": 2}
+SETTINGS = {"num_steps": 4, "ema_decay": 0.9, "weight_decay": 0.1, "clip_norm": 1.0, "validate_every_steps": 4}
 MODELS = {"logistic": {"l2": 0.01}}
 """Without batch normalisation, whose statistics are each device's own. A penalty that a run of two must not count twice."""
 
@@ -20,7 +20,10 @@ MODELS = {"logistic": {"l2": 0.01}}
 def test_two_devices_give_the_losses_of_one(sample, tmp_path):
     files = []
     for model, hyperparameters in MODELS.items():
-        one, two = (configure(tmp_path / name / model, sample, model, hyperparameters, **SETTINGS) for name in "12")
+        one, two = (
+            configure(tmp_path / name / model, sample, model, hyperparameters, validate=True, **SETTINGS)
+            for name in "12"
+        )
         train(one)
         files.append(tmp_path / f"{model}.json")
         files[-1].write_text(json.dumps(to_dict(two)))

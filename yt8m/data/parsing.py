@@ -58,9 +58,18 @@ def _count_frames(streams: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.identity(shortest)
 
 
-def _parse_frames(serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]):
+def _parse_frames(
+    serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]
+) -> tuple[Element, Element, tf.Tensor]:
+    """The context, the streams (string [n] each), and the number of frames."""
     sequence = {name: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True) for name in features}
-    return tf.io.parse_single_sequence_example(serialized, context, sequence)
+    means = {video_feature(name): tf.io.RaggedFeature(tf.float32) for name in features}
+    parsed, streams = tf.io.parse_single_sequence_example(serialized, context | means, sequence)
+    count = _count_frames(list(streams.values()))
+    # A video-level record has the same bytes as a frame-level one without frames; only its means tell them apart.
+    is_frame_level = (count > 0) | (tf.add_n([tf.size(parsed[key]) for key in means]) == 0)
+    with tf.control_dependencies([tf.debugging.Assert(is_frame_level, ["a video-level record"])]):
+        return parsed, streams, tf.identity(count)
 
 
 def _missing(like: tf.Tensor, size: int) -> tf.Tensor:
@@ -87,8 +96,8 @@ def frame_parser(
         return tf.cond(stored, lambda: _decode(tf.gather(frames, rows), size), lambda: _missing(rows, size))
 
     def parse(position: tf.Tensor, serialized: tf.Tensor) -> Element:
-        context, streams = _parse_frames(serialized, features, _identifier_features())
-        count = tf.minimum(_count_frames(list(streams.values())), max_frames)
+        context, streams, count = _parse_frames(serialized, features, _identifier_features())
+        count = tf.minimum(count, max_frames)
         element = {"id": _identifier(context), "labels": _label_row(context["labels"], num_classes, max_labels)}
         length = num_frames or max_frames
         if num_frames:
@@ -171,8 +180,7 @@ def segment_parser(
         return slots * SEGMENT_FRAMES, classes, values
 
     def parse(serialized: tf.Tensor) -> Element:
-        context, streams = _parse_frames(serialized, features, _identifier_features() | ratings)
-        count = _count_frames(list(streams.values()))
+        context, streams, count = _parse_frames(serialized, features, _identifier_features() | ratings)
         starts, classes, scores = rating_rows(context, count)
         rows = starts[:, None] + tf.range(SEGMENT_FRAMES)
         inside = rows < count

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from yt8m.data import inspection, parsing
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Level
-from yt8m.data.sources import detect_format, expand_paths, scheme
+from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 
 _LARGE_RECORDS_BUFFER = 0
@@ -85,13 +85,14 @@ def record_errors(source: Source) -> Iterator[None]:
         if found:
             raise found from error
         if "max_labels" in str(error):
+            others = f" or in the {len(source.files) - 1} files after it" if source.files[1:] else ""
             raise InputError(
-                f"{source.files[0]}: a record here or in the {len(source.files) - 1} files after it has more than "
-                f"{source.max_labels} labels; raise --data.max-labels"
+                f"{source.files[0]}: a record here{others} has more than {source.max_labels} labels; "
+                "raise --data.max-labels"
             ) from error
         raise
     except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
-        raise InputError(f"reading {source.files[0]} ...: {str(error.message).splitlines()[0]}") from error
+        raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
 def _serialized(
@@ -99,9 +100,9 @@ def _serialized(
 ) -> tf.data.Dataset:
     """One pass over the serialized records of this shard, string []."""
     index, count = shard
-    by_file = len(source.files) >= count
+    by_record = count > len(source.files)
     files = tf.data.Dataset.from_tensor_slices(list(source.files))
-    if count > 1 and by_file:
+    if count > 1 and not by_record:
         files = files.shard(count, index)
     if shuffle_files:
         files = files.shuffle(len(source.files), seed=seed, reshuffle_each_iteration=True)
@@ -112,9 +113,10 @@ def _serialized(
         # Without shuffling, records come file after file: the order users see in a submission.
         cycle_length=min(parallel_files, len(source.files)) if shuffle_files else 1,
         num_parallel_calls=tf.data.AUTOTUNE if shuffle_files else None,
-        deterministic=deterministic if shuffle_files else None,
+        # Every process must see the same order, or its every count-th record is also another's.
+        deterministic=deterministic or by_record if shuffle_files else None,
     )
-    if count > 1 and not by_file:
+    if by_record:
         records = records.shard(count, index)
     return records
 
@@ -150,7 +152,7 @@ def make_dataset(
     resumed run goes on where it stopped.
     """
     if seed is None:
-        seed = 0 if deterministic else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
+        seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
     dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, shard)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)

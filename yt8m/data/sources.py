@@ -1,13 +1,17 @@
 """From what a user types (paths, globs, directories, a data set's root) to a list of record files."""
 
+import contextlib
+import glob
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import tensorflow as tf
 
+from yt8m.data.records import file_size, read_framing
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
 from yt8m.errors import InputError, RecordError
 
@@ -29,16 +33,30 @@ def scheme(path: str) -> str:
     return path.split("://", 1)[0] if "://" in path else ""
 
 
-@lru_cache(maxsize=1)
+def describe_error(error: tf.errors.OpError) -> str:
+    """What a TensorFlow error says, in one line without the names of graph nodes; its kind if it says nothing."""
+    lines = re.sub(r"^\{\{.*?\}\} | \[Op:.*| with body '.*", "", str(error.message).strip()).splitlines()
+    return lines[0].strip() if lines and lines[0].strip() else type(error).__name__
+
+
 def _load_tensorflow_io() -> None:
-    # Its file systems register themselves on import. It loads beside TensorFlow 2.16 only, hence late and only on demand.
-    try:
-        import tensorflow_io  # noqa: F401
-    except Exception as error:  # a mismatched build fails with errors of many types
-        raise InputError(
-            f"paths of the schemes {', '.join(SCHEMES_OF_TENSORFLOW_IO)} need tensorflow-io, which cannot be loaded "
-            f"beside TensorFlow {tf.__version__} ({str(error).splitlines()[0]}): pip install 'yt8m[io]'"
-        ) from error
+    # Its file systems register themselves on import. It loads beside TensorFlow 2.16 only, hence late and only on demand;
+    # beside another version the import either fails or merely warns, so what counts is what was registered.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            import tensorflow_io  # noqa: F401
+        except Exception as error:  # a mismatched build fails with errors of many types
+            problems, cause = [error], error
+        else:
+            problems, cause = [warning.message for warning in caught], None
+    if cause is None and "s3" in tf.io.gfile.get_registered_schemes():
+        return
+    reason = next((line for problem in problems for line in str(problem).splitlines()), "no file system was registered")
+    raise InputError(
+        f"paths of the schemes {', '.join(SCHEMES_OF_TENSORFLOW_IO)} need tensorflow-io, which cannot be loaded "
+        f"beside TensorFlow {tf.__version__} ({reason}): pip install 'yt8m[io]'"
+    ) from cause
 
 
 def prepare_file_systems(paths: Iterable[str]) -> None:
@@ -56,27 +74,35 @@ def tensorflow_io_is_loaded() -> bool:
     return "tensorflow_io" in sys.modules
 
 
+def _with_root(path: str) -> str:
+    """`s3://bucket` as `s3://bucket/`: tensorflow-io takes only the second for a directory."""
+    return f"{path}/" if scheme(path) and "/" not in path.split("://", 1)[1] else path
+
+
+@contextlib.contextmanager
+def _listing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise InputError(f"{path}: cannot be listed ({describe_error(error)})") from error
+
+
 def _expand(path: str) -> list[str]:
     if scheme(path) in ("http", "https"):  # cannot be listed: the name is the file
         return [path]
-    try:
-        if tf.io.gfile.isdir(path):
-            found = tf.io.gfile.glob(os.path.join(path, "*.tfrecord"))
-            if not found:
-                raise InputError(
-                    f"{path}: the directory holds no *.tfrecord files; give files, a glob or their directory"
-                )
-            return sorted(found)
-        if any(character in path for character in "*?["):
-            found = sorted(tf.io.gfile.glob(path))
-            if not found:
-                raise InputError(f"{path}: no file matches")
-            return found
-        if tf.io.gfile.exists(path):
-            return [path]
-    except tf.errors.OpError as error:
-        raise InputError(f"{path}: cannot be listed ({str(error.message).splitlines()[0]})") from error
-    raise InputError(f"{path}: no such file or directory")
+    if tf.io.gfile.isdir(_with_root(path)):
+        found = tf.io.gfile.glob(os.path.join(glob.escape(path), "*.tfrecord"))
+        if not found:
+            raise InputError(f"{path}: the directory holds no *.tfrecord files; give files, a glob or their directory")
+        return sorted(found)
+    if tf.io.gfile.exists(_with_root(path)):
+        return [path]
+    if not glob.has_magic(path):
+        raise InputError(f"{path}: no such file or directory")
+    found = tf.io.gfile.glob(path)
+    if not found:
+        raise InputError(f"{path}: no file matches")
+    return sorted(found)
 
 
 def expand_paths(paths: str | Sequence[str]) -> list[str]:
@@ -93,7 +119,11 @@ def expand_paths(paths: str | Sequence[str]) -> list[str]:
     if not paths:
         raise InputError("no record files given")
     prepare_file_systems(paths)
-    return list(dict.fromkeys(file for path in paths for file in _expand(path)))
+    files = []
+    for path in paths:
+        with _listing(path):
+            files += _expand(path)
+    return list(dict.fromkeys(files))
 
 
 def _format_of(example: tf.train.SequenceExample) -> RecordFormat | None:
@@ -106,6 +136,40 @@ def _format_of(example: tf.train.SequenceExample) -> RecordFormat | None:
     return RecordFormat("video", features) if features else None
 
 
+def _framing_error(path: str) -> RecordError | None:
+    """The first record whose framing is broken, as an error; None if there is none."""
+    for raw in read_framing(path):
+        if raw.problem:
+            is_of_the_file = raw.index == 0 and raw.problem.startswith("the file is")
+            return RecordError(path, None if is_of_the_file else raw.index, raw.problem)
+    return None
+
+
+def _probe(path: str, num_probes: int) -> RecordFormat | None:
+    """The format of a file's first records; None of an empty file."""
+    num_records, found = 0, None
+    try:
+        for serialized in tf.data.TFRecordDataset(path).take(num_probes):
+            num_records += 1
+            # An Example parses as a SequenceExample with nothing but a context: the two share field 1.
+            found = _format_of(tf.train.SequenceExample.FromString(serialized.numpy())) or found
+            if found and found.features:
+                return found
+        # TensorFlow takes a file that is shorter than a record's header for an empty one.
+        broken = _framing_error(path) if not num_records and file_size(path) else None
+    except tf.errors.DataLossError as error:
+        raise _framing_error(path) or RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
+    except tf.errors.OpError as error:
+        raise RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
+    except Exception as error:  # protobuf's DecodeError, whose class depends on the protobuf backend
+        raise RecordError(path, num_records - 1, "is no tf.train.Example or SequenceExample") from error
+    if broken:
+        raise broken
+    if num_records and found is None:
+        raise RecordError(path, 0, "holds neither rgb or audio frames nor mean_rgb or mean_audio")
+    return found
+
+
 def detect_format(files: Sequence[str], num_probes: int = 16) -> RecordFormat:
     """Level and features of the records, from the first records of the first file that has any.
 
@@ -116,25 +180,8 @@ def detect_format(files: Sequence[str], num_probes: int = 16) -> RecordFormat:
         InputError: all files are empty.
     """
     for path in files:
-        format_found = None
-        try:
-            for serialized in tf.data.TFRecordDataset(path).take(num_probes):
-                # An Example parses as a SequenceExample with nothing but a context: the two share field 1.
-                format_found = _format_of(tf.train.SequenceExample.FromString(serialized.numpy()))
-                if format_found is None or format_found.features:
-                    break
-            else:
-                if format_found is None:
-                    continue
-        except tf.errors.DataLossError as error:
-            raise RecordError(path, 0, "is not a TFRecord file, or is damaged from its start") from error
-        except tf.errors.OpError as error:
-            raise RecordError(path, None, f"cannot be read ({str(error.message).splitlines()[0]})") from error
-        except Exception as error:  # protobuf's DecodeError, whose class depends on the protobuf backend
-            raise RecordError(path, 0, "is no tf.train.Example or SequenceExample") from error
-        if format_found is None:
-            raise RecordError(path, 0, "holds neither rgb or audio frames nor mean_rgb or mean_audio")
-        return format_found
+        if found := _probe(path, num_probes):
+            return found
     raise InputError(f"{files[0]}: the file is empty" + (f", and so are {len(files) - 1} others" if files[1:] else ""))
 
 
@@ -156,21 +203,29 @@ def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
         InputError: `root` is no directory or holds no split.
     """
     prepare_file_systems([root])
-    if not tf.io.gfile.isdir(root):
+    with _listing(root):
+        found = _locate_splits(root, level)
+    if "train" not in found and "validate" in found:
+        files = expand_paths(found["validate"])
+        cut = len(files) - max(1, len(files) // 6)
+        if cut:
+            found |= {"train": tuple(files[:cut]), "validate": tuple(files[cut:])}
+    return found
+
+
+def _locate_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
+    if not tf.io.gfile.isdir(_with_root(root)):
         raise InputError(f"{root}: no such directory; --data.root needs one with train, validate and test records")
     for base in (os.path.join(root, "2", level), root):
         directories = {split: os.path.join(base, split) for split in SPLITS}
         found = {split: (path,) for split, path in directories.items() if tf.io.gfile.isdir(path)}
         if found:
             return found
-    found = {split: tuple(sorted(tf.io.gfile.glob(os.path.join(root, f"{split}*.tfrecord")))) for split in SPLITS}
+    names = {split: os.path.join(glob.escape(root), f"{split}*.tfrecord") for split in SPLITS}
+    found = {split: tuple(sorted(tf.io.gfile.glob(name))) for split, name in names.items()}
     found = {split: files for split, files in found.items() if files}
     if not found:
         raise InputError(
             f"{root}: holds no train*.tfrecord, no train/ and no 2/{level}/train/; give --data.train instead"
         )
-    if "train" not in found and len(found.get("validate", ())) > 1:
-        files = found["validate"]
-        cut = len(files) - max(1, len(files) // 6)
-        found |= {"train": files[:cut], "validate": files[cut:]}
     return found

@@ -35,19 +35,19 @@ _ZIPF_EXPONENT = 0.9
 _MEAN_FURTHER_LABELS = 2.1
 """Labels after the first: Poisson, cut off at `_MOST_LABELS` and at the number of shots."""
 _MOST_LABELS = 12
-_LABEL_IN_SPARE_SHOT = 0.5
+_LABEL_IN_SPARE_SHOT = 0.6
 """Chance that a shot shows one of the labels again once each label has had its shot."""
 
 _OPPOSITE_PAIRS = 1
 """Pairs of opposite appearances a class has."""
-_USUAL_APPEARANCE = 0.8
+_USUAL_APPEARANCE = 0.95
 """Chance that a shot shows a label in the appearance that is usual for it in this video."""
 _NUM_BACKGROUNDS = 4
 _NUM_SOUNDS = 16
-_CLASSES_WITH_SOUND = 0.4
+_CLASSES_WITH_SOUND = 0.6
 
 # Standard deviations of the parts of a frame, in dequantised units.
-_SCENE, _OBJECT, _CLASS, _BACKGROUND, _STYLE, _NOISE = 0.6, 0.5, 0.13, 0.6, 0.25, 0.45
+_SCENE, _OBJECT, _CLASS, _BACKGROUND, _STYLE, _NOISE = 0.65, 0.65, 0.065, 0.65, 0.1, 0.45
 _SOUND, _SOUND_STYLE, _SOUND_NOISE = 0.6, 0.3, 0.5
 
 

@@ -1,0 +1,205 @@
+"""What users get wrong: each is one line that names the file and the record, status 2, and nothing half-written."""
+
+import os
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from yt8m.data.records import frame_level_record, framed, video_level_record
+
+HEADER_BYTES = 12
+
+
+def records_of(path: Path) -> list[int]:
+    """Where the records of a file begin."""
+    content, offsets, position = path.read_bytes(), [], 0
+    while position < len(content):
+        offsets.append(position)
+        position += HEADER_BYTES + struct.unpack("<Q", content[position : position + 8])[0] + 4
+    return offsets
+
+
+def frames(length: int = 6, **sizes: int) -> dict[str, np.ndarray]:
+    return {name: np.zeros((length, size), np.uint8) for name, size in (sizes or {"rgb": 1024, "audio": 128}).items()}
+
+
+def write(path: Path, *records: bytes) -> Path:
+    path.write_bytes(b"".join(framed(record) for record in records))
+    return path
+
+
+GOOD = frame_level_record("good", [3], frames())
+
+
+@pytest.fixture
+def train_split(sample, tmp_path) -> Path:
+    """A copy of the sample's training files, to be damaged."""
+    return Path(shutil.copytree(sample / "2/frame/train", tmp_path / "train"))
+
+
+@pytest.fixture
+def train(yt8m, tiny_flags, tmp_path):
+    """Runs `yt8m train sample` on some files."""
+
+    def run(*paths, flags=()):
+        data = ("--data.train", *paths)
+        return yt8m("train", "sample", *tiny_flags, "--data.max-labels", "8", *data, "--run", tmp_path / "run", *flags)
+
+    return run
+
+
+def assert_refused(outcome, *parts) -> None:
+    assert outcome.status == 2, outcome.err
+    assert outcome.out == ""
+    last = outcome.err.splitlines()[-1]
+    assert "Traceback" not in outcome.err
+    for part in parts:
+        assert str(part) in last
+
+
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_truncated_shard(train, train_split):
+    path = train_split / "train0001.tfrecord"
+    offsets = records_of(path)
+    os.truncate(path, offsets[-1] + 1000)
+    assert_refused(train(train_split), f"{path}, record {len(offsets) - 1}: the file is cut off inside this record")
+
+
+def test_a_flipped_byte(train, train_split):
+    path = train_split / "train0000.tfrecord"
+    flip(path, records_of(path)[4] + 5000)
+    assert_refused(train(train_split), f"{path}, record 4: its data do not match their checksum")
+
+
+def test_skipping_broken_records_trains_and_counts_them(train, train_split):
+    first, second = (train_split / f"train000{index}.tfrecord" for index in (0, 1))
+    flip(first, records_of(first)[4] + 5000)
+    os.truncate(second, records_of(second)[-1] + 1000)
+    outcome = train(train_split, flags=("--data.on-corrupt", "skip"))
+    assert outcome.status == 0, outcome.err
+    assert f"left out 2 records of 2 files that cannot be used, the first: {first}, record 4" in outcome.err
+
+
+def test_nothing_left_after_skipping(train, tmp_path):
+    path = write(tmp_path / "a.tfrecord", frame_level_record("abcd", [99], frames()))
+    outcome = train(path, flags=("--data.on-corrupt", "skip"))
+    assert_refused(outcome, path, "nothing is left to train on")
+
+
+def test_a_file_that_is_no_tfrecord(train, tmp_path):
+    path = tmp_path / "notes.tfrecord"
+    path.write_text("this is not a record\n" * 10)
+    assert_refused(train(path), path, "not a TFRecord file")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_file(train, train_split, tmp_path):
+    path = tmp_path / "empty.tfrecord"
+    path.write_bytes(b"")
+    assert_refused(train(path), f"{path}: the file is empty")
+
+
+def test_a_glob_that_matches_nothing(train, tmp_path):
+    assert_refused(train(tmp_path / "none*.tfrecord"), "none*.tfrecord: no file matches")
+    assert not (tmp_path / "run").exists()
+
+
+def test_records_of_the_wrong_level(train, yt8m, tiny_run, sample):
+    data = sample / "2/video/train"
+    message = f"{data / 'train0000.tfrecord'}, record 0: is a video-level record, frame-level was expected"
+    assert_refused(train(data), message)
+    assert_refused(yt8m("evaluate", "--run", tiny_run, "--data", data), message)
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (frame_level_record("abcd", [3], frames(rgb=1000, audio=128)), "rgb frame 0 has 1000 bytes, not 1024"),
+        (frame_level_record("abcd", [3], {**frames(), **frames(9, audio=128)}), "6 rgb and 9 audio frames"),
+        (frame_level_record("abcd", [12], frames()), "label 12 is out of range"),
+        (frame_level_record("abcd", [-1], frames()), "label -1 is out of range"),
+        (video_level_record("abcd", [3], {"rgb": np.zeros(1024, np.float32)}), "is a video-level record"),
+        (b"\xff\xff\xff", "is no tf.train.Example or SequenceExample"),
+    ],
+)
+def test_a_record_among_good_ones_is_named(train, tmp_path, record, reason):
+    path = write(tmp_path / "mixed.tfrecord", GOOD, GOOD, record, GOOD)
+    assert_refused(train(path), f"{path}, record 2: ", reason)
+
+
+def test_more_labels_than_there_is_room_for(train, tmp_path):
+    path = write(tmp_path / "many.tfrecord", GOOD, frame_level_record("abcd", list(range(9)), frames()))
+    assert_refused(train(path), path, "more than 8 labels; raise --data.max-labels")
+
+
+def test_float_lists_at_frame_level(train, real_data):
+    path = real_data / "odd" / "maxkelsen_vis_aud_test.tfrecord"
+    assert_refused(train(path, flags=("--data.num-classes", "100")), f"{path}, record 0: rgb holds floats")
+
+
+def test_a_run_directory_of_another_configuration(train, train_split):
+    assert train(train_split).status == 0
+    outcome = train(train_split, flags=("--model.hidden-size", "17", "--training.seed", "5"))
+    assert_refused(
+        outcome, "another configuration", "model.hidden_size 16 there, 17 here", "training.seed 0 there, 5 here"
+    )
+
+
+def test_a_run_directory_with_other_files(train, train_split, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("")
+    assert_refused(train(train_split), "is a directory with other files")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("place", ["/dev/full/run", "/proc/run"])
+def test_a_place_that_cannot_be_written(train, yt8m, tiny_run, train_split, place):
+    outcome = train(train_split, flags=("--run", place))
+    assert_refused(outcome, place)
+    assert_refused(yt8m("predict", "--run", tiny_run, "--out", f"{place}/out.csv"), place, "cannot be written")
+
+
+def test_a_failed_prediction_leaves_no_file(yt8m, tiny_run, tmp_path):
+    path = write(tmp_path / "mixed.tfrecord", GOOD, frame_level_record("abcd", [3], frames(rgb=1000, audio=128)))
+    (tmp_path / "out").mkdir()
+    outcome = yt8m("predict", "--run", tiny_run, "--data", path, "--out", tmp_path / "out" / "submission.csv")
+    assert_refused(outcome, f"{path}, record 1: ")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_non_finite_loss_names_step_and_learning_rate(train, train_split):
+    outcome = train(train_split, flags=("--training.learning-rate", "1e30", "--training.clip-norm", "0"))
+    assert_refused(outcome, "the loss of step", "at learning rate 9.99e+29", "Try a lower --training.learning-rate")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["Id,Predictions", "abcd,3 0.5"], "line 1: the header is"),
+        (["VideoId,LabelConfidencePairs", "abcd,3 0.5", "abcd,3 0.5"], "line 3:"),
+        (["VideoId,LabelConfidencePairs", "abcd,3 nan"], "line 2:"),
+        (["VideoId,LabelConfidencePairs", "abcd,5000 0.5"], "line 2:"),
+        (["VideoId,LabelConfidencePairs", "abcd,3 0.1 4 0.5"], "line 2:"),
+    ],
+)
+def test_a_broken_submission(yt8m, sample, tmp_path, lines, message):
+    path = tmp_path / "broken.csv"
+    path.write_text("\n".join(lines) + "\n")
+    checked = yt8m("validate", path)
+    assert (checked.status, checked.out) == (2, "")
+    assert checked.err.startswith(f"{path}: {message}")
+    assert len(checked.err.splitlines()) == 1
+    assert_refused(yt8m("score", path, "--data", sample / "2/frame/validate"), path, message.split(":")[0])
+
+
+def test_a_data_set_without_labels_cannot_be_scored(yt8m, tiny_run, sample):
+    data = sample / "2/frame/test"
+    assert_refused(yt8m("evaluate", "--run", tiny_run, "--data", data), data / "test0000.tfrecord", "label")
