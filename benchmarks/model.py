@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m import runs
-from yt8m.evaluate import evaluate_source
+from yt8m.evaluation import evaluate_source
 from yt8m.inference import Scorer, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.recipes import make_config

@@ -26,21 +26,21 @@ RULES = {
     "yt8m.runs": {*BASE, "yt8m.config", "yt8m.files", "yt8m.models"},
     "yt8m.training": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},  # losses, optimizers, checkpoints, curves ...
     "yt8m.inference": {*BASE, "yt8m.config", "yt8m.data", "yt8m.models", "yt8m.runs", "yt8m.training"},
-    "yt8m.score": {*BASE, "yt8m.data", "yt8m.metrics", "yt8m.submission"},
-    "yt8m.evaluate": {*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.runs"},
-    "yt8m.predict": {
+    "yt8m.scoring": {*BASE, "yt8m.data", "yt8m.metrics", "yt8m.submission"},
+    "yt8m.evaluation": {*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.runs"},
+    "yt8m.prediction": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.inference", "yt8m.metrics", "yt8m.runs", "yt8m.submission"},
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
     "yt8m.training.loop": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
-        *{"yt8m.runs", "yt8m.inference", "yt8m.evaluate", "yt8m.training"},
+        *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
     },
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.training.loop"},
     "yt8m.cli": {
-        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.evaluate", "yt8m.files", "yt8m.inference", "yt8m.metrics"},
-        *{"yt8m.models", "yt8m.predict", "yt8m.recipes", "yt8m.runs", "yt8m.score", "yt8m.submission"},
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.evaluation", "yt8m.files", "yt8m.inference", "yt8m.metrics"},
+        *{"yt8m.models", "yt8m.prediction", "yt8m.recipes", "yt8m.runs", "yt8m.scoring", "yt8m.submission"},
         *{"yt8m.terminal", "yt8m.training", "yt8m.training.loop"},
     },
     "yt8m.__main__": {"yt8m.cli"},

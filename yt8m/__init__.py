@@ -7,15 +7,16 @@ import importlib
 
 __version__ = "0.1.0"
 
+# No module may have the name of a function here: importing it would put the module in the function's place.
 _PUBLIC = {
     "build_model": "yt8m.models",
-    "evaluate": "yt8m.evaluate",
+    "evaluate": "yt8m.evaluation",
     "list_models": "yt8m.models",
     "list_recipes": "yt8m.recipes",
     "load_run": "yt8m.inference",
     "make_config": "yt8m.recipes",
     "metrics": "yt8m.metrics",
-    "predict": "yt8m.predict",
+    "predict": "yt8m.prediction",
     "read_records": "yt8m.data.pipeline",
     "train": "yt8m.training.loop",
 }
@@ -27,9 +28,7 @@ def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'yt8m' has no attribute {name!r}")
     module = importlib.import_module(_PUBLIC[name])
-    value = module if name == "metrics" else getattr(module, name)
-    globals()[name] = value  # the modules `evaluate` and `predict` would otherwise stand in their functions' place
-    return value
+    return module if name == "metrics" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

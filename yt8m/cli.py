@@ -242,7 +242,7 @@ def evaluate(run: str, data: tuple[str, ...] = (), json: Flag = False) -> int:
         data: Files, directories or globs; none given takes the run's validation split.
         json: Print one JSON object.
     """
-    from yt8m.evaluate import evaluate as run_evaluation
+    from yt8m.evaluation import evaluate as run_evaluation
     from yt8m.terminal import count_progress
 
     metrics = run_evaluation(run, data, count_progress("evaluating", "video"))
@@ -275,7 +275,7 @@ def predict(
         max_segments: Segments a class, at most.
         segment_classes: A segment_label_ids.csv; none given takes the one at the root of the data set, else all classes.
     """
-    from yt8m.predict import predict as run_prediction
+    from yt8m.prediction import predict as run_prediction
     from yt8m.terminal import count_progress
 
     prediction = run_prediction(
@@ -336,7 +336,7 @@ def score(file: Positional[str], data: tuple[str, ...], num_classes: int | None 
         num_classes: Classes of the vocabulary; none given takes 4716, which holds those of every year.
         json: Print one JSON object.
     """
-    from yt8m.score import score as run_score
+    from yt8m.scoring import score as run_score
 
     metrics = run_score(file, data, num_classes)
     if json:
@@ -358,8 +358,8 @@ def submit(arguments: list[str]) -> int:
     if status != OK:
         return status
     from yt8m import runs
-    from yt8m.evaluate import evaluate as run_evaluation
-    from yt8m.predict import predict as run_prediction
+    from yt8m.evaluation import evaluate as run_evaluation
+    from yt8m.prediction import predict as run_prediction
     from yt8m.submission import validate as check
     from yt8m.terminal import count_progress
 

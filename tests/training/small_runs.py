@@ -20,7 +20,7 @@ def configure(run, sample, model="logistic", hyperparameters=None, data=None, va
     splits = ("train", "validate") if validate else ("train",)
     paths = {split: (str(Path(sample) / "2" / level / split),) for split in splits}
     data = {"num_classes": 12, "features": ("audio",), "shuffle_buffer": 16, **paths} | (data or {})
-    defaults = {"num_steps": 6, "batch_size": 8, "learning_rate": 0.01}
+    defaults = {"num_steps": 6, "batch_size": 8, "learning_rate": 0.03}
     defaults |= {"log_every_steps": 1, "validate_every_steps": 0}
     return RunConfig(
         run=str(run),

@@ -4,7 +4,6 @@ import contextlib
 import glob
 import os
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,11 +66,6 @@ def prepare_file_systems(paths: Iterable[str]) -> None:
     """
     if any(scheme(path) in SCHEMES_OF_TENSORFLOW_IO for path in paths):
         _load_tensorflow_io()
-
-
-def tensorflow_io_is_loaded() -> bool:
-    """Whether leaving the interpreter may abort it: tensorflow-io's S3 client is not destructible at exit."""
-    return "tensorflow_io" in sys.modules
 
 
 def _with_root(path: str) -> str:

@@ -23,7 +23,7 @@ from yt8m.data import pipeline, salvage
 from yt8m.data.pipeline import Source
 from yt8m.data.sources import find_splits
 from yt8m.errors import InputError
-from yt8m.evaluate import evaluate_source
+from yt8m.evaluation import evaluate_source
 from yt8m.files import NewFile, read_json, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, distribution

@@ -1,0 +1,33 @@
+"""`import yt8m`: light, and its names are what they should be however the modules were imported before."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import yt8m
+
+
+def test_every_public_name_is_there_and_no_module_takes_its_place():
+    for module in pkgutil.walk_packages(yt8m.__path__, "yt8m."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in (
+        "build_model",
+        "list_models",
+        "list_recipes",
+        "load_run",
+        "train",
+        "evaluate",
+        "predict",
+        "read_records",
+    ):
+        assert name in yt8m.__all__
+        assert callable(getattr(yt8m, name)), name
+    assert yt8m.metrics.VideoMetrics(3).top_k == 20
+
+
+def test_metrics_and_submissions_do_not_import_tensorflow():
+    program = "import sys, yt8m, yt8m.metrics, yt8m.submission; print({'tensorflow', 'keras'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
