@@ -141,3 +141,33 @@ def test_configurations_are_frozen(config):
     for field in dataclasses.fields(config):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(config, field.name, getattr(config, field.name))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("training.num_steps", 0, r"--training\.num-steps is 0"),
+        ("model.name", "netvald", "unknown model 'netvald'; known:"),
+        ("training.num_steps", 1.7, r"training\.num_steps"),
+        ("training.num_steps", "5", r"training\.num_steps"),
+        ("training.num_steps", True, r"training\.num_steps"),
+        ("training.xla", "false", r"training\.xla"),
+        ("data.train", "abc", r"data\.train"),
+        ("run", 5, "run"),
+    ],
+)
+def test_json_mistakes(path, value, expected):
+    values = to_dict(RunConfig(model=make_architecture("netvlad")))
+    group = values
+    *groups, key = path.split(".")
+    for name in groups:
+        group = group[name]
+    group[key] = value
+    with pytest.raises(InputError, match=expected):
+        from_dict(values, ARCHITECTURES)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range(seed):
+    with pytest.raises(InputError, match=r"--training\.seed"):
+        TrainingConfig(seed=seed)

@@ -6,6 +6,7 @@ A recipe (`yt8m.recipes`) is a function that returns one of these complete; flag
 
 import dataclasses
 import json
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +18,16 @@ import tyro
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES
 from yt8m.errors import InputError
 
+LARGEST_SEED = 2**32 - 1
+
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise InputError(message)
+
+
+def _flag(section: str, field: str) -> str:
+    return f"--{section}.{field.replace('_', '-')}"
 
 
 class Architecture(ABC):
@@ -32,6 +39,26 @@ class Architecture(ABC):
     """What users type."""
     level: ClassVar[Literal["frame", "video"]]
     """The records it reads."""
+
+    def __post_init__(self):
+        """Checks the hyper-parameters by what their names say of them.
+
+        Raises:
+            InputError: one is out of its range.
+        """
+        types = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            name, value = field.name, getattr(self, field.name)
+            shown = f"{_flag('model', name)} is {value!r}"
+            if typing.get_origin(types[name]) is Literal:
+                choices = typing.get_args(types[name])
+                _require(value in choices, f"{shown}; it must be one of {', '.join(map(repr, choices))}")
+            elif name.startswith("num_") or name.endswith("_size"):
+                _require(value >= 1, f"{shown}; it must be at least 1")
+            elif name == "dropout":
+                _require(0 <= value < 1, f"{shown}; it must be at least 0 and below 1")
+            elif name == "l2":
+                _require(value >= 0, f"{shown}; it must be 0 or more")
 
     @abstractmethod
     def build(self, features: Mapping[str, Any], num_classes: int) -> Any:
@@ -124,7 +151,11 @@ class TrainingConfig:
     def __post_init__(self):
         _require(self.num_steps > 0, f"--training.num-steps is {self.num_steps}; it must be at least 1")
         _require(self.batch_size > 0, f"--training.batch-size is {self.batch_size}; it must be at least 1")
-        _require(self.learning_rate > 0, f"--training.learning-rate is {self.learning_rate}; it must be above 0")
+        _require(
+            0 < self.learning_rate < 1e38,  # float32
+            f"--training.learning-rate is {self.learning_rate}; it must be above 0, and a float32",
+        )
+        _require(0 <= self.seed <= LARGEST_SEED, f"--training.seed is {self.seed}; it must be from 0 to {LARGEST_SEED}")
         _require(
             0 < self.learning_rate_decay <= 1,
             f"--training.learning-rate-decay is {self.learning_rate_decay}; it must be above 0 and at most 1",
@@ -136,10 +167,10 @@ class TrainingConfig:
         )
         for field in ("keep_checkpoints", "checkpoint_every_steps", "log_every_steps"):
             value = getattr(self, field)
-            _require(value > 0, f"--training.{field.replace('_', '-')} is {value}; it must be at least 1")
+            _require(value > 0, f"{_flag('training', field)} is {value}; it must be at least 1")
         for field in ("warmup_steps", "clip_norm", "weight_decay", "validate_every_steps", "early_stopping"):
             value = getattr(self, field)
-            _require(value >= 0, f"--training.{field.replace('_', '-')} is {value}; it must be 0 or more")
+            _require(value >= 0, f"{_flag('training', field)} is {value}; it must be 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,19 +186,40 @@ class RunConfig:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
 
+def _exactly(value: Any, wanted: type) -> Any:
+    """The value, if JSON means that type by it; a number without a fraction is a float too, but true is no number."""
+    accepted = (int, float) if wanted is float else (wanted,)
+    if type(value) not in accepted:
+        raise InputError(f"{value!r} is no {wanted.__name__}")
+    return wanted(value)
+
+
 def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
 
-    def structure(value: Mapping[str, Any], _) -> Architecture:
+    def structure_architecture(value: Mapping[str, Any], _) -> Architecture:
         hyperparameters = dict(value)
         name = hyperparameters.pop("name", None)
         if name not in architectures:
             raise InputError(f"unknown model {name!r}; known: {', '.join(sorted(architectures))}")
         return converter.structure(hyperparameters, architectures[name])
 
+    def structure_tuple(value: Any, wanted: Any) -> tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{value!r} is no list")
+        return tuple(converter.structure(each, typing.get_args(wanted)[0]) for each in value)
+
     # For the base class alone: the hook itself structures the subclasses.
-    converter.register_structure_hook_func(lambda cls: cls is Architecture, structure)
+    converter.register_structure_hook_func(lambda cls: cls is Architecture, structure_architecture)
+    converter.register_structure_hook_func(lambda cls: typing.get_origin(cls) is tuple, structure_tuple)
+    for primitive in (bool, int, float, str):
+        converter.register_structure_hook(primitive, _exactly)
     return converter
+
+
+def _explain(error: BaseException, wanted: type | None) -> str:
+    """What cattrs says of a mistake, or what we say where we raised it."""
+    return str(error) if isinstance(error, InputError) else cattrs.v.format_exception(error, wanted)
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
@@ -190,4 +242,5 @@ def from_dict(values: Mapping[str, Any], architectures: Mapping[str, type[Archit
     try:
         return _converter(architectures).structure(values, RunConfig)
     except Exception as error:  # cattrs raises an ExceptionGroup of its own for every kind of mistake
-        raise InputError("configuration: " + "; ".join(cattrs.transform_error(error, path="config"))) from error
+        mistakes = cattrs.transform_error(error, path="config", format_exception=_explain)
+        raise InputError("configuration: " + "; ".join(mistakes)) from error

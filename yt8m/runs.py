@@ -129,8 +129,9 @@ def open_run(config: RunConfig) -> RunDirectory:
             )
     elif run.path.is_dir() and any(run.path.iterdir()):
         raise InputError(f"{run.path}: is a directory with other files; give an empty or new one as --run")
-    make_directory(run.best_weights.parent)
+    make_directory(run.path)
     write_json(run.config, wanted)
+    make_directory(run.best_weights.parent)
     return run
 
 

@@ -217,3 +217,19 @@ def test_a_compiled_model_says_the_same(models):
     batch = make_batch("netvlad")
     compiled = tf.function(lambda inputs: models["netvlad"](inputs, training=False), jit_compile=True)
     np.testing.assert_allclose(compiled(batch), logits_of(models["netvlad"], batch), atol=1e-4, rtol=1e-4)
+
+
+def test_two_clusters():
+    model = build_model("netvlad", 5, num_clusters=2, hidden_size=4, features=("audio",))
+    model({"audio": np.zeros((1, 2, 128), np.uint8), "num_frames": np.array([2], np.int32)})
+
+
+def test_the_order_of_features_does_not_matter_at_video_level():
+    models = [build_model("logistic", 3, features=order) for order in (("rgb", "audio"), ("audio", "rgb"))]
+    models[1].set_weights(models[0].get_weights())
+    random = np.random.default_rng(0)
+    batch = {
+        "mean_rgb": random.normal(size=(2, 1024)).astype("f"),
+        "mean_audio": random.normal(size=(2, 128)).astype("f"),
+    }
+    np.testing.assert_allclose(models[0](batch), models[1]({key: batch[key] for key in models[1].input}), rtol=1e-4)

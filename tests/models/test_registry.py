@@ -55,3 +55,28 @@ def test_listing_models_does_not_load_keras():
     code = "import sys, yt8m.models as m; m.list_models(); print(*({'keras', 'tensorflow'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("netvlad", {"num_clusters": 0}),
+        ("netvlad", {"hidden_size": -1}),
+        ("netvlad", {"dropout": 1.5}),
+        ("netvlad", {"head": "linear"}),
+        ("netvlad", {"l2": -1.0}),
+        ("moe", {"num_mixtures": 0}),
+        ("dbof", {"activation": "foo"}),
+        ("dbof", {"pooling": "foo"}),
+    ],
+)
+def test_hyperparameters_out_of_range(name, values):
+    (hyperparameter,) = values
+    with pytest.raises(InputError, match=hyperparameter.replace("_", "[-_]")):
+        build_model(name, 5, **{"num_clusters": 4, "hidden_size": 4} | values if name != "moe" else values)
+
+
+def test_unknown_features():
+    for features in ((), ("smell",)):
+        with pytest.raises(InputError):
+            build_model("logistic", 5, features=features)

@@ -262,3 +262,28 @@ def test_paths_override_the_root(sample, tmp_path):
     assert config.data.test == (str(sample / "2" / "video" / "test"),)
     assert len(train_source.files) == 2
     assert config.data.features == train_source.features == ("rgb", "audio")
+
+
+def test_a_resumed_run_on_segments_sees_the_same_segments(sample, tmp_path):
+    data = {"train": (str(sample / "3" / "frame" / "validate"),)}
+    whole, halves = (configure(tmp_path / name, sample, "frame_logistic", data=data, num_steps=4) for name in "wh")
+    train(whole)
+    watcher = Watcher(stop_after=2)
+    train(halves, watcher, watcher.stop_requested)
+    train(halves)
+    assert losses(tmp_path / "h") == losses(tmp_path / "w")
+    assert_same_state(tmp_path / "h", tmp_path / "w")
+
+
+def test_a_line_of_a_resumed_run_is_the_mean_of_all_its_steps(sample, tmp_path):
+    whole, halves = (configure(tmp_path / name, sample, log_every_steps=3, num_steps=3) for name in "wh")
+    train(whole)
+    watcher = Watcher(stop_after=1)
+    train(halves, watcher, watcher.stop_requested)
+    train(halves)
+    np.testing.assert_allclose(losses(tmp_path / "h"), losses(tmp_path / "w"), rtol=1e-6)
+
+
+def test_weights_that_are_not_finite_are_not_kept(sample, tmp_path):
+    with pytest.raises(InputError):
+        train(configure(tmp_path / "run", sample, num_steps=1, learning_rate=1e37))

@@ -7,13 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from yt8m.data.records import RawRecord, file_size, open_file, read_framing, read_record
+from yt8m.data.records import HEADER_BYTES, RawRecord, file_size, is_header, open_file, read_framing, read_record
 from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, SEGMENT_FRAMES, Level, video_feature
 from yt8m.errors import RecordError
 
-_RATING_KEYS = ("segment_start_times", "segment_end_times", "segment_labels", "segment_scores")
+_RATING_KINDS = {
+    "segment_start_times": "int64_list",
+    "segment_end_times": "int64_list",
+    "segment_labels": "int64_list",
+    "segment_scores": "float_list",
+}
+_OPTIONAL_RATING_KEYS = {"segment_end_times"}
+"""Nothing reads it: a segment ends five seconds after its start."""
 
 
 def _parse(serialized: bytes) -> tf.train.SequenceExample | None:
@@ -32,7 +40,7 @@ def level_of(example: tf.train.SequenceExample) -> Level | None:
     """The level of a record; None if it holds no features of this data set."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     if any(name in lists for name in FEATURE_SIZES):
-        return "segment" if "segment_start_times" in context else "frame"
+        return "segment" if any(key in context for key in _RATING_KINDS) else "frame"
     return "video" if any(video_feature(name) in context for name in FEATURE_SIZES) else None
 
 
@@ -64,8 +72,9 @@ def check_record(
     if level is not None and (found == "video") != (level == "video"):
         return f"is a {found}-level record, {level}-level was expected"
     context = example.context.feature
-    if not any(_values(context[key]) for key in ID_KEYS if key in context):
-        return f"has no id (neither {' nor '.join(ID_KEYS)})"
+    problem = _check_id(context)
+    if problem:
+        return problem
     if found == "video":
         return _check_labels(context, num_classes) or _check_means(context, features)
     lists = example.feature_lists.feature_list
@@ -73,6 +82,17 @@ def check_record(
     if problem or found != "segment":
         return problem
     return _check_ratings(context, num_frames(example), num_classes)
+
+
+def _check_id(context) -> str | None:
+    for key in ID_KEYS:
+        if key not in context or not _values(context[key]):
+            continue
+        values = context[key].bytes_list.value
+        if len(values) != 1 or not values[0]:
+            return f"has an unusable {key}; it must be one text that is not empty"
+        return None
+    return f"has no id (neither {' nor '.join(ID_KEYS)})"
 
 
 def _check_labels(context, num_classes: int | None) -> str | None:
@@ -97,9 +117,11 @@ def _check_means(context, features: Sequence[str]) -> str | None:
             continue
         if context[key].WhichOneof("kind") != "float_list":
             return f"{key} is no list of floats"
-        length = len(context[key].float_list.value)
-        if length != FEATURE_SIZES[name]:
-            return f"{key} has {length} values, not {FEATURE_SIZES[name]}"
+        values = context[key].float_list.value
+        if len(values) != FEATURE_SIZES[name]:
+            return f"{key} has {len(values)} values, not {FEATURE_SIZES[name]}"
+        if not np.isfinite(values).all():
+            return f"{key} has a value that is NaN or infinite"
     return None
 
 
@@ -137,17 +159,28 @@ def num_frames(example: tf.train.SequenceExample) -> int:
 
 
 def _check_ratings(context, length: int, num_classes: int | None) -> str | None:
-    columns = {key: list(_values(context[key])) for key in _RATING_KEYS if key in context}
-    if len({len(column) for column in columns.values()}) > 1 or "segment_labels" not in columns:
+    for key, kind in _RATING_KINDS.items():
+        if key in context and context[key].WhichOneof("kind") not in (kind, None):
+            return f"{key} are not {'integers' if kind == 'int64_list' else 'floats'}"
+    columns = {
+        key: list(_values(context[key])) if key in context else []
+        for key in _RATING_KINDS
+        if key in context or key not in _OPTIONAL_RATING_KEYS
+    }
+    if len({len(column) for column in columns.values()}) > 1:
         return "has segment lists of different lengths: " + ", ".join(f"{len(v)} {key}" for key, v in columns.items())
-    starts, labels = columns["segment_start_times"], columns["segment_labels"]
+    starts, labels, scores = (columns[key] for key in _RATING_KINDS if key not in _OPTIONAL_RATING_KEYS)
+    ends = columns.get("segment_end_times", [start + SEGMENT_FRAMES for start in starts])
     ratings: dict[tuple[int, int], float] = {}
-    for index, (start, label) in enumerate(zip(starts, labels, strict=True)):
+    for start, end, label, score in zip(starts, ends, labels, scores, strict=True):
         if start % SEGMENT_FRAMES or start < 0:
             return f"has a segment at {start} s; segments start at multiples of {SEGMENT_FRAMES} s"
         if start >= length:
             return f"has a segment at {start} s, past the end of its {length} frames"
-        score = columns.get("segment_scores", [1.0] * len(starts))[index]
+        if end != start + SEGMENT_FRAMES:
+            return f"has a segment from {start} to {end} s; segments last {SEGMENT_FRAMES} s"
+        if not 0 <= score <= 1:
+            return f"rates class {label} in the segment at {start} s with {score:g}; scores go from 0 to 1"
         if ratings.setdefault((start, label), score) != score:
             return f"rates class {label} in the segment at {start} s both present and absent"
     return _check_classes("segment label", labels, num_classes)
@@ -193,8 +226,9 @@ def locate(
     Args:
         files: where to look, in this order.
         level, features, num_classes: what is expected of a record; see `check_record`.
-        byte_offset: where in its file the record begins, if that is known. Files are then looked at there first, which
-            takes a moment even for thousands of them.
+        byte_offset: the number in TensorFlow's "corrupted record at 12345" or "truncated record at 12345", if it gave
+            one: where in its file the record begins, or its data. Files with a broken record there are searched first,
+            so that the others need not be read.
     """
     if byte_offset is not None:
         suspects = [path for path in files if _is_broken_at(path, byte_offset)]
@@ -209,16 +243,27 @@ def locate(
     return None
 
 
-def _is_broken_at(path: str, offset: int) -> bool:
+def _is_broken_at(path: str, byte_offset: int) -> bool:
+    """Whether a record begins at the offset, or one header before it, and is broken; takes one or two short reads.
+
+    In most files the offset lies amid a record, where nothing looks like a header. That of a damaged header does not
+    either, so its file is found this way only if it is the first one of the file.
+    """
     try:
         size = file_size(path)
-        if offset >= size:
-            return offset == size == 0
         with open_file(path) as file:
-            file.seek(offset)
-            return read_record(file, offset, size)[1] is not None
+            for offset in (byte_offset, byte_offset - HEADER_BYTES):
+                if not 0 <= offset < size:
+                    continue
+                file.seek(offset)
+                header = file.read(HEADER_BYTES)
+                if offset == 0 or is_header(header):
+                    file.seek(offset)
+                    if read_record(file, offset, size)[1] is not None:
+                        return True
     except (OSError, tf.errors.OpError):
         return True
+    return False
 
 
 @dataclass

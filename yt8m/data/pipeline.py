@@ -148,8 +148,8 @@ def make_dataset(
 ) -> tf.data.Dataset:
     """A stream of batches; `read_records` describes the arguments.
 
-    `skip_records` leaves out that many records of the shuffled, repeated stream before they are parsed, which is how a
-    resumed run goes on where it stopped.
+    `skip_records` leaves out that many videos (before they are parsed), or segments, of the shuffled, repeated stream, which
+    is how a resumed run goes on where it stopped.
     """
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
@@ -158,7 +158,7 @@ def make_dataset(
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
     if repeat:
         dataset = dataset.repeat()
-    if skip_records:
+    if skip_records and source.level != "segment":
         dataset = dataset.skip(skip_records)
     workers = tf.data.AUTOTUNE
     arguments = (source.features, source.num_classes, source.max_labels)
@@ -172,6 +172,7 @@ def make_dataset(
     else:
         parse = parsing.segment_parser(*arguments, rated_only=segments == "rated")
         dataset = dataset.map(parse, num_parallel_calls=workers).unbatch()
+        dataset = dataset.skip(skip_records)  # how many records they are in is not known
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(_options(deterministic))
 

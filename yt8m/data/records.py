@@ -162,9 +162,9 @@ def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | No
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
         return b"", f"the file is cut off inside this record's header, at byte {size}", None
-    length, header_checksum = struct.unpack("<QI", header)
-    if masked_checksum(header[:8]) != header_checksum:
+    if not is_header(header):
         return b"", _header_problem(header, offset, size), None
+    (length,) = struct.unpack_from("<Q", header)
     end = offset + HEADER_BYTES + length + FOOTER_BYTES
     if end > size:
         return b"", f"the file is cut off inside this record: it should end at byte {end}, the file at {size}", None
@@ -173,6 +173,11 @@ def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | No
     if masked_checksum(data) != data_checksum:
         return b"", "its data do not match their checksum", end
     return data, None, end
+
+
+def is_header(header: bytes) -> bool:
+    """Whether twelve bytes are a record's length and its checksum; chance makes one in four billion look so."""
+    return len(header) == HEADER_BYTES and header[8:] == struct.pack("<I", masked_checksum(header[:8]))
 
 
 def _header_problem(header: bytes, offset: int, size: int) -> str:

@@ -131,11 +131,12 @@ def _format_of(example: tf.train.SequenceExample) -> RecordFormat | None:
 
 
 def _framing_error(path: str) -> RecordError | None:
-    """The first record whose framing is broken, as an error; None if there is none."""
-    for raw in read_framing(path):
-        if raw.problem:
-            is_of_the_file = raw.index == 0 and raw.problem.startswith("the file is")
-            return RecordError(path, None if is_of_the_file else raw.index, raw.problem)
+    """The first record whose framing is broken, as an error; None if there is none, or if the file is empty."""
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        for raw in read_framing(path) if file_size(path) else ():
+            if raw.problem:
+                is_of_the_file = raw.index == 0 and raw.problem.startswith("the file is")
+                return RecordError(path, None if is_of_the_file else raw.index, raw.problem)
     return None
 
 
@@ -150,7 +151,7 @@ def _probe(path: str, num_probes: int) -> RecordFormat | None:
             if found and found.features:
                 return found
         # TensorFlow takes a file that is shorter than a record's header for an empty one.
-        broken = _framing_error(path) if not num_records and file_size(path) else None
+        broken = _framing_error(path) if not num_records else None
     except tf.errors.DataLossError as error:
         raise _framing_error(path) or RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
     except tf.errors.OpError as error:

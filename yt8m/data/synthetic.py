@@ -45,7 +45,7 @@ _HELD_OUT_SHARE = 0.2
 """Videos in validate, and in test, for each in train."""
 
 _SEGMENT_CLASS_SHARE = 0.5
-_POSITIVE_RATINGS = 0.7
+_POSITIVE_RATINGS = 0.63
 """Share of a video's ratings that are positive where it has enough such segments; over all, a little above half."""
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -110,7 +110,9 @@ def synthesise(
     return {"directory": str(directory), **summary}
 
 
-def _check_arguments(directory, num_classes, num_shards, seed, sizes):
+def _check_arguments(
+    directory: str | Path, num_classes: int, num_shards: int, seed: int, sizes: dict[str, int]
+) -> None:
     if "://" in str(directory):
         raise InputError(f"{directory}: the sample is written to a local directory; copy it from there")
     for flag, value in {"videos": sizes["train"], "classes": num_classes, "shards": num_shards}.items():
@@ -125,7 +127,15 @@ def _check_arguments(directory, num_classes, num_shards, seed, sizes):
 class _Sample:
     """One call's state: the random streams and the counts that the vocabulary needs in the end."""
 
-    def __init__(self, root, num_classes, num_shards, seed, sizes, progress):
+    def __init__(
+        self,
+        root: Path,
+        num_classes: int,
+        num_shards: int,
+        seed: int,
+        sizes: dict[str, int],
+        progress: Callable[[int, int], None],
+    ):
         self.root, self.num_shards, self.seed, self.sizes, self.progress = root, num_shards, seed, sizes, progress
         self.world: World = make_world(num_classes, self._random(_WORLD))
         self.video_counts = np.zeros(num_classes, np.int64)

@@ -156,7 +156,8 @@ class NetVLAD(Architecture):
         for name in (name for name in FEATURE_SIZES if name in features):
             stream = frames[:, :, start : start + FEATURE_SIZES[name]]
             start += FEATURE_SIZES[name]
-            num_clusters = self.num_clusters if name == "rgb" else max(1, self.num_clusters // 2)
+            # Two at least: a softmax over one cluster assigns nothing.
+            num_clusters = max(2, self.num_clusters if name == "rgb" else self.num_clusters // 2)
             pooled.append(pooling.NetVLAD(num_clusters, name=f"netvlad_{name}")(stream, mask))
         vector = Concatenate(name="pooled")(pooled) if len(pooled) > 1 else pooled[0]
         if self.dropout:

@@ -60,11 +60,17 @@ def build_architecture(
         architecture: which, with its hyper-parameters.
         num_classes: C.
         features: those it reads, of `rgb` and `audio`.
+
+    Raises:
+        InputError: no feature, or an unknown one.
     """
     import keras
 
+    unknown = [name for name in features if name not in FEATURE_SIZES]
+    if unknown or not features:
+        raise InputError(f"features are {tuple(features)!r}; give one or more of {', '.join(FEATURE_SIZES)}")
     inputs = {}
-    for name in features:
+    for name in (name for name in FEATURE_SIZES if name in features):  # one order, whatever order they are named in
         if architecture.level == "video":
             key = video_feature(name)
             inputs[key] = keras.Input((FEATURE_SIZES[name],), dtype="float32", name=key)

@@ -140,6 +140,9 @@ class Trainer:
             )
             self.best = tf.Variable(-math.inf, dtype=tf.float64, trainable=False)
             self.validations_without_best = tf.Variable(0, dtype=tf.int64, trainable=False)
+            # Of the steps since the last line of metrics: a line is the mean of all its steps, also over a restart.
+            self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+            self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.scorer = inference.Scorer(self.model)
         self._losses_and_gradients = tf.function(self._compute, jit_compile=config.training.xla or None)
 
@@ -150,6 +153,8 @@ class Trainer:
             "step": self.step,
             "best": self.best,
             "validations_without_best": self.validations_without_best,
+            "loss_sum": self.loss_sum,
+            "loss_count": self.loss_count,
         }
 
     def _compute(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -207,6 +212,27 @@ class Trainer:
         )
         with self.optimizer.averaged_weights():
             return evaluate_source(self.scorer, source, self.config)
+
+    def add_losses(self, losses: np.ndarray) -> None:
+        """Counts the losses of some steps towards the next line of metrics."""
+        self.loss_sum.assign_add(float(losses.sum(dtype=np.float64)))
+        self.loss_count.assign_add(len(losses))
+
+    def take_mean_loss(self) -> float:
+        """The mean loss since the last call."""
+        mean = float(self.loss_sum.numpy()) / int(self.loss_count.numpy())
+        self.loss_sum.assign(0.0)
+        self.loss_count.assign(0)
+        return mean
+
+    def check_weights(self) -> None:
+        """Raises InputError if a weight is not finite: what should be saved would be of no use.
+
+        The loss shows what the weights were before a step; this is about after it.
+        """
+        norm = tf.linalg.global_norm([variable.value for variable in self.model.trainable_variables])
+        if not np.isfinite(norm.numpy()):
+            _stop_at_non_finite("the weights after", norm.numpy(), int(self.step.numpy()), self.config)
 
     def save_weights(self, run: RunDirectory, metrics: dict[str, float]) -> None:
         """Keeps the weights, averaged if they are, as the run's best."""
@@ -276,38 +302,41 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
         return False
     batches = trainer.batches(source)
     speed = _Speed(training.batch_size)
-    pending: list[float] = []
     while step < training.num_steps:
         count = min(speed.steps_a_call, _next_event(step, training) - step)
         with pipeline.record_errors(source):
             try:
                 losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
-                losses = losses.numpy()
+                losses, norms = losses.numpy(), norms.numpy()
             except tf.errors.OutOfRangeError as error:
                 raise InputError(f"{source.files[0]} ...: the training files hold no record") from error
-        _check_finite(losses, step, training)
+        _check_finite(losses, step, trainer.config)
         step += count
         speed.update(count)
-        pending.extend(losses.tolist())
+        trainer.add_losses(losses)
         progress.steps(step, float(losses[-1]), speed.videos_per_second)
         if step % training.log_every_steps == 0 or step == training.num_steps:
-            _log_training(run, trainer, step, pending, float(norms[-1]), speed.videos_per_second)
-            pending = []
-        finished = step == training.num_steps
-        if validation and (finished or (training.validate_every_steps and step % training.validate_every_steps == 0)):
+            _log_training(run, trainer, step, float(norms[-1]), speed.videos_per_second)
+        finished, stopped = step == training.num_steps, stop_requested()
+        validation_due = validation is not None and (finished or _is_due(step, training.validate_every_steps))
+        checkpoint_due = finished or stopped or _is_due(step, training.checkpoint_every_steps)
+        if validation_due or checkpoint_due:
+            trainer.check_weights()
+        if validation_due:
             finished |= _validate(trainer, validation, run, progress, step)
-            speed.restart()
-        stopped = stop_requested()
-        if finished or stopped or step % training.checkpoint_every_steps == 0:
-            if finished and not validation:
-                trainer.save_weights(run, {"step": step})
+        if finished and validation is None:
+            trainer.save_weights(run, {"step": step})
+        if finished or checkpoint_due:
             checkpoints.save(step)
+        if finished or stopped:
+            return not finished
+        if validation_due or checkpoint_due:
             speed.restart()
-        if finished:
-            return False
-        if stopped:
-            return True
     return False
+
+
+def _is_due(step: int, interval: int) -> bool:
+    return interval > 0 and step % interval == 0
 
 
 def _next_event(step: int, training) -> int:
@@ -315,15 +344,18 @@ def _next_event(step: int, training) -> int:
     return min([training.num_steps, *((step // interval + 1) * interval for interval in every if interval)])
 
 
-def _check_finite(losses: np.ndarray, step: int, training) -> None:
+def _check_finite(losses: np.ndarray, step: int, config: RunConfig) -> None:
     broken = np.flatnonzero(~np.isfinite(losses))
     if broken.size:
-        at = step + int(broken[0])
-        rate = float(learning_rate_at(training, tf.constant(at, tf.int64)))
-        raise InputError(
-            f"the loss of step {at + 1} is {losses[broken[0]]} at learning rate {rate:.3g}; nothing since the last "
-            "checkpoint was saved. Try a lower --training.learning-rate, or --training.warmup-steps"
-        )
+        _stop_at_non_finite("the loss of", losses[broken[0]], step + int(broken[0]) + 1, config)
+
+
+def _stop_at_non_finite(what: str, value: float, step: int, config: RunConfig) -> None:
+    rate = float(learning_rate_at(config.training, tf.constant(step - 1, tf.int64)))
+    raise InputError(
+        f"{what} step {step} is {value} at learning rate {rate:.3g}; what was saved before is kept. "
+        "Try a lower --training.learning-rate, or --training.warmup-steps, with a new --run"
+    )
 
 
 class _Speed:
@@ -348,10 +380,10 @@ class _Speed:
         self.steps_a_call = max(1, min(2 * self.steps_a_call, int(wanted)))
 
 
-def _log_training(run, trainer, step: int, losses: list[float], norm: float, videos_per_second: float) -> None:
+def _log_training(run, trainer, step: int, norm: float, videos_per_second: float) -> None:
     rate = float(learning_rate_at(trainer.config.training, tf.constant(step - 1, tf.int64)))
     row = {
-        "loss": float(np.mean(losses)),
+        "loss": trainer.take_mean_loss(),
         "learning_rate": rate,
         "gradient_norm": norm,
         "videos_per_second": round(videos_per_second, 1),

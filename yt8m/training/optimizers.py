@@ -65,10 +65,11 @@ class Adam:
         """
         norm = tf.linalg.global_norm(gradients)
         if self._config.clip_norm:
-            # Not tf.clip_by_global_norm, which turns all gradients into NaN if one is; the loop reports that itself.
             scale = self._config.clip_norm / tf.maximum(norm, self._config.clip_norm)
             gradients = [gradient * scale for gradient in gradients]
         learning_rate = learning_rate_at(self._config, step)
+        if self._config.weight_decay:
+            self._decay_matrices(learning_rate * self._config.weight_decay)
         updates = tf.cast(step, tf.float32) + 1.0
         beta_1_power, beta_2_power = tf.pow(BETA_1, updates), tf.pow(BETA_2, updates)
         for variable, first, second, gradient in zip(
@@ -86,8 +87,6 @@ class Adam:
                 epsilon=EPSILON,
                 grad=gradient,
             )
-        if self._config.weight_decay:
-            self._decay_matrices(learning_rate * self._config.weight_decay)
         if self.averages:
             self._update_averages(updates)
         return norm

@@ -1,0 +1,60 @@
+"""Reads remote records in a process of its own: `python remote_reading.py BUCKET_URL HTTP_URL`; prints JSON.
+
+On its own because tensorflow-io cannot be unloaded, and because how the process ends is part of what is tested.
+"""
+
+import hashlib
+import json
+import sys
+
+from yt8m.cli import _leave
+from yt8m.data.pipeline import read_records
+from yt8m.data.sources import expand_paths, find_splits
+from yt8m.errors import InputError
+
+
+def digest(paths) -> list[list]:
+    """Id and a checksum of all values of each record."""
+    rows = []
+    for batch in read_records(paths, 3, max_frames=8).as_numpy_iterator():
+        keys = sorted(batch)
+        for index, video_id in enumerate(batch["id"]):
+            content = b"".join(batch[key][index].tobytes() for key in keys if key != "id")
+            rows.append([video_id.decode(), hashlib.md5(content).hexdigest()])
+    return rows
+
+
+def refusal(function, *arguments) -> str:
+    """The message of the `InputError` that the arguments raise."""
+    try:
+        return f"nothing was raised, but {function(*arguments)} returned"
+    except InputError as error:
+        return str(error)
+
+
+def main(bucket: str, host: str) -> None:
+    """Prints everything that `test_remote` compares."""
+    frames = f"{bucket}/2/frame/train"
+    report = {
+        "s3 directory": digest(frames),
+        "s3 glob": digest(f"{bucket}/2/*/train/train000[01].tfrecord"),
+        "s3 file": digest(f"{frames}/train0001.tfrecord"),
+        "http files": digest([f"{host}/2/frame/train/train000{index}.tfrecord" for index in (0, 1)]),
+        "http video level": digest(f"{host}/2/video/test/test0000.tfrecord"),
+        "s3 files": expand_paths([f"{frames}/", f"{bucket}/2/video/*/*.tfrecord"]),
+        "s3 splits": find_splits(bucket, "frame"),
+        "http nothing there": refusal(digest, f"{host}/none.tfrecord"),
+        "http not a record": refusal(digest, f"{host}/notes.txt"),
+        "http no server": refusal(digest, "http://127.0.0.1:9/a.tfrecord"),
+        "s3 nothing there": refusal(digest, f"{bucket}/none.tfrecord"),
+        "s3 no match": refusal(digest, f"{bucket}/none*.tfrecord"),
+        "s3 no bucket": refusal(digest, "s3://nowhere/none.tfrecord"),
+        "s3 no bucket, no key": refusal(digest, "s3://nowhere"),
+        "s3 no splits": refusal(find_splits, f"{bucket}/none", "frame"),
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+    _leave(0)

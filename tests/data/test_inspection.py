@@ -1,0 +1,314 @@
+"""Every kind of broken record is found, named and explained; everything the data set allows passes."""
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.data.inspection import check_record, inspect, locate, usable_records
+from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
+
+BOTH = ("rgb", "audio")
+RATINGS = Ratings(start_times=[5, 0], end_times=[10, 5], labels=[3, 3], scores=[1.0, 0.0])
+
+
+def frames(rgb: int = 10, audio: int | None = None) -> dict[str, np.ndarray]:
+    return {"rgb": np.zeros((rgb, 1024), np.uint8), "audio": np.zeros((rgb if audio is None else audio, 128), np.uint8)}
+
+
+def means(**sizes: int) -> dict[str, np.ndarray]:
+    return {name: np.zeros(size, np.float32) for name, size in (sizes or {"rgb": 1024, "audio": 128}).items()}
+
+
+def segment_record(**columns) -> bytes:
+    """A record with two ratings, some of whose columns are replaced (None removes one)."""
+    example = tf.train.SequenceExample.FromString(frame_level_record("abcd", [3], frames(), RATINGS))
+    context = example.context.feature
+    for key, values in columns.items():
+        del context[f"segment_{key}"]
+        if values is not None:
+            kind = "bytes" if isinstance(values[0], bytes) else "float" if isinstance(values[0], float) else "int64"
+            getattr(context[f"segment_{key}"], f"{kind}_list").value.extend(values)
+    return example.SerializeToString()
+
+
+def with_context(key: str, **lists) -> bytes:
+    """A good frame-level record, one of whose context keys is replaced: `with_context("id", int64_list=[3])`."""
+    example = tf.train.SequenceExample.FromString(frame_level_record("abcd", [3], frames()))
+    example.context.feature.pop(key, None)
+    for kind, values in lists.items():
+        getattr(example.context.feature[key], kind).value.extend(values)
+    return example.SerializeToString()
+
+
+def write(path, *records: bytes) -> list[int]:
+    """Writes a file; returns where its records begin, and its size."""
+    path.write_bytes(b"".join(framed(record) for record in records))
+    return [0, *np.cumsum([len(framed(record)) for record in records]).tolist()]
+
+
+def flip(path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def small(name: str) -> bytes:
+    return frame_level_record(name, [3], frames(4))
+
+
+@pytest.mark.parametrize(
+    ("record", "level"),
+    [
+        (frame_level_record("abcd", [3, 5], frames()), "frame"),
+        (frame_level_record("abcd", None, frames()), "frame"),
+        (frame_level_record("abcd", [3], {"rgb": frames()["rgb"]}), "frame"),
+        (frame_level_record("abcd", [3], frames(10, 9)), "frame"),
+        (frame_level_record("abcd", [3], frames(9, 10)), "frame"),
+        (frame_level_record("abcd", [3], frames(0)), "frame"),
+        (frame_level_record("abcd", [3], frames(10, 0)), "frame"),
+        (frame_level_record("abcd", [3], frames(), RATINGS), "frame"),
+        (frame_level_record("abcd", [3], frames(), RATINGS), "segment"),
+        (frame_level_record("abcd", None, frames()), "segment"),
+        (segment_record(end_times=None), "segment"),
+        (segment_record(start_times=[5, 5], end_times=[10, 10], scores=[1.0, 1.0]), "segment"),
+        (video_level_record("abcd", [3], means()), "video"),
+        (video_level_record("abcd", None, means(rgb=1024)), "video"),
+        (with_context("id", bytes_list=[b"abcd"]), "frame"),
+    ],
+)
+def test_what_the_data_set_allows_passes(record, level):
+    assert check_record(record, level, BOTH, 12) is None
+
+
+def test_the_id_of_2017_passes():
+    example = tf.train.Example()
+    example.features.feature["video_id"].bytes_list.value.append(b"a0OhZbhxhvk")
+    example.features.feature["mean_rgb"].float_list.value.extend([0.0] * 1024)
+    assert check_record(example.SerializeToString(), "video", BOTH, 4716) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "level", "reason"),
+    [
+        (video_level_record("abcd", [3], means()), "frame", "is a video-level record, frame-level was expected"),
+        (small("abcd"), "video", "is a frame-level record, video-level was expected"),
+        (b"\xff\xff\xff", "frame", "is no tf.train.Example or SequenceExample"),
+        (with_context("id"), "frame", "has no id (neither id nor video_id)"),
+        (with_context("id", bytes_list=[b""]), "frame", "has an unusable id; it must be one text that is not empty"),
+        (with_context("id", int64_list=[7]), "frame", "has an unusable id; it must be one text that is not empty"),
+        (
+            with_context("id", bytes_list=[b"a", b"b"]),
+            "frame",
+            "has an unusable id; it must be one text that is not empty",
+        ),
+        (with_context("labels", bytes_list=[b"3"]), "frame", "labels are not integers"),
+        (with_context("labels", int64_list=[3, 12]), "frame", "label 12 is out of range"),
+        (with_context("labels", int64_list=[-1]), "frame", "label -1 is out of range"),
+        (
+            frame_level_record("a", [3], {"rgb": np.zeros((3, 1000), np.uint8)}),
+            "frame",
+            "rgb frame 0 has 1000 bytes, not 1024",
+        ),
+        (frame_level_record("a", [3], frames(10, 8)), "frame", "10 rgb and 8 audio frames; they may differ by one"),
+        (video_level_record("a", [3], means(rgb=1024, audio=299)), "video", "mean_audio has 299 values, not 128"),
+        (
+            video_level_record("a", [3], {"rgb": np.full(1024, np.nan)}),
+            "video",
+            "mean_rgb has a value that is NaN or infinite",
+        ),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_explained(record, level, reason):
+    assert (check_record(record, level, BOTH, 12) or "").startswith(reason)
+
+
+def test_the_frame_with_the_wrong_length_is_named():
+    example = tf.train.SequenceExample.FromString(frame_level_record("abcd", [3], frames(20)))
+    example.feature_lists.feature_list["rgb"].feature[12].bytes_list.value[0] = bytes(1000)
+    assert check_record(example.SerializeToString(), "frame", BOTH, 12) == "rgb frame 12 has 1000 bytes, not 1024"
+    assert check_record(example.SerializeToString(), "frame", ("audio",), 12) is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"scores": [1.0]}, "has segment lists of different lengths: 2 segment_start_times"),
+        ({"scores": None}, "has segment lists of different lengths"),
+        ({"start_times": None}, "has segment lists of different lengths: 0 segment_start_times"),
+        ({"labels": None}, "has segment lists of different lengths"),
+        ({"labels": [b"a", b"b"]}, "segment_labels are not integers"),
+        ({"start_times": [0.0, 5.0]}, "segment_start_times are not integers"),
+        ({"scores": [1, 0]}, "segment_scores are not floats"),
+        ({"labels": [3, 12]}, "segment label 12 is out of range"),
+        ({"start_times": [5, 3]}, "has a segment at 3 s; segments start at multiples of 5 s"),
+        ({"start_times": [5, -5]}, "has a segment at -5 s"),
+        ({"start_times": [5, 10]}, "has a segment at 10 s, past the end of its 10 frames"),
+        ({"end_times": [10, 10]}, "has a segment from 0 to 10 s; segments last 5 s"),
+        ({"scores": [1.0, float("nan")]}, "rates class 3 in the segment at 0 s with nan"),
+        (
+            {"start_times": [5, 5], "end_times": [10, 10]},
+            "rates class 3 in the segment at 5 s both present and absent",
+        ),
+    ],
+)
+def test_ratings_that_cannot_be_used_are_explained(columns, reason):
+    assert (check_record(segment_record(**columns), "segment", BOTH, 12) or "").startswith(reason)
+
+
+def test_damaged_protos_never_raise():
+    generator = np.random.default_rng(0)
+    good = frame_level_record("abcd", [3], frames(2), RATINGS)
+    for _ in range(2000):
+        damaged = bytearray(good)
+        for position in generator.integers(len(good), size=2):
+            damaged[position] = generator.integers(256)
+        reason = check_record(bytes(damaged), "segment", BOTH, 12)
+        assert reason is None or "\n" not in reason
+
+
+def test_locating_the_first_broken_record(tmp_path):
+    names = [tmp_path / f"{letter}.tfrecord" for letter in "abc"]
+    paths = [str(name) for name in names]
+    for name in names:
+        offsets = write(name, *(small(f"{name.stem}{index}") for index in range(4)))
+
+    def found(**options):
+        error = locate(paths, level="frame", features=BOTH, num_classes=12, **options)
+        return error and (error.path, error.record)
+
+    assert found() is None
+    flip(names[1], offsets[2] + 100)
+    assert found() == (paths[1], 2)
+    names[2].write_bytes(names[2].read_bytes()[: offsets[3] + 50])
+    assert found() == (paths[1], 2)
+    # What TensorFlow says of data, and of a file that is cut off.
+    assert found(byte_offset=offsets[2] + 12) == (paths[1], 2)
+    assert found(byte_offset=offsets[3]) == (paths[2], 3)
+
+
+@pytest.mark.parametrize("damage", ["data", "header", "checksum", "cut"])
+def test_the_offset_in_tensorflows_message_leads_to_the_record(tmp_path, damage):
+    healthy, path = tmp_path / "a.tfrecord", tmp_path / "b.tfrecord"
+    write(healthy, *(small(f"a{index}") for index in range(9)))
+    offsets = write(path, *(small(f"bb{index}") for index in range(4)))
+    if damage == "cut":
+        os.truncate(path, offsets[2] + 50)
+    else:
+        flip(path, {"data": offsets[2] + 500, "header": offsets[2] + 1, "checksum": offsets[3] - 1}[damage])
+    with pytest.raises(tf.errors.DataLossError) as raised:
+        list(tf.data.TFRecordDataset(str(path)))
+    byte_offset = int(str(raised.value).split("record at ")[1].split()[0].rstrip("'"))
+    error = locate([str(healthy), str(path)], level="frame", features=BOTH, num_classes=12, byte_offset=byte_offset)
+    assert (error.path, error.record) == (str(path), 2)
+
+
+def test_healthy_files_are_not_read_when_the_offset_is_known(tmp_path, monkeypatch):
+    from yt8m.data import inspection
+
+    paths = [tmp_path / f"{index}.tfrecord" for index in range(5)]
+    for index, path in enumerate(paths):
+        offsets = write(path, *(small("x" * (index + 1) + str(number)) for number in range(3)))
+    flip(paths[4], offsets[1] + 100)
+    read = []
+    original = inspection.read_framing
+    monkeypatch.setattr(inspection, "read_framing", lambda path: read.append(path) or original(path))
+    names = [str(path) for path in paths]
+    error = locate(names, level="frame", features=BOTH, num_classes=12, byte_offset=offsets[1] + 12)
+    assert (error.path, error.record) == (names[4], 1)
+    assert read == [names[4]]
+
+
+def test_usable_records_of_a_mixed_lot(tmp_path):
+    paths = {name: tmp_path / f"{name}.tfrecord" for name in ("good", "flipped", "header", "text", "gone")}
+    for name in ("good", "flipped", "header"):
+        offsets = write(paths[name], *(small(f"abc{index}") for index in range(4)))
+    flip(paths["flipped"], offsets[1] + 100)
+    flip(paths["header"], offsets[2])
+    paths["text"].write_text("this is not a record\n")
+    usable = usable_records([str(path) for path in paths.values()], level="frame", features=BOTH, num_classes=12)
+    assert usable.whole == [str(paths["good"])]
+    assert usable.partial == {
+        str(paths["flipped"]): [0, 2, 3],
+        str(paths["header"]): [0, 1],
+        str(paths["text"]): [],
+        str(paths["gone"]): [],
+    }
+    problems = {(problem.path, problem.record): problem.reason for problem in usable.problems}
+    assert problems[str(paths["flipped"]), 1] == "its data do not match their checksum"
+    assert "the next record cannot be found" in problems[str(paths["header"]), 2]
+    assert problems[str(paths["text"]), None].startswith("the file is not a TFRecord file")
+    assert problems[str(paths["gone"]), None].startswith("cannot be read")
+
+
+def test_inspecting_what_was_written(tmp_path):
+    write(
+        tmp_path / "a.tfrecord",
+        frame_level_record("aaaa", [1, 7], frames(4)),
+        frame_level_record("bbbb", [7], frames(10), RATINGS),
+    )
+    assert inspect([str(tmp_path / "a.tfrecord")]) == {
+        "level": "segment",
+        "num_files": 1,
+        "num_records": 2,
+        "num_frames": {"min": 4, "mean": 7.0, "max": 10},
+        "num_labels": {"min": 1, "mean": 1.5, "max": 2},
+        "num_classes_seen": 2,
+        "max_label": 7,
+        "features": {"rgb": 1024, "audio": 128},
+        "num_rated_segments": 2,
+        "corrupt_files": [],
+    }
+
+
+def test_inspecting_mixed_and_broken_files(tmp_path):
+    frame, video, empty = (tmp_path / f"{name}.tfrecord" for name in ("frame", "video", "empty"))
+    write(frame, small("abcd"), frame_level_record("efgh", [3], frames(10, 5)))
+    write(video, video_level_record("abcd", [3], means()))
+    empty.write_bytes(b"")
+    report = inspect([str(frame), str(video), str(empty)])
+    assert (report["level"], report["num_files"], report["num_records"]) == ("frame", 3, 1)
+    assert report["corrupt_files"] == [
+        {"path": str(frame), "record": 1, "reason": "10 rgb and 5 audio frames; they may differ by one"},
+        {"path": str(video), "record": 0, "reason": "is a video-level record, frame-level was expected"},
+        {"path": str(empty), "record": None, "reason": "the file is empty"},
+    ]
+
+
+def test_the_real_validation_split(real_data):
+    report = inspect([str(path) for path in sorted((real_data / "video_2018").glob("validate*.tfrecord"))])
+    assert (report["level"], report["num_files"], report["corrupt_files"]) == ("video", 36, [])
+    assert 10_300 < report["num_records"] < 10_700
+    assert report["num_frames"] is None
+    assert report["num_labels"]["mean"] == pytest.approx(3.0, abs=0.05)
+    assert report["max_label"] < 3862
+    assert report["features"] == {"mean_rgb": 1024, "mean_audio": 128}
+
+
+def test_real_records_without_labels(real_data):
+    report = inspect([str(real_data / "video_2018" / "test0z.tfrecord")])
+    assert (report["num_records"], report["num_labels"], report["max_label"]) == (305, None, None)
+    report = inspect([str(real_data / "video_2017" / "testa0.tfrecord")])
+    assert (report["num_records"], report["corrupt_files"]) == (163, [])
+
+
+def test_real_records_of_2017_need_their_vocabulary(real_data):
+    path = str(real_data / "video_2017" / "validatea0.tfrecord")
+    assert locate([path], level="video", features=BOTH, num_classes=4716) is None
+    assert "is out of range" in locate([path], level="video", features=BOTH, num_classes=3862).reason
+
+
+def test_real_frames(real_data):
+    report = inspect([str(path) for path in sorted((real_data / "frame_2018").glob("*.tfrecord"))])
+    assert (report["level"], report["num_records"]) == ("frame", 2)
+    assert report["num_frames"] == {"min": 170, "mean": 217.5, "max": 265}
+
+
+def test_records_that_others_made(real_data):
+    report = inspect([str(path) for path in sorted((real_data / "odd").glob("studybygh*.tfrecord"))])
+    assert (report["level"], report["num_records"], report["corrupt_files"]) == ("frame", 2, [])
+    report = inspect([str(real_data / "odd" / "maxkelsen_vis_aud_test.tfrecord")])
+    assert report["num_records"] == 0
+    assert [problem["record"] for problem in report["corrupt_files"]] == [0, 1, 2]
+    assert {problem["reason"].split(";")[0] for problem in report["corrupt_files"]} == {"rgb holds floats"}

@@ -1,0 +1,246 @@
+"""Order, shuffling, sharding, resuming; and what `open_source` makes of files."""
+
+import dataclasses
+import os
+from collections import Counter
+from itertools import chain
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, write
+
+from yt8m.data.pipeline import Source, make_dataset, open_source, read_records, record_errors
+from yt8m.data.records import Ratings, frame_level_record, video_level_record
+from yt8m.errors import InputError, RecordError
+
+SIZES = (5, 3, 4, 7, 2, 6)
+"""Records of each file: no multiples of a batch, a shard or one another."""
+NAMES = [[f"{shard}-{index}" for index in range(size)] for shard, size in enumerate(SIZES)]
+IN_ORDER = list(chain.from_iterable(NAMES))
+NUM_RECORDS = len(IN_ORDER)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Six files of small videos, known by their ids."""
+    directory = tmp_path_factory.mktemp("shards")
+    files = [
+        write(directory / f"train{shard:04d}.tfrecord", *map(small_video, names)) for shard, names in enumerate(NAMES)
+    ]
+    return Source(tuple(files), "video", ("audio",))
+
+
+@pytest.fixture(scope="module")
+def frames_source(tmp_path_factory):
+    """Three files of 5, 4 and 4 videos of 9 frames."""
+    directory = tmp_path_factory.mktemp("frames")
+    random = np.random.default_rng(0)
+    files = [
+        write(
+            directory / f"train{shard:04d}.tfrecord",
+            *(frame_level_record(f"{shard}-{index}", [1], make_frames(random, audio=9)) for index in range(count)),
+        )
+        for shard, count in enumerate((5, 4, 4))
+    ]
+    return Source(tuple(files), "frame", ("audio",))
+
+
+def read_ids(source, batch_size=4, take=None, **options):
+    """The ids in the order of the stream; `take` batches of it."""
+    dataset = make_dataset(source, batch_size, **options)
+    return ids_of(dataset if take is None else dataset.take(take))
+
+
+class TestOrder:
+    def test_unshuffled_records_come_as_in_the_files(self, source):
+        assert read_ids(source) == IN_ORDER
+        assert read_ids(source, parallel_files=3, deterministic=False) == IN_ORDER
+
+    def test_files_come_in_the_order_given(self, source):
+        reverse = Source(source.files[::-1], "video", source.features)
+        assert read_ids(reverse) == list(chain.from_iterable(NAMES[::-1]))
+
+    def test_the_last_batch_is_kept_or_dropped(self, source):
+        kept = [len(batch["id"]) for batch in make_dataset(source, 4)]
+        assert kept == [4] * 6 + [3]
+        dropping = make_dataset(source, 4, drop_remainder=True)
+        assert dropping.element_spec["id"].shape == [4]
+        assert ids_of(dropping) == IN_ORDER[:24]
+
+    def test_repeating_goes_on_from_the_first_record(self, source):
+        # 7 batches of 4 = 27 records of the first epoch and one of the second, in one batch.
+        assert read_ids(source, repeat=True, take=8) == (IN_ORDER * 2)[:32]
+
+    def test_segments_keep_the_order_of_their_videos(self, tmp_path):
+        random = np.random.default_rng(1)
+        rated = Ratings(start_times=[5, 0], end_times=[10, 5], labels=[1, 1], scores=[1.0, 0.0])
+        records = [frame_level_record(name, [1], make_frames(random, audio=10), rated) for name in "abc"]
+        dataset = read_records(write(tmp_path / "a.tfrecord", *records), 2)
+        found = [(element["id"].decode(), int(element["segment_start"])) for element in elements_of(dataset)]
+        assert found == [("a", 0), ("a", 5), ("b", 0), ("b", 5), ("c", 0), ("c", 5)]
+
+
+class TestShuffling:
+    def test_a_shuffle_is_a_permutation_by_its_seed(self, source):
+        first = read_ids(source, shuffle=True, seed=1)
+        assert first != IN_ORDER
+        assert sorted(first) == sorted(IN_ORDER)
+        assert read_ids(source, shuffle=True, seed=1) == first
+        assert read_ids(source, shuffle=True, seed=2) != first
+
+    def test_no_seed_is_seed_0_when_deterministic(self, source):
+        assert read_ids(source, shuffle=True) == read_ids(source, shuffle=True, seed=0)
+
+    def test_the_order_does_not_depend_on_threads_or_batches(self, source):
+        first = read_ids(source, shuffle=True, seed=1)
+        one_thread = tf.data.Options()
+        one_thread.threading.private_threadpool_size = 1
+        assert ids_of(make_dataset(source, 4, shuffle=True, seed=1).with_options(one_thread)) == first
+        assert read_ids(source, batch_size=5, shuffle=True, seed=1) == first
+
+    @pytest.mark.parametrize("parallel_files", [1, 3])
+    def test_fewer_files_at_a_time(self, source, parallel_files):
+        found = read_ids(source, shuffle=True, seed=1, parallel_files=parallel_files)
+        assert sorted(found) == sorted(IN_ORDER)
+
+    def test_files_are_shuffled_before_records(self, source):
+        # With a buffer of one record and one file at a time, what is left is the order of the files.
+        found = read_ids(source, shuffle=True, seed=1, parallel_files=1, shuffle_buffer=1)
+        shards = list(dict.fromkeys(int(name.split("-")[0]) for name in found))
+        assert shards != sorted(shards)
+        assert found == list(chain.from_iterable(NAMES[shard] for shard in shards))
+
+    def test_records_are_mixed_from_several_files_at_a_time(self, source):
+        found = read_ids(source, shuffle=True, seed=1, parallel_files=6, shuffle_buffer=1)
+        assert len({name.split("-")[0] for name in found[:6]}) == 6
+
+    def test_every_epoch_has_an_order_of_its_own(self, source):
+        stream = read_ids(source, batch_size=NUM_RECORDS, shuffle=True, seed=1, repeat=True, take=3)
+        epochs = [tuple(stream[start : start + NUM_RECORDS]) for start in range(0, 3 * NUM_RECORDS, NUM_RECORDS)]
+        assert all(sorted(epoch) == sorted(IN_ORDER) for epoch in epochs)
+        assert len(set(epochs)) == 3
+
+    def test_without_determinism_nothing_is_lost(self, source):
+        assert sorted(read_ids(source, shuffle=True, deterministic=False)) == sorted(IN_ORDER)
+
+
+class TestShards:
+    def test_by_file(self, source):
+        for index in range(2):
+            assert read_ids(source, shard=(index, 2)) == list(chain.from_iterable(NAMES[index::2]))
+
+    def test_by_record_where_there_are_fewer_files(self, source):
+        few = Source(source.files[:2], "video", source.features)
+        for index in range(3):
+            assert read_ids(few, shard=(index, 3)) == IN_ORDER[:8][index::3]
+
+    @pytest.mark.parametrize(("num_files", "count"), [(6, 4), (2, 3)])
+    def test_shuffled_shards_partition_the_records(self, source, num_files, count):
+        part = Source(source.files[:num_files], "video", source.features)
+        expected = Counter(chain.from_iterable(NAMES[:num_files]))
+        shards = [read_ids(part, shuffle=True, seed=5, shard=(index, count)) for index in range(count)]
+        assert Counter(chain.from_iterable(shards)) == expected
+
+    def test_shards_partition_the_records_without_determinism_or_seed(self, source):
+        few = Source(source.files[:2], "video", source.features)
+        options = {"shuffle": True, "deterministic": False}
+        shards = [read_ids(few, shard=(index, 3), **options) for index in range(3)]
+        assert Counter(chain.from_iterable(shards)) == Counter(IN_ORDER[:8])
+
+
+class TestResuming:
+    @pytest.mark.parametrize("skipped", [1, 8, 30])
+    def test_goes_on_with_the_same_records(self, source, skipped):
+        options = {"shuffle": True, "seed": 3, "repeat": True}
+        whole = read_ids(source, take=12, **options)
+        rest = read_ids(source, take=4, skip_records=skipped, **options)
+        assert rest == whole[skipped : skipped + 16]
+
+    @pytest.mark.parametrize("skipped", [4, 16])
+    def test_goes_on_with_the_same_sampled_frames(self, frames_source, skipped):
+        # 13 records: 16 is in the second epoch.
+        options = {"shuffle": True, "seed": 3, "repeat": True, "num_frames": 4, "drop_remainder": True}
+        whole = elements_of(make_dataset(frames_source, 4, **options).take(7))
+        rest = elements_of(make_dataset(frames_source, 4, skip_records=skipped, **options).take(3))
+        assert_equal(rest, whole[skipped : skipped + 12])
+        assert len({element["audio"].tobytes() for element in whole}) == len(whole)
+
+    def test_goes_on_with_the_same_segments(self, frames_source):
+        # A video of 9 frames has one whole segment; the step counts segments, so they are what is skipped.
+        cut = dataclasses.replace(frames_source, level="segment")
+        options = {"segments": "all", "shuffle": True, "seed": 3, "repeat": True}
+        whole = elements_of(make_dataset(cut, 4, **options).take(5))
+        assert_equal(elements_of(make_dataset(cut, 4, skip_records=8, **options).take(3)), whole[8:])
+
+    def test_unshuffled(self, source):
+        assert read_ids(source, skip_records=7) == IN_ORDER[7:]
+
+
+class TestOpenSource:
+    def write(self, directory):
+        frames = make_frames(np.random.default_rng(0), rgb=2)
+        video = video_level_record("abcd", [1], {"rgb": np.zeros(1024)})
+        return (
+            write(directory / "frame.tfrecord", frame_level_record("abcd", [1], frames)),
+            write(directory / "video.tfrecord", video),
+        )
+
+    def test_takes_what_the_files_hold(self, tmp_path):
+        frame, video = self.write(tmp_path)
+        assert open_source(frame) == Source((frame,), "frame", ("rgb",))
+        assert open_source([video], num_classes=7, max_labels=3) == Source((video,), "video", ("rgb",), 7, 3)
+
+    def test_takes_what_the_caller_wants(self, tmp_path):
+        frame, _ = self.write(tmp_path)
+        assert open_source(frame, level="segment", features=("rgb", "audio")) == Source(
+            (frame,), "segment", ("rgb", "audio")
+        )
+
+    @pytest.mark.parametrize(("level", "index"), [("video", 0), ("frame", 1), ("segment", 1)])
+    def test_the_wrong_level(self, tmp_path, level, index):
+        files = self.write(tmp_path)
+        found = ("frame", "video")[index]
+        with pytest.raises(RecordError) as caught:
+            open_source(files[index], level=level)
+        message = f"{files[index]}, record 0: is a {found}-level record, {level}-level was expected"
+        assert str(caught.value) == message
+
+    def test_none_of_the_features(self, tmp_path):
+        for path in self.write(tmp_path):
+            with pytest.raises(RecordError) as caught:
+                open_source(path, features=("audio",))
+            assert str(caught.value) == f"{path}, record 0: has rgb but not audio"
+
+    def test_videos_without_frames_alone_say_nothing_of_features(self, tmp_path):
+        path = write(tmp_path / "a.tfrecord", frame_level_record("abcd", [1], {}), frame_level_record("b", [1], {}))
+        with pytest.raises(RecordError, match="record 0: holds neither rgb or audio frames"):
+            open_source(path)
+        path = write(tmp_path / "a.tfrecord", frame_level_record("b", [1], {"rgb": np.zeros((0, 1024), np.uint8)}))
+        assert open_source(path) == Source((path,), "frame", ("rgb", "audio"))
+
+
+class TestReadingErrors:
+    def test_a_file_that_vanished(self, source, tmp_path):
+        path = write(tmp_path / "a.tfrecord", small_video("a"))
+        gone = Source((path,), "video", ("audio",))
+        os.remove(path)
+        with pytest.raises(InputError) as caught, record_errors(gone):
+            read_ids(gone)
+        assert str(caught.value) == f"reading {path} ...: {path}; No such file or directory"
+
+    def test_errors_of_others_pass_through(self, source):
+        with pytest.raises(ZeroDivisionError), record_errors(source):
+            raise ZeroDivisionError
+        with pytest.raises(tf.errors.InvalidArgumentError), record_errors(source):
+            raise tf.errors.InvalidArgumentError(None, None, "of a model")
+
+    def test_damage_is_found_in_the_right_file(self, tmp_path):
+        paths = [write(tmp_path / f"{name}.tfrecord", *map(small_video, "xyz")) for name in "abc"]
+        content = bytearray((tmp_path / "b.tfrecord").read_bytes())
+        content[len(content) // 2] ^= 1
+        (tmp_path / "b.tfrecord").write_bytes(content)
+        damaged = Source(tuple(paths), "video", ("audio",))
+        with pytest.raises(RecordError) as caught, record_errors(damaged):
+            read_ids(damaged, shuffle=True)
+        assert (caught.value.path, caught.value.record) == (paths[1], 1)

@@ -1,0 +1,266 @@
+"""From paths to files, from files to what they hold, from a directory to its splits."""
+
+import gzip
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from slow_reading import edited, make_frames, renamed_id, small_video, write
+
+from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
+from yt8m.data.sources import RecordFormat, describe_error, detect_format, expand_paths, find_splits, scheme
+from yt8m.errors import InputError, RecordError
+
+
+def touch(directory: Path, *names: str) -> list[str]:
+    """Empty files; their paths, in this order."""
+    for name in names:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).touch()
+    return [str(directory / name) for name in names]
+
+
+def refusal(function, *arguments) -> str:
+    """The one line with which the arguments are refused."""
+    with pytest.raises(InputError) as caught:
+        function(*arguments)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+class TestExpandPaths:
+    def test_a_directory_is_its_record_files_sorted(self, tmp_path):
+        expected = touch(tmp_path, "train0000.tfrecord", "train0001.tfrecord", "train0010.tfrecord")
+        touch(tmp_path, "notes.txt", "train0002.tfrecord.gz", "below/train0003.tfrecord")
+        assert expand_paths(str(tmp_path)) == expected
+        assert expand_paths(tmp_path) == expected
+        assert expand_paths(f"{tmp_path}/") == expected
+
+    @pytest.mark.parametrize("pattern", ["train*.tfrecord", "train000[12].tfrecord", "train000?.tfrecord"])
+    def test_a_glob_is_sorted(self, tmp_path, pattern):
+        expected = touch(tmp_path, "train0001.tfrecord", "train0002.tfrecord")
+        touch(tmp_path, "validate0001.tfrecord")
+        assert expand_paths(str(tmp_path / pattern)) == expected
+
+    def test_a_glob_takes_any_ending_and_depth(self, tmp_path):
+        expected = touch(tmp_path, "a/x.records", "b/y.records")
+        assert expand_paths(str(tmp_path / "*" / "*.records")) == expected
+
+    def test_a_list_keeps_its_order_and_names_each_file_once(self, tmp_path):
+        a, b, c = touch(tmp_path, "a.tfrecord", "b.tfrecord", "c.tfrecord")
+        assert expand_paths([c, a]) == [c, a]
+        assert expand_paths([Path(b), str(tmp_path), f"{tmp_path}/c*"]) == [b, a, c]
+        assert expand_paths((a, a)) == [a]
+
+    def test_names_with_the_characters_of_globs(self, tmp_path):
+        inside, other = touch(tmp_path / "run [1]*", "a[0].tfrecord", "b.tfrecord")
+        touch(tmp_path / "run 1x", "a0.tfrecord")
+        assert expand_paths(str(tmp_path / "run [1]*")) == [inside, other]
+        assert expand_paths(inside) == [inside]
+        assert find_splits(str(Path(touch(tmp_path / "?", "train.tfrecord")[0]).parent), "frame") == {
+            "train": (str(tmp_path / "?" / "train.tfrecord"),)
+        }
+
+    def test_refusals(self, tmp_path):
+        (tmp_path / "empty").mkdir()
+        touch(tmp_path / "text", "notes.txt")
+        missing, glob = tmp_path / "missing.tfrecord", f"{tmp_path}/none*.tfrecord"
+        assert refusal(expand_paths, str(missing)) == f"{missing}: no such file or directory"
+        assert refusal(expand_paths, glob) == f"{glob}: no file matches"
+        for name in ("empty", "text"):
+            assert refusal(expand_paths, str(tmp_path / name)) == (
+                f"{tmp_path / name}: the directory holds no *.tfrecord files; give files, a glob or their directory"
+            )
+        assert refusal(expand_paths, []) == "no record files given"
+
+    def test_one_bad_path_of_several_is_named(self, tmp_path):
+        (good,) = touch(tmp_path, "a.tfrecord")
+        assert refusal(expand_paths, [good, f"{tmp_path}/b"]) == f"{tmp_path}/b: no such file or directory"
+
+    @pytest.mark.parametrize(
+        ("path", "expected"), [("s3://bucket/key", "s3"), ("/tmp/a", ""), ("gs://a/b", "gs"), ("a:b", "")]
+    )
+    def test_scheme(self, path, expected):
+        assert scheme(path) == expected
+
+
+class TestWithoutTensorflowIo:
+    @pytest.fixture(autouse=True)
+    def _nothing_registered(self, monkeypatch):
+        monkeypatch.setattr(tf.io.gfile, "get_registered_schemes", lambda: ["", "file", "gs"])
+
+    @pytest.mark.parametrize("path", ["s3://bucket/a.tfrecord", "https://host/a.tfrecord", "http://host/a.tfrecord"])
+    def test_it_cannot_be_imported(self, monkeypatch, path):
+        monkeypatch.setitem(sys.modules, "tensorflow_io", None)
+        message = refusal(expand_paths, ["local.tfrecord", path])
+        assert "need tensorflow-io" in message
+        assert f"beside TensorFlow {tf.__version__} (import of tensorflow_io halted" in message
+        assert message.endswith("pip install 'yt8m[io]'")
+        assert "pip install 'yt8m[io]'" in refusal(find_splits, path, "frame")
+
+    def test_its_import_merely_warns(self, monkeypatch, tmp_path):
+        """As it does beside a TensorFlow that it was not built for."""
+        (tmp_path / "tensorflow_io.py").write_text(
+            "import warnings\nwarnings.warn('file system plugins are not loaded:\\nundefined symbol')\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "tensorflow_io", raising=False)
+        message = refusal(expand_paths, "s3://bucket/a.tfrecord")
+        monkeypatch.delitem(sys.modules, "tensorflow_io")
+        assert "(file system plugins are not loaded:): pip install 'yt8m[io]'" in message
+
+    def test_local_paths_do_not_need_it(self, monkeypatch, tmp_path):
+        monkeypatch.setitem(sys.modules, "tensorflow_io", None)
+        (path,) = touch(tmp_path, "a.tfrecord")
+        assert expand_paths(path) == [path]
+
+
+FRAMES = make_frames(np.random.default_rng(0), rgb=2, audio=2)
+NO_FRAMES = make_frames(np.random.default_rng(0), rgb=0, audio=0)
+MEANS = {"rgb": np.zeros(1024), "audio": np.zeros(128)}
+RATINGS = Ratings(start_times=[0], end_times=[5], labels=[3], scores=[1.0])
+
+
+class TestDetectFormat:
+    @pytest.mark.parametrize(
+        ("record", "level", "features"),
+        [
+            (video_level_record("abcd", [1], MEANS), "video", ("rgb", "audio")),
+            (video_level_record("abcd", None, {"audio": MEANS["audio"]}), "video", ("audio",)),
+            (renamed_id(video_level_record("abcd", [1], MEANS)), "video", ("rgb", "audio")),
+            (frame_level_record("abcd", [1], FRAMES), "frame", ("rgb", "audio")),
+            (frame_level_record("abcd", None, {"rgb": FRAMES["rgb"]}), "frame", ("rgb",)),
+            (frame_level_record("abcd", [1], {**FRAMES, "audio": NO_FRAMES["audio"]}), "frame", ("rgb",)),
+            (renamed_id(frame_level_record("abcd", [1], FRAMES)), "frame", ("rgb", "audio")),
+            (frame_level_record("abcd", [1], FRAMES, RATINGS), "segment", ("rgb", "audio")),
+        ],
+    )
+    def test_levels_and_features(self, tmp_path, record, level, features):
+        assert detect_format([write(tmp_path / "a.tfrecord", record)]) == RecordFormat(level, features)
+
+    def test_videos_without_frames_are_passed_over(self, tmp_path):
+        bare = edited(frame_level_record("a", [1], {}), lambda example: example.ClearField("feature_lists"))
+        records = [bare, frame_level_record("b", [1], NO_FRAMES), frame_level_record("c", [1], FRAMES)]
+        expected = RecordFormat("frame", ("rgb", "audio"))
+        assert detect_format([write(tmp_path / "a.tfrecord", *records)]) == expected
+
+    def test_empty_files_are_passed_over(self, tmp_path):
+        files = [*touch(tmp_path, "a.tfrecord", "b.tfrecord"), write(tmp_path / "c.tfrecord", small_video("x"))]
+        assert detect_format(files) == RecordFormat("video", ("audio",))
+
+    def test_empty_files(self, tmp_path):
+        files = touch(tmp_path, "a.tfrecord", "b.tfrecord", "c.tfrecord")
+        assert refusal(detect_format, files[:1]) == f"{files[0]}: the file is empty"
+        assert refusal(detect_format, files) == f"{files[0]}: the file is empty, and so are 2 others"
+
+    @pytest.mark.parametrize(
+        ("content", "record", "reason"),
+        [
+            (b"this is no TFRecord file, but it is long\n", None, "the file is not a TFRecord file, or its"),
+            (gzip.compress(framed(small_video("a")), mtime=0), None, "the file is compressed with gzip; decompress"),
+            (b"short", None, "the file is cut off inside this record's header, at byte 5"),
+            (framed(small_video("a"))[:50], None, "the file is cut off inside this record: it should end at"),
+            (framed(small_video("a"))[:-5] + b"?" * 5, 0, "its data do not match their checksum"),
+            (framed(frame_level_record("a", [1], NO_FRAMES)) + b"?" * 20, 1, "its header does not match its checksum"),
+            (framed(b"\xff\xff\xff"), 0, "is no tf.train.Example or SequenceExample"),
+            (framed(video_level_record("a", [1], {})), 0, "holds neither rgb or audio frames nor mean_rgb or mean_a"),
+        ],
+    )
+    def test_files_that_cannot_be_used(self, tmp_path, content, record, reason):
+        path = tmp_path / "a.tfrecord"
+        path.write_bytes(content)
+        with pytest.raises(RecordError) as caught:
+            detect_format([str(path)])
+        assert (caught.value.path, caught.value.record) == (str(path), record)
+        assert caught.value.reason.startswith(reason)
+        assert len(str(caught.value).splitlines()) == 1
+
+    def test_a_missing_file(self, tmp_path):
+        path = f"{tmp_path}/a.tfrecord"
+        assert refusal(detect_format, [path]) == f"{path}: cannot be read ({path}; No such file or directory)"
+
+    @pytest.mark.parametrize(
+        ("pattern", "level"),
+        [
+            ("video_2017/*.tfrecord", "video"),
+            ("video_2018/validate000*.tfrecord", "video"),
+            ("video_2018/test0z.tfrecord", "video"),
+            ("frame_2018/*.tfrecord", "frame"),
+            ("odd/*.tfrecord", "frame"),
+        ],
+    )
+    def test_real_records(self, real_data, pattern, level):
+        paths = expand_paths(str(real_data / pattern))
+        for path in paths:
+            assert detect_format([path]) == RecordFormat(level, ("rgb", "audio"))
+
+
+class TestFindSplits:
+    def test_the_official_layout(self, tmp_path):
+        for split in ("train", "validate", "test"):
+            touch(tmp_path, f"2/frame/{split}/{split}0000.tfrecord", f"2/video/{split}/{split}0000.tfrecord")
+        for level in ("frame", "video"):
+            assert find_splits(str(tmp_path), level) == {
+                split: (str(tmp_path / "2" / level / split),) for split in ("train", "validate", "test")
+            }
+
+    def test_a_directory_for_each_split(self, tmp_path):
+        touch(tmp_path, "train/a.tfrecord", "test/b.tfrecord", "train9999.tfrecord")
+        expected = {split: (str(tmp_path / split),) for split in ("train", "test")}
+        assert find_splits(str(tmp_path), "frame") == expected
+
+    def test_files_side_by_side(self, tmp_path):
+        train = touch(tmp_path, "train0000.tfrecord", "train0001.tfrecord")
+        validate = touch(tmp_path, "validate0000.tfrecord")
+        touch(tmp_path, "other.tfrecord", "test.txt")
+        assert find_splits(str(tmp_path), "video") == {"train": tuple(train), "validate": tuple(validate)}
+
+    @pytest.mark.parametrize("below", ["", "validate/", "2/video/validate/"])
+    def test_where_only_validation_shards_are_at_hand_the_last_sixth_validates(self, tmp_path, below):
+        files = touch(tmp_path, *(f"{below}validate{index:04d}.tfrecord" for index in range(36)))
+        found = find_splits(str(tmp_path), "video")
+        assert found == {"train": tuple(files[:30]), "validate": tuple(files[30:])}
+
+    @pytest.mark.parametrize(("count", "num_train"), [(1, None), (2, 1), (5, 4), (12, 10), (13, 11)])
+    def test_any_number_of_validation_shards(self, tmp_path, count, num_train):
+        files = touch(tmp_path, *(f"validate{index:04d}.tfrecord" for index in range(count)))
+        found = find_splits(str(tmp_path), "video")
+        assert len(found.get("train", ())) == (num_train or 0)
+        assert (*found.get("train", ()), *found["validate"]) == tuple(files)
+
+    def test_real_records(self, real_data):
+        found = find_splits(str(real_data / "video_2018"), "video")
+        names = {split: [os.path.basename(path) for path in paths] for split, paths in found.items()}
+        shards = [f"validate{index:04d}.tfrecord" for index in range(36)]
+        assert names == {"train": shards[:30], "validate": shards[30:], "test": ["test0z.tfrecord"]}
+
+    def test_the_sample(self, sample):
+        for level in ("frame", "video"):
+            assert [len(expand_paths(paths)) for paths in find_splits(str(sample), level).values()] == [2, 2, 2]
+
+    def test_refusals(self, tmp_path):
+        touch(tmp_path, "records.tfrecord")
+        assert refusal(find_splits, str(tmp_path), "frame") == (
+            f"{tmp_path}: holds no train*.tfrecord, no train/ and no 2/frame/train/; give --data.train instead"
+        )
+        for name in ("missing", "records.tfrecord"):
+            assert refusal(find_splits, f"{tmp_path}/{name}", "frame") == (
+                f"{tmp_path}/{name}: no such directory; --data.root needs one with train, validate and test records"
+            )
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("{{function_node __wrapped__X_device_/job:a/CPU:0}} it broke [Op:IteratorGetNext] name: ", "it broke"),
+        ("HTTP response code 404 with body '<?xml?>\n<Error>'", "HTTP response code 404"),
+        ("first\nsecond", "first"),
+        ("", "UnknownError"),
+    ],
+)
+def test_errors_of_tensorflow_are_one_line(message, expected):
+    assert describe_error(tf.errors.UnknownError(None, None, message)) == expected
