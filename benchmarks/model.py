@@ -21,7 +21,7 @@ from yt8m.metrics import top_k_predictions
 from yt8m.recipes import make_config
 from yt8m.submission import VideoSubmissionWriter
 from yt8m.training import distribution
-from yt8m.training.loop import Trainer
+from yt8m.training.trainer import Trainer
 
 SECONDS = 6.0
 

@@ -33,15 +33,20 @@ RULES = {
         *{"yt8m.inference", "yt8m.metrics", "yt8m.runs", "yt8m.submission"},
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
-    "yt8m.training.loop": {
-        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
+    "yt8m.training.trainer": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
     },
+    "yt8m.training.loop": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
+        *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training", "yt8m.training.trainer"},
+    },
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.training.loop"},
+    "yt8m.arguments": {"yt8m.errors"},
     "yt8m.cli": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.evaluation", "yt8m.files", "yt8m.inference", "yt8m.metrics"},
         *{"yt8m.models", "yt8m.prediction", "yt8m.recipes", "yt8m.runs", "yt8m.scoring", "yt8m.submission"},
-        *{"yt8m.terminal", "yt8m.training", "yt8m.training.loop"},
+        *{"yt8m.arguments", "yt8m.terminal", "yt8m.training", "yt8m.training.loop"},
     },
     "yt8m.__main__": {"yt8m.cli"},
     "yt8m": set(),

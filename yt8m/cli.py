@@ -5,11 +5,8 @@ Exit status: 0; 2 for what a user can cause, with one line on stderr; 1 for a bu
 """
 
 import contextlib
-import difflib
-import io
 import json as json_module
 import os
-import re
 import signal
 import sys
 import traceback
@@ -20,6 +17,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from yt8m import __version__
+from yt8m.arguments import deferred, parse, unknown
 from yt8m.errors import InputError
 
 OK, BUG, USER_ERROR = 0, 1, 2
@@ -182,10 +180,10 @@ def _configure(command: str, arguments: list[str]):
         return None
     name, *flags = arguments
     if name not in names:
-        raise InputError(_unknown("recipe", name, names))
+        raise InputError(unknown("recipe", name, names))
     config = known.make_config(name)
     description = f"{known.RECIPES[name].__doc__}\n\nExample: yt8m {command} {name} --data.root DIR --run runs/{name}"
-    return _parse(type(config), flags, f"yt8m {command} {name}", default=config, description=description)
+    return parse(type(config), flags, f"yt8m {command} {name}", default=config, description=description)
 
 
 def _train(config) -> tuple[Any, Any]:
@@ -396,46 +394,6 @@ _TAKES_A_RECIPE = ("train", "submit")
 _NEEDS_NO_TENSORFLOW = ("recipes", "validate")
 
 
-def _unknown(kind: str, given: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(given, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    return f"unknown {kind} {given!r}; {hint}"
-
-
-def _one_line(box: str) -> str:
-    """The gist of one of tyro's framed, many-lined error messages, which come with or without a drawn frame."""
-    lines = [re.sub(r"[│╭╮╰╯]|[─-]{3,}", "", line).strip() for line in box.splitlines()]
-    ruled = [bool(re.search(r"[─-]{3,}", line)) for line in box.splitlines()]
-    parts = [""]
-    for line, rule in list(zip(lines, ruled, strict=True))[1:]:  # the first line is the frame's title
-        if rule:
-            parts.append(line)
-        else:
-            parts[-1] = f"{parts[-1]} {line}".strip()
-    parts = [part for part in parts if part]
-    message = parts[0] if parts else "the arguments cannot be understood"
-    close = next((re.search(r"--[\w.-]+", part) for part in parts if part.startswith("Perhaps you meant")), None)
-    return message + (f"; did you mean {close.group()}?" if close else "")
-
-
-def _parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any:
-    """Parses flags with tyro; None if it showed the help.
-
-    Raises:
-        InputError: flags that are unknown, missing or of the wrong type.
-    """
-    if any(argument in ("-h", "--help") for argument in arguments):
-        with contextlib.suppress(SystemExit):
-            tyro.cli(target, args=list(arguments), prog=program, **options)
-        return None
-    errors = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
-            return tyro.cli(target, args=list(arguments), prog=program, **options)
-    except SystemExit:
-        raise InputError(f"{_one_line(errors.getvalue())} (see {program} --help)") from None
-
-
 def _help() -> None:
     print("usage: yt8m COMMAND ...\n\nTrain, evaluate and submit on YouTube-8M and features in its format.\n")
     for name, function in _COMMANDS.items():
@@ -453,7 +411,7 @@ def _run(arguments: list[str]) -> int:
         return OK
     name, *rest = arguments
     if name not in _COMMANDS:
-        raise InputError(_unknown("command", name, list(_COMMANDS)))
+        raise InputError(unknown("command", name, list(_COMMANDS)))
     wants_help = any(argument in ("-h", "--help") for argument in rest)
     if name not in _NEEDS_NO_TENSORFLOW and not wants_help and "--verbose" not in rest:
         from yt8m.terminal import silence_tensorflow
@@ -463,19 +421,8 @@ def _run(arguments: list[str]) -> int:
     command = _COMMANDS[name]
     if name in _TAKES_A_RECIPE:
         return command(rest)
-    call = _parse(_deferred(command), rest, f"yt8m {name}")
+    call = parse(deferred(command), rest, f"yt8m {name}")
     return OK if call is None else call()
-
-
-def _deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """The command with its arguments bound and not yet run, so that parsing and running fail apart."""
-    import functools
-
-    @functools.wraps(command)
-    def bind(*args, **kwargs):
-        return lambda: command(*args, **kwargs)
-
-    return bind
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,4 +1,5 @@
-"""Reads remote records in a process of its own: `python remote_reading.py BUCKET_URL HTTP_URL`; prints JSON.
+"""Reads remote records in a process of its own: `python remote_reading.py BUCKET_URL HTTP_URL`; prints JSON,
+and ends as a command does that finds nothing to read.
 
 On its own because tensorflow-io cannot be unloaded, and because how the process ends is part of what is tested.
 """
@@ -7,7 +8,7 @@ import hashlib
 import json
 import sys
 
-from yt8m.cli import _leave
+from yt8m.cli import main
 from yt8m.data.pipeline import read_records
 from yt8m.data.sources import expand_paths, find_splits
 from yt8m.errors import InputError
@@ -32,10 +33,10 @@ def refusal(function, *arguments) -> str:
         return str(error)
 
 
-def main(bucket: str, host: str) -> None:
+def report(bucket: str, host: str) -> None:
     """Prints everything that `test_remote` compares."""
     frames = f"{bucket}/2/frame/train"
-    report = {
+    found = {
         "s3 directory": digest(frames),
         "s3 glob": digest(f"{bucket}/2/*/train/train000[01].tfrecord"),
         "s3 file": digest(f"{frames}/train0001.tfrecord"),
@@ -52,9 +53,9 @@ def main(bucket: str, host: str) -> None:
         "s3 no bucket, no key": refusal(digest, "s3://nowhere"),
         "s3 no splits": refusal(find_splits, f"{bucket}/none", "frame"),
     }
-    print(json.dumps(report))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
-    _leave(0)
+    report(*sys.argv[1:])
+    main(["inspect", f"{sys.argv[1]}/2/none.tfrecord"])

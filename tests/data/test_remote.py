@@ -126,7 +126,7 @@ class Remote:
     host: str
     ranges: set[str]
     reading: Ended
-    commands: dict[str, Ended]
+    predicting: Ended
     submission: Path
     run: Path
 
@@ -197,10 +197,7 @@ def remote(tmp_path_factory):
         train_tiny(run, root / "2/video/test")
         flags = ("--run", run, "--data", f"{bucket}/2/video/test/*.tfrecord")
         predicting = start("-m", "yt8m", "predict", *flags, "--out", submission, **environment)
-        read = finish(reading)
-        failing = start("-m", "yt8m", "inspect", f"{bucket}/2/none.tfrecord", **environment)
-        commands = {"predict": finish(predicting), "inspect nothing": finish(failing)}
-    return Remote(root, host, ranges, read, commands, submission, run)
+        return Remote(root, host, ranges, finish(reading), finish(predicting), submission, run)
 
 
 def assert_clean_end(process: Ended, status: int) -> None:
@@ -209,8 +206,9 @@ def assert_clean_end(process: Ended, status: int) -> None:
     assert "Traceback" not in process.err
 
 
-def test_a_process_that_read_from_s3_ends_cleanly(remote):
-    assert_clean_end(remote.reading, 0)
+def test_a_command_that_fails_after_reading_from_s3_ends_cleanly(remote):
+    assert_clean_end(remote.reading, 2)
+    assert remote.reading.err == f"yt8m: s3://{BUCKET}/2/none.tfrecord: no such file or directory\n"
 
 
 @pytest.mark.parametrize("which", ["s3 directory", "s3 glob", "http files"])
@@ -259,15 +257,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(remote, which, message):
 
 
 def test_prediction_from_s3_equals_the_local_one(remote, tmp_path):
-    ended = remote.commands["predict"]
-    assert_clean_end(ended, 0)
-    assert "12 videos, video task" in ended.out
+    assert_clean_end(remote.predicting, 0)
+    assert "12 videos, video task" in remote.predicting.out
     yt8m.predict(remote.run, [str(remote.root / "2/video/test")], tmp_path / "local.csv")
     assert remote.submission.read_bytes() == (tmp_path / "local.csv").read_bytes()
-
-
-def test_a_command_says_in_one_line_that_nothing_is_there(remote):
-    ended = remote.commands["inspect nothing"]
-    assert_clean_end(ended, 2)
-    assert ended.out == ""
-    assert ended.err == f"yt8m: s3://{BUCKET}/2/none.tfrecord: no such file or directory\n"

@@ -7,13 +7,11 @@ inside TensorFlow, in calls of about a second, so that Ctrl-C is answered and th
 """
 
 import dataclasses
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -23,13 +21,12 @@ from yt8m.data import pipeline, salvage
 from yt8m.data.pipeline import Source
 from yt8m.data.sources import find_splits
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate_source
-from yt8m.files import NewFile, read_json, write_json
+from yt8m.files import read_json, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, distribution
 from yt8m.training.checkpoints import Checkpoints
-from yt8m.training.losses import video_losses
-from yt8m.training.optimizers import Adam, learning_rate_at
+from yt8m.training.optimizers import learning_rate_at
+from yt8m.training.trainer import Trainer, stop_at_non_finite
 
 SECONDS_A_CALL = 1.0
 
@@ -119,129 +116,6 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Source, Source | None]:
 
 def _has_ratings(paths, level: str) -> bool:
     return level == "frame" and pipeline.open_source(paths).level == "segment"
-
-
-class Trainer:
-    """A model, its optimizer and its step, on the devices of a strategy.
-
-    Args:
-        config: complete, as `resolve` returns it.
-        strategy: where to compute.
-    """
-
-    def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy):
-        self.config, self.strategy = config, strategy
-        keras.utils.set_random_seed(config.training.seed)
-        with strategy.scope():
-            self.model = inference.build(config)
-            self.optimizer = Adam([variable.value for variable in self.model.trainable_variables], config.training)
-            self.step = tf.Variable(
-                0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-            )
-            self.best = tf.Variable(-math.inf, dtype=tf.float64, trainable=False)
-            self.validations_without_best = tf.Variable(0, dtype=tf.int64, trainable=False)
-            # Of the steps since the last line of metrics: a line is the mean of all its steps, also over a restart.
-            self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-            self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.scorer = inference.Scorer(self.model)
-        self._losses_and_gradients = tf.function(self._compute, jit_compile=config.training.xla or None)
-
-    @property
-    def counters(self) -> dict[str, tf.Variable]:
-        """What else must be saved to go on."""
-        return {
-            "step": self.step,
-            "best": self.best,
-            "validations_without_best": self.validations_without_best,
-            "loss_sum": self.loss_sum,
-            "loss_count": self.loss_count,
-        }
-
-    def _compute(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """This replica's share of the loss, and its gradients: their sums over the replicas are the batch's."""
-        replicas = self.strategy.num_replicas_in_sync
-        with tf.GradientTape() as tape:
-            logits = self.model({key: batch[key] for key in self.model.input}, training=True)
-            loss = tf.reduce_sum(video_losses(logits, batch)) / self.config.training.batch_size
-            # Layers that are given a penalty add it themselves; each replica has all of them.
-            loss += tf.add_n(self.model.losses or [0.0]) / replicas
-        return loss, tape.gradient(loss, [variable.value for variable in self.model.trainable_variables])
-
-    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, gradients = self._losses_and_gradients(batch)
-        gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        norm = self.optimizer.apply(gradients, self.step)
-        self.step.assign_add(1)
-        return loss, norm
-
-    @tf.function(reduce_retracing=True)
-    def run_steps(self, batches, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Does `count` (int32 []) steps; returns each one's loss and gradient norm, float32 [count] both."""
-        losses = tf.TensorArray(tf.float32, size=count)
-        norms = tf.TensorArray(tf.float32, size=count)
-        for index in tf.range(count):
-            loss, norm = self.strategy.run(self._replica_step, args=(next(batches),))
-            losses = losses.write(index, self.strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None))
-            norms = norms.write(index, self.strategy.reduce(tf.distribute.ReduceOp.MEAN, norm, axis=None))
-        return losses.stack(), norms.stack()
-
-    def batches(self, source: Source) -> Iterator:
-        """The training stream, from the current step on."""
-        data, training = self.config.data, self.config.training
-        dataset = pipeline.make_dataset(
-            source,
-            training.batch_size,
-            num_frames=data.num_frames or None,
-            max_frames=data.max_frames,
-            shuffle=True,
-            shuffle_buffer=data.shuffle_buffer,
-            seed=training.seed,
-            repeat=True,
-            drop_remainder=True,
-            parallel_files=data.parallel_files,
-            deterministic=data.deterministic,
-            skip_records=int(self.step.numpy()) * training.batch_size,
-        )
-        dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
-        return iter(self.strategy.experimental_distribute_dataset(dataset.prefetch(2)))
-
-    def evaluate(self, source: Source) -> dict[str, float]:
-        """The metrics of the weights that would be kept: their moving averages, if there are any."""
-        distribution.average_statistics(
-            self.strategy, [variable.value for variable in self.model.non_trainable_variables]
-        )
-        with self.optimizer.averaged_weights():
-            return evaluate_source(self.scorer, source, self.config)
-
-    def add_losses(self, losses: np.ndarray) -> None:
-        """Counts the losses of some steps towards the next line of metrics."""
-        self.loss_sum.assign_add(float(losses.sum(dtype=np.float64)))
-        self.loss_count.assign_add(len(losses))
-
-    def take_mean_loss(self) -> float:
-        """The mean loss since the last call."""
-        mean = float(self.loss_sum.numpy()) / int(self.loss_count.numpy())
-        self.loss_sum.assign(0.0)
-        self.loss_count.assign(0)
-        return mean
-
-    def check_weights(self) -> None:
-        """Raises InputError if a weight is not finite: what should be saved would be of no use.
-
-        The loss shows what the weights were before a step; this is about after it.
-        """
-        norm = tf.linalg.global_norm([variable.value for variable in self.model.trainable_variables])
-        if not np.isfinite(norm.numpy()):
-            _stop_at_non_finite("the weights after", norm.numpy(), int(self.step.numpy()), self.config)
-
-    def save_weights(self, run: RunDirectory, metrics: dict[str, float]) -> None:
-        """Keeps the weights, averaged if they are, as the run's best."""
-        with self.optimizer.averaged_weights(), NewFile(run.best_weights) as file:
-            try:
-                self.model.save_weights(file.temporary)
-            except OSError as error:
-                raise file.unwritable(error) from error
-        write_json(run.best_metrics, metrics)
 
 
 def train(
@@ -347,15 +221,7 @@ def _next_event(step: int, training) -> int:
 def _check_finite(losses: np.ndarray, step: int, config: RunConfig) -> None:
     broken = np.flatnonzero(~np.isfinite(losses))
     if broken.size:
-        _stop_at_non_finite("the loss of", losses[broken[0]], step + int(broken[0]) + 1, config)
-
-
-def _stop_at_non_finite(what: str, value: float, step: int, config: RunConfig) -> None:
-    rate = float(learning_rate_at(config.training, tf.constant(step - 1, tf.int64)))
-    raise InputError(
-        f"{what} step {step} is {value} at learning rate {rate:.3g}; what was saved before is kept. "
-        "Try a lower --training.learning-rate, or --training.warmup-steps, with a new --run"
-    )
+        stop_at_non_finite("the loss of", losses[broken[0]], step + int(broken[0]) + 1, config)
 
 
 class _Speed:
