@@ -125,6 +125,8 @@ class TrainingConfig:
     """Training examples between two decays, in steps."""
     learning_rate_smooth_decay: bool = False
     """Decay a little at every step instead of in stairs."""
+    epsilon: float = 1e-8
+    """Adam's; weights whose gradients are smaller than it move in proportion to them, not at full rate."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises linearly from 0."""
     clip_norm: float = 1.0
@@ -160,6 +162,7 @@ class TrainingConfig:
             0 < self.learning_rate_decay <= 1,
             f"--training.learning-rate-decay is {self.learning_rate_decay}; it must be above 0 and at most 1",
         )
+        _require(0 < self.epsilon < 1, f"--training.epsilon is {self.epsilon}; it must be above 0 and below 1")
         _require(0 <= self.ema_decay < 1, f"--training.ema-decay is {self.ema_decay}; it must be in [0, 1)")
         _require(
             self.learning_rate_decay_examples > 0,

@@ -147,6 +147,7 @@ class TestDetectFormat:
         records = [bare, frame_level_record("b", [1], NO_FRAMES), frame_level_record("c", [1], FRAMES)]
         expected = RecordFormat("frame", ("rgb", "audio"))
         assert detect_format([write(tmp_path / "a.tfrecord", *records)]) == expected
+        assert detect_format([write(tmp_path / "b.tfrecord", records[1], bare)]) == RecordFormat("frame", ())
 
     def test_empty_files_are_passed_over(self, tmp_path):
         files = [*touch(tmp_path, "a.tfrecord", "b.tfrecord"), write(tmp_path / "c.tfrecord", small_video("x"))]

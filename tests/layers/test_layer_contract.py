@@ -12,7 +12,7 @@ import yt8m.layers
 from yt8m.layers.gating import ContextGating, ProbabilityGating
 from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
 from yt8m.layers.pooling import MaskedMax, MaskedMean, NetVLAD, Pooling, StoredMean
-from yt8m.layers.preprocessing import FrameFeatures, UnitLength
+from yt8m.layers.preprocessing import FrameFeatures, VectorScale
 
 RANDOM = np.random.default_rng(9)
 VECTORS = (RANDOM.normal(size=(3, 6)).astype(np.float32),)
@@ -21,7 +21,7 @@ STREAMS = ([RANDOM.integers(0, 256, (3, 4, 6), np.uint8)], np.array([4, 2, 0], n
 
 LAYERS = {
     FrameFeatures: ({"normalise": False}, STREAMS),
-    UnitLength: ({}, VECTORS),
+    VectorScale: ({"kind": "rms"}, VECTORS),
     MaskedMean: ({}, FRAMES),
     StoredMean: ({}, STREAMS),
     MaskedMax: ({}, FRAMES),

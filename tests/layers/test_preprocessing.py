@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 from slow_layers import dequantise, frame_features
 
-from yt8m.layers.preprocessing import FrameFeatures, UnitLength
+from yt8m.layers.preprocessing import FrameFeatures, VectorScale
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (4, 6, 24), np.uint8)
@@ -52,4 +52,5 @@ def test_frames_have_the_compute_dtype():
 def test_unit_length_divides_by_the_norm_and_keeps_zero():
     vectors = np.array([[3.0, 4.0], [0.0, 0.0], [-1e-3, 0.0], [1e4, 1e4]], np.float32)
     expected = [[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0], [0.5**0.5, 0.5**0.5]]
-    np.testing.assert_allclose(UnitLength()(vectors), expected, rtol=1e-5)
+    np.testing.assert_allclose(VectorScale("l2")(vectors), expected, rtol=1e-5)
+    np.testing.assert_allclose(VectorScale("rms")(vectors), np.multiply(expected, vectors.shape[1] ** 0.5), rtol=1e-5)

@@ -11,6 +11,13 @@ def weight_penalty(l2):
     return keras.regularizers.L2(l2 / 2) if l2 else None
 
 
+def scaled_glorot(scale):
+    """Glorot's uniform initialiser times a factor; 0 starts all weights at 0."""
+    if not scale:
+        return keras.initializers.Zeros()
+    return keras.initializers.VarianceScaling(scale**2, mode="fan_avg", distribution="uniform")
+
+
 @serialisable
 class LogisticHead(keras.layers.Layer):
     """Independent logistic regressions: logit = x W + b.
@@ -18,23 +25,33 @@ class LogisticHead(keras.layers.Layer):
     Args:
         num_classes: C.
         l2: weight of the L2 term on W.
+        initial_bias: where b starts.
+        initial_scale: factor on the initial W; 0 starts at 0.
     """
 
-    def __init__(self, num_classes, l2=0.0, **kwargs):
+    def __init__(self, num_classes, l2=0.0, initial_bias=0.0, initial_scale=1.0, **kwargs):
         super().__init__(**kwargs)
         self.num_classes, self.l2 = num_classes, l2
+        self.initial_bias, self.initial_scale = initial_bias, initial_scale
 
     def build(self, input_shape):
         shape = (input_shape[-1], self.num_classes)
-        self.kernel = self.add_weight(name="kernel", shape=shape, regularizer=weight_penalty(self.l2))
-        self.bias = self.add_weight(name="bias", shape=(self.num_classes,), initializer="zeros")
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=shape,
+            initializer=scaled_glorot(self.initial_scale),
+            regularizer=weight_penalty(self.l2),
+        )
+        bias = keras.initializers.Constant(self.initial_bias)
+        self.bias = self.add_weight(name="bias", shape=(self.num_classes,), initializer=bias)
         self.built = True
 
     def call(self, inputs):
         return ops.cast(ops.matmul(inputs, self.kernel), "float32") + ops.cast(self.bias, "float32")
 
     def get_config(self):
-        return super().get_config() | {"num_classes": self.num_classes, "l2": self.l2}
+        initial = {"initial_bias": self.initial_bias, "initial_scale": self.initial_scale}
+        return super().get_config() | {"num_classes": self.num_classes, "l2": self.l2} | initial
 
 
 @serialisable
@@ -48,20 +65,29 @@ class MixtureOfExpertsHead(keras.layers.Layer):
         num_classes: C.
         num_mixtures: M.
         l2: weight of the L2 term on gates and experts.
+        initial_bias: where the experts' biases start.
+        initial_scale: factor on the initial gates and experts; not 0, or the experts would stay equal.
     """
 
-    def __init__(self, num_classes, num_mixtures=2, l2=0.0, **kwargs):
+    def __init__(self, num_classes, num_mixtures=2, l2=0.0, initial_bias=0.0, initial_scale=1.0, **kwargs):
         super().__init__(**kwargs)
         self.num_classes, self.num_mixtures, self.l2 = num_classes, num_mixtures, l2
+        self.initial_bias, self.initial_scale = initial_bias, initial_scale
 
     def build(self, input_shape):
         # One matrix for M + 1 gates and M experts: a single large product instead of two. The planes lie one after the
         # other, so that the softmax over the few gates is elementwise work on whole [B, C] planes.
         planes = 2 * self.num_mixtures + 1
         shape = (input_shape[-1], planes * self.num_classes)
-        self.kernel = self.add_weight(name="kernel", shape=shape, regularizer=weight_penalty(self.l2))
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=shape,
+            initializer=scaled_glorot(self.initial_scale),
+            regularizer=weight_penalty(self.l2),
+        )
+        bias = keras.initializers.Constant(self.initial_bias)
         self.expert_bias = self.add_weight(
-            name="expert_bias", shape=(self.num_mixtures, self.num_classes), initializer="zeros"
+            name="expert_bias", shape=(self.num_mixtures, self.num_classes), initializer=bias
         )
         self.built = True
 
@@ -77,4 +103,5 @@ class MixtureOfExpertsHead(keras.layers.Layer):
 
     def get_config(self):
         config = {"num_classes": self.num_classes, "num_mixtures": self.num_mixtures, "l2": self.l2}
-        return super().get_config() | config
+        initial = {"initial_bias": self.initial_bias, "initial_scale": self.initial_scale}
+        return super().get_config() | config | initial

@@ -44,8 +44,18 @@ class FrameFeatures(keras.layers.Layer):
 
 
 @serialisable
-class UnitLength(keras.layers.Layer):
-    """Divides vectors [..., D] by their L2 norm."""
+class VectorScale(keras.layers.Layer):
+    """Gives every vector [..., D] the same size: L2 norm 1 (`l2`), or root mean square 1 (`rms`), which is sqrt(D) as long."""
+
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
 
     def call(self, vectors):
-        return ops.cast(unit_length(ops.cast(vectors, "float32")), self.compute_dtype)
+        scaled = unit_length(ops.cast(vectors, "float32"))
+        if self.kind == "rms":
+            scaled = scaled * vectors.shape[-1] ** 0.5
+        return ops.cast(scaled, self.compute_dtype)
+
+    def get_config(self):
+        return super().get_config() | {"kind": self.kind}

@@ -4,22 +4,22 @@ Layers are imported where models are built, so that `yt8m --help` need not wait 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from yt8m.config import Architecture
 from yt8m.models.registry import register
 
 
-def _video_vector(features, normalise: bool, dropout: float):
+def _video_vector(features, normalise: str, dropout: float):
     """The features of a video side by side, [B, D]."""
     import keras
 
-    from yt8m.layers.preprocessing import UnitLength
+    from yt8m.layers.preprocessing import VectorScale
 
     vectors = list(features.values())
     vector = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
-    if normalise:
-        vector = UnitLength(name="unit_length")(vector)
+    if normalise != "none":
+        vector = VectorScale(normalise, name="scale")(vector)
     return keras.layers.Dropout(dropout, name="dropout")(vector) if dropout else vector
 
 
@@ -31,18 +31,22 @@ class Logistic(Architecture):
     name: ClassVar[str] = "logistic"
     level: ClassVar[str] = "video"
 
-    normalise: bool = False
-    """Give every video's vector the L2 norm 1."""
+    normalise: Literal["none", "l2", "rms"] = "rms"
+    """Give every video's vector the L2 norm 1 (l2, as the reference does) or the root mean square 1 (rms)."""
     dropout: float = 0.0
     """Share of the input values dropped in training."""
     l2: float = 1e-8
     """Weight of the L2 term on the weights."""
+    initial_bias: float = -7.0
+    """Of every class; the log-odds of a class that one video in a thousand has."""
+    initial_scale: float = 0.0
+    """Factor on the initial weights; the problem is convex, so they may start at 0."""
 
     def build(self, features, num_classes):
         from yt8m.layers.heads import LogisticHead
 
         vector = _video_vector(features, self.normalise, self.dropout)
-        return LogisticHead(num_classes, self.l2, name="head")(vector)
+        return LogisticHead(num_classes, self.l2, self.initial_bias, self.initial_scale, name="head")(vector)
 
 
 @register
@@ -55,19 +59,25 @@ class MixtureOfExperts(Architecture):
 
     num_mixtures: int = 2
     """Experts a class, beside the dummy that says 0."""
-    normalise: bool = False
-    """Give every video's vector the L2 norm 1."""
+    normalise: Literal["none", "l2", "rms"] = "rms"
+    """Give every video's vector the L2 norm 1 (l2, as the reference does) or the root mean square 1 (rms)."""
     dropout: float = 0.0
     """Share of the input values dropped in training."""
     probability_gating: bool = False
     """Context gating on the probabilities."""
     l2: float = 1e-8
     """Weight of the L2 term on gates and experts."""
+    initial_bias: float = -5.0
+    """Of every expert."""
+    initial_scale: float = 0.3
+    """Factor on the initial weights."""
 
     def build(self, features, num_classes):
         from yt8m.layers.gating import ProbabilityGating
         from yt8m.layers.heads import MixtureOfExpertsHead
 
         vector = _video_vector(features, self.normalise, self.dropout)
-        logits = MixtureOfExpertsHead(num_classes, self.num_mixtures, self.l2, name="head")(vector)
+        logits = MixtureOfExpertsHead(
+            num_classes, self.num_mixtures, self.l2, self.initial_bias, self.initial_scale, name="head"
+        )(vector)
         return ProbabilityGating(name="probability_gating")(logits) if self.probability_gating else logits

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from yt8m.config import TrainingConfig
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+BETA_1, BETA_2 = 0.9, 0.999
 
 
 def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
@@ -84,7 +84,7 @@ class Adam:
                 lr=learning_rate,
                 beta1=BETA_1,
                 beta2=BETA_2,
-                epsilon=EPSILON,
+                epsilon=self._config.epsilon,
                 grad=gradient,
             )
         if self.averages:
