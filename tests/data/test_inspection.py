@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.data.inspection import check_record, inspect, locate, usable_records
+from yt8m.data.checking import check_record
+from yt8m.data.inspection import inspect, locate, usable_records
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 
 BOTH = ("rgb", "audio")

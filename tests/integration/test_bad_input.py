@@ -107,6 +107,15 @@ def test_an_empty_file(train, train_split, tmp_path):
     assert_refused(train(path), f"{path}: the file is empty")
 
 
+def test_an_empty_file_among_others(train, train_split):
+    path = train_split / "train0001.tfrecord"
+    path.write_bytes(b"")
+    assert_refused(train(train_split), f"{path}: the file is empty")
+    outcome = train(train_split, flags=("--data.on-corrupt", "skip"))
+    assert outcome.status == 0, outcome.err
+    assert f"left out 1 records of 1 files that cannot be used, the first: {path}: the file is empty" in outcome.err
+
+
 def test_a_glob_that_matches_nothing(train, tmp_path):
     assert_refused(train(tmp_path / "none*.tfrecord"), "none*.tfrecord: no file matches")
     assert not (tmp_path / "run").exists()

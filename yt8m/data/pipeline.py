@@ -1,6 +1,7 @@
 """Record files to a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,15 @@ def record_errors(source: Source) -> Iterator[None]:
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
+def _refuse_empty_files(source: Source) -> None:
+    """TensorFlow reads an empty file as one without records; for a shard it is what a broken download leaves."""
+    for path in source.files:
+        if not scheme(path) and os.path.getsize(path) == 0:
+            raise RecordError(
+                path, None, "the file is empty; fetch it again, or leave it out with --data.on-corrupt skip"
+            )
+
+
 def _serialized(
     source: Source, shuffle_files: bool, seed: int, parallel_files: int, deterministic: bool, shard: tuple[int, int]
 ) -> tf.data.Dataset:
@@ -153,6 +163,7 @@ def make_dataset(
     """
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
+    _refuse_empty_files(source)
     dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, shard)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)

@@ -1,0 +1,182 @@
+"""Whether one record can be used, and if not, why not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, SEGMENT_FRAMES, Level, video_feature
+
+_RATING_KINDS = {
+    "segment_start_times": "int64_list",
+    "segment_end_times": "int64_list",
+    "segment_labels": "int64_list",
+    "segment_scores": "float_list",
+}
+_OPTIONAL_RATING_KEYS = {"segment_end_times"}
+"""Nothing reads it: a segment ends five seconds after its start."""
+
+
+def parse(serialized: bytes) -> tf.train.SequenceExample | None:
+    """The record as a proto, which an Example is too; None if it is neither."""
+    try:
+        return tf.train.SequenceExample.FromString(serialized)
+    except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
+        return None
+
+
+def values_of(feature: tf.train.Feature) -> Sequence[Any]:
+    """The values of a feature, whatever their kind."""
+    kind = feature.WhichOneof("kind")
+    return getattr(feature, kind).value if kind else ()
+
+
+def level_of(example: tf.train.SequenceExample) -> Level | None:
+    """The level of a record; None if it holds no features of this data set."""
+    lists, context = example.feature_lists.feature_list, example.context.feature
+    if any(name in lists for name in FEATURE_SIZES):
+        return "segment" if any(key in context for key in _RATING_KINDS) else "frame"
+    return "video" if any(video_feature(name) in context for name in FEATURE_SIZES) else None
+
+
+def check_record(
+    serialized: bytes,
+    level: Level | None = None,
+    features: Sequence[str] = tuple(FEATURE_SIZES),
+    num_classes: int | None = None,
+) -> str | None:
+    """Why a record cannot be used; None if it can.
+
+    Args:
+        serialized: a `tf.train.Example` or `SequenceExample`.
+        level: what is expected; None takes any. Segment-level records are frame-level records with ratings, so each of
+            these two passes for the other.
+        features: those that are read, as named at frame level.
+        num_classes: labels must be below it; None takes any.
+
+    Returns:
+        A clause without a full stop.
+    """
+    example = parse(serialized)
+    if example is None:
+        return "is no tf.train.Example or SequenceExample"
+    found = level_of(example)
+    if found is None and level in (None, "video"):
+        return "holds neither rgb or audio frames nor mean_rgb or mean_audio"
+    found = found or "frame"  # a video without frames may lack the lists of frames altogether
+    if level is not None and (found == "video") != (level == "video"):
+        return f"is a {found}-level record, {level}-level was expected"
+    context = example.context.feature
+    problem = _check_id(context)
+    if problem:
+        return problem
+    if found == "video":
+        return _check_labels(context, num_classes) or _check_means(context, features)
+    lists = example.feature_lists.feature_list
+    problem = _check_labels(context, num_classes) or _check_frames(lists, features)
+    if problem or found != "segment":
+        return problem
+    return _check_ratings(context, num_frames(example), num_classes)
+
+
+def _check_id(context) -> str | None:
+    for key in ID_KEYS:
+        if key not in context or not values_of(context[key]):
+            continue
+        values = context[key].bytes_list.value
+        if len(values) != 1 or not values[0]:
+            return f"has an unusable {key}; it must be one text that is not empty"
+        return None
+    return f"has no id (neither {' nor '.join(ID_KEYS)})"
+
+
+def _check_labels(context, num_classes: int | None) -> str | None:
+    if "labels" not in context:
+        return None
+    if context["labels"].WhichOneof("kind") not in ("int64_list", None):
+        return "labels are not integers"
+    return _check_classes("label", values_of(context["labels"]), num_classes)
+
+
+def _check_classes(what: str, classes: Sequence[int], num_classes: int | None) -> str | None:
+    for each in classes:
+        if each < 0 or (num_classes is not None and each >= num_classes):
+            return f"{what} {each} is out of range; with --data.num-classes {num_classes} classes go to {(num_classes or 0) - 1}"
+    return None
+
+
+def _check_means(context, features: Sequence[str]) -> str | None:
+    for name in features:
+        key = video_feature(name)
+        if key not in context:
+            continue
+        if context[key].WhichOneof("kind") != "float_list":
+            return f"{key} is no list of floats"
+        values = context[key].float_list.value
+        if len(values) != FEATURE_SIZES[name]:
+            return f"{key} has {len(values)} values, not {FEATURE_SIZES[name]}"
+        if not np.isfinite(values).all():
+            return f"{key} has a value that is NaN or infinite"
+    return None
+
+
+def _check_frames(lists, features: Sequence[str]) -> str | None:
+    counts = {}
+    for name in features:
+        frames = lists[name].feature if name in lists else ()
+        if not frames:
+            continue
+        counts[name] = len(frames)
+        sizes = {_frame_size(frame) for frame in frames}
+        if sizes == {FEATURE_SIZES[name]}:
+            continue
+        index = next(index for index, frame in enumerate(frames) if _frame_size(frame) != FEATURE_SIZES[name])
+        size = _frame_size(frames[index])
+        if size is None:
+            kind = (frames[index].WhichOneof("kind") or "nothing").replace("_list", "s")
+            return f"{name} holds {kind}; frame-level features are one bytes value a second"
+        return f"{name} frame {index} has {size} bytes, not {FEATURE_SIZES[name]}"
+    if counts and max(counts.values()) - min(counts.values()) > 1:
+        return " and ".join(f"{count} {name}" for name, count in counts.items()) + " frames; they may differ by one"
+    return None
+
+
+def _frame_size(frame: tf.train.Feature) -> int | None:
+    values = frame.bytes_list.value
+    return len(values[0]) if len(values) == 1 else None
+
+
+def num_frames(example: tf.train.SequenceExample) -> int:
+    """Frames that all streams present have."""
+    lists = example.feature_lists.feature_list
+    counts = [len(lists[name].feature) for name in FEATURE_SIZES if name in lists]
+    return min((count for count in counts if count), default=0)
+
+
+def _check_ratings(context, length: int, num_classes: int | None) -> str | None:
+    for key, kind in _RATING_KINDS.items():
+        if key in context and context[key].WhichOneof("kind") not in (kind, None):
+            return f"{key} are not {'integers' if kind == 'int64_list' else 'floats'}"
+    columns = {
+        key: list(values_of(context[key])) if key in context else []
+        for key in _RATING_KINDS
+        if key in context or key not in _OPTIONAL_RATING_KEYS
+    }
+    if len({len(column) for column in columns.values()}) > 1:
+        return "has segment lists of different lengths: " + ", ".join(f"{len(v)} {key}" for key, v in columns.items())
+    starts, labels, scores = (columns[key] for key in _RATING_KINDS if key not in _OPTIONAL_RATING_KEYS)
+    ends = columns.get("segment_end_times", [start + SEGMENT_FRAMES for start in starts])
+    ratings: dict[tuple[int, int], float] = {}
+    for start, end, label, score in zip(starts, ends, labels, scores, strict=True):
+        if start % SEGMENT_FRAMES or start < 0:
+            return f"has a segment at {start} s; segments start at multiples of {SEGMENT_FRAMES} s"
+        if start >= length:
+            return f"has a segment at {start} s, past the end of its {length} frames"
+        if end != start + SEGMENT_FRAMES:
+            return f"has a segment from {start} to {end} s; segments last {SEGMENT_FRAMES} s"
+        if not 0 <= score <= 1:
+            return f"rates class {label} in the segment at {start} s with {score:g}; scores go from 0 to 1"
+        if ratings.setdefault((start, label), score) != score:
+            return f"rates class {label} in the segment at {start} s both present and absent"
+    return _check_classes("segment label", labels, num_classes)
