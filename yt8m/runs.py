@@ -35,7 +35,6 @@ CHANGEABLE = {
     "training.keep_checkpoints",
     "training.log_every_steps",
     "data.test",
-    "data.parallel_files",
     "data.on_corrupt",
 }
 """Fields that may differ when a run is gone on with: none of them changes what a step does."""

@@ -447,7 +447,7 @@ class TestBrokenRecords:
 
     def test_wrong_length_is_noticed_when_frames_are_sampled(self, failure):
         record = frame_level_record("abcd", [1], cut("rgb", 1000))
-        error = failure("frame", [GOOD["frame"], record], [], num_frames=3)
+        error = failure("frame", [GOOD["frame"], record], [GOOD["frame"]], num_frames=3)
         assert (error.path, error.record) == (failure.paths[0], 1)
 
     @pytest.mark.parametrize("level", ["frame", "video", "segment"])

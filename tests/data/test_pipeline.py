@@ -221,6 +221,14 @@ class TestOpenSource:
 
 
 class TestReadingErrors:
+    def test_an_empty_file_among_others(self, source, tmp_path):
+        path = tmp_path / "empty.tfrecord"
+        path.touch()
+        with pytest.raises(RecordError) as caught:
+            read_ids(Source((*source.files, str(path)), "video", ("audio",)))
+        assert (caught.value.path, caught.value.record) == (str(path), None)
+        assert caught.value.reason.startswith("the file is empty")
+
     def test_a_file_that_vanished(self, source, tmp_path):
         path = write(tmp_path / "a.tfrecord", small_video("a"))
         gone = Source((path,), "video", ("audio",))

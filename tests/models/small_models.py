@@ -38,8 +38,8 @@ class Variant:
 
 VARIANTS = [
     *(Variant(name, SMALL[name], features) for name in SMALL for features in (BOTH, ("rgb",), ("audio",))),
-    Variant("logistic", {"normalise": True, "dropout": 0.5}),
-    Variant("moe", {"num_mixtures": 3, "normalise": True, "dropout": 0.5, "probability_gating": True}),
+    Variant("logistic", {"normalise": "l2", "dropout": 0.5}),
+    Variant("moe", {"num_mixtures": 3, "normalise": "l2", "dropout": 0.5, "probability_gating": True}),
     Variant("frame_logistic", {"normalise_frames": True}),
     Variant("dbof", SMALL["dbof"] | {"head": "logistic", "pooling": "mean", "activation": "sigmoid"}),
     Variant("dbof", SMALL["dbof"] | {"context_gating": True, "probability_gating": True, "num_mixtures": 3}),

@@ -11,11 +11,11 @@ from small_runs import GATED, Watcher, assert_same_state, configure, losses, row
 from yt8m import runs
 from yt8m.errors import InputError
 from yt8m.inference import load_run
-from yt8m.training import curves, loop
+from yt8m.training import curves, trainer
 from yt8m.training.loop import resolve, train
 
 FULL = {"num_steps": 8, "validate_every_steps": 4, "checkpoint_every_steps": 3, "ema_decay": 0.9, "weight_decay": 0.01}
-DROPOUT = {"dropout": 0.3}
+DROPOUT = {"dropout": 0.3, "initial_scale": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_the_best_validation_s_weights_are_kept(gated_run):
 def test_a_worse_validation_does_not_replace_the_best(sample, tmp_path, monkeypatch):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=3, validate_every_steps=1)
     gaps = iter([0.3, 0.5, 0.4])
-    monkeypatch.setattr(loop, "evaluate_source", lambda *arguments: {"gap": next(gaps)})
+    monkeypatch.setattr(trainer, "evaluate_source", lambda *arguments: {"gap": next(gaps)})
     weights = []
 
     class Collector(Watcher):

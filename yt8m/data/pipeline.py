@@ -99,7 +99,7 @@ def record_errors(source: Source) -> Iterator[None]:
 def _refuse_empty_files(source: Source) -> None:
     """TensorFlow reads an empty file as one without records; for a shard it is what a broken download leaves."""
     for path in source.files:
-        if not scheme(path) and os.path.getsize(path) == 0:
+        if not scheme(path) and os.path.exists(path) and os.path.getsize(path) == 0:
             raise RecordError(
                 path, None, "the file is empty; fetch it again, or leave it out with --data.on-corrupt skip"
             )
