@@ -146,7 +146,9 @@ def test_a_record_among_good_ones_is_named(train, tmp_path, record, reason):
 
 def test_more_labels_than_there_is_room_for(train, tmp_path):
     path = write(tmp_path / "many.tfrecord", GOOD, frame_level_record("abcd", list(range(9)), frames()))
-    assert_refused(train(path), path, "more than 8 labels; raise --data.max-labels")
+    assert_refused(train(path), f"{path}, record 1: has 9 labels, more than 8; raise --data.max-labels")
+    outcome = train(path, flags=("--data.on-corrupt", "skip"))
+    assert (outcome.status, "left out 1 records of 1 files" in outcome.err) == (0, True), outcome.err
 
 
 def test_float_lists_at_frame_level(train, real_data):

@@ -1,5 +1,6 @@
 """Whether one record can be used, and if not, why not."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ def check_record(
     level: Level | None = None,
     features: Sequence[str] = tuple(FEATURE_SIZES),
     num_classes: int | None = None,
+    max_labels: int | None = None,
 ) -> str | None:
     """Why a record cannot be used; None if it can.
 
@@ -54,6 +56,7 @@ def check_record(
             these two passes for the other.
         features: those that are read, as named at frame level.
         num_classes: labels must be below it; None takes any.
+        max_labels: the most labels a video, or ratings a segment, may have; None takes any number.
 
     Returns:
         A clause without a full stop.
@@ -68,7 +71,7 @@ def check_record(
     if level is not None and (found == "video") != (level == "video"):
         return f"is a {found}-level record, {level}-level was expected"
     context = example.context.feature
-    problem = _check_id(context)
+    problem = _check_id(context) or (None if level == "segment" else _check_count(context, max_labels))
     if problem:
         return problem
     if found == "video":
@@ -77,7 +80,7 @@ def check_record(
     problem = _check_labels(context, num_classes) or _check_frames(lists, features)
     if problem or found != "segment":
         return problem
-    return _check_ratings(context, num_frames(example), num_classes)
+    return _check_ratings(context, num_frames(example), num_classes, max_labels)
 
 
 def _check_id(context) -> str | None:
@@ -89,6 +92,17 @@ def _check_id(context) -> str | None:
             return f"has an unusable {key}; it must be one text that is not empty"
         return None
     return f"has no id (neither {' nor '.join(ID_KEYS)})"
+
+
+def _check_count(context, max_labels: int | None) -> str | None:
+    count = len(values_of(context["labels"])) if "labels" in context else 0
+    return _too_many(count, max_labels)
+
+
+def _too_many(count: int, max_labels: int | None) -> str | None:
+    if max_labels is None or count <= max_labels:
+        return None
+    return f"has {count} labels, more than {max_labels}; raise --data.max-labels"
 
 
 def _check_labels(context, num_classes: int | None) -> str | None:
@@ -154,7 +168,7 @@ def num_frames(example: tf.train.SequenceExample) -> int:
     return min((count for count in counts if count), default=0)
 
 
-def _check_ratings(context, length: int, num_classes: int | None) -> str | None:
+def _check_ratings(context, length: int, num_classes: int | None, max_labels: int | None) -> str | None:
     for key, kind in _RATING_KINDS.items():
         if key in context and context[key].WhichOneof("kind") not in (kind, None):
             return f"{key} are not {'integers' if kind == 'int64_list' else 'floats'}"
@@ -179,4 +193,5 @@ def _check_ratings(context, length: int, num_classes: int | None) -> str | None:
             return f"rates class {label} in the segment at {start} s with {score:g}; scores go from 0 to 1"
         if ratings.setdefault((start, label), score) != score:
             return f"rates class {label} in the segment at {start} s both present and absent"
-    return _check_classes("segment label", labels, num_classes)
+    most = max(Counter(starts).values(), default=0)
+    return _check_classes("segment label", labels, num_classes) or _too_many(most, max_labels)

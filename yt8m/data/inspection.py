@@ -48,13 +48,14 @@ def locate(
     level: Level,
     features: Sequence[str],
     num_classes: int,
+    max_labels: int | None = None,
     byte_offset: int | None = None,
 ) -> RecordError | None:
     """The first record that cannot be used, as an error that names it; None if all can.
 
     Args:
         files: where to look, in this order.
-        level, features, num_classes: what is expected of a record; see `check_record`.
+        level, features, num_classes, max_labels: what is expected of a record; see `check_record`.
         byte_offset: the number in TensorFlow's "corrupted record at 12345" or "truncated record at 12345", if it gave
             one: where in its file the record begins, or its data. Files with a broken record there are searched first,
             so that the others need not be read.
@@ -66,7 +67,7 @@ def locate(
         for raw in _framing(path):
             if isinstance(raw, Problem):
                 return raw.as_error()
-            reason = check_record(raw.data, level, features, num_classes)
+            reason = check_record(raw.data, level, features, num_classes, max_labels)
             if reason:
                 return RecordError(path, raw.index, reason)
     return None
@@ -107,7 +108,9 @@ class Usable:
     """What cannot be used. Of a file that breaks off, only the first lost record is known."""
 
 
-def usable_records(files: Sequence[str], *, level: Level, features: Sequence[str], num_classes: int) -> Usable:
+def usable_records(
+    files: Sequence[str], *, level: Level, features: Sequence[str], num_classes: int, max_labels: int | None = None
+) -> Usable:
     """Reads and checks every record; see `check_record` for the arguments."""
     result = Usable()
     for path in files:
@@ -116,7 +119,7 @@ def usable_records(files: Sequence[str], *, level: Level, features: Sequence[str
             if isinstance(raw, Problem):
                 problems.append(raw)
                 continue
-            reason = check_record(raw.data, level, features, num_classes)
+            reason = check_record(raw.data, level, features, num_classes, max_labels)
             if reason:
                 problems.append(Problem(path, raw.index, reason))
             else:

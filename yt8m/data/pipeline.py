@@ -81,16 +81,11 @@ def record_errors(source: Source) -> Iterator[None]:
             level=source.level,
             features=source.features,
             num_classes=source.num_classes,
+            max_labels=source.max_labels,
             byte_offset=int(offset.group(1)) if offset else None,
         )
         if found:
             raise found from error
-        if "max_labels" in str(error):
-            others = f" or in the {len(source.files) - 1} files after it" if source.files[1:] else ""
-            raise InputError(
-                f"{source.files[0]}: a record here{others} has more than {source.max_labels} labels; "
-                "raise --data.max-labels"
-            ) from error
         raise
     except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error

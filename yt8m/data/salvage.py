@@ -41,7 +41,13 @@ def without_broken_records(source: Source) -> tuple[Source, Losses]:
     Raises:
         InputError: no record can be used.
     """
-    usable = usable_records(source.files, level=source.level, features=source.features, num_classes=source.num_classes)
+    usable = usable_records(
+        source.files,
+        level=source.level,
+        features=source.features,
+        num_classes=source.num_classes,
+        max_labels=source.max_labels,
+    )
     files = list(usable.whole)
     if usable.partial:
         directory = Path(tempfile.mkdtemp(prefix="yt8m-salvaged-"))
