@@ -7,7 +7,7 @@ import numpy as np
 
 from yt8m.metrics import VideoMetrics
 
-NUM_CLASSES, TOP_K, BATCH_SIZE, ROUNDS = 3862, 20, 1024, 5
+NUM_CLASSES, TOP_K, BATCH_SIZE, NUM_BATCHES, ROUNDS = 3862, 20, 1024, 16, 3
 
 
 def _naive(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -40,9 +40,10 @@ def measure() -> dict[str, float]:
         rates["naive loop"] = max(rates["naive loop"], 128 / (time.perf_counter() - start))
         metrics = VideoMetrics(NUM_CLASSES, TOP_K)
         start = time.perf_counter()
-        metrics.update(scores, labels)
-        metrics.result()
-        rates["VideoMetrics"] = max(rates["VideoMetrics"], BATCH_SIZE / (time.perf_counter() - start))
+        for _ in range(NUM_BATCHES):
+            metrics.update(scores, labels)
+        metrics.result()  # once an evaluation
+        rates["VideoMetrics"] = max(rates["VideoMetrics"], NUM_BATCHES * BATCH_SIZE / (time.perf_counter() - start))
         check = VideoMetrics(NUM_CLASSES, TOP_K)
         check.update(scores[:128], labels[:128])
         assert abs(check.result()["gap"] - slow) < 1e-9, "the two do not measure the same"
