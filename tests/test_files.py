@@ -87,3 +87,14 @@ def test_json_round_trips_and_a_broken_file_is_named(tmp_path):
         read_json(tmp_path / "broken.json")
     with pytest.raises(InputError, match=r"missing\.json: cannot be read"):
         read_json(tmp_path / "missing.json")
+
+
+def test_the_file_behind_a_link_is_written_and_devices_are_refused(tmp_path):
+    (tmp_path / "real.csv").write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    with NewFile(tmp_path / "link.csv") as file:
+        file.write(b"new")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_bytes() == b"new"
+    with pytest.raises(InputError, match="it is a device"):
+        check_destination("/dev/null")

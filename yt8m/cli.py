@@ -425,8 +425,13 @@ def _run(arguments: list[str]) -> int:
     return OK if call is None else call()
 
 
+def _interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and ends the process with its exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: half-written files are removed on the way out
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

@@ -22,7 +22,7 @@ class NewFile:
     """
 
     def __init__(self, path: str | os.PathLike):
-        self._path = Path(path)
+        self._path = Path(os.path.realpath(path))  # the file behind a link is replaced, not the link
         # Hidden, and with the same ending, by which some writers choose a format.
         self.temporary = self._path.parent / f".{os.getpid()}.tmp.{self._path.name}"
         self._stream: BinaryIO
@@ -30,6 +30,8 @@ class NewFile:
     def __enter__(self) -> "NewFile":
         if self._path.is_dir():
             raise InputError(f"{self._path}: this is a directory; name a file in it")
+        if self._path.exists() and not self._path.is_file():
+            raise InputError(f"{self._path}: cannot be written (it is a device, not a file); name a file")
         try:
             self._stream = open(self.temporary, "wb")  # closed by __exit__
         except OSError as error:

@@ -1,6 +1,7 @@
 """A submission against labelled records."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 from yt8m.data import pipeline
@@ -25,16 +26,18 @@ def score(file: str | os.PathLike, data: str | Sequence[str], num_classes: int |
         InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data.
     """
     num_classes = num_classes or LARGEST_VOCABULARY
-    task = detect_task(file)
+    task, start = detect_task(file), time.perf_counter()
     source = pipeline.open_source(data, num_classes=num_classes)
     if task == "video":
-        return score_video_submission(file, _labelled_videos(source), num_classes)
+        result = score_video_submission(file, _labelled_videos(source), num_classes)
+        return result | {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
     if source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
     ratings = SegmentRatings()
     for batch in _batches(source):
         ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
-    return score_segment_submission(file, ratings, num_classes)
+    result = score_segment_submission(file, ratings, num_classes)
+    return result | {"videos_per_second": result["num_segments"] / (time.perf_counter() - start)}
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:
