@@ -10,7 +10,7 @@ import pytest
 
 import yt8m.layers
 from yt8m.layers.gating import ContextGating, ProbabilityGating
-from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
+from yt8m.layers.heads import Head, LogisticHead, MixtureOfExpertsHead
 from yt8m.layers.pooling import MaskedMax, MaskedMean, NetVLAD, Pooling, StoredMean
 from yt8m.layers.preprocessing import FrameFeatures, VectorScale
 
@@ -37,7 +37,7 @@ LAYERS = {
 def test_the_table_has_every_layer():
     modules = [import_module(module.name) for module in pkgutil.iter_modules(yt8m.layers.__path__, "yt8m.layers.")]
     classes = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
-    assert {found for found in classes if issubclass(found, keras.layers.Layer)} - {Pooling} == set(LAYERS)
+    assert {found for found in classes if issubclass(found, keras.layers.Layer)} - {Pooling, Head} == set(LAYERS)
 
 
 def arrays(outputs):

@@ -18,8 +18,30 @@ def scaled_glorot(scale):
     return keras.initializers.VarianceScaling(scale**2, mode="fan_avg", distribution="uniform")
 
 
+class Head(keras.layers.Layer):
+    """What all heads share: their first arguments, and how their matrix starts and is penalised."""
+
+    def __init__(self, num_classes, l2, initial_bias, initial_scale, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes, self.l2 = num_classes, l2
+        self.initial_bias, self.initial_scale = initial_bias, initial_scale
+
+    def add_kernel(self, shape):
+        """The matrix, with its initialiser and its L2 term."""
+        initial, penalty = scaled_glorot(self.initial_scale), weight_penalty(self.l2)
+        return self.add_weight(name="kernel", shape=shape, initializer=initial, regularizer=penalty)
+
+    def add_bias(self, name, shape):
+        """A bias that starts at `initial_bias`."""
+        return self.add_weight(name=name, shape=shape, initializer=keras.initializers.Constant(self.initial_bias))
+
+    def get_config(self):
+        names = ("num_classes", "l2", "initial_bias", "initial_scale")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
 @serialisable
-class LogisticHead(keras.layers.Layer):
+class LogisticHead(Head):
     """Independent logistic regressions: logit = x W + b.
 
     Args:
@@ -30,32 +52,19 @@ class LogisticHead(keras.layers.Layer):
     """
 
     def __init__(self, num_classes, l2=0.0, initial_bias=0.0, initial_scale=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.num_classes, self.l2 = num_classes, l2
-        self.initial_bias, self.initial_scale = initial_bias, initial_scale
+        super().__init__(num_classes, l2, initial_bias, initial_scale, **kwargs)
 
     def build(self, input_shape):
-        shape = (input_shape[-1], self.num_classes)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=shape,
-            initializer=scaled_glorot(self.initial_scale),
-            regularizer=weight_penalty(self.l2),
-        )
-        bias = keras.initializers.Constant(self.initial_bias)
-        self.bias = self.add_weight(name="bias", shape=(self.num_classes,), initializer=bias)
+        self.kernel = self.add_kernel((input_shape[-1], self.num_classes))
+        self.bias = self.add_bias("bias", (self.num_classes,))
         self.built = True
 
     def call(self, inputs):
         return ops.cast(ops.matmul(inputs, self.kernel), "float32") + ops.cast(self.bias, "float32")
 
-    def get_config(self):
-        initial = {"initial_bias": self.initial_bias, "initial_scale": self.initial_scale}
-        return super().get_config() | {"num_classes": self.num_classes, "l2": self.l2} | initial
-
 
 @serialisable
-class MixtureOfExpertsHead(keras.layers.Layer):
+class MixtureOfExpertsHead(Head):
     """Per class a softmax gate over M experts and a dummy that says 0 (arXiv 1609.08675, section 4.1.2).
 
     p = sum over m of gate_m * sigmoid(expert_m), computed in log space: log p = logsumexp(log gate + log sigmoid(e)),
@@ -70,25 +79,15 @@ class MixtureOfExpertsHead(keras.layers.Layer):
     """
 
     def __init__(self, num_classes, num_mixtures=2, l2=0.0, initial_bias=0.0, initial_scale=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.num_classes, self.num_mixtures, self.l2 = num_classes, num_mixtures, l2
-        self.initial_bias, self.initial_scale = initial_bias, initial_scale
+        super().__init__(num_classes, l2, initial_bias, initial_scale, **kwargs)
+        self.num_mixtures = num_mixtures
 
     def build(self, input_shape):
         # One matrix for M + 1 gates and M experts: a single large product instead of two. The planes lie one after the
         # other, so that the softmax over the few gates is elementwise work on whole [B, C] planes.
         planes = 2 * self.num_mixtures + 1
-        shape = (input_shape[-1], planes * self.num_classes)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=shape,
-            initializer=scaled_glorot(self.initial_scale),
-            regularizer=weight_penalty(self.l2),
-        )
-        bias = keras.initializers.Constant(self.initial_bias)
-        self.expert_bias = self.add_weight(
-            name="expert_bias", shape=(self.num_mixtures, self.num_classes), initializer=bias
-        )
+        self.kernel = self.add_kernel((input_shape[-1], planes * self.num_classes))
+        self.expert_bias = self.add_bias("expert_bias", (self.num_mixtures, self.num_classes))
         self.built = True
 
     def call(self, inputs):
@@ -102,6 +101,4 @@ class MixtureOfExpertsHead(keras.layers.Layer):
         return log_present - ops.logsumexp(absent, axis=1)
 
     def get_config(self):
-        config = {"num_classes": self.num_classes, "num_mixtures": self.num_mixtures, "l2": self.l2}
-        initial = {"initial_bias": self.initial_bias, "initial_scale": self.initial_scale}
-        return super().get_config() | config | initial
+        return super().get_config() | {"num_mixtures": self.num_mixtures}
