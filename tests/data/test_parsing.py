@@ -196,7 +196,7 @@ class TestSampledFrames:
         one_thread.threading.max_intra_op_parallelism = 1
         assert_equal(elements_of(sampled.with_options(one_thread)), first)
         options = {"num_frames": NUM_SAMPLED, "max_frames": MAX_FRAMES, "seed": 3}
-        assert_equal(read(frame_file, batch_size=2, parallel_files=1, **options), first)
+        assert_equal(read(frame_file, parallel_files=1, **options), first)
 
     def test_other_seeds_positions_and_epochs_give_other_frames(self, tmp_path):
         record = frame_level_record("abcd", [1], make_frames(np.random.default_rng(2), rgb=9))

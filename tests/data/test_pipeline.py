@@ -55,7 +55,9 @@ def read_ids(source, batch_size=4, take=None, **options):
 class TestOrder:
     def test_unshuffled_records_come_as_in_the_files(self, source):
         assert read_ids(source) == IN_ORDER
-        assert read_ids(source, parallel_files=3, deterministic=False) == IN_ORDER
+        # Batches are parsed side by side, and a race would show only now and then.
+        for _ in range(5):
+            assert read_ids(source, 1, parallel_files=3, deterministic=False) == IN_ORDER
 
     def test_files_come_in_the_order_given(self, source):
         reverse = Source(source.files[::-1], "video", source.features)

@@ -27,60 +27,88 @@ def _identifier(parsed: Element) -> tf.Tensor:
     return tf.where(tf.equal(current, ""), former, current)
 
 
-def _check_labels(labels: tf.Tensor, num_classes: int) -> tf.Operation:
-    in_range = tf.reduce_all((labels >= 0) & (labels < num_classes))
-    return tf.debugging.Assert(in_range, ["a label is outside the vocabulary"])
+def _require(condition: tf.Tensor, message: str) -> tf.Operation:
+    """Fails, as InvalidArgumentError, where a condition bool [] is false.
+
+    `tf.debugging.Assert` branches, which costs more than what it guards.
+    """
+    return tf.raw_ops.Assert(condition=condition, data=[tf.constant(message)])
 
 
-def _label_row(labels: tf.Tensor, num_classes: int, max_labels: int) -> tf.Tensor:
-    """int64 [n] to int32 [L], padded."""
-    padding = max_labels - tf.size(labels)
-    checks = [_check_labels(labels, num_classes), tf.debugging.Assert(padding >= 0, ["more labels than max_labels"])]
-    with tf.control_dependencies(checks):
-        padded = tf.pad(labels, [[0, padding]], constant_values=LABEL_PADDING)
-    return tf.ensure_shape(tf.cast(padded, tf.int32), [max_labels])
+def _label_rows(labels: tf.RaggedTensor, num_classes: int, max_labels: int) -> tf.Tensor:
+    """int64 [B, (n)] to int32 [B, L], padded."""
+    fits = _require(tf.reduce_all(labels.row_lengths() <= max_labels), "more labels than max_labels")
+    in_range = tf.reduce_all((labels.flat_values >= 0) & (labels.flat_values < num_classes))
+    with tf.control_dependencies([fits, _require(in_range, "a label is outside the vocabulary")]):
+        return tf.cast(labels.to_tensor(LABEL_PADDING, shape=[None, max_labels]), tf.int32)
 
 
-def _decode(frames: tf.Tensor, size: int) -> tf.Tensor:
-    """string [n] to uint8 [n, D]."""
-    decoded = tf.io.decode_raw(frames, tf.uint8)  # fails where the frames differ in length
-    right_size = (tf.shape(decoded)[1] == size) | (tf.shape(frames)[0] == 0)
-    with tf.control_dependencies([tf.debugging.Assert(right_size, ["a frame's vector has the wrong length"])]):
-        return tf.reshape(decoded, [-1, size])
-
-
-def _count_frames(streams: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Frames that every stream present has; streams may differ by one frame, the last second's."""
-    counts = tf.stack([tf.shape(stream)[0] for stream in streams])
-    longest = tf.reduce_max(counts)
-    shortest = tf.reduce_min(tf.where(counts == 0, longest, counts))  # an empty stream is a missing one
-    with tf.control_dependencies([tf.debugging.Assert(longest - shortest <= 1, ["streams of unequal length"])]):
+def _count_frames(stored: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Frames that every stream present has, int32 [B]; streams may differ by one frame, the last second's."""
+    counts = tf.stack(stored)
+    longest = tf.reduce_max(counts, axis=0)
+    shortest = tf.reduce_min(tf.where(counts == 0, longest, counts), axis=0)  # an empty stream is a missing one
+    with tf.control_dependencies([_require(tf.reduce_all(longest - shortest <= 1), "streams of unequal length")]):
         return tf.identity(shortest)
 
 
 def _parse_frames(
     serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]
-) -> tuple[Element, Element, tf.Tensor]:
-    """The context, the streams (string [n] each), and the number of frames."""
+) -> tuple[Element, Element, Element, tf.Tensor]:
+    """The context, the streams (string [B, n], padded), the frames stored of each and those of all (int32 [B])."""
     sequence = {name: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True) for name in features}
     means = {video_feature(name): tf.io.RaggedFeature(tf.float32) for name in features}
-    parsed, streams = tf.io.parse_single_sequence_example(serialized, context | means, sequence)
-    count = _count_frames(list(streams.values()))
+    parsed, streams, lengths = tf.io.parse_sequence_example(serialized, context | means, sequence)
+    stored = {name: tf.cast(lengths[name], tf.int32) for name in features}
+    count = _count_frames(list(stored.values()))
     # A video-level record has the same bytes as a frame-level one without frames; only its means tell them apart.
-    is_frame_level = (count > 0) | (tf.add_n([tf.size(parsed[key]) for key in means]) == 0)
-    with tf.control_dependencies([tf.debugging.Assert(is_frame_level, ["a video-level record"])]):
-        return parsed, streams, tf.identity(count)
+    num_means = tf.add_n([parsed[key].row_lengths() for key in means])
+    is_frame_level = tf.reduce_all((count > 0) | (num_means == 0))
+    with tf.control_dependencies([_require(is_frame_level, "a video-level record")]):
+        return parsed, streams, stored, tf.identity(count)
 
 
-def _missing(like: tf.Tensor, size: int) -> tf.Tensor:
-    """A feature that the record lacks, as the byte that stands for zero: uint8 [len(like), D]."""
-    return tf.fill([tf.shape(like)[0], size], tf.constant(ZERO_BYTE, tf.uint8))
+def _decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, size: int) -> tf.Tensor:
+    """string [B, n] to uint8 [B, T, D].
+
+    Args:
+        strings: frames, those past `stored` empty.
+        stored: frames of each row that are there, int32 [B].
+        count: frames each row should have, int32 [B]: the others become 0, and those not stored the byte for zero.
+        length: T, at least n.
+        size: D.
+    """
+    width = tf.shape(strings)[1]
+    right_size = tf.equal(tf.strings.length(strings), tf.where(tf.sequence_mask(stored, width), size, 0))
+    with tf.control_dependencies([_require(tf.reduce_all(right_size), "a frame's vector has the wrong length")]):
+        decoded = tf.io.decode_raw(strings, tf.uint8, fixed_length=size)
+    # Copies of the whole batch, for what is rare: only short videos; streams of which one is missing or longer.
+    padding = [[0, 0], [0, length - width], [0, 0]]
+    decoded = tf.cond(width < length, lambda: tf.pad(decoded, padding), lambda: decoded)
+    there, wanted = tf.sequence_mask(stored, length), tf.sequence_mask(count, length)
+    filling = (tf.cast(wanted, tf.uint8) * tf.constant(ZERO_BYTE, tf.uint8))[:, :, None]
+    filled = tf.cond(
+        tf.reduce_all(there == wanted),
+        lambda: decoded,
+        lambda: tf.where((there & wanted)[:, :, None], decoded, filling),
+    )
+    return tf.ensure_shape(filled, [None, length, size])
 
 
-def frame_parser(
+def _pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Frames int32 [B, m] of string [B, n], each row its own; past its end the last one, and of none the empty string."""
+    width = tf.shape(strings)[1]
+    return tf.cond(
+        width == 0,
+        lambda: tf.fill(tf.shape(rows), ""),
+        lambda: tf.gather(strings, tf.minimum(rows, width - 1), batch_dims=1),
+    )
+
+
+def frame_batch_parser(
     features: Sequence[str], num_classes: int, max_labels: int, max_frames: int, num_frames: int | None, seed: int
 ) -> Callable[[tf.Tensor, tf.Tensor], Element]:
-    """A function of (position in the stream int64 [], serialized SequenceExample string []) for frame level.
+    """A function of (number of the batch int64 [], serialized SequenceExamples string [B]) for frame level.
 
     Args:
         features: which features to read.
@@ -88,34 +116,27 @@ def frame_parser(
         max_labels: L.
         max_frames: frames kept of a longer video; T, unless frames are sampled.
         num_frames: sample this many frames with replacement, T; None or 0 keeps all.
-        seed: with the position in the stream it determines the frames sampled, whatever the number of threads.
+        seed: with the batch's number it determines the frames sampled, whatever the number of threads.
     """
 
-    def choose(frames: tf.Tensor, rows: tf.Tensor, size: int) -> tf.Tensor:
-        stored = tf.shape(frames)[0] > 0
-        return tf.cond(stored, lambda: _decode(tf.gather(frames, rows), size), lambda: _missing(rows, size))
-
-    def parse(position: tf.Tensor, serialized: tf.Tensor) -> Element:
-        context, streams, count = _parse_frames(serialized, features, _identifier_features())
+    def parse(number: tf.Tensor, serialized: tf.Tensor) -> Element:
+        parsed, streams, stored, count = _parse_frames(serialized, features, _identifier_features())
         count = tf.minimum(count, max_frames)
-        element = {"id": _identifier(context), "labels": _label_row(context["labels"], num_classes, max_labels)}
-        length = num_frames or max_frames
         if num_frames:
-            drawn = tf.random.stateless_uniform([num_frames], [seed, position], 0, tf.maximum(count, 1), tf.int32)
-            rows = drawn[: num_frames * tf.minimum(count, 1)]  # none of a video without frames
-        else:
-            rows = tf.range(count)
-        for name, frames in streams.items():
-            size = FEATURE_SIZES[name]
+            drawn = tf.random.stateless_uniform([tf.size(count), num_frames], [seed, number])
+            rows = tf.cast(drawn * tf.cast(count, tf.float32)[:, None], tf.int32)  # 2 ** -24 steps: fair enough
+            count = num_frames * tf.minimum(count, 1)  # none of a video without frames
+        element = {
+            "id": _identifier(parsed),
+            "labels": _label_rows(parsed["labels"], num_classes, max_labels),
+            "num_frames": count,
+        }
+        for name, strings in streams.items():
             if num_frames:
-                decoded = choose(frames, rows, size)
+                strings, present = _pick(strings, rows), num_frames * tf.minimum(stored[name], 1)
             else:
-                stored = tf.shape(frames)[0] > 0
-                whole = frames[:count]  # a slice of the first dimension copies nothing
-                decoded = tf.cond(stored, lambda f=whole, d=size: _decode(f, d), lambda d=size: _missing(rows, d))
-            padded = tf.pad(decoded, [[0, length - tf.shape(rows)[0]], [0, 0]])
-            element[name] = tf.ensure_shape(padded, [length, size])
-        element["num_frames"] = tf.shape(rows)[0]
+                strings, present = strings[:, :max_frames], tf.minimum(stored[name], max_frames)
+            element[name] = _decode_batch(strings, present, count, num_frames or max_frames, FEATURE_SIZES[name])
         return element
 
     return parse
@@ -130,11 +151,7 @@ def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: in
             size = FEATURE_SIZES[name]
             specification[video_feature(name)] = tf.io.FixedLenFeature([size], tf.float32, default_value=[0.0] * size)
         parsed = tf.io.parse_example(serialized, specification)
-        labels = parsed["labels"]
-        fits = tf.debugging.Assert(tf.reduce_all(labels.row_lengths() <= max_labels), ["more labels than max_labels"])
-        with tf.control_dependencies([_check_labels(labels.flat_values, num_classes), fits]):
-            rows = labels.to_tensor(LABEL_PADDING, shape=[None, max_labels])
-        element = {"id": _identifier(parsed), "labels": tf.cast(rows, tf.int32)}
+        element = {"id": _identifier(parsed), "labels": _label_rows(parsed["labels"], num_classes, max_labels)}
         return element | {video_feature(name): parsed[video_feature(name)] for name in features}
 
     return parse
@@ -159,12 +176,11 @@ def segment_parser(
 
     def rating_rows(context: Element, num_frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Starts int32 [S], classes int32 [S, L], scores float32 [S, L]."""
-        starts, labels, scores = (context[key] for key in ratings)
+        starts, labels, scores = (context[key].flat_values for key in ratings)
         same = (tf.size(starts) == tf.size(labels)) & (tf.size(starts) == tf.size(scores))
         within = tf.reduce_all((starts >= 0) & (starts < tf.cast(num_frames, tf.int64)))
         aligned = tf.reduce_all(starts % SEGMENT_FRAMES == 0)
-        checks = [tf.debugging.Assert(check, ["segment lists"]) for check in (same, within, aligned)]
-        with tf.control_dependencies([*checks, _check_labels(labels, num_classes)]):
+        with tf.control_dependencies([_require(check, "segment lists") for check in (same, within, aligned)]):
             slots = tf.cast(starts // SEGMENT_FRAMES, tf.int32)
         order = tf.argsort(slots, stable=True)
         slots, labels, scores = (tf.gather(values, order) for values in (slots, labels, scores))
@@ -172,34 +188,34 @@ def segment_parser(
             slots, rows = tf.unique(slots)
         else:
             rows, slots = slots, tf.range(tf.maximum(num_frames // SEGMENT_FRAMES, tf.reduce_max(slots, axis=0) + 1))
-        ragged = tf.RaggedTensor.from_value_rowids(tf.cast(labels, tf.int32), rows, tf.size(slots), validate=False)
-        fits = tf.debugging.Assert(tf.reduce_all(ragged.row_lengths() <= max_labels), ["more labels than max_labels"])
-        with tf.control_dependencies([fits]):
-            classes = ragged.to_tensor(LABEL_PADDING, shape=[None, max_labels])
+        ragged = tf.RaggedTensor.from_value_rowids(labels, rows, tf.size(slots), validate=False)
+        classes = _label_rows(ragged, num_classes, max_labels)
         values = ragged.with_flat_values(scores).to_tensor(float(LABEL_PADDING), shape=[None, max_labels])
         return slots * SEGMENT_FRAMES, classes, values
 
     def parse(serialized: tf.Tensor) -> Element:
-        context, streams, count = _parse_frames(serialized, features, _identifier_features() | ratings)
-        starts, classes, scores = rating_rows(context, count)
+        context, streams, stored, count = _parse_frames(serialized[None], features, _identifier_features() | ratings)
+        starts, classes, scores = rating_rows(context, count[0])
         rows = starts[:, None] + tf.range(SEGMENT_FRAMES)
-        inside = rows < count
+
+        def inside(frames: tf.Tensor) -> tf.Tensor:
+            """How many frames of each segment are among so many of the video, int32 [S]."""
+            return tf.clip_by_value(frames - starts, 0, SEGMENT_FRAMES)
+
         element = {
-            "id": tf.fill(tf.shape(starts), _identifier(context)),
+            "id": tf.fill(tf.shape(starts), _identifier(context)[0]),
             "segment_start": starts,
             "labels": classes,
             "label_scores": scores,
-            "num_frames": tf.reduce_sum(tf.cast(inside, tf.int32), axis=1),
+            "num_frames": inside(count),
         }
-        for name, frames in streams.items():
-            size = FEATURE_SIZES[name]
-            stored = tf.shape(frames)[0] > 0
-            all_frames = tf.cond(
-                stored, lambda f=frames, d=size: _decode(f, d), lambda d=size: _missing(tf.range(count), d)
+        for name, strings in streams.items():
+            # Only the segments' frames are decoded: of a video with one rated segment 5 of 300.
+            chosen = tf.reshape(_pick(strings, tf.reshape(rows, [1, -1])), tf.shape(rows))
+            chosen = tf.where(rows < stored[name], chosen, "")
+            element[name] = _decode_batch(
+                chosen, inside(stored[name]), inside(count), SEGMENT_FRAMES, FEATURE_SIZES[name]
             )
-            chosen = tf.gather(all_frames, tf.minimum(rows, tf.maximum(count - 1, 0)))
-            chosen = tf.where(inside[:, :, None], chosen, tf.constant(0, tf.uint8))
-            element[name] = tf.ensure_shape(chosen, [None, SEGMENT_FRAMES, size])
         return element
 
     return parse

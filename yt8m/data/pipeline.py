@@ -126,14 +126,6 @@ def _serialized(
     return records
 
 
-def _options(deterministic: bool) -> tf.data.Options:
-    options = tf.data.Options()
-    options.deterministic = deterministic
-    # Parses straight into the batch's memory, in parallel: a third more videos a second (docs/benchmarks.md).
-    options.experimental_optimization.map_and_batch_fusion = True
-    return options
-
-
 def make_dataset(
     source: Source,
     batch_size: int,
@@ -154,7 +146,7 @@ def make_dataset(
     """A stream of batches; `read_records` describes the arguments.
 
     `skip_records` leaves out that many videos (before they are parsed), or segments, of the shuffled, repeated stream, which
-    is how a resumed run goes on where it stopped.
+    is how a resumed run goes on where it stopped. Whole batches left out leave the frames sampled in the others as they were.
     """
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
@@ -172,15 +164,17 @@ def make_dataset(
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.map(parsing.video_batch_parser(*arguments), num_parallel_calls=workers)
     elif source.level == "frame":
-        parse = parsing.frame_parser(*arguments, max_frames, num_frames, seed)
-        dataset = dataset.enumerate(start=skip_records).map(parse, num_parallel_calls=workers)
+        parse = parsing.frame_batch_parser(*arguments, max_frames, num_frames, seed)
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+        dataset = dataset.enumerate(skip_records // batch_size).map(parse, num_parallel_calls=workers)
     else:
         parse = parsing.segment_parser(*arguments, rated_only=segments == "rated")
         dataset = dataset.map(parse, num_parallel_calls=workers).unbatch()
         dataset = dataset.skip(skip_records)  # how many records they are in is not known
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(_options(deterministic))
+    options = tf.data.Options()
+    options.deterministic = deterministic or not shuffle  # also where batches are parsed side by side
+    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
 def read_records(
