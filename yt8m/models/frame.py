@@ -8,31 +8,8 @@ from typing import ClassVar, Literal
 
 from yt8m.config import Architecture
 from yt8m.data.schema import FEATURE_SIZES
+from yt8m.models.parts import classify, masked_frames, stored_streams
 from yt8m.models.registry import register
-
-
-def _streams(features) -> list:
-    """The stored bytes of each feature, [B, T, D_i]."""
-    return [features[name] for name in FEATURE_SIZES if name in features]
-
-
-def _frames(features, normalise: bool):
-    """Masked frames [B, T, D] of all streams together, and their mask [B, T]."""
-    from yt8m.layers.preprocessing import FrameFeatures
-
-    return FrameFeatures(normalise, name="frames")(_streams(features), features["num_frames"])
-
-
-def _head(vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float):
-    """Logits of a video's vector [B, H]."""
-    from yt8m.layers.gating import ProbabilityGating
-    from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
-
-    if head == "moe":
-        logits = MixtureOfExpertsHead(num_classes, num_mixtures, l2, name="head")(vector)
-    else:
-        logits = LogisticHead(num_classes, l2, name="head")(vector)
-    return ProbabilityGating(name="probability_gating")(logits) if probability_gating else logits
 
 
 @register
@@ -53,9 +30,9 @@ class FrameLogistic(Architecture):
         from yt8m.layers.pooling import MaskedMean, StoredMean
 
         if self.normalise_frames:
-            mean = MaskedMean(name="mean")(*_frames(features, normalise=True))
+            mean = MaskedMean(name="mean")(*masked_frames(features, normalise=True))
         else:
-            mean = StoredMean(name="mean")(_streams(features), features["num_frames"])
+            mean = StoredMean(name="mean")(stored_streams(features), features["num_frames"])
         return LogisticHead(num_classes, self.l2, name="head")(mean)
 
 
@@ -99,7 +76,7 @@ class DeepBagOfFrames(Architecture):
         def scaled(size):
             return keras.initializers.RandomNormal(stddev=size**-0.5)
 
-        frames, mask = _frames(features, self.normalise_frames)
+        frames, mask = masked_frames(features, self.normalise_frames)
         clusters = Dense(
             self.num_clusters, use_bias=False, kernel_initializer=scaled(frames.shape[-1]), name="projection"
         )(batch_normalisation("input_bn")(frames, mask=mask))
@@ -112,7 +89,7 @@ class DeepBagOfFrames(Architecture):
         hidden = Activation(self.activation, name="activation")(batch_normalisation("hidden_bn")(hidden))
         if self.context_gating:
             hidden = ContextGating(name="context_gating")(hidden)
-        return _head(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
 
 
 @register
@@ -150,7 +127,7 @@ class NetVLAD(Architecture):
         from yt8m.layers.gating import ContextGating
         from yt8m.layers.normalisation import batch_normalisation
 
-        frames, mask = _frames(features, self.normalise_frames)
+        frames, mask = masked_frames(features, self.normalise_frames)
         frames = batch_normalisation("input_bn")(frames, mask=mask)
         pooled, start = [], 0
         for name in (name for name in FEATURE_SIZES if name in features):
@@ -166,4 +143,4 @@ class NetVLAD(Architecture):
         hidden = Dense(self.hidden_size, kernel_initializer=initial, name="hidden")(vector)
         if self.context_gating:
             hidden = ContextGating(name="context_gating")(hidden)
-        return _head(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)

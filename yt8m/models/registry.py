@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from yt8m.config import Architecture
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES, video_feature
 from yt8m.errors import InputError
+from yt8m.models.stages import StagedLogits
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +79,10 @@ def build_architecture(
             inputs[name] = keras.Input((None, FEATURE_SIZES[name]), dtype="uint8", name=name)
     if architecture.level == "frame":
         inputs["num_frames"] = keras.Input((), dtype="int32", name="num_frames")
-    return keras.Model(inputs, architecture.build(inputs, num_classes), name=architecture.name)
+    logits = architecture.build(inputs, num_classes)
+    if isinstance(logits, StagedLogits):
+        logits = logits.final
+    return keras.Model(inputs, logits, name=architecture.name)
 
 
 def build_model(

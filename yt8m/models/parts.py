@@ -1,0 +1,30 @@
+"""What the models have in common before their pooling and after it.
+
+Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+"""
+
+from yt8m.data.schema import FEATURE_SIZES
+
+
+def stored_streams(features) -> list:
+    """The stored bytes of each feature, [B, T, D_i]."""
+    return [features[name] for name in FEATURE_SIZES if name in features]
+
+
+def masked_frames(features, normalise: bool):
+    """Masked frames [B, T, D] of all streams together, and their mask [B, T]."""
+    from yt8m.layers.preprocessing import FrameFeatures
+
+    return FrameFeatures(normalise, name="frames")(stored_streams(features), features["num_frames"])
+
+
+def classify(vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float):
+    """Gives a vector [B, H] its head (`logistic` or `moe`) and gate: logits [B, C], float32."""
+    from yt8m.layers.gating import ProbabilityGating
+    from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
+
+    if head == "moe":
+        logits = MixtureOfExpertsHead(num_classes, num_mixtures, l2, name="head")(vector)
+    else:
+        logits = LogisticHead(num_classes, l2, name="head")(vector)
+    return ProbabilityGating(name="probability_gating")(logits) if probability_gating else logits
