@@ -117,8 +117,16 @@ class TrainingConfig:
     """Videos a step over all devices."""
     seed: int = 0
     """Of initialisation, data order, frame sampling and dropout."""
+    gradient_accumulation: int = 1
+    """Pieces that a step's batch is computed in, one after another: the same gradient in less memory."""
+    optimizer: Literal["adam", "adamw", "sgd", "adafactor"] = "adam"
+    """adamw is adam with --training.weight-decay; adafactor takes a relative learning rate (1e-2 is usual)."""
+    momentum: float = 0.9
+    """Of sgd."""
     learning_rate: float = 1e-3
     """After warm-up, before decay."""
+    schedule: Literal["exponential", "cosine", "constant"] = "exponential"
+    """How the learning rate falls: by factors, along half a cosine to 0 at the last step, or not at all."""
     learning_rate_decay: float = 0.95
     """Factor applied every `learning-rate-decay-examples`; 1 = constant."""
     learning_rate_decay_examples: int = 4_000_000
@@ -132,7 +140,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     """Largest global norm of a gradient; 0 = unlimited."""
     weight_decay: float = 0.0
-    """Decoupled (AdamW) decay of matrices a step, times the learning rate; biases and scales are left alone."""
+    """Decoupled decay of matrices a step, times the learning rate; biases and scales are left alone."""
     ema_decay: float = 0.0
     """Decay of a moving average of the weights, which is what is evaluated and kept; 0 = none."""
     validate_every_steps: int = 1_000
@@ -168,7 +176,17 @@ class TrainingConfig:
             self.learning_rate_decay_examples > 0,
             f"--training.learning-rate-decay-examples is {self.learning_rate_decay_examples}; it must be at least 1",
         )
-        for field in ("keep_checkpoints", "checkpoint_every_steps", "log_every_steps"):
+        _require(0 <= self.momentum < 1, f"--training.momentum is {self.momentum}; it must be in [0, 1)")
+        _require(
+            self.optimizer != "adam" or not self.weight_decay,
+            "--training.weight-decay is not for adam; add --training.optimizer adamw",
+        )
+        _require(
+            self.batch_size % max(1, self.gradient_accumulation) == 0,
+            f"--training.batch-size {self.batch_size} cannot be cut into "
+            f"--training.gradient-accumulation {self.gradient_accumulation} equal pieces",
+        )
+        for field in ("keep_checkpoints", "checkpoint_every_steps", "log_every_steps", "gradient_accumulation"):
             value = getattr(self, field)
             _require(value > 0, f"{_flag('training', field)} is {value}; it must be at least 1")
         for field in ("warmup_steps", "clip_norm", "weight_decay", "validate_every_steps", "early_stopping"):

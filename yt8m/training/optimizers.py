@@ -1,43 +1,26 @@
-"""Adam with everything around it (schedule, clipping, weight decay, moving average), for the loop's replica context.
+"""Optimizers with everything around them (clipping, weight decay, moving average), for the loop's replica context.
 
 Keras's own optimizers go over every weight about ten times a step and leave the all-reduce of gradients until after
-clipping. Here the gradients come in already summed over the replicas, and TensorFlow's fused kernel updates a weight and
-its two moments in one pass. It acts on the replica's own copy; as all replicas get the same gradients, the copies stay equal.
+clipping. Here the gradients come in already summed over the replicas, and TensorFlow's fused kernels update a weight and
+its moments in one pass. They act on the replica's own copy; as all replicas get the same gradients, the copies stay equal.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
+from yt8m.training.schedules import learning_rate_at
 
 BETA_1, BETA_2 = 0.9, 0.999
 
-
-def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
-    """The learning rate of a step, float32 [].
-
-    ``learning_rate * decay ** (examples seen / decay_examples)``, the exponent rounded down unless the decay is smooth,
-    times ``(step + 1) / warmup_steps`` during warm-up.
-
-    Args:
-        config: the schedule.
-        step: int64 [], counted from 0.
-    """
-    decays = tf.cast(step, tf.float32) * (config.batch_size / config.learning_rate_decay_examples)
-    if not config.learning_rate_smooth_decay:
-        decays = tf.floor(decays)
-    rate = config.learning_rate * tf.pow(tf.constant(config.learning_rate_decay, tf.float32), decays)
-    if config.warmup_steps:
-        rate *= tf.minimum(1.0, (tf.cast(step, tf.float32) + 1.0) / config.warmup_steps)
-    return rate
+Slots = list[tf.Variable]
 
 
-class Adam:
-    """Adam (arXiv 1412.6980) with decoupled weight decay (arXiv 1711.05101) and a moving average of the weights.
-
-    Create it in the strategy's scope.
+class Optimizer(ABC):
+    """What all optimizers share. Create them in the strategy's scope.
 
     Args:
         variables: the trainable variables, in the order the gradients will have.
@@ -45,13 +28,17 @@ class Adam:
     """
 
     def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
-        def slots(initial):
-            return [tf.Variable(initial(variable), trainable=False) for variable in variables]
-
         self._variables, self._config = list(variables), config
-        self.first_moments = slots(tf.zeros_like)
-        self.second_moments = slots(tf.zeros_like)
-        self.averages = slots(tf.convert_to_tensor) if config.ema_decay else []
+        self.averages = self._make_slots(tf.convert_to_tensor) if config.ema_decay else []
+
+    @property
+    @abstractmethod
+    def slots(self) -> dict[str, Slots]:
+        """What it remembers of the gradients, by name: the state to save, beside `averages`."""
+
+    @abstractmethod
+    def _update(self, gradients: Sequence[tf.Tensor], learning_rate: tf.Tensor, updates: tf.Tensor) -> None:
+        """Changes the variables; `updates` counts from 1, float32 []."""
 
     def apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Updates the weights; call it in replica context with gradients already summed over the replicas.
@@ -68,25 +55,10 @@ class Adam:
             scale = self._config.clip_norm / tf.maximum(norm, self._config.clip_norm)
             gradients = [gradient * scale for gradient in gradients]
         learning_rate = learning_rate_at(self._config, step)
+        updates = tf.cast(step, tf.float32) + 1.0
         if self._config.weight_decay:
             self._decay_matrices(learning_rate * self._config.weight_decay)
-        updates = tf.cast(step, tf.float32) + 1.0
-        beta_1_power, beta_2_power = tf.pow(BETA_1, updates), tf.pow(BETA_2, updates)
-        for variable, first, second, gradient in zip(
-            self._variables, self.first_moments, self.second_moments, gradients, strict=True
-        ):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=beta_1_power,
-                beta2_power=beta_2_power,
-                lr=learning_rate,
-                beta1=BETA_1,
-                beta2=BETA_2,
-                epsilon=self._config.epsilon,
-                grad=gradient,
-            )
+        self._update(gradients, learning_rate, updates)
         if self.averages:
             self._update_averages(updates)
         return norm
@@ -103,7 +75,11 @@ class Adam:
             for variable, weight in zip(self._variables, weights, strict=False):
                 variable.assign(weight)
 
+    def _make_slots(self, initial: Callable[[tf.Variable], tf.Tensor]) -> Slots:
+        return [tf.Variable(initial(variable), trainable=False) for variable in self._variables]
+
     def _decay_matrices(self, rate: tf.Tensor) -> None:
+        """Decoupled weight decay (arXiv 1711.05101)."""
         for variable in self._variables:
             if len(variable.shape) > 1:
                 tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=variable)
@@ -114,3 +90,118 @@ class Adam:
         for average, variable in zip(self.averages, self._variables, strict=True):
             delta = tf.convert_to_tensor(average) - tf.convert_to_tensor(variable)
             tf.raw_ops.ResourceApplyGradientDescent(var=average.handle, alpha=1.0 - decay, delta=delta)
+
+
+class Adam(Optimizer):
+    """Adam (arXiv 1412.6980, algorithm 1, with the epsilon of the text below it: beside the uncorrected root)."""
+
+    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
+        super().__init__(variables, config)
+        self.first_moments = self._make_slots(tf.zeros_like)
+        self.second_moments = self._make_slots(tf.zeros_like)
+
+    @property
+    def slots(self) -> dict[str, Slots]:
+        """Both moments."""
+        return {"first_moments": self.first_moments, "second_moments": self.second_moments}
+
+    def _update(self, gradients, learning_rate, updates):
+        beta_1_power, beta_2_power = tf.pow(BETA_1, updates), tf.pow(BETA_2, updates)
+        for variable, first, second, gradient in zip(
+            self._variables, self.first_moments, self.second_moments, gradients, strict=True
+        ):
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=beta_1_power,
+                beta2_power=beta_2_power,
+                lr=learning_rate,
+                beta1=BETA_1,
+                beta2=BETA_2,
+                epsilon=self._config.epsilon,
+                grad=gradient,
+            )
+
+
+class Momentum(Optimizer):
+    """Stochastic gradient descent: ``v = momentum * v + gradient; w = w - rate * v``. Without momentum v is not kept."""
+
+    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
+        super().__init__(variables, config)
+        self.velocities = self._make_slots(tf.zeros_like) if config.momentum else []
+
+    @property
+    def slots(self) -> dict[str, Slots]:
+        """The velocities."""
+        return {"velocities": self.velocities}
+
+    def _update(self, gradients, learning_rate, updates):
+        if not self.velocities:
+            for variable, gradient in zip(self._variables, gradients, strict=True):
+                tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=learning_rate, delta=gradient)
+            return
+        for variable, velocity, gradient in zip(self._variables, self.velocities, gradients, strict=True):
+            tf.raw_ops.ResourceApplyMomentum(
+                var=variable.handle,
+                accum=velocity.handle,
+                lr=learning_rate,
+                grad=gradient,
+                momentum=self._config.momentum,
+            )
+
+
+class Adafactor(Optimizer):
+    """Adafactor without momentum (arXiv 1804.04235, algorithms 4 and 5): sublinear memory for matrices.
+
+    The paper's constants: decay ``1 - updates ** -0.8``, clipping threshold 1, epsilons 1e-30 and 1e-3. The learning rate
+    is relative: it is multiplied by the root mean square of the variable.
+    """
+
+    SMALLEST_SQUARE, SMALLEST_SCALE, CLIPPING = 1e-30, 1e-3, 1.0
+
+    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
+        super().__init__(variables, config)
+        # Of a matrix the means of its rows and of its columns; of all else the whole second moment, as rows.
+        self.rows = self._make_slots(lambda value: tf.zeros(value.shape[:-1] if len(value.shape) > 1 else value.shape))
+        self.columns = self._make_slots(
+            lambda value: tf.zeros([*value.shape[:-2], value.shape[-1]] if len(value.shape) > 1 else [0])
+        )
+
+    @property
+    def slots(self) -> dict[str, Slots]:
+        """The factors of the second moments."""
+        return {"rows": self.rows, "columns": self.columns}
+
+    def _update(self, gradients, learning_rate, updates):
+        decay = 1.0 - tf.pow(updates, -0.8)
+        for variable, row, column, gradient in zip(self._variables, self.rows, self.columns, gradients, strict=True):
+            squares = tf.square(gradient) + self.SMALLEST_SQUARE
+            if len(variable.shape) > 1:
+                rows = self._blend(row, tf.reduce_mean(squares, axis=-1), decay)
+                columns = self._blend(column, tf.reduce_mean(squares, axis=-2), decay)
+                mean = tf.reduce_mean(rows, axis=-1, keepdims=True)
+                direction = gradient * tf.math.rsqrt(rows / mean)[..., None] * tf.math.rsqrt(columns)[..., None, :]
+            else:
+                direction = gradient * tf.math.rsqrt(self._blend(row, squares, decay))
+            direction /= tf.maximum(1.0, _root_mean_square(direction) / self.CLIPPING)
+            rate = learning_rate * tf.maximum(self.SMALLEST_SCALE, _root_mean_square(tf.convert_to_tensor(variable)))
+            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)
+
+    @staticmethod
+    def _blend(slot: tf.Variable, value: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+        blended = decay * tf.convert_to_tensor(slot) + (1.0 - decay) * value
+        tf.raw_ops.AssignVariableOp(resource=slot.handle, value=blended)
+        return blended
+
+
+def _root_mean_square(values: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_mean(tf.square(values)))
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": Adam, "sgd": Momentum, "adafactor": Adafactor}
+
+
+def make_optimizer(variables: Sequence[tf.Variable], config: TrainingConfig) -> Optimizer:
+    """The optimizer that `--training.optimizer` names; create it in the strategy's scope."""
+    return OPTIMIZERS[config.optimizer](variables, config)

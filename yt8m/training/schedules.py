@@ -1,0 +1,36 @@
+"""The learning rate of every step."""
+
+import math
+
+import tensorflow as tf
+
+from yt8m.config import TrainingConfig
+
+
+def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
+    """The learning rate of a step, float32 [].
+
+    ``learning_rate`` times what the schedule says, times ``(step + 1) / warmup_steps`` during warm-up:
+
+    - exponential: ``decay ** (examples seen / decay_examples)``, the exponent rounded down unless the decay is smooth;
+    - cosine: ``(1 + cos(pi * t)) / 2``, t from 0 at the end of warm-up to 1 at the last step (arXiv 1608.03983, one cycle);
+    - constant: 1.
+
+    Args:
+        config: the schedule.
+        step: int64 [], counted from 0.
+    """
+    done = tf.cast(step, tf.float32)
+    rate = tf.constant(config.learning_rate, tf.float32)
+    if config.schedule == "exponential":
+        decays = done * (config.batch_size / config.learning_rate_decay_examples)
+        if not config.learning_rate_smooth_decay:
+            decays = tf.floor(decays)
+        rate *= tf.pow(tf.constant(config.learning_rate_decay, tf.float32), decays)
+    elif config.schedule == "cosine":
+        cooling = max(1, config.num_steps - config.warmup_steps)
+        progress = tf.clip_by_value((done - config.warmup_steps) / cooling, 0.0, 1.0)
+        rate *= (1.0 + tf.cos(math.pi * progress)) / 2.0
+    if config.warmup_steps:
+        rate *= tf.minimum(1.0, (done + 1.0) / config.warmup_steps)
+    return rate
