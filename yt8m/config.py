@@ -6,6 +6,7 @@ A recipe (`yt8m.recipes`) is a function that returns one of these complete; flag
 
 import dataclasses
 import json
+import math
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -195,6 +196,52 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LossConfig:
+    """What is minimised in training. Validation always reports the plain cross-entropy."""
+
+    kind: Annotated[Literal["bce", "focal", "asymmetric"], tyro.conf.arg(aliases=("--loss",))] = "bce"
+    """Binary cross-entropy; with easy classes turned down; with easy negatives turned down and the easiest left out."""
+    focal_gamma: float = 2.0
+    """Of focal: how much easy classes are turned down."""
+    asymmetric_gamma_positive: float = 0.0
+    """Of asymmetric: how much easy positives are turned down."""
+    asymmetric_gamma_negative: float = 4.0
+    """Of asymmetric: how much easy negatives are turned down."""
+    asymmetric_margin: float = 0.05
+    """Of asymmetric: negatives of a lower probability count nothing."""
+    label_smoothing: float = 0.0
+    """Part of a video's labels that is spread evenly over all classes."""
+    class_weights: str = ""
+    """A CSV with the columns Index and Weight: factors on the classes' losses; a class left out has 1."""
+
+    def __post_init__(self):
+        for field in ("focal_gamma", "asymmetric_gamma_positive", "asymmetric_gamma_negative"):
+            value = getattr(self, field)
+            _require(0 <= value < math.inf, f"{_flag('loss', field)} is {value}; it must be 0 or more")
+        for field in ("asymmetric_margin", "label_smoothing"):
+            value = getattr(self, field)
+            _require(0 <= value < 1, f"{_flag('loss', field)} is {value}; it must be in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistillConfig:
+    """Learning from another model's scores beside the labels (arXiv 1503.02531)."""
+
+    teacher: str = ""
+    """A run directory, or a CSV of video predictions for the training records; none = labels alone."""
+    weight: float = 0.5
+    """Share of the teacher's loss; the labels have the rest."""
+    temperature: float = 1.0
+    """Softens both sides' logits; 1 = as they are."""
+
+    def __post_init__(self):
+        _require(0 < self.weight <= 1, f"--distill.weight is {self.weight}; it must be above 0 and at most 1")
+        _require(
+            0 < self.temperature < math.inf, f"--distill.temperature is {self.temperature}; it must be above 0"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
     """Everything that determines a run."""
 
@@ -205,6 +252,8 @@ class RunConfig:
     model: Architecture
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
 
 
 def _exactly(value: Any, wanted: type) -> Any:

@@ -1,6 +1,16 @@
-"""The reference's loss: binary cross-entropy summed over classes, mean over the batch."""
+"""Losses of a batch of videos or rated segments: summed over the classes, one value each.
 
+Reported is always the reference's cross-entropy (`video_losses`); what is minimised may differ (`TrainingLoss`).
+"""
+
+import csv
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
+
+from yt8m.config import LossConfig
+from yt8m.errors import InputError
 
 
 def _scatter(labels: tf.Tensor, values: tf.Tensor, num_classes: int) -> tf.Tensor:
@@ -41,3 +51,119 @@ def video_losses(logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
     targets, weights = targets_and_weights(batch, logits.shape[-1])
     losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
     return tf.reduce_sum(losses if weights is None else losses * weights, axis=-1)
+
+
+def focal_losses(logits: tf.Tensor, targets: tf.Tensor, gamma: float) -> tf.Tensor:
+    """``-(1 - p_t) ** gamma * log p_t`` for each class, p_t the probability of what is true (arXiv 1708.02002).
+
+    Targets between 0 and 1 blend the two losses. float32 [B, C] all.
+    """
+    present = tf.exp(gamma * tf.math.log_sigmoid(-logits)) * tf.nn.softplus(-logits)
+    absent = tf.exp(gamma * tf.math.log_sigmoid(logits)) * tf.nn.softplus(logits)
+    return targets * present + (1.0 - targets) * absent
+
+
+def asymmetric_losses(
+    logits: tf.Tensor, targets: tf.Tensor, gamma_positive: float, gamma_negative: float, margin: float
+) -> tf.Tensor:
+    """Focal with one gamma for positives and one for negatives, whose probability is lowered by a margin (arXiv 2009.14119).
+
+    float32 [B, C] all.
+    """
+    present = tf.exp(gamma_positive * tf.math.log_sigmoid(-logits)) * tf.nn.softplus(-logits)
+    if margin:
+        probability = tf.maximum(tf.sigmoid(logits) - margin, 1e-12)  # 0 has no finite gradient to every power
+        absent = tf.pow(probability, gamma_negative) * -tf.math.log1p(-probability)
+    else:
+        absent = tf.exp(gamma_negative * tf.math.log_sigmoid(logits)) * tf.nn.softplus(logits)
+    return targets * present + (1.0 - targets) * absent
+
+
+def divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: float) -> tf.Tensor:
+    """``T ** 2 * KL(softmax(teacher / T) || softmax(student / T))`` over the classes (arXiv 1806.04606): float32 [B].
+
+    The factor keeps the gradient's size whatever T is. The teacher is held fixed.
+    """
+    log_teacher = tf.nn.log_softmax(tf.stop_gradient(teacher) / temperature)
+    log_student = tf.nn.log_softmax(student / temperature)
+    return temperature**2 * tf.reduce_sum(tf.exp(log_teacher) * (log_teacher - log_student), axis=-1)
+
+
+class TrainingLoss:
+    """What a run minimises on its labels.
+
+    Args:
+        config: which loss.
+        num_classes: C.
+
+    Raises:
+        InputError: the class weights cannot be read.
+    """
+
+    def __init__(self, config: LossConfig, num_classes: int):
+        self._config = config
+        self._class_weights = read_class_weights(config.class_weights, num_classes) if config.class_weights else None
+
+    def __call__(self, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The loss of each video, or rated segment: float32 [B].
+
+        Args:
+            logits: float32 [B, C].
+            batch: see `targets_and_weights`.
+        """
+        config = self._config
+        targets, weights = targets_and_weights(batch, logits.shape[-1])
+        if config.label_smoothing:
+            # The number of labels stays what it is: 1 in Szegedy et al. (arXiv 1512.00567), here any.
+            spread = tf.reduce_mean(targets, axis=-1, keepdims=True)
+            targets = (1.0 - config.label_smoothing) * targets + config.label_smoothing * spread
+        if config.kind == "focal":
+            losses = focal_losses(logits, targets, config.focal_gamma)
+        elif config.kind == "asymmetric":
+            gammas = config.asymmetric_gamma_positive, config.asymmetric_gamma_negative
+            losses = asymmetric_losses(logits, targets, *gammas, config.asymmetric_margin)
+        else:
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+        for factor in (weights, self._class_weights):
+            if factor is not None:
+                losses *= factor
+        return tf.reduce_sum(losses, axis=-1)
+
+
+def staged_losses(
+    loss: TrainingLoss, final: tf.Tensor, stages: Sequence[tf.Tensor], temperature: float, batch: dict[str, tf.Tensor]
+) -> tf.Tensor:
+    """The loss of a model with stages (`yt8m.models.stages.StagedLogits`): float32 [B]."""
+    total = loss(final, batch)
+    for stage in stages:
+        total += loss(stage, batch)
+        if temperature:
+            total += divergence(final, stage, temperature)
+    return total
+
+
+def read_class_weights(path: str, num_classes: int) -> np.ndarray:
+    """Factors of the classes from a CSV with the columns Index and Weight: float32 [C], 1 where none is given.
+
+    Raises:
+        InputError: the file cannot be read, has other columns, a class outside the vocabulary or a weight below 0.
+    """
+    weights = np.ones(num_classes, np.float32)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            if not {"Index", "Weight"} <= set(rows.fieldnames or ()):
+                raise InputError(f"{path}: --loss.class-weights needs the columns Index and Weight")
+            for number, row in enumerate(rows, 2):
+                try:
+                    index, weight = int(row["Index"]), float(row["Weight"])
+                except (TypeError, ValueError) as error:
+                    raise InputError(f"{path}, line {number}: Index must be a class and Weight a number") from error
+                if not 0 <= index < num_classes:
+                    raise InputError(f"{path}, line {number}: class {index} is not in 0 to {num_classes - 1}")
+                if not 0 <= weight < np.inf:
+                    raise InputError(f"{path}, line {number}: weight {weight} must be 0 or more")
+                weights[index] = weight
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the class weights cannot be read ({error})") from error
+    return weights
