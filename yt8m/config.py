@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import cattrs
 import tyro
 
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Sampling
 from yt8m.errors import InputError
 
 LARGEST_SEED = 2**32 - 1
@@ -83,7 +83,13 @@ class DataConfig:
     features: tuple[Literal["rgb", "audio"], ...] = ()
     """Features to use; none named: those that the first training record has."""
     num_frames: int = 0
-    """Frames sampled from a video in training, with replacement; 0 = all. Prediction always sees all."""
+    """Frames sampled from a video in training; 0 = all."""
+    sampling: Sampling = "random"
+    """How: random draws with replacement, or without (in order), uniform (the middles of equal parts), or consecutive."""
+    prediction_num_frames: int = 0
+    """Frames sampled from a video in validation and prediction; 0 = all, which is best and slowest."""
+    prediction_sampling: Sampling = "uniform"
+    """How."""
     max_frames: int = DEFAULT_MAX_FRAMES
     """Frames kept of a longer video; shorter ones are padded to this length and masked."""
     max_labels: int = DEFAULT_MAX_LABELS
@@ -99,7 +105,9 @@ class DataConfig:
 
     def __post_init__(self):
         _require(self.num_classes > 0, f"--data.num-classes is {self.num_classes}; it must be at least 1")
-        _require(self.num_frames >= 0, f"--data.num-frames is {self.num_frames}; it must be 0 (all) or more")
+        for field in ("num_frames", "prediction_num_frames"):
+            value = getattr(self, field)
+            _require(value >= 0, f"{_flag('data', field)} is {value}; it must be 0 (all) or more")
         _require(self.max_frames > 0, f"--data.max-frames is {self.max_frames}; it must be at least 1")
         _require(self.max_labels > 0, f"--data.max-labels is {self.max_labels}; it must be at least 1")
         _require(self.shuffle_buffer > 0, f"--data.shuffle-buffer is {self.shuffle_buffer}; it must be at least 1")
@@ -236,9 +244,7 @@ class DistillConfig:
 
     def __post_init__(self):
         _require(0 < self.weight <= 1, f"--distill.weight is {self.weight}; it must be above 0 and at most 1")
-        _require(
-            0 < self.temperature < math.inf, f"--distill.temperature is {self.temperature}; it must be above 0"
-        )
+        _require(0 < self.temperature < math.inf, f"--distill.temperature is {self.temperature}; it must be above 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, LABEL_PADDING, SEGMENT_FRAMES, ZERO_BYTE, video_feature
+from yt8m.data.sampling import sample_rows
+from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, LABEL_PADDING, SEGMENT_FRAMES, ZERO_BYTE, Sampling, video_feature
 
 Element = dict[str, tf.Tensor]
 
@@ -106,7 +107,13 @@ def _pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
 
 
 def frame_batch_parser(
-    features: Sequence[str], num_classes: int, max_labels: int, max_frames: int, num_frames: int | None, seed: int
+    features: Sequence[str],
+    num_classes: int,
+    max_labels: int,
+    max_frames: int,
+    num_frames: int | None,
+    sampling: Sampling,
+    seed: int,
 ) -> Callable[[tf.Tensor, tf.Tensor], Element]:
     """A function of (number of the batch int64 [], serialized SequenceExamples string [B]) for frame level.
 
@@ -115,7 +122,8 @@ def frame_batch_parser(
         num_classes: labels must be below it.
         max_labels: L.
         max_frames: frames kept of a longer video; T, unless frames are sampled.
-        num_frames: sample this many frames with replacement, T; None or 0 keeps all.
+        num_frames: sample this many frames, T; None or 0 keeps all.
+        sampling: how.
         seed: with the batch's number it determines the frames sampled, whatever the number of threads.
     """
 
@@ -123,9 +131,7 @@ def frame_batch_parser(
         parsed, streams, stored, count = _parse_frames(serialized, features, _identifier_features())
         count = tf.minimum(count, max_frames)
         if num_frames:
-            drawn = tf.random.stateless_uniform([tf.size(count), num_frames], [seed, number])
-            rows = tf.cast(drawn * tf.cast(count, tf.float32)[:, None], tf.int32)  # 2 ** -24 steps: fair enough
-            count = num_frames * tf.minimum(count, 1)  # none of a video without frames
+            rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number)
         element = {
             "id": _identifier(parsed),
             "labels": _label_rows(parsed["labels"], num_classes, max_labels),
@@ -133,7 +139,8 @@ def frame_batch_parser(
         }
         for name, strings in streams.items():
             if num_frames:
-                strings, present = _pick(strings, rows), num_frames * tf.minimum(stored[name], 1)
+                present = count * tf.minimum(stored[name], 1)
+                strings = tf.where(tf.sequence_mask(present, num_frames), _pick(strings, rows), "")
             else:
                 strings, present = strings[:, :max_frames], tf.minimum(stored[name], max_frames)
             element[name] = _decode_batch(strings, present, count, num_frames or max_frames, FEATURE_SIZES[name])

@@ -10,7 +10,7 @@ from typing import Literal
 import tensorflow as tf
 
 from yt8m.data import inspection, parsing
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Level
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Level, Sampling
 from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 
@@ -131,6 +131,7 @@ def make_dataset(
     batch_size: int,
     *,
     num_frames: int | None = None,
+    sampling: Sampling = "random",
     max_frames: int = DEFAULT_MAX_FRAMES,
     segments: Literal["rated", "all"] = "rated",
     shuffle: bool = False,
@@ -164,7 +165,7 @@ def make_dataset(
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.map(parsing.video_batch_parser(*arguments), num_parallel_calls=workers)
     elif source.level == "frame":
-        parse = parsing.frame_batch_parser(*arguments, max_frames, num_frames, seed)
+        parse = parsing.frame_batch_parser(*arguments, max_frames, num_frames, sampling, seed)
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.enumerate(skip_records // batch_size).map(parse, num_parallel_calls=workers)
     else:
@@ -195,13 +196,14 @@ def read_records(
     Args:
         paths: files, directories (their `*.tfrecord`) or globs; local, gs://, or a scheme of tensorflow-io.
         batch_size: videos, or segments, a batch; the last batch is smaller unless `drop_remainder`.
-        num_frames: frames sampled of every video, with replacement; None or 0 = all, padded to `max_frames`.
+        num_frames: frames sampled of every video; None or 0 = all, padded to `max_frames`.
         shuffle: shuffle files and records; otherwise they come in the order of the files.
         seed: of the shuffling and sampling; None = 0, or random if not `deterministic`.
         level, features, num_classes, max_labels: see `open_source`.
-        options: `max_frames` (300), `segments` ("rated" or "all"), `shuffle_buffer` (1024 records), `repeat`,
-            `drop_remainder`, `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file,
-            or record where there are fewer files), `skip_records`.
+        options: `sampling` ("random", which is with replacement, or another of `yt8m.data.schema.Sampling`), `max_frames`
+            (300), `segments` ("rated" or "all"), `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`,
+            `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file, or record where
+            there are fewer files), `skip_records`.
 
     Raises:
         InputError, RecordError: as `open_source`. While iterating, a damaged record raises TensorFlow's error; iterate

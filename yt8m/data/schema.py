@@ -25,6 +25,10 @@ import numpy as np
 
 Level = Literal["frame", "video", "segment"]
 
+Sampling = Literal["random", "random_without_replacement", "uniform", "consecutive"]
+"""Which frames are shown where not all are: independent draws; distinct frames in their order; the middles of equal parts
+of the video; a random run of frames."""
+
 FEATURE_SIZES = {"rgb": 1024, "audio": 128}
 """Length of one frame's vector, by feature."""
 
