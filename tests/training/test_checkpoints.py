@@ -1,5 +1,8 @@
 """What a checkpoint brings back, and what happens where it cannot."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -102,14 +105,87 @@ def test_a_failed_save_leaves_the_states_before(tmp_path, monkeypatch):
     assert_equal(other.values(), saved)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    state = State(tmp_path)
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+DATA, INDEX = "ckpt-2.data-00000-of-00001", "ckpt-2.index"
+DAMAGE = {
+    "data cut": (DATA, cut),
+    "data empty": (DATA, lambda path: path.write_bytes(b"")),
+    "data flipped": (DATA, flip),
+    "data missing": (DATA, Path.unlink),
+    "index cut": (INDEX, cut),
+    "index empty": (INDEX, lambda path: path.write_bytes(b"")),
+    "index missing": (INDEX, Path.unlink),
+}
+
+
+@pytest.fixture(scope="module")
+def two_states(tmp_path_factory):
+    """A directory with the states of steps 1 and 2, and the values of the first."""
+    directory = tmp_path_factory.mktemp("checkpoints")
+    state = State(directory)
+    state.train()
     state.checkpoints.save(1)
-    (index,) = tmp_path.glob("ckpt-1.index")
-    index.write_bytes(b"not an index")
-    with pytest.raises(InputError, match="ckpt-1: the checkpoint cannot be restored") as caught:
-        State(tmp_path).checkpoints.restore()
+    values = state.values()
+    state.train()
+    state.checkpoints.save(2)
+    return directory, values
+
+
+@pytest.fixture
+def damaged(two_states, tmp_path):
+    """A copy of the two states, to be damaged."""
+    return Path(shutil.copytree(two_states[0], tmp_path / "checkpoints"))
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_state_is_reported_and_the_one_before_restored(two_states, damaged, damage):
+    name, harm = DAMAGE[damage]
+    harm(damaged / name)
+    state, reports = State(damaged), []
+    assert state.checkpoints.restore(reports.append)
+    assert_equal(state.values(), two_states[1])
+    (report,) = reports
+    assert report.startswith(f"{damaged}/ckpt-2: the checkpoint cannot be restored (")
+    assert report.endswith("going on from the one before it, ckpt-1")
+    assert "\n" not in report
+
+
+def test_a_run_goes_on_after_a_damaged_state(damaged):
+    cut(damaged / DATA)
+    state = State(damaged)
+    state.checkpoints.restore()
+    state.train()
+    state.checkpoints.save(2)
+    reports, other = [], State(damaged)
+    assert other.checkpoints.restore(reports.append)
+    assert_equal(other.values(), state.values())
+    assert reports == []
+
+
+def test_where_all_states_are_damaged_the_message_says_what_to_do(damaged):
+    for step in (1, 2):
+        cut(damaged / f"ckpt-{step}.data-00000-of-00001")
+    with pytest.raises(InputError, match=f"{damaged}/ckpt-2: the checkpoint cannot be restored") as caught:
+        State(damaged).checkpoints.restore()
+    assert f"delete {damaged} to train from the start, or give another --run" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"\x00?")], ids=["missing", "damaged"])
+def test_states_are_found_without_the_file_that_lists_them(damaged, harm):
+    harm(damaged / "checkpoint")
+    state = State(damaged)
+    assert state.checkpoints.restore()
+    assert int(state.step) == 2
 
 
 def test_a_checkpoint_of_another_model_is_named(tmp_path):

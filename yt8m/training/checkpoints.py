@@ -1,5 +1,7 @@
 """Everything a run needs to go on, saved under `checkpoints/` of its run directory."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -46,22 +48,47 @@ class Checkpoints:
         try:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            reason = str(getattr(error, "message", error)).splitlines()[0]
             raise InputError(
-                f"{self._manager.directory}: the checkpoint of step {step} cannot be written ({reason}); "
+                f"{self._manager.directory}: the checkpoint of step {step} cannot be written ({_reason(error)}); "
                 "make room or fix the permissions and run the same command again"
             ) from error
 
-    def restore(self) -> bool:
-        """Restores the newest state, if there is one."""
-        newest = self._manager.latest_checkpoint
-        if newest is None:
-            return False
-        try:
-            self._checkpoint.restore(newest).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+    def restore(self, report: Callable[[str], None] = lambda text: None) -> bool:
+        """Restores the newest state that can be read; False if none was ever saved.
+
+        Args:
+            report: told, in one line, if a newer state is damaged.
+
+        Raises:
+            InputError: states were saved, and none of them can be read or fits.
+        """
+        problem = ""
+        for path in self._saved():
+            try:
+                self._checkpoint.restore(path).assert_consumed()
+            except Exception as error:  # TensorFlow has errors of many kinds for damaged files
+                problem = problem or f"{path}: the checkpoint cannot be restored ({_reason(error)})"
+                continue
+            if problem:
+                report(f"{problem}; going on from the one before it, {Path(path).name}")
+            return True
+        if problem:
             raise InputError(
-                f"{newest}: the checkpoint cannot be restored ({str(error).splitlines()[0]}); delete its files to go on "
-                "from the one before, or start in another --run directory"
-            ) from error
-        return True
+                f"{problem}, nor can one before it; delete {self._manager.directory} to train from the start, "
+                "or give another --run"
+            )
+        return False
+
+    def _saved(self) -> list[str]:
+        """The states' paths, newest first."""
+        if self._manager.checkpoints:
+            return list(reversed(self._manager.checkpoints))
+        # The file that lists them may be damaged too.
+        found = [path.with_suffix("") for path in Path(self._manager.directory).glob("ckpt-*.index")]
+        return [str(path) for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True)]
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in one line without the names of graph nodes; its kind if it says nothing."""
+    text = re.sub(r"^\{\{.*?\}\} ", "", str(getattr(error, "message", error)).strip())
+    return next(iter(text.splitlines()), type(error).__name__)

@@ -25,7 +25,7 @@ from yt8m.files import read_json, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, distribution
 from yt8m.training.checkpoints import Checkpoints
-from yt8m.training.optimizers import learning_rate_at
+from yt8m.training.schedules import learning_rate_at
 from yt8m.training.trainer import Trainer, stop_at_non_finite
 
 SECONDS_A_CALL = 1.0
@@ -150,7 +150,7 @@ def train(
     checkpoints = Checkpoints(
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
     )
-    checkpoints.restore()
+    checkpoints.restore(progress.message)
     step = int(trainer.step.numpy())
     runs.forget_after(run, step)
     progress.start(config, step)
