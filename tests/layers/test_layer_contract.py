@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import yt8m.layers
+from yt8m.layers.bags import SoftBagOfWords
 from yt8m.layers.gating import ContextGating, ProbabilityGating
 from yt8m.layers.heads import Head, LogisticHead, MixtureOfExpertsHead
+from yt8m.layers.normalisation import BatchNormalisation
 from yt8m.layers.pooling import MaskedMax, MaskedMean, NetVLAD, Pooling, StoredMean
 from yt8m.layers.preprocessing import FrameFeatures, VectorScale
 
@@ -26,6 +28,8 @@ LAYERS = {
     StoredMean: ({}, STREAMS),
     MaskedMax: ({}, FRAMES),
     NetVLAD: ({"num_clusters": 5}, FRAMES),
+    SoftBagOfWords: ({"num_clusters": 5}, FRAMES),
+    BatchNormalisation: ({"momentum": 0.5, "epsilon": 0.1, "synchronised": True}, VECTORS),
     ContextGating: ({}, VECTORS),
     ProbabilityGating: ({}, VECTORS),
     LogisticHead: ({"num_classes": 4, "l2": 0.5}, VECTORS),

@@ -40,9 +40,13 @@ VARIANTS = [
     *(Variant(name, SMALL[name], features) for name in SMALL for features in (BOTH, ("rgb",), ("audio",))),
     Variant("logistic", {"normalise": "l2", "dropout": 0.5}),
     Variant("moe", {"num_mixtures": 3, "normalise": "l2", "dropout": 0.5, "probability_gating": True}),
+    Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "l2", "num_layers": 2, "dropout": 0.5}),
+    Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "none", "num_layers": 1, "probability_gating": True}),
     Variant("frame_logistic", {"normalise_frames": True}),
     Variant("dbof", SMALL["dbof"] | {"head": "logistic", "pooling": "mean", "activation": "sigmoid"}),
     Variant("dbof", SMALL["dbof"] | {"context_gating": True, "probability_gating": True, "num_mixtures": 3}),
+    Variant("soft_dbow", SMALL["soft_dbow"] | {"head": "logistic", "context_gating": False, "normalise_frames": False}),
+    Variant("soft_dbow", SMALL["soft_dbow"] | {"num_clusters": 40, "num_mixtures": 3, "dropout": 0.5}),
     Variant("netvlad", SMALL["netvlad"] | {"head": "logistic", "context_gating": False, "probability_gating": False}),
     Variant("netvlad", SMALL["netvlad"] | {"num_clusters": 5, "num_mixtures": 3, "dropout": 0.5}),
     Variant("netvlad", SMALL["netvlad"] | {"normalise_frames": False}),
@@ -81,6 +85,24 @@ def count_dbof(hp, num_classes, features):
     return matrices + norms + hp.context_gating * gating(hidden) + head(hidden, num_classes, hp)
 
 
+def count_moe_chain(hp, num_classes, features):
+    planes, projection = 2 * hp.num_mixtures + 1, (num_classes + 1) * hp.hidden_size
+    inputs = sum(input_size(features) + before * hp.hidden_size for before in range(hp.num_layers))
+    count = inputs * planes * num_classes + hp.num_layers * hp.num_mixtures * num_classes
+    count += (hp.num_layers - 1) * projection
+    return count + (gating(num_classes) if hp.probability_gating else 0)
+
+
+def count_soft_dbow(hp, num_classes, features):
+    count, pooled = batch_norm(input_size(features)), 0
+    for name in features:
+        words = {"rgb": hp.num_clusters, "audio": max(2, hp.num_clusters // 8)}[name]
+        count += FEATURE_SIZES[name] * words + batch_norm(words)
+        pooled += words
+    count += (pooled + 1) * hp.hidden_size
+    return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
+
+
 def count_netvlad(hp, num_classes, features):
     count, pooled = batch_norm(input_size(features)), 0
     for name in features:
@@ -97,7 +119,9 @@ COUNTS = {
     "frame_logistic": count_logistic,
     "logistic": count_logistic,
     "moe": count_moe,
+    "moe_chain": count_moe_chain,
     "netvlad": count_netvlad,
+    "soft_dbow": count_soft_dbow,
 }
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from yt8m.config import Architecture
-from yt8m.data.schema import FEATURE_SIZES
-from yt8m.models.parts import classify, masked_frames, stored_streams
+from yt8m.models.parts import classify, masked_frames, split_streams, stored_streams
 from yt8m.models.registry import register
 
 
@@ -94,6 +93,58 @@ class DeepBagOfFrames(Architecture):
 
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SoftDeepBagOfWords(Architecture):
+    """Soft bag of words (arXiv 1706.06905): how much of each learned word a video's frames have, then one layer."""
+
+    name: ClassVar[str] = "soft_dbow"
+    level: ClassVar[str] = "frame"
+
+    num_clusters: int = 8000
+    """Words of the rgb stream; the audio stream has an eighth as many."""
+    hidden_size: int = 1024
+    """Units of the layer after the pooling."""
+    head: Literal["moe", "logistic"] = "moe"
+    """Classifier."""
+    num_mixtures: int = 2
+    """Experts a class of a `moe` head."""
+    context_gating: bool = True
+    """Context gating after the hidden layer."""
+    probability_gating: bool = True
+    """Context gating on the probabilities."""
+    normalise_frames: bool = True
+    """Give every frame the L2 norm 1."""
+    dropout: float = 0.0
+    """Share of the pooled values dropped in training."""
+    l2: float = 1e-8
+    """Weight of the L2 term on the head's weights."""
+
+    def build(self, features, num_classes):
+        import keras
+        from keras.layers import Concatenate, Dense, Dropout
+
+        from yt8m.layers.bags import SoftBagOfWords
+        from yt8m.layers.gating import ContextGating
+        from yt8m.layers.normalisation import batch_normalisation
+
+        frames, mask = masked_frames(features, self.normalise_frames)
+        frames = batch_normalisation("input_bn")(frames, mask=mask)
+        pooled = []
+        for name, stream in split_streams(frames, features).items():
+            # Two at least: every video has all of a single word.
+            num_clusters = max(2, self.num_clusters if name == "rgb" else self.num_clusters // 8)
+            pooled.append(SoftBagOfWords(num_clusters, name=f"words_{name}")(stream, mask))
+        vector = Concatenate(name="pooled")(pooled) if len(pooled) > 1 else pooled[0]
+        if self.dropout:
+            vector = Dropout(self.dropout, name="dropout")(vector)
+        initial = keras.initializers.RandomNormal(stddev=self.num_clusters**-0.5)
+        hidden = Dense(self.hidden_size, kernel_initializer=initial, name="hidden")(vector)
+        if self.context_gating:
+            hidden = ContextGating(name="context_gating")(hidden)
+        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NetVLAD(Architecture):
     """Gated NetVLAD (arXiv 1706.06905): the architecture that won the 2017 challenge."""
 
@@ -129,10 +180,8 @@ class NetVLAD(Architecture):
 
         frames, mask = masked_frames(features, self.normalise_frames)
         frames = batch_normalisation("input_bn")(frames, mask=mask)
-        pooled, start = [], 0
-        for name in (name for name in FEATURE_SIZES if name in features):
-            stream = frames[:, :, start : start + FEATURE_SIZES[name]]
-            start += FEATURE_SIZES[name]
+        pooled = []
+        for name, stream in split_streams(frames, features).items():
             # Two at least: a softmax over one cluster assigns nothing.
             num_clusters = max(2, self.num_clusters if name == "rgb" else self.num_clusters // 2)
             pooled.append(pooling.NetVLAD(num_clusters, name=f"netvlad_{name}")(stream, mask))

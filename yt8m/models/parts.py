@@ -18,6 +18,15 @@ def masked_frames(features, normalise: bool):
     return FrameFeatures(normalise, name="frames")(stored_streams(features), features["num_frames"])
 
 
+def split_streams(frames, features) -> dict:
+    """The frames of each feature alone, by its name: [B, T, D_i] of the frames [B, T, D] that have them side by side."""
+    streams, start = {}, 0
+    for name in (name for name in FEATURE_SIZES if name in features):
+        streams[name] = frames[:, :, start : start + FEATURE_SIZES[name]]
+        start += FEATURE_SIZES[name]
+    return streams
+
+
 def classify(vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float):
     """Gives a vector [B, H] its head (`logistic` or `moe`) and gate: logits [B, C], float32."""
     from yt8m.layers.gating import ProbabilityGating
