@@ -15,8 +15,10 @@ from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
+from yt8m.layers.normalisation import synchronised_statistics
 from yt8m.models import build_architecture
 from yt8m.training.losses import video_losses
+from yt8m.training.weights import load_weights
 
 BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
 """Records a step at prediction, by level: about 20 MB of features each."""
@@ -53,7 +55,8 @@ def precision(policy: str) -> Iterator[None]:
 def build(config: RunConfig) -> keras.Model:
     """The model of a run, with fresh weights."""
     assert config.data.features, "the features are resolved before a model is built"
-    with precision(config.training.precision):
+    synchronised = config.training.synchronised_batch_normalisation
+    with precision(config.training.precision), synchronised_statistics(synchronised):
         return build_architecture(config.model, config.data.num_classes, config.data.features)
 
 
@@ -68,10 +71,7 @@ def load_run(run: str | os.PathLike) -> keras.Model:
     if not weights.exists():
         raise InputError(f"{run}: has no {weights.relative_to(run)} yet; let training reach its first validation")
     model = build(config)
-    try:
-        model.load_weights(weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
+    load_weights(model, weights)
     return model
 
 

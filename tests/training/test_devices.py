@@ -12,7 +12,14 @@ from yt8m import runs
 from yt8m.config import to_dict
 from yt8m.training.loop import train
 
-SETTINGS = {"num_steps": 4, "ema_decay": 0.9, "weight_decay": 0.1, "clip_norm": 1.0, "validate_every_steps": 4}
+SETTINGS = {
+    "num_steps": 4,
+    "ema_decay": 0.9,
+    "optimizer": "adamw",
+    "weight_decay": 0.1,
+    "clip_norm": 1.0,
+    "validate_every_steps": 4,
+}
 MODELS = {"logistic": {"l2": 0.01}}
 """Without batch normalisation, whose statistics are each device's own. A penalty that a run of two must not count twice."""
 

@@ -14,7 +14,14 @@ from yt8m.inference import load_run
 from yt8m.training import curves, trainer
 from yt8m.training.loop import resolve, train
 
-FULL = {"num_steps": 8, "validate_every_steps": 4, "checkpoint_every_steps": 3, "ema_decay": 0.9, "weight_decay": 0.01}
+FULL = {
+    "num_steps": 8,
+    "validate_every_steps": 4,
+    "checkpoint_every_steps": 3,
+    "ema_decay": 0.9,
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+}
 DROPOUT = {"dropout": 0.3, "initial_scale": 1.0}
 
 

@@ -13,9 +13,9 @@ from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate_source
-from yt8m.files import NewFile, write_json
+from yt8m.files import write_json
 from yt8m.runs import RunDirectory
-from yt8m.training import distribution
+from yt8m.training import distribution, weights
 from yt8m.training.losses import video_losses
 from yt8m.training.optimizers import Adam, learning_rate_at
 
@@ -135,11 +135,8 @@ class Trainer:
 
     def save_weights(self, run: RunDirectory, metrics: dict[str, float]) -> None:
         """Keeps the weights, averaged if they are, as the run's best."""
-        with self.optimizer.averaged_weights(), NewFile(run.best_weights) as file:
-            try:
-                self.model.save_weights(file.temporary)
-            except OSError as error:
-                raise file.unwritable(error) from error
+        with self.optimizer.averaged_weights():
+            weights.save_weights(self.model, run.best_weights)
         write_json(run.best_metrics, metrics)
 
 
