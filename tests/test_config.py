@@ -3,10 +3,12 @@
 import copy
 import dataclasses
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from yt8m.config import DataConfig, RunConfig, TrainingConfig, from_dict, to_dict
+from yt8m.config import DataConfig, DistillConfig, LossConfig, RunConfig, TrainingConfig, from_dict, to_dict
 from yt8m.errors import InputError
 from yt8m.models import ARCHITECTURES, list_models, make_architecture
 from yt8m.recipes import list_recipes, make_config
@@ -125,6 +127,39 @@ def test_values_out_of_range_name_their_flag_and_say_what_is_allowed(group, valu
     assert "must be" in str(caught.value) or "known:" in str(caught.value)
 
 
+WRONG_TYPES = [
+    (DataConfig, {"num_classes": "60"}),
+    (DataConfig, {"num_classes": 60.0}),
+    (DataConfig, {"train": "some/path"}),
+    (DataConfig, {"deterministic": 1}),
+    (DataConfig, {"on_corrupt": "ignore"}),
+    (TrainingConfig, {"num_steps": True}),
+    (TrainingConfig, {"learning_rate": "0.1"}),
+    (TrainingConfig, {"precision": "float16"}),
+    (LossConfig, {"kind": "hinge"}),
+    (DistillConfig, {"weight": None}),
+]
+
+
+@pytest.mark.parametrize(("group", "values"), WRONG_TYPES, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_values_of_the_wrong_type_name_their_flag(group, values):
+    ((name, value),) = values.items()
+    flag = f"--{group.__name__.removesuffix('Config').lower()}.{name.replace('_', '-')}"
+    with pytest.raises(InputError) as caught:
+        group(**values)
+    assert str(caught.value).startswith(f"{flag} is {value!r}; it must be ")
+
+
+def test_numbers_of_numpy_and_paths_become_plain_values():
+    config = RunConfig(
+        run=Path("some") / "run",
+        model=make_architecture("netvlad", num_clusters=np.int64(8), dropout=np.float32(0.5)),
+        data=DataConfig(train=[Path("a")], num_classes=np.int32(7)),
+    )
+    assert from_dict(json.loads(json.dumps(to_dict(config))), ARCHITECTURES) == config
+    assert (config.run, config.data.train, type(config.data.num_classes)) == (str(Path("some/run")), ("a",), int)
+
+
 EDGES = [
     (DataConfig, {"num_classes": 1, "num_frames": 0, "max_frames": 1, "shuffle_buffer": 1}),
     (TrainingConfig, {"num_steps": 1, "learning_rate_decay": 1.0, "ema_decay": 0.0, "clip_norm": 0.0}),
@@ -147,7 +182,7 @@ def test_configurations_are_frozen(config):
     ("path", "value", "expected"),
     [
         ("training.num_steps", 0, r"--training\.num-steps is 0"),
-        ("model.name", "netvald", "unknown model 'netvald'; known:"),
+        ("model.name", "netvald", r"unknown model 'netvald'; did you mean netvlad\? Known: dbof"),
         ("training.num_steps", 1.7, r"training\.num_steps"),
         ("training.num_steps", "5", r"training\.num_steps"),
         ("training.num_steps", True, r"training\.num_steps"),

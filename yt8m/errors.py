@@ -1,5 +1,8 @@
 """The errors a user can cause. The command line prints them as one line and exits with status 2."""
 
+import difflib
+from collections.abc import Sequence
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used. The message says what, where and what to do, in one line."""
@@ -18,3 +21,16 @@ class RecordError(InputError):
         where = path if record is None else f"{path}, record {record}"
         super().__init__(f"{where}: {reason}")
         self.path, self.record, self.reason = path, record, reason
+
+
+def unknown_name(kind: str, given: object, known: Sequence[str]) -> str:
+    """The message for a name that is not known: the nearest one that is, if any is near, and all.
+
+    Args:
+        kind: what is named, such as "model".
+        given: the name that is not known.
+        known: those that are.
+    """
+    close = difflib.get_close_matches(str(given), known, 1)
+    hint = f"did you mean {close[0]}? Known: " if close else "known: "
+    return f"unknown {kind} {given!r}; {hint}{', '.join(known)}"

@@ -34,6 +34,35 @@ def test_an_unknown_hyperparameter_is_an_error_that_lists_the_known(name):
     assert all(known in str(caught.value) for known in hyperparameters_of(name))
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: build_model("netvald"), "unknown model 'netvald'; did you mean netvlad? Known: "),
+        (lambda: build_model(["netvlad"]), "name is ['netvlad']; it must be text"),
+        (
+            lambda: build_model("netvlad", num_cluster=8),
+            "unknown hyper-parameter of netvlad 'num_cluster'; did you mean num_clusters? Known: ",
+        ),
+        (lambda: build_model("netvlad", num_classes=0), "num_classes is 0; it must be at least 1"),
+        (lambda: build_model("netvlad", num_classes=6.5), "num_classes is 6.5; it must be a whole number"),
+        (lambda: build_model("netvlad", num_clusters="8"), "num_clusters is '8'; it must be a whole number"),
+        (lambda: build_model("netvlad", num_clusters=0), "num_clusters is 0; it must be at least 1"),
+        (lambda: build_model("netvlad", dropout="a"), "dropout is 'a'; it must be a finite number"),
+        (lambda: build_model("netvlad", dropout=2.0), "dropout is 2.0; it must be at least 0 and below 1"),
+        (lambda: build_model("netvlad", context_gating=1), "context_gating is 1; it must be true or false"),
+        (lambda: build_model("logistic", initial_bias=None), "initial_bias is None; it must be a finite number"),
+        (lambda: build_model("netvlad", features="rgb"), "features is 'rgb'; it must be a list"),
+        (lambda: build_model("netvlad", features=["smell"]), "features has 'smell'; it must be one of 'rgb', 'audio'"),
+        (lambda: build_model("netvlad", features=()), "features are empty; give one or more of rgb, audio"),
+    ],
+)
+def test_what_a_caller_gets_wrong_is_one_line(call, message):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_architectures_are_frozen_and_documented(name):
     architecture = make_architecture(name)

@@ -29,7 +29,9 @@ Sampling = Literal["random", "random_without_replacement", "uniform", "consecuti
 """Which frames are shown where not all are: independent draws; distinct frames in their order; the middles of equal parts
 of the video; a random run of frames."""
 
-FEATURE_SIZES = {"rgb": 1024, "audio": 128}
+Feature = Literal["rgb", "audio"]
+
+FEATURE_SIZES: dict[Feature, int] = {"rgb": 1024, "audio": 128}
 """Length of one frame's vector, by feature."""
 
 ID_KEYS = ("id", "video_id")

@@ -4,13 +4,13 @@ Adding a model touches two places: a dataclass in `video.py` or `frame.py`, and 
 """
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from yt8m.config import Architecture
-from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES, video_feature
-from yt8m.errors import InputError
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES, Feature, video_feature
+from yt8m.errors import InputError, unknown_name
 from yt8m.models.stages import StagedLogits
+from yt8m.values import PositiveInt, checked, fit_all
 
 if TYPE_CHECKING:
     import keras
@@ -26,6 +26,7 @@ def register(architecture: type[Architecture]) -> type[Architecture]:
     return architecture
 
 
+@checked
 def hyperparameters_of(name: str) -> dict[str, dataclasses.Field]:
     """The hyper-parameters of a model, in order.
 
@@ -33,7 +34,7 @@ def hyperparameters_of(name: str) -> dict[str, dataclasses.Field]:
         InputError: no such model; the message lists them.
     """
     if name not in ARCHITECTURES:
-        raise InputError(f"unknown model {name!r}; known: {', '.join(sorted(ARCHITECTURES))}")
+        raise InputError(unknown_name("model", name, sorted(ARCHITECTURES)))
     return {field.name: field for field in dataclasses.fields(ARCHITECTURES[name])}
 
 
@@ -41,35 +42,36 @@ def make_architecture(name: str, **hyperparameters) -> Architecture:
     """A model's hyper-parameters with some of them changed.
 
     Raises:
-        InputError: an unknown model or hyper-parameter; the message lists the known ones.
+        InputError: an unknown model or hyper-parameter (the message lists the known ones), or a value that a
+            hyper-parameter cannot have.
     """
     known = hyperparameters_of(name)
     for hyperparameter in hyperparameters:
         if hyperparameter not in known:
-            raise InputError(f"{name} has no hyper-parameter {hyperparameter!r}; it has: {', '.join(known)}")
-    return ARCHITECTURES[name](**hyperparameters)
+            raise InputError(unknown_name(f"hyper-parameter of {name}", hyperparameter, list(known)))
+    return ARCHITECTURES[name](**fit_all(hyperparameters, ARCHITECTURES[name].value_types()))
 
 
+@checked
 def build_architecture(
     architecture: Architecture,
-    num_classes: int = DEFAULT_NUM_CLASSES,
-    features: Sequence[str] = tuple(FEATURE_SIZES),
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+    features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
 ) -> "keras.Model":
     """The Keras model of an architecture: from the batch of `yt8m.data.schema` to logits, float32 [B, num_classes].
 
     Args:
         architecture: which, with its hyper-parameters.
-        num_classes: C.
+        num_classes: C, at least 1.
         features: those it reads, of `rgb` and `audio`.
 
     Raises:
-        InputError: no feature, or an unknown one.
+        InputError: no class or feature, or an unknown feature.
     """
     import keras
 
-    unknown = [name for name in features if name not in FEATURE_SIZES]
-    if unknown or not features:
-        raise InputError(f"features are {tuple(features)!r}; give one or more of {', '.join(FEATURE_SIZES)}")
+    if not features:
+        raise InputError(f"features are empty; give one or more of {', '.join(FEATURE_SIZES)}")
     inputs = {}
     for name in (name for name in FEATURE_SIZES if name in features):  # one order, whatever order they are named in
         if architecture.level == "video":
@@ -89,14 +91,14 @@ def build_model(
     name: str,
     num_classes: int = DEFAULT_NUM_CLASSES,
     *,
-    features: Sequence[str] = tuple(FEATURE_SIZES),
+    features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
     **hyperparameters,
 ) -> "keras.Model":
     """A Keras model by name; `yt8m models NAME` lists its hyper-parameters.
 
     Args:
         name: one of `list_models()`.
-        num_classes: C.
+        num_classes: C, at least 1.
         features: those it reads, of `rgb` and `audio`.
         hyperparameters: those to change from their defaults.
 
@@ -105,7 +107,8 @@ def build_model(
         uint8 [B, T, 128], `num_frames` int32 [B]; video level: `mean_rgb` float32 [B, 1024], `mean_audio` [B, 128].
 
     Raises:
-        InputError: an unknown model or hyper-parameter; the message lists the known ones.
+        InputError: an unknown model or hyper-parameter (the message lists the known ones), or a value that one of the
+            arguments cannot have.
     """
     return build_architecture(make_architecture(name, **hyperparameters), num_classes, features)
 

@@ -1,0 +1,192 @@
+"""What values the fields of a configuration and the arguments of a call may have: their annotations say it.
+
+One check for flags, `config.json` and calls from Python::
+
+    num_steps: PositiveInt = 10_000         # Annotated[int, Range(least=1)]
+    schedule: Literal["cosine", "constant"] = "constant"
+
+Annotations that are neither numbers, text, truth values, literals nor tuples of these are left to whoever uses the value.
+"""
+
+import dataclasses
+import functools
+import inspect
+import math
+import numbers
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from yt8m.errors import InputError, unknown_name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """The numbers within the bounds that are given; goes into an `Annotated` type."""
+
+    least: float = -math.inf
+    above: float = -math.inf
+    most: float = math.inf
+    below: float = math.inf
+
+    def __contains__(self, value: float) -> bool:
+        # Infinity is within no range, and NaN is within none of the comparisons.
+        return self.least <= value <= self.most and self.above < value < self.below
+
+    def __str__(self) -> str:
+        if math.isfinite(self.least) and math.isfinite(self.most):
+            return f"from {self.least} to {self.most}"
+        if self.least == 0 and not math.isfinite(self.below):
+            return "0 or more"
+        bounds = {"at least": self.least, "above": self.above, "at most": self.most, "below": self.below}
+        return " and ".join(f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound))
+
+
+LARGEST_SEED = 2**32 - 1
+
+PositiveInt = Annotated[int, Range(least=1)]
+NonNegativeInt = Annotated[int, Range(least=0)]
+Seed = Annotated[int, Range(least=0, most=LARGEST_SEED)]
+
+
+class _Unfit(Exception):
+    """A value, and what it must be."""
+
+    def __init__(self, value: Any, wanted: str, verb: str = "is"):
+        self.value, self.wanted, self.verb = value, wanted, verb
+
+
+_KINDS = {
+    bool: ((bool,), "true or false"),
+    int: ((numbers.Integral,), "a whole number"),
+    float: ((numbers.Real,), "a finite number"),
+    str: ((str, os.PathLike), "text"),
+}
+
+
+def _fit_primitive(value: Any, wanted: type) -> Any:
+    accepted, description = _KINDS[wanted]
+    if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()  # a number of NumPy's
+    if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
+        raise _Unfit(value, description)
+    try:
+        fitted = os.fspath(value) if wanted is str else wanted(value)
+    except OverflowError:
+        raise _Unfit(value, description) from None
+    if type(fitted) is not wanted or (wanted is float and not math.isfinite(fitted)):
+        raise _Unfit(value, description)
+    return fitted
+
+
+def _fit(value: Any, wanted: Any) -> Any:
+    origin, parts = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Annotated:
+        value = _fit(value, parts[0])
+        for bounds in parts[1:]:
+            if isinstance(bounds, Range) and value not in bounds:
+                raise _Unfit(value, str(bounds))
+        return value
+    if origin in (typing.Union, types.UnionType):
+        others = [part for part in parts if part is not type(None)]
+        if value is None and len(others) < len(parts):
+            return None
+        return _fit(value, others[0]) if len(others) == 1 else value
+    if origin is Literal:
+        if not any(type(value) is type(choice) and value == choice for choice in parts):
+            raise _Unfit(value, f"one of {', '.join(map(repr, parts))}")
+        return value
+    if origin is tuple:
+        return _fit_tuple(value, parts)
+    return _fit_primitive(value, wanted) if wanted in _KINDS else value
+
+
+def _fit_tuple(value: Any, parts: tuple) -> tuple:
+    if not isinstance(value, list | tuple):
+        raise _Unfit(value, "a list")
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        parts = (parts[0],) * len(value)
+    if len(value) != len(parts):
+        raise _Unfit(value, f"a list of {len(parts)}")
+    try:
+        return tuple(_fit(each, part) for each, part in zip(value, parts, strict=True))
+    except _Unfit as error:
+        raise _Unfit(error.value, error.wanted, "has") from None
+
+
+def fit(value: Any, wanted: Any, name: str) -> Any:
+    """The value in the type that an annotation asks for: an `int` from NumPy's integers, a tuple from a list.
+
+    Args:
+        value: any.
+        wanted: an annotation.
+        name: of the value, for the message.
+
+    Raises:
+        InputError: ``NAME is VALUE; it must be ...``.
+    """
+    try:
+        return _fit(value, wanted)
+    except _Unfit as error:
+        raise InputError(f"{name} {error.verb} {error.value!r}; it must be {error.wanted}") from None
+
+
+def same(name: str) -> str:
+    """The name of a field or parameter, as Python users know it."""
+    return name
+
+
+def fit_all(
+    given: Mapping[str, Any], wanted: Mapping[str, Any], name_of: Callable[[str], str] = same
+) -> dict[str, Any]:
+    """Each value as its annotation asks for it; those without one as they are. Raises InputError as `fit` does."""
+    return {key: fit(value, wanted.get(key), name_of(key)) for key, value in given.items()}
+
+
+def fit_fields(instance: Any, wanted: Mapping[str, Any] | None = None, name_of: Callable[[str], str] = same) -> None:
+    """Fits the fields of a dataclass in place, also of a frozen one; for `__post_init__`.
+
+    Args:
+        instance: of a dataclass.
+        wanted: the fields' annotations; None = those of its class.
+        name_of: from a field's name to what messages call it.
+    """
+    given = {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
+    if wanted is None:
+        wanted = typing.get_type_hints(type(instance), include_extras=True)
+    for key, value in fit_all(given, wanted, name_of).items():
+        object.__setattr__(instance, key, value)
+
+
+def fit_arguments(
+    function: Callable, args: tuple, kwargs: Mapping[str, Any], name_of: Callable[[str], str] = same
+) -> inspect.BoundArguments:
+    """The arguments of a call, fitted to the function's annotations.
+
+    Raises:
+        InputError: one does not fit, or the function has no parameter of that name.
+        TypeError: one is missing or given twice.
+    """
+    signature = inspect.signature(function)
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
+    for name in kwargs:
+        if name not in signature.parameters and not takes_any:
+            raise InputError(unknown_name(f"option of {function.__name__}", name, list(signature.parameters)))
+    bound = signature.bind(*args, **kwargs)
+    wanted = {name: each.annotation for name, each in signature.parameters.items()}
+    bound.arguments |= fit_all(bound.arguments, wanted, name_of)
+    return bound
+
+
+def checked(function: Callable) -> Callable:
+    """Decorator: arguments that do not fit their annotations, and unknown ones, raise an InputError of one line."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        bound = fit_arguments(function, args, kwargs)
+        return function(*bound.args, **bound.kwargs)
+
+    return call
