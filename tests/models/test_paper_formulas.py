@@ -1,0 +1,64 @@
+"""Every model against its paper's formula, computed in float64 by the slow functions of the `paper_*.py` beside this file."""
+
+import itertools
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_models import NUM_CLASSES, SMALL, VARIANTS, Variant, make_batch, randomise
+
+from yt8m.models import build_model, list_models, make_architecture
+
+MODULES = sorted(path.stem for path in Path(__file__).parent.glob("paper_*.py"))
+TABLES = [getattr(import_module(module), "ORACLES", {}) for module in MODULES]
+ORACLES = {name: oracle for table in TABLES for name, oracle in table.items()}
+
+CASES = [
+    *VARIANTS,
+    *(Variant("logistic", {"normalise": kind}) for kind in ("none", "l2", "rms")),
+    *(Variant("moe", {"probability_gating": gating, "num_mixtures": 3}) for gating in (False, True)),
+    *(
+        Variant("dbof", SMALL["dbof"] | {"pooling": pooling, "activation": activation})
+        for pooling, activation in itertools.product(("max", "mean"), ("relu6", "relu", "sigmoid"))
+    ),
+]
+
+
+def test_every_model_has_one_formula():
+    assert sorted(ORACLES) == list_models(), "a paper_*.py beside this file must have it in its ORACLES"
+    assert sum(map(len, TABLES)) == len(ORACLES)
+
+
+def weights_by_path(model) -> dict[str, np.ndarray]:
+    """The weights of a model in float64, dropout's counters left out."""
+    found = {weight.path: weight.numpy() for weight in model.weights if weight.dtype != "uint32"}
+    assert len(found) == sum(weight.dtype != "uint32" for weight in model.weights), "two weights have one path"
+    return {path: value.astype(np.float64) for path, value in found.items()}
+
+
+def set_apart(model, architecture) -> None:
+    """Changes random weights so that videos differ much: what is the same for all would prove nothing."""
+    for weight in model.weights:
+        if len(weight.shape) > 1:
+            weight.assign(3.0 * weight.numpy())  # gates and ReLU6 reach their ends
+        elif getattr(architecture, "normalise_frames", False):  # the statistics of frames of norm 1
+            if weight.path == "input_bn/moving_mean":
+                weight.assign(weight.numpy() * weight.shape[0] ** -0.5)
+            elif weight.path == "input_bn/moving_variance":
+                weight.assign(weight.numpy() / weight.shape[0])
+
+
+@pytest.mark.parametrize("variant", CASES, ids=str)
+def test_logits_are_those_of_the_paper_s_formula(variant):
+    """For videos of 6, 3, 1 and 0 frames, whose padding holds random bytes."""
+    model = build_model(variant.name, NUM_CLASSES, features=variant.features, **variant.hyperparameters)
+    architecture = make_architecture(variant.name, **variant.hyperparameters)
+    randomise(model)
+    set_apart(model, architecture)
+    batch = make_batch(variant.name, features=variant.features)
+    expected = ORACLES[variant.name](weights_by_path(model), batch, architecture)
+    assert expected.shape == (4, NUM_CLASSES)
+    spread = np.abs(expected[:3] - expected[:3].mean(axis=0)).max()
+    assert spread > 0.05, "a difference of 1e-4 must be a small one"
+    np.testing.assert_allclose(model(batch).numpy(), expected, rtol=0, atol=1e-4)
