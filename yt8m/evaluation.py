@@ -11,7 +11,7 @@ from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
-from yt8m.inference import Scorer, is_segment_data, load_run, open_data
+from yt8m.inference import Scorer, choose_paths, load_run, open_data
 from yt8m.metrics import SegmentMetrics, VideoMetrics
 
 
@@ -32,14 +32,16 @@ def evaluate_source(
         scorer: the model.
         source: labelled videos, or rated segments.
         config: the run's.
-        progress: called with the number of records after each batch.
+        progress: called with the number of videos, or segments, after each batch.
     """
     num_classes = config.data.num_classes
     metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
+    videos_of_segments: set[bytes] = set()
     total_loss, count, start = 0.0, 0, time.perf_counter()
     for batch in scorer.scores(source, config):
         if source.level == "segment":
             metrics.update(batch.scores, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+            videos_of_segments.update(batch.ids)
         else:
             metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
         total_loss += float(batch.losses.sum(dtype=np.float64))
@@ -48,10 +50,11 @@ def evaluate_source(
     if not count:
         raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold no usable record")
     try:
-        result = metrics.result()
+        result = {"num_videos": len(videos_of_segments)} | metrics.result()
     except InputError as error:
         raise InputError(f"{source.files[0]}: {error}") from error
-    return result | {"loss": total_loss / count, "videos_per_second": count / (time.perf_counter() - start)}
+    seconds = time.perf_counter() - start
+    return result | {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
 
 
 def evaluate(
@@ -62,19 +65,16 @@ def evaluate(
     Args:
         run: the run directory.
         data: files, directories or globs; none = the run's validation split.
-        progress: called with the number of records after each batch.
+        progress: called with the number of videos, or segments, after each batch.
 
     Returns:
-        `gap`, `map`, `hit_at_1`, `perr` and `num_videos`; or, on records with rated segments and a model of frames,
-        `segment_map`, `segment_map_submitted` and `num_segments`; and `loss` (cross-entropy summed over classes, mean
-        over the records) and `videos_per_second` (videos, or segments). Definitions: docs/metrics.md.
+        `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
+        `segment_map_submitted` and `num_segments`; and `loss` (cross-entropy summed over classes, mean over the videos
+        or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md.
 
     Raises:
         InputError, RecordError: no such run, no such files, no labels, a record that cannot be used.
     """
     config = runs.load_config(run)
-    paths = [data] if isinstance(data, str | os.PathLike) else list(data) or list(config.data.validate)
-    if not paths:
-        raise InputError(f"{run}: was trained without a validation split; say what to evaluate on with --data")
-    source = open_data(config, paths, segments=is_segment_data(config, paths))
+    source = open_data(config, choose_paths(run, config, data, "validate"))
     return evaluate_source(Scorer(load_run(run)), source, config, progress)

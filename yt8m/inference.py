@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -75,14 +76,33 @@ def load_run(run: str | os.PathLike) -> keras.Model:
     return model
 
 
-def open_data(config: RunConfig, paths: list[str] | tuple[str, ...], segments: bool = False) -> Source:
+def choose_paths(
+    run: str | os.PathLike, config: RunConfig, data: str | Sequence[str], split: Literal["validate", "test"]
+) -> list[str]:
+    """The records to work on: those given, or else the run's own split.
+
+    Raises:
+        InputError: none are given, and the run has no such split.
+    """
+    paths = [data] if isinstance(data, str | os.PathLike) else list(data) or list(getattr(config.data, split))
+    if not paths:
+        raise InputError(f"{run}: was trained without a {split} split; name the records with --data")
+    return paths
+
+
+def open_data(config: RunConfig, paths: str | Sequence[str], segments: bool | None = None) -> Source:
     """Records for a run's model: of its level, with its features and classes.
 
     Args:
         config: the run's.
         paths: files, directories or globs.
-        segments: cut frame-level records into segments.
+        segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
+
+    Raises:
+        InputError, RecordError: as `yt8m.data.pipeline.open_source`.
     """
+    if segments is None:
+        segments = config.model.level == "frame" and pipeline.open_source(paths).level == "segment"
     return pipeline.open_source(
         paths,
         level="segment" if segments else config.model.level,
@@ -90,12 +110,6 @@ def open_data(config: RunConfig, paths: list[str] | tuple[str, ...], segments: b
         num_classes=config.data.num_classes,
         max_labels=config.data.max_labels,
     )
-
-
-def is_segment_data(config: RunConfig, paths: list[str] | tuple[str, ...]) -> bool:
-    """Whether the records have rated segments, and the run's model reads frames."""
-    source = pipeline.open_source(paths, num_classes=config.data.num_classes)
-    return source.level == "segment" and config.model.level == "frame"
 
 
 class Scorer:

@@ -11,7 +11,7 @@ from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.files import check_destination
-from yt8m.inference import Scorer, is_segment_data, load_run, open_data
+from yt8m.inference import Scorer, choose_paths, load_run, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.submission import SegmentRanking, VideoSubmissionWriter, read_segment_class_ids
 
@@ -25,7 +25,9 @@ class Prediction:
     path: str
     task: Literal["video", "segment"]
     num_videos: int
-    """Videos, or segments, that were scored."""
+    """Videos that were scored."""
+    num_segments: int | None = None
+    """Segments that were scored; None in the video task."""
     segment_classes: str | None = None
     """The file that said which classes to rank, None for all of the vocabulary."""
 
@@ -49,15 +51,17 @@ def _predict_videos(scorer, source, config, out, top_k, progress) -> int:
     return count
 
 
-def _predict_segments(scorer, source, config: RunConfig, out, class_ids, max_segments, progress) -> int:
-    ranking = SegmentRanking(class_ids, max_segments)
+def _predict_segments(scorer, source, config: RunConfig, out, class_ids, max_segments, progress) -> tuple[int, int]:
+    """The numbers of videos and of segments."""
+    ranking, videos = SegmentRanking(class_ids, max_segments), set()
     for batch in scorer.scores(source, config, segments="all"):
         ranking.update(batch.ids, batch.segment_starts, batch.scores[:, ranking.class_ids])
+        videos.update(batch.ids)
         progress(len(batch.ids))
     if not ranking.num_segments:
         raise InputError(f"{source.files[0]}: no video has a whole segment of five seconds; nothing to rank")
     ranking.write(out)
-    return ranking.num_segments
+    return len(videos), ranking.num_segments
 
 
 def predict(
@@ -93,21 +97,18 @@ def predict(
     if max_segments < 1:
         raise InputError(f"--max-segments is {max_segments}; it must be at least 1")
     config = runs.load_config(run)
-    paths = [data] if isinstance(data, str | os.PathLike) else list(data) or list(config.data.test)
-    if not paths:
-        raise InputError(f"{run}: was trained without a test split; say what to predict with --data")
+    paths = choose_paths(run, config, data, "test")
     check_destination(out)
-    task = task or ("segment" if is_segment_data(config, paths) else "video")
     if task == "segment" and config.model.level != "frame":
         raise InputError(f"{run}: {config.model.name} reads whole videos; the segment task needs a model of frames")
-    source = open_data(config, paths, segments=task == "segment")
+    source = open_data(config, paths, segments=None if task is None else task == "segment")
     scorer = Scorer(load_run(run))
-    if task == "video":
-        return Prediction(str(out), task, _predict_videos(scorer, source, config, out, top_k, progress))
+    if source.level != "segment":
+        return Prediction(str(out), "video", _predict_videos(scorer, source, config, out, top_k, progress))
     classes_file = segment_classes or find_segment_classes(source)
     class_ids = read_segment_class_ids(classes_file) if classes_file else range(config.data.num_classes)
     unknown = [class_id for class_id in class_ids if class_id >= config.data.num_classes]
     if unknown:
         raise InputError(f"{classes_file}: class {unknown[0]} is unknown to {run}, which has {config.data.num_classes}")
-    count = _predict_segments(scorer, source, config, out, class_ids, max_segments, progress)
-    return Prediction(str(out), task, count, str(classes_file) if classes_file else None)
+    counts = _predict_segments(scorer, source, config, out, class_ids, max_segments, progress)
+    return Prediction(str(out), "segment", *counts, str(classes_file) if classes_file else None)

@@ -36,8 +36,9 @@ def score(file: str | os.PathLike, data: str | Sequence[str], num_classes: int |
     ratings = SegmentRatings()
     for batch in _batches(source):
         ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
-    result = score_segment_submission(file, ratings, num_classes)
-    return result | {"videos_per_second": result["num_segments"] / (time.perf_counter() - start)}
+    num_videos = len(ratings.video_ids)
+    result = score_segment_submission(file, ratings, num_classes) | {"num_videos": num_videos}
+    return result | {"videos_per_second": num_videos / (time.perf_counter() - start)}
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from yt8m import predict, read_records
+
 EVALUATION_KEYS = {"gap", "map", "hit_at_1", "perr", "loss", "num_videos", "videos_per_second"}
-SEGMENT_KEYS = {"segment_map", "segment_map_submitted", "num_segments", "loss", "videos_per_second"}
+SEGMENT_KEYS = {"segment_map", "segment_map_submitted", "num_segments", "num_videos", "loss", "videos_per_second"}
 
 
 def test_the_run_directory_has_all_that_the_next_command_needs(tiny_run):
@@ -81,14 +83,19 @@ def test_the_segment_task_from_records_to_score(yt8m, tiny_run, sample, tmp_path
     evaluated = yt8m("evaluate", "--run", tiny_run, "--data", data, "--json")
     assert set(evaluated.json) == SEGMENT_KEYS
     assert scored.json["segment_map"] == pytest.approx(evaluated.json["segment_map"], abs=1e-3)
-    assert scored.json["num_segments"] == evaluated.json["num_segments"]
+    assert set(scored.json) == SEGMENT_KEYS - {"loss"}
+    for key in ("num_segments", "num_videos"):
+        assert scored.json[key] == evaluated.json[key]
+    assert evaluated.json["num_videos"] == 13 < evaluated.json["num_segments"]
 
 
-def test_the_segment_task_on_unrated_test_records(yt8m, tiny_run, sample, tmp_path):
-    out = tmp_path / "segments.csv"
-    data = sample / "3/frame/test"
-    arguments = ("--data", data, "--out", out, "--task", "segment", "--max-segments", "7")
-    assert yt8m("predict", "--run", tiny_run, *arguments).status == 0
+def test_the_segment_task_on_unrated_test_records(tiny_run, sample, tmp_path):
+    out, data = tmp_path / "segments.csv", sample / "3/frame/test"
+    prediction = predict(tiny_run, data, out, task="segment", max_segments=7)
+    lengths = [length for batch in read_records(data, num_classes=12) for length in batch["num_frames"].numpy()]
+    assert prediction.num_videos == len(lengths) == 13
+    assert prediction.num_segments == sum(length // 5 for length in lengths)
+    assert (prediction.task, prediction.segment_classes) == ("segment", str(sample / "segment_label_ids.csv"))
     with out.open() as file:
         rows = list(csv.reader(file))[1:]
     assert {len(row[1].split(" ")) for row in rows} == {7}

@@ -98,24 +98,10 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Source, Source | None]:
         raise InputError(
             "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
         )
-    expected = {"num_classes": data.num_classes, "max_labels": data.max_labels}
-    level = config.model.level
-    train = pipeline.open_source(
-        data.train,
-        level="segment" if _has_ratings(data.train, level) else level,
-        features=data.features,
-        **expected,
-    )
+    train = inference.open_data(dataclasses.replace(config, data=data), data.train)
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
-    validate = None
-    if data.validate:
-        validate = inference.open_data(config, data.validate, segments=_has_ratings(data.validate, level))
-    return config, train, validate
-
-
-def _has_ratings(paths, level: str) -> bool:
-    return level == "frame" and pipeline.open_source(paths).level == "segment"
+    return config, train, inference.open_data(config, data.validate) if data.validate else None
 
 
 def train(
