@@ -175,6 +175,8 @@ class TrainingConfig:
     """Steps between two checkpoints."""
     keep_checkpoints: PositiveInt = 2
     """Checkpoints kept; the best weights are kept beside them."""
+    synchronised_batch_normalisation: bool = False
+    """Take the statistics of batch normalisation over all devices, not over each one's share of the batch."""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """mixed_bfloat16 computes in bfloat16 and keeps weights in float32."""
     xla: bool = False
@@ -182,6 +184,10 @@ class TrainingConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(_flag, "training"))
+        _require(
+            not (self.xla and self.synchronised_batch_normalisation),
+            "--training.xla compiles each device's step alone; leave it or --training.synchronised-batch-normalisation out",
+        )
         _require(
             self.optimizer != "adam" or not self.weight_decay,
             "--training.weight-decay is not for adam; add --training.optimizer adamw",

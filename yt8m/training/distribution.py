@@ -1,5 +1,7 @@
 """Which devices a run computes on."""
 
+import functools
+
 import tensorflow as tf
 
 
@@ -8,10 +10,16 @@ def make_strategy() -> tf.distribute.Strategy:
     for kind in ("GPU", "CPU"):
         devices = [device.name for device in tf.config.list_logical_devices(kind)]
         if len(devices) > 1:
-            return tf.distribute.MirroredStrategy(devices)
+            return _mirrored(tuple(devices))
         if devices:
             return tf.distribute.OneDeviceStrategy(devices[0])
     raise AssertionError("TensorFlow found no device")
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """One for a process: a second would number its collective operations as the first, and meet their shapes."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def average_statistics(strategy: tf.distribute.Strategy, variables) -> None:
