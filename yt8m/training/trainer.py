@@ -43,7 +43,10 @@ class Trainer:
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.scorer = inference.Scorer(self.model)
-        self._losses_and_gradients = tf.function(self._compute, jit_compile=config.training.xla or None)
+        # A function within the step's would be a wall that synchronised statistics cannot cross.
+        self._losses_and_gradients = (
+            tf.function(self._compute, jit_compile=True) if config.training.xla else self._compute
+        )
 
     @property
     def counters(self) -> dict[str, tf.Variable]:

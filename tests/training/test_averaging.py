@@ -1,0 +1,116 @@
+"""Averaged weights against the mean by hand."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_runs import configure
+
+from yt8m import inference, runs
+from yt8m.training.averaging import average
+from yt8m.errors import InputError
+from yt8m.evaluation import evaluate
+from yt8m.training.loop import train
+
+KEEPING = {"num_steps": 6, "checkpoint_every_steps": 2, "validate_every_steps": 2, "keep_checkpoints": 3}
+
+
+@pytest.fixture(scope="module")
+def trained(sample, tmp_path_factory):
+    """Runs of six steps with three checkpoints: two seeds, one with moving averages, and one of another model."""
+    directory = tmp_path_factory.mktemp("runs")
+    for name, model, changes in (
+        ("one", "moe", {"seed": 0}),
+        ("two", "moe", {"seed": 1}),
+        ("ema", "moe", {"ema_decay": 0.5}),
+        ("other", "logistic", {}),
+    ):
+        train(configure(directory / name, sample, model, validate=True, **KEEPING | changes))
+    return directory
+
+
+def weights_of(run) -> list[np.ndarray]:
+    return [np.asarray(variable) for variable in inference.load_run(run).variables]
+
+
+def checkpoint(run, step, averages=False) -> dict[str, np.ndarray]:
+    """The trainable weights of a checkpoint."""
+    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"ckpt-{step}"))
+    kind = "averages" if averages else "weights"
+    names = sorted(name for name in reader.get_variable_to_shape_map() if name.startswith(f"{kind}/"))
+    return [reader.get_tensor(name) for name in names]
+
+
+def assert_mean(found, *sets):
+    for index, values in enumerate(found):
+        np.testing.assert_allclose(values, np.mean([each[index] for each in sets], axis=0), rtol=1e-5, atol=1e-7)
+
+
+def test_the_last_checkpoints_of_a_run(trained, tmp_path):
+    result = average([trained / "one"], tmp_path / "out", last=2)
+    assert [name.rsplit("-")[-1] for name in result.averaged] == ["4", "6"]
+    assert_mean(weights_of(tmp_path / "out"), checkpoint(trained / "one", 4), checkpoint(trained / "one", 6))
+
+
+def test_the_best_checkpoints_of_a_run(trained, tmp_path):
+    rows = [row for row in runs.read_metrics(runs.RunDirectory(trained / "one")) if row["kind"] == "validation"]
+    steps = sorted(rows, key=lambda row: row["gap"])[-2:]
+    average([trained / "one"], tmp_path / "out", best=2)
+    assert_mean(weights_of(tmp_path / "out"), *(checkpoint(trained / "one", row["step"]) for row in steps))
+
+
+def test_the_best_weights_of_several_runs(trained, tmp_path):
+    average([trained / "one", trained / "two"], tmp_path / "out")
+    assert_mean(weights_of(tmp_path / "out"), weights_of(trained / "one"), weights_of(trained / "two"))
+
+
+def test_moving_averages_are_what_is_averaged(trained, tmp_path):
+    average([trained / "ema"], tmp_path / "out", last=2)
+    assert_mean(
+        weights_of(tmp_path / "out"), checkpoint(trained / "ema", 4, True), checkpoint(trained / "ema", 6, True)
+    )
+
+
+def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
+    result = average([trained / "one"], tmp_path / "out", last=3)
+    found = evaluate(tmp_path / "out")
+    assert result.metrics["gap"] == found["gap"]
+    stored = json.loads((tmp_path / "out" / "best" / "metrics.json").read_text())
+    assert stored["gap"] == found["gap"]
+    assert stored["averaged"] == result.averaged
+
+
+@pytest.mark.parametrize(
+    ("names", "arguments", "reason"),
+    [
+        (["one"], {}, "one set of weights"),
+        (["one"], {"last": 1}, "one set of weights"),
+        (["one"], {"last": 4}, "has 3 checkpoints, 4 were asked for"),
+        (["one"], {"best": 4}, "has 3 validated checkpoints, 4 were asked for"),
+        (["one"], {"last": 2, "best": 2}, "exclude each other"),
+        (["one", "other"], {}, "its model is not that of"),
+        (["one", "missing"], {}, "no run directory"),
+    ],
+)
+def test_what_cannot_be_averaged(trained, tmp_path, names, arguments, reason):
+    with pytest.raises(InputError, match=reason):
+        average([trained / name for name in names], tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_existing_directory_is_left_alone(trained, tmp_path):
+    with pytest.raises(InputError, match="exists"):
+        average([trained / "one"], tmp_path, last=2)
+
+
+def test_a_damaged_checkpoint_is_named(trained, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    for file in ("config.json", "metrics.jsonl"):
+        (run / file).write_bytes((trained / "one" / file).read_bytes())
+    for file in (trained / "one" / "checkpoints").iterdir():
+        (run / "checkpoints" / file.name).write_bytes(file.read_bytes()[: 50 if "ckpt-4" in file.name else None])
+    with pytest.raises(InputError, match=r"ckpt-4: the checkpoint cannot be read"):
+        average([run], tmp_path / "out", last=2)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,139 @@
+"""The mean of several sets of weights as one model: the last or best checkpoints of a run, or the best of several runs.
+
+Along one run this removes the noise of the last steps, as a moving average does, without having decided on it before
+(arXiv 1803.05407); over runs that started from the same weights it can replace an ensemble (arXiv 2203.05482). Runs that
+started from different weights have different hidden units in the same place: their mean is of no use.
+"""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m import inference, runs
+from yt8m.config import RunConfig
+from yt8m.errors import InputError
+from yt8m.evaluation import evaluate_source
+from yt8m.files import write_json
+from yt8m.runs import RunDirectory
+from yt8m.training.weights import load_weights, save_weights
+
+Weights = list[np.ndarray]
+"""One array a variable of a model, in the order of `model.variables`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Average:
+    """What was averaged, and how good it is."""
+
+    run: str
+    """The new run directory."""
+    averaged: list[str]
+    """The checkpoints and files that went in."""
+    metrics: dict[str, float] | None
+    """On the validation split; None without one."""
+
+
+def average(run: Sequence[str | os.PathLike], out: str | os.PathLike, last: int = 0, best: int = 0) -> Average:
+    """Averages weights into a new run directory, and validates it.
+
+    Args:
+        run: run directories, of the same model.
+        out: the new run directory.
+        last: average the newest so many checkpoints of each run (`--training.keep-checkpoints` keeps them).
+        best: average the so many checkpoints of each run that validated best. Without both, the best weights of each.
+
+    Raises:
+        InputError: fewer than two sets of weights, fewer checkpoints than asked for, different models, a damaged
+            checkpoint, or `out` exists.
+    """
+    if last and best:
+        raise InputError("--last and --best exclude each other; name one")
+    configs = [runs.load_config(each) for each in run]
+    for each, config in zip(run[1:], configs[1:], strict=True):
+        _require_same_model(run[0], configs[0], each, config)
+    if Path(out).exists():
+        raise InputError(f"{out}: exists; name a new directory with --out")
+    model = inference.build(configs[0])
+    total, names = None, []
+    for each, config in zip(run, configs, strict=True):
+        for name, weights in _sets_of(RunDirectory(Path(each)), config, model, last, best):
+            total = weights if total is None else [kept + new for kept, new in zip(total, weights, strict=True)]
+            names.append(name)
+    if len(names) < 2:
+        raise InputError(
+            f"{run[0]}: one set of weights has no average; name more runs, or --last N or --best N above 1"
+        )
+    for variable, values in zip(model.variables, total, strict=True):
+        variable.assign((values / len(names)).astype(variable.dtype))
+    return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names)
+
+
+def _require_same_model(first, config: RunConfig, other, other_config: RunConfig) -> None:
+    for what in ("model", "data.num_classes", "data.features"):
+        wanted, found = config, other_config
+        for part in what.split("."):
+            wanted, found = getattr(wanted, part), getattr(found, part)
+        if wanted != found:
+            raise InputError(f"{other}: its {what} is not that of {first}; average runs of one configuration")
+
+
+def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, last: int, best: int):
+    """Yields the name and the weights, float64, of what goes in from one run."""
+    if not last and not best:
+        if not directory.best_weights.exists():
+            raise InputError(f"{directory.path}: has no best weights yet; let training reach its first validation")
+        load_weights(model, directory.best_weights)
+        yield str(directory.best_weights), [np.asarray(variable, np.float64) for variable in model.variables]
+        return
+    for path in _choose(directory, last, best):
+        yield str(path), _read_checkpoint(path, model, averaged=bool(config.training.ema_decay))
+
+
+def _choose(directory: RunDirectory, last: int, best: int) -> list[Path]:
+    """The checkpoints to average, without their suffix."""
+    steps = sorted(int(path.stem.split("-")[1]) for path in directory.checkpoints.glob("ckpt-*.index"))
+    wanted = last or best
+    if best:
+        scores = {row["step"]: row for row in runs.read_metrics(directory) if row["kind"] == "validation"}
+        steps = [step for step in steps if step in scores]
+        steps.sort(key=lambda step: scores[step].get("segment_map", scores[step].get("gap", 0.0)))
+    if len(steps) < wanted:
+        kind = "validated checkpoints" if best else "checkpoints"
+        raise InputError(
+            f"{directory.path}: has {len(steps)} {kind}, {wanted} were asked for; train with "
+            f"--training.keep-checkpoints {wanted} or more"
+            + (", and --training.checkpoint-every-steps as --training.validate-every-steps" if best else "")
+        )
+    return [directory.checkpoints / f"ckpt-{step}" for step in steps[-wanted:]]
+
+
+def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
+    """The weights of a checkpoint, their moving averages where the run keeps any, float64."""
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        names = [f"weights/{index:04d}" for index in range(len(model.variables))]
+        if averaged:
+            places = {id(variable): place for place, variable in enumerate(model.trainable_variables)}
+            for index, variable in enumerate(model.variables):
+                if id(variable) in places:
+                    names[index] = f"averages/{places[id(variable)]}"
+        return [np.asarray(reader.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE"), np.float64) for name in names]
+    except (tf.errors.OpError, ValueError, IndexError) as error:
+        raise InputError(f"{path}: the checkpoint cannot be read; delete its files, or ask for fewer") from error
+
+
+def _save(model: keras.Model, config: RunConfig, names: list[str]) -> Average:
+    """Writes the new run; its validation comes first, so that nothing is left behind where that fails."""
+    metrics = None
+    if config.data.validate:
+        source = inference.open_data(config, list(config.data.validate))
+        metrics = evaluate_source(inference.Scorer(model), source, config)
+    directory = runs.open_run(config)
+    save_weights(model, directory.best_weights)
+    write_json(directory.best_metrics, {"averaged": names, **(metrics or {})})
+    return Average(str(directory.path), names, metrics)
