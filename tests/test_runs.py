@@ -165,6 +165,15 @@ def test_later_steps_are_forgotten(run, step, kept):
     assert [path.name for path in run.path.iterdir()] == ["metrics.jsonl"]
 
 
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_validation_that_is_to_be_repeated_is_forgotten(run, validated):
+    lines = [{"kind": kind, "step": step} for step in (2, 4) for kind in ("train", "validation")]
+    for line in lines:
+        append_metrics(run, line)
+    forget_after(run, 4, validated)
+    assert read_metrics(run) == (lines if validated else lines[:-1])
+
+
 def test_nothing_is_forgotten_where_nothing_was_written(run):
     forget_after(run, 3)
     assert not run.metrics.exists()

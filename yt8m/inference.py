@@ -62,7 +62,7 @@ def build(config: RunConfig) -> keras.Model:
 
 
 def load_run(run: str | os.PathLike) -> keras.Model:
-    """The best model of a run directory.
+    """The best model of a run directory; the last one, if the run had no validation records.
 
     Raises:
         InputError: there is no run, or no model was saved yet, or it does not fit the configuration.
@@ -70,7 +70,8 @@ def load_run(run: str | os.PathLike) -> keras.Model:
     config = runs.load_config(run)
     weights = runs.RunDirectory(Path(run)).best_weights
     if not weights.exists():
-        raise InputError(f"{run}: has no {weights.relative_to(run)} yet; let training reach its first validation")
+        name = weights.relative_to(run)
+        raise InputError(f"{run}: has no {name} yet; let training reach its first validation, or its end")
     model = build(config)
     load_weights(model, weights)
     return model

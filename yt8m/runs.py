@@ -6,7 +6,8 @@
 ``metrics.jsonl``   one JSON object a line: ``{"kind": "train" | "validation", "step": ..., ...}``
 ``tensorboard/``    the same as event files
 ``checkpoints/``    what training needs to go on
-``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result
+``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result; a run without
+                    validation records has no best, and its last weights are here, without metrics
 ``curves.png``      loss and GAP over the steps, at the end
 ==================  ====================================================================================================
 """
@@ -164,10 +165,10 @@ def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
     return rows
 
 
-def forget_after(run: RunDirectory, step: int) -> None:
-    """Drops the metrics of steps after `step`, which a resumed run does again."""
-    rows = read_metrics(run)
-    kept = [row for row in rows if row["step"] <= step]
+def forget_after(run: RunDirectory, step: int, validated: bool = True) -> None:
+    """Drops the metrics of steps after `step`, and of its validation unless `validated`: a resumed run does them again."""
+    last = {"train": step, "validation": step if validated else step - 1}
+    kept = [row for row in read_metrics(run) if row["step"] <= last[row["kind"]]]
     if run.metrics.exists():
         with NewFile(run.metrics) as file:
             file.write("".join(json.dumps(row) + "\n" for row in kept).encode())

@@ -35,13 +35,14 @@ class Watcher(Silent):
 
     def __init__(self, stop_after: int | None = None):
         self.stop_after, self.step, self.first_step = stop_after, 0, None
-        self.messages, self.validations = [], []
+        self.messages, self.validations, self.rates = [], [], {}
 
     def start(self, config, step):
         self.first_step = step
 
     def steps(self, step, loss, videos_per_second):
         self.step = step
+        self.rates[step] = videos_per_second
 
     def validated(self, step, metrics, is_best):
         self.validations.append((step, metrics["gap"], is_best))

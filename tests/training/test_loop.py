@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from small_runs import GATED, Watcher, assert_same_state, configure, losses, rows, saved_state
 
-from yt8m import runs
+from yt8m import inference, runs
 from yt8m.errors import InputError
+from yt8m.evaluation import evaluate_source
 from yt8m.inference import load_run
-from yt8m.training import curves, trainer
+from yt8m.training import curves, loop, trainer
 from yt8m.training.loop import resolve, train
 
 FULL = {
@@ -74,9 +75,27 @@ def test_metrics_have_a_line_a_step_and_a_validation(gated_run):
     training, validation = rows(run, "train"), rows(run, "validation")
     assert [row["step"] for row in training] == list(range(1, 9))
     assert [row["step"] for row in validation] == [4, 8]
-    assert all(row.keys() >= {"loss", "learning_rate", "gradient_norm", "videos_per_second"} for row in training)
+    assert all(row.keys() >= {"loss", "learning_rate", "gradient_norm"} for row in training)
     assert all(row.keys() >= {"gap", "map", "hit_at_1", "perr", "loss", "num_videos"} for row in validation)
     assert [step for step, _, _ in watcher.validations] == [4, 8]
+
+
+def test_the_first_steps_have_no_rate_as_they_compile(gated_run, monkeypatch):
+    _, watcher, run = gated_run
+    assert sorted(watcher.rates) == [2, 3, 4, 5, 6, 7, 8]
+    assert min(watcher.rates.values()) > 0
+    assert ["videos_per_second" in row for row in rows(run, "train")] == [False] + 7 * [True]
+    clock = iter([100.0, 101.0, 103.0, 200.0, 202.0])
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(clock))
+    speed = loop._Speed(batch_size=8)
+    rates = []
+    for count in (1, 2, 4):
+        speed.update(count)
+        rates.append(speed.videos_per_second)
+    assert rates == [None, 16.0, 0.7 * 16 + 0.3 * 16]
+    speed.restart()  # after a validation of 97 seconds
+    speed.update(4)
+    assert speed.videos_per_second == 16.0
 
 
 def test_the_best_validation_s_weights_are_kept(gated_run):
@@ -113,31 +132,58 @@ def test_the_same_seed_gives_the_same_numbers_and_another_others(dropout_run, sa
     assert losses(tmp_path / "other")[0] != losses(dropout_run)[0]
 
 
-def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path):
+def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path, monkeypatch):
+    """Stopped in a validation, which is repeated then, and between two steps."""
     data = {"root": str(sample), "train": (), "features": ()}
     config = configure(tmp_path / "run", sample, "moe", GATED, data, **FULL)
-    first, second = Watcher(stop_after=5), Watcher()
-    stopped = train(config, first, first.stop_requested)
-    assert (stopped.step, stopped.interrupted) == (5, True)
-    assert train(config, second).step == 8
-    assert second.first_step == 5
+    batches = []
+
+    def evaluate_slowly(scorer, source, config, progress):
+        return evaluate_source(scorer, source, config, lambda count: (batches.append(count), progress(count)))
+
+    with monkeypatch.context() as patches:
+        patches.setattr(trainer, "evaluate_source", evaluate_slowly)
+        patches.setitem(inference.BATCH_SIZE, "video", 5)
+        stopped = train(config, stop_requested=lambda: len(batches) == 2)
+    assert (stopped.step, stopped.interrupted, stopped.best_metrics) == (4, True, None)
+    assert batches == [5, 5], "13 videos were to come"
+    assert rows(tmp_path / "run", "validation") == []
+    second, third = Watcher(stop_after=6), Watcher()
+    stopped = train(config, second, second.stop_requested)
+    assert (second.first_step, stopped.step, stopped.interrupted) == (4, 6, True)
+    assert [step for step, _, _ in second.validations] == [4]
+    assert train(config, third).step == 8
+    assert third.first_step == 6
     assert losses(tmp_path / "run") == losses(gated_run[2])
     quality = [[row["gap"] for row in rows(run, "validation")] for run in (tmp_path / "run", gated_run[2])]
     assert quality[0] == quality[1]
     assert_same_state(tmp_path / "run", gated_run[2])
 
 
-def test_a_resumed_run_samples_the_same_frames(sample, tmp_path):
-    whole, halves = (
-        configure(tmp_path / name, sample, "frame_logistic", data={"num_frames": 3}, num_steps=3)
-        for name in ("whole", "halves")
-    )
+def test_a_stop_before_the_last_validation_leaves_it_to_the_next_start(sample, tmp_path):
+    config = configure(tmp_path / "run", sample, validate=True, num_steps=1)
+    for _ in range(2):
+        stopped = train(config, stop_requested=lambda: True)
+        assert (stopped.step, stopped.interrupted, stopped.best_metrics) == (1, True, None)
+    result = train(config)
+    assert (result.step, result.interrupted, result.best_metrics["step"]) == (1, False, 1)
+    assert [row["step"] for row in rows(tmp_path / "run", "validation")] == [1]
+    watcher = Watcher()
+    train(config, watcher)
+    assert watcher.validations == [], "it was done"
+
+
+@pytest.mark.parametrize("kind", ["frames", "segments"])
+def test_a_resumed_run_sees_the_same(sample, tmp_path, kind):
+    """The same frames sampled of the same videos, or the same segments of them."""
+    data = {"num_frames": 3} if kind == "frames" else {"train": (str(sample / "3" / "frame" / "validate"),)}
+    whole, halves = (configure(tmp_path / name, sample, "frame_logistic", data=data, num_steps=3) for name in "wh")
     train(whole)
     watcher = Watcher(stop_after=2)
     train(halves, watcher, watcher.stop_requested)
     train(halves)
-    assert losses(tmp_path / "halves") == losses(tmp_path / "whole")
-    assert_same_state(tmp_path / "halves", tmp_path / "whole")
+    assert losses(tmp_path / "h") == losses(tmp_path / "w")
+    assert_same_state(tmp_path / "h", tmp_path / "w")
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(dropout_run, sample, tmp_path):
@@ -171,7 +217,7 @@ def test_the_loss_falls_and_a_line_is_the_mean_since_the_one_before(dropout_run,
 
 def test_a_finished_run_is_left_alone_unless_it_is_to_be_longer(sample, tmp_path):
     config = configure(tmp_path / "run", sample, num_steps=2)
-    train(config)
+    assert train(config).best_metrics is None, "there are no validation records"
     before, watcher = saved_state(tmp_path / "run"), Watcher()
     assert train(config, watcher).step == 2
     assert "--training.num-steps" in watcher.messages[0]
@@ -213,7 +259,7 @@ def test_training_stops_early_and_stays_stopped(sample, tmp_path):
 
 
 def test_without_validation_the_last_weights_are_kept(dropout_run):
-    assert json.loads((dropout_run / "best" / "metrics.json").read_text()) == {"step": 6}
+    assert [path.name for path in (dropout_run / "best").iterdir()] == ["model.weights.h5"]
     assert rows(dropout_run, "validation") == []
     saved = {value.tobytes() for name, value in saved_state(dropout_run).items() if name.startswith("weights/")}
     assert {weight.numpy().tobytes() for weight in load_run(dropout_run).trainable_weights} <= saved
@@ -271,21 +317,10 @@ def test_paths_override_the_root(sample, tmp_path):
     assert config.data.features == train_source.features == ("rgb", "audio")
 
 
-def test_a_resumed_run_on_segments_sees_the_same_segments(sample, tmp_path):
-    data = {"train": (str(sample / "3" / "frame" / "validate"),)}
-    whole, halves = (configure(tmp_path / name, sample, "frame_logistic", data=data, num_steps=4) for name in "wh")
-    train(whole)
-    watcher = Watcher(stop_after=2)
-    train(halves, watcher, watcher.stop_requested)
-    train(halves)
-    assert losses(tmp_path / "h") == losses(tmp_path / "w")
-    assert_same_state(tmp_path / "h", tmp_path / "w")
-
-
 def test_a_line_of_a_resumed_run_is_the_mean_of_all_its_steps(sample, tmp_path):
     whole, halves = (configure(tmp_path / name, sample, log_every_steps=3, num_steps=3) for name in "wh")
     train(whole)
-    watcher = Watcher(stop_after=1)
+    watcher = Watcher(stop_after=2)
     train(halves, watcher, watcher.stop_requested)
     train(halves)
     np.testing.assert_allclose(losses(tmp_path / "h"), losses(tmp_path / "w"), rtol=1e-6)

@@ -38,7 +38,10 @@ class Progress(Protocol):
         """Training begins, or goes on, at `step`."""
 
     def steps(self, step: int, loss: float, videos_per_second: float) -> None:
-        """Steps were done, up to `step`."""
+        """Steps were done, up to `step`.
+
+        Not told of the first ones, whose rate would be that of compiling, unless the run ends with them; the rate is 0 then.
+        """
 
     def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
         """The validation split was gone through."""
@@ -73,7 +76,7 @@ class TrainingResult:
     interrupted: bool
     """Stopped on request before its last step; the same command goes on."""
     best_metrics: dict[str, float] | None
-    """The best validation's; None if there was none."""
+    """The best validation's; None if there was none, as without validation records."""
     seconds: float
     """Of this start."""
 
@@ -114,10 +117,12 @@ def train(
     Args:
         config: a recipe, with `run` and the paths of the data set.
         progress: told what happens; None = nobody.
-        stop_requested: asked about once a second; True saves a checkpoint and returns.
+        stop_requested: asked about once a second, also in a validation, which the next start then repeats; True saves a
+            checkpoint and returns.
 
     Returns:
-        How it ended. The best weights by GAP (`segment_map` on rated segments) lie in the run directory.
+        How it ended. The best weights by GAP (`segment_map` on rated segments) lie in the run directory; without
+        validation records there is no best, and the last ones do.
 
     Raises:
         InputError, RecordError: the configuration, the data or the run directory cannot be used; the loss is not
@@ -138,7 +143,7 @@ def train(
     )
     checkpoints.restore(progress.message)
     step = int(trainer.step.numpy())
-    runs.forget_after(run, step)
+    runs.forget_after(run, step, validated=not trainer.validation_pending.numpy())
     progress.start(config, step)
     writer = tf.summary.create_file_writer(str(run.tensorboard))
     with writer.as_default():
@@ -154,6 +159,10 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
     """Steps, validations and checkpoints until the end; True if stopped on request."""
     training = trainer.config.training
     step = int(trainer.step.numpy())
+    if trainer.validation_pending.numpy():
+        if not _validate(trainer, validation, run, progress, stop_requested):
+            return True
+        checkpoints.save(step)
     if step >= training.num_steps:
         progress.message(f"{run.path}: all {training.num_steps} steps are done; raise --training.num-steps to go on")
         return False
@@ -164,17 +173,13 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
     speed = _Speed(training.batch_size)
     while step < training.num_steps:
         count = min(speed.steps_a_call, _next_event(step, training) - step)
-        with pipeline.record_errors(source):
-            try:
-                losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
-                losses, norms = losses.numpy(), norms.numpy()
-            except tf.errors.OutOfRangeError as error:
-                raise InputError(f"{source.files[0]} ...: the training files hold no record") from error
+        losses, norms = _take_steps(trainer, source, batches, count)
         _check_finite(losses, step, trainer.config)
         step += count
         speed.update(count)
         trainer.add_losses(losses)
-        progress.steps(step, float(losses[-1]), speed.videos_per_second)
+        if speed.videos_per_second is not None or step == training.num_steps:
+            progress.steps(step, float(losses[-1]), speed.videos_per_second or 0.0)
         if step % training.log_every_steps == 0 or step == training.num_steps:
             _log_training(run, trainer, step, float(norms[-1]), speed.videos_per_second)
         finished, stopped = step == training.num_steps, stop_requested()
@@ -183,16 +188,28 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
         if validation_due or checkpoint_due:
             trainer.check_weights()
         if validation_due:
-            finished |= _validate(trainer, validation, run, progress, step)
-        if finished and validation is None:
-            trainer.save_weights(run, {"step": step})
-        if finished or checkpoint_due:
+            validated = _validate(trainer, validation, run, progress, stop_requested)
+            finished = validated and (finished or _is_out_of_patience(trainer))
+            stopped |= not validated
+        elif finished:
+            trainer.save_weights(run)
+        if finished or stopped or checkpoint_due:
             checkpoints.save(step)
         if finished or stopped:
             return not finished
         if validation_due or checkpoint_due:
             speed.restart()
     return False
+
+
+def _take_steps(trainer, source, batches, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The losses and gradient norms of some steps, float32 [count] both."""
+    with pipeline.record_errors(source):
+        try:
+            losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
+            return losses.numpy(), norms.numpy()
+        except tf.errors.OutOfRangeError as error:
+            raise InputError(f"{source.files[0]} ...: the training files hold no record") from error
 
 
 def _is_due(step: int, interval: int) -> bool:
@@ -215,37 +232,42 @@ class _Speed:
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
-        self.videos_per_second = 0.0
+        self.videos_per_second: float | None = None
+        """None until steps were done that were compiled before."""
         self.steps_a_call = 1
-        self.restart()
+        self._since: float | None = None
 
     def restart(self) -> None:
         """Leaves out what was not training."""
         self._since = time.perf_counter()
 
     def update(self, count: int) -> None:
-        now = time.perf_counter()
-        seconds, self._since = now - self._since, now
-        rate = count * self._batch_size / max(seconds, 1e-9)
+        """Counts the steps of a call; the first call only starts the clock, as it compiles."""
+        now, before = time.perf_counter(), self._since
+        self._since = now
+        if before is None:
+            return
+        steps_per_second = count / max(now - before, 1e-9)
+        rate = steps_per_second * self._batch_size
         self.videos_per_second = rate if not self.videos_per_second else 0.7 * self.videos_per_second + 0.3 * rate
-        wanted = SECONDS_A_CALL * count / max(seconds, 1e-9)
-        self.steps_a_call = max(1, min(2 * self.steps_a_call, int(wanted)))
+        self.steps_a_call = max(1, min(2 * self.steps_a_call, int(SECONDS_A_CALL * steps_per_second)))
 
 
-def _log_training(run, trainer, step: int, norm: float, videos_per_second: float) -> None:
+def _log_training(run, trainer, step: int, norm: float, videos_per_second: float | None) -> None:
     rate = float(learning_rate_at(trainer.config.training, tf.constant(step - 1, tf.int64)))
-    row = {
-        "loss": trainer.take_mean_loss(),
-        "learning_rate": rate,
-        "gradient_norm": norm,
-        "videos_per_second": round(videos_per_second, 1),
-    }
+    row = {"loss": trainer.take_mean_loss(), "learning_rate": rate, "gradient_norm": norm}
+    if videos_per_second is not None:
+        row["videos_per_second"] = round(videos_per_second, 1)
     _log(run, "train", step, row)
 
 
-def _validate(trainer, validation, run, progress, step: int) -> bool:
-    """One validation; keeps the weights if they are the best. True if it is time to stop early."""
-    metrics = trainer.evaluate(validation)
+def _validate(trainer, validation, run, progress, stop_requested) -> bool:
+    """One validation; keeps the weights if they are the best. False if it was stopped on request."""
+    metrics = trainer.evaluate(validation, stop_requested)
+    trainer.validation_pending.assign(metrics is None)
+    if metrics is None:
+        return False
+    step = int(trainer.step.numpy())
     score = metrics["segment_map" if validation.level == "segment" else "gap"]
     is_best = score > float(trainer.best.numpy())
     if is_best:
@@ -258,8 +280,7 @@ def _validate(trainer, validation, run, progress, step: int) -> bool:
     progress.validated(step, metrics, is_best)
     if _is_out_of_patience(trainer):
         progress.message(f"stopping early: no better validation in the last {trainer.config.training.early_stopping}")
-        return True
-    return False
+    return True
 
 
 def _is_out_of_patience(trainer) -> bool:

@@ -1,7 +1,8 @@
 """A model, its optimizer and its step on the devices of a `tf.distribute` strategy."""
 
+import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -18,6 +19,10 @@ from yt8m.runs import RunDirectory
 from yt8m.training import distribution, weights
 from yt8m.training.losses import video_losses
 from yt8m.training.optimizers import Adam, learning_rate_at
+
+
+class _Stopped(Exception):
+    """A validation was stopped on request."""
 
 
 class Trainer:
@@ -39,6 +44,7 @@ class Trainer:
             )
             self.best = tf.Variable(-math.inf, dtype=tf.float64, trainable=False)
             self.validations_without_best = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self.validation_pending = tf.Variable(False, trainable=False)
             # Of the steps since the last line of metrics: a line is the mean of all its steps, also over a restart.
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -55,6 +61,7 @@ class Trainer:
             "step": self.step,
             "best": self.best,
             "validations_without_best": self.validations_without_best,
+            "validation_pending": self.validation_pending,
             "loss_sum": self.loss_sum,
             "loss_count": self.loss_count,
         }
@@ -107,13 +114,26 @@ class Trainer:
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
         return iter(self.strategy.experimental_distribute_dataset(dataset.prefetch(2)))
 
-    def evaluate(self, source: Source) -> dict[str, float]:
-        """The metrics of the weights that would be kept: their moving averages, if there are any."""
+    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> dict[str, float] | None:
+        """The metrics of the weights that would be kept: their moving averages, if there are any.
+
+        Args:
+            source: the validation records.
+            stop_requested: asked before every batch; True ends it, and the metrics are None.
+        """
+
+        def check(count: int) -> None:
+            if stop_requested():
+                raise _Stopped
+
+        if stop_requested():
+            return None
         distribution.average_statistics(
             self.strategy, [variable.value for variable in self.model.non_trainable_variables]
         )
-        with self.optimizer.averaged_weights():
-            return evaluate_source(self.scorer, source, self.config)
+        with self.optimizer.averaged_weights(), contextlib.suppress(_Stopped):
+            return evaluate_source(self.scorer, source, self.config, check)
+        return None
 
     def add_losses(self, losses: np.ndarray) -> None:
         """Counts the losses of some steps towards the next line of metrics."""
@@ -136,11 +156,12 @@ class Trainer:
         if not np.isfinite(norm.numpy()):
             stop_at_non_finite("the weights after", norm.numpy(), int(self.step.numpy()), self.config)
 
-    def save_weights(self, run: RunDirectory, metrics: dict[str, float]) -> None:
-        """Keeps the weights, averaged if they are, as the run's best."""
+    def save_weights(self, run: RunDirectory, metrics: dict[str, float] | None = None) -> None:
+        """Keeps the weights, averaged if they are, as the run's best, with the metrics that say so."""
         with self.optimizer.averaged_weights():
             weights.save_weights(self.model, run.best_weights)
-        write_json(run.best_metrics, metrics)
+        if metrics is not None:
+            write_json(run.best_metrics, metrics)
 
 
 def stop_at_non_finite(what: str, value: float, step: int, config: RunConfig) -> None:
