@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from slow_layers import mixture_of_experts, randomise
 
 from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
@@ -51,6 +52,25 @@ def test_the_gates_have_no_bias():
     probabilities = 1 / (1 + np.exp(-np.asarray(layer(np.zeros((1, SIZE), np.float32)), np.float64)))
     experts = 1 / (1 + np.exp(-weights["expert_bias"]))
     np.testing.assert_allclose(probabilities[0], experts.sum(axis=0) / 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=["logistic", "moe2", "moe4"])
+def test_low_precision_rounds_what_a_head_gets_and_nothing_else(head):
+    """In bfloat16 the products, about 3, would be off by 0.01; and two classes this alike would be one."""
+    low, weights = built(type(head).from_config(head.get_config() | {"dtype": "mixed_bfloat16"}))
+    exact, _ = built(type(head).from_config(head.get_config()))
+    kernel = weights["kernel"].reshape(SIZE, -1, NUM_CLASSES)
+    kernel[:, :, 1] = kernel[:, :, 0] * 1.0001
+    for layer in (low, exact):
+        layer.kernel.assign(kernel.reshape(SIZE, -1))
+        for bias in (weight for weight in layer.weights if weight is not layer.kernel):
+            bias.assign(np.zeros(bias.shape))
+    inputs = tf.cast(INPUTS, tf.bfloat16)
+    logits = low(inputs).numpy()
+    np.testing.assert_allclose(logits, exact(tf.cast(inputs, tf.float32)), atol=1e-5)
+    assert logits.dtype == np.float32
+    assert np.all(logits[:, 0] != logits[:, 1])
+    np.testing.assert_allclose(logits[:, 0], logits[:, 1], atol=1e-2)
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])

@@ -19,21 +19,30 @@ def scaled_glorot(scale):
 
 
 class Head(keras.layers.Layer):
-    """What all heads share: their first arguments, and how their matrix starts and is penalised."""
+    """What all heads share: their first arguments, how their matrix starts and is penalised, and their precision.
+
+    They compute in float32 also where the rest is in bfloat16, which has no numbers between 7 and 7.03: logits rounded to it
+    would put the scores of many videos in no order.
+    """
 
     def __init__(self, num_classes, l2, initial_bias, initial_scale, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.num_classes, self.l2 = num_classes, l2
         self.initial_bias, self.initial_scale = initial_bias, initial_scale
 
     def add_kernel(self, shape):
         """The matrix, with its initialiser and its L2 term."""
         initial, penalty = scaled_glorot(self.initial_scale), weight_penalty(self.l2)
-        return self.add_weight(name="kernel", shape=shape, initializer=initial, regularizer=penalty)
+        return self.add_weight(name="kernel", shape=shape, initializer=initial, regularizer=penalty, autocast=False)
 
     def add_bias(self, name, shape):
         """A bias that starts at `initial_bias`."""
-        return self.add_weight(name=name, shape=shape, initializer=keras.initializers.Constant(self.initial_bias))
+        initial = keras.initializers.Constant(self.initial_bias)
+        return self.add_weight(name=name, shape=shape, initializer=initial, autocast=False)
+
+    def product(self, inputs):
+        """Inputs [B, H] times the matrix, float32."""
+        return ops.matmul(ops.cast(inputs, "float32"), self.kernel)
 
     def get_config(self):
         names = ("num_classes", "l2", "initial_bias", "initial_scale")
@@ -60,7 +69,7 @@ class LogisticHead(Head):
         self.built = True
 
     def call(self, inputs):
-        return ops.cast(ops.matmul(inputs, self.kernel), "float32") + ops.cast(self.bias, "float32")
+        return self.product(inputs) + self.bias
 
 
 @serialisable
@@ -91,10 +100,9 @@ class MixtureOfExpertsHead(Head):
         self.built = True
 
     def call(self, inputs):
-        planes = ops.cast(ops.matmul(inputs, self.kernel), "float32")
-        planes = ops.reshape(planes, (-1, 2 * self.num_mixtures + 1, self.num_classes))
+        planes = ops.reshape(self.product(inputs), (-1, 2 * self.num_mixtures + 1, self.num_classes))
         gates = planes[:, : self.num_mixtures + 1]
-        experts = planes[:, self.num_mixtures + 1 :] + ops.cast(self.expert_bias, "float32")
+        experts = planes[:, self.num_mixtures + 1 :] + self.expert_bias
         log_gates = gates - ops.logsumexp(gates, axis=1, keepdims=True)
         log_present = ops.logsumexp(log_gates[:, :-1] + ops.log_sigmoid(experts), axis=1)
         absent = ops.concatenate([log_gates[:, :-1] + ops.log_sigmoid(-experts), log_gates[:, -1:]], axis=1)
