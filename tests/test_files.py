@@ -98,3 +98,19 @@ def test_the_file_behind_a_link_is_written_and_devices_are_refused(tmp_path):
     assert (tmp_path / "real.csv").read_bytes() == b"new"
     with pytest.raises(InputError, match="it is a device"):
         check_destination("/dev/null")
+
+
+def test_standard_output_is_no_place_for_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"-: the file cannot be written to standard output; name a file"):
+        check_destination("-")
+    check_destination("./-")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_have_another_name_in_messages(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"^final/out\.csv: cannot be written"),
+        NewFile(tmp_path / "no/x", "final/out.csv"),
+    ):
+        raise AssertionError("the block must not run")

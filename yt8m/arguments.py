@@ -1,64 +1,89 @@
 """Command lines into arguments, by tyro, with every mistake as one line."""
 
 import contextlib
-import difflib
 import functools
 import io
+import itertools
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tyro
 
 from yt8m.errors import InputError
+from yt8m.values import fit_arguments
+
+_RULE = r"[─-]{3,}"
 
 
-def unknown(kind: str, given: str, known: Sequence[str]) -> str:
-    """The message for a name that is not known: the nearest known one, or all."""
-    close = difflib.get_close_matches(given, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    return f"unknown {kind} {given!r}; {hint}"
+def _parts(box: str) -> list[list[str]]:
+    """The lines of one of tyro's messages, which come with or without a drawn frame, as parted by its rules.
+
+    The frame's title is left out; each part is indented as if it stood alone.
+    """
+    parts: list[list[str]] = [[]]
+    for line in box.splitlines()[1:]:
+        if re.search(_RULE, line):
+            parts.append([])
+        parts[-1].append(re.sub(rf"[│╭╮╰╯]|{_RULE}", " ", line).rstrip())
+    dedented = (textwrap.dedent("\n".join(part)).strip("\n").splitlines() for part in parts)
+    return [part for part in dedented if part]
 
 
 def _one_line(box: str) -> str:
-    """The gist of one of tyro's framed, many-lined error messages, which come with or without a drawn frame."""
-    lines = [re.sub(r"[│╭╮╰╯]|[─-]{3,}", "", line).strip() for line in box.splitlines()]
-    ruled = [bool(re.search(r"[─-]{3,}", line)) for line in box.splitlines()]
-    parts = [""]
-    for line, rule in list(zip(lines, ruled, strict=True))[1:]:  # the first line is the frame's title
-        if rule:
-            parts.append(line)
-        else:
-            parts[-1] = f"{parts[-1]} {line}".strip()
-    parts = [part for part in parts if part]
-    message = parts[0] if parts else "the arguments cannot be understood"
-    close = next((re.search(r"--[\w.-]+", part) for part in parts if part.startswith("Perhaps you meant")), None)
+    """The gist of one of tyro's framed, many-lined messages."""
+    parts = _parts(box)
+    if not parts:
+        return "the arguments cannot be understood"
+    first = parts[0]
+    if first[0].startswith("Missing from"):
+        # An argument is indented by four, what it means by eight.
+        missing = [line.strip() for line in first if re.match(r" {4}\S", line)]
+        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    message = " ".join(line.strip() for line in first)
+    close = next((re.search(r"--[\w.-]+", " ".join(part)) for part in parts if part[0].startswith("Perhaps")), None)
     return message + (f"; did you mean {close.group()}?" if close else "")
+
+
+def _explain_switch(arguments: Sequence[str], message: str) -> str:
+    """A word on switches for those who give one a value."""
+    for flag, value in itertools.pairwise(arguments):
+        if flag.startswith("--") and value.lower() in ("true", "false") and value in message:
+            section, _, name = flag[2:].rpartition(".")
+            section = f"{section}." if section else ""
+            return f"{flag} takes no value; write --{section}{name} or --{section}no-{name}"
+    return message
 
 
 def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any:
     """Parses flags with tyro; None if it showed the help.
 
+    `--no-data.deterministic` is taken for `--data.no-deterministic`.
+
     Raises:
         InputError: flags that are unknown, missing or of the wrong type.
     """
+    arguments = [re.sub(r"^--no-([a-z_]+)\.(?=[a-z])", r"--\1.no-", argument) for argument in arguments]
     if any(argument in ("-h", "--help") for argument in arguments):
         with contextlib.suppress(SystemExit):
-            tyro.cli(target, args=list(arguments), prog=program, **options)
+            tyro.cli(target, args=arguments, prog=program, **options)
         return None
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
-            return tyro.cli(target, args=list(arguments), prog=program, **options)
+            return tyro.cli(target, args=arguments, prog=program, **options)
     except SystemExit:
-        raise InputError(f"{_one_line(errors.getvalue())} (see {program} --help)") from None
+        message = _explain_switch(arguments, _one_line(errors.getvalue()))
+        raise InputError(f"{message} (see {program} --help)") from None
 
 
 def deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """The command with its arguments bound and not yet run, so that parsing and running fail apart."""
+    """The command with its arguments checked and bound and not yet run, so that parsing and running fail apart."""
 
     @functools.wraps(command)
     def bind(*args, **kwargs):
-        return lambda: command(*args, **kwargs)
+        bound = fit_arguments(command, args, kwargs, lambda name: f"--{name.replace('_', '-')}")
+        return lambda: command(*bound.args, **bound.kwargs)
 
     return bind

@@ -16,22 +16,27 @@ class NewFile:
     Args:
         path: where the file will be; one that is there already is replaced at the end. Entering the block raises
             InputError if it is a directory, or its directory is missing or cannot be written to.
+        shown: what messages call it; None = its path.
 
     Attributes:
         temporary: the name under which it is written, for writers that want a path instead of `write`.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, shown: str | os.PathLike | None = None):
         self._path = Path(os.path.realpath(path))  # the file behind a link is replaced, not the link
+        self._is_dash = os.fspath(path) == "-"
+        self._shown = shown or self._path
         # Hidden, and with the same ending, by which some writers choose a format.
         self.temporary = self._path.parent / f".{os.getpid()}.tmp.{self._path.name}"
         self._stream: BinaryIO
 
     def __enter__(self) -> "NewFile":
+        if self._is_dash:
+            raise InputError("-: the file cannot be written to standard output; name a file (./- for one of this name)")
         if self._path.is_dir():
-            raise InputError(f"{self._path}: this is a directory; name a file in it")
+            raise InputError(f"{self._shown}: this is a directory; name a file in it")
         if self._path.exists() and not self._path.is_file():
-            raise InputError(f"{self._path}: cannot be written (it is a device, not a file); name a file")
+            raise InputError(f"{self._shown}: cannot be written (it is a device, not a file); name a file")
         try:
             self._stream = open(self.temporary, "wb")  # closed by __exit__
         except OSError as error:
@@ -68,7 +73,7 @@ class NewFile:
     def unwritable(self, error: OSError) -> InputError:
         """What to raise when writing failed."""
         return InputError(
-            f"{self._path}: cannot be written ({error.strerror or error}); choose a place that exists and has room"
+            f"{self._shown}: cannot be written ({error.strerror or error}); choose a place that exists and has room"
         )
 
 

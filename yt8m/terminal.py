@@ -1,9 +1,6 @@
-"""What a person sees while a command runs: progress on stderr, and nothing of TensorFlow's own log."""
+"""What a person sees while a command runs: progress, on stderr."""
 
-import os
-import re
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -11,34 +8,7 @@ from tqdm import tqdm
 
 from yt8m.config import RunConfig
 
-_LOG_LINE = re.compile(
-    rb"^(WARNING: All log messages before absl|[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
-)
 _SECONDS_BETWEEN_LINES = 10.0
-
-
-def silence_tensorflow() -> None:
-    """Keeps TensorFlow's log off the terminal; call it before TensorFlow is imported.
-
-    Some of its C++ parts log to file descriptor 2 whatever they are told, so the lines that look like log lines are
-    taken out there. Everything else, such as the last words of a crash, passes.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    terminal = os.dup(2)
-    reader, writer = os.pipe()
-    os.dup2(writer, 2)
-    os.close(writer)
-    # Python's own stderr goes straight to the terminal: bars and error lines must not wait for the thread.
-    sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
-
-    def forward() -> None:
-        with os.fdopen(reader, "rb") as lines:
-            for line in lines:
-                if not _LOG_LINE.match(line):
-                    os.write(terminal, line)
-
-    threading.Thread(target=forward, daemon=True).start()
 
 
 def count_progress(description: str, unit: str) -> Callable[[int], None]:
@@ -62,6 +32,11 @@ def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
     return advance
 
 
+def say(text: str) -> None:
+    """Tells the user something beside a command's result."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class TrainingProgress:
     """A `yt8m.training.loop.Progress`: a bar on a terminal, else a line now and then."""
 
@@ -71,9 +46,12 @@ class TrainingProgress:
         self._num_steps = 0
         self._batch_size = 0
         self._next_line = 0.0
+        self.started = False
+        """Whether there is something to save if the run is stopped."""
 
     def start(self, config: RunConfig, step: int) -> None:
         """Training begins, or goes on, at `step`."""
+        self.started = True
         self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
         if step and step < self._num_steps:
             self.message(f"{config.run}: going on after step {step} of {self._num_steps}")
@@ -123,4 +101,4 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
         else:
-            print(line, file=sys.stderr, flush=True)
+            say(line)

@@ -2,7 +2,9 @@
 
 import csv
 import hashlib
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -265,3 +267,23 @@ def test_a_failure_leaves_nothing_half_written(tmp_path, existed):
     assert list(tmp_path.rglob("*")) == ([directory] if existed else [])
     synthesise(directory, num_videos=1, num_classes=3, num_shards=1)
     assert sorted(path.name for path in directory.iterdir()) == ["2", "3", "segment_label_ids.csv", "vocabulary.csv"]
+
+
+@pytest.mark.parametrize("which", ["2/video/validate/validate0000.tfrecord", "vocabulary.csv"])
+@pytest.mark.parametrize("when", ["write", "close"])
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, monkeypatch, which, when):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    def open_on_full_disk(path, mode):
+        stream = path.open(mode)
+        if str(path).replace(f".{os.getpid()}.tmp.", "").endswith(which):
+            stream.close()
+            stream = SimpleNamespace(write=fail if when == "write" else len, close=fail)
+        return stream
+
+    monkeypatch.setattr("yt8m.files.open", open_on_full_disk, raising=False)
+    with pytest.raises(InputError) as caught:
+        synthesise(tmp_path / "sample", num_videos=2, num_classes=3)
+    assert str(caught.value).startswith(f"{tmp_path / 'sample' / which}: cannot be written (No space left on device)")
+    assert list(tmp_path.iterdir()) == []

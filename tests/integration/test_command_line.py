@@ -1,12 +1,17 @@
 """What a person meets first: help, lists, flags and mistakes in them."""
 
+import inspect
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from yt8m.cli import _COMMANDS
+from yt8m.commands import synth
+from yt8m.data.synthetic import synthesise
 from yt8m.recipes import list_recipes
 
 WITHOUT_TENSORFLOW = """
@@ -37,6 +42,20 @@ def test_every_command_has_help_with_an_example(command, yt8m):
     assert outcome.status == 0
     assert f"usage: yt8m {command}" in outcome.out
     assert "Example: yt8m" in outcome.out
+
+
+@pytest.mark.parametrize("arguments", [[name] for name in sorted(_COMMANDS)] + [["train", "netvlad"]])
+def test_help_says_what_values_are_and_no_default_that_says_nothing(arguments, yt8m):
+    shown = yt8m(*arguments, "--help").out
+    for word in ("STR", "None", "(default: )", "(default: '')"):
+        assert word not in shown
+    assert not [line for line in shown.splitlines() if len(line) > 140]
+
+
+def test_the_sizes_of_the_sample_are_those_of_the_function():
+    functions = [inspect.signature(function).parameters for function in (synth, synthesise)]
+    for name in ("num_videos", "num_classes", "num_shards", "seed"):
+        assert functions[0][name].default == functions[1][name].default
 
 
 @pytest.mark.parametrize("recipe", list_recipes())
@@ -99,8 +118,21 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["train", "moe", "--data.on-corrupt", "ignore"], "'stop', 'skip'"),
         (["train", "moe"], "--run"),
         (["train", "moe", "--run", "runs/none"], "--data.train"),
-        (["predict", "--run", "runs/none"], "--out"),
-        (["models", "netvald"], "unknown model 'netvald'; known: dbof"),
+        (["predict", "--run", "runs/none"], "--out PATH is missing"),
+        (["train", "moe", "--data.deterministic", "False"], "write --data.deterministic or --data.no-deterministic"),
+        (["train", "moe", "--model", "netvald"], "unknown model 'netvald'; did you mean netvlad?"),
+        (["train", "moe", "--model", "netvlad"], "the recipe chooses the model: yt8m train netvlad"),
+        (["train", "--run", "runs/none"], "--run comes before the recipe; write yt8m train RECIPE --run"),
+        (["--json", "recipes"], "--json comes before the command; write yt8m COMMAND --json"),
+        (["predict"], "--run DIR and --out PATH are missing (see yt8m predict --help)"),
+        (
+            ["predict", "--run", "runs/none", "--out", "x.csv", "--top-k", "21"],
+            "--top-k is 21; it must be from 1 to 20",
+        ),
+        (["validate", "x.csv", "--num-classes", "0"], "--num-classes is 0; it must be at least 1"),
+        (["synth"], "DIR is missing (see yt8m synth --help)"),
+        (["evaluate", "--run", "runs/none", "--data"], "--data is followed by no path"),
+        (["models", "netvald"], "unknown model 'netvald'; did you mean netvlad? Known: dbof"),
         (["evaluate", "--run", "runs/none"], "runs/none: no run directory"),
     ],
 )
@@ -112,3 +144,47 @@ def test_mistakes_are_one_line_and_status_2(arguments, message, yt8m, tmp_path, 
     assert len(outcome.err.splitlines()) == 1, outcome.err
     assert message in outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--no-data.deterministic", "--data.no-deterministic"])
+def test_both_ways_to_turn_a_switch_off(flag, yt8m):
+    outcome = yt8m("train", "moe", flag, "--run", "runs/none")
+    assert (outcome.status, outcome.err.splitlines()[-1].startswith("yt8m: no training records")) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [["--verbose", "recipes", "--json"], ["recipes", "--verbose", "--json"]])
+def test_verbose_may_stand_anywhere(arguments, yt8m):
+    assert list(yt8m(*arguments).json) == list_recipes()
+
+
+RECIPES = [sys.executable, "-m", "yt8m", "recipes"]
+
+
+def test_output_that_nobody_reads_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(RECIPES, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_a_mistake_that_nobody_reads_of_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([*RECIPES[:-1], "trian"], stdout=subprocess.PIPE, stderr=writer, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_streams_may_be_closed(closed):
+    command = ["sh", "-c", f'"$0" -m yt8m recipes {closed}', sys.executable]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert bool(ended.stdout) == (">&-" not in closed.split())
+
+
+def test_a_full_disk_under_the_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(RECIPES, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "yt8m: standard output: No space left on device\n")

@@ -45,6 +45,9 @@ SEGMENT_FRAMES = 5
 """A segment is five seconds, which is five frames."""
 
 DEFAULT_NUM_CLASSES = 3862
+"""Classes of the vocabulary since 2018."""
+LARGEST_NUM_CLASSES = 4716
+"""Classes of the vocabulary of 2017, more than in any other year."""
 DEFAULT_MAX_FRAMES = 300
 
 QUANTISATION_SCALE = 4.0 / 255.0

@@ -13,6 +13,7 @@ What the videos show, and why, is in `yt8m.data.synthetic_videos`.
 
 import contextlib
 import csv
+import io
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from yt8m.data.records import Ratings, frame_level_record, framed, video_level_r
 from yt8m.data.schema import SEGMENT_FRAMES, dequantise
 from yt8m.data.synthetic_videos import Video, World, make_video, make_world
 from yt8m.errors import InputError
+from yt8m.files import NewFile, make_directory
 
 DEFAULT_NUM_VIDEOS = 2000
 DEFAULT_NUM_CLASSES = 60
@@ -83,8 +85,7 @@ def synthesise(
         (of records) and ``num_bytes`` (of records).
 
     Raises:
-        InputError: an argument out of range, or a directory that holds something.
-        OSError: the directory cannot be written, or the disk is full.
+        InputError: an argument out of range, a directory that holds something or cannot be written, or a full disk.
     """
     held_out = max(1, round(_HELD_OUT_SHARE * num_videos))
     sizes = {"train": num_videos, "validate": held_out, "test": held_out}
@@ -96,8 +97,10 @@ def synthesise(
     created = not directory.exists()
     try:
         shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        summary = _Sample(staging, num_classes, num_shards, seed, sizes, progress or (lambda done, total: None)).write()
+        make_directory(directory)
+        make_directory(staging)
+        progress = progress or (lambda done, total: None)
+        summary = _Sample(directory, num_classes, num_shards, seed, sizes, progress).write()
         for entry in sorted(staging.iterdir()):
             entry.rename(directory / entry.name)
         staging.rmdir()
@@ -129,14 +132,15 @@ class _Sample:
 
     def __init__(
         self,
-        root: Path,
+        directory: Path,
         num_classes: int,
         num_shards: int,
         seed: int,
         sizes: dict[str, int],
         progress: Callable[[int, int], None],
     ):
-        self.root, self.num_shards, self.seed, self.sizes, self.progress = root, num_shards, seed, sizes, progress
+        self.directory, self.num_shards, self.seed = directory, num_shards, seed
+        self.sizes, self.progress = sizes, progress
         self.world: World = make_world(num_classes, self._random(_WORLD))
         self.video_counts = np.zeros(num_classes, np.int64)
         choices = self._random(_VOCABULARY).permutation(max(1, int(num_classes * 0.75)))
@@ -156,7 +160,7 @@ class _Sample:
                 self._write_shard(split, f"{split}{shard:04d}.tfrecord", shard_numbers, total)
             first += size
         self._write_vocabulary()
-        _write_csv(self.root / "segment_label_ids.csv", ("Index",), [(index,) for index in self.segment_classes])
+        self._write_csv("segment_label_ids.csv", ("Index",), [(index,) for index in self.segment_classes])
         return {
             "num_videos": dict(self.sizes),
             "num_classes": len(self.video_counts),
@@ -170,16 +174,22 @@ class _Sample:
         with contextlib.ExitStack() as stack:
             files = {}
             for kind in kinds:
-                path = self.root / kind / split / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                files[kind] = stack.enter_context(path.open("wb"))
+                files[kind] = stack.enter_context(self._new_file(f"{kind}/{split}/{name}"))
             for number in id_numbers:
                 video = make_video(_video_id(int(number)), self.world, self._random(_VIDEO, self.num_done))
                 for kind, record in self._records(split, video).items():
-                    self.num_bytes += files[kind].write(framed(record))
+                    content = framed(record)
+                    files[kind].write(content)
+                    self.num_bytes += len(content)
                 self.num_done += 1
                 self.progress(self.num_done, total)
         self.num_files += len(files)
+
+    def _new_file(self, name: str) -> NewFile:
+        """A file among those that are not complete yet, called by the name that it will have."""
+        path = self.directory / _STAGING / name
+        make_directory(path.parent)
+        return NewFile(path, shown=self.directory / name)
 
     def _records(self, split: str, video: Video) -> dict[str, bytes]:
         labels = None if split == "test" else video.labels
@@ -203,7 +213,15 @@ class _Sample:
     def _write_vocabulary(self) -> None:
         rows = [_vocabulary_row(index, int(count)) for index, count in enumerate(self.video_counts)]
         order = self._random(_VOCABULARY, 1).permutation(len(rows))
-        _write_csv(self.root / "vocabulary.csv", VOCABULARY_COLUMNS, [rows[index] for index in order])
+        self._write_csv("vocabulary.csv", VOCABULARY_COLUMNS, [rows[index] for index in order])
+
+    def _write_csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        with self._new_file(name) as file:
+            file.write(text.getvalue().encode())
 
 
 def rate_segments(video: Video, segment_classes: np.ndarray, random: np.random.Generator) -> Ratings:
@@ -249,10 +267,3 @@ def _vocabulary_row(index: int, count: int) -> tuple:
     if index % 5 == 3:
         description = f'Class {index}, also called "number {index}", is part of the sample.\nIt has a second line.'
     return (index, count, f"/m/{index:05d}", name, f"https://example.org/{index}", "Sample", "", "", description)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

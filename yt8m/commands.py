@@ -1,0 +1,272 @@
+"""The commands that take flags alone. `yt8m.recipe_commands` has those that take a recipe.
+
+Every command imports what it needs when it runs, so that `--help`, `recipes` and `validate` answer within a second.
+A command prints its result and returns the exit status.
+"""
+
+import json as json_module
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from yt8m import reports
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
+from yt8m.errors import InputError
+from yt8m.streams import show
+from yt8m.values import NonNegativeInt, PositiveInt, Range
+
+OK, BUG, USER_ERROR = 0, 1, 2
+
+
+def _shown(metavar: str, hint: str = "") -> Any:
+    """How help shows a value, and what it says instead of a default that says nothing."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint) if hint else tyro.conf.arg(metavar=metavar)
+
+
+Run = Annotated[str, _shown("DIR")]
+Json = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
+File = Annotated[str, tyro.conf.Positional, _shown("PATH")]
+_PATHS = "PATH [PATH ...]"
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    show(json_module.dumps(values))
+
+
+def _paths(given: tuple[str, ...] | None) -> tuple[str, ...]:
+    if given is not None and not given:
+        raise InputError("--data is followed by no path; name files, directories or globs")
+    return given or ()
+
+
+def synth(
+    directory: Annotated[str, tyro.conf.Positional, _shown("DIR")],
+    num_videos: PositiveInt = 2000,
+    num_classes: PositiveInt = 60,
+    num_shards: PositiveInt = 8,
+    seed: NonNegativeInt = 0,
+) -> int:
+    """Make a sample data set in the official layout.
+
+    Example: yt8m synth data/sample --num-videos 500
+
+    Args:
+        directory: Where to; made if it does not exist, else it must be empty.
+        num_videos: Videos of the train split; validate and test have a fifth of that each.
+        num_classes: Classes of the vocabulary.
+        num_shards: Files a split.
+        seed: The same seed makes the same bytes.
+    """
+    from yt8m.data.synthetic import synthesise
+    from yt8m.terminal import share_progress
+
+    progress = share_progress("making videos", "video")
+    summary = synthesise(directory, num_videos, num_classes, num_shards, seed, progress)
+    show(reports.synthesised(directory, summary))
+    return OK
+
+
+def inspect(
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, _shown(_PATHS, "(required)")], json: Json = False
+) -> int:
+    """Say what record files hold, and which records cannot be read.
+
+    Example: yt8m inspect data/sample/2/frame/train --json
+
+    Args:
+        paths: Files, directories or globs.
+        json: Print one JSON object.
+    """
+    from yt8m.data import inspection
+    from yt8m.data.sources import expand_paths
+
+    report = inspection.inspect(expand_paths(paths))
+    if json:
+        _print_json(report)
+    else:
+        show(reports.inspected(report))
+    return OK
+
+
+def recipes(json: Json = False) -> int:
+    """List the recipes: named, complete configurations.
+
+    Example: yt8m recipes
+
+    Args:
+        json: Print one JSON object.
+    """
+    from yt8m.recipes import describe, list_recipes
+
+    descriptions = {name: describe(name) for name in list_recipes()}
+    if json:
+        _print_json(descriptions)
+    else:
+        show(reports.table(list(descriptions.items())))
+    return OK
+
+
+def models(
+    name: Annotated[str, tyro.conf.Positional, _shown("[MODEL]", "(default: list them all)")] = "",
+    json: Json = False,
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+) -> int:
+    """List the models, or one model's hyper-parameters and parameter count.
+
+    Example: yt8m models netvlad
+
+    Args:
+        name: One of the models.
+        json: Print one JSON object.
+        num_classes: Classes to count the parameters for.
+    """
+    from yt8m.models import ARCHITECTURES, build_model, hyperparameters_of, list_models
+
+    if not name:
+        summaries = {name: (ARCHITECTURES[name].__doc__ or "").strip().splitlines()[0] for name in list_models()}
+        if json:
+            _print_json(summaries)
+        else:
+            show(reports.table(list(summaries.items())))
+        return OK
+    defaults = {key: field.default for key, field in hyperparameters_of(name).items()}
+    count = build_model(name, num_classes).count_params()
+    if json:
+        _print_json({"name": name, "hyperparameters": defaults, "num_parameters": count, "num_classes": num_classes})
+    else:
+        rows = [(key, str(value)) for key, value in defaults.items()]
+        show(reports.table([*rows, ("parameters", f"{count:,} for {num_classes} classes")]))
+    return OK
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[tuple[str, ...] | None, _shown(_PATHS, "(default: the run's validation split)")] = None,
+    json: Json = False,
+) -> int:
+    """Score a run's best model on labelled records.
+
+    Example: yt8m evaluate --run runs/sample --data data/sample/2/frame/validate
+
+    Args:
+        run: The run directory, made by yt8m train.
+        data: Files, directories or globs.
+        json: Print one JSON object.
+    """
+    from yt8m.evaluation import evaluate as run_evaluation
+    from yt8m.terminal import count_progress
+
+    metrics = run_evaluation(run, _paths(data), count_progress("evaluating", "video"))
+    if json:
+        _print_json(metrics)
+    else:
+        show(reports.table(list(metrics.items())))
+    return OK
+
+
+def predict(
+    run: Run,
+    out: Annotated[str, _shown("PATH")],
+    data: Annotated[tuple[str, ...] | None, _shown(_PATHS, "(default: the run's test split)")] = None,
+    task: Annotated[
+        Literal["video", "segment"] | None,
+        _shown("{video,segment}", "(default: segment for records with rated segments, else video)"),
+    ] = None,
+    top_k: Annotated[int, Range(least=1, most=20)] = 20,
+    max_segments: PositiveInt = 100_000,
+    segment_classes: Annotated[
+        str | None, _shown("PATH", "(default: the one at the root of the data set; without one, all classes)")
+    ] = None,
+) -> int:
+    """Write a run's predictions as a submission.
+
+    Example: yt8m predict --run runs/sample --data data/sample/2/frame/test --out submissions/sample.csv
+
+    Args:
+        run: The run directory, made by yt8m train.
+        out: The CSV file to write.
+        data: Files, directories or globs.
+        task: What the submission is for.
+        top_k: Predictions a video, at most 20; for the video task.
+        max_segments: Segments a class, at most; for the segment task.
+        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+    """
+    from yt8m.prediction import predict as run_prediction
+    from yt8m.terminal import count_progress
+
+    prediction = run_prediction(
+        run,
+        _paths(data),
+        out,
+        task=task,
+        top_k=top_k,
+        max_segments=max_segments,
+        segment_classes=segment_classes,
+        progress=count_progress("predicting", "video"),
+    )
+    show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
+    return OK
+
+
+def validate(
+    file: File,
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+    segment_classes: Annotated[str | None, _shown("PATH", "(default: all classes may be ranked)")] = None,
+    max_segments: PositiveInt = 100_000,
+    json: Json = False,
+) -> int:
+    """Check a submission as the leaderboard would.
+
+    Example: yt8m validate submissions/sample.csv
+
+    Args:
+        file: The CSV file; its header tells the task.
+        num_classes: Classes of the vocabulary; 4716 for 2017.
+        segment_classes: A segment_label_ids.csv, whose classes are then the only ones allowed.
+        max_segments: Segments a class, at most.
+        json: Print one JSON object.
+    """
+    from yt8m.submission import validate as check
+
+    found = check(file, num_classes, segment_classes, max_segments)
+    if json:
+        keys = ("task", "num_rows", "num_entries", "errors")
+        _print_json({key: getattr(found, key) for key in keys})
+    elif not found.errors:
+        show(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
+    for problem in [] if json else found.errors:
+        print(f"{file}: {problem}", file=sys.stderr)
+    return USER_ERROR if found.errors else OK
+
+
+def score(
+    file: File,
+    data: Annotated[tuple[str, ...], _shown(_PATHS)],
+    num_classes: PositiveInt = LARGEST_NUM_CLASSES,
+    json: Json = False,
+) -> int:
+    """Score a submission against labelled records.
+
+    Example: yt8m score submissions/validate.csv --data data/sample/2/frame/validate
+
+    Args:
+        file: The CSV file; its header tells the task.
+        data: Files, directories or globs, with labels.
+        num_classes: Classes of the vocabulary; 4716 holds those of every year.
+        json: Print one JSON object.
+    """
+    from yt8m.scoring import score as run_score
+
+    metrics = run_score(file, _paths(data), num_classes)
+    if json:
+        _print_json(metrics)
+    else:
+        show(reports.table(list(metrics.items())))
+    return OK
+
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    command.__name__: command for command in (synth, inspect, recipes, models, evaluate, predict, validate, score)
+}

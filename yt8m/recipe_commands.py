@@ -1,0 +1,154 @@
+"""The commands that take a recipe and the flags of its configuration: `train` and `submit`."""
+
+import inspect
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from yt8m import reports
+from yt8m.arguments import parse
+from yt8m.commands import OK, USER_ERROR
+from yt8m.errors import InputError, unknown_name
+from yt8m.streams import show
+
+
+class _StopRequest:
+    """Turns Ctrl-C and SIGTERM into a question that the training loop asks; a second Ctrl-C stops at once.
+
+    Args:
+        can_save: whether there is something to save yet; as long as there is not, the first signal stops at once.
+        say: tells the user.
+    """
+
+    def __init__(self, can_save: Callable[[], bool], say: Callable[[str], None]):
+        self._can_save, self._say = can_save, say
+        self.requested = False
+
+    def __enter__(self):
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number, frame):
+        if not self._can_save() or (self.requested and number == signal.SIGINT):
+            raise KeyboardInterrupt
+        self.requested = True
+        self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
+
+
+def _introduce(command: str) -> None:
+    """What `yt8m train` and `yt8m train --help` print."""
+    from yt8m import recipes
+
+    names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())
+    show(
+        f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(COMMANDS[command])}\n\n"
+        f"Example: yt8m {command} sample --data.root data/sample --run runs/sample\n\nRecipes:\n{names}\n\n"
+        f"`yt8m {command} RECIPE --help` lists the flags and their values in that recipe."
+    )
+
+
+def _refuse_model_flag(flags: list[str], command: str) -> None:
+    """A model is chosen by its recipe; says so to those who look for a flag."""
+    from yt8m.models import list_models
+
+    for place, flag in enumerate(flags):
+        name, _, value = flag.partition("=")
+        if name in ("--model", "--model.name"):
+            value = value or next(iter(flags[place + 1 :]), "")
+            if value not in list_models():
+                raise InputError(unknown_name("model", value, list_models()))
+            raise InputError(f"{name} is no flag, as the recipe chooses the model: yt8m {command} {value}")
+
+
+def _configure(command: str, arguments: list[str]) -> Any:
+    """The configuration that `RECIPE [flags]` describes; None if help was asked for."""
+    from yt8m import recipes
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _introduce(command)
+        return None
+    name, *flags = arguments
+    if name.startswith("-"):
+        raise InputError(f"{name} comes before the recipe; write yt8m {command} RECIPE {name} ... (see yt8m recipes)")
+    if name not in recipes.list_recipes():
+        raise InputError(unknown_name("recipe", name, recipes.list_recipes()))
+    _refuse_model_flag(flags, command)
+    config = recipes.make_config(name)
+    about = inspect.cleandoc(recipes.RECIPES[name].__doc__ or "")
+    description = f"{about}\n\nExample: yt8m {command} {name} --data.root DIR --run runs/{name}"
+    return parse(type(config), flags, f"yt8m {command} {name}", default=config, description=description)
+
+
+def _train(config: Any) -> tuple[Any, int]:
+    """Trains with progress and signals handled; the result and the process's exit status."""
+    from yt8m.terminal import TrainingProgress, say
+    from yt8m.training.loop import train as run_training
+
+    progress = TrainingProgress()
+    with _StopRequest(lambda: progress.started, say) as stop:
+        try:
+            result = run_training(config, progress, lambda: stop.requested)
+        finally:
+            progress.close()
+    if result.interrupted:
+        say(
+            f"stopped at step {result.step} of {config.training.num_steps}, which is saved in {result.run}; "
+            "the same command goes on from there"
+        )
+        return result, USER_ERROR
+    return result, OK
+
+
+def train(arguments: list[str]) -> int:
+    """Train a model, or go on with a run that was stopped."""
+    config = _configure("train", arguments)
+    if config is None:
+        return OK
+    result, status = _train(config)
+    if status == OK:
+        show(reports.trained(result))
+    return status
+
+
+def submit(arguments: list[str]) -> int:
+    """Train, evaluate, predict the test split and validate the submission, in one go.
+
+    Arguments as `train`'s; the CSV goes to `submissions/`, named as the run directory.
+    """
+    config = _configure("submit", arguments)
+    if config is None:
+        return OK
+    result, status = _train(config)
+    if status != OK:
+        return status
+    from yt8m import runs
+    from yt8m.evaluation import evaluate
+    from yt8m.files import make_directory
+    from yt8m.prediction import predict
+    from yt8m.submission import validate
+    from yt8m.terminal import count_progress
+
+    config = runs.load_config(result.run)
+    metrics = evaluate(result.run, (), count_progress("evaluating", "video"))
+    out = Path("submissions") / f"{Path(result.run).name}.csv"
+    make_directory(out.parent)
+    prediction = predict(result.run, (), out, progress=count_progress("predicting", "video"))
+    found = validate(out, config.data.num_classes)
+    if found.errors:
+        raise AssertionError(f"{out} is not valid: {found.errors[0]}")
+    show(
+        f"trained    {config.model.name}, recipe {config.recipe}: {result.step} steps in {result.seconds:.0f} s\n"
+        f"validated  {reports.scores(metrics)}\n"
+        f"predicted  {reports.predicted(prediction)}: {out}, checked, ready to upload\n"
+        f"kept       {result.run}/: best/ (weights), metrics.jsonl, curves.png, tensorboard/, config.json\n"
+        f"next       yt8m train {config.recipe} --help    # change a hyper-parameter, give another --run, compare"
+    )
+    return OK
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": train, "submit": submit}

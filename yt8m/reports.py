@@ -1,0 +1,61 @@
+"""Results as text for a person."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yt8m.errors import RecordError
+
+
+def table(rows: Sequence[tuple[str, Any]]) -> str:
+    """A line a row: the name, padded, and the value."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(
+        f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in rows
+    )
+
+
+def inspected(report: Mapping[str, Any]) -> str:
+    """What `yt8m.data.inspection.inspect` found, and a line for each record that cannot be used."""
+    rows: list[tuple[str, Any]] = []
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {round(each, 2)}" for key, each in value.items())
+        rows.append((name, "-" if value in (None, "") else value))
+    problems = report["corrupt_files"]
+    rows[-1] = ("corrupt_files", len({problem["path"] for problem in problems}) or "none")
+    return "\n".join([table(rows), *(str(RecordError(**problem)) for problem in problems)])
+
+
+def scores(metrics: Mapping[str, Any]) -> str:
+    """The metrics of an evaluation in one line."""
+    if "segment_map" in metrics:
+        return f"segment MAP {metrics['segment_map']:.4f} on {metrics['num_segments']} rated segments"
+    return (
+        f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}, "
+        f"PERR {metrics['perr']:.4f} on {metrics['num_videos']} videos"
+    )
+
+
+def trained(result: Any) -> str:
+    """How a training run ended, a `yt8m.training.loop.TrainingResult`."""
+    best = result.best_metrics or {}
+    if "gap" in best or "segment_map" in best:
+        best_text = f"best validation at step {best['step']}: {scores(best)}"
+    else:
+        best_text = "no validation split"
+    return f"{result.run}: {result.step} steps in {result.seconds:.0f} s; {best_text}"
+
+
+def predicted(prediction: Any) -> str:
+    """What was predicted, a `yt8m.prediction.Prediction`."""
+    segments = "" if prediction.num_segments is None else f"{prediction.num_segments} segments of "
+    return f"{segments}{prediction.num_videos} videos"
+
+
+def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
+    """What `yt8m.data.synthetic.synthesise` made."""
+    videos = ", ".join(f"{count} {split}" for split, count in summary["num_videos"].items())
+    return (
+        f"{directory}: {videos} videos at video, frame and segment level, {summary['num_classes']} classes, "
+        f"{summary['num_files']} files, {summary['num_bytes'] / 1e6:.0f} MB"
+    )

@@ -1,0 +1,79 @@
+"""The process's standard streams: closed, broken, or full of TensorFlow's log."""
+
+import contextlib
+import os
+import re
+import sys
+import threading
+
+_LOG_LINE = re.compile(
+    rb"^(WARNING: All log messages before absl|[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
+)
+
+
+def open_closed_streams() -> None:
+    """Opens the null device in the place of those standard streams that are closed (`yt8m train ... >&-`).
+
+    Else the next file that is opened would get the number of the closed stream, and all that is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
+
+
+def show(text: str, end: str = "\n") -> None:
+    """Prints a result, and all that was printed before.
+
+    Raises:
+        OSError: it cannot be written; the error names the standard output.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
+def abandon_broken_streams() -> None:
+    """Sends to the null device what can no longer be written, as Python would complain of it when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
+                stream.flush()
+
+
+def silence_tensorflow() -> None:
+    """Keeps TensorFlow's log off the terminal; call it before TensorFlow is imported.
+
+    Some of its C++ parts log to file descriptor 2 whatever they are told, so the lines that look like log lines are
+    taken out there. Everything else, such as the last words of a crash, passes.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    terminal = os.dup(2)
+    reader, writer = os.pipe()
+    os.dup2(writer, 2)
+    os.close(writer)
+    # Python's own stderr goes straight to the terminal: bars and error lines must not wait for the thread.
+    sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
+
+    def forward() -> None:
+        with os.fdopen(reader, "rb") as lines:
+            for line in lines:
+                if not _LOG_LINE.match(line):
+                    with contextlib.suppress(OSError):  # nobody may read the terminal any more
+                        os.write(terminal, line)
+
+    threading.Thread(target=forward, daemon=True).start()
