@@ -40,13 +40,16 @@ RULES = {
     "yt8m.training.averaging": {
         *{*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
     },
+    "yt8m.training.objective": {*BASE, "yt8m.config", "yt8m.models", "yt8m.training", "yt8m.training.distillation"},
     "yt8m.training.trainer": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
+        *{"yt8m.training.distillation", "yt8m.training.objective"},
     },
     "yt8m.training.loop": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training", "yt8m.training.trainer"},
+        *{"yt8m.training.distillation"},
     },
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.training.loop"},
     "yt8m.arguments": {"yt8m.errors", "yt8m.values"},

@@ -11,13 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m import runs
+from yt8m import models, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
-from yt8m.models import build_architecture
 from yt8m.training.losses import video_losses
 from yt8m.training.weights import load_weights
 
@@ -55,10 +54,15 @@ def precision(policy: str) -> Iterator[None]:
 
 def build(config: RunConfig) -> keras.Model:
     """The model of a run, with fresh weights."""
+    return build_for_training(config).predicting
+
+
+def build_for_training(config: RunConfig) -> models.BuiltModel:
+    """The model of a run, with fresh weights and all the outputs that training looks at."""
     assert config.data.features, "the features are resolved before a model is built"
     synchronised = config.training.synchronised_batch_normalisation
     with precision(config.training.precision), synchronised_statistics(synchronised):
-        return build_architecture(config.model, config.data.num_classes, config.data.features)
+        return models.build_for_training(config.model, config.data.num_classes, config.data.features)
 
 
 def load_run(run: str | os.PathLike) -> keras.Model:
@@ -145,7 +149,12 @@ class Scorer:
             RecordError: a record cannot be used.
         """
         dataset = pipeline.make_dataset(
-            source, batch_size or BATCH_SIZE[source.level], max_frames=config.data.max_frames, segments=segments
+            source,
+            batch_size or BATCH_SIZE[source.level],
+            num_frames=config.data.prediction_num_frames or None,
+            sampling=config.data.prediction_sampling,
+            max_frames=config.data.max_frames,
+            segments=segments,
         )
         with pipeline.record_errors(source):
             for batch in dataset:

@@ -68,6 +68,25 @@ def build_architecture(
     Raises:
         InputError: no class or feature, or an unknown feature.
     """
+    return build_for_training(architecture, num_classes, features).predicting
+
+
+@dataclasses.dataclass(frozen=True)
+class BuiltModel:
+    """Two views of the same layers."""
+
+    predicting: "keras.Model"
+    """From a batch's features to logits, float32 [B, C]."""
+    training: "keras.Model"
+    """The same, but a list: the logits, then those of every stage that is trained on the labels too."""
+    temperature: float
+    """Of `yt8m.models.stages.StagedLogits`."""
+
+
+def build_for_training(
+    architecture: Architecture, num_classes: int, features: tuple[Feature, ...] = tuple(FEATURE_SIZES)
+) -> BuiltModel:
+    """The Keras model of an architecture, and what its training loss looks at; arguments as for `build_architecture`."""
     import keras
 
     if not features:
@@ -82,9 +101,12 @@ def build_architecture(
     if architecture.level == "frame":
         inputs["num_frames"] = keras.Input((), dtype="int32", name="num_frames")
     logits = architecture.build(inputs, num_classes)
-    if isinstance(logits, StagedLogits):
-        logits = logits.final
-    return keras.Model(inputs, logits, name=architecture.name)
+    staged = logits if isinstance(logits, StagedLogits) else StagedLogits(logits, ())
+    return BuiltModel(
+        predicting=keras.Model(inputs, staged.final, name=architecture.name),
+        training=keras.Model(inputs, [staged.final, *staged.stages], name=architecture.name),
+        temperature=staged.temperature,
+    )
 
 
 def build_model(

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from yt8m.errors import InputError
-from yt8m.training.optimizers import Adam
+from yt8m.training.optimizers import Optimizer
 
 
 class Checkpoints:
@@ -20,20 +20,19 @@ class Checkpoints:
     Args:
         directory: where.
         model: its weights and running statistics, dropout's counters too.
-        optimizer: its moments and averages.
+        optimizer: what it remembers of the gradients, and the averages.
         counters: variables such as the step.
         keep: states kept.
     """
 
     def __init__(
-        self, directory: Path, model: keras.Model, optimizer: Adam, counters: dict[str, tf.Variable], keep: int
+        self, directory: Path, model: keras.Model, optimizer: Optimizer, counters: dict[str, tf.Variable], keep: int
     ):
         weights = {f"{index:04d}": variable.value for index, variable in enumerate(model.variables)}
         checkpoint = tf.train.Checkpoint(
             weights=weights,
-            first_moments=optimizer.first_moments,
-            second_moments=optimizer.second_moments,
             averages=optimizer.averages,
+            **optimizer.slots,
             **counters,
         )
         self._checkpoint = checkpoint

@@ -25,6 +25,7 @@ from yt8m.files import read_json, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, distribution
 from yt8m.training.checkpoints import Checkpoints
+from yt8m.training.distillation import teacher_errors
 from yt8m.training.schedules import learning_rate_at
 from yt8m.training.trainer import Trainer, stop_at_non_finite
 
@@ -134,10 +135,11 @@ def train(
     if config.data.on_corrupt == "skip":
         source, losses = salvage.without_broken_records(source)
         progress.message(losses.summary)
+    trainer = Trainer(
+        config, distribution.make_strategy(), source
+    )  # before the run directory, which a mistake leaves not
     run = runs.open_run(config)
     write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
-    strategy = distribution.make_strategy()
-    trainer = Trainer(config, strategy)
     checkpoints = Checkpoints(
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
     )
@@ -204,7 +206,7 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
 
 def _take_steps(trainer, source, batches, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The losses and gradient norms of some steps, float32 [count] both."""
-    with pipeline.record_errors(source):
+    with teacher_errors(trainer.config.distill), pipeline.record_errors(source):
         try:
             losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
             return losses.numpy(), norms.numpy()

@@ -17,8 +17,10 @@ from yt8m.evaluation import evaluate_source
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import distribution, weights
-from yt8m.training.losses import video_losses
-from yt8m.training.optimizers import Adam, learning_rate_at
+from yt8m.training.distillation import make_teacher
+from yt8m.training.objective import Objective
+from yt8m.training.optimizers import make_optimizer
+from yt8m.training.schedules import learning_rate_at
 
 
 class _Stopped(Exception):
@@ -31,14 +33,29 @@ class Trainer:
     Args:
         config: complete, as `resolve` returns it.
         strategy: where to compute.
+        source: the training records.
+
+    Raises:
+        InputError: the batch cannot be shared out, or the teacher or the class weights cannot be used.
     """
 
-    def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy):
+    def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy, source: Source):
         self.config, self.strategy = config, strategy
+        pieces = strategy.num_replicas_in_sync * config.training.gradient_accumulation
+        if config.training.batch_size % pieces:
+            raise InputError(
+                f"--training.batch-size {config.training.batch_size} cannot be cut into equal pieces for "
+                f"{strategy.num_replicas_in_sync} devices times --training.gradient-accumulation "
+                f"{config.training.gradient_accumulation}; make it a multiple of {pieces}"
+            )
         keras.utils.set_random_seed(config.training.seed)
         with strategy.scope():
-            self.model = inference.build(config)
-            self.optimizer = Adam([variable.value for variable in self.model.trainable_variables], config.training)
+            built = inference.build_for_training(config)
+            self.model = built.predicting
+            self.teacher = make_teacher(config, source)
+            self.objective = Objective(built, config, self.teacher)
+            trainable = [variable.value for variable in self.model.trainable_variables]
+            self.optimizer = make_optimizer(trainable, config.training)
             self.step = tf.Variable(
                 0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
             )
@@ -50,7 +67,7 @@ class Trainer:
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.scorer = inference.Scorer(self.model)
         # A function within the step's would be a wall that synchronised statistics cannot cross.
-        self._losses_and_gradients = (
+        self._loss_and_gradients = (
             tf.function(self._compute, jit_compile=True) if config.training.xla else self._compute
         )
 
@@ -68,16 +85,13 @@ class Trainer:
 
     def _compute(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """This replica's share of the loss, and its gradients: their sums over the replicas are the batch's."""
-        replicas = self.strategy.num_replicas_in_sync
-        with tf.GradientTape() as tape:
-            logits = self.model({key: batch[key] for key in self.model.input}, training=True)
-            loss = tf.reduce_sum(video_losses(logits, batch)) / self.config.training.batch_size
-            # Layers that are given a penalty add it themselves; each replica has all of them.
-            loss += tf.add_n(self.model.losses or [0.0]) / replicas
-        return loss, tape.gradient(loss, [variable.value for variable in self.model.trainable_variables])
+        training = self.config.training
+        return self.objective.loss_and_gradients(
+            batch, training.batch_size, self.strategy.num_replicas_in_sync, training.gradient_accumulation
+        )
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, gradients = self._losses_and_gradients(batch)
+        loss, gradients = self._loss_and_gradients(batch)
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         norm = self.optimizer.apply(gradients, self.step)
         self.step.assign_add(1)
@@ -101,6 +115,7 @@ class Trainer:
             source,
             training.batch_size,
             num_frames=data.num_frames or None,
+            sampling=data.sampling,
             max_frames=data.max_frames,
             shuffle=True,
             shuffle_buffer=data.shuffle_buffer,
@@ -111,6 +126,8 @@ class Trainer:
             deterministic=data.deterministic,
             skip_records=int(self.step.numpy()) * training.batch_size,
         )
+        if self.teacher:
+            dataset = self.teacher.attach(dataset)
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
         return iter(self.strategy.experimental_distribute_dataset(dataset.prefetch(2)))
 

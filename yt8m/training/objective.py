@@ -1,0 +1,65 @@
+"""What training minimises: a model's loss on the labels, that of its stages, and what a teacher says."""
+
+import keras
+import tensorflow as tf
+
+from yt8m.config import RunConfig
+from yt8m.models.registry import BuiltModel
+from yt8m.training.distillation import Teacher, distillation_losses
+from yt8m.training.losses import TrainingLoss, staged_losses
+
+
+class Objective:
+    """The loss of a step.
+
+    Args:
+        built: the model.
+        config: which loss, and how much a teacher counts.
+        teacher: to learn from beside the labels, if any.
+    """
+
+    def __init__(self, built: BuiltModel, config: RunConfig, teacher: Teacher | None):
+        self._model, self._temperature = built.training, built.temperature
+        self._loss = TrainingLoss(config.loss, config.data.num_classes)
+        self._distill, self._teacher = config.distill, teacher
+
+    @property
+    def model(self) -> keras.Model:
+        """The model that is trained, with all its outputs."""
+        return self._model
+
+    def losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The loss of each video, or rated segment, without the weights' penalties: float32 [B]."""
+        outputs = self._model({key: batch[key] for key in self._model.input}, training=True)
+        final, *stages = tf.nest.flatten(outputs)  # a single output comes without its list
+        losses = staged_losses(self._loss, final, stages, self._temperature, batch)
+        if self._teacher:
+            taught = distillation_losses(final, self._teacher.logits(batch), self._distill)
+            losses = (1.0 - self._distill.weight) * losses + self._distill.weight * taught
+        return losses
+
+    def loss_and_gradients(
+        self, batch: dict[str, tf.Tensor], batch_size: int, replicas: int, pieces: int
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """This replica's share of the loss, float32 [], and its gradients: their sums over the replicas are the batch's.
+
+        Args:
+            batch: this replica's share of the batch.
+            batch_size: of the whole batch.
+            replicas: that compute together.
+            pieces: to compute it in, one after another, so that only one's activations are held at a time.
+        """
+        variables = [variable.value for variable in self._model.trainable_variables]
+        total, sums = tf.constant(0.0), None
+        split = {key: tf.split(value, pieces) for key, value in batch.items()}
+        for piece in range(pieces):
+            # TensorFlow would compute the pieces side by side.
+            with tf.control_dependencies(sums or []), tf.GradientTape() as tape:
+                part = {key: tf.identity(values[piece]) for key, values in split.items()}
+                loss = tf.reduce_sum(self.losses(part)) / batch_size
+                # Layers that are given a penalty add it themselves; each replica has all of them, in every piece.
+                loss += tf.add_n(self._model.losses or [0.0]) / (replicas * pieces)
+            gradients = tape.gradient(loss, variables)
+            sums = [kept + new for kept, new in zip(sums, gradients, strict=True)] if sums else gradients
+            total += loss
+        return total, sums
