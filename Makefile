@@ -13,15 +13,22 @@ EXTRAS ?= io,test
 
 YT8M := .venv/bin/yt8m
 INSTALLED := .venv/.installed
+# The newest TensorFlow, which tensorflow-io cannot be loaded beside, and JAX, which needs its NumPy.
+NEWEST := .venv-newest
+INSTALLED_NEWEST := $(NEWEST)/.installed
 
-.PHONY: help submit train evaluate predict data test bench lint format clean
+.PHONY: help submit train evaluate predict data test test-newest bench lint format clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 	@echo "  Variables: DATA=$(DATA) RECIPE=$(RECIPE) RUN=$(RUN) FLAGS=\"...\""
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt setup-environment.sh
-	@sh setup-environment.sh .venv "$(EXTRAS)"
+	@sh setup-environment.sh .venv "$(EXTRAS)" constraints.txt
+	@touch $@
+
+$(INSTALLED_NEWEST): setup.cfg pyproject.toml constraints-newest.txt setup-environment.sh
+	@sh setup-environment.sh $(NEWEST) jax,test constraints-newest.txt
 	@touch $@
 
 data/sample: | $(INSTALLED)
@@ -50,6 +57,9 @@ predict: $(INSTALLED)  ## Write the submission of RUN for its test split
 test: $(INSTALLED)  ## Run the tests
 	.venv/bin/python -m pytest
 
+test-newest: $(INSTALLED_NEWEST)  ## Run the tests of models and training on the newest TensorFlow, and models on JAX
+	$(NEWEST)/bin/python -m pytest tests/models tests/layers tests/training tests/metrics tests/jax_backend
+
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks
 
@@ -61,5 +71,5 @@ format: $(INSTALLED)  ## Mend style
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-clean:  ## Remove the environment, the sample data and the sample run
-	rm -rf .venv data/sample runs/sample submissions/sample.csv
+clean:  ## Remove the environments, the sample data and the sample run
+	rm -rf .venv $(NEWEST) data/sample runs/sample submissions/sample.csv

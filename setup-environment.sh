@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes a virtual environment with this project in it: sh setup-environment.sh DIRECTORY EXTRAS
+# Makes a virtual environment with this project in it: sh setup-environment.sh DIRECTORY EXTRAS CONSTRAINTS
 #
 # Debian and Ubuntu ship a python3 without pip and without what `python3 -m venv` needs. Where it is missing, pip's own
 # wheel is taken out of the distribution's package, without installing anything on the system.
 set -eu
 environment=$1
 extras=$2
+constraints=$3
 
 fail() {
     echo "set-up: $1" >&2
@@ -43,5 +44,5 @@ fi
 
 echo "set-up: installing yt8m[$extras] (TensorFlow is about 600 MB; this takes a few minutes, once)"
 "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable ".[$extras]" ||
+    --constraint "$constraints" --editable ".[$extras]" ||
     fail "the installation failed; see the lines above, and run the same command again"
