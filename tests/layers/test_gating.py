@@ -71,6 +71,15 @@ def test_probability_gating_in_bfloat16_keeps_the_logits_apart():
     np.testing.assert_allclose(np.diff(gated), [-0.0005, -0.0025], rtol=0.05)
 
 
+def test_probability_gating_in_bfloat16_is_exact():
+    layer, low = ProbabilityGating(), ProbabilityGating(dtype="mixed_bfloat16")
+    logits = np.random.default_rng(3).normal(-5.0, 2.0, (4, 6)).astype(np.float32)
+    expected = layer(logits)
+    low(logits)
+    low.set_weights(layer.get_weights())
+    np.testing.assert_allclose(low(logits), expected, atol=1e-5)
+
+
 def test_context_gating_in_bfloat16_stays_near():
     layer, weights = built(ContextGating(dtype="mixed_bfloat16"))
     output = layer(INPUTS)

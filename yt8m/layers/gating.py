@@ -31,27 +31,24 @@ class ContextGating(keras.layers.Layer):
 class ProbabilityGating(keras.layers.Layer):
     """Context gating of probabilities, on logits: with p = sigmoid(logit), q = p * sigmoid(BN(p W)), returns q's logit.
 
-    [B, C] to [B, C], float32. In log space, log q = log p + log g and 1 - q = (1 - p) + p (1 - g), so that nothing is
-    clipped and no logit is infinite.
+    [B, C] to [B, C], float32 as the heads, also where the rest is in low precision. In log space, log q = log p + log g
+    and 1 - q = (1 - p) + p (1 - g), so that nothing is clipped and no logit is infinite.
     """
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)  # or Keras would round the logits to the compute dtype
-        self.normalisation = batch_normalisation("bn", dtype=self.dtype_policy)
+        self.normalisation = batch_normalisation("bn", dtype="float32")
 
     def build(self, input_shape):
         size = input_shape[-1]
         initial = keras.initializers.RandomNormal(stddev=size**-0.5)
-        self.kernel = self.add_weight(name="kernel", shape=(size, size), initializer=initial)
+        self.kernel = self.add_weight(name="kernel", shape=(size, size), initializer=initial, autocast=False)
         self.normalisation.build((None, size))
         self.built = True
 
     def call(self, logits, training=None):
         logits = ops.cast(logits, "float32")
-        probabilities = ops.cast(ops.sigmoid(logits), self.compute_dtype)
-        kernel = ops.cast(self.kernel, self.compute_dtype)
-        gates = self.normalisation(ops.matmul(probabilities, kernel), training=training)
-        gates = ops.cast(gates, "float32")
+        gates = self.normalisation(ops.matmul(ops.sigmoid(logits), self.kernel), training=training)
         log_present = ops.log_sigmoid(logits) + ops.log_sigmoid(gates)
         log_absent = ops.logaddexp(ops.log_sigmoid(-logits), ops.log_sigmoid(logits) + ops.log_sigmoid(-gates))
         return log_present - log_absent
