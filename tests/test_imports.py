@@ -51,13 +51,17 @@ RULES = {
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training", "yt8m.training.trainer"},
         *{"yt8m.training.distillation"},
     },
+    "yt8m.training.sanity": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.training"},
+        *{"yt8m.training.loop", "yt8m.training.objective"},
+    },
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.training.loop"},
     "yt8m.arguments": {"yt8m.errors", "yt8m.values"},
     "yt8m.streams": set(),
     "yt8m.reports": {"yt8m.errors"},
     "yt8m.commands": {
         *{*BASE, "yt8m.data", "yt8m.evaluation", "yt8m.models", "yt8m.prediction", "yt8m.recipes", "yt8m.reports"},
-        *{"yt8m.scoring", "yt8m.streams", "yt8m.submission", "yt8m.terminal"},
+        *{"yt8m.scoring", "yt8m.streams", "yt8m.submission", "yt8m.terminal", "yt8m.training.averaging"},
     },
     "yt8m.recipe_commands": {
         *{*BASE, "yt8m.arguments", "yt8m.commands", "yt8m.evaluation", "yt8m.files", "yt8m.models", "yt8m.prediction"},
@@ -69,6 +73,7 @@ RULES = {
             "yt8m.submission",
             "yt8m.terminal",
             "yt8m.training.loop",
+            "yt8m.training.sanity",
         },
     },
     "yt8m.cli": {"yt8m.errors", "yt8m.arguments", "yt8m.commands", "yt8m.recipe_commands", "yt8m.streams"},

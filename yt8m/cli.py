@@ -25,8 +25,8 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     name: (commands.COMMANDS | recipe_commands.COMMANDS)[name]
     # In the order of a project.
     for name in (
-        *("synth", "inspect", "recipes", "models", "train"),
-        *("evaluate", "predict", "validate", "score", "submit"),
+        *("synth", "inspect", "recipes", "models", "check", "train"),
+        *("average", "evaluate", "predict", "validate", "score", "submit"),
     )
 }
 _NEEDS_NO_TENSORFLOW = ("recipes", "validate")

@@ -267,6 +267,36 @@ def score(
     return OK
 
 
+def average(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, _shown("RUN [RUN ...]", "(required)")],
+    out: Annotated[str, _shown("DIR")],
+    last: Annotated[NonNegativeInt, _shown("N", "(default: the best weights of each run)")] = 0,
+    best: Annotated[NonNegativeInt, _shown("N", "(default: the best weights of each run)")] = 0,
+    json: Json = False,
+) -> int:
+    """Average the weights of a run's checkpoints, or of several runs, into a new run.
+
+    Example: yt8m average runs/sample --last 2 --out runs/sample_averaged
+
+    Args:
+        runs: Run directories of one configuration.
+        out: The new run directory.
+        last: Checkpoints of each run to average, the newest ones.
+        best: Checkpoints of each run to average, those that validated best.
+        json: Print one JSON object.
+    """
+    from yt8m.training.averaging import average as run_average
+
+    result = run_average(runs, out, last, best)
+    if json:
+        _print_json({"run": result.run, "averaged": result.averaged, "metrics": result.metrics})
+    else:
+        text = reports.scores(result.metrics) if result.metrics else "no validation split to score it on"
+        show(f"{result.run}: the mean of {len(result.averaged)} sets of weights; {text}")
+    return OK
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
-    command.__name__: command for command in (synth, inspect, recipes, models, evaluate, predict, validate, score)
+    command.__name__: command
+    for command in (synth, inspect, recipes, models, evaluate, average, predict, validate, score)
 }

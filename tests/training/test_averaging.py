@@ -8,9 +8,9 @@ import tensorflow as tf
 from small_runs import configure
 
 from yt8m import inference, runs
-from yt8m.training.averaging import average
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate
+from yt8m.training.averaging import average
 from yt8m.training.loop import train
 
 KEEPING = {"num_steps": 6, "checkpoint_every_steps": 2, "validate_every_steps": 2, "keep_checkpoints": 3}

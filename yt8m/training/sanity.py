@@ -1,0 +1,276 @@
+"""The sanity run that everyone does by hand before a long training: `yt8m check RECIPE`. Under two minutes, nothing written."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.config import RunConfig
+from yt8m.data import pipeline
+from yt8m.data.pipeline import Source
+from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.errors import InputError
+from yt8m.inference import build_for_training
+from yt8m.training.loop import resolve
+from yt8m.training.losses import video_losses
+from yt8m.training.objective import Objective
+from yt8m.training.optimizers import Optimizer, make_optimizer
+
+OVERFIT_VIDEOS = 8
+OVERFIT_LEARNING_RATE = 3e-3
+OVERFIT_SHARE = 0.05
+OVERFIT_SECONDS, RATE_SECONDS = 40.0, 10.0
+
+Verdict = Literal["ok", "look", "bad"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    name: str
+    value: str
+    verdict: Verdict
+    """ok; look: unusual, or could not be tried; bad: training would not work."""
+
+
+def check(config: RunConfig) -> Iterator[Finding]:
+    """What can be known of a configuration in two minutes, a finding at a time.
+
+    Args:
+        config: a recipe; with training records, or random videos stand in for them.
+
+    Raises:
+        InputError, RecordError: the configuration or its records cannot be used.
+    """
+    source, batch = None, None
+    if config.data.train or config.data.root:
+        # Nothing is written to the run directory, so any name will do.
+        config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"))
+        batch = _first_batch(config, source)
+        yield Finding("records", f"{len(source.files)} files, {source.level} level, {', '.join(source.features)}", "ok")
+    else:
+        features = config.data.features or tuple(FEATURE_SIZES)
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, features=features))
+        batch = _random_batch(config)
+        yield Finding("records", "none named (--data.train, --data.root); random videos stand in", "look")
+    yield Finding(
+        "a batch", ", ".join(f"{key} {value.dtype.name} {list(value.shape)}" for key, value in batch.items()), "ok"
+    )
+    yield _check_labels(batch, config)
+    built = build_for_training(config)
+    objective = Objective(built, config, None)
+    variables = [variable.value for variable in built.predicting.trainable_variables]
+    optimizer = make_optimizer(variables, config.training)
+    yield from _weigh(built.predicting, optimizer)
+    yield _check_start(built.predicting, batch, config)
+    step, finding = _measure_step(objective, optimizer, batch, config)
+    yield finding
+    compute = _rate(lambda: step(), config.training.batch_size)
+    yield Finding("compute", f"{compute:,.0f} videos/s in training steps of {config.training.batch_size}", "ok")
+    if source is not None:
+        yield _measure_input(config, source, compute)
+    yield _overfit(config, batch)
+
+
+def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
+    data = config.data
+    dataset = pipeline.make_dataset(
+        source,
+        config.training.batch_size,
+        num_frames=data.num_frames or None,
+        sampling=data.sampling,
+        max_frames=data.max_frames,
+        repeat=True,
+        drop_remainder=True,
+    )
+    with pipeline.record_errors(source):
+        for batch in dataset.take(1):
+            return {key: value for key, value in batch.items() if key != "id"}
+    raise InputError(f"{source.files[0]} ...: the training files hold no record")
+
+
+def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
+    """Random videos with three labels each."""
+    random, data, size = np.random.default_rng(config.training.seed), config.data, config.training.batch_size
+    batch = {}
+    for name in data.features:
+        if config.model.level == "video":
+            batch[video_feature(name)] = random.normal(0, 0.5, (size, FEATURE_SIZES[name])).astype(np.float32)
+        else:
+            shape = (size, data.num_frames or data.max_frames, FEATURE_SIZES[name])
+            batch[name] = random.integers(0, 256, shape, np.uint8)
+    if config.model.level == "frame":
+        batch["num_frames"] = np.full(size, data.num_frames or data.max_frames, np.int32)
+    labels = np.full((size, data.max_labels), LABEL_PADDING, np.int32)
+    count = min(3, data.max_labels, data.num_classes)
+    for row in labels:
+        row[:count] = random.choice(data.num_classes, count, replace=False)
+    return {key: tf.constant(value) for key, value in (batch | {"labels": labels}).items()}
+
+
+def _check_labels(batch: dict[str, tf.Tensor], config: RunConfig) -> Finding:
+    labels = batch["labels"].numpy()
+    present = labels[labels != LABEL_PADDING]
+    mean = present.size / len(labels)
+    seen = len(np.unique(present))
+    text = f"{mean:.1f} a video, {seen} of {config.data.num_classes} classes in this batch"
+    return Finding("labels", text, "ok" if present.size else "bad")
+
+
+def _megabytes(num_bytes: float) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB"
+
+
+def _num_bytes(variables) -> int:
+    return sum(int(np.prod(variable.shape)) * tf.as_dtype(variable.dtype).size for variable in variables)
+
+
+def _weigh(model, optimizer: Optimizer) -> Iterator[Finding]:
+    yield Finding("parameters", f"{model.count_params():,}", "ok")
+    yield Finding("memory of the weights", _megabytes(_num_bytes(model.variables)), "ok")
+    state = [slot for slots in optimizer.slots.values() for slot in slots] + optimizer.averages
+    yield Finding("memory of the optimizer", _megabytes(_num_bytes(state)), "ok")
+
+
+def initial_probability(config: RunConfig) -> float:
+    """What every class is given before training, by the formula of the model's head with weights near 0."""
+    model = config.model
+    kind = getattr(model, "head", "moe" if model.name.startswith("moe") else "logistic")
+    probability = 1.0 / (1.0 + math.exp(-getattr(model, "initial_bias", 0.0)))
+    if kind == "moe":
+        mixtures = getattr(model, "num_mixtures", 2)
+        probability *= mixtures / (mixtures + 1)  # the gates start even, the dummy's says 0
+    return probability / 2 if getattr(model, "probability_gating", False) else probability
+
+
+def _check_start(model, batch: dict[str, tf.Tensor], config: RunConfig) -> Finding:
+    """The first loss beside that of a model that gives every class its initial probability."""
+    features = {key: batch[key] for key in model.input}
+    found = float(tf.reduce_mean(video_losses(model(features, training=False), batch)))
+    probability = initial_probability(config)
+    logits = tf.fill([batch["labels"].shape[0], config.data.num_classes], math.log(probability / (1 - probability)))
+    expected = float(tf.reduce_mean(video_losses(logits, batch)))
+    text = f"{found:,.1f}; {expected:,.1f} is expected of probabilities of {probability:.2g}"
+    if not math.isfinite(found):
+        return Finding("loss at the start", text, "bad")
+    return Finding("loss at the start", text, "ok" if abs(found - expected) <= 0.2 * expected else "look")
+
+
+def _peak_memory() -> int | None:
+    """The most memory this process had since `_forget_peak`, in bytes; None where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+
+
+def _forget_peak() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _measure_step(objective: Objective, optimizer: Optimizer, batch, config: RunConfig):
+    """A function that does one step, and the finding about its memory."""
+    training = config.training
+    counter = tf.Variable(0, dtype=tf.int64)
+    compute = objective.loss_and_gradients
+    size, pieces = training.batch_size, training.gradient_accumulation
+
+    @tf.function(jit_compile=training.xla or None)
+    def step():
+        loss, gradients = compute(batch, size, 1, pieces)
+        optimizer.apply(gradients, counter)
+        counter.assign_add(1)
+        return loss
+
+    devices = tf.config.list_logical_devices("GPU")
+    if devices:
+        tf.config.experimental.reset_memory_stats("GPU:0")
+    measured = _forget_peak()
+    before = _peak_memory()
+    step()
+    if devices:
+        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+        return step, Finding("memory of a step", f"{_megabytes(peak)} on the first GPU, all together", "ok")
+    after = _peak_memory()
+    if not measured or before is None or after is None:
+        return step, Finding("memory of a step", "this system does not say", "look")
+    text = f"{_megabytes(max(0, after - before))} for activations and gradients, {_megabytes(after)} in all"
+    return step, Finding("memory of a step", text, "ok")
+
+
+def _rate(action: Callable[[], object], videos: int, seconds: float = RATE_SECONDS) -> float:
+    """Videos a second of an action that was done once before."""
+    start, count = time.perf_counter(), 0
+    while count < 2 or time.perf_counter() - start < seconds:
+        action()
+        count += 1
+    return count * videos / (time.perf_counter() - start)
+
+
+def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding:
+    data, size = config.data, config.training.batch_size
+    dataset = pipeline.make_dataset(
+        source,
+        size,
+        num_frames=data.num_frames or None,
+        sampling=data.sampling,
+        max_frames=data.max_frames,
+        shuffle=True,
+        shuffle_buffer=data.shuffle_buffer,
+        repeat=True,
+        drop_remainder=True,
+        parallel_files=data.parallel_files,
+    )
+    with pipeline.record_errors(source):
+        batches = iter(dataset)
+        next(batches)  # the shuffle buffer is full now
+        rate = _rate(lambda: next(batches), size)
+    ratio = rate / compute
+    text = f"{rate:,.0f} videos/s, {ratio:.1f} times what the computation takes"
+    return Finding(
+        "input", text + ("" if ratio >= 1 else "; the device would wait for it"), "ok" if ratio >= 1 else "look"
+    )
+
+
+def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
+    """Learns a few videos by heart, with fresh weights and at a learning rate that suits most models."""
+    few = {key: value[:OVERFIT_VIDEOS] for key, value in batch.items()}
+    size = int(few["labels"].shape[0])
+    training = dataclasses.replace(
+        config.training, learning_rate=OVERFIT_LEARNING_RATE, schedule="constant", warmup_steps=0, weight_decay=0.0
+    )
+    objective = Objective(build_for_training(config), config, None)
+    optimizer = make_optimizer([variable.value for variable in objective.model.trainable_variables], training)
+    counter = tf.Variable(0, dtype=tf.int64)
+
+    @tf.function
+    def step():
+        loss, gradients = objective.loss_and_gradients(few, size, 1, 1)
+        optimizer.apply(gradients, counter)
+        counter.assign_add(1)
+        return loss
+
+    start, first = time.perf_counter(), float(step())
+    last, steps = first, 1
+    while last > OVERFIT_SHARE * first and math.isfinite(last) and time.perf_counter() - start < OVERFIT_SECONDS:
+        last, steps = float(step()), steps + 1
+    text = f"the loss of {size} videos went from {first:,.1f} to {last:,.2f} in {steps} steps"
+    if not math.isfinite(last):
+        return Finding("learning by heart", text, "bad")
+    if last <= OVERFIT_SHARE * first:
+        return Finding("learning by heart", text, "ok")
+    if last >= first and steps > 5:
+        return Finding("learning by heart", f"{text}; it does not fall", "bad")
+    return Finding("learning by heart", f"{text}; not down to 5 % in the time there is", "look")
