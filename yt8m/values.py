@@ -162,31 +162,52 @@ def fit_fields(instance: Any, wanted: Mapping[str, Any] | None = None, name_of: 
 
 
 def fit_arguments(
-    function: Callable, args: tuple, kwargs: Mapping[str, Any], name_of: Callable[[str], str] = same
+    function: Callable,
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    name_of: Callable[[str], str] = same,
+    options_of: Callable | None = None,
 ) -> inspect.BoundArguments:
     """The arguments of a call, fitted to the function's annotations.
 
+    Args:
+        function: what is called.
+        args, kwargs: with what.
+        name_of: from a parameter's name to what messages call it.
+        options_of: the function that gets the further keyword arguments, if `function` passes them on to one alone.
+
     Raises:
-        InputError: one does not fit, or the function has no parameter of that name.
+        InputError: one does not fit, or there is no parameter of that name.
         TypeError: one is missing or given twice.
     """
     signature = inspect.signature(function)
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
+    known = {name: each for name, each in signature.parameters.items() if each.kind is not each.VAR_KEYWORD}
+    takes_any = len(known) < len(signature.parameters) and options_of is None
+    if options_of is not None:
+        options = inspect.signature(options_of).parameters
+        known |= {name: each for name, each in options.items() if each.kind is each.KEYWORD_ONLY and name not in known}
     for name in kwargs:
-        if name not in signature.parameters and not takes_any:
-            raise InputError(unknown_name(f"option of {function.__name__}", name, list(signature.parameters)))
-    bound = signature.bind(*args, **kwargs)
-    wanted = {name: each.annotation for name, each in signature.parameters.items()}
+        if name not in known and not takes_any:
+            raise InputError(unknown_name(f"option of {function.__name__}", name, list(known)))
+    wanted = {name: each.annotation for name, each in known.items()}
+    bound = signature.bind(*args, **fit_all(kwargs, wanted, name_of))
     bound.arguments |= fit_all(bound.arguments, wanted, name_of)
     return bound
 
 
-def checked(function: Callable) -> Callable:
-    """Decorator: arguments that do not fit their annotations, and unknown ones, raise an InputError of one line."""
+def checked(function: Callable | None = None, *, options_of: Callable | None = None) -> Callable:
+    """Decorator: arguments that do not fit their annotations, and unknown ones, raise an InputError of one line.
+
+    Args:
+        function: what is decorated.
+        options_of: see `fit_arguments`.
+    """
+    if function is None:
+        return functools.partial(checked, options_of=options_of)
 
     @functools.wraps(function)
     def call(*args, **kwargs):
-        bound = fit_arguments(function, args, kwargs)
+        bound = fit_arguments(function, args, kwargs, options_of=options_of)
         return function(*bound.args, **bound.kwargs)
 
     return call

@@ -105,8 +105,16 @@ def test_the_id_of_2017_passes():
             "has an unusable id; it must be one text that is not empty",
         ),
         (with_context("labels", bytes_list=[b"3"]), "frame", "labels are not integers"),
-        (with_context("labels", int64_list=[3, 12]), "frame", "label 12 is out of range"),
-        (with_context("labels", int64_list=[-1]), "frame", "label -1 is out of range"),
+        (
+            with_context("labels", int64_list=[3, 12]),
+            "frame",
+            "label 12 is out of range; the 12 classes go from 0 to 11, this one needs --data.num-classes 13 or more",
+        ),
+        (
+            with_context("labels", int64_list=[-1]),
+            "frame",
+            "label -1 is out of range; the 12 classes go from 0 to 11",
+        ),
         (
             frame_level_record("a", [3], {"rgb": np.zeros((3, 1000), np.uint8)}),
             "frame",
@@ -236,6 +244,7 @@ def test_usable_records_of_a_mixed_lot(tmp_path):
         str(paths["text"]): [],
         str(paths["gone"]): [],
     }
+    assert [problem.ends_file for problem in usable.problems] == [False, True, True, True]
     problems = {(problem.path, problem.record): problem.reason for problem in usable.problems}
     assert problems[str(paths["flipped"]), 1] == "its data do not match their checksum"
     assert "the next record cannot be found" in problems[str(paths["header"]), 2]
@@ -297,7 +306,9 @@ def test_real_records_without_labels(real_data):
 def test_real_records_of_2017_need_their_vocabulary(real_data):
     path = str(real_data / "video_2017" / "validatea0.tfrecord")
     assert locate([path], level="video", features=BOTH, num_classes=4716) is None
-    assert "is out of range" in locate([path], level="video", features=BOTH, num_classes=3862).reason
+    assert locate([path], level="video", features=BOTH, num_classes=3862).reason.endswith(
+        "is out of range; the 3862 classes go from 0 to 3861, those of 2017 need --data.num-classes 4716"
+    )
 
 
 def test_real_frames(real_data):

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections import Counter
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,7 +223,46 @@ class TestOpenSource:
         assert open_source(path) == Source((path,), "frame", ("rgb", "audio"))
 
 
+class TestMistakesOfACaller:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
+            ({"batch_size": 2.5}, "batch_size is 2.5; it must be a whole number"),
+            ({"num_frames": -3}, "num_frames is -3; it must be 0 or more"),
+            ({"bogus": 3}, "unknown option of read_records 'bogus'; known: paths, batch_size, num_frames, "),
+            ({"shufle": True}, "unknown option of read_records 'shufle'; did you mean shuffle? Known: paths, "),
+            ({"max_frame": 9}, "unknown option of read_records 'max_frame'; did you mean max_frames? Known: paths, "),
+            ({"max_frames": 0}, "max_frames is 0; it must be at least 1"),
+            ({"level": "clip"}, "level is 'clip'; it must be one of 'frame', 'video', 'segment'"),
+            ({"features": "rgb"}, "features is 'rgb'; it must be a list"),
+            ({"features": ["smell"]}, "features has 'smell'; it must be one of 'rgb', 'audio'"),
+            ({"segments": "none"}, "segments is 'none'; it must be one of 'rated', 'all'"),
+            ({"seed": "a"}, "seed is 'a'; it must be a whole number"),
+            ({"shard": (2, 2)}, "shard is (2, 2); the index of the first of 2 is 0, of the last 1"),
+            ({"num_classes": 0}, "num_classes is 0; it must be at least 1"),
+        ],
+    )
+    def test_each_is_one_line(self, source, options, message):
+        with pytest.raises(InputError) as caught:
+            read_records(source.files, **options)
+        assert str(caught.value).startswith(message)
+        assert "\n" not in str(caught.value)
+
+    def test_numbers_of_numpy_are_numbers(self, source):
+        dataset = read_records(source.files, np.int64(4), seed=np.uint8(1), shard=[np.int32(0), 2])
+        assert ids_of(dataset) == list(chain.from_iterable(NAMES[::2]))
+
+
 class TestReadingErrors:
+    def test_a_file_cut_off_within_a_header(self, source, tmp_path):
+        path = tmp_path / "cut.tfrecord"
+        path.write_bytes(Path(source.files[0]).read_bytes() + b"\x10\x00\x00")
+        with pytest.raises(RecordError) as caught:
+            read_ids(Source((*source.files, str(path)), "video", ("audio",)))
+        assert (caught.value.path, caught.value.record) == (str(path), SIZES[0])
+        assert caught.value.reason.startswith("its header is cut off by the end of the file")
+
     def test_an_empty_file_among_others(self, source, tmp_path):
         path = tmp_path / "empty.tfrecord"
         path.touch()

@@ -50,12 +50,12 @@ def test_headers_are_told_from_data():
     ("length", "num_good", "problem"),
     [
         (0, 0, "the file is empty"),
-        (5, 0, "the file is cut off inside this record's header"),
-        (14, 0, "the file is cut off inside this record"),
+        (5, 0, "its header is cut off by the end of the file"),
+        (14, 0, "is cut off by the end of the file"),
         (33, 2, None),
-        (40, 2, "the file is cut off inside this record's header"),
-        (50, 2, "the file is cut off inside this record"),
-        (3048, 2, "the file is cut off inside this record"),
+        (40, 2, "its header is cut off by the end of the file"),
+        (50, 2, "is cut off by the end of the file"),
+        (3048, 2, "is cut off by the end of the file"),
     ],
 )
 def test_a_file_that_is_cut_off(tmp_path, length, num_good, problem):
@@ -83,7 +83,7 @@ def test_a_header_that_claims_more_than_the_file_holds(tmp_path):
     length = (2**60).to_bytes(8, "little")
     content = length + masked_checksum(length).to_bytes(4, "little") + b"abc"
     (raw,) = read_framing(written(tmp_path / "huge.tfrecord", content))
-    assert raw.problem.startswith("the file is cut off")
+    assert raw.problem.startswith("is cut off by the end of the file")
 
 
 def test_files_of_other_kinds(tmp_path):

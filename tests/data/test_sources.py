@@ -75,7 +75,8 @@ class TestExpandPaths:
             assert refusal(expand_paths, str(tmp_path / name)) == (
                 f"{tmp_path / name}: the directory holds no *.tfrecord files; give files, a glob or their directory"
             )
-        assert refusal(expand_paths, []) == "no record files given"
+        assert refusal(expand_paths, []) == "no record files given; name files, directories or globs"
+        assert refusal(expand_paths, 3) == "3 is neither a path nor a list of paths"
 
     def test_one_bad_path_of_several_is_named(self, tmp_path):
         (good,) = touch(tmp_path, "a.tfrecord")
@@ -163,8 +164,8 @@ class TestDetectFormat:
         [
             (b"this is no TFRecord file, but it is long\n", None, "the file is not a TFRecord file, or its"),
             (gzip.compress(framed(small_video("a")), mtime=0), None, "the file is compressed with gzip; decompress"),
-            (b"short", None, "the file is cut off inside this record's header, at byte 5"),
-            (framed(small_video("a"))[:50], None, "the file is cut off inside this record: it should end at"),
+            (b"short", 0, "its header is cut off by the end of the file, at byte 5"),
+            (framed(small_video("a"))[:50], 0, "is cut off by the end of the file: it should end at"),
             (framed(small_video("a"))[:-5] + b"?" * 5, 0, "its data do not match their checksum"),
             (framed(frame_level_record("a", [1], NO_FRAMES)) + b"?" * 20, 1, "its header does not match its checksum"),
             (framed(b"\xff\xff\xff"), 0, "is no tf.train.Example or SequenceExample"),
@@ -179,6 +180,15 @@ class TestDetectFormat:
         assert (caught.value.path, caught.value.record) == (str(path), record)
         assert caught.value.reason.startswith(reason)
         assert len(str(caught.value).splitlines()) == 1
+
+    def test_broken_files_say_nothing_of_the_others(self, tmp_path):
+        broken = [b"this is no TFRecord file, but it is long\n", b"short", framed(b"\xff\xff\xff"), b""]
+        for number, content in enumerate(broken):
+            (tmp_path / f"{number}.tfrecord").write_bytes(content)
+        (tmp_path / "good.tfrecord").write_bytes(framed(small_video("a")))
+        *files, good = expand_paths(tmp_path)
+        assert detect_format([*files, "/none", good]) == detect_format([good])
+        assert refusal(detect_format, files).startswith(f"{files[0]}: the file is not a TFRecord file")
 
     def test_a_missing_file(self, tmp_path):
         path = f"{tmp_path}/a.tfrecord"

@@ -66,11 +66,22 @@ def flip(path: Path, position: int) -> None:
     path.write_bytes(content)
 
 
-def test_a_truncated_shard(train, train_split):
+def test_a_truncated_shard(train, train_split, tmp_path):
     path = train_split / "train0001.tfrecord"
     offsets = records_of(path)
     os.truncate(path, offsets[-1] + 1000)
-    assert_refused(train(train_split), f"{path}, record {len(offsets) - 1}: the file is cut off inside this record")
+    assert_refused(train(train_split), f"{path}, record {len(offsets) - 1}: is cut off by the end of the file")
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("length", [1, 11])
+def test_a_shard_cut_off_within_a_header(train, train_split, length):
+    """TensorFlow takes it for the end of the file."""
+    path = train_split / "train0001.tfrecord"
+    offsets = records_of(path)
+    os.truncate(path, offsets[-1] + length)
+    message = f"{path}, record {len(offsets) - 1}: its header is cut off by the end of the file, at byte"
+    assert_refused(train(train_split), message, "--data.on-corrupt skip")
 
 
 def test_a_flipped_byte(train, train_split):
@@ -85,13 +96,14 @@ def test_skipping_broken_records_trains_and_counts_them(train, train_split):
     os.truncate(second, records_of(second)[-1] + 1000)
     outcome = train(train_split, flags=("--data.on-corrupt", "skip"))
     assert outcome.status == 0, outcome.err
-    assert f"left out 2 records of 2 files that cannot be used, the first: {first}, record 4" in outcome.err
+    lost = "left out as broken: 1 record, the rest of 1 file from a broken record on"
+    assert f"{lost}; the first: {first}, record 4: its data" in outcome.err
 
 
 def test_nothing_left_after_skipping(train, tmp_path):
     path = write(tmp_path / "a.tfrecord", frame_level_record("abcd", [99], frames()))
     outcome = train(path, flags=("--data.on-corrupt", "skip"))
-    assert_refused(outcome, path, "nothing is left to train on")
+    assert_refused(outcome, path, "no record can be used; left out as broken: 1 record; the first:")
 
 
 def test_a_file_that_is_no_tfrecord(train, tmp_path):
@@ -113,7 +125,16 @@ def test_an_empty_file_among_others(train, train_split):
     assert_refused(train(train_split), f"{path}: the file is empty")
     outcome = train(train_split, flags=("--data.on-corrupt", "skip"))
     assert outcome.status == 0, outcome.err
-    assert f"left out 1 records of 1 files that cannot be used, the first: {path}: the file is empty" in outcome.err
+    assert f"left out as broken: 1 whole file; the first: {path}: the file is empty" in outcome.err
+
+
+def test_a_broken_first_file_can_be_left_out(train, train_split):
+    path = train_split / "train0000.tfrecord"
+    path.write_text("these are notes and no records\n")
+    assert_refused(train(train_split), f"{path}: the file is not a TFRecord file", "--data.on-corrupt skip")
+    outcome = train(train_split, flags=("--data.on-corrupt", "skip"))
+    assert outcome.status == 0, outcome.err
+    assert f"left out as broken: 1 whole file; the first: {path}: the file is not" in outcome.err
 
 
 def test_a_glob_that_matches_nothing(train, tmp_path):
@@ -148,7 +169,7 @@ def test_more_labels_than_there_is_room_for(train, tmp_path):
     path = write(tmp_path / "many.tfrecord", GOOD, frame_level_record("abcd", list(range(9)), frames()))
     assert_refused(train(path), f"{path}, record 1: has 9 labels, more than 8; raise --data.max-labels")
     outcome = train(path, flags=("--data.on-corrupt", "skip"))
-    assert (outcome.status, "left out 1 records of 1 files" in outcome.err) == (0, True), outcome.err
+    assert (outcome.status, "left out as broken: 1 record; " in outcome.err) == (0, True), outcome.err
 
 
 def test_float_lists_at_frame_level(train, real_data):

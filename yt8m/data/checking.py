@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, SEGMENT_FRAMES, Level, video_feature
+from yt8m.data.schema import (
+    DEFAULT_NUM_CLASSES,
+    FEATURE_SIZES,
+    ID_KEYS,
+    LARGEST_NUM_CLASSES,
+    SEGMENT_FRAMES,
+    Level,
+    video_feature,
+)
 
 _RATING_KINDS = {
     "segment_start_times": "int64_list",
@@ -116,8 +124,19 @@ def _check_labels(context, num_classes: int | None) -> str | None:
 def _check_classes(what: str, classes: Sequence[int], num_classes: int | None) -> str | None:
     for each in classes:
         if each < 0 or (num_classes is not None and each >= num_classes):
-            return f"{what} {each} is out of range; with --data.num-classes {num_classes} classes go to {(num_classes or 0) - 1}"
+            return f"{what} {each} is out of range; {_say_classes(each, num_classes)}"
     return None
+
+
+def _say_classes(label: int, num_classes: int | None) -> str:
+    if num_classes is None:
+        return "classes go from 0"
+    known = f"the {num_classes} classes go from 0 to {num_classes - 1}"
+    if label < num_classes:
+        return known
+    if num_classes == DEFAULT_NUM_CLASSES and label < LARGEST_NUM_CLASSES:
+        return f"{known}, those of 2017 need --data.num-classes {LARGEST_NUM_CLASSES}"
+    return f"{known}, this one needs --data.num-classes {label + 1} or more"
 
 
 def _check_means(context, features: Sequence[str]) -> str | None:

@@ -22,6 +22,8 @@ class Problem:
     path: str
     record: int | None
     reason: str
+    ends_file: bool = False
+    """Whether what follows in the file is lost with it."""
 
     def as_error(self) -> RecordError:
         """The error that names it."""
@@ -30,16 +32,18 @@ class Problem:
 
 def _framing(path: str) -> Iterator[RawRecord | Problem]:
     """The records of a file, and what cannot be read of it."""
+    index = None
     try:
         for raw in read_framing(path):
-            yield raw if raw.problem is None else Problem(path, _index_to_name(raw), raw.problem)
+            index = raw.index + 1
+            if raw.problem is None:
+                yield raw
+            else:
+                error = raw.as_error(path)
+                yield Problem(path, error.record, error.reason, raw.ends_file)
     except (OSError, tf.errors.OpError) as error:
         reason = str(getattr(error, "strerror", None) or getattr(error, "message", error)).splitlines()[0]
-        yield Problem(path, None, f"cannot be read ({reason})")
-
-
-def _index_to_name(raw: RawRecord) -> int | None:
-    return None if raw.problem and raw.problem.startswith("the file is") and raw.index == 0 else raw.index
+        yield Problem(path, index, f"cannot be read ({reason})", ends_file=True)
 
 
 def locate(

@@ -1,7 +1,6 @@
 """Record files to a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,19 @@ from typing import Literal
 import tensorflow as tf
 
 from yt8m.data import inspection, parsing
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Level, Sampling
+from yt8m.data.endings import broken_end
+from yt8m.data.schema import (
+    DEFAULT_MAX_FRAMES,
+    DEFAULT_MAX_LABELS,
+    DEFAULT_NUM_CLASSES,
+    FEATURE_SIZES,
+    Feature,
+    Level,
+    Sampling,
+)
 from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
+from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
 _LARGE_RECORDS_BUFFER = 0
 _SMALL_RECORDS_BUFFER = 1 << 20
@@ -32,13 +41,14 @@ class Source:
     max_labels: int = DEFAULT_MAX_LABELS
 
 
+@checked
 def open_source(
     paths: str | Sequence[str],
     *,
     level: Level | None = None,
-    features: Sequence[str] = (),
-    num_classes: int = DEFAULT_NUM_CLASSES,
-    max_labels: int = DEFAULT_MAX_LABELS,
+    features: tuple[Feature, ...] = (),
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+    max_labels: PositiveInt = DEFAULT_MAX_LABELS,
 ) -> Source:
     """Finds the files and what they hold.
 
@@ -91,13 +101,20 @@ def record_errors(source: Source) -> Iterator[None]:
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
-def _refuse_empty_files(source: Source) -> None:
-    """TensorFlow reads an empty file as one without records; for a shard it is what a broken download leaves."""
+def _refuse_broken_ends(source: Source) -> None:
+    """Finds what a broken download leaves before the work starts: empty files, and files that are cut off.
+
+    Some of it TensorFlow would not report at all (`yt8m.data.endings`). Files behind a network are not looked at.
+    """
     for path in source.files:
-        if not scheme(path) and os.path.exists(path) and os.path.getsize(path) == 0:
-            raise RecordError(
-                path, None, "the file is empty; fetch it again, or leave it out with --data.on-corrupt skip"
-            )
+        if scheme(path):
+            continue
+        with contextlib.suppress(OSError):  # TensorFlow says what cannot be read
+            broken = broken_end(path)
+            if broken:
+                error = broken.as_error(path)
+                reason = f"{error.reason}; fetch it again, or leave it out with --data.on-corrupt skip"
+                raise RecordError(path, error.record, reason)
 
 
 def _serialized(
@@ -126,32 +143,35 @@ def _serialized(
     return records
 
 
+@checked
 def make_dataset(
     source: Source,
-    batch_size: int,
+    batch_size: PositiveInt,
     *,
-    num_frames: int | None = None,
+    num_frames: NonNegativeInt | None = None,
     sampling: Sampling = "random",
-    max_frames: int = DEFAULT_MAX_FRAMES,
+    max_frames: PositiveInt = DEFAULT_MAX_FRAMES,
     segments: Literal["rated", "all"] = "rated",
     shuffle: bool = False,
-    shuffle_buffer: int = 1024,
-    seed: int | None = None,
+    shuffle_buffer: PositiveInt = 1024,
+    seed: Seed | None = None,
     repeat: bool = False,
     drop_remainder: bool = False,
-    parallel_files: int = 8,
+    parallel_files: PositiveInt = 8,
     deterministic: bool = True,
-    shard: tuple[int, int] = (0, 1),
-    skip_records: int = 0,
+    shard: tuple[NonNegativeInt, PositiveInt] = (0, 1),
+    skip_records: NonNegativeInt = 0,
 ) -> tf.data.Dataset:
     """A stream of batches; `read_records` describes the arguments.
 
     `skip_records` leaves out that many videos (before they are parsed), or segments, of the shuffled, repeated stream, which
     is how a resumed run goes on where it stopped. Whole batches left out leave the frames sampled in the others as they were.
     """
+    if shard[0] >= shard[1]:
+        raise InputError(f"shard is {shard}; the index of the first of {shard[1]} is 0, of the last {shard[1] - 1}")
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
-    _refuse_empty_files(source)
+    _refuse_broken_ends(source)
     dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, shard)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
@@ -178,17 +198,18 @@ def make_dataset(
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
+@checked(options_of=make_dataset)
 def read_records(
     paths: str | Sequence[str],
-    batch_size: int = 64,
-    num_frames: int | None = None,
+    batch_size: PositiveInt = 64,
+    num_frames: NonNegativeInt | None = None,
     shuffle: bool = False,
-    seed: int | None = None,
+    seed: Seed | None = None,
     *,
     level: Level | None = None,
-    features: Sequence[str] = (),
-    num_classes: int = DEFAULT_NUM_CLASSES,
-    max_labels: int = DEFAULT_MAX_LABELS,
+    features: tuple[Feature, ...] = (),
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+    max_labels: PositiveInt = DEFAULT_MAX_LABELS,
     **options,
 ) -> tf.data.Dataset:
     """Batches of the contract in `yt8m.data.schema`, one pass over the records.
@@ -206,8 +227,9 @@ def read_records(
             there are fewer files), `skip_records`.
 
     Raises:
-        InputError, RecordError: as `open_source`. While iterating, a damaged record raises TensorFlow's error; iterate
-            inside `record_errors(source)` to learn the file and the record.
+        InputError, RecordError: as `open_source`; a local file is cut off; an argument is unknown or cannot have its value.
+            While iterating, a damaged record raises TensorFlow's error; iterate inside `record_errors(source)` to learn
+            the file and the record.
     """
     source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
     return make_dataset(source, batch_size, num_frames=num_frames, shuffle=shuffle, seed=seed, **options)

@@ -23,12 +23,17 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.schema import video_feature
+from yt8m.errors import RecordError
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
 
 _CRC_MASK = 0xA282EAD8
 _GZIP_MAGIC = b"\x1f\x8b"
+
+EMPTY = "the file is empty"
+_GZIP = "the file is compressed with gzip; decompress it first"
+_OTHER = "the file is not a TFRecord file, or its first header is damaged"
 
 
 class RawRecord(NamedTuple):
@@ -42,6 +47,13 @@ class RawRecord(NamedTuple):
     """Empty where `problem` is set."""
     problem: str | None
     """What is wrong, as a clause without a full stop."""
+    ends_file: bool = False
+    """Whether what follows is lost with it, as the next record cannot be found."""
+
+    def as_error(self, path: str) -> RecordError:
+        """The error for what is wrong; it names the file alone where that is what is wrong."""
+        assert self.problem is not None
+        return RecordError(path, None if self.problem in (EMPTY, _GZIP, _OTHER) else self.index, self.problem)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +154,7 @@ def read_framing(path: str) -> Iterator[RawRecord]:
         index, offset = 0, 0
         while offset is not None and (offset < size or size == 0):
             data, problem, next_offset = read_record(file, offset, size)
-            yield RawRecord(index, offset, data, problem)
+            yield RawRecord(index, offset, data, problem, ends_file=next_offset is None)
             index, offset = index + 1, next_offset
 
 
@@ -158,16 +170,16 @@ def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | No
         The data (empty if broken), what is wrong (None if nothing), and the next record's offset (None if unknown).
     """
     if size == 0:
-        return b"", "the file is empty", None
+        return b"", EMPTY, None
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
-        return b"", f"the file is cut off inside this record's header, at byte {size}", None
+        return b"", f"its header is cut off by the end of the file, at byte {size}", None
     if not is_header(header):
         return b"", _header_problem(header, offset, size), None
     (length,) = struct.unpack_from("<Q", header)
     end = offset + HEADER_BYTES + length + FOOTER_BYTES
     if end > size:
-        return b"", f"the file is cut off inside this record: it should end at byte {end}, the file at {size}", None
+        return b"", f"is cut off by the end of the file: it should end at byte {end}, the file ends at {size}", None
     data = file.read(length)
     (data_checksum,) = struct.unpack("<I", file.read(FOOTER_BYTES))
     if masked_checksum(data) != data_checksum:
@@ -185,5 +197,5 @@ def _header_problem(header: bytes, offset: int, size: int) -> str:
         lost = f"the next record cannot be found, and the last {size - offset} bytes of the file are lost"
         return f"its header does not match its checksum, so {lost}"
     if header.startswith(_GZIP_MAGIC):
-        return "the file is compressed with gzip; decompress it first"
-    return "the file is not a TFRecord file, or its first header is damaged"
+        return _GZIP
+    return _OTHER

@@ -1,45 +1,91 @@
-"""`--data.on-corrupt skip`: train on the records that can be used, and say how many cannot."""
+"""`--data.on-corrupt skip`: go on with the records that can be used, and say what cannot."""
 
 import atexit
 import dataclasses
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from yt8m.data.inspection import Problem, usable_records
 from yt8m.data.pipeline import Source
 from yt8m.data.records import framed, read_framing
 from yt8m.errors import InputError
+from yt8m.files import NewFile
 
 
 @dataclass(frozen=True)
 class Losses:
     """What was left out."""
 
-    num_files: int
-    """Files with a record that cannot be used."""
-    num_records: int
-    """Records that cannot be used. A file that breaks off counts one: how many would have followed is not known."""
     problems: list[Problem]
+
+    @property
+    def num_whole_files(self) -> int:
+        """Files of which nothing can be read."""
+        return sum(_is_of_whole_file(problem) for problem in self.problems)
+
+    @property
+    def num_cut_files(self) -> int:
+        """Files that can be read up to a broken record; how many records would have followed is not known."""
+        return sum(problem.ends_file and not _is_of_whole_file(problem) for problem in self.problems)
+
+    @property
+    def num_records(self) -> int:
+        """Single records, in files that go on after them."""
+        return len(self.problems) - self.num_whole_files - self.num_cut_files
 
     @property
     def summary(self) -> str:
         """One line for the user."""
         if not self.problems:
             return "all records can be used"
-        first = self.problems[0].as_error()
-        return f"left out {self.num_records} records of {self.num_files} files that cannot be used, the first: {first}"
+        parts = [
+            f"{_count(self.num_records, 'record')}",
+            f"the rest of {_count(self.num_cut_files, 'file')} from a broken record on",
+            f"{_count(self.num_whole_files, 'whole file')}",
+        ]
+        counts = (self.num_records, self.num_cut_files, self.num_whole_files)
+        listed = ", ".join(part for part, count in zip(parts, counts, strict=True) if count)
+        return f"left out as broken: {listed}; the first: {self.problems[0].as_error()}"
+
+
+def _is_of_whole_file(problem: Problem) -> bool:
+    return problem.record is None or (problem.record == 0 and problem.ends_file)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def usable_source(source: Source, on_corrupt: Literal["stop", "skip"], tell: Callable[[str], None]) -> Source:
+    """The source as `--data.on-corrupt` wants it.
+
+    Args:
+        source: what to read.
+        on_corrupt: `stop` leaves it as it is: reading it stops at the first record that cannot be used.
+        tell: with `skip`, gets a line on what was left out.
+
+    Raises:
+        InputError: no record can be used.
+    """
+    if on_corrupt == "stop":
+        return source
+    usable, losses = without_broken_records(source)
+    tell(losses.summary)
+    return usable
 
 
 def without_broken_records(source: Source) -> tuple[Source, Losses]:
     """The same source less the records that cannot be used, after reading all of them once.
 
     Whole files are used as they are. The usable records of the others are copied into temporary files, which vanish when
-    the process ends; there are few, or the data set is not worth training on.
+    the process ends; there are few, or the data set is not worth using. The order stays.
 
     Raises:
-        InputError: no record can be used.
+        InputError: no record can be used, or there is no room for the copies.
     """
     usable = usable_records(
         source.files,
@@ -48,22 +94,26 @@ def without_broken_records(source: Source) -> tuple[Source, Losses]:
         num_classes=source.num_classes,
         max_labels=source.max_labels,
     )
-    files = list(usable.whole)
-    if usable.partial:
+    losses = Losses(usable.problems)
+    copies = {}
+    if any(usable.partial.values()):
         directory = Path(tempfile.mkdtemp(prefix="yt8m-salvaged-"))
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         for number, (path, indices) in enumerate(usable.partial.items()):
             if indices:
-                files.append(str(_copy(path, set(indices), directory / f"{number:04d}.tfrecord")))
-    losses = Losses(len(usable.partial), len(usable.problems), usable.problems)
+                copies[path] = str(_copy(path, set(indices), directory / f"{number:04d}.tfrecord"))
+    files = [copies.get(path, path) for path in source.files if path in copies or path not in usable.partial]
     if not files:
-        raise InputError(f"{source.files[0]} ...: {losses.summary}; nothing is left to train on")
+        raise InputError(f"{source.files[0]} ...: no record can be used; {losses.summary}")
     return dataclasses.replace(source, files=tuple(files)), losses
 
 
 def _copy(path: str, indices: set[int], target: Path) -> Path:
-    with target.open("wb") as file:
+    last = max(indices)  # what follows may be unreadable
+    with NewFile(target) as file:
         for raw in read_framing(path):
             if raw.index in indices:
                 file.write(framed(raw.data))
+            if raw.index == last:
+                break
     return target

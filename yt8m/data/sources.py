@@ -108,10 +108,12 @@ def expand_paths(paths: str | Sequence[str]) -> list[str]:
     Raises:
         InputError: a path that does not exist, a glob that matches nothing, or no path at all.
     """
-    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    paths = [os.fspath(path) for path in paths]
+    try:
+        paths = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    except TypeError:
+        raise InputError(f"{paths!r} is neither a path nor a list of paths") from None
     if not paths:
-        raise InputError("no record files given")
+        raise InputError("no record files given; name files, directories or globs")
     prepare_file_systems(paths)
     files = []
     for path in paths:
@@ -135,8 +137,7 @@ def _framing_error(path: str) -> RecordError | None:
     with contextlib.suppress(OSError, tf.errors.OpError):
         for raw in read_framing(path) if file_size(path) else ():
             if raw.problem:
-                is_of_the_file = raw.index == 0 and raw.problem.startswith("the file is")
-                return RecordError(path, None if is_of_the_file else raw.index, raw.problem)
+                return raw.as_error(path)
     return None
 
 
@@ -166,17 +167,26 @@ def _probe(path: str, num_probes: int) -> RecordFormat | None:
 
 
 def detect_format(files: Sequence[str], num_probes: int = 16) -> RecordFormat:
-    """Level and features of the records, from the first records of the first file that has any.
+    """Level and features of the records, from the first records of the first file that has any that can be used.
 
-    Several records are looked at, since a video without frames says nothing of the features.
+    Several records are looked at, since a video without frames says nothing of the features. That a file is broken is
+    left to whoever reads it, unless all are: the broken ones may be left out (`yt8m.data.salvage`).
 
     Raises:
-        RecordError: the file cannot be read or holds no features of this data set.
+        RecordError: no file can be read and holds features of this data set; a remote one cannot be read.
         InputError: all files are empty.
     """
+    first_error = None
     for path in files:
-        if found := _probe(path, num_probes):
-            return found
+        try:
+            if found := _probe(path, num_probes):
+                return found
+        except RecordError as error:
+            if scheme(path):  # where a server is down, each further file would take as long to fail
+                raise
+            first_error = first_error or error
+    if first_error:
+        raise first_error
     raise InputError(f"{files[0]}: the file is empty" + (f", and so are {len(files) - 1} others" if files[1:] else ""))
 
 

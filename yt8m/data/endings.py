@@ -1,0 +1,76 @@
+"""Whether a file ends where a record does, told without reading the file.
+
+TensorFlow takes a file that is cut off within the twelve bytes of a header for one that ends there, and what a broken
+download lost for records that never were. A file cut off within a record's data it reports, but only when it gets there.
+"""
+
+import functools
+import os
+import struct
+from typing import BinaryIO
+
+import numpy as np
+
+from yt8m.data.records import EMPTY, FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, read_record
+
+_TAILS = (1 << 14, 3 << 17)
+"""Bytes read from a file's end: enough for the last record, of 5 kB at video level and at most 350 kB at frame level.
+
+Of a frame-level file of 66 MB this is 2 % of the time to read it from disk and 1 % of that to read it from memory and parse
+it, a fourth of that for files of the full size. Going from header to header would be 30 % where the disk is asked for each."""
+
+
+def broken_end(path: str) -> RawRecord | None:
+    """The record at which a local file breaks off; None if the file ends where a record does.
+
+    In an intact file this takes one or two reads near its end. Damage that leaves the last record intact is not found.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    status = os.stat(path)
+    return _broken_end(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _broken_end(path: str, size: int, _changed: int) -> RawRecord | None:
+    """`broken_end`, remembered as long as the file is not changed: every validation asks again."""
+    if size == 0:
+        return RawRecord(0, 0, b"", EMPTY, ends_file=True)
+    with open(path, "rb", buffering=0) as file:
+        return None if any(_ends_with_record(file, size, tail) for tail in _TAILS) else _first_broken(file, size)
+
+
+def _ends_with_record(file: BinaryIO, size: int, tail: int) -> bool:
+    """Whether a record that begins in the last bytes of the file ends with it.
+
+    At each place there is but one length that a record could have that begins there; so a place whose eight bytes are
+    that number, and whose next four are their checksum, is a header.
+    """
+    length = min(tail, size)
+    file.seek(size - length)
+    content = file.read(length)
+    for shift in range(min(8, max(0, length - 7))):
+        numbers = np.frombuffer(content, "<u8", (length - shift) // 8, shift)
+        places = shift + 8 * np.arange(len(numbers))
+        for place in places[numbers == length - places - HEADER_BYTES - FOOTER_BYTES]:
+            if is_header(content[place : place + HEADER_BYTES]):
+                return True
+    return False
+
+
+def _first_broken(file: BinaryIO, size: int) -> RawRecord | None:
+    """Goes from header to header: the first record that is not all there, None if all are."""
+    index, offset = 0, 0
+    while offset < size:
+        file.seek(offset)
+        header = file.read(HEADER_BYTES)
+        end = size + 1
+        if is_header(header):
+            end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
+        if end > size:
+            file.seek(offset)
+            _, problem, _ = read_record(file, offset, size)
+            return RawRecord(index, offset, b"", problem, ends_file=True)
+        index, offset = index + 1, end
+    return None
