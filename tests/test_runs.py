@@ -54,6 +54,12 @@ def test_a_run_is_opened_again_with_what_may_change(config, tmp_path):
     open_run(dataclasses.replace(longer, run=str(moved)))
 
 
+def test_a_cosine_s_last_step_may_not_change(config):
+    open_run(changed(config, training={"schedule": "cosine"}))
+    with pytest.raises(InputError, match=r"training\.num_steps"):
+        open_run(changed(config, training={"schedule": "cosine", "num_steps": 77}))
+
+
 def test_what_may_change_exists():
     fields = {"run"}
     fields |= {f"training.{field.name}" for field in dataclasses.fields(TrainingConfig)}

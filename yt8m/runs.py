@@ -120,7 +120,9 @@ def open_run(config: RunConfig) -> RunDirectory:
     if run.config.exists():
         found, asked = _flatten(read_json(run.config)), _flatten(wanted)
         different = [key for key in sorted(found.keys() | asked.keys()) if found.get(key) != asked.get(key)]
-        different = [key for key in different if key not in CHANGEABLE]
+        # A cosine ends at the last step, so that step is part of every rate before it.
+        changeable = CHANGEABLE - ({"training.num_steps"} if config.training.schedule == "cosine" else set())
+        different = [key for key in different if key not in changeable]
         if different:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
             raise InputError(
