@@ -1,0 +1,58 @@
+"""Convolutions over the frames of a video."""
+
+import keras
+from keras import ops
+
+from yt8m.layers import serialisable
+
+
+@serialisable
+class DilatedConvolution(keras.layers.Layer):
+    """A dilated, weight-normalised convolution over time that reads real frames only (arXiv 1803.01271, section 3).
+
+    y_t = b + sum over taps j of ``x_(t + o_j) W_j``, with frames past either end of the video, padding too, read as 0.
+    Causal: o_j = (j - k + 1) * dilation, up to the frame itself. Centred: as many before it as after it (one more after
+    it where (k - 1) * dilation is odd). Every output's weights are ``W = g v / |v|`` (arXiv 1602.07868).
+
+    Args:
+        num_units: F.
+        kernel_size: k, the taps.
+        dilation: frames from one tap to the next.
+        causal: read no later frame.
+
+    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, F]; its padded frames mean nothing.
+    """
+
+    def __init__(self, num_units, kernel_size, dilation=1, causal=False, **kwargs):
+        super().__init__(**kwargs)
+        self.num_units, self.kernel_size = num_units, kernel_size
+        self.dilation, self.causal = dilation, causal
+
+    def build(self, frames_shape, mask_shape=None):
+        # In float32 until it is normalised. He's initial weights have the squared norm 2 on average, hence the scale.
+        shape = (self.kernel_size, frames_shape[-1], self.num_units)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer="he_normal", autocast=False)
+        initial_scale = keras.initializers.Constant(2.0**0.5)
+        self.scale = self.add_weight(name="scale", shape=(self.num_units,), initializer=initial_scale, autocast=False)
+        self.bias = self.add_weight(name="bias", shape=(self.num_units,), initializer="zeros")
+        self.built = True
+
+    def call(self, frames, mask):
+        kernel = ops.convert_to_tensor(self.kernel)
+        squared = ops.sum(ops.square(kernel), axis=(0, 1))
+        kernel = ops.cast(kernel * (self.scale * ops.rsqrt(ops.maximum(squared, 1e-12))), self.compute_dtype)
+        reach = (self.kernel_size - 1) * self.dilation
+        before = reach if self.causal else reach // 2
+        length = ops.shape(frames)[1]
+        real = frames * ops.cast(mask, self.compute_dtype)[:, :, None]
+        padded = ops.pad(real, [[0, 0], [before, reach - before], [0, 0]])
+        # A product a tap, not a dilated convolution, whose gradient TensorFlow lacks on CPUs.
+        taps = [padded[:, start : start + length] for start in range(0, reach + 1, self.dilation)]
+        return self.bias + sum(ops.matmul(tap, kernel[index]) for index, tap in enumerate(taps))
+
+    def compute_output_shape(self, frames_shape, mask_shape=None):
+        return (*frames_shape[:-1], self.num_units)
+
+    def get_config(self):
+        names = ("num_units", "kernel_size", "dilation", "causal")
+        return super().get_config() | {name: getattr(self, name) for name in names}

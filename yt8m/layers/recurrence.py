@@ -1,0 +1,179 @@
+"""The loops of the recurrent layers, with their gradients, from the gates' inputs to a state a frame.
+
+Written out instead of differentiated: the gradient of the recurrent weights is one product for all frames, where a
+differentiated loop adds to a matrix of their size at every frame. XLA compiles the loops of both directions.
+
+T frames, B videos, H units; time comes first. Real frames precede padding, as in every batch, and states of padding are
+0. So a loop that runs backwards reaches the last real frame with the initial state, which is 0 too. States and their
+gradients are float32 in every precision; products are made in the precision of the weights.
+"""
+
+from keras import ops
+
+
+def _product(vectors, kernel):
+    """Vectors times a matrix in the matrix's precision, float32 again."""
+    return ops.cast(ops.matmul(ops.cast(vectors, kernel.dtype), kernel), "float32")
+
+
+def _gradient_of_kernel(vectors, gradients, kernel):
+    """That of ``vectors @ kernel`` at all frames together: [T, B, H] and [T, B, G] to [H, G]."""
+    return ops.einsum("tbh,tbg->hg", ops.cast(vectors, kernel.dtype), ops.cast(gradients, kernel.dtype))
+
+
+def _zeros(inputs, size):
+    """Float32 [B, size] for inputs [T, B, ...]."""
+    return ops.zeros((ops.shape(inputs)[1], size), "float32")
+
+
+def _states_before(states, backwards):
+    """The state that every frame was read in, [T, B, H]: the states, one frame on."""
+    nothing = ops.zeros_like(states[:1])
+    parts = [states[1:], nothing] if backwards else [nothing, states[:-1]]
+    return ops.concatenate(parts, axis=0)
+
+
+def _given(arguments, upstream):
+    """What a gradient function is called with; how depends on Keras's backend."""
+    return arguments[-1] if upstream is None else upstream
+
+
+def _lstm_gates(inputs, before, kernel):
+    """Entry i, forget f, candidate g and output gate o, [..., H] each."""
+    sums = ops.cast(inputs, "float32") + _product(before, kernel)
+    entry, forget, candidate, output = ops.split(sums, 4, axis=-1)
+    return ops.sigmoid(entry), ops.sigmoid(forget), ops.tanh(candidate), ops.sigmoid(output)
+
+
+def lstm_states(inputs, kernel, mask, backwards):
+    """Runs an LSTM: c' = f * c + i * g, h' = o * tanh(c'), with the gates of ``inputs + h @ kernel``.
+
+    Args:
+        inputs: what the frames add to the gates, [T, B, 4 H], a quarter each for i, f, g and o.
+        kernel: what the states add, [H, 4 H]; a tensor, no variable.
+        mask: float32 [T, B, 1], 1 for real frames.
+        backwards: from the last frame to the first.
+
+    Returns:
+        The states h, float32 [T, B, H].
+    """
+
+    @ops.custom_gradient
+    def run(inputs, kernel):
+        def step(state, frame):
+            (hidden, cell), (contribution, real) = state, frame
+            entry, forget, candidate, output = _lstm_gates(contribution, hidden, kernel)
+            cell = real * (forget * cell + entry * candidate)
+            state = (real * output * ops.tanh(cell), cell)
+            return state, state
+
+        initial = _zeros(inputs, kernel.shape[0])
+        _, (hidden, cell) = ops.scan(step, (initial, initial), (inputs, mask), reverse=backwards)
+
+        def gradient(*arguments, upstream=None):
+            return _lstm_gradients(_given(arguments, upstream), inputs, kernel, mask, hidden, cell, backwards)
+
+        return hidden, gradient
+
+    return run(inputs, kernel)
+
+
+def _lstm_gradients(upstream, inputs, kernel, mask, hidden, cell, backwards):
+    """Gradients of the inputs and of the kernel, from those of the states, [T, B, H]."""
+    hidden_before, cell_before = _states_before(hidden, backwards), _states_before(cell, backwards)
+    entry, forget, candidate, output = _lstm_gates(inputs, hidden_before, kernel)
+    squashed = ops.tanh(cell)
+    # What the gradient of h or c is multiplied by to become that of a gate's sum or of a c; 0 in padding.
+    to_cell = mask * output * (1.0 - ops.square(squashed))
+    to_output = mask * squashed * output * (1.0 - output)
+    to_entry = mask * candidate * entry * (1.0 - entry)
+    to_forget = mask * cell_before * forget * (1.0 - forget)
+    to_candidate = mask * entry * (1.0 - ops.square(candidate))
+    transposed = ops.transpose(kernel)
+
+    def step(later, frame):
+        cell_later, sums_later = later
+        of_hidden, to_cell, to_entry, to_forget, to_candidate, to_output, keep = frame
+        of_hidden = of_hidden + _product(sums_later, transposed)
+        of_cell = cell_later + of_hidden * to_cell
+        of_sums = [of_cell * to_entry, of_cell * to_forget, of_cell * to_candidate, of_hidden * to_output]
+        here = (of_cell * keep, ops.concatenate(of_sums, axis=-1))
+        return here, here
+
+    frames = (upstream, to_cell, to_entry, to_forget, to_candidate, to_output, mask * forget)
+    nothing = (_zeros(inputs, kernel.shape[0]), _zeros(inputs, kernel.shape[1]))
+    _, (_, of_sums) = ops.scan(step, nothing, frames, reverse=not backwards)
+    return ops.cast(of_sums, inputs.dtype), _gradient_of_kernel(hidden_before, of_sums, kernel)
+
+
+def _gru_gates(inputs, before, gate_kernel, candidate_kernel):
+    """Update gate z, reset gate r and candidate n, [..., H] each."""
+    sums, split = ops.cast(inputs, "float32"), gate_kernel.shape[1]
+    gates = ops.sigmoid(sums[..., :split] + _product(before, gate_kernel))
+    update, reset = ops.split(gates, 2, axis=-1)
+    return update, reset, ops.tanh(sums[..., split:] + _product(reset * before, candidate_kernel))
+
+
+def gru_states(inputs, gate_kernel, candidate_kernel, mask, backwards):
+    """Runs a GRU: h' = z * h + (1 - z) * n, with gates z and r of ``inputs + h @ gate_kernel`` and
+    n = tanh(inputs + (r * h) @ candidate_kernel).
+
+    Args:
+        inputs: what the frames add to z, r and n, a third each, [T, B, 3 H].
+        gate_kernel: what the states add to z and r, [H, 2 H]; a tensor, no variable.
+        candidate_kernel: what the reset states add to n, [H, H]; a tensor, no variable.
+        mask: float32 [T, B, 1], 1 for real frames.
+        backwards: from the last frame to the first.
+
+    Returns:
+        The states h, float32 [T, B, H].
+    """
+
+    @ops.custom_gradient
+    def run(inputs, gate_kernel, candidate_kernel):
+        def step(before, frame):
+            contribution, real = frame
+            update, _, candidate = _gru_gates(contribution, before, gate_kernel, candidate_kernel)
+            state = real * (update * before + (1.0 - update) * candidate)
+            return state, state
+
+        initial = _zeros(inputs, candidate_kernel.shape[0])
+        _, hidden = ops.scan(step, initial, (inputs, mask), reverse=backwards)
+
+        def gradient(*arguments, upstream=None):
+            given = _given(arguments, upstream)
+            return _gru_gradients(given, inputs, gate_kernel, candidate_kernel, mask, hidden, backwards)
+
+        return hidden, gradient
+
+    return run(inputs, gate_kernel, candidate_kernel)
+
+
+def _gru_gradients(upstream, inputs, gate_kernel, candidate_kernel, mask, hidden, backwards):
+    """Gradients of the inputs and of both kernels, from those of the states, [T, B, H]."""
+    before = _states_before(hidden, backwards)
+    update, reset, candidate = _gru_gates(inputs, before, gate_kernel, candidate_kernel)
+    # What the gradient of h, or of r * h, is multiplied by to become that of a gate's sum; 0 in padding.
+    to_candidate = mask * (1.0 - update) * (1.0 - ops.square(candidate))
+    to_update = mask * (before - candidate) * update * (1.0 - update)
+    to_reset = before * reset * (1.0 - reset)
+    gates_transposed, candidate_transposed = ops.transpose(gate_kernel), ops.transpose(candidate_kernel)
+
+    def step(later, frame):
+        of_hidden, to_candidate, to_update, to_reset, keep, reset = frame
+        of_hidden = of_hidden + later[0]
+        of_candidate = of_hidden * to_candidate
+        of_reset_state = _product(of_candidate, candidate_transposed)
+        of_gates = ops.concatenate([of_hidden * to_update, of_reset_state * to_reset], axis=-1)
+        of_before = of_hidden * keep + of_reset_state * reset + _product(of_gates, gates_transposed)
+        here = (of_before, of_gates, of_candidate)
+        return here, here
+
+    frames = (upstream, to_candidate, to_update, to_reset, mask * update, reset)
+    nothing = tuple(_zeros(inputs, size) for size in (hidden.shape[-1], gate_kernel.shape[1], hidden.shape[-1]))
+    _, (_, of_gates, of_candidate) = ops.scan(step, nothing, frames, reverse=not backwards)
+    return (
+        ops.cast(ops.concatenate([of_gates, of_candidate], axis=-1), inputs.dtype),
+        _gradient_of_kernel(before, of_gates, gate_kernel),
+        _gradient_of_kernel(reset * before, of_candidate, candidate_kernel),
+    )

@@ -1,0 +1,24 @@
+"""One frame's vector of each video: [B, T, D] and bool [B, T], the real frames first, to [B, D]; 0 without frames."""
+
+from keras import ops
+
+from yt8m.layers import serialisable
+from yt8m.layers.pooling import Pooling
+
+
+@serialisable
+class FirstFrame(Pooling):
+    """The first frame, or 0 for a video without any."""
+
+    def call(self, frames, mask):
+        return frames[:, 0] * ops.cast(mask[:, :1], frames.dtype)
+
+
+@serialisable
+class LastFrame(Pooling):
+    """The last real frame, or 0 for a video without any."""
+
+    def call(self, frames, mask):
+        followed = ops.pad(mask[:, 1:], [[0, 0], [0, 1]])
+        last = ops.logical_and(mask, ops.logical_not(followed))
+        return ops.einsum("bt,btd->bd", ops.cast(last, frames.dtype), frames)
