@@ -236,7 +236,7 @@ def validate(
         _print_json({key: getattr(found, key) for key in keys})
     elif not found.errors:
         show(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
-    for problem in [] if json else found.errors:
+    for problem in [*([] if json else found.errors), *(f"warning: {each}" for each in found.warnings)]:
         print(f"{file}: {problem}", file=sys.stderr)
     return USER_ERROR if found.errors else OK
 

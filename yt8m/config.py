@@ -308,4 +308,4 @@ def from_dict(values: Mapping[str, Any], architectures: Mapping[str, type[Archit
         return _converter(architectures).structure(values, RunConfig)
     except Exception as error:  # cattrs raises an ExceptionGroup of its own for every kind of mistake
         mistakes = cattrs.transform_error(error, path="config", format_exception=_explain)
-        raise InputError("configuration: " + "; ".join(mistakes)) from error
+        raise InputError("; ".join(mistakes)) from error

@@ -232,6 +232,17 @@ def test_a_broken_submission(yt8m, sample, tmp_path, lines, message):
     assert_refused(yt8m("score", path, "--data", sample / "2/frame/validate"), path, message.split(":")[0])
 
 
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_an_odd_submission_is_valid_and_warned_of(yt8m, tmp_path, flags):
+    path = tmp_path / "odd.csv"
+    path.write_text("VideoId,LabelConfidencePairs\nabcd,3 1.5\nefgh,\n")
+    checked = yt8m("validate", path, *flags)
+    assert (checked.status, len(checked.out.splitlines())) == (0, 1)
+    first, second = checked.err.splitlines()
+    assert first.startswith(f"{path}: warning: line 3: video 'efgh' has no predictions")
+    assert second.startswith(f"{path}: warning: line 2: video 'abcd' has a score of 1.5")
+
+
 def test_a_data_set_without_labels_cannot_be_scored(yt8m, tiny_run, sample):
     data = sample / "2/frame/test"
     assert_refused(yt8m("evaluate", "--run", tiny_run, "--data", data), data / "test0000.tfrecord", "label")

@@ -14,10 +14,28 @@ def check(tmp_path, content, **options):
 
 
 def test_valid_submissions_have_no_errors(tmp_path):
-    video = VIDEO + "ab12,7 0.75 0 0.5\r\ncd34,3861 -1e-3 2 -1.5\nef,\ngh,1 0.5 2 0.5"
-    assert check(tmp_path, video) == Validation(task="video", num_rows=4, num_entries=6, errors=[])
-    segment = SEGMENT + "3,ab12:0 cd:295 ab12:5\n0,\n3861,C:\\a.mp4:5\n"
-    assert check(tmp_path, segment) == Validation(task="segment", num_rows=3, num_entries=4, errors=[])
+    video = VIDEO + "ab12,7 1 0 0.5\r\ncd34,3861 1e-3 2 0\ngh,1 0.5 2 0.5"
+    assert check(tmp_path, video) == Validation(task="video", num_rows=3, num_entries=6, errors=[])
+    segment = SEGMENT + "3,ab12:0 cd:295 ab12:5\n3861,C:\\a.mp4:5\n"
+    assert check(tmp_path, segment) == Validation(task="segment", num_rows=2, num_entries=4, errors=[])
+
+
+def test_what_no_rule_forbids_is_a_warning(tmp_path):
+    rows = ("a,7 1.5 0 0.5", "b,", "c,1 0.5", "d,1 0.5 2 -0.25", "e,", "f,1 3 2 -4", "g,")
+    assert check(tmp_path, VIDEO + "\n".join(rows) + "\n") == Validation(
+        task="video",
+        num_rows=7,
+        num_entries=7,
+        errors=[],
+        warnings=[
+            "line 3: video 'b' has no predictions, and so on in 2 more; such a row is allowed and scores nothing",
+            "line 2: video 'a' has a score of 1.5, and so on in 2 more; "
+            "no rule forbids it, but probabilities go from 0 to 1",
+        ],
+    )
+    found = check(tmp_path, SEGMENT + "3,ab12:0\n0,\n")
+    assert (found.errors, found.num_rows) == ([], 2)
+    assert found.warnings == ["line 3: class 0 has no segments; such a row is allowed and scores nothing"]
 
 
 @pytest.mark.parametrize(
@@ -29,9 +47,12 @@ def test_valid_submissions_have_no_errors(tmp_path):
         ("b,1 1e39", "video 'b': a score is 1e+39; scores must be finite float32 numbers"),
         (
             "b,3862 0.5",
-            "video 'b': class 3862 does not exist; classes go from 0 to 3861, so check the number of classes",
+            "video 'b': class 3862 does not exist; classes go from 0 to 3861, those of 2017 to 4715: --num-classes 4716",
         ),
-        ("b,-1 0.5", "video 'b': class -1 does not exist; classes go from 0 to 3861, so check the number of classes"),
+        ("b,4716 0.5", "video 'b': class 4716 does not exist; classes go from 0 to 3861"),
+        ("b,-1 0.5", "video 'b': class -1 does not exist; classes go from 0 to 3861"),
+        (",1 0.5", "the video's id is empty; start the line with it"),
+        (",", "the video's id is empty; start the line with it"),
         ("b,1 0.5 2 0.6", "video 'b': score 0.6 follows 0.5; sort by descending score"),
         ("b,1 0.5 1 0.4", "video 'b': class 1 is predicted twice; list it once"),
         ("b,1 0.5 2", "video 'b': 3 values are no whole number of class and score pairs; complete the last pair"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yt8m.data.schema import DEFAULT_NUM_CLASSES, SEGMENT_FRAMES
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES, SEGMENT_FRAMES
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission.files import LineError, Report, check_task, read_fields, stop_at_error
 from yt8m.submission.segments import LONGEST_ID, LONGEST_START
@@ -47,6 +47,9 @@ def read_video_submission(
     check_task(path, "video")
     first_lines: dict[str, int] = {}
     for line, video_id, pairs in read_fields(path, report):
+        if not video_id:
+            report(LineError(os.fspath(path), line, "the video's id is empty; start the line with it"))
+            continue
         if video_id in first_lines:
             reason = f"video {video_id!r} was on line {first_lines[video_id]} already; keep one of the two"
             report(LineError(os.fspath(path), line, reason))
@@ -84,6 +87,14 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
     raise AssertionError("unreachable: some value did not parse")
 
 
+def say_classes(unknown: int, num_classes: int) -> str:
+    """Which classes there are, and the flag for more of them."""
+    known = f"classes go from 0 to {num_classes - 1}"
+    if not num_classes <= unknown < LARGEST_NUM_CLASSES:
+        return known
+    return f"{known}, those of 2017 to {LARGEST_NUM_CLASSES - 1}: --num-classes {LARGEST_NUM_CLASSES}"
+
+
 def _check_pairs(classes: list[int], scores: list[float], num_classes: int) -> None:
     """Raises ValueError with the reason if a video's predictions break a rule."""
     if len(classes) > MAX_PAIRS:
@@ -95,9 +106,7 @@ def _check_pairs(classes: list[int], scores: list[float], num_classes: int) -> N
         raise ValueError(f"a score is {broken}; scores must be finite float32 numbers")
     if min(classes) < 0 or max(classes) >= num_classes:
         unknown = next(class_id for class_id in classes if not 0 <= class_id < num_classes)
-        raise ValueError(
-            f"class {unknown} does not exist; classes go from 0 to {num_classes - 1}, so check the number of classes"
-        )
+        raise ValueError(f"class {unknown} does not exist; {say_classes(unknown, num_classes)}")
     if len(set(classes)) < len(classes):
         twice = next(class_id for index, class_id in enumerate(classes) if class_id in classes[:index])
         raise ValueError(f"class {twice} is predicted twice; list it once")

@@ -12,7 +12,7 @@ from yt8m.errors import InputError
 from yt8m.metrics.inputs import ROWS_AT_ONCE, id_text
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment, SegmentRatings, segment_map
 from yt8m.metrics.streaming import VideoMetrics
-from yt8m.submission.reading import read_segment_submission, read_video_submission
+from yt8m.submission.reading import read_segment_submission, read_video_submission, say_classes
 from yt8m.submission.video import MAX_PAIRS
 
 
@@ -120,10 +120,7 @@ class _LabelTable:
                 if label == LABEL_PADDING:
                     continue
                 if not 0 <= label < num_classes:
-                    raise InputError(
-                        f"video {video_id!r} has label {label}; classes go from 0 to {num_classes - 1}, "
-                        "so check the number of classes"
-                    )
+                    raise InputError(f"video {video_id!r} has label {label}; {say_classes(label, num_classes)}")
                 flat.append(int(label))
             offsets.append(len(flat))
         self._flat, self._offsets = np.array(flat, np.int32), np.array(offsets, np.int64)

@@ -1,7 +1,7 @@
 """Checks a submission as the leaderboard would, and says line by line what to repair."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
@@ -22,6 +22,26 @@ class Validation:
     """Predictions, or ranked segments, in the lines without an error."""
     errors: list[str]
     """One line an error, in the file's order; empty for a valid submission."""
+    warnings: list[str] = field(default_factory=list)
+    """What no rule forbids and nobody means: a line a kind, with the first place and the number of the others."""
+
+
+class _Oddity:
+    """Rows of one kind of oddity, in one line."""
+
+    def __init__(self, consequence: str):
+        self._consequence = consequence
+        self._first, self._count = "", 0
+
+    def add(self, line: int, what: str) -> None:
+        self._first = self._first or f"line {line}: {what}"
+        self._count += 1
+
+    def lines(self) -> list[str]:
+        if not self._count:
+            return []
+        others = f", and so on in {self._count - 1} more" if self._count > 1 else ""
+        return [f"{self._first}{others}; {self._consequence}"]
 
 
 def validate(
@@ -31,7 +51,7 @@ def validate(
     max_segments: int = DEFAULT_MAX_SEGMENTS,
     max_errors: int = 20,
 ) -> Validation:
-    """Reads a submission once and collects its errors; at most one for each line.
+    """Reads a submission once and collects its errors, at most one for each line, and its oddities.
 
     Only the ids, or classes, of the rows are remembered.
 
@@ -43,7 +63,7 @@ def validate(
         max_errors: errors listed; how many more there are stands at the end.
 
     Returns:
-        The task, the counts and the errors.
+        The task, the counts, the errors, and as warnings scores outside 0 to 1 and rows that predict nothing.
 
     Raises:
         InputError: the file, or that of the classes, cannot be read.
@@ -63,18 +83,27 @@ def validate(
         report(error)
         return Validation(task=None, num_rows=0, num_entries=0, errors=errors)
     num_rows = num_entries = 0
+    empty = _Oddity("such a row is allowed and scores nothing")
+    outside = _Oddity("no rule forbids it, but probabilities go from 0 to 1")
     if task == "video":
         for video in read_video_submission(path, num_classes, report):
             num_rows += 1
             num_entries += len(video.classes)
+            if not video.classes:
+                empty.add(video.line, f"video {video.video_id!r} has no predictions")
+            elif video.scores[0] > 1 or video.scores[-1] < 0:  # they descend
+                score = video.scores[0] if video.scores[0] > 1 else video.scores[-1]
+                outside.add(video.line, f"video {video.video_id!r} has a score of {score:g}")
     else:
         classes = range(num_classes) if segment_classes_path is None else read_segment_class_ids(segment_classes_path)
         for ranked in read_segment_submission(path, classes, max_segments, report):
             num_rows += 1
             num_entries += len(ranked.starts)
+            if not len(ranked.starts):
+                empty.add(ranked.line, f"class {ranked.class_id} has no segments")
     num_rows += num_errors
     if not num_rows:
         report(LineError(os.fspath(path), 1, "nothing follows the header; add a line for each row"))
     if num_errors > max_errors:
         errors.append(f"... and {num_errors - max_errors} more")
-    return Validation(task, num_rows, num_entries, errors)
+    return Validation(task, num_rows, num_entries, errors, [*empty.lines(), *outside.lines()])
