@@ -17,7 +17,7 @@ INSTALLED := .venv/.installed
 NEWEST := .venv-newest
 INSTALLED_NEWEST := $(NEWEST)/.installed
 
-.PHONY: help submit train evaluate predict data test test-newest bench lint format clean
+.PHONY: help submit train evaluate predict data test test-newest bench zoo lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -62,6 +62,9 @@ test-newest: $(INSTALLED_NEWEST)  ## Run the tests of models and training on the
 
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks
+
+zoo: $(INSTALLED) data/sample  ## Train every model on the sample data, 3 seeds (hours); update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.zoo
 
 lint: $(INSTALLED)  ## Check style
 	.venv/bin/ruff check .

@@ -63,7 +63,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     )
     config = dataclasses.replace(config, data=data)
     source = open_data(config, files)
-    trainer = Trainer(config, distribution.make_strategy())
+    trainer = Trainer(config, distribution.make_strategy(), source)
     rates = {"train": _train_rate(trainer, source)}
     scorer = Scorer(trainer.model)
     evaluate_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
