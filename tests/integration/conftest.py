@@ -6,19 +6,14 @@ from dataclasses import dataclass
 import pytest
 
 from yt8m.cli import main
+from yt8m.training import curves
 
-TINY = [
-    *("--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-classes", "12", "--data.num-frames", "8"),
-    *("--data.max-frames", "150", "--training.batch-size", "16", "--training.num-steps", "12"),
-    *(
-        "--training.validate-every-steps",
-        "6",
-        "--training.checkpoint-every-steps",
-        "6",
-        "--training.log-every-steps",
-        "2",
-    ),
+SHORT = [
+    *("--data.num-classes", "12", "--data.max-frames", "150", "--training.batch-size", "16"),
+    *("--training.num-steps", "12", "--training.log-every-steps", "2"),
+    *("--training.validate-every-steps", "6", "--training.checkpoint-every-steps", "6"),
 ]
+TINY = ["--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-frames", "8", *SHORT]
 
 
 @dataclass(frozen=True)
@@ -50,9 +45,15 @@ def yt8m(capfd):
 
 
 @pytest.fixture(scope="session")
-def tiny_flags() -> list[str]:
-    """Flags that make `yt8m train sample` a matter of seconds."""
-    return list(TINY)
+def short_flags() -> list[str]:
+    """Flags that make `yt8m train RECIPE` a matter of seconds; most of those go to TensorFlow, so the small recipes are best."""
+    return list(SHORT)
+
+
+@pytest.fixture(autouse=True)
+def _draw_nothing(monkeypatch):
+    """Drawing the curves takes a second; the tiny run has drawn its own, as fixtures of a session come first."""
+    monkeypatch.setattr(curves, "plot", lambda rows, path: None)
 
 
 @pytest.fixture(scope="session")
