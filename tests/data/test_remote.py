@@ -129,6 +129,8 @@ class Remote:
     predicting: Ended
     submission: Path
     run: Path
+    temporary: Path
+    """The directory of temporary files of the process that predicted."""
 
     @property
     def report(self) -> dict:
@@ -189,15 +191,16 @@ def finish(process: subprocess.Popen) -> Ended:
 def remote(tmp_path_factory):
     directory = tmp_path_factory.mktemp("remote")
     root = write_data(directory / "root")
-    run, submission = directory / "run", directory / "remote.csv"
+    run, submission, temporary = directory / "run", directory / "remote.csv", directory / "temporary"
+    temporary.mkdir()
     bucket = f"s3://{BUCKET}"
     script = Path(__file__).with_name("remote_reading.py")
     with http_server(root) as (host, ranges), s3_server(root) as environment:
         reading = start(script, bucket, host, **environment)
         train_tiny(run, root / "2/video/test")
         flags = ("--run", run, "--data", f"{bucket}/2/video/test/*.tfrecord")
-        predicting = start("-m", "yt8m", "predict", *flags, "--out", submission, **environment)
-        return Remote(root, host, ranges, finish(reading), finish(predicting), submission, run)
+        predicting = start("-m", "yt8m", "predict", *flags, "--out", submission, TMPDIR=str(temporary), **environment)
+        return Remote(root, host, ranges, finish(reading), finish(predicting), submission, run, temporary)
 
 
 def assert_clean_end(process: Ended, status: int) -> None:
@@ -254,6 +257,11 @@ def test_s3_is_listed(remote):
 def test_what_cannot_be_read_is_refused_in_one_line(remote, which, message):
     pattern = message.replace("HOST", re.escape(remote.host)).replace("BUCKET", f"s3://{BUCKET}")
     assert re.fullmatch(pattern, remote.report[which])  # a dot matches no line break
+
+
+def test_no_temporary_files_are_left(remote):
+    """Of TensorFlow's; the interpreter, which would remove them, does not shut down once tensorflow-io is loaded."""
+    assert list(remote.temporary.iterdir()) == []
 
 
 def test_prediction_from_s3_equals_the_local_one(remote, tmp_path):

@@ -2,13 +2,18 @@
 
 import os
 import shutil
+import signal
 import struct
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from yt8m.data.records import frame_level_record, framed, video_level_record
+from yt8m.recipe_commands import _StopRequest
 
 HEADER_BYTES = 12
 
@@ -98,6 +103,38 @@ def test_skipping_broken_records_trains_and_counts_them(train, train_split):
     assert outcome.status == 0, outcome.err
     lost = "left out as broken: 1 record, the rest of 1 file from a broken record on"
     assert f"{lost}; the first: {first}, record 4: its data" in outcome.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
+    said, can_save = [], False
+    with _StopRequest(lambda: can_save, said.append) as stop:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        can_save = True
+        signal.raise_signal(number)
+        assert stop.requested
+        assert len(said) == 1
+
+
+def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, tiny_flags, tmp_path):
+    path = train_split / "train0000.tfrecord"
+    flip(path, records_of(path)[4] + 5000)
+    (tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-m", "yt8m", "train", "sample", "--data.train", train_split, "--run", tmp_path / "run"]
+    process = subprocess.Popen(
+        [*map(str, command), *tiny_flags, "--data.on-corrupt", "skip"],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "temporary").glob("yt8m-salvaged-*/*.tfrecord")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors.splitlines()[-1]) == (2, "yt8m: stopped")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_nothing_left_after_skipping(train, tmp_path):
