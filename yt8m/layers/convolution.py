@@ -27,6 +27,7 @@ class DilatedConvolution(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_units, self.kernel_size = num_units, kernel_size
         self.dilation, self.causal = dilation, causal
+        self.supports_masking = True
 
     def build(self, frames_shape, mask_shape=None):
         # In float32 until it is normalised. He's initial weights have the squared norm 2 on average, hence the scale.
@@ -43,12 +44,10 @@ class DilatedConvolution(keras.layers.Layer):
         kernel = ops.cast(kernel * (self.scale * ops.rsqrt(ops.maximum(squared, 1e-12))), self.compute_dtype)
         reach = (self.kernel_size - 1) * self.dilation
         before = reach if self.causal else reach // 2
-        length = ops.shape(frames)[1]
         real = frames * ops.cast(mask, self.compute_dtype)[:, :, None]
         padded = ops.pad(real, [[0, 0], [before, reach - before], [0, 0]])
-        # A product a tap, not a dilated convolution, whose gradient TensorFlow lacks on CPUs.
-        taps = [padded[:, start : start + length] for start in range(0, reach + 1, self.dilation)]
-        return self.bias + sum(ops.matmul(tap, kernel[index]) for index, tap in enumerate(taps))
+        outputs = ops.conv(padded, kernel, padding="valid", data_format="channels_last", dilation_rate=self.dilation)
+        return outputs + self.bias
 
     def compute_output_shape(self, frames_shape, mask_shape=None):
         return (*frames_shape[:-1], self.num_units)

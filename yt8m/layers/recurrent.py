@@ -29,6 +29,7 @@ class Recurrence(keras.layers.Layer):
     def __init__(self, num_units, backwards=False, **kwargs):
         super().__init__(**kwargs)
         self.num_units, self.backwards = num_units, backwards
+        self.supports_masking = True
 
     def build(self, frames_shape, mask_shape=None):
         columns = len(self.initial_biases) * self.num_units
