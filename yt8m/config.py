@@ -107,11 +107,12 @@ class DataConfig:
     num_frames: NonNegativeInt = 0
     """Frames sampled from a video in training; 0 = all."""
     sampling: Sampling = "random"
-    """How: random draws with replacement, or without (in order), uniform (the middles of equal parts), or consecutive."""
+    """How they are chosen: random draws with replacement, or without (in order), uniform (the middles of equal parts), or
+    consecutive."""
     prediction_num_frames: NonNegativeInt = 0
     """Frames sampled from a video in validation and prediction; 0 = all, which is best and slowest."""
     prediction_sampling: Sampling = "uniform"
-    """How."""
+    """How they are chosen; see --data.sampling."""
     max_frames: PositiveInt = DEFAULT_MAX_FRAMES
     """Frames kept of a longer video; shorter ones are padded to this length and masked."""
     max_labels: PositiveInt = DEFAULT_MAX_LABELS
