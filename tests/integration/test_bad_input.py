@@ -117,13 +117,14 @@ def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
         assert len(said) == 1
 
 
-def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, tiny_flags, tmp_path):
+def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, short_flags, tmp_path):
     path = train_split / "train0000.tfrecord"
     flip(path, records_of(path)[4] + 5000)
     (tmp_path / "temporary").mkdir()
-    command = [sys.executable, "-m", "yt8m", "train", "sample", "--data.train", train_split, "--run", tmp_path / "run"]
+    command = [sys.executable, "-m", "yt8m", "train", "frame_logistic", *short_flags, "--training.num-steps", "1000000"]
+    command += ["--data.train", str(train_split), "--data.on-corrupt", "skip", "--run", str(tmp_path / "run")]
     process = subprocess.Popen(
-        [*map(str, command), *tiny_flags, "--data.on-corrupt", "skip"],
+        command,
         env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
         stderr=subprocess.PIPE,
         text=True,
@@ -133,7 +134,10 @@ def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, tiny
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors.splitlines()[-1]) == (2, "yt8m: stopped")
+    assert process.returncode == 2
+    assert (
+        "stopped" in errors.splitlines()[-1]
+    )  # at once, or after a step where the machine was slow to send the signal
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
