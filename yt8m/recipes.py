@@ -8,8 +8,16 @@ from collections.abc import Callable
 
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.errors import InputError
-from yt8m.models.frame import DeepBagOfFrames, FrameLogistic, NetVLAD, SoftDeepBagOfWords
+from yt8m.models.frame import DeepBagOfFrames, FrameLogistic, SoftDeepBagOfWords
+from yt8m.models.sequence import (
+    GatedRecurrentUnits,
+    LongShortTermMemory,
+    MultiAttention,
+    TemporalConvolutions,
+    Transformer,
+)
 from yt8m.models.video import Logistic, MixtureOfExperts, MixtureOfExpertsChain
+from yt8m.models.vlad import MixedNeXtVLAD, NetFisherVector, NetRVLAD, NetVLAD, NeXtVLAD
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {}
 
@@ -198,18 +206,13 @@ def soft_dbow() -> RunConfig:
     )
 
 
-@recipe
-def netvlad() -> RunConfig:
-    """Gated NetVLAD as it won the 2017 challenge: 256 clusters, 1024 hidden units, 300 sampled frames.
-
-    arXiv 1706.06905: batch 80, learning rate 2e-4, times 0.8 every 4 million examples; GAP .832 on the 2017 split.
-    """
+def _winners_of_2017(name: str, model, num_steps: int = 300_000) -> RunConfig:
     return RunConfig(
-        recipe="netvlad",
-        model=NetVLAD(),
+        recipe=name,
+        model=model,
         data=DataConfig(num_frames=300),
         training=TrainingConfig(
-            num_steps=300_000,
+            num_steps=num_steps,
             batch_size=80,
             learning_rate=2e-4,
             learning_rate_decay=0.8,
@@ -217,6 +220,183 @@ def netvlad() -> RunConfig:
             checkpoint_every_steps=2_000,
         ),
     )
+
+
+@recipe
+def netvlad() -> RunConfig:
+    """Gated NetVLAD as it won the 2017 challenge: 256 clusters, 1024 hidden units, 300 sampled frames.
+
+    `yt8m train netvlad --data.root DATA --run runs/netvlad`
+
+    arXiv 1706.06905: batch 80, learning rate 2e-4, times 0.8 every 4 million examples; GAP .832 on the 2017 split. The 300 000
+    steps are those of its best single model; for its ensemble it trained 700 000. 321.5 million parameters.
+    """
+    return _winners_of_2017("netvlad", NetVLAD(l2=1e-6))
+
+
+@recipe
+def netrvlad() -> RunConfig:
+    """Gated NetRVLAD as the winners of 2017 trained it: NetVLAD without centres.
+
+    `yt8m train netrvlad --data.root DATA --run runs/netrvlad`
+
+    arXiv 1706.06905, sized and trained as `netvlad`, but for 600 000 steps; GAP .823 without its gates on the 2017 split.
+    321.3 million parameters.
+    """
+    return _winners_of_2017("netrvlad", NetRVLAD(l2=1e-6), num_steps=600_000)
+
+
+@recipe
+def netfv() -> RunConfig:
+    """Gated NetFV as the winners of 2017 trained it: 128 Gaussians, 1024 hidden units, 300 sampled frames.
+
+    `yt8m train netfv --data.root DATA --run runs/netfv`
+
+    arXiv 1706.06905, trained as `netvlad`, but for 600 000 steps; GAP .822 without its gates on the 2017 split.
+    321.4 million parameters.
+    """
+    return _winners_of_2017("netfv", NetFisherVector(l2=1e-6), num_steps=600_000)
+
+
+def _nextvlad(name: str, model) -> RunConfig:
+    return RunConfig(
+        recipe=name,
+        model=model,
+        training=TrainingConfig(
+            num_steps=150_000,
+            batch_size=160,
+            learning_rate=2e-4,
+            learning_rate_decay=0.8,
+            learning_rate_decay_examples=2_000_000,
+            validate_every_steps=5_000,
+            checkpoint_every_steps=1_000,
+        ),
+    )
+
+
+@recipe
+def netvlad_128() -> RunConfig:
+    """NetVLAD as NeXtVLAD's paper compares it: 128 clusters, 2048 hidden units, context gating, logistic regression.
+
+    `yt8m train netvlad_128 --data.root DATA --run runs/netvlad_128`
+
+    arXiv 1811.05014, trained as `nextvlad`; GAP .847 to .858 on the 2018 split, of different implementations.
+    297.6 million parameters.
+    """
+    model = NetVLAD(num_clusters=128, hidden_size=2048, head="logistic", probability_gating=False, dropout=0.5, l2=1e-5)
+    return _nextvlad("netvlad_128", model)
+
+
+@recipe
+def nextvlad() -> RunConfig:
+    """NeXtVLAD at its larger size, the best single model published on the 2018 split: 8 groups, 128 clusters.
+
+    `yt8m train nextvlad --data.root DATA --run runs/nextvlad`
+
+    arXiv 1811.05014: batch 160, learning rate 2e-4, times 0.8 every 2 million examples, all frames, dropout 0.5, L2 1e-5;
+    GAP .8723, trained on the training split alone. 150 000 steps are about six epochs of it. 89.0 million parameters.
+    """
+    return _nextvlad("nextvlad", NeXtVLAD())
+
+
+@recipe
+def nextvlad_112() -> RunConfig:
+    """NeXtVLAD with 112 clusters: three of them fit into the gigabyte that the challenge of 2018 allowed.
+
+    `yt8m train nextvlad_112 --data.root DATA --run runs/nextvlad_112`
+
+    arXiv 1811.05014, trained as `nextvlad`; NeXtVLADs reached GAP .868 to .872 on the 2018 split. 79.2 million parameters.
+    """
+    return _nextvlad("nextvlad_112", NeXtVLAD(num_clusters=112))
+
+
+@recipe
+def mix_nextvlad() -> RunConfig:
+    """Three NeXtVLADs that learn from their mixture while it learns: on-the-fly distillation at temperature 3.
+
+    `yt8m train mix_nextvlad --data.root DATA --run runs/mix_nextvlad`
+
+    arXiv 1811.05014 and 1806.04606: 112 clusters and a gate of H / 16 units each, trained as `nextvlad`; GAP .8798 on the
+    2018 split. 236.2 million parameters.
+    """
+    return _nextvlad("mix_nextvlad", MixedNeXtVLAD())
+
+
+def _sequence(name: str, model, num_frames: int = 0, **training) -> RunConfig:
+    """A model that sees the frames in their order: all of them, or a run of consecutive ones."""
+    every = {"validate_every_steps": 10_000, "checkpoint_every_steps": 2_000, "batch_size": 128, "num_steps": 200_000}
+    return RunConfig(
+        recipe=name,
+        model=model,
+        data=DataConfig(num_frames=num_frames, sampling="consecutive" if num_frames else "random"),
+        training=TrainingConfig(**every | training),
+    )
+
+
+@recipe
+def lstm() -> RunConfig:
+    """Two LSTM layers of 1024 units over all frames, mixture of experts on the last state.
+
+    yt8m train lstm --data.root DATA --run RUN [--model.bidirectional]
+    arXiv 1609.08675 and 1706.06905: learning rate 2e-4 (at 1e-2 nothing is learned), times 0.8 every 4 million examples;
+    GAP .817 on the 2017 split. 37.1M parameters; 82.6M in both directions.
+    """
+    return _sequence("lstm", LongShortTermMemory(l2=1e-6), learning_rate=2e-4, learning_rate_decay=0.8)
+
+
+@recipe
+def gru() -> RunConfig:
+    """Two GRU layers of 1200 units over all frames, mixture of experts on the last state.
+
+    yt8m train gru --data.root DATA --run RUN [--model.bidirectional]
+    arXiv 1706.06905: learning rate 2e-4, times 0.8 every 4 million examples; GAP .820 on the 2017 split.
+    40.3M parameters; 89.2M in both directions.
+    """
+    return _sequence("gru", GatedRecurrentUnits(l2=1e-6), learning_rate=2e-4, learning_rate_decay=0.8)
+
+
+@recipe
+def attention() -> RunConfig:
+    """Eight parallel gated-attention poolings, mixture of experts; 60 000 steps, as 13th in the 2019 challenge.
+
+    yt8m train attention --data.root DATA --run RUN [--model.num-heads 16]
+    arXiv 1911.06866: part of an ensemble, no score of its own in docs/models.md. 31.6M parameters; 43.4M with 16.
+    """
+    return _sequence("attention", MultiAttention(), learning_rate=2e-4, num_steps=60_000)
+
+
+@recipe
+def transformer() -> RunConfig:
+    """Transformer encoder of two layers over all frames: the network that was ninth in 2019, trained on whole videos.
+
+    yt8m train transformer --data.root DATA --run RUN [--model.num-layers 3]
+    arXiv 1912.01127: learning rate 1e-4, times 0.9 every 4 million examples. Warm-up is ours. 47.1M parameters; 59.5M with
+    three layers.
+    """
+    training = {"batch_size": 64, "learning_rate": 1e-4, "learning_rate_decay": 0.9, "warmup_steps": 4_000}
+    return _sequence("transformer", Transformer(l2=1e-6), **training)
+
+
+@recipe
+def transformer_segments() -> RunConfig:
+    """`transformer` as it was ninth in 2019: on runs of five frames, the length of a segment, to fine-tune on segments.
+
+    yt8m train transformer_segments --data.root DATA --run RUN
+    arXiv 1912.01127: batch 128, 200 000 steps, learning rate 1e-4, times 0.9 every 4 million examples; segment MAP .787 of
+    the ensemble it was part of. 47.1M parameters.
+    """
+    training = {"learning_rate": 1e-4, "learning_rate_decay": 0.9}
+    return _sequence("transformer_segments", Transformer(l2=1e-6), num_frames=5, **training)
+
+
+@recipe
+def tcn() -> RunConfig:
+    """Temporal convolutional network: seven blocks of 512 units that see up to 509 frames, all frames of a video.
+
+    yt8m train tcn --data.root DATA --run RUN [--model.no-causal]
+    arXiv 1803.01271, which has no score on this data. 22.5M parameters.
+    """
+    return _sequence("tcn", TemporalConvolutions(), learning_rate=5e-4, learning_rate_decay=0.8)
 
 
 def _reference(name: str, model) -> RunConfig:

@@ -61,22 +61,6 @@ def pooled(function, frames, mask):
     return np.stack([function(video) if len(video) else np.zeros(frames.shape[2]) for video in videos])
 
 
-def netvlad(frames, mask, weights):
-    """arXiv 1511.07247, equation 4, term by term: V(k) = sum over frames of a_k(x) (x - c_k)."""
-    num_clusters = weights["assignment"].shape[1]
-    result = []
-    for video, real in zip(np.asarray(frames, np.float64), mask, strict=True):
-        residuals = np.zeros((num_clusters, video.shape[1]))
-        for vector in video[real]:
-            assignment = softmax(batch_norm(vector @ weights["assignment"], weights))
-            for cluster in range(num_clusters):
-                residuals[cluster] += assignment[cluster] * (vector - weights["centres"][:, cluster])
-        norms = np.linalg.norm(residuals, axis=1, keepdims=True)
-        flat = (residuals / np.where(norms > 0, norms, 1)).ravel()
-        result.append(flat / (np.linalg.norm(flat) or 1))
-    return np.stack(result)
-
-
 def context_gating(x, weights):
     """arXiv 1706.06905, section 3.2."""
     return x * sigmoid(batch_norm(x @ weights["kernel"], weights))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from keras import ops
-from slow_layers import batch_norm, context_gating, randomise, sigmoid
+from slow_layers import batch_norm, context_gating, randomise, sigmoid, softmax
 
-from yt8m.layers.gating import ContextGating, ProbabilityGating
+from yt8m.layers.gating import BranchMixture, ContextGating, ProbabilityGating, SqueezeExcitationGating
 
 RANDOM = np.random.default_rng(5)
 INPUTS = RANDOM.normal(0.0, 2.0, (16, 7)).astype(np.float32)
@@ -86,3 +86,31 @@ def test_context_gating_in_bfloat16_stays_near():
     assert output.dtype.name == "bfloat16"
     expected = context_gating(INPUTS.astype(np.float64), weights)
     np.testing.assert_allclose(ops.cast(output, "float32"), expected, atol=0.1)
+
+
+def test_squeeze_and_excitation_follows_the_formula():
+    layer, weights = built(SqueezeExcitationGating(reduction=3))
+    assert weights["squeeze"].shape == (7, 2)
+    squeezed = np.maximum(batch_norm(INPUTS.astype(np.float64) @ weights["squeeze"], weights), 0.0)
+    expected = INPUTS * sigmoid(squeezed @ weights["excitation"] + weights["bias"])
+    np.testing.assert_allclose(layer(INPUTS), expected, atol=1e-5)
+
+
+def test_squeeze_and_excitation_keeps_one_unit_at_least():
+    layer, weights = built(SqueezeExcitationGating(reduction=8))
+    assert weights["squeeze"].shape == (7, 1)
+    assert layer(INPUTS).shape == INPUTS.shape
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_mixture_of_branches_weighs_their_logits(precision):
+    layer = BranchMixture(dtype=precision)
+    branches = [RANDOM.normal(size=(16, 5)).astype(np.float32) for _ in range(3)]
+    layer(INPUTS, branches)
+    weights = randomise(layer, np.random.default_rng(6))
+    scores = batch_norm(INPUTS.astype(np.float64), weights) @ weights["kernel"] + weights["bias"]
+    shares = softmax(scores)
+    expected = sum(shares[:, [branch]] * logits for branch, logits in enumerate(branches))
+    output = layer(INPUTS, branches)
+    assert output.dtype.name == "float32"
+    np.testing.assert_allclose(output, expected, atol=1e-5)

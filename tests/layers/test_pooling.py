@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from slow_layers import dequantise, netvlad, pooled, randomise
+from slow_layers import dequantise, pooled
 
-from yt8m.layers.pooling import MaskedMax, MaskedMean, NetVLAD, StoredMean
+from yt8m.layers.pooling import MaskedMax, MaskedMean, StoredMean
 from yt8m.layers.preprocessing import FrameFeatures
 
 RANDOM = np.random.default_rng(1)
@@ -59,71 +59,7 @@ def test_the_stored_mean_of_a_long_video_is_exact_enough():
     np.testing.assert_allclose(result, dequantise(stored).mean(axis=1), atol=1e-5)
 
 
-@pytest.fixture
-def vlad():
-    layer = NetVLAD(3)
-    layer.build(FRAMES.shape, MASK.shape)
-    return layer, randomise(layer, np.random.default_rng(2))
-
-
-def test_netvlad_follows_the_formula(vlad):
-    layer, weights = vlad
-    assert set(weights) == {"assignment", "centres", "gamma", "beta", "moving_mean", "moving_variance"}
-    output = layer(FRAMES, MASK)
-    np.testing.assert_allclose(output, netvlad(FRAMES, MASK, weights), atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(output, axis=1), [1, 1, 1, 0], atol=1e-5)
-
-
-def test_netvlad_gives_every_cluster_the_same_share_of_the_norm(vlad):
-    blocks = np.asarray(vlad[0](FRAMES, MASK)).reshape(4, 3, 10)
-    np.testing.assert_allclose(np.linalg.norm(blocks[:3], axis=-1), 3**-0.5, atol=1e-5)
-
-
-def test_netvlad_does_not_depend_on_the_order_of_the_frames(vlad):
-    order = np.random.default_rng(3).permutation(6)
-    shuffled = vlad[0](FRAMES[:, order], MASK[:, order])
-    np.testing.assert_allclose(shuffled, vlad[0](FRAMES, MASK), atol=1e-6)
-
-
-def test_netvlad_normalises_with_the_real_frames_only_in_training():
-    layer = NetVLAD(3)
-    layer.build(FRAMES.shape, MASK.shape)
-    weights = randomise(layer, np.random.default_rng(4))
-    scores = FRAMES[MASK].astype(np.float64) @ weights["assignment"]
-    batch = weights | {"moving_mean": scores.mean(axis=0), "moving_variance": scores.var(axis=0)}
-    np.testing.assert_allclose(layer(FRAMES, MASK, training=True), netvlad(FRAMES, MASK, batch), atol=1e-5)
-    momentum = layer.assignment_normalisation.momentum
-    moving = momentum * weights["moving_mean"] + (1 - momentum) * scores.mean(axis=0)
-    np.testing.assert_allclose(layer.assignment_normalisation.moving_mean, moving, atol=1e-5)
-
-
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_netvlad_of_extreme_frames_is_finite(precision):
-    layer = NetVLAD(3, dtype=precision)
-    layer.build(FRAMES.shape, MASK.shape)
-    frames = np.stack([np.full((6, 10), value, np.float32) for value in (0.0, 80.0, -80.0, 1e-20)])
-    output = np.asarray(ops.cast(layer(frames, np.ones((4, 6), bool)), "float32"))
-    assert np.isfinite(output).all()
-    assert np.all(np.linalg.norm(output, axis=1) < 1.02)
-
-
-def test_netvlad_in_bfloat16_stays_near(vlad):
-    layer, weights = vlad
-    low = NetVLAD(3, dtype="mixed_bfloat16")
-    low.build(FRAMES.shape, MASK.shape)
-    low.set_weights(layer.get_weights())
-    output = low(FRAMES, MASK)
-    assert output.dtype.name == "bfloat16"
-    np.testing.assert_allclose(ops.cast(output, "float32"), netvlad(FRAMES, MASK, weights), atol=0.03)
-
-
-@pytest.mark.parametrize("layer", [MaskedMean(), MaskedMax(), NetVLAD(3)], ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", [MaskedMean(), MaskedMax()], ids=lambda layer: layer.name)
 def test_no_mask_leaves_a_pooling(layer):
     frames, mask = keras.Input((None, 10)), keras.Input((None,), dtype="bool")
     assert getattr(layer(frames, mask), "_keras_mask", None) is None
-
-
-def test_netvlad_knows_its_shape():
-    layer = NetVLAD(3)
-    assert layer.compute_output_shape((None, None, 10), (None, None)) == (None, 30)
-    assert layer(keras.Input((None, 10)), keras.Input((None,), dtype="bool")).shape == (None, 30)

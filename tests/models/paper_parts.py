@@ -61,14 +61,14 @@ def mixture_of_experts(x, weights, path, num_mixtures):
     return probabilities
 
 
-def classified(x, weights, hyperparameters):
-    """Logits [C] of a vector: the head, and the gate on its probabilities if there is one."""
+def classified(x, weights, hyperparameters, prefix=""):
+    """Logits [C] of a vector: the head, and the gate on its probabilities if there is one; paths begin with `prefix`."""
     if hyperparameters.head == "moe":
-        probabilities = mixture_of_experts(x, weights, "head", hyperparameters.num_mixtures)
+        probabilities = mixture_of_experts(x, weights, f"{prefix}head", hyperparameters.num_mixtures)
     else:
-        probabilities = sigmoid(affine(x, weights, "head"))
+        probabilities = sigmoid(affine(x, weights, f"{prefix}head"))
     if hyperparameters.probability_gating:
-        probabilities = gated(probabilities, weights, "probability_gating")
+        probabilities = gated(probabilities, weights, f"{prefix}probability_gating")
     return logit(probabilities)
 
 

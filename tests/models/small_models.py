@@ -1,6 +1,7 @@
 """Every model at small hyper-parameters, its parameters counted by hand, and batches to feed it with."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,17 @@ from yt8m.models import ARCHITECTURES, hyperparameters_of, list_models
 NUM_CLASSES = 5
 BOTH = ("rgb", "audio")
 
-SIZES = {"num_clusters": 8, "hidden_size": 8}
+SIZES = {
+    "num_clusters": 8,
+    "hidden_size": 8,
+    "num_layers": 2,
+    "num_units": 8,
+    "num_heads": 2,
+    "num_groups": 4,
+    "num_branches": 2,
+    "expansion": 1,
+    "gating_reduction": 2,
+}
 """Hyper-parameters that say how large a model is, at their sizes here."""
 
 SMALL = {
@@ -40,7 +51,7 @@ VARIANTS = [
     *(Variant(name, SMALL[name], features) for name in SMALL for features in (BOTH, ("rgb",), ("audio",))),
     Variant("logistic", {"normalise": "l2", "dropout": 0.5}),
     Variant("moe", {"num_mixtures": 3, "normalise": "l2", "dropout": 0.5, "probability_gating": True}),
-    Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "l2", "num_layers": 2, "dropout": 0.5}),
+    Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "l2", "num_layers": 3, "dropout": 0.5}),
     Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "none", "num_layers": 1, "probability_gating": True}),
     Variant("frame_logistic", {"normalise_frames": True}),
     Variant("dbof", SMALL["dbof"] | {"head": "logistic", "pooling": "mean", "activation": "sigmoid"}),
@@ -50,6 +61,24 @@ VARIANTS = [
     Variant("netvlad", SMALL["netvlad"] | {"head": "logistic", "context_gating": False, "probability_gating": False}),
     Variant("netvlad", SMALL["netvlad"] | {"num_clusters": 5, "num_mixtures": 3, "dropout": 0.5}),
     Variant("netvlad", SMALL["netvlad"] | {"normalise_frames": False}),
+    Variant("netrvlad", SMALL["netrvlad"] | {"head": "logistic", "context_gating": False, "normalise_frames": False}),
+    Variant("netfv", SMALL["netfv"] | {"head": "logistic", "probability_gating": False, "normalise_frames": False}),
+    Variant(
+        "nextvlad", SMALL["nextvlad"] | {"num_groups": 8, "expansion": 2, "head": "moe", "probability_gating": True}
+    ),
+    Variant("nextvlad", SMALL["nextvlad"] | {"num_groups": 1, "context_gating": False, "normalise_frames": False}),
+    Variant("mix_nextvlad", SMALL["mix_nextvlad"] | {"num_branches": 3, "head": "moe", "probability_gating": True}),
+    Variant("lstm", SMALL["lstm"] | {"bidirectional": True, "head": "logistic", "num_layers": 3}),
+    Variant("lstm", SMALL["lstm"] | {"num_layers": 1, "context_gating": True, "normalise_frames": False}),
+    Variant("gru", SMALL["gru"] | {"bidirectional": True, "probability_gating": True, "num_mixtures": 3}),
+    Variant("attention", SMALL["attention"] | {"num_heads": 3, "context_gating": True, "dropout": 0.5}),
+    Variant("attention", SMALL["attention"] | {"num_units": 3, "head": "logistic", "normalise_frames": False}),
+    Variant("transformer", SMALL["transformer"] | {"pooling": "first", "num_layers": 3, "head": "logistic"}),
+    Variant("transformer", SMALL["transformer"] | {"pooling": "attention", "positions": False, "dropout": 0.0}),
+    Variant("transformer", {"num_layers": 1, "hidden_size": 8, "context_gating": True}),
+    Variant("tcn", SMALL["tcn"] | {"causal": False, "pooling": "max", "dropout": 0.5}),
+    Variant("tcn", SMALL["tcn"] | {"pooling": "last", "kernel_size": 2, "num_layers": 3, "context_gating": True}),
+    Variant("tcn", SMALL["tcn"] | {"causal": False, "kernel_size": 4, "normalise_frames": False}),
 ]
 
 
@@ -103,25 +132,97 @@ def count_soft_dbow(hp, num_classes, features):
     return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
 
 
-def count_netvlad(hp, num_classes, features):
+def clustered(matrices, values, hp, num_classes, features):
+    """NetVLAD and its kin: `matrices` of D x K a stream, K clusters of `values` * D each."""
     count, pooled = batch_norm(input_size(features)), 0
     for name in features:
-        clusters = {"rgb": hp.num_clusters, "audio": max(1, hp.num_clusters // 2)}[name]
-        count += 2 * FEATURE_SIZES[name] * clusters + batch_norm(clusters)  # assignment, centres
-        pooled += FEATURE_SIZES[name] * clusters
+        clusters = max(2, {"rgb": hp.num_clusters, "audio": hp.num_clusters // 2}[name])
+        count += matrices * FEATURE_SIZES[name] * clusters + batch_norm(clusters)
+        pooled += values * FEATURE_SIZES[name] * clusters
     count += (pooled + 1) * hp.hidden_size
     return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
 
 
+def count_nextvlad(hp, num_classes, features):
+    hidden, count, pooled = hp.hidden_size, 0, 0
+    for name in features:
+        half = {"rgb": 1, "audio": 2}[name]
+        size, groups, clusters = FEATURE_SIZES[name], max(1, hp.num_groups // half), max(2, hp.num_clusters // half)
+        expanded = hp.expansion * size
+        count += (size + 1) * expanded + (expanded + 1) * groups  # expansion, attention
+        count += expanded * groups * clusters + batch_norm(groups * clusters) + expanded // groups * clusters
+        count += batch_norm(clusters * expanded // groups)
+        pooled += clusters * expanded // groups
+    count += pooled * hidden + batch_norm(hidden)
+    units = max(1, hidden // hp.gating_reduction)
+    count += hp.context_gating * (2 * hidden * units + batch_norm(units) + hidden)
+    return count + head(hidden, num_classes, hp)
+
+
+def count_mix_nextvlad(hp, num_classes, features):
+    size = input_size(features)
+    mixture = batch_norm(size) + (size + 1) * hp.num_branches
+    return hp.num_branches * count_nextvlad(hp, num_classes, features) + mixture
+
+
+def finished(size: int, num_classes: int, hp: Architecture) -> int:
+    """A sequence model's gate and head."""
+    return hp.context_gating * gating(size) + head(size, num_classes, hp)
+
+
+def count_recurrent(gates, hp, num_classes, features):
+    directions, size, count = 2 if hp.bidirectional else 1, input_size(features), 0
+    for _ in range(hp.num_layers):
+        count += directions * gates * hp.num_units * (size + hp.num_units + 1)
+        size = directions * hp.num_units
+    return count + finished(size, num_classes, hp)
+
+
+def gated_attention(size: int, heads: int, units: int) -> int:
+    return heads * units * (2 * size + 1)
+
+
+def count_attention(hp, num_classes, features):
+    size = input_size(features)
+    count = gated_attention(size, hp.num_heads, hp.num_units) + (hp.num_heads * size + 1) * hp.hidden_size
+    return count + finished(hp.hidden_size, num_classes, hp)
+
+
+def count_transformer(hp, num_classes, features):
+    size, width, hidden = input_size(features), hp.num_units, hp.hidden_size
+    layer = 4 * (width + 1) * width + (width + 1) * hidden + (hidden + 1) * width + 2 * 2 * width
+    count = (size + 1) * width * (size != width) + 2 * width + hp.num_layers * layer
+    count += gated_attention(width, 1, 128) * (hp.pooling == "attention")
+    return count + finished(width, num_classes, hp)
+
+
+def count_tcn(hp, num_classes, features):
+    size, units, count = input_size(features), hp.num_units, 0
+    for _ in range(hp.num_layers):
+        count += hp.kernel_size * (size + units) * units + 2 * 2 * units  # of each output, length and bias
+        count += (size + 1) * units * (size != units)
+        size = units
+    return count + finished(units, num_classes, hp)
+
+
 # A new model needs its formula here.
 COUNTS = {
+    "attention": count_attention,
     "dbof": count_dbof,
     "frame_logistic": count_logistic,
+    "gru": partial(count_recurrent, 3),
     "logistic": count_logistic,
+    "lstm": partial(count_recurrent, 4),
     "moe": count_moe,
     "moe_chain": count_moe_chain,
-    "netvlad": count_netvlad,
+    "mix_nextvlad": count_mix_nextvlad,
+    "netfv": partial(clustered, 3, 2),
+    "netrvlad": partial(clustered, 1, 1),
+    "netvlad": partial(clustered, 2, 1),
+    "nextvlad": count_nextvlad,
     "soft_dbow": count_soft_dbow,
+    "tcn": count_tcn,
+    "transformer": count_transformer,
 }
 
 

@@ -41,11 +41,14 @@ def set_apart(model, architecture) -> None:
     """Changes random weights so that videos differ much: what is the same for all would prove nothing."""
     for weight in model.weights:
         if len(weight.shape) > 1:
-            weight.assign(3.0 * weight.numpy())  # gates and ReLU6 reach their ends
+            # Gates and ReLU6 reach their ends, and what is pooled to L2 norm 1 is not lost in the layer after it.
+            weight.assign((6.0 if weight.path == "hidden/kernel" else 3.0) * weight.numpy())
+        elif weight.path.endswith("output_bn/moving_variance"):  # of vectors of norm 1
+            weight.assign(0.1 * weight.numpy())
         elif getattr(architecture, "normalise_frames", False):  # the statistics of frames of norm 1
-            if weight.path == "input_bn/moving_mean":
+            if weight.path.endswith("input_bn/moving_mean"):
                 weight.assign(weight.numpy() * weight.shape[0] ** -0.5)
-            elif weight.path == "input_bn/moving_variance":
+            elif weight.path.endswith("input_bn/moving_variance"):
                 weight.assign(weight.numpy() / weight.shape[0])
 
 

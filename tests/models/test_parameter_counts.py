@@ -1,16 +1,44 @@
 """Parameter counts at full size: published ones, and some worked out by hand."""
 
+from dataclasses import asdict
+
 import pytest
 from small_models import num_parameters
 
 from yt8m.models import build_model
+from yt8m.recipes import RECIPES, make_config
 
 # The formulas are checked against small models in test_every_model.py, so that nothing of this size must be built.
 
 
-def test_gated_netvlad_with_a_logistic_head_has_297_million():
-    size = {"num_clusters": 128, "hidden_size": 2048, "head": "logistic", "probability_gating": False}
-    assert num_parameters("netvlad", 3862, **size) == pytest.approx(297e6, rel=0.01)
+@pytest.mark.parametrize(
+    ("name", "published", "size"),
+    [
+        ("netvlad", 297e6, {"num_clusters": 128, "hidden_size": 2048, "head": "logistic", "probability_gating": False}),
+        ("nextvlad", 89e6, {"num_clusters": 128, "hidden_size": 2048, "num_groups": 8}),
+        ("nextvlad", 79e6, {"num_clusters": 112, "hidden_size": 2048, "num_groups": 8}),
+    ],
+)
+def test_published_sizes(name, published, size):
+    assert num_parameters(name, 3862, **size) == pytest.approx(published, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("netvlad", 321_541_224),
+        ("netvlad_128", 297_614_358),
+        ("netrvlad", 321_262_696),
+        ("netfv", 321_401_192),
+        ("nextvlad", 88_972_322),
+        ("nextvlad_112", 79_241_122),
+        ("mix_nextvlad", 236_157_033),
+    ],
+)
+def test_recipes_have_the_parameters_they_say(name, expected):
+    model = make_config(name).model
+    assert num_parameters(model.name, 3862, **asdict(model)) == expected
+    assert f"{expected / 1e6:.1f} million parameters" in " ".join(RECIPES[name].__doc__.split())
 
 
 def test_deep_bag_of_frames_has_94_million():

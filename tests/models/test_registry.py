@@ -97,6 +97,12 @@ def test_listing_models_does_not_load_keras():
         ("moe", {"num_mixtures": 0}),
         ("dbof", {"activation": "foo"}),
         ("dbof", {"pooling": "foo"}),
+        ("nextvlad", {"num_groups": 3}),
+        ("nextvlad", {"num_groups": 1024}),
+        ("nextvlad", {"expansion": 0}),
+        ("nextvlad", {"gating_reduction": 0}),
+        ("mix_nextvlad", {"num_branches": 1}),
+        ("mix_nextvlad", {"temperature": -1.0}),
     ],
 )
 def test_hyperparameters_out_of_range(name, values):

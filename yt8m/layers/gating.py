@@ -1,4 +1,4 @@
-"""Context gating (arXiv 1706.06905, section 3.2)."""
+"""Gates: of a vector by itself, of probabilities by each other, of whole models by the video."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from yt8m.layers.normalisation import batch_normalisation
 
 @serialisable
 class ContextGating(keras.layers.Layer):
-    """y = x * sigmoid(BN(x W)) with a square W: [B, H] to [B, H]."""
+    """y = x * sigmoid(BN(x W)) with a square W: [B, H] to [B, H] (arXiv 1706.06905, section 3.2)."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -52,3 +52,58 @@ class ProbabilityGating(keras.layers.Layer):
         log_present = ops.log_sigmoid(logits) + ops.log_sigmoid(gates)
         log_absent = ops.logaddexp(ops.log_sigmoid(-logits), ops.log_sigmoid(logits) + ops.log_sigmoid(-gates))
         return log_present - log_absent
+
+
+@serialisable
+class SqueezeExcitationGating(keras.layers.Layer):
+    """y = x * sigmoid(relu(BN(x S)) E + b): [B, H] to [B, H], through H / reduction units (arXiv 1811.05014, figure 4).
+
+    Args:
+        reduction: r. With fewer than r inputs one unit is left.
+    """
+
+    def __init__(self, reduction=8, **kwargs):
+        super().__init__(**kwargs)
+        self.reduction = reduction
+        self.normalisation = batch_normalisation("bn", dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        size = input_shape[-1]
+        units, initial = max(1, size // self.reduction), keras.initializers.HeNormal
+        self.squeeze = self.add_weight(name="squeeze", shape=(size, units), initializer=initial())
+        self.excitation = self.add_weight(name="excitation", shape=(units, size), initializer=initial())
+        self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros")
+        self.normalisation.build((None, units))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        squeezed = ops.relu(self.normalisation(ops.matmul(inputs, self.squeeze), training=training))
+        return inputs * ops.sigmoid(ops.matmul(squeezed, self.excitation) + self.bias)
+
+    def get_config(self):
+        return super().get_config() | {"reduction": self.reduction}
+
+
+@serialisable
+class BranchMixture(keras.layers.Layer):
+    """The branches' logits, weighted by softmax(BN(v) W + b) of a vector v of the video.
+
+    Call arguments: v [B, D]; the logits of S branches, [B, C] each. Returns logits [B, C], float32.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # or Keras would round the logits to the compute dtype
+        self.normalisation = batch_normalisation("bn", dtype="float32")
+
+    def build(self, vector_shape, branches_shape):
+        size, num_branches = vector_shape[-1], len(branches_shape)
+        initial = keras.initializers.RandomNormal(stddev=size**-0.5)
+        self.kernel = self.add_weight(name="kernel", shape=(size, num_branches), initializer=initial, autocast=False)
+        self.bias = self.add_weight(name="bias", shape=(num_branches,), initializer="zeros", autocast=False)
+        self.normalisation.build((None, size))
+        self.built = True
+
+    def call(self, vector, branches, training=None):
+        scores = ops.matmul(self.normalisation(vector, training=training), self.kernel) + self.bias
+        weights = ops.softmax(scores, axis=-1)
+        return ops.sum(weights[:, :, None] * ops.stack(branches, axis=1), axis=1)

@@ -5,8 +5,6 @@ from keras import ops
 
 from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
 from yt8m.layers import serialisable
-from yt8m.layers.normalisation import batch_normalisation
-from yt8m.layers.preprocessing import unit_length
 
 
 class Pooling(keras.layers.Layer):
@@ -57,48 +55,3 @@ class MaskedMax(Pooling):
         # Finite in float32 and bfloat16, and never the result: a video without frames is dealt with below.
         pooled = ops.max(ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype)), axis=1)
         return ops.where(ops.any(mask, axis=1)[:, None], pooled, ops.zeros_like(pooled))
-
-
-@serialisable
-class NetVLAD(Pooling):
-    """Soft-assigned residuals to learned centres (arXiv 1511.07247, equation 4; for video arXiv 1706.06905).
-
-    With x the frames, a = softmax(BN(x W)) and centres c: V_k = sum_t a_tk (x_t - c_k), each V_k of L2 norm 1, then the
-    whole of norm 1. The assignment weights W and the centres are separate, as in the papers' code.
-
-    Args:
-        num_clusters: K.
-
-    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, K * D], cluster by cluster.
-    """
-
-    def __init__(self, num_clusters, **kwargs):
-        super().__init__(**kwargs)
-        self.num_clusters = num_clusters
-        self.assignment_normalisation = batch_normalisation("assignment_bn", dtype=self.dtype_policy)
-
-    def build(self, frames_shape, mask_shape=None):
-        size = frames_shape[-1]
-        initial = keras.initializers.RandomNormal(stddev=size**-0.5)
-        shape = (size, self.num_clusters)
-        self.assignment = self.add_weight(name="assignment", shape=shape, initializer=initial)
-        self.centres = self.add_weight(name="centres", shape=shape, initializer=initial)
-        self.assignment_normalisation.build((None, None, self.num_clusters))
-        self.built = True
-
-    def call(self, frames, mask, training=None):
-        scores = self.assignment_normalisation(ops.matmul(frames, self.assignment), training=training, mask=mask)
-        weights = ops.softmax(ops.cast(scores, "float32"), axis=-1) * ops.cast(mask, "float32")[:, :, None]
-        # Two products instead of the residuals themselves: nothing of the size [B, T, K, D] exists.
-        assigned = ops.einsum("btk,btd->bkd", ops.cast(weights, self.compute_dtype), frames)
-        totals = ops.sum(weights, axis=1)[:, :, None]
-        centres = ops.transpose(ops.cast(self.centres, "float32"))
-        residuals = unit_length(ops.cast(assigned, "float32") - totals * centres[None])
-        flat = ops.reshape(residuals, (-1, residuals.shape[1] * residuals.shape[2]))
-        return ops.cast(unit_length(flat), self.compute_dtype)
-
-    def compute_output_shape(self, frames_shape, mask_shape=None):
-        return (frames_shape[0], self.num_clusters * frames_shape[-1])
-
-    def get_config(self):
-        return super().get_config() | {"num_clusters": self.num_clusters}

@@ -27,13 +27,18 @@ def split_streams(frames, features) -> dict:
     return streams
 
 
-def classify(vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float):
-    """Gives a vector [B, H] its head (`logistic` or `moe`) and gate: logits [B, C], float32."""
+def classify(
+    vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float, prefix: str = ""
+):
+    """Gives a vector [B, H] its head (`logistic` or `moe`) and gate: logits [B, C], float32.
+
+    The names of the layers begin with `prefix`.
+    """
     from yt8m.layers.gating import ProbabilityGating
     from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
 
     if head == "moe":
-        logits = MixtureOfExpertsHead(num_classes, num_mixtures, l2, name="head")(vector)
+        logits = MixtureOfExpertsHead(num_classes, num_mixtures, l2, name=f"{prefix}head")(vector)
     else:
-        logits = LogisticHead(num_classes, l2, name="head")(vector)
-    return ProbabilityGating(name="probability_gating")(logits) if probability_gating else logits
+        logits = LogisticHead(num_classes, l2, name=f"{prefix}head")(vector)
+    return ProbabilityGating(name=f"{prefix}probability_gating")(logits) if probability_gating else logits

@@ -1,0 +1,218 @@
+"""Models that pool frames around learned centres: the VLAD family.
+
+Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from yt8m.config import Architecture
+from yt8m.data.schema import FEATURE_SIZES
+from yt8m.errors import InputError
+from yt8m.models.parts import classify, masked_frames, split_streams
+from yt8m.models.registry import register
+from yt8m.models.stages import StagedLogits
+from yt8m.values import PositiveInt, Range
+
+
+def _share(total: int, feature: str, least: int) -> int:
+    """What a stream gets of a number of clusters or groups: rgb all of it, audio half."""
+    return max(least, total if feature == "rgb" else total // 2)
+
+
+def _pooled(streams, mask, make_pooling, dropout: float, prefix: str = ""):
+    """Each stream through the pooling that `make_pooling(feature)` returns, side by side: [B, P]."""
+    from keras.layers import Concatenate, Dropout
+
+    pooled = [make_pooling(feature)(stream, mask) for feature, stream in streams.items()]
+    vector = Concatenate(name=f"{prefix}pooled")(pooled) if len(pooled) > 1 else pooled[0]
+    return Dropout(dropout, name=f"{prefix}dropout")(vector) if dropout else vector
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Clustered(Architecture):
+    """Soft assignment of frames to clusters, then one layer, context gating, a head (arXiv 1706.06905, figure 2)."""
+
+    level: ClassVar[str] = "frame"
+
+    num_clusters: int = 256
+    """Clusters of the rgb stream; the audio stream has half as many."""
+    hidden_size: int = 1024
+    """Units of the layer after the pooling."""
+    head: Literal["moe", "logistic"] = "moe"
+    """Classifier."""
+    num_mixtures: int = 2
+    """Experts a class of a `moe` head."""
+    context_gating: bool = True
+    """Context gating after the hidden layer."""
+    probability_gating: bool = True
+    """Context gating on the probabilities."""
+    normalise_frames: bool = True
+    """Give every frame the L2 norm 1."""
+    dropout: float = 0.0
+    """Share of the pooled values dropped in training."""
+    l2: float = 1e-8
+    """Weight of the L2 term on the head's weights."""
+
+    @abstractmethod
+    def pooling(self, num_clusters: int, name: str):
+        """The layer that pools the frames of one stream; it normalises them first."""
+
+    def build(self, features, num_classes):
+        import keras
+        from keras.layers import Dense
+
+        from yt8m.layers.gating import ContextGating
+
+        def make_pooling(feature):
+            # Two at least: a softmax over one cluster assigns nothing.
+            return self.pooling(_share(self.num_clusters, feature, 2), f"{self.name}_{feature}")
+
+        frames, mask = masked_frames(features, self.normalise_frames)
+        vector = _pooled(split_streams(frames, features), mask, make_pooling, self.dropout)
+        initial = keras.initializers.RandomNormal(stddev=self.num_clusters**-0.5)
+        hidden = Dense(self.hidden_size, kernel_initializer=initial, name="hidden")(vector)
+        if self.context_gating:
+            hidden = ContextGating(name="context_gating")(hidden)
+        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetVLAD(_Clustered):
+    """Gated NetVLAD (arXiv 1706.06905): the architecture that won the 2017 challenge."""
+
+    name: ClassVar[str] = "netvlad"
+
+    def pooling(self, num_clusters, name):
+        from yt8m.layers import vlad
+
+        return vlad.NetVLAD(num_clusters, name=name)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetRVLAD(_Clustered):
+    """Gated NetRVLAD (arXiv 1706.06905): NetVLAD of the frames themselves instead of their distances to centres."""
+
+    name: ClassVar[str] = "netrvlad"
+
+    def pooling(self, num_clusters, name):
+        from yt8m.layers import vlad
+
+        return vlad.NetRVLAD(num_clusters, name=name)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetFisherVector(_Clustered):
+    """Gated NetFV (arXiv 1706.06905): first and second order differences to learned Gaussians."""
+
+    name: ClassVar[str] = "netfv"
+
+    num_clusters: int = 128
+    """Gaussians of the rgb stream; the audio stream has half as many."""
+
+    def pooling(self, num_clusters, name):
+        from yt8m.layers import vlad
+
+        return vlad.NetFisherVector(num_clusters, name=name)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NeXtVLAD(Architecture):
+    """NeXtVLAD (arXiv 1811.05014): VLAD of groups of an expanded frame, a squeeze-and-excitation gate, a head."""
+
+    name: ClassVar[str] = "nextvlad"
+    level: ClassVar[str] = "frame"
+
+    num_clusters: int = 128
+    """Clusters of the rgb stream; the audio stream has half as many."""
+    num_groups: int = 8
+    """Groups an expanded rgb frame is cut into; an audio frame is cut into half as many."""
+    expansion: PositiveInt = 2
+    """How many times wider frames are made before they are cut."""
+    hidden_size: int = 2048
+    """Units of the layer after the pooling."""
+    gating_reduction: PositiveInt = 8
+    """How many times fewer units the gate has than the hidden layer."""
+    head: Literal["logistic", "moe"] = "logistic"
+    """Classifier."""
+    num_mixtures: int = 2
+    """Experts a class of a `moe` head."""
+    context_gating: bool = True
+    """The squeeze-and-excitation gate after the hidden layer."""
+    probability_gating: bool = False
+    """Context gating on the probabilities."""
+    normalise_frames: bool = True
+    """Give every frame the L2 norm 1."""
+    dropout: float = 0.5
+    """Share of the pooled values dropped in training."""
+    l2: float = 1e-5
+    """Weight of the L2 term on the head's weights."""
+
+    def __post_init__(self):
+        Architecture.__post_init__(self)
+        for feature, size in FEATURE_SIZES.items():
+            num_groups = _share(self.num_groups, feature, 1)
+            if self.expansion * size % num_groups:
+                raise InputError(
+                    f"--model.num-groups is {self.num_groups}; {self.expansion * size} values of an expanded {feature} frame "
+                    f"cannot be cut into {num_groups} equal groups, choose a power of 2"
+                )
+
+    def build(self, features, num_classes):
+        frames, mask = masked_frames(features, self.normalise_frames)
+        return self.classified(split_streams(frames, features), mask, num_classes)
+
+    def classified(self, streams, mask, num_classes: int, prefix: str = ""):
+        """Logits [B, C] of the frames of each feature; the names of all layers begin with `prefix`."""
+        from keras.initializers import HeNormal
+        from keras.layers import Dense
+
+        from yt8m.layers import vlad
+        from yt8m.layers.gating import SqueezeExcitationGating
+        from yt8m.layers.normalisation import batch_normalisation
+
+        def make_pooling(feature):
+            num_clusters, num_groups = _share(self.num_clusters, feature, 2), _share(self.num_groups, feature, 1)
+            return vlad.NeXtVLAD(num_clusters, num_groups, self.expansion, name=f"{prefix}nextvlad_{feature}")
+
+        vector = _pooled(streams, mask, make_pooling, self.dropout, prefix)
+        hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=HeNormal(), name=f"{prefix}hidden")(vector)
+        hidden = batch_normalisation(f"{prefix}hidden_bn")(hidden)
+        if self.context_gating:
+            hidden = SqueezeExcitationGating(self.gating_reduction, name=f"{prefix}context_gating")(hidden)
+        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2, prefix)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MixedNeXtVLAD(NeXtVLAD):
+    """Several NeXtVLADs that learn from their mixture (arXiv 1811.05014, section 3.4; distillation arXiv 1806.04606)."""
+
+    name: ClassVar[str] = "mix_nextvlad"
+
+    num_branches: Annotated[int, Range(least=2)] = 3
+    """NeXtVLADs."""
+    num_clusters: int = 112
+    """Clusters of the rgb stream in each; the audio stream has half as many."""
+    gating_reduction: PositiveInt = 16
+    """How many times fewer units the gate has than the hidden layer."""
+    temperature: Annotated[float, Range(least=0)] = 3.0
+    """Of the distillation from the mixture to its parts; 0 = none."""
+
+    def build(self, features, num_classes):
+        from yt8m.layers.gating import BranchMixture
+        from yt8m.layers.pooling import MaskedMean
+
+        frames, mask = masked_frames(features, self.normalise_frames)
+        streams = split_streams(frames, features)
+        branches = [
+            self.classified(streams, mask, num_classes, f"branch_{branch}_")
+            for branch in range(1, self.num_branches + 1)
+        ]
+        final = BranchMixture(name="mixture")(MaskedMean(name="mean")(frames, mask), branches)
+        return StagedLogits(final=final, stages=tuple(branches), temperature=self.temperature)
