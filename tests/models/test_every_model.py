@@ -17,10 +17,11 @@ from small_models import (
     randomise,
 )
 
-from yt8m.config import TrainingConfig
+from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.inference import precision
-from yt8m.models import build_model, list_models
-from yt8m.training.losses import video_losses
+from yt8m.models import build_model, hyperparameters_of, list_models, make_architecture
+from yt8m.models.registry import build_for_training
+from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Adam
 
 every_model = pytest.mark.parametrize("name", list_models())
@@ -40,14 +41,43 @@ def models() -> dict[str, keras.Model]:
     return built
 
 
+@pytest.fixture
+def model(models, name) -> keras.Model:
+    """The model `name` with random weights, for tests that change them: they are put back."""
+    state = state_of(models[name])
+    yield models[name]
+    put_back(models[name], state)
+
+
+def state_of(model) -> list[np.ndarray]:
+    """All variables: weights, running statistics, dropout's counters (which `get_weights` leaves out)."""
+    return [variable.numpy() for variable in model.variables]
+
+
+def put_back(model, state) -> None:
+    for variable, value in zip(model.variables, state, strict=True):
+        variable.assign(value)
+
+
 def logits_of(model, batch, **arguments) -> np.ndarray:
     return model(batch, **arguments).numpy()
 
 
-def training_loss(model, batch, labels):
-    """What the loop minimises."""
-    losses = video_losses(model(batch, training=True), {"labels": labels})
-    return tf.reduce_mean(losses) + tf.add_n(model.losses or [0.0])
+def objective_of(name, features=BOTH, **hyperparameters) -> Objective:
+    """What the loop minimises, with a model with fresh weights: also the losses of its stages, if it has any."""
+    architecture = make_architecture(name, **SMALL[name] | hyperparameters)
+    config = RunConfig(model=architecture, data=DataConfig(num_classes=NUM_CLASSES))
+    return Objective(build_for_training(architecture, NUM_CLASSES, features), config, teacher=None)
+
+
+def labelled_batch(name, *arguments, **named) -> dict[str, tf.Tensor]:
+    batch = make_batch(name, *arguments, **named) | {"labels": make_labels()}
+    return {key: tf.constant(value) for key, value in batch.items()}
+
+
+def loss_and_gradients(objective, batch):
+    """Of a step on one device: float32 [], and the gradients of `objective.model.trainable_variables`."""
+    return objective.loss_and_gradients(batch, batch_size=4, replicas=1, pieces=1)
 
 
 def test_every_model_s_parameters_are_counted():
@@ -73,21 +103,20 @@ def test_inputs_logits_and_size_are_as_documented(variant):
 
 
 @every_frame_model
-@pytest.mark.parametrize("training", [False, True])
-def test_bytes_of_padded_frames_never_matter(name, training):
+def test_bytes_of_padded_frames_never_matter(model, name):
     padded = make_batch(name)
     mask = np.arange(6) < padded["num_frames"][:, None]
     cleared = {key: value if value.ndim == 1 else value * mask[:, :, None] for key, value in padded.items()}
-    outputs, states = [], []
-    for batch in (padded, cleared):
-        keras.utils.set_random_seed(1)  # of dropout
-        model = build_model(name, NUM_CLASSES, **SMALL[name])
-        randomise(model)
-        outputs.append(logits_of(model, batch, training=training))
-        states.append([variable.numpy() for variable in model.non_trainable_variables])
-    np.testing.assert_array_equal(*outputs)
-    for first, second in zip(*states, strict=True):
-        np.testing.assert_array_equal(first, second)
+    before = state_of(model)
+    for training in (False, True):
+        outputs, states = [], []
+        for batch in (padded, cleared):
+            put_back(model, before)
+            outputs.append(logits_of(model, batch, training=training))
+            states.append(state_of(model))
+        np.testing.assert_array_equal(*outputs)
+        for first, second in zip(*states, strict=True):
+            np.testing.assert_array_equal(first, second)
 
 
 @every_frame_model
@@ -119,13 +148,14 @@ def test_videos_do_not_influence_each_other(models, name):
 
 
 @every_frame_model
-@pytest.mark.parametrize("num_frames", [(0, 0, 0), (1, 1, 1), (1, 0, 1)])
-def test_videos_of_one_frame_or_none_give_finite_logits(name, num_frames):
-    model = build_model(name, NUM_CLASSES, **SMALL[name])
-    for length in (1, 3):
-        batch = make_batch(name, num_frames, length)
-        for training in (True, False):  # in this order: training moves the statistics that prediction uses
-            assert np.isfinite(logits_of(model, batch, training=training)).all()
+def test_videos_of_one_frame_or_none_give_finite_logits(model, name):
+    before = state_of(model)
+    for num_frames in ((0, 0, 0), (1, 1, 1), (1, 0, 1)):
+        put_back(model, before)
+        for length in (1, 3):
+            batch = make_batch(name, num_frames, length)
+            for training in (True, False):  # in this order: training moves the statistics that prediction uses
+                assert np.isfinite(logits_of(model, batch, training=training)).all(), (num_frames, length, training)
 
 
 @every_model
@@ -139,6 +169,16 @@ def test_saved_and_loaded_models_say_the_same(models, name, tmp_path):
     fresh = build_model(name, NUM_CLASSES, **SMALL[name])
     fresh.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(logits_of(fresh, batch), logits_of(model, batch))
+
+
+@every_model
+def test_the_configuration_makes_an_equal_model(models, name):
+    model = models[name]
+    twin = keras.models.model_from_json(model.to_json())
+    assert twin.to_json() == model.to_json()
+    twin.set_weights(model.get_weights())
+    batch = make_batch(name)
+    np.testing.assert_array_equal(logits_of(twin, batch), logits_of(model, batch))
 
 
 @every_model
@@ -157,13 +197,23 @@ def test_low_precision_gives_float32_scores_near_the_exact_ones(models, name):
 
 
 @every_model
+def test_a_step_in_low_precision_has_finite_float32_gradients(name):
+    features = ("audio",)
+    with precision("mixed_bfloat16"):
+        objective = objective_of(name, features)
+    randomise(objective.model)
+    loss, gradients = loss_and_gradients(objective, labelled_batch(name, features=features))
+    assert np.isfinite(loss)
+    for variable, gradient in zip(objective.model.trainable_variables, gradients, strict=True):
+        assert gradient.dtype == tf.float32, variable.path
+        assert np.isfinite(gradient).all(), variable.path
+
+
+@every_model
 def test_every_weight_has_a_finite_gradient_that_is_not_zero(name):
-    model = build_model(name, NUM_CLASSES, **SMALL[name])
-    with tf.GradientTape() as tape:
-        loss = training_loss(model, make_batch(name), make_labels())
-    variables = model.trainable_variables
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    for variable, gradient in zip(variables, gradients, strict=True):
+    objective = objective_of(name)
+    _, gradients = loss_and_gradients(objective, labelled_batch(name))
+    for variable, gradient in zip(objective.model.trainable_variables, gradients, strict=True):
         assert gradient is not None, variable.path
         assert np.isfinite(gradient).all(), variable.path
         assert np.any(gradient), variable.path
@@ -173,18 +223,16 @@ def test_every_weight_has_a_finite_gradient_that_is_not_zero(name):
 def test_one_batch_can_be_learned_by_heart(name):
     keras.utils.set_random_seed(1)
     features = ("audio",)  # the small one is enough, and several times faster
-    model = build_model(name, NUM_CLASSES, features=features, **SMALL[name])
-    batch, labels = make_batch(name, FULL, features=features), make_labels()
-    variables = [variable.value for variable in model.trainable_variables]
+    objective, batch = objective_of(name, features), labelled_batch(name, FULL, features=features)
+    variables = [variable.value for variable in objective.model.trainable_variables]
     optimizer = Adam(variables, TrainingConfig(learning_rate=0.03, batch_size=4, clip_norm=0.0))
 
     @tf.function
     def learn(steps):
         losses = tf.TensorArray(tf.float32, steps)
         for step in tf.range(steps):
-            with tf.GradientTape() as tape:
-                loss = training_loss(model, batch, labels)
-            optimizer.apply(tape.gradient(loss, variables), tf.cast(step, tf.int64))
+            loss, gradients = loss_and_gradients(objective, batch)
+            optimizer.apply(gradients, tf.cast(step, tf.int64))
             losses = losses.write(step, loss)
         return losses.stack()
 
@@ -207,20 +255,34 @@ def test_frame_logistic_is_logistic_on_the_mean_frame():
     np.testing.assert_allclose(logits_of(frame_model, batch), logits_of(video_model, means), atol=1e-5)
 
 
-def test_dropout_acts_in_training_only():
-    for name in ("logistic", "moe", "netvlad"):
-        model = build_model(name, NUM_CLASSES, **SMALL[name] | {"dropout": 0.5})
-        randomise(model)
-        batch = make_batch(name, FULL)
-        np.testing.assert_array_equal(logits_of(model, batch), logits_of(model, batch))
-        assert np.any(logits_of(model, batch, training=True) != logits_of(model, batch, training=True))
+@pytest.mark.parametrize("name", [name for name in list_models() if "dropout" in hyperparameters_of(name)])
+def test_dropout_acts_in_training_only(name):
+    model = build_model(name, NUM_CLASSES, features=("audio",), **SMALL[name] | {"dropout": 0.5})
+    randomise(model)
+    batch = make_batch(name, FULL, features=("audio",))
+    np.testing.assert_array_equal(logits_of(model, batch), logits_of(model, batch))
+    assert np.any(logits_of(model, batch, training=True) != logits_of(model, batch, training=True))
 
 
-def test_a_compiled_model_says_the_same(models):
-    """XLA needs static shapes and operations it knows; NetVLAD with all its gates has the most kinds of layers."""
-    batch = make_batch("netvlad")
-    compiled = tf.function(lambda inputs: models["netvlad"](inputs, training=False), jit_compile=True)
-    np.testing.assert_allclose(compiled(batch), logits_of(models["netvlad"], batch), atol=1e-4, rtol=1e-4)
+@every_model
+def test_a_step_compiled_by_xla_is_the_plain_one(name):
+    """Logits of prediction, loss, gradients and running statistics; XLA needs static shapes and operations it knows."""
+    no_dropout = {"dropout": 0.0} if "dropout" in hyperparameters_of(name) else {}  # other random numbers under XLA
+    objective = objective_of(name, ("audio",), **no_dropout)
+    model, batch = objective.model, labelled_batch(name, features=("audio",))
+    randomise(model)
+    before = state_of(model)
+
+    def step(batch):
+        predicted = model({key: batch[key] for key in model.input}, training=False)
+        return tf.nest.flatten([predicted, *loss_and_gradients(objective, batch)])
+
+    results = []
+    for run in (step, tf.function(step, jit_compile=True)):
+        put_back(model, before)
+        results.append([np.array(value) for value in (*run(batch), *model.non_trainable_variables)])
+    for plain, compiled in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-4, rtol=1e-4)
 
 
 def test_two_clusters():
