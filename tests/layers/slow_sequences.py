@@ -57,7 +57,7 @@ def self_attention(frames, weights, num_heads):
 def convolution(frames, weights, offsets):
     """Sums over taps of the frames at the given offsets; arXiv 1602.07868, equation 2 for the weights."""
     lengths = np.sqrt((weights["kernel"] ** 2).sum(axis=(0, 1)))
-    kernel = weights["scale"] * weights["kernel"] / lengths
+    kernel = weights["gamma"] * weights["kernel"] / lengths
     outputs = np.tile(weights["bias"], (len(frames), 1))
     for time in range(len(frames)):
         for tap, offset in enumerate(offsets):

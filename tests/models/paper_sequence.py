@@ -179,7 +179,7 @@ def transformer(weights, batch, hyperparameters):
 
 def convolved(frames, weights, path, dilation, causal):
     """arXiv 1803.01271, section 3.2, with weights normalised as in arXiv 1602.07868, equation 2; 0 beyond both ends."""
-    v, g, bias = weights[f"{path}/kernel"], weights[f"{path}/scale"], weights[f"{path}/bias"]
+    v, g, bias = weights[f"{path}/kernel"], weights[f"{path}/gamma"], weights[f"{path}/bias"]
     taps, _, units = v.shape
     filters = np.stack([g[unit] * v[:, :, unit] / np.sqrt(np.sum(v[:, :, unit] ** 2)) for unit in range(units)], axis=2)
     reach = (taps - 1) * dilation

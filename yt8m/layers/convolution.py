@@ -12,7 +12,7 @@ class DilatedConvolution(keras.layers.Layer):
 
     y_t = b + sum over taps j of ``x_(t + o_j) W_j``, with frames past either end of the video, padding too, read as 0.
     Causal: o_j = (j - k + 1) * dilation, up to the frame itself. Centred: as many before it as after it (one more after
-    it where (k - 1) * dilation is odd). Every output's weights are ``W = g v / |v|`` (arXiv 1602.07868).
+    it where (k - 1) * dilation is odd). Every output's weights are ``W = gamma * v / |v|`` (arXiv 1602.07868).
 
     Args:
         num_units: F.
@@ -30,18 +30,18 @@ class DilatedConvolution(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, frames_shape, mask_shape=None):
-        # In float32 until it is normalised. He's initial weights have the squared norm 2 on average, hence the scale.
+        # In float32 until it is normalised. He's initial weights have the squared norm 2 on average, hence gamma.
         shape = (self.kernel_size, frames_shape[-1], self.num_units)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer="he_normal", autocast=False)
-        initial_scale = keras.initializers.Constant(2.0**0.5)
-        self.scale = self.add_weight(name="scale", shape=(self.num_units,), initializer=initial_scale, autocast=False)
+        initial_gamma = keras.initializers.Constant(2.0**0.5)
+        self.gamma = self.add_weight(name="gamma", shape=(self.num_units,), initializer=initial_gamma, autocast=False)
         self.bias = self.add_weight(name="bias", shape=(self.num_units,), initializer="zeros")
         self.built = True
 
     def call(self, frames, mask):
         kernel = ops.convert_to_tensor(self.kernel)
         squared = ops.sum(ops.square(kernel), axis=(0, 1))
-        kernel = ops.cast(kernel * (self.scale * ops.rsqrt(ops.maximum(squared, 1e-12))), self.compute_dtype)
+        kernel = ops.cast(kernel * (self.gamma * ops.rsqrt(ops.maximum(squared, 1e-12))), self.compute_dtype)
         reach = (self.kernel_size - 1) * self.dilation
         before = reach if self.causal else reach // 2
         real = frames * ops.cast(mask, self.compute_dtype)[:, :, None]
