@@ -156,9 +156,9 @@ def evaluate(
         json: Print one JSON object.
     """
     from yt8m.evaluation import evaluate as run_evaluation
-    from yt8m.terminal import count_progress
+    from yt8m.terminal import count_progress, say
 
-    metrics = run_evaluation(run, _paths(data), count_progress("evaluating", "video"))
+    metrics = run_evaluation(run, _paths(data), count_progress("evaluating", "video"), say)
     if json:
         _print_json(metrics)
     else:
@@ -194,7 +194,7 @@ def predict(
         segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
     """
     from yt8m.prediction import predict as run_prediction
-    from yt8m.terminal import count_progress
+    from yt8m.terminal import count_progress, say
 
     prediction = run_prediction(
         run,
@@ -205,6 +205,7 @@ def predict(
         max_segments=max_segments,
         segment_classes=segment_classes,
         progress=count_progress("predicting", "video"),
+        tell=say,
     )
     show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
     return OK

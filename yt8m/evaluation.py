@@ -58,7 +58,10 @@ def evaluate_source(
 
 
 def evaluate(
-    run: str | os.PathLike, data: Sequence[str] = (), progress: Callable[[int], None] = lambda count: None
+    run: str | os.PathLike,
+    data: Sequence[str] = (),
+    progress: Callable[[int], None] = lambda count: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float | int]:
     """The metrics of a run's best model on labelled records.
 
@@ -66,6 +69,7 @@ def evaluate(
         run: the run directory.
         data: files, directories or globs; none = the run's validation split.
         progress: called with the number of videos, or segments, after each batch.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them.
 
     Returns:
         `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
@@ -76,5 +80,5 @@ def evaluate(
         InputError, RecordError: no such run, no such files, no labels, a record that cannot be used.
     """
     config = runs.load_config(run)
-    source = open_data(config, choose_paths(run, config, data, "validate"))
+    source = open_data(config, choose_paths(run, config, data, "validate"), tell=tell)
     return evaluate_source(Scorer(load_run(run)), source, config, progress)

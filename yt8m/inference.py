@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from yt8m import models, runs
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import pipeline, salvage
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
@@ -95,26 +95,33 @@ def choose_paths(
     return paths
 
 
-def open_data(config: RunConfig, paths: str | Sequence[str], segments: bool | None = None) -> Source:
+def open_data(
+    config: RunConfig,
+    paths: str | Sequence[str],
+    segments: bool | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Source:
     """Records for a run's model: of its level, with its features and classes.
 
     Args:
         config: the run's.
         paths: files, directories or globs.
         segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
+        tell: gets a line on the broken records that are left out, if the run is to skip them (`--data.on-corrupt skip`).
 
     Raises:
-        InputError, RecordError: as `yt8m.data.pipeline.open_source`.
+        InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used.
     """
     if segments is None:
         segments = config.model.level == "frame" and pipeline.open_source(paths).level == "segment"
-    return pipeline.open_source(
+    source = pipeline.open_source(
         paths,
         level="segment" if segments else config.model.level,
         features=config.data.features,
         num_classes=config.data.num_classes,
         max_labels=config.data.max_labels,
     )
+    return salvage.usable_source(source, config.data.on_corrupt, tell)
 
 
 class Scorer:

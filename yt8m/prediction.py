@@ -8,7 +8,7 @@ from typing import Literal
 
 from yt8m import runs
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError
 from yt8m.files import check_destination
 from yt8m.inference import Scorer, choose_paths, load_run, open_data
@@ -32,9 +32,9 @@ class Prediction:
     """The file that said which classes to rank, None for all of the vocabulary."""
 
 
-def find_segment_classes(source: Source) -> Path | None:
-    """The official list of the segment task's classes, where it lies at the root of the data set that is read."""
-    for directory in list(Path(source.files[0]).resolve().parents)[:4]:
+def find_segment_classes(path: str | os.PathLike) -> Path | None:
+    """The official list of the segment task's classes, where it lies at the root of the data set that a file is of."""
+    for directory in list(Path(path).resolve().parents)[:4]:
         if (directory / SEGMENT_CLASSES_FILE).is_file():
             return directory / SEGMENT_CLASSES_FILE
     return None
@@ -74,6 +74,7 @@ def predict(
     max_segments: int = 100_000,
     segment_classes: str | os.PathLike | None = None,
     progress: Callable[[int], None] = lambda count: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Prediction:
     """Writes a submission of a run's best model.
 
@@ -87,6 +88,7 @@ def predict(
         segment_classes: a `segment_label_ids.csv`, whose classes are ranked; None = the one at the root of the data
             set, and where there is none, all classes of the vocabulary.
         progress: called with the number of videos, or segments, after each batch.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them.
 
     Raises:
         InputError, RecordError: no such run, no such files, a record that cannot be used, a place that cannot be
@@ -101,11 +103,11 @@ def predict(
     check_destination(out)
     if task == "segment" and config.model.level != "frame":
         raise InputError(f"{run}: {config.model.name} reads whole videos; the segment task needs a model of frames")
-    source = open_data(config, paths, segments=None if task is None else task == "segment")
+    source = open_data(config, paths, None if task is None else task == "segment", tell)
     scorer = Scorer(load_run(run))
     if source.level != "segment":
         return Prediction(str(out), "video", _predict_videos(scorer, source, config, out, top_k, progress))
-    classes_file = segment_classes or find_segment_classes(source)
+    classes_file = segment_classes or find_segment_classes(expand_paths(paths)[0])
     class_ids = read_segment_class_ids(classes_file) if classes_file else range(config.data.num_classes)
     unknown = [class_id for class_id in class_ids if class_id >= config.data.num_classes]
     if unknown:

@@ -131,13 +131,13 @@ def submit(arguments: list[str]) -> int:
     from yt8m.files import make_directory
     from yt8m.prediction import predict
     from yt8m.submission import validate
-    from yt8m.terminal import count_progress
+    from yt8m.terminal import count_progress, say
 
     config = runs.load_config(result.run)
-    metrics = evaluate(result.run, (), count_progress("evaluating", "video"))
+    metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say)
     out = Path("submissions") / f"{Path(result.run).name}.csv"
     make_directory(out.parent)
-    prediction = predict(result.run, (), out, progress=count_progress("predicting", "video"))
+    prediction = predict(result.run, (), out, progress=count_progress("predicting", "video"), tell=say)
     found = validate(out, config.data.num_classes)
     if found.errors:
         raise AssertionError(f"{out} is not valid: {found.errors[0]}")

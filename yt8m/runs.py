@@ -148,8 +148,9 @@ def load_config(run: str | os.PathLike) -> RunConfig:
     directory = RunDirectory(Path(run))
     if not directory.config.exists():
         raise InputError(f"{run}: no run directory (it has no config.json); train one with --run {run}")
+    values = read_json(directory.config)
     try:
-        return configuration.from_dict(read_json(directory.config), ARCHITECTURES)
+        return configuration.from_dict(values, ARCHITECTURES)
     except InputError as error:
         raise InputError(f"{directory.config}: {error}") from error
 

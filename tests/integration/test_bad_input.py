@@ -285,3 +285,29 @@ def test_an_odd_submission_is_valid_and_warned_of(yt8m, tmp_path, flags):
 def test_a_data_set_without_labels_cannot_be_scored(yt8m, tiny_run, sample):
     data = sample / "2/frame/test"
     assert_refused(yt8m("evaluate", "--run", tiny_run, "--data", data), data / "test0000.tfrecord", "label")
+
+
+def test_skipping_covers_validation_evaluation_and_prediction(train, yt8m, train_split, sample, tmp_path):
+    validate = Path(shutil.copytree(sample / "2/frame/validate", tmp_path / "validate"))
+    path = validate / "validate0000.tfrecord"
+    flip(path, records_of(path)[2] + 5000)
+    whole = len(records_of(path)) + len(records_of(validate / "validate0001.tfrecord"))
+    lost = f"left out as broken: 1 record; the first: {path}, record 2: its data do not match their checksum"
+    flags = ("--data.validate", validate, "--data.on-corrupt", "skip")
+    outcome = train(train_split, flags=flags)
+    assert outcome.status == 0, outcome.err
+    assert "all records can be used" in outcome.err
+    assert lost in outcome.err
+    evaluated = yt8m("evaluate", "--run", tmp_path / "run", "--json")
+    assert (evaluated.status, evaluated.json["num_videos"]) == (0, whole - 1)
+    assert lost in evaluated.err
+    predicted = yt8m("predict", "--run", tmp_path / "run", "--data", validate, "--out", tmp_path / "out.csv")
+    assert (predicted.status, predicted.out) == (0, f"{tmp_path / 'out.csv'}: {whole - 1} videos, video task\n")
+    assert lost in predicted.err
+
+
+def test_a_damaged_configuration_is_named_once(yt8m, tmp_path):
+    (tmp_path / "config.json").write_text('{"model": ')
+    outcome = yt8m("evaluate", "--run", tmp_path)
+    assert_refused(outcome, f"yt8m: {tmp_path / 'config.json'}: is no JSON")
+    assert outcome.err.count("config.json") == 1

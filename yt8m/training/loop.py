@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from yt8m import inference, runs
 from yt8m.config import RunConfig
-from yt8m.data import pipeline, salvage
+from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.sources import find_splits
 from yt8m.errors import InputError
@@ -82,8 +82,14 @@ class TrainingResult:
     """Of this start."""
 
 
-def resolve(config: RunConfig) -> tuple[RunConfig, Source, Source | None]:
+def resolve(
+    config: RunConfig, tell: Callable[[str], None] = lambda text: None
+) -> tuple[RunConfig, Source, Source | None]:
     """Finds the records and completes the configuration with what they hold.
+
+    Args:
+        config: a recipe, with `run` and the paths of the data set.
+        tell: gets a line on the broken records of each split that are left out, if they are to be skipped.
 
     Returns:
         The complete configuration, the training records and the validation records.
@@ -102,10 +108,10 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Source, Source | None]:
         raise InputError(
             "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
         )
-    train = inference.open_data(dataclasses.replace(config, data=data), data.train)
+    train = inference.open_data(dataclasses.replace(config, data=data), data.train, tell=tell)
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
-    return config, train, inference.open_data(config, data.validate) if data.validate else None
+    return config, train, inference.open_data(config, data.validate, tell=tell) if data.validate else None
 
 
 def train(
@@ -131,10 +137,7 @@ def train(
     """
     progress = progress or Silent()
     started = time.perf_counter()
-    config, source, validation = resolve(config)
-    if config.data.on_corrupt == "skip":
-        source, losses = salvage.without_broken_records(source)
-        progress.message(losses.summary)
+    config, source, validation = resolve(config, progress.message)
     trainer = Trainer(
         config, distribution.make_strategy(), source
     )  # before the run directory, which a mistake leaves not
