@@ -12,7 +12,7 @@ from yt8m import inference, runs
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate_source
 from yt8m.inference import load_run
-from yt8m.training import curves, loop, trainer
+from yt8m.training import loop, trainer
 from yt8m.training.loop import resolve, train
 
 FULL = {
@@ -41,12 +41,6 @@ def dropout_run(sample, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "dropout"
     train(configure(run, sample, "logistic", DROPOUT))
     return run
-
-
-@pytest.fixture(autouse=True)
-def _draw_nothing(gated_run, monkeypatch):
-    """Drawing the curves takes a third of so small a run's time; the first run has drawn its own."""
-    monkeypatch.setattr(curves, "plot", lambda rows, path: None)
 
 
 def changed(config, **training):
@@ -287,7 +281,7 @@ def test_compiled_and_low_precision_steps_give_nearly_the_same_losses(sample, tm
     assert keras.config.dtype_policy().name == "float32", "the precision of a run must not outlast it"
     weights = [value for name, value in saved_state(tmp_path / "low").items() if name.startswith("weights/")]
     assert {weight.dtype.name for weight in weights} == {"float32"}
-    assert load_run(tmp_path / "low").layers[-1].compute_dtype == "bfloat16"
+    assert load_run(tmp_path / "low").get_layer("scale").compute_dtype == "bfloat16"
 
 
 def test_what_is_missing_is_named(sample, tmp_path):

@@ -129,8 +129,6 @@ def test_frames_are_sampled_as_configured(sample, tmp_path):
         train(config)
     firsts = {losses(tmp_path / sampling)[0] for sampling in ("random", "uniform", "consecutive")}
     assert len(firsts) == 3
-    every = configure(tmp_path / "all", sample, "frame_logistic", data={"max_frames": 60}, validate=True, num_steps=2)
-    train(every)
 
 
 def test_a_teacher_that_cannot_teach(sample, tmp_path, teacher):

@@ -210,10 +210,10 @@ def _measure_step(objective: Objective, optimizer: Optimizer, batch, config: Run
     return step, Finding("memory of a step", text, "ok")
 
 
-def _rate(action: Callable[[], object], videos: int, seconds: float = RATE_SECONDS) -> float:
+def _rate(action: Callable[[], object], videos: int) -> float:
     """Videos a second of an action that was done once before."""
     start, count = time.perf_counter(), 0
-    while count < 2 or time.perf_counter() - start < seconds:
+    while count < 2 or time.perf_counter() - start < RATE_SECONDS:
         action()
         count += 1
     return count * videos / (time.perf_counter() - start)
