@@ -53,5 +53,9 @@ class MaskedMax(Pooling):
 
     def call(self, frames, mask):
         # Finite in float32 and bfloat16, and never the result: a video without frames is dealt with below.
-        pooled = ops.max(ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype)), axis=1)
+        candidates = ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype))
+        # Not the plain maximum, whose gradient looks for values equal to it: XLA may compute them twice, with another
+        # last bit, and then none is equal (0 / 0).
+        places = ops.argmax(candidates, axis=1, keepdims=True)
+        pooled = ops.squeeze(ops.take_along_axis(candidates, places, axis=1), axis=1)
         return ops.where(ops.any(mask, axis=1)[:, None], pooled, ops.zeros_like(pooled))
