@@ -17,7 +17,7 @@ INSTALLED := .venv/.installed
 NEWEST := .venv-newest
 INSTALLED_NEWEST := $(NEWEST)/.installed
 
-.PHONY: help submit train evaluate predict data test test-newest bench zoo lint format clean
+.PHONY: help submit train evaluate predict data test test-slow test-newest bench zoo lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -54,11 +54,14 @@ predict: $(INSTALLED)  ## Write the submission of RUN for its test split
 	@$(YT8M) predict --run $(RUN) --out submissions/$(notdir $(RUN)).csv
 	@$(YT8M) validate submissions/$(notdir $(RUN)).csv
 
-test: $(INSTALLED)  ## Run the tests
+test: $(INSTALLED)  ## Run the tests, but those that take long
 	.venv/bin/python -m pytest
 
+test-slow: $(INSTALLED)  ## Run the tests that take long
+	.venv/bin/python -m pytest -m slow
+
 test-newest: $(INSTALLED_NEWEST)  ## Run the tests of models and training on the newest TensorFlow, and models on JAX
-	$(NEWEST)/bin/python -m pytest tests/models tests/layers tests/training tests/metrics tests/jax_backend
+	$(NEWEST)/bin/python -m pytest -m "" tests/models tests/layers tests/training tests/metrics tests/jax_backend
 
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks

@@ -9,8 +9,9 @@ from yt8m.data.pipeline import make_dataset, open_source
 
 ROUNDS = 3
 BATCH_SIZE = 64
-PASSES = 4
-"""Over the files in one go: a stream's start (tracing, filling the shuffle buffer) takes as long as hundreds of videos."""
+PASSES = 12
+"""Over the files in one go: a stream's start (tracing, filling the shuffle buffer) takes as long as hundreds of videos, and
+a training starts once."""
 
 
 def _drain(dataset: tf.data.Dataset) -> None:

@@ -72,7 +72,9 @@ def _interrupt(number, frame):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and ends the process with its exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: half-written files are removed on the way out
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: half-written files are removed on the way out
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, _interrupt)
     streams.open_closed_streams()
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))

@@ -10,11 +10,11 @@ from yt8m import reports
 from yt8m.arguments import parse
 from yt8m.commands import OK, USER_ERROR
 from yt8m.errors import InputError, unknown_name
-from yt8m.streams import show
+from yt8m.streams import leave_closed_terminal, show
 
 
 class _StopRequest:
-    """Turns Ctrl-C and SIGTERM into a question that the training loop asks; a second Ctrl-C stops at once.
+    """Turns Ctrl-C, SIGTERM and a closed terminal into a question that the training loop asks; a second Ctrl-C stops at once.
 
     Args:
         can_save: whether there is something to save yet; as long as there is not, the first signal stops at once.
@@ -24,9 +24,14 @@ class _StopRequest:
     def __init__(self, can_save: Callable[[], bool], say: Callable[[str], None]):
         self._can_save, self._say = can_save, say
         self.requested = False
+        self._saving = False
 
     def __enter__(self):
-        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {
+            number: signal.signal(number, self._handle)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN  # nohup
+        }
         return self
 
     def __exit__(self, *_):
@@ -34,9 +39,12 @@ class _StopRequest:
             signal.signal(number, handler)
 
     def _handle(self, number, frame):
-        if not self._can_save() or (self.requested and number == signal.SIGINT):
+        if number == signal.SIGHUP:
+            leave_closed_terminal()
+        self.requested = True  # also if it raises: what is raised while a callback runs is lost
+        if not self._can_save() or (self._saving and number == signal.SIGINT):
             raise KeyboardInterrupt
-        self.requested = True
+        self._saving = True
         self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
 
 

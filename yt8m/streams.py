@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import stat
 import sys
 import threading
 
@@ -20,10 +21,7 @@ def open_closed_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            null = os.open(os.devnull, os.O_RDWR)
-            if null != number:
-                os.dup2(null, number)
-                os.close(null)
+            _send_to_null(number)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
@@ -48,10 +46,23 @@ def abandon_broken_streams() -> None:
             stream.flush()
         except (OSError, ValueError):
             with contextlib.suppress(OSError, ValueError):
-                null = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(null, stream.fileno())
-                os.close(null)
+                _send_to_null(stream.fileno())
                 stream.flush()
+
+
+def leave_closed_terminal() -> None:
+    """Sends to the null device what would go to a terminal, once that is closed: every write to it would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # isatty no longer knows a closed one
+                _send_to_null(stream.fileno())
+
+
+def _send_to_null(number: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
 
 
 def silence_tensorflow() -> None:

@@ -105,7 +105,7 @@ def test_skipping_broken_records_trains_and_counts_them(train, train_split):
     assert f"{lost}; the first: {first}, record 4: its data" in outcome.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
     said, can_save = [], False
     with _StopRequest(lambda: can_save, said.append) as stop:
@@ -117,6 +117,7 @@ def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
         assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, short_flags, tmp_path):
     path = train_split / "train0000.tfrecord"
     flip(path, records_of(path)[4] + 5000)

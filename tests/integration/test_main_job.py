@@ -1,5 +1,6 @@
 """From records to a leaderboard CSV, through the commands."""
 
+import contextlib
 import csv
 import json
 import os
@@ -134,6 +135,46 @@ def test_sigterm_saves_and_the_same_command_goes_on(yt8m, sample, short_flags, t
     again = yt8m(*train, stopped + 2)
     assert again.status == 0
     assert f"going on after step {stopped} of {stopped + 2}" in again.err
+
+
+ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Python code that makes stdin the terminal of the session, and then is Python with the arguments that follow."""
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_saves_too(sample, short_flags, tmp_path):
+    run = tmp_path / "run"
+    flags = [*short_flags, "--training.validate-every-steps", "0", "--training.num-steps", "1000000"]
+    ours, terminal = os.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        ON_A_TERMINAL,
+        "-m",
+        "yt8m",
+        "train",
+        "logistic",
+        "--data.root",
+        str(sample),
+        *flags,
+    ]
+    process = subprocess.Popen(
+        [*command, "--run", str(run)], start_new_session=True, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+        os.set_blocking(ours, False)
+        with contextlib.suppress(BlockingIOError):
+            os.read(ours, 1 << 16)
+    os.close(ours)
+    assert process.wait(timeout=120) == 2
+    assert list((run / "checkpoints").glob("ckpt-*.index"))
 
 
 def test_submit_ends_with_five_lines(yt8m, sample, short_flags, tmp_path, monkeypatch):

@@ -216,6 +216,7 @@ print(peaks[0] if peaks else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 def test_a_million_videos_stay_below_500_megabytes():
     done = subprocess.run([sys.executable, "-c", MILLION_VIDEOS], capture_output=True, text=True, check=True)
     assert int(done.stdout) / 1000 < 500

@@ -219,6 +219,7 @@ def test_every_weight_has_a_finite_gradient_that_is_not_zero(name):
         assert np.any(gradient), variable.path
 
 
+@pytest.mark.slow
 @every_model
 def test_one_batch_can_be_learned_by_heart(name):
     keras.utils.set_random_seed(1)
@@ -264,6 +265,7 @@ def test_dropout_acts_in_training_only(name):
     assert np.any(logits_of(model, batch, training=True) != logits_of(model, batch, training=True))
 
 
+@pytest.mark.slow
 @every_model
 def test_a_step_compiled_by_xla_is_the_plain_one(name):
     """Logits of prediction, loss, gradients and running statistics; XLA needs static shapes and operations it knows."""

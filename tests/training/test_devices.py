@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from small_runs import configure, losses, rows, saved_state
 
 from yt8m import runs
@@ -26,6 +27,7 @@ MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
 """A penalty that a run of two must not count twice; statistics of frames, and of videos, over both devices."""
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_of_one(sample, tmp_path):
     one, two = (configure(tmp_path / name, sample, MODEL, SIZES, validate=True, **SETTINGS) for name in ("one", "two"))
     train(one)

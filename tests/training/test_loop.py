@@ -270,6 +270,7 @@ def test_rated_segments_are_trained_on_and_validated(sample, tmp_path):
     assert last < first < 12 * np.log(2) / 3, "only one or two of the twelve classes are rated, only they may count"
 
 
+@pytest.mark.slow
 def test_compiled_and_low_precision_steps_give_nearly_the_same_losses(sample, tmp_path):
     for name, changes in (("plain", {}), ("compiled", {"xla": True}), ("low", {"precision": "mixed_bfloat16"})):
         hyperparameters = {"probability_gating": True}

@@ -121,6 +121,7 @@ def test_a_run_of_stages_trains_and_goes_on(sample, tmp_path):
     assert losses(config.run)[-1] < losses(config.run)[0]
 
 
+@pytest.mark.slow
 def test_frames_are_sampled_as_configured(sample, tmp_path):
     for sampling in ("random", "uniform", "consecutive", "random_without_replacement"):
         data = {"num_frames": 4, "max_frames": 60, "sampling": sampling}

@@ -135,8 +135,8 @@ def _say_classes(label: int, num_classes: int | None) -> str:
     if label < num_classes:
         return known
     if num_classes == DEFAULT_NUM_CLASSES and label < LARGEST_NUM_CLASSES:
-        return f"{known}, those of 2017 need --data.num-classes {LARGEST_NUM_CLASSES}"
-    return f"{known}, this one needs --data.num-classes {label + 1} or more"
+        return f"{known}, those of 2017 need num-classes {LARGEST_NUM_CLASSES}"
+    return f"{known}, this one needs num-classes {label + 1} or more"
 
 
 def _check_means(context, features: Sequence[str]) -> str | None:

@@ -146,8 +146,7 @@ class SegmentMetrics:
         wrong = labels[(labels < LABEL_PADDING) | (labels >= self.num_classes)]
         if wrong.size:
             raise InputError(
-                f"a segment is rated for class {wrong.flat[0]}; classes go from 0 to {self.num_classes - 1}, "
-                "so check the number of classes"
+                f"a segment is rated for class {wrong.flat[0]}; classes go from 0 to {self.num_classes - 1}"
             )
         new = self._ratings.add_batch(ids, starts, labels, label_scores)
         if new:

@@ -147,7 +147,7 @@ class VideoMetrics:
                 row, column = np.argwhere(broken)[0]
                 raise InputError(f"{row_name(first_row + int(row), ids)}: {message.format(values[row, column])}")
 
-        known = f"classes go from 0 to {self.num_classes - 1}, so check the number of classes"
+        known = f"classes go from 0 to {self.num_classes - 1}"
         refuse((classes < -1) | (classes >= self.num_classes), f"class {{}} is predicted; {known}", classes)
         refuse((labels < -1) | (labels >= self.num_classes), f"label {{}} is out of range; {known}", labels)
         refuse(~np.isfinite(scores) & (classes >= 0), "a score is {}; scores must be finite", scores)
