@@ -59,7 +59,17 @@ def main() -> None:
         reading_rates = reading.measure(frames, data.NUM_FILES * data.VIDEOS_A_FILE)
         rows = _model_rows(FRAME_RECIPES, frames)
         rows += _model_rows(VIDEO_RECIPES, videos)
-    header = ["recipe", "parameters", "batch", "train step", "read", "evaluate", "predict", "evaluate of read", "peak GB"]
+    header = [
+        "recipe",
+        "parameters",
+        "batch",
+        "train step",
+        "read",
+        "evaluate",
+        "predict",
+        "evaluate of read",
+        "peak GB",
+    ]
     text = "\n\n".join(
         [
             f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Videos a second.",
