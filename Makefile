@@ -17,7 +17,11 @@ INSTALLED := .venv/.installed
 NEWEST := .venv-newest
 INSTALLED_NEWEST := $(NEWEST)/.installed
 
-.PHONY: help submit train evaluate predict data test test-slow test-newest bench zoo lint format clean
+# TF Model Garden, to be measured beside.
+PEERS := .venv-peers
+INSTALLED_PEERS := $(PEERS)/.installed
+
+.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers zoo lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -29,6 +33,11 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt setup-environment.sh
 
 $(INSTALLED_NEWEST): setup.cfg pyproject.toml constraints-newest.txt setup-environment.sh
 	@sh setup-environment.sh $(NEWEST) jax,test constraints-newest.txt
+	@touch $@
+
+$(INSTALLED_PEERS): constraints-peers.txt $(INSTALLED)
+	@.venv/bin/python -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement constraints-peers.txt
 	@touch $@
 
 data/sample: | $(INSTALLED)
@@ -66,6 +75,9 @@ test-newest: $(INSTALLED_NEWEST)  ## Run the tests of models and training on the
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks
 
+bench-peers: $(INSTALLED) $(INSTALLED_PEERS)  ## Measure our train step beside TF Model Garden's; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.peers
+
 zoo: $(INSTALLED) data/sample  ## Train every model on the sample data, 3 seeds (hours); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.zoo
 
@@ -78,4 +90,4 @@ format: $(INSTALLED)  ## Mend style
 	.venv/bin/ruff format .
 
 clean:  ## Remove the environments, the sample data and the sample run
-	rm -rf .venv $(NEWEST) data/sample runs/sample submissions/sample.csv
+	rm -rf .venv $(NEWEST) $(PEERS) data/sample runs/sample submissions/sample.csv

@@ -10,30 +10,22 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import data, metrics, reading
-from yt8m.files import NewFile
+from benchmarks import data, documents, metrics, reading
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-START, END = "<!-- make bench: start -->", "<!-- make bench: end -->"
 FRAME_RECIPES = ("frame_logistic", "dbof", "netvlad", "sample")
 VIDEO_RECIPES = ("logistic", "moe")
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _reading_table(rates: dict[str, float]) -> str:
     raw = next(iter(rates.values()))
     rows = [[name, f"{rate:,.0f}", f"{rate / raw:.2f}"] for name, rate in rates.items()]
-    return _table(["reading (800 videos of 240 kB)", "videos/s", "of raw"], rows)
+    return documents.table(["reading (800 videos of 240 kB)", "videos/s", "of raw"], rows)
 
 
 def _metrics_table(rates: dict[str, float]) -> str:
     naive = rates["naive loop"]
     rows = [[name, f"{rate:,.0f}", f"{rate / naive:.1f}"] for name, rate in rates.items()]
-    return _table(["metrics (3862 classes)", "videos/s", "times the loop"], rows)
+    return documents.table(["metrics (3862 classes)", "videos/s", "times the loop"], rows)
 
 
 def _model_rows(recipes: tuple[str, ...], files: list[str]) -> list[list[str]]:
@@ -75,14 +67,10 @@ def main() -> None:
             f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Videos a second.",
             _reading_table(reading_rates),
             _metrics_table(metric_rates),
-            _table(header, rows),
+            documents.table(header, rows),
         ]
     )
-    print(text)
-    document = DOCUMENT.read_text()
-    before, after = document.split(START)[0], document.split(END)[1]
-    with NewFile(DOCUMENT) as file:
-        file.write(f"{before}{START}\n\n{text}\n\n{END}{after}".encode())
+    documents.write("make bench", text)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""`make zoo`: every model on the sample data, three seeds; writes the table into docs/benchmarks.md between its marks.
+"""`make zoo`: every recipe on the sample data, three seeds; writes the table into docs/benchmarks.md between its marks.
 
-The published sizes are for four million videos of 3862 classes; the sample has 2 000 of 60. So every model is trained here
+The published sizes are for four million videos of 3862 classes; the sample has 2 000 of 60. So every recipe is trained here
 at a size that suits the sample, all with the same data, batch and number of steps, and the published size has a column
-of its own for its parameters. The runs are kept in runs/zoo/: a zoo that was stopped goes on, and only new models are
-trained the next time.
+of its own for its parameters. The runs are kept in runs/zoo/: a zoo that was stopped goes on, and only new recipes are
+trained the next time. Rates are measured afterwards, one recipe after another, so that they compare.
 """
 
 import argparse
@@ -13,16 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import ceiling
-from yt8m.config import RunConfig
+from benchmarks import ceiling, documents
 from yt8m.files import NewFile
-from yt8m.models import hyperparameters_of, list_models
-from yt8m.recipes import make_config
-from yt8m.runs import RunDirectory, read_metrics
+from yt8m.models import hyperparameters_of
+from yt8m.recipes import list_recipes, make_config
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
-START, END = "<!-- make zoo: start -->", "<!-- make zoo: end -->"
+RUNS = ROOT / "runs" / "zoo"
 SEEDS = (0, 1, 2)
 
 SAMPLE_SIZES = {
@@ -38,96 +35,107 @@ CHANGES: dict[str, dict[str, object]] = {
     "dbof": {"num_clusters": 512},
     "soft_dbow": {"num_clusters": 512},
     "transformer": {"hidden_size": 512},
+    "transformer_segments": {"hidden_size": 512},
+    "moe_chain_2017": {"num_layers": 5, "num_mixtures": 4},
+    "netvlad_128": {"num_clusters": 16, "hidden_size": 512},
+    "nextvlad_112": {"num_clusters": 28},
+    "mix_nextvlad": {"num_clusters": 28},
 }
-"""Where a model is another kind of large."""
+"""Where a recipe is another kind of large: in the same proportion to its sister as published."""
 
 
-def flags_of(model: str, data: Path, seed: int) -> list[str]:
-    """The flags of `yt8m train` for a model's run on the sample."""
-    level, known = make_config(model).model.level, hyperparameters_of(model)
-    sizes = {key: value for key, value in (SAMPLE_SIZES | CHANGES.get(model, {})).items() if key in known}
+def flags_of(recipe: str, data: Path, seed: int) -> list[str]:
+    """The flags of `yt8m train` for a recipe's run on the sample."""
+    config, known = make_config(recipe), hyperparameters_of(make_config(recipe).model.name)
+    sizes = {key: value for key, value in (SAMPLE_SIZES | CHANGES.get(recipe, {})).items() if key in known}
     flags = [f"--model.{key.replace('_', '-')}={value}" for key, value in sizes.items()]
     flags += [f"--data.root={data}", "--data.num-classes=60", f"--training.seed={seed}", "--training.batch-size=64"]
-    flags += [
-        "--training.num-steps=500",
-        "--training.validate-every-steps=125",
-        "--training.checkpoint-every-steps=500",
-    ]
+    flags += ["--training.num-steps=500", "--training.validate-every-steps=250"]
+    flags += ["--training.checkpoint-every-steps=500", "--training.warmup-steps=0"]
     flags += ["--training.learning-rate=2e-3", "--training.learning-rate-decay=0.5"]
     flags += ["--training.learning-rate-decay-examples=10000", "--training.learning-rate-smooth-decay"]
     if "l2" in known:
         flags.append("--model.l2=0")
-    return flags if level == "video" else [*flags, "--data.num-frames=32", "--data.max-frames=150"]
+    if config.model.level == "frame":
+        flags += [f"--data.num-frames={5 if recipe == 'transformer_segments' else 32}", "--data.max-frames=150"]
+    return flags
 
 
-def _yt8m(*arguments: str) -> str:
+def yt8m(*arguments: str) -> str:
+    """What a command prints."""
     command = [sys.executable, "-m", "yt8m", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
 
 
-def run(model: str, data: Path, seed: int) -> dict[str, float]:
-    """Trains (or goes on), evaluates and times one model."""
-    directory = ROOT / "runs" / "zoo" / f"{model}-{seed}"
+def evaluated(directory: Path, train: list[str], data: Path) -> dict[str, float]:
+    """Trains a run, or goes on with it, and evaluates it; done before, it is read.
+
+    Args:
+        directory: of the run.
+        train: arguments of `yt8m train`.
+        data: the sample.
+    """
     result = directory / "zoo.json"
-    if result.exists():
-        return json.loads(result.read_text())
-    print(f"{model}, seed {seed} ...", file=sys.stderr, flush=True)
-    _yt8m("train", model, *flags_of(model, data, seed), "--run", str(directory))
-    level = make_config(model).model.level
-    found = json.loads(
-        _yt8m("evaluate", "--run", str(directory), "--json", "--data", str(data / "2" / level / "validate"))
-    )
-    rows = [row for row in read_metrics(RunDirectory(directory)) if row["kind"] == "train"]
-    found["training_rate"] = statistics.median(row["videos_per_second"] or 0.0 for row in rows)
-    with NewFile(result) as file:
-        file.write(json.dumps(found).encode())
-    return found
+    if not result.exists():
+        print(f"{directory.name} ...", file=sys.stderr, flush=True)
+        yt8m("train", *train, "--run", str(directory))
+        level = make_config(train[0]).model.level
+        records = str(data / "2" / level / "validate")
+        found = json.loads(yt8m("evaluate", "--run", str(directory), "--json", "--data", records))
+        with NewFile(result) as file:
+            file.write(json.dumps({key: found[key] for key in ("gap", "map")}).encode())
+    return json.loads(result.read_text())
 
 
-def _mean_and_spread(values: list[float]) -> str:
+def mean_and_spread(values: list[float]) -> str:
+    """Mean and sample standard deviation."""
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.4f}{spread}"
 
 
-def _parameters(config: RunConfig) -> str:
-    counted = json.loads(_yt8m("models", config.model.name, "--json"))["num_parameters"]
-    return f"{counted / 1e6:.1f} M"
+def _rates(recipe: str, data: Path) -> dict[str, float]:
+    """Videos a second of the run of the first seed."""
+    arguments = [str(RUNS / f"{recipe}-{SEEDS[0]}"), str(data / "2" / make_config(recipe).model.level / "validate")]
+    command = [sys.executable, "-m", "benchmarks.run_rates", *arguments]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout.splitlines()[-1])
 
 
-def table(models: list[str], data: Path) -> str:
-    """A row a model, best first, and one of someone who knows the generator."""
+def _parameters(recipe: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.parameters", recipe]
+    count = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout.splitlines()[-1])
+    return f"{count / 1e6:.1f} M"
+
+
+def table(recipes: list[str], data: Path) -> str:
+    """A row a recipe, best first, and one of someone who knows the generator."""
+    runs = {
+        recipe: [evaluated(RUNS / f"{recipe}-{seed}", [recipe, *flags_of(recipe, data, seed)], data) for seed in SEEDS]
+        for recipe in recipes
+    }
     rows = []
-    for model in models:
-        found = [run(model, data, seed) for seed in SEEDS]
-        rates = [statistics.median(each[key] for each in found) for key in ("training_rate", "videos_per_second")]
+    for recipe in sorted(recipes, key=lambda name: -statistics.mean(found["gap"] for found in runs[name])):
+        print(f"measuring {recipe} ...", file=sys.stderr, flush=True)
+        rates = _rates(recipe, data)
+        scores = [mean_and_spread([found[key] for found in runs[recipe]]) for key in ("gap", "map")]
         rows.append(
-            (
-                statistics.mean(each["gap"] for each in found),
-                f"| `{model}` | {_mean_and_spread([each['gap'] for each in found])} | "
-                f"{_mean_and_spread([each['map'] for each in found])} | {_parameters(make_config(model))} | "
-                f"{rates[0]:,.0f} | {rates[1]:,.0f} |",
-            )
+            [f"`{recipe}`", *scores, _parameters(recipe), *(f"{rates[key]:,.0f}" for key in ("train", "predict"))]
         )
     best = ceiling.measure()
-    head = "| model | GAP | MAP | parameters as published | trains, videos/s | predicts, videos/s |\n|---|---|---|---|---|---|"
-    lines = [line for _, line in sorted(rows, reverse=True)]
-    return "\n".join(
-        [head, *lines, f"| someone who knows the generator | {best['gap']:.4f} | {best['map']:.4f} | | | |"]
-    )
+    rows.append(["someone who knows the generator", f"{best['gap']:.4f}", f"{best['map']:.4f}", "", "", ""])
+    header = ["recipe", "GAP", "MAP", "parameters as published", "trains, videos/s", "predicts, videos/s"]
+    return documents.table(header, rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.zoo", description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", default=list_models(), help="default: all")
+    parser.add_argument("recipes", nargs="*", default=list_recipes(), help="default: all")
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "sample")
     arguments = parser.parse_args()
-    text = table(arguments.models, arguments.data)
-    print(text)
-    if arguments.models == list_models():
-        document = DOCUMENT.read_text()
-        before, after = document.split(START)[0], document.split(END)[1]
-        with NewFile(DOCUMENT) as file:
-            file.write(f"{before}{START}\n\n{text}\n\n{END}{after}".encode())
+    text = table(arguments.recipes, arguments.data)
+    if arguments.recipes == list_recipes():
+        documents.write("make zoo", text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
