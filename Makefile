@@ -21,7 +21,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers zoo lint format clean
+.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -78,8 +78,11 @@ bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; updat
 bench-peers: $(INSTALLED) $(INSTALLED_PEERS)  ## Measure our train step beside TF Model Garden's; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.peers
 
-zoo: $(INSTALLED) data/sample  ## Train every model on the sample data, 3 seeds (hours); update docs/benchmarks.md
+zoo: $(INSTALLED) data/sample  ## Train every recipe on the sample data, 3 seeds (hours); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.zoo
+
+tricks: $(INSTALLED) data/sample  ## Measure what averages and distillation gain, 3 seeds (an hour); update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.tricks
 
 lint: $(INSTALLED)  ## Check style
 	.venv/bin/ruff check .
