@@ -18,6 +18,15 @@ def scaled_glorot(scale):
     return keras.initializers.VarianceScaling(scale**2, mode="fan_avg", distribution="uniform")
 
 
+def log_sum_exp(planes):
+    """log(sum(exp(plane))) of a few tensors of one shape, elementwise."""
+    largest = planes[0]
+    for plane in planes[1:]:
+        largest = ops.maximum(largest, plane)
+    largest = ops.stop_gradient(largest)
+    return largest + ops.log(sum(ops.exp(plane - largest) for plane in planes))
+
+
 class Head(keras.layers.Layer):
     """What all heads share: their first arguments, how their matrix starts and is penalised, and their precision.
 
@@ -76,8 +85,9 @@ class LogisticHead(Head):
 class MixtureOfExpertsHead(Head):
     """Per class a softmax gate over M experts and a dummy that says 0 (arXiv 1609.08675, section 4.1.2).
 
-    p = sum over m of gate_m * sigmoid(expert_m), computed in log space: log p = logsumexp(log gate + log sigmoid(e)),
-    log(1 - p) = logsumexp(log gate_dummy, log gate + log sigmoid(-e)); the logit is their difference. Gates have no bias.
+    p = sum over m of gate_m * sigmoid(expert_m), computed in log space: log p = logsumexp(g + log sigmoid(e)) - n,
+    log(1 - p) = logsumexp(g_dummy, g + log sigmoid(-e)) - n, where g are the gates' logits and n is their normaliser; the
+    logit is the difference, in which n is not needed. Gates have no bias.
 
     Args:
         num_classes: C.
@@ -93,20 +103,21 @@ class MixtureOfExpertsHead(Head):
 
     def build(self, input_shape):
         # One matrix for M + 1 gates and M experts: a single large product instead of two. The planes lie one after the
-        # other, so that the softmax over the few gates is elementwise work on whole [B, C] planes.
+        # other, so that what is summed over the few experts is elementwise work on whole [B, C] planes.
         planes = 2 * self.num_mixtures + 1
         self.kernel = self.add_kernel((input_shape[-1], planes * self.num_classes))
         self.expert_bias = self.add_bias("expert_bias", (self.num_mixtures, self.num_classes))
         self.built = True
 
     def call(self, inputs):
-        planes = ops.reshape(self.product(inputs), (-1, 2 * self.num_mixtures + 1, self.num_classes))
-        gates = planes[:, : self.num_mixtures + 1]
-        experts = planes[:, self.num_mixtures + 1 :] + self.expert_bias
-        log_gates = gates - ops.logsumexp(gates, axis=1, keepdims=True)
-        log_present = ops.logsumexp(log_gates[:, :-1] + ops.log_sigmoid(experts), axis=1)
-        absent = ops.concatenate([log_gates[:, :-1] + ops.log_sigmoid(-experts), log_gates[:, -1:]], axis=1)
-        return log_present - ops.logsumexp(absent, axis=1)
+        planes = ops.split(self.product(inputs), 2 * self.num_mixtures + 1, axis=-1)
+        gates, experts = planes[: self.num_mixtures], planes[self.num_mixtures + 1 :]
+        present, absent = [], [planes[self.num_mixtures]]
+        for place, (gate, expert) in enumerate(zip(gates, experts, strict=True)):
+            logit = expert + self.expert_bias[place]
+            present.append(gate - ops.softplus(-logit))
+            absent.append(present[-1] - logit)  # log sigmoid(-e) = log sigmoid(e) - e
+        return log_sum_exp(present) - log_sum_exp(absent)
 
     def get_config(self):
         return super().get_config() | {"num_mixtures": self.num_mixtures}
