@@ -40,7 +40,9 @@ RULES = {
     "yt8m.training.averaging": {
         *{*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
     },
-    "yt8m.training.objective": {*BASE, "yt8m.config", "yt8m.models", "yt8m.training", "yt8m.training.distillation"},
+    "yt8m.training.objective": {
+        *{*BASE, "yt8m.config", "yt8m.layers", "yt8m.models", "yt8m.training", "yt8m.training.distillation"},
+    },
     "yt8m.training.trainer": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},

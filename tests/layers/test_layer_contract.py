@@ -14,7 +14,7 @@ from yt8m.layers.bags import SoftBagOfWords
 from yt8m.layers.convolution import DilatedConvolution
 from yt8m.layers.gating import BranchMixture, ContextGating, ProbabilityGating, SqueezeExcitationGating
 from yt8m.layers.heads import Head, LogisticHead, MixtureOfExpertsHead
-from yt8m.layers.normalisation import BatchNormalisation
+from yt8m.layers.normalisation import BatchNormalisation, NormalisedProjection
 from yt8m.layers.pooling import MaskedMax, MaskedMean, Pooling, StoredMean
 from yt8m.layers.preprocessing import FrameFeatures, VectorScale
 from yt8m.layers.recurrent import GRU, LSTM, Recurrence
@@ -46,6 +46,7 @@ LAYERS = {
     NeXtVLAD: ({"num_clusters": 5, "num_groups": 3, "expansion": 4}, FRAMES),
     SoftBagOfWords: ({"num_clusters": 5}, FRAMES),
     BatchNormalisation: ({"momentum": 0.5, "epsilon": 0.1, "synchronised": True}, VECTORS),
+    NormalisedProjection: ({"num_units": 5}, FRAMES),
     ContextGating: ({}, VECTORS),
     ProbabilityGating: ({}, VECTORS),
     SqueezeExcitationGating: ({"reduction": 3}, VECTORS),

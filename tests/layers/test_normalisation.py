@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.layers.normalisation import BatchNormalisation, batch_normalisation, synchronised_statistics
+from yt8m.layers.normalisation import (
+    BatchNormalisation,
+    NormalisedProjection,
+    batch_normalisation,
+    synchronised_statistics,
+)
 
 SIZE = 6
 
@@ -92,4 +97,33 @@ def test_alone_synchronised_is_the_same():
     plain, synchronised = make_layer(), make_layer(synchronised=True)
     np.testing.assert_array_equal(
         plain(frames, training=True, mask=mask), synchronised(frames, training=True, mask=mask)
+    )
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_projection_of_normalised_frames_is_that_of_the_frames_made(training):
+    """And so are its gradients, against Keras's layers one after the other."""
+    frames, mask = make_frames()
+    projection = NormalisedProjection(4)
+    projection.build((None, None, SIZE))
+    normalisation = keras.layers.BatchNormalization(momentum=0.95)
+    normalisation.build((None, None, SIZE))
+    random = np.random.default_rng(3)
+    for variable in projection.normalisation.weights:
+        variable.assign(random.uniform(0.5, 1.5, SIZE).astype(np.float32))
+    normalisation.set_weights(projection.normalisation.get_weights())
+    kernel = tf.Variable(projection.kernel.numpy())
+    factor = tf.constant(random.normal(size=(*frames.shape[:2], 4)).astype(np.float32))
+    with tf.GradientTape(persistent=True) as tape:
+        ours = projection(frames, mask, training=training)
+        theirs = tf.matmul(normalisation(frames, mask=mask, training=training), kernel)
+        sums = [tf.reduce_sum(values * factor) for values in (ours, theirs)]
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    our_weights = [projection.kernel, projection.normalisation.gamma, projection.normalisation.beta]
+    our_gradients = tape.gradient(sums[0], [weight.value for weight in our_weights])
+    their_gradients = tape.gradient(sums[1], [kernel, normalisation.gamma.value, normalisation.beta.value])
+    for our, their in zip(our_gradients, their_gradients, strict=True):
+        np.testing.assert_allclose(our, their, atol=1e-4)
+    np.testing.assert_allclose(
+        np.concatenate(projection.normalisation.get_weights()), np.concatenate(normalisation.get_weights()), atol=1e-5
     )

@@ -39,7 +39,7 @@ def dbof(weights, batch, hyperparameters):
     def logits_of(video):
         projections = []
         for frame in real_frames(batch, video, hyperparameters.normalise_frames):
-            projection = affine(normalised(frame, weights, "input_bn"), weights, "projection")
+            projection = affine(normalised(frame, weights, "projection/input_bn"), weights, "projection")
             projections.append(activation(normalised(projection, weights, "projection_bn")))
         if not projections:
             pooled = np.zeros(hyperparameters.num_clusters)

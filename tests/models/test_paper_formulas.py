@@ -41,8 +41,10 @@ def set_apart(model, architecture) -> None:
     """Changes random weights so that videos differ much: what is the same for all would prove nothing."""
     for weight in model.weights:
         if len(weight.shape) > 1:
-            # Gates and ReLU6 reach their ends, and what is pooled to L2 norm 1 is not lost in the layer after it.
-            weight.assign((6.0 if weight.path == "hidden/kernel" else 3.0) * weight.numpy())
+            # Gates and ReLU6 reach their ends, and what is pooled to L2 norm 1 is not lost in the layer after it. ReLU has
+            # no end: probabilities of 1 would have no logit.
+            bounded = getattr(architecture, "activation", "") != "relu"
+            weight.assign((6.0 if weight.path == "hidden/kernel" and bounded else 3.0) * weight.numpy())
         elif weight.path.endswith("output_bn/moving_variance"):  # of vectors of norm 1
             weight.assign(0.1 * weight.numpy())
         elif getattr(architecture, "normalise_frames", False):  # the statistics of frames of norm 1

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -70,6 +71,26 @@ def test_the_loss_of_a_model_with_stages_has_all_of_them(sample, tmp_path):
     np.testing.assert_array_equal(final, built.predicting(features))
     expected = loss(final, batch) + sum(loss(stage, batch) for stage in stages)
     np.testing.assert_allclose(objective.losses(batch), expected, rtol=1e-5)
+
+
+def test_penalties_are_what_keras_says_they_are_and_so_are_their_gradients(sample, tmp_path):
+    """Squared norms, which the objective adds itself, beside a penalty of another kind on another weight."""
+    config = configure(tmp_path / "run", sample, "moe")
+    objective, built = objective_of("moe", config, l2=0.3)
+    (bias,) = [each for each in built.training.trainable_variables if each.path.endswith("expert_bias")]
+    bias.assign(tf.random.stateless_normal(bias.shape, [0, 1]))
+    bias.regularizer = keras.regularizers.L1(0.2)
+    objective = Objective(built, config, teacher=None)
+    batch = make_batch()
+    weights = [variable.value for variable in built.training.trainable_variables]
+    with tf.GradientTape() as tape:
+        expected = tf.reduce_sum(objective.losses(batch)) / 4 + tf.add_n(built.training.losses)
+    found, gradients = objective.loss_and_gradients(batch, batch_size=4, replicas=1, pieces=2)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for ours, theirs in zip(gradients, tape.gradient(expected, weights), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    halves = [objective.loss_and_gradients(batch, batch_size=8, replicas=2, pieces=1)[0] for _ in range(2)]
+    np.testing.assert_allclose(sum(halves), expected, rtol=1e-5)
 
 
 def test_the_loss_of_a_student_blends_labels_and_teacher(sample, tmp_path, teacher):

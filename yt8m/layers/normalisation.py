@@ -36,6 +36,26 @@ def _mean_over_replicas(values):
     return ops.moments(values[None], axes=[0], synchronized=True)[0]
 
 
+def folded_product(inputs, scale, offset, matrix, dtype):
+    """``(x * scale + offset) W`` as ``x (scale * W) + offset W``: exact, without making normalised inputs.
+
+    As x has no weights before it, neither is there a gradient to carry back to it, which takes as long as the product.
+
+    Args:
+        inputs: [B, T, D].
+        scale, offset: [D], as `BatchNormalisation.scale_and_offset` returns them.
+        matrix: float32 [D, K].
+        dtype: in which the large product is computed.
+
+    Returns:
+        float32 [B, T, K].
+    """
+    scaled = ops.cast(scale[:, None] * matrix, dtype)
+    # Not a product of a row with the matrix, whose gradient, of one column with one row, is slow.
+    shift = ops.sum(offset[:, None] * matrix, axis=0)
+    return ops.cast(ops.matmul(inputs, scaled), "float32") + shift
+
+
 @serialisable
 class BatchNormalisation(keras.layers.Layer):
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` over the last axis.
@@ -118,3 +138,36 @@ class BatchNormalisation(keras.layers.Layer):
     def get_config(self):
         names = ("momentum", "epsilon", "synchronised")
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@serialisable
+class NormalisedProjection(keras.layers.Layer):
+    """``BN(x) W`` of frames x, computed as `folded_product`.
+
+    Args:
+        num_units: columns of W, whose initial deviation is the inverse root of its rows.
+
+    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, num_units].
+    """
+
+    def __init__(self, num_units, **kwargs):
+        super().__init__(**kwargs)
+        self.num_units = num_units
+        self.normalisation = batch_normalisation("input_bn", dtype=self.dtype_policy)
+
+    def build(self, frames_shape, mask_shape=None):
+        size = frames_shape[-1]
+        self.normalisation.build(frames_shape)
+        initial = keras.initializers.RandomNormal(stddev=size**-0.5)
+        self.kernel = self.add_weight(name="kernel", shape=(size, self.num_units), initializer=initial, autocast=False)
+        self.built = True
+
+    def call(self, frames, mask, training=None):
+        scale, offset = self.normalisation.scale_and_offset(frames, training=training, mask=mask)
+        return ops.cast(folded_product(frames, scale, offset, self.kernel, self.compute_dtype), self.compute_dtype)
+
+    def compute_output_shape(self, frames_shape, mask_shape=None):
+        return (*frames_shape[:-1], self.num_units)
+
+    def get_config(self):
+        return super().get_config() | {"num_units": self.num_units}

@@ -55,7 +55,8 @@ class MaskedMax(Pooling):
         # Finite in float32 and bfloat16, and never the result: a video without frames is dealt with below.
         candidates = ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype))
         # Not the plain maximum, whose gradient looks for values equal to it: XLA may compute them twice, with another
-        # last bit, and then none is equal (0 / 0).
+        # last bit, and then none is equal (0 / 0). Nor is the value taken from its place, which has a slow gradient.
         places = ops.argmax(candidates, axis=1, keepdims=True)
-        pooled = ops.squeeze(ops.take_along_axis(candidates, places, axis=1), axis=1)
+        chosen = ops.arange(ops.shape(frames)[1], dtype=places.dtype)[None, :, None] == places
+        pooled = ops.sum(ops.where(chosen, candidates, ops.zeros_like(candidates)), axis=1)
         return ops.where(ops.any(mask, axis=1)[:, None], pooled, ops.zeros_like(pooled))

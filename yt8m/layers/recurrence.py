@@ -10,6 +10,8 @@ gradients are float32 in every precision; products are made in the precision of 
 
 from keras import ops
 
+from yt8m.layers.gradients import given
+
 
 def _product(vectors, kernel):
     """Vectors times a matrix in the matrix's precision, float32 again."""
@@ -31,11 +33,6 @@ def _states_before(states, backwards):
     nothing = ops.zeros_like(states[:1])
     parts = [states[1:], nothing] if backwards else [nothing, states[:-1]]
     return ops.concatenate(parts, axis=0)
-
-
-def _given(arguments, upstream):
-    """What a gradient function is called with; how depends on Keras's backend."""
-    return arguments[-1] if upstream is None else upstream
 
 
 def _lstm_gates(inputs, before, kernel):
@@ -71,7 +68,7 @@ def lstm_states(inputs, kernel, mask, backwards):
         _, (hidden, cell) = ops.scan(step, (initial, initial), (inputs, mask), reverse=backwards)
 
         def gradient(*arguments, upstream=None):
-            return _lstm_gradients(_given(arguments, upstream), inputs, kernel, mask, hidden, cell, backwards)
+            return _lstm_gradients(given(arguments, upstream), inputs, kernel, mask, hidden, cell, backwards)
 
         return hidden, gradient
 
@@ -141,8 +138,9 @@ def gru_states(inputs, gate_kernel, candidate_kernel, mask, backwards):
         _, hidden = ops.scan(step, initial, (inputs, mask), reverse=backwards)
 
         def gradient(*arguments, upstream=None):
-            given = _given(arguments, upstream)
-            return _gru_gradients(given, inputs, gate_kernel, candidate_kernel, mask, hidden, backwards)
+            return _gru_gradients(
+                given(arguments, upstream), inputs, gate_kernel, candidate_kernel, mask, hidden, backwards
+            )
 
         return hidden, gradient
 

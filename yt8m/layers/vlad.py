@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from yt8m.layers import serialisable
-from yt8m.layers.normalisation import batch_normalisation
+from yt8m.layers.normalisation import batch_normalisation, folded_product
 from yt8m.layers.pooling import Pooling
 
 
@@ -64,8 +64,7 @@ class ClusterPooling(Pooling):
     def assign(self, frames, mask, training):
         """The shares [B, T, K] of every cluster in every frame, 0 where masked; scale and offset [D] of y. All float32."""
         scale, offset = self.input_normalisation.scale_and_offset(frames, training=training, mask=mask)
-        scaled = ops.cast(scale[:, None] * self.assignment, self.compute_dtype)
-        scores = ops.cast(ops.matmul(frames, scaled), "float32") + ops.matmul(offset[None], self.assignment)
+        scores = folded_product(frames, scale, offset, self.assignment, self.compute_dtype)
         scores = self.assignment_normalisation(scores, training=training, mask=mask)
         return ops.softmax(scores, axis=-1) * ops.cast(mask, "float32")[:, :, None], scale, offset
 

@@ -69,20 +69,16 @@ class DeepBagOfFrames(Architecture):
         from keras.layers import Activation, Dense
 
         from yt8m.layers.gating import ContextGating
-        from yt8m.layers.normalisation import batch_normalisation
+        from yt8m.layers.normalisation import NormalisedProjection, batch_normalisation
         from yt8m.layers.pooling import MaskedMax, MaskedMean
 
-        def scaled(size):
-            return keras.initializers.RandomNormal(stddev=size**-0.5)
-
         frames, mask = masked_frames(features, self.normalise_frames)
-        clusters = Dense(
-            self.num_clusters, use_bias=False, kernel_initializer=scaled(frames.shape[-1]), name="projection"
-        )(batch_normalisation("input_bn")(frames, mask=mask))
+        clusters = NormalisedProjection(self.num_clusters, name="projection")(frames, mask)
         clusters = batch_normalisation("projection_bn")(clusters, mask=mask)
         clusters = Activation(self.activation, name="projection_activation")(clusters)
         pooling = MaskedMax(name="pooling") if self.pooling == "max" else MaskedMean(name="pooling")
-        hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=scaled(self.num_clusters), name="hidden")(
+        initial = keras.initializers.RandomNormal(stddev=self.num_clusters**-0.5)
+        hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=initial, name="hidden")(
             pooling(clusters, mask)
         )
         hidden = Activation(self.activation, name="activation")(batch_normalisation("hidden_bn")(hidden))

@@ -134,7 +134,7 @@ class MixtureOfExpertsChain(Architecture):
         """What the next mixtures see of the predictions of one: [B, C] to [B, H]."""
         from keras.layers import Activation, Dense
 
-        from yt8m.layers.heads import weight_penalty
+        from yt8m.layers.penalties import weight_penalty
         from yt8m.layers.preprocessing import VectorScale
 
         probabilities = Activation("sigmoid", name=f"probabilities_{position}")(logits)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from yt8m.config import RunConfig
+from yt8m.layers.penalties import SquaredNorm
 from yt8m.models.registry import BuiltModel
 from yt8m.training.distillation import Teacher, distillation_losses
 from yt8m.training.losses import TrainingLoss, staged_losses
@@ -22,6 +23,11 @@ class Objective:
         self._model, self._temperature = built.training, built.temperature
         self._loss = TrainingLoss(config.loss, config.data.num_classes)
         self._distill, self._teacher = config.distill, teacher
+        regularizers = [variable.regularizer for variable in self._model.trainable_variables]
+        self._squared_norms = {
+            place: each.l2 for place, each in enumerate(regularizers) if isinstance(each, SquaredNorm)
+        }
+        self._num_regularised = sum(each is not None for each in regularizers)
 
     @property
     def model(self) -> keras.Model:
@@ -37,6 +43,17 @@ class Objective:
             taught = distillation_losses(final, self._teacher.logits(batch), self._distill)
             losses = (1.0 - self._distill.weight) * losses + self._distill.weight * taught
         return losses
+
+    def _other_penalties(self) -> list[tf.Tensor]:
+        """What layers add to the loss, but for the squared norms of weights, each float32 []."""
+        losses = self._model.losses  # those of the weights come last, in their order
+        of_layers, of_weights = (
+            losses[: len(losses) - self._num_regularised],
+            losses[len(losses) - self._num_regularised :],
+        )
+        regularised = [place for place, each in enumerate(self._model.trainable_variables) if each.regularizer]
+        kept = [loss for place, loss in zip(regularised, of_weights, strict=True) if place not in self._squared_norms]
+        return [*of_layers, *kept]
 
     def loss_and_gradients(
         self, batch: dict[str, tf.Tensor], batch_size: int, replicas: int, pieces: int
@@ -57,9 +74,13 @@ class Objective:
             with tf.control_dependencies(sums or []), tf.GradientTape() as tape:
                 part = {key: tf.identity(values[piece]) for key, values in split.items()}
                 loss = tf.reduce_sum(self.losses(part)) / batch_size
-                # Layers that are given a penalty add it themselves; each replica has all of them, in every piece.
-                loss += tf.add_n(self._model.losses or [0.0]) / (replicas * pieces)
+                # Each replica has all of them, in every piece.
+                loss += tf.add_n(self._other_penalties() or [0.0]) / (replicas * pieces)
             gradients = tape.gradient(loss, variables)
             sums = [kept + new for kept, new in zip(sums, gradients, strict=True)] if sums else gradients
             total += loss
+        # One pass over a matrix for its norm, which left to the tape would be several.
+        for place, l2 in self._squared_norms.items():
+            total += l2 / replicas * tf.nn.l2_loss(variables[place])
+            sums[place] += l2 / replicas * variables[place]
         return total, sums

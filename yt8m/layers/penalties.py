@@ -1,0 +1,29 @@
+"""What is added to the loss for the size of weights."""
+
+import keras
+from keras import ops
+
+from yt8m.layers import serialisable
+
+
+@serialisable
+class SquaredNorm(keras.regularizers.Regularizer):
+    """The reference's L2 term, ``l2 / 2 * sum(w ** 2)``; Keras's own has no half.
+
+    Args:
+        l2: its weight.
+    """
+
+    def __init__(self, l2):
+        self.l2 = l2
+
+    def __call__(self, weights):
+        return self.l2 / 2 * ops.sum(ops.square(weights))
+
+    def get_config(self):
+        return {"l2": self.l2}
+
+
+def weight_penalty(l2):
+    """The term for a matrix; None for 0."""
+    return SquaredNorm(l2) if l2 else None
