@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import data, documents, metrics, places, reading
+from yt8m.recipes import list_recipes
 
 FRAME_RECIPES = ("frame_logistic", "dbof", "netvlad", "sample")
 VIDEO_RECIPES = ("logistic", "moe")
@@ -47,6 +48,19 @@ def _model_rows(recipes: tuple[str, ...], files: list[str]) -> list[list[str]]:
     return rows
 
 
+def _step_table() -> str:
+    rows = []
+    for recipe in list_recipes():
+        print(f"measuring a step of {recipe} ...", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", "benchmarks.step", recipe]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+        sizes = [f"{found['parameters']:.1f} M", str(found["batch"]), str(found["frames"] or "-")]
+        rate = found["batch"] / found["seconds"]
+        rows.append([f"`{recipe}`", *sizes, f"{found['seconds']:.2f}", f"{rate:,.0f}", f"{found['memory']:.1f}"])
+    header = ["train step", "parameters", "batch", "frames", "seconds", "videos/s", "peak GB"]
+    return documents.table(header, rows)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         print("making the records ...", file=sys.stderr, flush=True)
@@ -67,7 +81,7 @@ def main() -> None:
         "evaluate",
         "predict",
         "evaluate of read",
-        "peak GB",
+        "peak GB of training",
     ]
     text = "\n\n".join(
         [
@@ -76,6 +90,7 @@ def main() -> None:
             _metrics_table(metric_rates),
             _places_table(places_times),
             documents.table(header, rows),
+            _step_table(),
         ]
     )
     documents.write("make bench", text)

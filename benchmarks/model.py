@@ -28,6 +28,11 @@ from yt8m.training.trainer import Trainer
 SECONDS = 4.0
 
 
+def peak_memory() -> float:
+    """Gigabytes that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
 def train_rate(trainer: Trainer, source) -> float:
     """Videos a second of the step alone: one batch, over and over."""
     batch = next(trainer.batches(source))
@@ -74,7 +79,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     config = dataclasses.replace(config, data=data)
     source = open_data(config, files)
     trainer = Trainer(config, distribution.make_strategy(), source)
-    rates = {"train": train_rate(trainer, source)}
+    rates = {"train": train_rate(trainer, source), "memory": peak_memory()}
     scorer = Scorer(trainer.model)
     evaluate_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
     # 400 of the 800 videos are enough of a model that takes a minute for them; one that takes a second shows its start.
@@ -84,8 +89,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     rates["evaluate"] = max(evaluate_source(scorer, source, config)["videos_per_second"] for _ in range(2))
     rates["predict"] = prediction_rate(scorer, source, config)
     parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return {**rates, "parameters": parameters / 1e6, "memory": memory, "batch": config.training.batch_size}
+    return {**rates, "parameters": parameters / 1e6, "batch": config.training.batch_size}
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def unit_clusters(sums):
 class ClusterPooling(Pooling):
     """What poolings over softly assigned frames share: with y = BN(x), a = softmax(BN(y W)) of every real frame x.
 
-    y is never made. BN is ``y = x * scale + offset``, hence ``y W = x (scale * W) + offset W`` and
+    y is never made. BN is ``y = x * scale + offset``, hence y W is a `folded_product` and
     ``sum_t a_t y_t = scale * sum_t a_t x_t + offset * sum_t a_t``: exact, with a copy of the frames less to write, and
     as x has no weights before it, without the two products that would carry a gradient back to y.
 

@@ -1,0 +1,70 @@
+"""How long a train step of a recipe takes at its own size, on random videos: `python -m benchmarks.step RECIPE`.
+
+Prints one JSON object. In a process of its own, for its peak memory.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.model import peak_memory
+from yt8m.config import RunConfig
+from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.recipes import make_config
+from yt8m.training import distribution
+from yt8m.training.trainer import Trainer
+
+STEPS, ENOUGH = 3, 10.0
+"""Steps timed, unless so many seconds are over."""
+LABELS = 3
+"""Of a video; the real ones have 3.0 on average."""
+
+
+def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
+    random, size = np.random.default_rng(0), config.training.batch_size
+    labels = np.full((size, DEFAULT_MAX_LABELS), LABEL_PADDING, np.int32)
+    labels[:, :LABELS] = np.arange(size)[:, None] + np.arange(LABELS)
+    batch = {"labels": labels}
+    if config.model.level == "video":
+        for name, width in FEATURE_SIZES.items():
+            batch[video_feature(name)] = random.normal(size=(size, width)).astype(np.float32)
+    else:
+        length = config.data.num_frames or config.data.max_frames
+        batch["num_frames"] = np.full(size, length, np.int32)
+        for name, width in FEATURE_SIZES.items():
+            batch[name] = random.integers(0, 256, (size, length, width), np.uint8)
+    return {key: tf.constant(value) for key, value in batch.items()}
+
+
+def measure(recipe: str) -> dict[str, float]:
+    """Seconds of a step (the median), gigabytes, millions of parameters."""
+    config = make_config(recipe)
+    data = dataclasses.replace(config.data, features=tuple(FEATURE_SIZES), num_classes=DEFAULT_NUM_CLASSES)
+    config = dataclasses.replace(config, data=data)
+    trainer = Trainer(config, distribution.make_strategy(), None)
+    repeated = iter(tf.data.Dataset.from_tensors(_random_batch(config)).repeat())
+    trainer.run_steps(repeated, tf.constant(1))
+    seconds = []
+    while len(seconds) < STEPS and sum(seconds) < ENOUGH:
+        start = time.perf_counter()
+        trainer.run_steps(repeated, tf.constant(1))
+        seconds.append(time.perf_counter() - start)
+    parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
+    return {
+        "seconds": float(np.median(seconds)),
+        "memory": peak_memory(),
+        "parameters": parameters / 1e6,
+        "batch": config.training.batch_size,
+        "frames": 0 if config.model.level == "video" else config.data.num_frames or config.data.max_frames,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1])))
