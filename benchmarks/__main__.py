@@ -42,9 +42,7 @@ def _model_rows(recipes: tuple[str, ...], files: list[str]) -> list[list[str]]:
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
         share = f"{found['evaluate'] / found['read']:.2f}"
         rates = [f"{found[key]:,.0f}" for key in ("train", "read", "evaluate", "predict")]
-        rows.append(
-            [recipe, f"{found['parameters']:.1f} M", str(found["batch"]), *rates, share, f"{found['memory']:.1f}"]
-        )
+        rows.append([recipe, f"{found['parameters']:.1f} M", str(found["batch"]), *rates, share])
     return rows
 
 
@@ -81,7 +79,6 @@ def main() -> None:
         "evaluate",
         "predict",
         "evaluate of read",
-        "peak GB of training",
     ]
     text = "\n\n".join(
         [

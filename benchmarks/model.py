@@ -1,11 +1,10 @@
-"""One recipe's training step, evaluation and prediction, in a process of its own for its peak memory.
+"""One recipe's training step, evaluation and prediction.
 
 Run as `python -m benchmarks.model RECIPE FILE...`; prints one JSON object.
 """
 
 import dataclasses
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -26,11 +25,6 @@ from yt8m.training import distribution
 from yt8m.training.trainer import Trainer
 
 SECONDS = 4.0
-
-
-def peak_memory() -> float:
-    """Gigabytes that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def train_rate(trainer: Trainer, source) -> float:
@@ -79,7 +73,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     config = dataclasses.replace(config, data=data)
     source = open_data(config, files)
     trainer = Trainer(config, distribution.make_strategy(), source)
-    rates = {"train": train_rate(trainer, source), "memory": peak_memory()}
+    rates = {"train": train_rate(trainer, source)}
     scorer = Scorer(trainer.model)
     evaluate_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
     # 400 of the 800 videos are enough of a model that takes a minute for them; one that takes a second shows its start.

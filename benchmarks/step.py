@@ -8,13 +8,13 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.model import peak_memory
 from yt8m.config import RunConfig
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.recipes import make_config
@@ -43,6 +43,12 @@ def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
     return {key: tf.constant(value) for key, value in batch.items()}
 
 
+def _peak_memory() -> float:
+    """Gigabytes that this process has had at most; `getrusage` would count those of the process that started it, too."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["VmHWM"].removesuffix("kB")) * 1024 / 1e9
+
+
 def measure(recipe: str) -> dict[str, float]:
     """Seconds of a step (the median), gigabytes, millions of parameters."""
     config = make_config(recipe)
@@ -59,7 +65,7 @@ def measure(recipe: str) -> dict[str, float]:
     parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
     return {
         "seconds": float(np.median(seconds)),
-        "memory": peak_memory(),
+        "memory": _peak_memory(),
         "parameters": parameters / 1e6,
         "batch": config.training.batch_size,
         "frames": 0 if config.model.level == "video" else config.data.num_frames or config.data.max_frames,

@@ -1,12 +1,13 @@
 """Parameter counts at full size: published ones, and some worked out by hand."""
 
+import re
 from dataclasses import asdict
 
 import pytest
 from small_models import num_parameters
 
 from yt8m.models import build_model
-from yt8m.recipes import RECIPES, make_config
+from yt8m.recipes import RECIPES, list_recipes, make_config
 
 # The formulas are checked against small models in test_every_model.py, so that nothing of this size must be built.
 
@@ -21,6 +22,16 @@ from yt8m.recipes import RECIPES, make_config
 )
 def test_published_sizes(name, published, size):
     assert num_parameters(name, 3862, **size) == pytest.approx(published, rel=0.01)
+
+
+@pytest.mark.parametrize("name", [name for name in list_recipes() if not name.endswith(("sample", "_reference"))])
+def test_a_recipe_s_docstring_has_its_command_its_parameters_and_the_time_of_a_step(name):
+    model, text = make_config(name).model, " ".join(RECIPES[name].__doc__.split())
+    count = num_parameters(model.name, 3862, **asdict(model)) / 1e6
+    stated = [float(number) for number in re.findall(r"(\d+\.\d) million parameters", text)]
+    assert stated[0] == pytest.approx(count, abs=0.051)
+    assert f"`yt8m train {name} --data.root DATA --run runs/{name}" in text
+    assert re.search(r"A step takes \d+(\.\d+)? s on 2 cores\.", text)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,7 @@ def describe(name: str) -> str:
 def make_config(name: str) -> RunConfig:
     """The complete configuration of a recipe.
 
-    Raises:
-        InputError: no such recipe; the message lists them.
+    Raises: InputError: no such recipe; the message lists them.
     """
     if name not in RECIPES:
         raise InputError(unknown_name("recipe", name, list(RECIPES)))

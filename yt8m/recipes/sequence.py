@@ -25,9 +25,11 @@ def _sequence(model, num_frames: int = 0, **training) -> RunConfig:
 def lstm() -> RunConfig:
     """Two LSTM layers of 1024 units over all frames, mixture of experts on the last state.
 
-    yt8m train lstm --data.root DATA --run RUN [--model.bidirectional]
-    arXiv 1609.08675 and 1706.06905: learning rate 2e-4 (at 1e-2 nothing is learned), times 0.8 every 4 million examples;
-    GAP .817 on the 2017 split. 37.1M parameters; 82.6M in both directions.
+    `yt8m train lstm --data.root DATA --run runs/lstm [--model.bidirectional]`
+
+    arXiv 1609.08675 and 1706.06905: learning rate 2e-4 (at 1e-2 nothing is learned), times 0.8 every 4 million
+    examples; GAP .817 on the 2017 split. 37.1 million parameters; 82.6 million in both directions. A step takes 24 s on
+    2 cores.
     """
     return _sequence(LongShortTermMemory(l2=1e-6), learning_rate=2e-4, learning_rate_decay=0.8)
 
@@ -36,9 +38,10 @@ def lstm() -> RunConfig:
 def gru() -> RunConfig:
     """Two GRU layers of 1200 units over all frames, mixture of experts on the last state.
 
-    yt8m train gru --data.root DATA --run RUN [--model.bidirectional]
-    arXiv 1706.06905: learning rate 2e-4, times 0.8 every 4 million examples; GAP .820 on the 2017 split.
-    40.3M parameters; 89.2M in both directions.
+    `yt8m train gru --data.root DATA --run runs/gru [--model.bidirectional]`
+
+    arXiv 1706.06905: learning rate 2e-4, times 0.8 every 4 million examples; GAP .820 on the 2017 split. 40.3 million
+    parameters; 89.2 million in both directions. A step takes 24 s on 2 cores.
     """
     return _sequence(GatedRecurrentUnits(l2=1e-6), learning_rate=2e-4, learning_rate_decay=0.8)
 
@@ -47,8 +50,10 @@ def gru() -> RunConfig:
 def attention() -> RunConfig:
     """Eight parallel gated-attention poolings, mixture of experts; 60 000 steps, as 13th in the 2019 challenge.
 
-    yt8m train attention --data.root DATA --run RUN [--model.num-heads 16]
-    arXiv 1911.06866: part of an ensemble, no score of its own in docs/models.md. 31.6M parameters; 43.4M with 16.
+    `yt8m train attention --data.root DATA --run runs/attention [--model.num-heads 16]`
+
+    arXiv 1911.06866: part of an ensemble, no score of its own in docs/models.md. 31.6 million parameters; 43.4 million
+    with 16. A step takes 2.3 s on 2 cores.
     """
     return _sequence(MultiAttention(), learning_rate=2e-4, num_steps=60_000)
 
@@ -57,9 +62,10 @@ def attention() -> RunConfig:
 def transformer() -> RunConfig:
     """Transformer encoder of two layers over all frames: the network that was ninth in 2019, trained on whole videos.
 
-    yt8m train transformer --data.root DATA --run RUN [--model.num-layers 3]
-    arXiv 1912.01127: learning rate 1e-4, times 0.9 every 4 million examples. Warm-up is ours. 47.1M parameters; 59.5M with
-    three layers.
+    `yt8m train transformer --data.root DATA --run runs/transformer [--model.num-layers 3]`
+
+    arXiv 1912.01127: learning rate 1e-4, times 0.9 every 4 million examples. Warm-up is ours. 47.1 million parameters;
+    59.5 million with three layers. A step takes 18 s on 2 cores.
     """
     training = {"batch_size": 64, "learning_rate": 1e-4, "learning_rate_decay": 0.9, "warmup_steps": 4_000}
     return _sequence(Transformer(l2=1e-6), **training)
@@ -69,9 +75,10 @@ def transformer() -> RunConfig:
 def transformer_segments() -> RunConfig:
     """`transformer` as it was ninth in 2019: on runs of five frames, the length of a segment, to fine-tune on segments.
 
-    yt8m train transformer_segments --data.root DATA --run RUN
-    arXiv 1912.01127: batch 128, 200 000 steps, learning rate 1e-4, times 0.9 every 4 million examples; segment MAP .787 of
-    the ensemble it was part of. 47.1M parameters.
+    `yt8m train transformer_segments --data.root DATA --run runs/transformer_segments`
+
+    arXiv 1912.01127: batch 128, 200 000 steps, learning rate 1e-4, times 0.9 every 4 million examples; segment MAP .787
+    of the ensemble it was part of. 47.1 million parameters. A step takes 0.88 s on 2 cores.
     """
     training = {"learning_rate": 1e-4, "learning_rate_decay": 0.9}
     return _sequence(Transformer(l2=1e-6), num_frames=5, **training)
@@ -81,7 +88,8 @@ def transformer_segments() -> RunConfig:
 def tcn() -> RunConfig:
     """Temporal convolutional network: seven blocks of 512 units that see up to 509 frames, all frames of a video.
 
-    yt8m train tcn --data.root DATA --run RUN [--model.no-causal]
-    arXiv 1803.01271, which has no score on this data. 22.5M parameters.
+    `yt8m train tcn --data.root DATA --run runs/tcn [--model.no-causal]`
+
+    arXiv 1803.01271, which has no score on this data. 22.5 million parameters. A step takes 17 s on 2 cores.
     """
     return _sequence(TemporalConvolutions(), learning_rate=5e-4, learning_rate_decay=0.8)
