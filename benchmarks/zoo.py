@@ -42,6 +42,17 @@ CHANGES: dict[str, dict[str, object]] = {
     "mix_nextvlad": {"num_clusters": 28},
 }
 """Where a recipe is another kind of large: in the same proportion to its sister as published."""
+LEARNING_RATE = 2e-3
+LEARNING_RATES = {
+    "soft_dbow": 5e-4,
+    "transformer": 5e-4,
+    "transformer_segments": 5e-4,
+    "lstm": 1e-3,
+    "gru": 1e-3,
+    "tcn": 1e-3,
+}
+"""Where that is too much: `soft_dbow`'s running statistics cannot follow, and the others' papers have less than the rest."""
+WARMUP_STEPS = {"transformer": 50, "transformer_segments": 50}
 
 
 def flags_of(recipe: str, data: Path, seed: int) -> list[str]:
@@ -51,8 +62,12 @@ def flags_of(recipe: str, data: Path, seed: int) -> list[str]:
     flags = [f"--model.{key.replace('_', '-')}={value}" for key, value in sizes.items()]
     flags += [f"--data.root={data}", "--data.num-classes=60", f"--training.seed={seed}", "--training.batch-size=64"]
     flags += ["--training.num-steps=500", "--training.validate-every-steps=250"]
-    flags += ["--training.checkpoint-every-steps=500", "--training.warmup-steps=0"]
-    flags += ["--training.learning-rate=2e-3", "--training.learning-rate-decay=0.5"]
+    flags += ["--training.checkpoint-every-steps=500"]
+    flags += [f"--training.warmup-steps={WARMUP_STEPS.get(recipe, 0)}"]
+    flags += [
+        f"--training.learning-rate={LEARNING_RATES.get(recipe, LEARNING_RATE)}",
+        "--training.learning-rate-decay=0.5",
+    ]
     flags += ["--training.learning-rate-decay-examples=10000", "--training.learning-rate-smooth-decay"]
     if "l2" in known:
         flags.append("--model.l2=0")
