@@ -20,8 +20,9 @@ import keras
 import numpy as np
 
 from benchmarks import documents
+from yt8m.config import Architecture
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES, FEATURE_SIZES
-from yt8m.models import Architecture, build_for_training
+from yt8m.models import build_for_training
 from yt8m.recipes import make_config
 
 RECIPES = ("dbof", "netvlad", "nextvlad", "transformer")
