@@ -54,8 +54,25 @@ def test_a_run_is_opened_again_with_what_may_change(config, tmp_path):
     open_run(dataclasses.replace(longer, run=str(moved)))
 
 
+def open_trained(config) -> RunDirectory:
+    """Opened, and with a checkpoint of sorts."""
+    run = open_run(config)
+    run.checkpoints.mkdir()
+    (run.checkpoints / "ckpt-1.index").write_bytes(b"")
+    return run
+
+
+def test_a_run_that_learned_nothing_may_be_configured_anew(config):
+    """What stopped it may be what must be changed: the number of classes, say."""
+    open_run(config)
+    other = changed(config, data={"num_classes": 4716})
+    assert load_config(open_run(other).path) == other
+    other = dataclasses.replace(config, model=make_architecture("logistic"))
+    assert load_config(open_run(other).path) == other
+
+
 def test_a_cosine_s_last_step_may_not_change(config):
-    open_run(changed(config, training={"schedule": "cosine"}))
+    open_trained(changed(config, training={"schedule": "cosine"}))
     with pytest.raises(InputError, match=r"training\.num_steps"):
         open_run(changed(config, training={"schedule": "cosine", "num_steps": 77}))
 
@@ -78,7 +95,7 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("field", DIFFERENT)
 def test_another_configuration_is_refused_by_field(config, field):
-    before = open_run(config).config.read_bytes()
+    before = open_trained(config).config.read_bytes()
     with pytest.raises(InputError, match=field.replace(".", r"\.")) as caught:
         open_run(changed(config, **DIFFERENT[field]))
     assert "\n" not in str(caught.value)
@@ -86,14 +103,14 @@ def test_another_configuration_is_refused_by_field(config, field):
 
 
 def test_many_differences_are_counted(config):
-    open_run(config)
+    open_trained(config)
     settings = {"seed": 1, "learning_rate": 0.5, "batch_size": 3, "clip_norm": 9.0, "ema_decay": 0.5}
     with pytest.raises(InputError, match="and 2 more"):
         open_run(changed(config, training=settings))
 
 
 def test_another_model_is_refused(config):
-    open_run(config)
+    open_trained(config)
     with pytest.raises(InputError, match=r"model\.name 'moe' there, 'logistic' here"):
         open_run(dataclasses.replace(config, model=make_architecture("logistic")))
 

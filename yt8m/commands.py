@@ -259,8 +259,9 @@ def score(
         json: Print one JSON object.
     """
     from yt8m.scoring import score as run_score
+    from yt8m.terminal import say
 
-    metrics = run_score(file, _paths(data), num_classes)
+    metrics = run_score(file, _paths(data), num_classes, say)
     if json:
         _print_json(metrics)
     else:

@@ -77,7 +77,9 @@ def _configure(command: str, arguments: list[str]) -> Any:
     """The configuration that `RECIPE [flags]` describes; None if help was asked for."""
     from yt8m import recipes
 
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments:
+        raise InputError(f"no recipe; write yt8m {command} RECIPE [flags] (see yt8m recipes)")
+    if arguments[0] in ("-h", "--help"):
         _introduce(command)
         return None
     name, *flags = arguments

@@ -107,9 +107,14 @@ class RunDirectory:
     def curves(self) -> Path:
         return self.path / "curves.png"
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""
+        return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
+
 
 def open_run(config: RunConfig) -> RunDirectory:
-    """Creates the run directory of a configuration, or opens it again if it is of the same one.
+    """Creates the run directory of a configuration, or opens it again if it is of the same one or has no weights yet.
 
     Raises:
         InputError: the directory holds a run of another configuration (the message names the differences), holds other
@@ -123,7 +128,9 @@ def open_run(config: RunConfig) -> RunDirectory:
         # A cosine ends at the last step, so that step is part of every rate before it.
         changeable = CHANGEABLE - ({"training.num_steps"} if config.training.schedule == "cosine" else set())
         different = [key for key in different if key not in changeable]
-        if different:
+        if "model.name" in different:  # all its hyper-parameters differ, too
+            different = ["model.name"]
+        if different and run.has_weights:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
             raise InputError(
                 f"{run.path}: holds a run of another configuration ({examples}"

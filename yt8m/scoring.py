@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from yt8m.data import pipeline
 from yt8m.data.schema import LABEL_PADDING
@@ -14,13 +14,19 @@ LARGEST_VOCABULARY = 4716
 """Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
 
 
-def score(file: str | os.PathLike, data: str | Sequence[str], num_classes: int | None = None) -> dict[str, float | int]:
+def score(
+    file: str | os.PathLike,
+    data: str | Sequence[str],
+    num_classes: int | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict[str, float | int]:
     """The metrics of a submission, as `evaluate` gives them for a run, less the loss.
 
     Args:
         file: a CSV of either task; its header says which.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
         num_classes: classes of the vocabulary; None = as many as any year has.
+        tell: gets a line on labelled videos that a submission of the video task lacks.
 
     Raises:
         InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data.
@@ -29,7 +35,7 @@ def score(file: str | os.PathLike, data: str | Sequence[str], num_classes: int |
     task, start = detect_task(file), time.perf_counter()
     source = pipeline.open_source(data, num_classes=num_classes)
     if task == "video":
-        result = score_video_submission(file, _labelled_videos(source), num_classes)
+        result = score_video_submission(file, _labelled_videos(source), num_classes, tell)
         return result | {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
     if source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")

@@ -225,6 +225,26 @@ def test_a_run_directory_of_another_configuration(train, train_split):
     assert_refused(outcome, "another configuration", "model.l2 1e-08 there, 0.5 here", "training.seed 0 there, 5 here")
 
 
+def test_what_a_broken_validation_interrupts_is_kept(train, train_split, sample, tmp_path):
+    """And gone on with once the records are mended: the steps are not done again."""
+    validation = Path(shutil.copytree(sample / "2/frame/validate", tmp_path / "validate"))
+    path = validation / "validate0000.tfrecord"
+    intact = path.read_bytes()
+    flip(path, records_of(path)[1] + 5000)
+    flags = ("--data.validate", validation)
+    assert_refused(train(train_split, flags=flags), f"{path}, record 1")
+    assert list((tmp_path / "run" / "checkpoints").glob("ckpt-6.index"))
+    path.write_bytes(intact)
+    outcome = train(train_split, flags=flags)
+    assert outcome.status == 0, outcome.err
+    assert "going on after step 6 of 12" in outcome.err
+    assert "validation at step 6" in outcome.err
+
+
+def test_a_recipe_must_be_named(yt8m):
+    assert_refused(yt8m("train"), "no recipe; write yt8m train RECIPE [flags]")
+
+
 def test_a_run_directory_with_other_files(train, train_split, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("")

@@ -113,6 +113,10 @@ def test_each_rule_of_the_segment_task(tmp_path, row, reason):
         (b"", "line 1: there is no header; it must be"),
         (b"Id,Pairs\na,1 0.5\n", "line 1: the header is 'Id,Pairs'; it must be"),
         (b"\x00\x01\xfe" * 5000, "line 1: the header is"),
+        (
+            b"\xef\xbb\xbf" + VIDEO.encode() + b"a,1 0.5\n",
+            "line 1: begins with a byte order mark; save it as plain UTF-8",
+        ),
     ],
 )
 def test_other_files(tmp_path, content, reason):
@@ -152,3 +156,8 @@ def test_a_long_list_of_errors_is_cut(tmp_path):
 def test_a_missing_file_cannot_be_validated(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         validate(tmp_path / "missing.csv")
+
+
+def test_segment_classes_are_not_for_videos(tmp_path):
+    with pytest.raises(InputError, match="is for the video task, which has no segment classes"):
+        check(tmp_path, VIDEO + "a,1 0.5\n", segment_classes_path=tmp_path / "nothing.csv")

@@ -51,6 +51,8 @@ def detect_task(path: str | os.PathLike) -> Task:
         if header == known:
             return task
     wanted = " or ".join(f"{known!r} ({task} task)" for task, known in HEADERS.items())
+    if header.startswith("\ufeff") and header[1:] in HEADERS.values():
+        raise LineError(os.fspath(path), 1, "begins with a byte order mark; save it as plain UTF-8, without one")
     found = f"the header is {header[:60]!r}" if header else "there is no header"
     raise LineError(os.fspath(path), 1, f"{found}; it must be {wanted}")
 

@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -20,6 +20,7 @@ def score_video_submission(
     path: str | os.PathLike,
     labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]],
     num_classes: int = DEFAULT_NUM_CLASSES,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float | int]:
     """GAP, MAP, Hit@1 and PERR of a submission for the video task.
 
@@ -30,6 +31,7 @@ def score_video_submission(
         path: the CSV file.
         labelled_videos: every video's id and label ids, without padding or padded with -1; read once.
         num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
+        tell: gets a line on the labelled videos that the submission lacks, if there are any.
 
     Returns:
         As `VideoMetrics.result`.
@@ -62,6 +64,11 @@ def score_video_submission(
             f"data, and so {num_unknown} in all; give the data that was predicted"
         )
     missing = np.flatnonzero(~submitted)
+    if len(missing):
+        tell(
+            f"{os.fspath(path)}: has no row for {len(missing)} of the {len(labels)} labelled videos; "
+            "they count as without predictions"
+        )
     for first in range(0, len(missing), ROWS_AT_ONCE):
         videos = missing[first : first + ROWS_AT_ONCE]
         nothing = np.empty((len(videos), 0), np.int32)

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
+from yt8m.errors import InputError
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission.files import LineError, Task, detect_task
 from yt8m.submission.reading import read_segment_submission, read_video_submission
@@ -66,7 +67,7 @@ def validate(
         The task, the counts, the errors, and as warnings scores outside 0 to 1 and rows that predict nothing.
 
     Raises:
-        InputError: the file, or that of the classes, cannot be read.
+        InputError: the file, or that of the classes, cannot be read; classes of segments are given for videos.
     """
     errors: list[str] = []
     num_errors = 0
@@ -82,6 +83,8 @@ def validate(
     except LineError as error:
         report(error)
         return Validation(task=None, num_rows=0, num_entries=0, errors=errors)
+    if task == "video" and segment_classes_path is not None:
+        raise InputError(f"{os.fspath(path)}: is for the video task, which has no segment classes; leave them out")
     num_rows = num_entries = 0
     empty = _Oddity("such a row is allowed and scores nothing")
     outside = _Oddity("no rule forbids it, but probabilities go from 0 to 1")

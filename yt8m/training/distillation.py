@@ -135,6 +135,8 @@ def make_teacher(config: RunConfig, source: Source) -> Teacher | None:
     path = config.distill.teacher
     if not path:
         return None
+    if not os.path.exists(path):
+        raise InputError(f"--distill.teacher {path}: there is neither a run directory nor a file of predictions")
     if os.path.isdir(path):
         return RunTeacher(path, config)
     if source.level == "segment":

@@ -193,7 +193,12 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
         if validation_due or checkpoint_due:
             trainer.check_weights()
         if validation_due:
-            validated = _validate(trainer, validation, run, progress, stop_requested)
+            try:
+                validated = _validate(trainer, validation, run, progress, stop_requested)
+            except InputError:  # a record that cannot be used, say: once that is mended, the run goes on from here
+                trainer.validation_pending.assign(True)
+                checkpoints.save(step)
+                raise
             finished = validated and (finished or _is_out_of_patience(trainer))
             stopped |= not validated
         elif finished:
