@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from yt8m.config import Architecture
-from yt8m.models.parts import classify, masked_frames, split_streams, stored_streams
+from yt8m.models.parts import (
+    classify,
+    classify_clusters,
+    masked_frames,
+    pool_streams,
+    split_streams,
+    stored_streams,
+)
 from yt8m.models.registry import register
 
 
@@ -115,25 +122,15 @@ class SoftDeepBagOfWords(Architecture):
     """Weight of the L2 term on the head's weights."""
 
     def build(self, features, num_classes):
-        import keras
-        from keras.layers import Concatenate, Dense, Dropout
-
         from yt8m.layers.bags import SoftBagOfWords
-        from yt8m.layers.gating import ContextGating
         from yt8m.layers.normalisation import batch_normalisation
+
+        def make_pooling(feature):
+            # Two at least: every video has all of a single word.
+            num_clusters = max(2, self.num_clusters if feature == "rgb" else self.num_clusters // 8)
+            return SoftBagOfWords(num_clusters, name=f"words_{feature}")
 
         frames, mask = masked_frames(features, self.normalise_frames)
         frames = batch_normalisation("input_bn")(frames, mask=mask)
-        pooled = []
-        for name, stream in split_streams(frames, features).items():
-            # Two at least: every video has all of a single word.
-            num_clusters = max(2, self.num_clusters if name == "rgb" else self.num_clusters // 8)
-            pooled.append(SoftBagOfWords(num_clusters, name=f"words_{name}")(stream, mask))
-        vector = Concatenate(name="pooled")(pooled) if len(pooled) > 1 else pooled[0]
-        if self.dropout:
-            vector = Dropout(self.dropout, name="dropout")(vector)
-        initial = keras.initializers.RandomNormal(stddev=self.num_clusters**-0.5)
-        hidden = Dense(self.hidden_size, kernel_initializer=initial, name="hidden")(vector)
-        if self.context_gating:
-            hidden = ContextGating(name="context_gating")(hidden)
-        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+        vector = pool_streams(split_streams(frames, features), mask, make_pooling, self.dropout)
+        return classify_clusters(self, vector, num_classes)

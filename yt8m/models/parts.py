@@ -42,3 +42,36 @@ def classify(
     else:
         logits = LogisticHead(num_classes, l2, name=f"{prefix}head")(vector)
     return ProbabilityGating(name=f"{prefix}probability_gating")(logits) if probability_gating else logits
+
+
+def pool_streams(streams, mask, make_pooling, dropout: float, prefix: str = ""):
+    """Each stream through the pooling that `make_pooling(feature)` returns, side by side: [B, P]."""
+    from keras.layers import Concatenate, Dropout
+
+    pooled = [make_pooling(feature)(stream, mask) for feature, stream in streams.items()]
+    vector = Concatenate(name=f"{prefix}pooled")(pooled) if len(pooled) > 1 else pooled[0]
+    return Dropout(dropout, name=f"{prefix}dropout")(vector) if dropout else vector
+
+
+def classify_clusters(architecture, vector, num_classes: int):
+    """One layer, context gating and a head on what was pooled by clusters (arXiv 1706.06905, figure 2): logits [B, C].
+
+    `architecture` has the hyper-parameters of the VLAD family.
+    """
+    import keras
+    from keras.layers import Dense
+
+    from yt8m.layers.gating import ContextGating
+
+    initial = keras.initializers.RandomNormal(stddev=architecture.num_clusters**-0.5)
+    hidden = Dense(architecture.hidden_size, kernel_initializer=initial, name="hidden")(vector)
+    if architecture.context_gating:
+        hidden = ContextGating(name="context_gating")(hidden)
+    return classify(
+        hidden,
+        num_classes,
+        architecture.head,
+        architecture.num_mixtures,
+        architecture.probability_gating,
+        architecture.l2,
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from yt8m.config import Architecture
 from yt8m.data.schema import FEATURE_SIZES
 from yt8m.errors import InputError
-from yt8m.models.parts import classify, masked_frames, split_streams
+from yt8m.models.parts import classify, classify_clusters, masked_frames, pool_streams, split_streams
 from yt8m.models.registry import register
 from yt8m.models.stages import StagedLogits
 from yt8m.values import PositiveInt, Range
@@ -19,15 +19,6 @@ from yt8m.values import PositiveInt, Range
 def _share(total: int, feature: str, least: int) -> int:
     """What a stream gets of a number of clusters or groups: rgb all of it, audio half."""
     return max(least, total if feature == "rgb" else total // 2)
-
-
-def _pooled(streams, mask, make_pooling, dropout: float, prefix: str = ""):
-    """Each stream through the pooling that `make_pooling(feature)` returns, side by side: [B, P]."""
-    from keras.layers import Concatenate, Dropout
-
-    pooled = [make_pooling(feature)(stream, mask) for feature, stream in streams.items()]
-    vector = Concatenate(name=f"{prefix}pooled")(pooled) if len(pooled) > 1 else pooled[0]
-    return Dropout(dropout, name=f"{prefix}dropout")(vector) if dropout else vector
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,22 +51,13 @@ class _Clustered(Architecture):
         """The layer that pools the frames of one stream; it normalises them first."""
 
     def build(self, features, num_classes):
-        import keras
-        from keras.layers import Dense
-
-        from yt8m.layers.gating import ContextGating
-
         def make_pooling(feature):
             # Two at least: a softmax over one cluster assigns nothing.
             return self.pooling(_share(self.num_clusters, feature, 2), f"{self.name}_{feature}")
 
         frames, mask = masked_frames(features, self.normalise_frames)
-        vector = _pooled(split_streams(frames, features), mask, make_pooling, self.dropout)
-        initial = keras.initializers.RandomNormal(stddev=self.num_clusters**-0.5)
-        hidden = Dense(self.hidden_size, kernel_initializer=initial, name="hidden")(vector)
-        if self.context_gating:
-            hidden = ContextGating(name="context_gating")(hidden)
-        return classify(hidden, num_classes, self.head, self.num_mixtures, self.probability_gating, self.l2)
+        vector = pool_streams(split_streams(frames, features), mask, make_pooling, self.dropout)
+        return classify_clusters(self, vector, num_classes)
 
 
 @register
@@ -180,7 +162,7 @@ class NeXtVLAD(Architecture):
             num_clusters, num_groups = _share(self.num_clusters, feature, 2), _share(self.num_groups, feature, 1)
             return vlad.NeXtVLAD(num_clusters, num_groups, self.expansion, name=f"{prefix}nextvlad_{feature}")
 
-        vector = _pooled(streams, mask, make_pooling, self.dropout, prefix)
+        vector = pool_streams(streams, mask, make_pooling, self.dropout, prefix)
         hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=HeNormal(), name=f"{prefix}hidden")(vector)
         hidden = batch_normalisation(f"{prefix}hidden_bn")(hidden)
         if self.context_gating:
