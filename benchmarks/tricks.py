@@ -20,7 +20,7 @@ KEEP = ["--training.validate-every-steps=50", "--training.checkpoint-every-steps
 
 def _trained(name: str, recipe: str, seed: int, data: Path, *flags: str) -> dict[str, float]:
     train = [recipe, *zoo.flags_of(recipe, data, seed), *flags]
-    return zoo.evaluated(RUNS / f"{name}-{seed}", train, data)
+    return zoo.evaluated(RUNS / f"{name}-{seed}", train)
 
 
 def _averaged(seed: int, which: str, count: int) -> dict[str, float]:
@@ -51,7 +51,7 @@ def measure(data: Path) -> list[tuple[str, str, list[tuple[dict, dict]]]]:
 
     for seed in zoo.SEEDS:
         teacher = zoo.RUNS / f"netvlad-{seed}"
-        zoo.evaluated(teacher, ["netvlad", *zoo.flags_of("netvlad", data, seed)], data)
+        zoo.evaluated(teacher, ["netvlad", *zoo.flags_of("netvlad", data, seed)])
         plain = _trained("plain", "netvlad", seed, data, *STUDENT, *KEEP)
         averaged = _trained("ema", "netvlad", seed, data, *STUDENT, *KEEP, "--training.ema-decay=0.98")
         add("moving average of the weights, decay 0.98", "small `netvlad`", plain, averaged)
@@ -66,7 +66,7 @@ def measure(data: Path) -> list[tuple[str, str, list[tuple[dict, dict]]]]:
         add("distillation from a file of its predictions", "small `netvlad`", plain, found)
         alone = _trained("mix_alone", "mix_nextvlad", seed, data, "--model.temperature=0")
         flags = zoo.flags_of("mix_nextvlad", data, seed)
-        found = zoo.evaluated(zoo.RUNS / f"mix_nextvlad-{seed}", ["mix_nextvlad", *flags], data)
+        found = zoo.evaluated(zoo.RUNS / f"mix_nextvlad-{seed}", ["mix_nextvlad", *flags])
         add("distillation on the fly, temperature 3", "`mix_nextvlad` at temperature 0", alone, found)
     return [(*names, each) for names, each in pairs.items()]
 

@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 from benchmarks import ceiling, documents
-from yt8m.files import NewFile
+from yt8m.files import NewFile, read_json
 from yt8m.models import hyperparameters_of
 from yt8m.recipes import list_recipes, make_config
+from yt8m.runs import RunDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / "runs" / "zoo"
@@ -82,21 +83,18 @@ def yt8m(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
 
 
-def evaluated(directory: Path, train: list[str], data: Path) -> dict[str, float]:
-    """Trains a run, or goes on with it, and evaluates it; done before, it is read.
+def evaluated(directory: Path, train: list[str]) -> dict[str, float]:
+    """Trains a run, or goes on with it: the metrics of its best validation; done before, they are read.
 
     Args:
         directory: of the run.
         train: arguments of `yt8m train`.
-        data: the sample.
     """
     result = directory / "zoo.json"
     if not result.exists():
         print(f"{directory.name} ...", file=sys.stderr, flush=True)
         yt8m("train", *train, "--run", str(directory))
-        level = make_config(train[0]).model.level
-        records = str(data / "2" / level / "validate")
-        found = json.loads(yt8m("evaluate", "--run", str(directory), "--json", "--data", records))
+        found = read_json(RunDirectory(directory).best_metrics)
         with NewFile(result) as file:
             file.write(json.dumps({key: found[key] for key in ("gap", "map")}).encode())
     return json.loads(result.read_text())
@@ -124,7 +122,7 @@ def _parameters(recipe: str) -> str:
 def table(recipes: list[str], data: Path) -> str:
     """A row a recipe, best first, and one of someone who knows the generator."""
     runs = {
-        recipe: [evaluated(RUNS / f"{recipe}-{seed}", [recipe, *flags_of(recipe, data, seed)], data) for seed in SEEDS]
+        recipe: [evaluated(RUNS / f"{recipe}-{seed}", [recipe, *flags_of(recipe, data, seed)]) for seed in SEEDS]
         for recipe in recipes
     }
     rows = []
