@@ -23,11 +23,7 @@ class Objective:
         self._model, self._temperature = built.training, built.temperature
         self._loss = TrainingLoss(config.loss, config.data.num_classes)
         self._distill, self._teacher = config.distill, teacher
-        regularizers = [variable.regularizer for variable in self._model.trainable_variables]
-        self._squared_norms = {
-            place: each.l2 for place, each in enumerate(regularizers) if isinstance(each, SquaredNorm)
-        }
-        self._num_regularised = sum(each is not None for each in regularizers)
+        self._regularizers = [variable.regularizer for variable in self._model.trainable_variables]
 
     @property
     def model(self) -> keras.Model:
@@ -46,14 +42,11 @@ class Objective:
 
     def _other_penalties(self) -> list[tf.Tensor]:
         """What layers add to the loss, but for the squared norms of weights, each float32 []."""
-        losses = self._model.losses  # those of the weights come last, in their order
-        of_layers, of_weights = (
-            losses[: len(losses) - self._num_regularised],
-            losses[len(losses) - self._num_regularised :],
-        )
-        regularised = [place for place, each in enumerate(self._model.trainable_variables) if each.regularizer]
-        kept = [loss for place, loss in zip(regularised, of_weights, strict=True) if place not in self._squared_norms]
-        return [*of_layers, *kept]
+        penalties = list(self._model.losses)
+        regularizers = [each for each in self._regularizers if each]
+        of_layers = len(penalties) - len(regularizers)  # those of the weights come last, in their order
+        squared = [False] * of_layers + [isinstance(each, SquaredNorm) for each in regularizers]
+        return [penalty for penalty, left_out in zip(penalties, squared, strict=True) if not left_out]
 
     def loss_and_gradients(
         self, batch: dict[str, tf.Tensor], batch_size: int, replicas: int, pieces: int
@@ -80,7 +73,9 @@ class Objective:
             sums = [kept + new for kept, new in zip(sums, gradients, strict=True)] if sums else gradients
             total += loss
         # One pass over a matrix for its norm, which left to the tape would be several.
-        for place, l2 in self._squared_norms.items():
-            total += l2 / replicas * tf.nn.l2_loss(variables[place])
-            sums[place] += l2 / replicas * variables[place]
+        for place, regularizer in enumerate(self._regularizers):
+            if isinstance(regularizer, SquaredNorm):
+                share = regularizer.l2 / replicas
+                total += share * tf.nn.l2_loss(variables[place])
+                sums[place] += share * variables[place]
         return total, sums
