@@ -10,9 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
+from benchmarks.parameters import count_trainable
 from yt8m import runs
 from yt8m.data.pipeline import Source, make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES
@@ -82,7 +82,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     rates["read"] = max(_reading_rate(source) for _ in range(2))
     rates["evaluate"] = max(evaluate_source(scorer, source, config)["videos_per_second"] for _ in range(2))
     rates["predict"] = prediction_rate(scorer, source, config)
-    parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
+    parameters = count_trainable(trainer.model)
     return {**rates, "parameters": parameters / 1e6, "batch": config.training.batch_size}
 
 

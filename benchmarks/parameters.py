@@ -6,6 +6,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import numpy as np
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES
@@ -13,12 +14,16 @@ from yt8m.inference import build
 from yt8m.recipes import make_config
 
 
+def count_trainable(model: keras.Model) -> int:
+    """Numbers that training changes."""
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
 def count(recipe: str) -> int:
     """At the published number of classes, with all features."""
     config = make_config(recipe)
     data = dataclasses.replace(config.data, features=tuple(FEATURE_SIZES), num_classes=DEFAULT_NUM_CLASSES)
-    model = build(dataclasses.replace(config, data=data))
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    return count_trainable(build(dataclasses.replace(config, data=data)))
 
 
 if __name__ == "__main__":

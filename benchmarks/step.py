@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.parameters import count_trainable
 from yt8m.config import RunConfig
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.recipes import make_config
@@ -62,7 +63,7 @@ def measure(recipe: str) -> dict[str, float]:
         start = time.perf_counter()
         trainer.run_steps(repeated, tf.constant(1))
         seconds.append(time.perf_counter() - start)
-    parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
+    parameters = count_trainable(trainer.model)
     return {
         "seconds": float(np.median(seconds)),
         "memory": _peak_memory(),

@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.parameters import count_trainable
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models.frame import DeepBagOfFrames
 from yt8m.training import distribution
@@ -51,7 +52,7 @@ def main(settings: dict) -> dict[str, float]:
         start = time.perf_counter()
         trainer.run_steps(repeated, tf.constant(1))
         times.append(time.perf_counter() - start)
-    count = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
+    count = count_trainable(trainer.model)
     return {"rate": batch / float(np.median(times)), "parameters": count}
 
 
