@@ -26,9 +26,15 @@ RULES = {
     "yt8m.data": {*BASE, "yt8m.files"},
     "yt8m.runs": {*BASE, "yt8m.config", "yt8m.files", "yt8m.models"},
     "yt8m.training": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},  # losses, optimizers, checkpoints, curves ...
-    "yt8m.inference": {*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.runs", "yt8m.training"},
-    "yt8m.scoring": {*BASE, "yt8m.data", "yt8m.metrics", "yt8m.submission"},
-    "yt8m.evaluation": {*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.runs"},
+    "yt8m.inference": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.runs", "yt8m.submission"},
+        "yt8m.training",
+    },
+    "yt8m.class_report": {*BASE, "yt8m.data", "yt8m.files", "yt8m.metrics"},
+    "yt8m.scoring": {*BASE, "yt8m.class_report", "yt8m.data", "yt8m.metrics", "yt8m.submission"},
+    "yt8m.evaluation": {
+        *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.runs"},
+    },
     "yt8m.prediction": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.inference", "yt8m.metrics", "yt8m.runs", "yt8m.submission"},

@@ -1,10 +1,13 @@
 """Which records a run works on, and as what."""
 
+import numpy as np
 import pytest
 
 from yt8m.config import DataConfig, RunConfig
+from yt8m.data.pipeline import make_dataset
+from yt8m.data.schema import Fold
 from yt8m.errors import InputError
-from yt8m.inference import choose_paths, open_data
+from yt8m.inference import choose_paths, open_data, open_validation
 from yt8m.models import make_architecture
 
 
@@ -26,6 +29,7 @@ def test_no_records_at_all_is_an_error(split):
         choose_paths("runs/a", config_of("moe"), (), split)
 
 
+KEYS = ("id", "mean_rgb", "mean_audio")
 FRAMES, RATED, VIDEOS = "2/frame/validate", "3/frame/validate", "2/video/validate"
 
 
@@ -44,7 +48,52 @@ def test_frames_are_cut_into_segments_where_these_are_rated_unless_told(sample, 
     assert (source.level, source.features, source.num_classes) == (level, ("audio",), 12)
 
 
-@pytest.mark.parametrize("records", [FRAMES, RATED])
-def test_records_of_another_level_are_refused(sample, records):
-    with pytest.raises(InputError, match="video-level was expected"):
-        open_data(config_of("logistic"), str(sample / records))
+def test_a_model_of_video_level_gets_the_means_of_frames(sample):
+    config = config_of("logistic")
+    for records, level in ((FRAMES, "frame"), (RATED, "segment")):
+        source = open_data(config, str(sample / records))
+        assert (source.level, source.as_means) == (level, True)
+    found, expected = (
+        {key: np.concatenate([batch[key] for batch in make_dataset(open_data(config, str(path)), 8)]) for key in KEYS}
+        for path in (sample / FRAMES, sample / VIDEOS)
+    )
+    assert found["id"].tolist() == expected["id"].tolist()
+    for key in KEYS[1:]:
+        np.testing.assert_allclose(found[key], expected[key], atol=1e-5)
+
+
+def test_a_model_of_frames_gets_no_means(sample):
+    with pytest.raises(InputError, match="frame-level was expected"):
+        open_data(config_of("dbof"), str(sample / VIDEOS))
+
+
+def test_the_context_of_a_segment_is_not_for_whole_videos(sample):
+    with pytest.raises(InputError, match="holds whole videos, and --data.segment-context is of rated segments"):
+        open_data(config_of("dbof", segment_context=2), str(sample / FRAMES))
+
+
+def test_segments_may_be_rated_for_the_classes_of_the_data_set_alone(sample):
+    listed = [int(line) for line in (sample / "segment_label_ids.csv").read_text().split()[1:]]
+    assert open_data(config_of("dbof"), str(sample / RATED)).rated_classes == tuple(listed)
+    assert open_data(config_of("dbof"), str(sample / FRAMES)).rated_classes is None
+
+
+def test_the_parts_of_a_fold_are_all_videos_each_once(sample):
+    def ids(part, fold="0/3"):
+        source = open_data(config_of("dbof", fold=fold), str(sample / FRAMES), part=part)
+        return [video_id for batch in make_dataset(source, 8) for video_id in batch["id"].numpy()]
+
+    every = ids("all")
+    parts = [ids("held out", f"{index}/3") for index in range(3)]
+    assert sorted(sum(parts, [])) == sorted(every)
+    assert all(len(part) > len(every) / 6 for part in parts)
+    for index, part in enumerate(parts):
+        rest = ids("training", f"{index}/3")
+        assert rest == [video_id for video_id in every if video_id not in part]
+    assert parts[0] == ids("held out"), "the same each time"
+
+
+def test_a_run_of_a_fold_is_validated_on_what_it_left_out(sample):
+    config = config_of("dbof", fold="1/3", train=(str(sample / FRAMES),), validate=(str(sample / FRAMES),))
+    assert (open_validation("run", config).fold, open_validation("run", config).held_out) == (Fold(1, 3), True)
+    assert open_validation("run", config, str(sample / FRAMES)).fold is None, "what is named is read whole"

@@ -65,8 +65,10 @@ def test_other_annotations_are_left_alone(value):
         (0.0, Annotated[float, Range(above=0, most=1)], "is 0.0; it must be above 0 and at most 1"),
         ("l3", Literal["none", "l2"], "is 'l3'; it must be one of 'none', 'l2'"),
         (True, Literal[1, 2], "is True; it must be one of 1, 2"),
+        ("vide", int | Literal["video"], "is 'vide'; it must be a whole number or 'video'"),
+        (-1, Annotated[int | Literal["video"], Range(least=0)], "is -1; it must be 0 or more"),
         ("abc", tuple[str, ...], "is 'abc'; it must be a list"),
-        (["rgb", "smell"], tuple[Literal["rgb"], ...], "has 'smell'; it must be one of 'rgb'"),
+        (["rgb", "smell"], tuple[Literal["rgb"], ...], "has 'smell'; it must be 'rgb'"),
         ((1,), tuple[int, int], "is (1,); it must be a list of 2"),
     ],
 )

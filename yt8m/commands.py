@@ -28,11 +28,23 @@ def _shown(metavar: str, hint: str = "") -> Any:
 Run = Annotated[str, _shown("DIR")]
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
 File = Annotated[str, tyro.conf.Positional, _shown("PATH")]
+Classes = Annotated[str | None, _shown("DIR", "(default: neither file)")]
+Vocabulary = Annotated[str | None, _shown("PATH", "(default: the one at the root of the data set, if there is one)")]
 _PATHS = "PATH [PATH ...]"
 
 
 def _print_json(values: dict[str, Any]) -> None:
     show(json_module.dumps(values))
+
+
+def _show_metrics(metrics: dict[str, Any], classes: list[Any], json: bool) -> None:
+    """Prints metrics, and below them the best and worst classes of a report, if there is one."""
+    if json:
+        _print_json(metrics)
+        return
+    show(reports.table(list(metrics.items())))
+    if classes:
+        show(reports.best_and_worst(classes))
 
 
 def _paths(given: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -144,6 +156,8 @@ def models(
 def evaluate(
     run: Run,
     data: Annotated[tuple[str, ...] | None, _shown(_PATHS, "(default: the run's validation split)")] = None,
+    classes: Classes = None,
+    vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
     """Score a run's best model on labelled records.
@@ -153,16 +167,17 @@ def evaluate(
     Args:
         run: The run directory, made by yt8m train.
         data: Files, directories or globs.
+        classes: A directory for classes.csv and classes.png, the average precision of every class.
+        vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
     """
     from yt8m.evaluation import evaluate as run_evaluation
     from yt8m.terminal import count_progress, say
 
-    metrics = run_evaluation(run, _paths(data), count_progress("evaluating", "video"), say)
-    if json:
-        _print_json(metrics)
-    else:
-        show(reports.table(list(metrics.items())))
+    rows: list[Any] = []
+    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
+    metrics = run_evaluation(run, _paths(data), count_progress("evaluating", "video"), say, **files)
+    _show_metrics(metrics, rows, json)
     return OK
 
 
@@ -246,6 +261,8 @@ def score(
     file: File,
     data: Annotated[tuple[str, ...], _shown(_PATHS)],
     num_classes: PositiveInt = LARGEST_NUM_CLASSES,
+    classes: Classes = None,
+    vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
     """Score a submission against labelled records.
@@ -256,16 +273,17 @@ def score(
         file: The CSV file; its header tells the task.
         data: Files, directories or globs, with labels.
         num_classes: Classes of the vocabulary; 4716 holds those of every year.
+        classes: A directory for classes.csv and classes.png, the average precision of every class.
+        vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
     """
     from yt8m.scoring import score as run_score
     from yt8m.terminal import say
 
-    metrics = run_score(file, _paths(data), num_classes, say)
-    if json:
-        _print_json(metrics)
-    else:
-        show(reports.table(list(metrics.items())))
+    rows: list[Any] = []
+    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
+    metrics = run_score(file, _paths(data), num_classes, say, **files)
+    _show_metrics(metrics, rows, json)
     return OK
 
 

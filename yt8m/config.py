@@ -17,7 +17,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import cattrs
 import tyro
 
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Feature, Sampling
+from yt8m.data.schema import (
+    DEFAULT_MAX_FRAMES,
+    DEFAULT_MAX_LABELS,
+    DEFAULT_NUM_CLASSES,
+    Feature,
+    Fold,
+    Sampling,
+    SegmentContext,
+)
 from yt8m.errors import InputError, unknown_name
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit, fit_fields
 
@@ -117,6 +125,13 @@ class DataConfig:
     """Frames kept of a longer video; shorter ones are padded to this length and masked."""
     max_labels: PositiveInt = DEFAULT_MAX_LABELS
     """Most labels a video may have; one with more is an error."""
+    segment_context: Annotated[SegmentContext, Range(least=0), tyro.conf.arg(metavar="N|video")] = 0
+    """What is shown of a video beside a rated segment's 5 frames: N more on each side, or video: frames of the whole video, to
+    a second model whose logits are weighed with the first one's."""
+    context_num_frames: PositiveInt = 30
+    """Frames that `video` shows of the whole video, the middles of equal parts."""
+    fold: Annotated[str, tyro.conf.arg(metavar="I/K", help_behavior_hint=_hint)] = ""
+    """Part I (from 0) of K of the training videos, by a hash of their ids, is left out of training and validated on."""
     shuffle_buffer: PositiveInt = 1024
     """Records the training order is shuffled in, after shuffling the files."""
     parallel_files: PositiveInt = 8
@@ -128,6 +143,7 @@ class DataConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(_flag, "data"))
+        Fold.parse(self.fold)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +154,8 @@ class TrainingConfig:
     """Optimizer steps in all, counted over restarts."""
     batch_size: PositiveInt = 128
     """Videos a step over all devices."""
+    initial_run: Path = ""
+    """A run directory whose best weights training starts from, as fine-tuning on segments does; none = random weights."""
     seed: Seed = 0
     """Of initialisation, data order, frame sampling and dropout."""
     gradient_accumulation: PositiveInt = 1
@@ -216,6 +234,15 @@ class LossConfig:
     """Of asymmetric: negatives of a lower probability count nothing."""
     label_smoothing: Share = 0.0
     """Part of a video's labels that is spread evenly over all classes."""
+    positive_weight: NonNegative = 1.0
+    """Factor on the loss of labels that are there."""
+    negative_weight: NonNegative = 1.0
+    """Factor on the loss of those that are not; of a segment, of those it was rated not to have."""
+    mined_negatives: NonNegativeInt = 0
+    """Of a rated segment, unrated classes that count as negatives: those that the model is surest of among the ones that
+    the whole video does not have as labels."""
+    mined_negative_weight: NonNegative = 0.1
+    """Factor on their loss."""
     class_weights: Path = ""
     """A CSV with the columns Index and Weight: factors on the classes' losses; a class left out has 1."""
 
@@ -278,7 +305,7 @@ def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Conver
     # For the base class alone: the hook itself structures the subclasses.
     converter.register_structure_hook_func(lambda cls: cls is Architecture, structure_architecture)
     converter.register_structure_hook_func(lambda cls: typing.get_origin(cls) is tuple, structure_tuple)
-    for primitive in (bool, int, float, str):
+    for primitive in (bool, int, float, str, SegmentContext):
         converter.register_structure_hook(primitive, _as_in_json)
     return converter
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from yt8m import runs
+from yt8m.class_report import ClassReport, ClassRow, open_class_report
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
-from yt8m.inference import Scorer, choose_paths, load_run, open_data
+from yt8m.inference import Scorer, choose_paths, load_run, open_validation
 from yt8m.metrics import SegmentMetrics, VideoMetrics
 
 
@@ -24,7 +25,11 @@ def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def evaluate_source(
-    scorer: Scorer, source: Source, config: RunConfig, progress: Callable[[int], None] = lambda count: None
+    scorer: Scorer,
+    source: Source,
+    config: RunConfig,
+    progress: Callable[[int], None] = lambda count: None,
+    report: ClassReport | None = None,
 ) -> dict[str, float | int]:
     """The metrics of a model on a source; see `evaluate`.
 
@@ -33,6 +38,7 @@ def evaluate_source(
         source: labelled videos, or rated segments.
         config: the run's.
         progress: called with the number of videos, or segments, after each batch.
+        report: gets the metrics of each class; None = there is no report.
     """
     num_classes = config.data.num_classes
     metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
@@ -40,7 +46,7 @@ def evaluate_source(
     total_loss, count, start = 0.0, 0, time.perf_counter()
     for batch in scorer.scores(source, config):
         if source.level == "segment":
-            metrics.update(batch.scores, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+            metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
             videos_of_segments.update(batch.ids)
         else:
             metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
@@ -54,6 +60,8 @@ def evaluate_source(
     except InputError as error:
         raise InputError(f"{source.files[0]}: {error}") from error
     seconds = time.perf_counter() - start
+    if report:
+        report.write(metrics.per_class())
     return result | {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
 
 
@@ -62,6 +70,10 @@ def evaluate(
     data: Sequence[str] = (),
     progress: Callable[[int], None] = lambda count: None,
     tell: Callable[[str], None] = lambda text: None,
+    *,
+    classes: str | os.PathLike | None = None,
+    vocabulary: str | os.PathLike | None = None,
+    tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
 ) -> dict[str, float | int]:
     """The metrics of a run's best model on labelled records.
 
@@ -70,6 +82,11 @@ def evaluate(
         data: files, directories or globs; none = the run's validation split.
         progress: called with the number of videos, or segments, after each batch.
         tell: gets a line on the broken records that are left out, if the run was told to skip them.
+        classes: a directory, made if it does not exist, for `classes.csv` and `classes.png`: the average precision of
+            every class. None = neither is written.
+        vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
+            where there is none, classes are called `class 17`.
+        tell_classes: gets the rows of `classes.csv`, best class first.
 
     Returns:
         `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
@@ -77,8 +94,11 @@ def evaluate(
         or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md.
 
     Raises:
-        InputError, RecordError: no such run, no such files, no labels, a record that cannot be used.
+        InputError, RecordError: no such run, no such files, no labels, a record that cannot be used, a directory that
+            cannot be written to, a vocabulary that cannot be used.
     """
     config = runs.load_config(run)
-    source = open_data(config, choose_paths(run, config, data, "validate"), tell=tell)
-    return evaluate_source(Scorer(load_run(run)), source, config, progress)
+    paths = choose_paths(run, config, data, "validate")
+    report = open_class_report(classes, vocabulary, paths, tell_classes)
+    source = open_validation(run, config, data, tell)
+    return evaluate_source(Scorer(load_run(run)), source, config, progress, report)

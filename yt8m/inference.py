@@ -1,6 +1,7 @@
 """A trained model over records: one pass, scores out. What evaluation and prediction share."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from yt8m import models, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline, salvage
 from yt8m.data.pipeline import Source
+from yt8m.data.schema import CONTEXT_PREFIX, Fold
+from yt8m.data.vocabulary import find_at_root
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
+from yt8m.submission import read_segment_class_ids
 from yt8m.training.losses import video_losses
 from yt8m.training.weights import load_weights
 
@@ -24,13 +28,17 @@ BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
 """Records a step at prediction, by level: about 20 MB of features each."""
 
 
+SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
+"""At the root of a data set: the classes that segments are rated and ranked for."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """A batch of records and what the model says of them. N = records, C = classes, L = label columns."""
 
     ids: list[bytes]
-    scores: np.ndarray
-    """Probabilities, float32 [N, C]."""
+    logits: np.ndarray
+    """float32 [N, C]"""
     labels: np.ndarray
     """int32 [N, L], padded with -1."""
     losses: np.ndarray
@@ -39,6 +47,17 @@ class Scored:
     """int32 [N], at segment level."""
     label_scores: np.ndarray | None = None
     """float32 [N, L], at segment level."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Probabilities, float32 [N, C]."""
+        return probabilities(self.logits)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """``1 / (1 + exp(-z))`` of float32 logits of any shape, float32."""
+    with np.errstate(over="ignore"):  # of exp(-z): the result is 0, as it should be
+        return np.float32(1.0) / (np.float32(1.0) + np.exp(-logits))
 
 
 @contextlib.contextmanager
@@ -62,7 +81,32 @@ def build_for_training(config: RunConfig) -> models.BuiltModel:
     assert config.data.features, "the features are resolved before a model is built"
     synchronised = config.training.synchronised_batch_normalisation
     with precision(config.training.precision), synchronised_statistics(synchronised):
-        return models.build_for_training(config.model, config.data.num_classes, config.data.features)
+        return models.build_for_training(
+            config.model, config.data.num_classes, config.data.features, config.data.segment_context == "video"
+        )
+
+
+def start_from(built: models.BuiltModel, config: RunConfig) -> None:
+    """Gives a model the best weights of `--training.initial-run`, if it is named; with a context, both of its streams.
+
+    Raises:
+        InputError: there is no such run, it has no weights yet, or its model is another.
+    """
+    run = config.training.initial_run
+    if not run:
+        return
+    initial = runs.load_config(run)
+    difference = runs.model_difference(config, initial)
+    if difference:
+        raise InputError(f"--training.initial-run {run}: its {difference}; start from a run of the same model")
+    with_context = initial.data.segment_context == "video"
+    if with_context and config.data.segment_context != "video":
+        raise InputError(
+            f"--training.initial-run {run}: was trained with the whole video as context; add --data.segment-context video"
+        )
+    weights = _best_weights(run)
+    for model in [built.predicting] if with_context else models.streams_of(built.predicting):
+        load_weights(model, weights)
 
 
 def load_run(run: str | os.PathLike) -> keras.Model:
@@ -72,13 +116,18 @@ def load_run(run: str | os.PathLike) -> keras.Model:
         InputError: there is no run, or no model was saved yet, or it does not fit the configuration.
     """
     config = runs.load_config(run)
+    weights = _best_weights(run)
+    model = build(config)
+    load_weights(model, weights)
+    return model
+
+
+def _best_weights(run: str | os.PathLike) -> Path:
     weights = runs.RunDirectory(Path(run)).best_weights
     if not weights.exists():
         name = weights.relative_to(run)
         raise InputError(f"{run}: has no {name} yet; let training reach its first validation, or its end")
-    model = build(config)
-    load_weights(model, weights)
-    return model
+    return weights
 
 
 def choose_paths(
@@ -100,28 +149,88 @@ def open_data(
     paths: str | Sequence[str],
     segments: bool | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    part: Literal["all", "training", "held out"] = "all",
 ) -> Source:
     """Records for a run's model: of its level, with its features and classes.
+
+    A model of video level is given the means of the frames where the records have frames.
 
     Args:
         config: the run's.
         paths: files, directories or globs.
         segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
         tell: gets a line on the broken records that are left out, if the run is to skip them (`--data.on-corrupt skip`).
+        part: of the videos, where the run leaves a fold of them out (`--data.fold`).
 
     Raises:
-        InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used.
+        InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used; whole videos for a model of
+            segments with their videos.
     """
+    data = config.data
+    found = pipeline.open_source(paths, num_classes=data.num_classes).level
     if segments is None:
-        segments = config.model.level == "frame" and pipeline.open_source(paths).level == "segment"
+        segments = found == "segment"
+    as_means = config.model.level == "video" and found != "video"
+    frames_or_means = "frame" if as_means else config.model.level
     source = pipeline.open_source(
         paths,
-        level="segment" if segments else config.model.level,
-        features=config.data.features,
-        num_classes=config.data.num_classes,
-        max_labels=config.data.max_labels,
+        level="segment" if segments else frames_or_means,
+        features=data.features,
+        num_classes=data.num_classes,
+        max_labels=data.max_labels,
     )
-    return salvage.usable_source(source, config.data.on_corrupt, tell)
+    if data.segment_context and not segments:
+        raise InputError(
+            f"{source.files[0]}: holds whole videos, and --data.segment-context is of rated segments; leave the flag out, "
+            "or name records of segments"
+        )
+    source = dataclasses.replace(
+        source,
+        as_means=as_means,
+        context=data.segment_context,
+        context_num_frames=data.context_num_frames,
+        rated_classes=_rated_classes(source) if segments else None,
+        fold=None if part == "all" else Fold.parse(data.fold),
+        held_out=part == "held out",
+    )
+    return salvage.usable_source(source, data.on_corrupt, tell)
+
+
+def _rated_classes(source: Source) -> tuple[int, ...] | None:
+    path = find_at_root(source.files[0], SEGMENT_CLASSES_FILE)
+    if path is None:
+        return None
+    return tuple(class_id for class_id in read_segment_class_ids(path) if class_id < source.num_classes)
+
+
+def open_validation(
+    run: str | os.PathLike,
+    config: RunConfig,
+    data: str | Sequence[str] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> Source:
+    """The records to evaluate a run on: those given, or else its own validation records; of folds, the one left out.
+
+    Raises:
+        InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
+    """
+    part = "held out" if config.data.fold and not data else "all"
+    return open_data(config, choose_paths(run, config, data, "validate"), tell=tell, part=part)
+
+
+def _apply(model: keras.Model, ids: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The logits of a batch, float32 [B, C]."""
+    return model({key: batch[key] for key in model.input}, training=False)
+
+
+def _apply_once_a_video(model: keras.Model, ids: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The same of a model of segments and their videos, which looks at each video once for all its segments."""
+    videos, video_of_row = tf.unique(ids)
+    first_rows = tf.math.unsorted_segment_min(tf.range(tf.size(ids)), video_of_row, tf.size(videos))
+    of_segments, of_videos = models.streams_of(model)
+    context = {key: tf.gather(batch[f"{CONTEXT_PREFIX}{key}"], first_rows) for key in of_videos.input}
+    logits = [_apply(of_segments, ids, batch), tf.gather(of_videos(context, training=False), video_of_row)]
+    return model.get_layer(models.MIXTURE_NAME)(logits)
 
 
 class Scorer:
@@ -132,12 +241,12 @@ class Scorer:
     """
 
     def __init__(self, model: keras.Model):
-        self._feature_keys = list(model.input)
+        apply = _apply_once_a_video if models.has_context(model) else _apply
 
         @tf.function(reduce_retracing=True)
-        def step(batch):
-            logits = model({key: batch[key] for key in self._feature_keys}, training=False)
-            return tf.sigmoid(logits), video_losses(logits, batch)
+        def step(ids, batch):
+            logits = apply(model, ids, batch)
+            return logits, video_losses(logits, batch)
 
         self._step = step
 
@@ -166,10 +275,10 @@ class Scorer:
         with pipeline.record_errors(source):
             for batch in dataset:
                 ids = batch.pop("id")
-                probabilities, losses = self._step(batch)
+                logits, losses = self._step(ids, batch)
                 yield Scored(
                     ids=ids.numpy().tolist(),
-                    scores=probabilities.numpy(),
+                    logits=logits.numpy(),
                     labels=batch["labels"].numpy(),
                     losses=losses.numpy(),
                     segment_starts=batch["segment_start"].numpy() if "segment_start" in batch else None,

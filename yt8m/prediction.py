@@ -3,19 +3,17 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.sources import expand_paths
+from yt8m.data.vocabulary import find_at_root
 from yt8m.errors import InputError
 from yt8m.files import check_destination
-from yt8m.inference import Scorer, choose_paths, load_run, open_data
+from yt8m.inference import SEGMENT_CLASSES_FILE, Scorer, choose_paths, load_run, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.submission import SegmentRanking, VideoSubmissionWriter, read_segment_class_ids
-
-SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,6 @@ class Prediction:
     """Segments that were scored; None in the video task."""
     segment_classes: str | None = None
     """The file that said which classes to rank, None for all of the vocabulary."""
-
-
-def find_segment_classes(path: str | os.PathLike) -> Path | None:
-    """The official list of the segment task's classes, where it lies at the root of the data set that a file is of."""
-    for directory in list(Path(path).resolve().parents)[:4]:
-        if (directory / SEGMENT_CLASSES_FILE).is_file():
-            return directory / SEGMENT_CLASSES_FILE
-    return None
 
 
 def _predict_videos(scorer, source, config, out, top_k, progress) -> int:
@@ -107,7 +97,7 @@ def predict(
     scorer = Scorer(load_run(run))
     if source.level != "segment":
         return Prediction(str(out), "video", _predict_videos(scorer, source, config, out, top_k, progress))
-    classes_file = segment_classes or find_segment_classes(expand_paths(paths)[0])
+    classes_file = segment_classes or find_at_root(expand_paths(paths)[0], SEGMENT_CLASSES_FILE)
     class_ids = read_segment_class_ids(classes_file) if classes_file else range(config.data.num_classes)
     unknown = [class_id for class_id in class_ids if class_id >= config.data.num_classes]
     if unknown:

@@ -36,6 +36,25 @@ def scores(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
+    """The best and the worst classes of a report, `yt8m.class_report.ClassRow`s with the best first.
+
+    Args:
+        rows: the classes; those without an average precision are left out.
+        most: classes of either kind; none is shown twice.
+    """
+    ranked = [row for row in rows if row.average_precision is not None]
+    width = max(len(row.name) for row in ranked)
+    lines = []
+    for title, shown in (("best", ranked[:most]), ("worst", ranked[most:][: -most - 1 : -1])):
+        if shown:
+            lines += ["", f"{f'{title} classes':<{max(width, 13)}}      AP  positives"]
+            lines += [
+                f"{row.name:<{max(width, 13)}}  {row.average_precision:.4f}  {row.num_positives:>9}" for row in shown
+            ]
+    return "\n".join(lines)
+
+
 def trained(result: Any) -> str:
     """How a training run ended, a `yt8m.training.loop.TrainingResult`."""
     best = result.best_metrics or {}

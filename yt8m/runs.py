@@ -123,7 +123,7 @@ def open_run(config: RunConfig) -> RunDirectory:
     run = RunDirectory(Path(config.run))
     wanted = configuration.to_dict(config)
     if run.config.exists():
-        found, asked = _flatten(read_json(run.config)), _flatten(wanted)
+        found, asked = _flatten(_completed(read_json(run.config))), _flatten(wanted)
         different = [key for key in sorted(found.keys() | asked.keys()) if found.get(key) != asked.get(key)]
         # A cosine ends at the last step, so that step is part of every rate before it.
         changeable = CHANGEABLE - ({"training.num_steps"} if config.training.schedule == "cosine" else set())
@@ -144,6 +144,16 @@ def open_run(config: RunConfig) -> RunDirectory:
     return run
 
 
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run with the defaults of fields that are newer than it; as it is, where it is of no use."""
+    from yt8m.models import ARCHITECTURES
+
+    try:
+        return configuration.to_dict(configuration.from_dict(values, ARCHITECTURES))
+    except InputError:
+        return values
+
+
 def load_config(run: str | os.PathLike) -> RunConfig:
     """The configuration of a run directory.
 
@@ -160,6 +170,29 @@ def load_config(run: str | os.PathLike) -> RunConfig:
         return configuration.from_dict(values, ARCHITECTURES)
     except InputError as error:
         raise InputError(f"{directory.config}: {error}") from error
+
+
+def model_difference(config: RunConfig, other: RunConfig) -> str | None:
+    """Why weights of one run do not fit another's model, `model.num_clusters is 256 there, 128 here`; None if they do.
+
+    Args:
+        config: of the run here.
+        other: of the run there.
+    """
+    here, there = (
+        {"data.features": each.data.features, "data.num_classes": each.data.num_classes, "model": each.model.name}
+        | _flatten(dataclasses.asdict(each.model), "model.")
+        for each in (config, other)
+    )
+    keys = ["model", *here]  # of another model, all hyper-parameters differ
+    for key in keys:
+        if key.rpartition(".")[2] not in ("dropout", "l2") and here[key] != there.get(key):
+            return f"{key} is {_in_words(there.get(key))} there, {_in_words(here[key])} here"
+    return None
+
+
+def _in_words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:

@@ -4,11 +4,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from yt8m.class_report import ClassRow, open_class_report
 from yt8m.data import pipeline
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentRatings
-from yt8m.submission import detect_task, score_segment_submission, score_video_submission
+from yt8m.submission import detect_task, measure_segment_submission, measure_video_submission
 
 LARGEST_VOCABULARY = 4716
 """Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
@@ -19,6 +20,10 @@ def score(
     data: str | Sequence[str],
     num_classes: int | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    *,
+    classes: str | os.PathLike | None = None,
+    vocabulary: str | os.PathLike | None = None,
+    tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
 ) -> dict[str, float | int]:
     """The metrics of a submission, as `evaluate` gives them for a run, less the loss.
 
@@ -27,24 +32,31 @@ def score(
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
         num_classes: classes of the vocabulary; None = as many as any year has.
         tell: gets a line on labelled videos that a submission of the video task lacks.
+        classes, vocabulary, tell_classes: as `evaluate` takes them.
 
     Raises:
-        InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data.
+        InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data; a
+            directory that cannot be written to, a vocabulary that cannot be used.
     """
     num_classes = num_classes or LARGEST_VOCABULARY
     task, start = detect_task(file), time.perf_counter()
     source = pipeline.open_source(data, num_classes=num_classes)
-    if task == "video":
-        result = score_video_submission(file, _labelled_videos(source), num_classes, tell)
-        return result | {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
-    if source.level != "segment":
+    if task == "segment" and source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
-    ratings = SegmentRatings()
-    for batch in _batches(source):
-        ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
-    num_videos = len(ratings.video_ids)
-    result = score_segment_submission(file, ratings, num_classes) | {"num_videos": num_videos}
-    return result | {"videos_per_second": num_videos / (time.perf_counter() - start)}
+    report = open_class_report(classes, vocabulary, source.files, tell_classes)
+    if task == "video":
+        metrics = measure_video_submission(file, _labelled_videos(source), num_classes, tell)
+        result = metrics.result()
+    else:
+        ratings = SegmentRatings()
+        for batch in _batches(source):
+            ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
+        metrics = measure_segment_submission(file, ratings, num_classes)
+        result = metrics.result() | {"num_videos": len(ratings.video_ids)}
+    result |= {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
+    if report:
+        report.write(metrics.per_class())
+    return result
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:

@@ -87,21 +87,32 @@ def _fit(value: Any, wanted: Any) -> Any:
     if origin is Annotated:
         value = _fit(value, parts[0])
         for bounds in parts[1:]:
-            if isinstance(bounds, Range) and value not in bounds:
+            if isinstance(bounds, Range) and isinstance(value, numbers.Real) and value not in bounds:
                 raise _Unfit(value, str(bounds))
         return value
     if origin in (typing.Union, types.UnionType):
         others = [part for part in parts if part is not type(None)]
         if value is None and len(others) < len(parts):
             return None
-        return _fit(value, others[0]) if len(others) == 1 else value
+        return _fit_any(value, others)
     if origin is Literal:
         if not any(type(value) is type(choice) and value == choice for choice in parts):
-            raise _Unfit(value, f"one of {', '.join(map(repr, parts))}")
+            raise _Unfit(value, f"one of {', '.join(map(repr, parts))}" if len(parts) > 1 else repr(parts[0]))
         return value
     if origin is tuple:
         return _fit_tuple(value, parts)
     return _fit_primitive(value, wanted) if wanted in _KINDS else value
+
+
+def _fit_any(value: Any, choices: list) -> Any:
+    """The value as the first of several annotations that takes it."""
+    wanted = []
+    for choice in choices:
+        try:
+            return _fit(value, choice)
+        except _Unfit as error:
+            wanted.append(error.wanted)
+    raise _Unfit(value, " or ".join(dict.fromkeys(wanted)))
 
 
 def _fit_tuple(value: Any, parts: tuple) -> tuple:

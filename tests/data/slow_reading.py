@@ -113,8 +113,10 @@ def video_level(example: tf.train.SequenceExample, max_labels: int) -> dict[str,
     return {"id": identity(example), "labels": labels, **features}
 
 
-def segment_level(example: tf.train.SequenceExample, max_labels: int, rated_only: bool) -> list[dict[str, Any]]:
-    """The elements of one video at segment level, by start."""
+def segment_level(
+    example: tf.train.SequenceExample, max_labels: int, rated_only: bool, around: int = 0
+) -> list[dict[str, Any]]:
+    """The elements of one video at segment level, by start; with so many frames around each segment."""
     context = example.context.feature
     ratings: dict[int, list[tuple[int, float]]] = {}
     columns = [context["segment_start_times"].int64_list, context["segment_labels"].int64_list]
@@ -127,15 +129,17 @@ def segment_level(example: tf.train.SequenceExample, max_labels: int, rated_only
     elements = []
     for start in sorted({*whole, *ratings}):
         rated = ratings.get(start, [])
-        inside = {name: frames[start : start + SECONDS] for name, frames in streams.items()}
+        seconds = [second for second in range(start - around, start + SECONDS + around) if 0 <= second < count]
+        inside = {name: [frames[second] for second in seconds] for name, frames in streams.items()}
         elements.append(
             {
                 "id": identity(example),
                 "segment_start": np.int32(start),
                 "labels": padded((label for label, _ in rated), max_labels, np.int32),
                 "label_scores": padded((score for _, score in rated), max_labels, np.float32),
+                "video_labels": padded(context["labels"].int64_list.value, max_labels, np.int32),
                 "num_frames": np.int32(len(inside["rgb"])),
-                **{name: _stacked(frames, SECONDS, SIZES[name]) for name, frames in inside.items()},
+                **{name: _stacked(frames, SECONDS + 2 * around, SIZES[name]) for name, frames in inside.items()},
             }
         )
     return elements

@@ -11,6 +11,7 @@ from yt8m.data.inspection import inspect, locate, usable_records
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 
 BOTH = ("rgb", "audio")
+EXPECTED = {"level": "frame", "features": BOTH, "num_classes": 12}
 RATINGS = Ratings(start_times=[5, 0], end_times=[10, 5], labels=[3, 3], scores=[1.0, 0.0])
 
 
@@ -184,7 +185,7 @@ def test_locating_the_first_broken_record(tmp_path):
         offsets = write(name, *(small(f"{name.stem}{index}") for index in range(4)))
 
     def found(**options):
-        error = locate(paths, level="frame", features=BOTH, num_classes=12, **options)
+        error = locate(paths, EXPECTED, **options)
         return error and (error.path, error.record)
 
     assert found() is None
@@ -209,7 +210,7 @@ def test_the_offset_in_tensorflows_message_leads_to_the_record(tmp_path, damage)
     with pytest.raises(tf.errors.DataLossError) as raised:
         list(tf.data.TFRecordDataset(str(path)))
     byte_offset = int(str(raised.value).split("record at ")[1].split()[0].rstrip("'"))
-    error = locate([str(healthy), str(path)], level="frame", features=BOTH, num_classes=12, byte_offset=byte_offset)
+    error = locate([str(healthy), str(path)], EXPECTED, byte_offset=byte_offset)
     assert (error.path, error.record) == (str(path), 2)
 
 
@@ -224,7 +225,7 @@ def test_healthy_files_are_not_read_when_the_offset_is_known(tmp_path, monkeypat
     original = inspection.read_framing
     monkeypatch.setattr(inspection, "read_framing", lambda path: read.append(path) or original(path))
     names = [str(path) for path in paths]
-    error = locate(names, level="frame", features=BOTH, num_classes=12, byte_offset=offsets[1] + 12)
+    error = locate(names, EXPECTED, byte_offset=offsets[1] + 12)
     assert (error.path, error.record) == (names[4], 1)
     assert read == [names[4]]
 
@@ -236,7 +237,7 @@ def test_usable_records_of_a_mixed_lot(tmp_path):
     flip(paths["flipped"], offsets[1] + 100)
     flip(paths["header"], offsets[2])
     paths["text"].write_text("this is not a record\n")
-    usable = usable_records([str(path) for path in paths.values()], level="frame", features=BOTH, num_classes=12)
+    usable = usable_records([str(path) for path in paths.values()], EXPECTED)
     assert usable.whole == [str(paths["good"])]
     assert usable.partial == {
         str(paths["flipped"]): [0, 2, 3],
@@ -305,8 +306,9 @@ def test_real_records_without_labels(real_data):
 
 def test_real_records_of_2017_need_their_vocabulary(real_data):
     path = str(real_data / "video_2017" / "validatea0.tfrecord")
-    assert locate([path], level="video", features=BOTH, num_classes=4716) is None
-    assert locate([path], level="video", features=BOTH, num_classes=3862).reason.endswith(
+    expected = {"level": "video", "features": BOTH, "num_classes": 3862}
+    assert locate([path], expected | {"num_classes": 4716}) is None
+    assert locate([path], expected).reason.endswith(
         "is out of range; the 3862 classes go from 0 to 3861, those of 2017 need num-classes 4716"
     )
 

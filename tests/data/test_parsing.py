@@ -1,5 +1,6 @@
 """Elements against an independent reading of the protos (`slow_reading`), level by level."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -338,12 +339,19 @@ class TestSegments:
         assert {element["id"] for element in expected} >= {b"seven", b"long", b"short rgb"}
         assert read(frame_file, level="segment") == []  # nothing is rated
 
+    def test_a_rating_given_twice_alike_is_no_contradiction(self, tmp_path):
+        record = frame_level_record("abcd", [1], make_frames(np.random.default_rng(1), rgb=6, audio=6))
+        rated = frame_level_record("twice", [1], FRAMES, ratings((0, 1, 1.0), (0, 1, 1.0), (5, 1, 0.0)))
+        (first, second) = read(write(tmp_path / "a.tfrecord", record, rated), level="segment")
+        assert (first["labels"][:3].tolist(), second["label_scores"][:1].tolist()) == ([1, 1, -1], [0.0])
+
     def test_shapes_and_types(self, segments):
         assert specification(segments["rated"]) == {
             "id": ([None], tf.string),
             "segment_start": ([None], tf.int32),
             "labels": ([None, MAX_LABELS], tf.int32),
             "label_scores": ([None, MAX_LABELS], tf.float32),
+            "video_labels": ([None, MAX_LABELS], tf.int32),
             "num_frames": ([None], tf.int32),
             "rgb": ([None, 5, 1024], tf.uint8),
             "audio": ([None, 5, 128], tf.uint8),
@@ -405,6 +413,12 @@ BROKEN = {
         ),
         "different lengths",
     ),
+    "a class rated both ways": (
+        "segment",
+        frame_level_record("abcd", [1], FRAMES, ratings((0, 1, 1.0), (0, 2, 0.0), (0, 1, 0.0))),
+        "rates class 1 in the segment at 0 s both present and absent",
+    ),
+    "a score above one": ("segment", frame_level_record("abcd", [1], FRAMES, ratings((0, 1, 1.5))), "with 1.5"),
 }
 
 
@@ -460,6 +474,19 @@ class TestBrokenRecords:
         }[level]
         error = failure(level, [GOOD[level]], [record])
         assert str(error) == f"{failure.paths[1]}, record 0: has 7 labels, more than 6; raise --data.max-labels"
+
+    def test_more_labels_of_a_segment_s_video_than_there_is_room_for(self, failure):
+        record = frame_level_record("abcd", list(range(MAX_LABELS + 1)), FRAMES, ratings((0, 1, 1.0)))
+        assert "has 7 labels, more than 6" in str(failure("segment", [GOOD["segment"]], [record]))
+
+    def test_a_class_that_segments_are_not_ranked_for(self, tmp_path):
+        record = frame_level_record("abcd", [1], FRAMES, ratings((0, 1, 1.0), (5, 4, 0.0)))
+        path = write(tmp_path / "a.tfrecord", GOOD["segment"], record)
+        source = Source((path,), "segment", tuple(SIZES), **READ, rated_classes=(1, 3))
+        with pytest.raises(RecordError, match="record 1: rates class 4, which is not one of the 2 classes"):
+            with record_errors(source):
+                elements_of(make_dataset(source, 2))
+        assert len(elements_of(make_dataset(dataclasses.replace(source, rated_classes=(1, 3, 4)), 2))) == 3
 
     def test_float_lists_at_frame_level(self, real_data):
         path = str(real_data / "odd" / "maxkelsen_vis_aud_test.tfrecord")

@@ -12,7 +12,13 @@ import yt8m.layers
 from yt8m.layers.attention import GatedAttention, SelfAttention, SinusoidalPositions
 from yt8m.layers.bags import SoftBagOfWords
 from yt8m.layers.convolution import DilatedConvolution
-from yt8m.layers.gating import BranchMixture, ContextGating, ProbabilityGating, SqueezeExcitationGating
+from yt8m.layers.gating import (
+    BranchMixture,
+    ContextGating,
+    ProbabilityGating,
+    SqueezeExcitationGating,
+    StreamMixture,
+)
 from yt8m.layers.heads import Head, LogisticHead, MixtureOfExpertsHead
 from yt8m.layers.normalisation import BatchNormalisation, NormalisedProjection
 from yt8m.layers.pooling import MaskedMax, MaskedMean, Pooling, StoredMean
@@ -50,6 +56,7 @@ LAYERS = {
     ContextGating: ({}, VECTORS),
     ProbabilityGating: ({}, VECTORS),
     SqueezeExcitationGating: ({"reduction": 3}, VECTORS),
+    StreamMixture: ({}, ([VECTORS[0], 2 * VECTORS[0]],)),
     BranchMixture: ({}, (*VECTORS, [2 * VECTORS[0], 1 - VECTORS[0]])),
     LogisticHead: ({"num_classes": 4, "l2": 0.5}, VECTORS),
     MixtureOfExpertsHead: ({"num_classes": 4, "num_mixtures": 3, "l2": 0.5}, VECTORS),

@@ -40,8 +40,9 @@ def gap(scores, labels, top_k):
     return tied_average_precision(entries, sum(sum(map(int, flags)) for flags in labels))
 
 
-def mean_average_precision(scores, labels, top_k):
-    values = []
+def class_average_precisions(scores, labels, top_k):
+    """Average precision and positives of every class that has one, by class."""
+    values = {}
     for class_id in range(len(scores[0])):
         positives = sum(int(flags[class_id]) for flags in labels)
         entries = [
@@ -50,7 +51,12 @@ def mean_average_precision(scores, labels, top_k):
             if class_id in best(row, top_k)
         ]
         if positives:
-            values.append(tied_average_precision(entries, positives))
+            values[class_id] = (tied_average_precision(entries, positives), positives)
+    return values
+
+
+def mean_average_precision(scores, labels, top_k):
+    values = [precision for precision, _ in class_average_precisions(scores, labels, top_k).values()]
     return sum(values) / len(values)
 
 

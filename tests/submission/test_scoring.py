@@ -9,6 +9,8 @@ from yt8m.metrics import SegmentMetrics, SegmentRatings, VideoMetrics, top_k_pre
 from yt8m.submission import (
     SegmentRanking,
     VideoSubmissionWriter,
+    measure_segment_submission,
+    measure_video_submission,
     score_segment_submission,
     score_video_submission,
 )
@@ -46,6 +48,9 @@ def test_a_written_submission_scores_exactly_as_its_model(tmp_path):
     write_predictions(path, ids, scores)
     labelled = [(ids[row], np.append(np.flatnonzero(labels[row]), -1)) for row in rng.permutation(3000)]
     assert score_video_submission(path, labelled, num_classes=60) == model.result()
+    found, expected = measure_video_submission(path, labelled, num_classes=60).per_class(), model.per_class()
+    for column in ("class_ids", "average_precision", "num_positives"):
+        np.testing.assert_array_equal(getattr(found, column), getattr(expected, column))
 
 
 def test_a_labelled_video_that_is_not_submitted_counts_as_one_without_predictions(tmp_path):
@@ -119,6 +124,11 @@ def test_a_written_segment_submission_scores_as_its_model(tmp_path):
     found = score_segment_submission(tmp_path / "out.csv", ratings)
     assert found == pytest.approx(model.result(), abs=1e-14)
     assert found["num_segments"] == 100
+    by_class, expected = measure_segment_submission(tmp_path / "out.csv", ratings).per_class(), model.per_class()
+    assert by_class.class_ids.tolist() == [0, 1, 2, 3]
+    np.testing.assert_allclose(by_class.average_precision, expected.average_precision, atol=1e-14)
+    np.testing.assert_array_equal(by_class.num_positives, expected.num_positives)
+    np.testing.assert_array_equal(by_class.num_negatives, expected.num_negatives)
 
 
 def test_a_class_that_is_not_submitted_counts_zero_in_one_of_the_means(tmp_path):

@@ -191,6 +191,49 @@ def test_only_rated_classes_count_in_every_loss():
         assert loss(LOGITS, RATED)[0] != loss(changed, RATED)[0]
 
 
+def test_positives_and_rated_negatives_have_factors():
+    """Of segment 0, class 0 is there and class 3 is not; of video 1, class 5 is there and five are not."""
+    config = LossConfig(positive_weight=3.0, negative_weight=0.5)
+    loss = TrainingLoss(config, NUM_CLASSES)
+    logits = LOGITS.astype(np.float64)
+    expected = 3.0 * np.log1p(np.exp(-logits[0, 0])) + 0.5 * np.log1p(np.exp(logits[0, 3]))
+    np.testing.assert_allclose(loss(LOGITS, RATED)[0], expected, rtol=1e-5)
+    expected = 3.0 * np.log1p(np.exp(-logits[1, 5])) + 0.5 * np.log1p(np.exp(logits[1, :5])).sum()
+    np.testing.assert_allclose(loss(LOGITS, {"labels": LABELS})[1], expected, rtol=1e-5)
+
+
+MINED = RATED | {"video_labels": np.array([[0, 4, -1], [-1, -1, -1], [2, -1, -1], [0, 1, 3]], np.int32)}
+"""Neither rated nor of the video: classes 1, 2, 5; all but 1; all but 2; 5 alone."""
+
+
+def test_the_surest_of_the_classes_that_a_video_does_not_have_count_as_negatives():
+    plain = TrainingLoss(LossConfig(), NUM_CLASSES)(LOGITS, MINED).numpy()
+    loss = TrainingLoss(LossConfig(mined_negatives=2, mined_negative_weight=0.3, negative_weight=7.0), NUM_CLASSES)
+    without = TrainingLoss(LossConfig(negative_weight=7.0), NUM_CLASSES)(LOGITS, MINED).numpy()
+    assert without[0] != plain[0]
+    for row, candidates in enumerate([[1, 2, 5], [0, 2, 3, 4, 5], [0, 1, 3, 4, 5], [5]]):
+        surest = sorted(candidates, key=lambda class_id: -LOGITS[row, class_id])[:2]
+        mined = 0.3 * np.log1p(np.exp(LOGITS[row, surest].astype(np.float64))).sum()
+        np.testing.assert_allclose(loss(LOGITS, MINED)[row], without[row] + mined, rtol=1e-5)
+
+
+def test_negatives_are_mined_among_the_ranked_classes():
+    config = LossConfig(mined_negatives=6, mined_negative_weight=1.0)
+    logits = tf.Variable(LOGITS)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(TrainingLoss(config, NUM_CLASSES, ranked_classes=[1, 2, 3])(logits, MINED))
+    moved = tape.gradient(loss, logits).numpy() != 0
+    expected = [[1, 1, 1, 1, 0, 0], [0, 1, 1, 1, 0, 0], [0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 1, 0]]
+    np.testing.assert_array_equal(moved, np.array(expected, bool))
+
+
+def test_mining_compiles():
+    loss = TrainingLoss(LossConfig(mined_negatives=2), NUM_CLASSES)
+    compiled = tf.function(loss, jit_compile=True)
+    batch = {key: tf.constant(value) for key, value in MINED.items()}
+    np.testing.assert_allclose(compiled(tf.constant(LOGITS), batch), loss(LOGITS, MINED), rtol=1e-5)
+
+
 def test_divergence_by_hand():
     """softmax((ln 8, 0) / 3) = (2, 1) / 3 and softmax((0, 0) / 3) = (1, 1) / 2."""
     teacher, student = tf.constant([[np.log(8.0), 0.0]], tf.float32), tf.constant([[0.0, 0.0]])

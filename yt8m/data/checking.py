@@ -1,7 +1,7 @@
 """Whether one record can be used, and if not, why not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ def check_record(
     features: Sequence[str] = tuple(FEATURE_SIZES),
     num_classes: int | None = None,
     max_labels: int | None = None,
+    rated_classes: Collection[int] | None = None,
 ) -> str | None:
     """Why a record cannot be used; None if it can.
 
@@ -65,6 +66,7 @@ def check_record(
         features: those that are read, as named at frame level.
         num_classes: labels must be below it; None takes any.
         max_labels: the most labels a video, or ratings a segment, may have; None takes any number.
+        rated_classes: those that segments may be rated for; None takes any.
 
     Returns:
         A clause without a full stop.
@@ -79,7 +81,7 @@ def check_record(
     if level is not None and (found == "video") != (level == "video"):
         return f"is a {found}-level record, {level}-level was expected"
     context = example.context.feature
-    problem = _check_id(context) or (None if level == "segment" else _check_count(context, max_labels))
+    problem = _check_id(context) or _check_count(context, max_labels)
     if problem:
         return problem
     if found == "video":
@@ -88,7 +90,7 @@ def check_record(
     problem = _check_labels(context, num_classes) or _check_frames(lists, features)
     if problem or found != "segment":
         return problem
-    return _check_ratings(context, num_frames(example), num_classes, max_labels)
+    return _check_ratings(context, num_frames(example), num_classes, max_labels, rated_classes)
 
 
 def _check_id(context) -> str | None:
@@ -187,7 +189,9 @@ def num_frames(example: tf.train.SequenceExample) -> int:
     return min((count for count in counts if count), default=0)
 
 
-def _check_ratings(context, length: int, num_classes: int | None, max_labels: int | None) -> str | None:
+def _check_ratings(
+    context, length: int, num_classes: int | None, max_labels: int | None, rated_classes: Collection[int] | None
+) -> str | None:
     for key, kind in _RATING_KINDS.items():
         if key in context and context[key].WhichOneof("kind") not in (kind, None):
             return f"{key} are not {'integers' if kind == 'int64_list' else 'floats'}"
@@ -213,4 +217,10 @@ def _check_ratings(context, length: int, num_classes: int | None, max_labels: in
         if ratings.setdefault((start, label), score) != score:
             return f"rates class {label} in the segment at {start} s both present and absent"
     most = max(Counter(starts).values(), default=0)
-    return _check_classes("segment label", labels, num_classes) or _too_many(most, max_labels)
+    problem = _check_classes("segment label", labels, num_classes) or _too_many(most, max_labels)
+    if problem or rated_classes is None:
+        return problem
+    unknown = next((label for label in labels if label not in rated_classes), None)
+    if unknown is None:
+        return None
+    return f"rates class {unknown}, which is not one of the {len(rated_classes)} classes that segments are ranked for"

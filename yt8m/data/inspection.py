@@ -3,7 +3,7 @@
 The training pipeline is fast and says little when a record is broken. This module is thorough and says where.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,20 +46,12 @@ def _framing(path: str) -> Iterator[RawRecord | Problem]:
         yield Problem(path, index, f"cannot be read ({reason})", ends_file=True)
 
 
-def locate(
-    files: Sequence[str],
-    *,
-    level: Level,
-    features: Sequence[str],
-    num_classes: int,
-    max_labels: int | None = None,
-    byte_offset: int | None = None,
-) -> RecordError | None:
+def locate(files: Sequence[str], expectations: Mapping[str, Any], byte_offset: int | None = None) -> RecordError | None:
     """The first record that cannot be used, as an error that names it; None if all can.
 
     Args:
         files: where to look, in this order.
-        level, features, num_classes, max_labels: what is expected of a record; see `check_record`.
+        expectations: arguments of `check_record` beside the record.
         byte_offset: the number in TensorFlow's "corrupted record at 12345" or "truncated record at 12345", if it gave
             one: where in its file the record begins, or its data. Files with a broken record there are searched first,
             so that the others need not be read.
@@ -71,7 +63,7 @@ def locate(
         for raw in _framing(path):
             if isinstance(raw, Problem):
                 return raw.as_error()
-            reason = check_record(raw.data, level, features, num_classes, max_labels)
+            reason = check_record(raw.data, **expectations)
             if reason:
                 return RecordError(path, raw.index, reason)
     return None
@@ -112,10 +104,8 @@ class Usable:
     """What cannot be used. Of a file that breaks off, only the first lost record is known."""
 
 
-def usable_records(
-    files: Sequence[str], *, level: Level, features: Sequence[str], num_classes: int, max_labels: int | None = None
-) -> Usable:
-    """Reads and checks every record; see `check_record` for the arguments."""
+def usable_records(files: Sequence[str], expectations: Mapping[str, Any]) -> Usable:
+    """Reads and checks every record; the arguments are those of `locate`."""
     result = Usable()
     for path in files:
         good, problems = [], []
@@ -123,7 +113,7 @@ def usable_records(
             if isinstance(raw, Problem):
                 problems.append(raw)
                 continue
-            reason = check_record(raw.data, level, features, num_classes, max_labels)
+            reason = check_record(raw.data, **expectations)
             if reason:
                 problems.append(Problem(path, raw.index, reason))
             else:

@@ -3,7 +3,9 @@
 Nothing here is dequantised: that is the model's first layer's work, on the device. Frames that training samples are
 chosen while they are still strings, so that the others are never decoded.
 
-T = frames, D = a frame's bytes, L = label columns, S = segments, R = ratings of a record.
+`yt8m.data.segments` cuts frame-level records into segments, from the same parts.
+
+B = records, T = frames, D = a frame's bytes, L = label columns, n = frames or labels stored.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,23 +14,34 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m.data.sampling import sample_rows
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, LABEL_PADDING, SEGMENT_FRAMES, ZERO_BYTE, Sampling, video_feature
+from yt8m.data.schema import (
+    FEATURE_SIZES,
+    ID_KEYS,
+    LABEL_PADDING,
+    QUANTISATION_OFFSET,
+    QUANTISATION_SCALE,
+    ZERO_BYTE,
+    Sampling,
+    video_feature,
+)
 
 Element = dict[str, tf.Tensor]
 
 
-def _identifier_features() -> dict[str, Any]:
+def identifier_features() -> dict[str, Any]:
+    """What to parse of every record: both names of the id, and the labels."""
     # 2017 named it video_id; a record has one of the two, and a missing one parses as the empty string.
     features = {key: tf.io.FixedLenFeature([], tf.string, default_value="") for key in ID_KEYS}
     return features | {"labels": tf.io.RaggedFeature(tf.int64)}
 
 
-def _identifier(parsed: Element) -> tf.Tensor:
+def identifier(parsed: Element) -> tf.Tensor:
+    """The id, string [B], under whichever name."""
     current, former = (parsed[key] for key in ID_KEYS)
     return tf.where(tf.equal(current, ""), former, current)
 
 
-def _require(condition: tf.Tensor, message: str) -> tf.Operation:
+def require(condition: tf.Tensor, message: str) -> tf.Operation:
     """Fails, as InvalidArgumentError, where a condition bool [] is false.
 
     `tf.debugging.Assert` branches, which costs more than what it guards.
@@ -36,11 +49,11 @@ def _require(condition: tf.Tensor, message: str) -> tf.Operation:
     return tf.raw_ops.Assert(condition=condition, data=[tf.constant(message)])
 
 
-def _label_rows(labels: tf.RaggedTensor, num_classes: int, max_labels: int) -> tf.Tensor:
+def label_rows(labels: tf.RaggedTensor, num_classes: int, max_labels: int) -> tf.Tensor:
     """int64 [B, (n)] to int32 [B, L], padded."""
-    fits = _require(tf.reduce_all(labels.row_lengths() <= max_labels), "more labels than max_labels")
+    fits = require(tf.reduce_all(labels.row_lengths() <= max_labels), "more labels than max_labels")
     in_range = tf.reduce_all((labels.flat_values >= 0) & (labels.flat_values < num_classes))
-    with tf.control_dependencies([fits, _require(in_range, "a label is outside the vocabulary")]):
+    with tf.control_dependencies([fits, require(in_range, "a label is outside the vocabulary")]):
         return tf.cast(labels.to_tensor(LABEL_PADDING, shape=[None, max_labels]), tf.int32)
 
 
@@ -49,11 +62,11 @@ def _count_frames(stored: Sequence[tf.Tensor]) -> tf.Tensor:
     counts = tf.stack(stored)
     longest = tf.reduce_max(counts, axis=0)
     shortest = tf.reduce_min(tf.where(counts == 0, longest, counts), axis=0)  # an empty stream is a missing one
-    with tf.control_dependencies([_require(tf.reduce_all(longest - shortest <= 1), "streams of unequal length")]):
+    with tf.control_dependencies([require(tf.reduce_all(longest - shortest <= 1), "streams of unequal length")]):
         return tf.identity(shortest)
 
 
-def _parse_frames(
+def parse_frames(
     serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]
 ) -> tuple[Element, Element, Element, tf.Tensor]:
     """The context, the streams (string [B, n], padded), the frames stored of each and those of all (int32 [B])."""
@@ -65,11 +78,11 @@ def _parse_frames(
     # A video-level record has the same bytes as a frame-level one without frames; only its means tell them apart.
     num_means = tf.add_n([parsed[key].row_lengths() for key in means])
     is_frame_level = tf.reduce_all((count > 0) | (num_means == 0))
-    with tf.control_dependencies([_require(is_frame_level, "a video-level record")]):
+    with tf.control_dependencies([require(is_frame_level, "a video-level record")]):
         return parsed, streams, stored, tf.identity(count)
 
 
-def _decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, size: int) -> tf.Tensor:
+def decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, size: int) -> tf.Tensor:
     """string [B, n] to uint8 [B, T, D].
 
     Args:
@@ -81,7 +94,7 @@ def _decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, lengt
     """
     width = tf.shape(strings)[1]
     right_size = tf.equal(tf.strings.length(strings), tf.where(tf.sequence_mask(stored, width), size, 0))
-    with tf.control_dependencies([_require(tf.reduce_all(right_size), "a frame's vector has the wrong length")]):
+    with tf.control_dependencies([require(tf.reduce_all(right_size), "a frame's vector has the wrong length")]):
         decoded = tf.io.decode_raw(strings, tf.uint8, fixed_length=size)
     # Copies of the whole batch, for what is rare: only short videos; streams of which one is missing or longer.
     padding = [[0, 0], [0, length - width], [0, 0]]
@@ -96,7 +109,7 @@ def _decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, lengt
     return tf.ensure_shape(filled, [None, length, size])
 
 
-def _pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+def pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Frames int32 [B, m] of string [B, n], each row its own; past its end the last one, and of none the empty string."""
     width = tf.shape(strings)[1]
     return tf.cond(
@@ -104,6 +117,16 @@ def _pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         lambda: tf.fill(tf.shape(rows), ""),
         lambda: tf.gather(strings, tf.minimum(rows, width - 1), batch_dims=1),
     )
+
+
+def decode_rows(streams: Element, stored: Element, rows: tf.Tensor, count: tf.Tensor, length: int) -> Element:
+    """Some frames int32 [B, m], the first `count` (int32 [B]) of each video's, m = `length`: uint8 [B, m, D] by feature."""
+    decoded = {}
+    for name, strings in streams.items():
+        present = count * tf.minimum(stored[name], 1)
+        chosen = tf.where(tf.sequence_mask(present, length), pick(strings, rows), "")
+        decoded[name] = decode_batch(chosen, present, count, length, FEATURE_SIZES[name])
+    return decoded
 
 
 def frame_batch_parser(
@@ -128,22 +151,20 @@ def frame_batch_parser(
     """
 
     def parse(number: tf.Tensor, serialized: tf.Tensor) -> Element:
-        parsed, streams, stored, count = _parse_frames(serialized, features, _identifier_features())
+        parsed, streams, stored, count = parse_frames(serialized, features, identifier_features())
         count = tf.minimum(count, max_frames)
         if num_frames:
             rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number)
         element = {
-            "id": _identifier(parsed),
-            "labels": _label_rows(parsed["labels"], num_classes, max_labels),
+            "id": identifier(parsed),
+            "labels": label_rows(parsed["labels"], num_classes, max_labels),
             "num_frames": count,
         }
+        if num_frames:
+            return element | decode_rows(streams, stored, rows, count, num_frames)
         for name, strings in streams.items():
-            if num_frames:
-                present = count * tf.minimum(stored[name], 1)
-                strings = tf.where(tf.sequence_mask(present, num_frames), _pick(strings, rows), "")
-            else:
-                strings, present = strings[:, :max_frames], tf.minimum(stored[name], max_frames)
-            element[name] = _decode_batch(strings, present, count, num_frames or max_frames, FEATURE_SIZES[name])
+            present = tf.minimum(stored[name], max_frames)
+            element[name] = decode_batch(strings[:, :max_frames], present, count, max_frames, FEATURE_SIZES[name])
         return element
 
     return parse
@@ -153,76 +174,35 @@ def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: in
     """A function of serialized Examples string [B] for video level. Parsing whole batches is several times faster."""
 
     def parse(serialized: tf.Tensor) -> Element:
-        specification = _identifier_features()
+        specification = identifier_features()
         for name in features:
             size = FEATURE_SIZES[name]
             specification[video_feature(name)] = tf.io.FixedLenFeature([size], tf.float32, default_value=[0.0] * size)
         parsed = tf.io.parse_example(serialized, specification)
-        element = {"id": _identifier(parsed), "labels": _label_rows(parsed["labels"], num_classes, max_labels)}
+        element = {"id": identifier(parsed), "labels": label_rows(parsed["labels"], num_classes, max_labels)}
         return element | {video_feature(name): parsed[video_feature(name)] for name in features}
 
     return parse
 
 
-def segment_parser(
-    features: Sequence[str], num_classes: int, max_labels: int, rated_only: bool
-) -> Callable[[tf.Tensor], Element]:
-    """A function of a serialized SequenceExample string [] to its segments: every value has a leading dimension S.
+def means_of_frames(features: Sequence[str], prefix: str = "") -> Callable[[Element], Element]:
+    """A function of a batch of frames or segments to the same with their means instead: what models of video level read.
 
     Args:
-        features: which features to read.
-        num_classes: ratings must be of classes below it.
-        max_labels: L, here the most classes one segment is rated for.
-        rated_only: only the segments with a rating, else every whole segment of the video, rated or not.
+        features: which the batch has.
+        prefix: of the keys; those without it stay.
     """
-    ratings = {
-        "segment_start_times": tf.io.RaggedFeature(tf.int64),
-        "segment_labels": tf.io.RaggedFeature(tf.int64),
-        "segment_scores": tf.io.RaggedFeature(tf.float32),
-    }
 
-    def rating_rows(context: Element, num_frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Starts int32 [S], classes int32 [S, L], scores float32 [S, L]."""
-        starts, labels, scores = (context[key].flat_values for key in ratings)
-        same = (tf.size(starts) == tf.size(labels)) & (tf.size(starts) == tf.size(scores))
-        within = tf.reduce_all((starts >= 0) & (starts < tf.cast(num_frames, tf.int64)))
-        aligned = tf.reduce_all(starts % SEGMENT_FRAMES == 0)
-        with tf.control_dependencies([_require(check, "segment lists") for check in (same, within, aligned)]):
-            slots = tf.cast(starts // SEGMENT_FRAMES, tf.int32)
-        order = tf.argsort(slots, stable=True)
-        slots, labels, scores = (tf.gather(values, order) for values in (slots, labels, scores))
-        if rated_only:
-            slots, rows = tf.unique(slots)
-        else:
-            rows, slots = slots, tf.range(tf.maximum(num_frames // SEGMENT_FRAMES, tf.reduce_max(slots, axis=0) + 1))
-        ragged = tf.RaggedTensor.from_value_rowids(labels, rows, tf.size(slots), validate=False)
-        classes = _label_rows(ragged, num_classes, max_labels)
-        values = ragged.with_flat_values(scores).to_tensor(float(LABEL_PADDING), shape=[None, max_labels])
-        return slots * SEGMENT_FRAMES, classes, values
+    def replace(batch: Element) -> Element:
+        batch = dict(batch)
+        count = batch.pop(f"{prefix}num_frames")
+        for name in features:
+            frames = batch.pop(f"{prefix}{name}")
+            # Bytes past the end are 0, so sums of whole numbers: exact.
+            sums = tf.cast(tf.reduce_sum(tf.cast(frames, tf.int32), axis=1), tf.float32)
+            means = sums / tf.cast(tf.maximum(count, 1), tf.float32)[:, None]
+            values = means * QUANTISATION_SCALE + QUANTISATION_OFFSET
+            batch[f"{prefix}{video_feature(name)}"] = tf.where(count[:, None] > 0, values, 0.0)
+        return batch
 
-    def parse(serialized: tf.Tensor) -> Element:
-        context, streams, stored, count = _parse_frames(serialized[None], features, _identifier_features() | ratings)
-        starts, classes, scores = rating_rows(context, count[0])
-        rows = starts[:, None] + tf.range(SEGMENT_FRAMES)
-
-        def inside(frames: tf.Tensor) -> tf.Tensor:
-            """How many frames of each segment are among so many of the video, int32 [S]."""
-            return tf.clip_by_value(frames - starts, 0, SEGMENT_FRAMES)
-
-        element = {
-            "id": tf.fill(tf.shape(starts), _identifier(context)[0]),
-            "segment_start": starts,
-            "labels": classes,
-            "label_scores": scores,
-            "num_frames": inside(count),
-        }
-        for name, strings in streams.items():
-            # Only the segments' frames are decoded: of a video with one rated segment 5 of 300.
-            chosen = tf.reshape(_pick(strings, tf.reshape(rows, [1, -1])), tf.shape(rows))
-            chosen = tf.where(rows < stored[name], chosen, "")
-            element[name] = _decode_batch(
-                chosen, inside(stored[name]), inside(count), SEGMENT_FRAMES, FEATURE_SIZES[name]
-            )
-        return element
-
-    return parse
+    return replace

@@ -4,21 +4,26 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from yt8m.data import inspection, parsing
 from yt8m.data.endings import broken_end
+from yt8m.data.folds import part_filter
 from yt8m.data.schema import (
+    CONTEXT_PREFIX,
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     FEATURE_SIZES,
     Feature,
+    Fold,
     Level,
     Sampling,
+    SegmentContext,
 )
+from yt8m.data.segments import segment_parser
 from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
@@ -39,6 +44,24 @@ class Source:
     features: tuple[str, ...]
     num_classes: int = DEFAULT_NUM_CLASSES
     max_labels: int = DEFAULT_MAX_LABELS
+    rated_classes: tuple[int, ...] | None = None
+    """Those that segments may be rated for; None = all."""
+    context: SegmentContext = 0
+    """What segments come with."""
+    context_num_frames: int = 1
+    """Frames of the whole video, if they come with those."""
+    as_means: bool = False
+    """Give the means of the frames, as video-level records have them, in place of the frames."""
+    fold: Fold | None = None
+    """One of several parts of the videos: all but it are read."""
+    held_out: bool = False
+    """Read the fold and nothing else."""
+
+    @property
+    def expectations(self) -> dict[str, Any]:
+        """What every record must be like: arguments of `yt8m.data.checking.check_record`."""
+        keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
+        return {key: getattr(self, key) for key in keys}
 
 
 @checked
@@ -86,14 +109,8 @@ def record_errors(source: Source) -> Iterator[None]:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         offset = re.search(r"record at (\d+)", str(error))
-        found = inspection.locate(
-            source.files,
-            level=source.level,
-            features=source.features,
-            num_classes=source.num_classes,
-            max_labels=source.max_labels,
-            byte_offset=int(offset.group(1)) if offset else None,
-        )
+        byte_offset = int(offset.group(1)) if offset else None
+        found = inspection.locate(source.files, source.expectations, byte_offset)
         if found:
             raise found from error
         raise
@@ -140,6 +157,8 @@ def _serialized(
     )
     if by_record:
         records = records.shard(count, index)
+    if source.fold:
+        records = records.filter(part_filter(source.fold, source.held_out))
     return records
 
 
@@ -189,10 +208,16 @@ def make_dataset(
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.enumerate(skip_records // batch_size).map(parse, num_parallel_calls=workers)
     else:
-        parse = parsing.segment_parser(*arguments, rated_only=segments == "rated")
+        context = source.context, source.context_num_frames
+        parse = segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
         dataset = dataset.map(parse, num_parallel_calls=workers).unbatch()
         dataset = dataset.skip(skip_records)  # how many records they are in is not known
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    if source.as_means:
+        dataset = dataset.map(parsing.means_of_frames(source.features), num_parallel_calls=workers)
+        if source.level == "segment" and source.context == "video":
+            of_videos = parsing.means_of_frames(source.features, CONTEXT_PREFIX)
+            dataset = dataset.map(of_videos, num_parallel_calls=workers)
     options = tf.data.Options()
     options.deterministic = deterministic or not shuffle  # also where batches are parsed side by side
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)

@@ -87,13 +87,7 @@ def without_broken_records(source: Source) -> tuple[Source, Losses]:
     Raises:
         InputError: no record can be used, or there is no room for the copies.
     """
-    usable = usable_records(
-        source.files,
-        level=source.level,
-        features=source.features,
-        num_classes=source.num_classes,
-        max_labels=source.max_labels,
-    )
+    usable = usable_records(source.files, source.expectations)
     losses = Losses(usable.problems)
     copies = {}
     if any(usable.partial.values()):

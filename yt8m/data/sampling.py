@@ -34,9 +34,15 @@ def sample_rows(
         chosen = tf.argsort(keys, axis=1)[:, :num_frames]
         return tf.sort(chosen, axis=1), count
     if kind == "uniform":
-        middles = (2 * steps + 1) * tf.maximum(stored, num_frames)[:, None] // (2 * num_frames)
-        return middles, count
+        return uniform_rows(stored, num_frames)
     assert kind == "consecutive", kind
     places = tf.cast(stored - count + 1, tf.float32)  # where the run may start
     start = tf.cast(tf.random.stateless_uniform([size], [seed, number]) * places, tf.int32)
     return start[:, None] + steps, count
+
+
+def uniform_rows(stored: tf.Tensor, num_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The middles of equal parts of each video, or all frames of a shorter one; arguments and result as `sample_rows`'."""
+    steps = tf.range(num_frames)[None, :]
+    middles = (2 * steps + 1) * tf.maximum(stored, num_frames)[:, None] // (2 * num_frames)
+    return middles, tf.minimum(stored, num_frames)

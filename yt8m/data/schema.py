@@ -6,28 +6,39 @@ A batch is a dict of tensors. B = videos (or segments) in the batch, T = frames,
 key                 type, shape         meaning
 ==================  ==================  ============================================================================
 ``id``              string [B]          the video's id
-``labels``          int32 [B, L]        class ids, padded with -1. Absent labels (a test split) are a row of -1
+``labels``          int32 [B, L]        class ids, padded with -1. Absent labels (a test split) are a row of -1. Of a
+                                        segment: the classes it was rated for
 ``rgb``, ``audio``  uint8 [B, T, D]     frame and segment level; frames past ``num_frames`` hold 0 and mean nothing
 ``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
 ``mean_rgb``, ...   float32 [B, D]      video level
 ``segment_start``   int32 [B]           segment level: the segment's first second, a multiple of 5
 ``label_scores``    float32 [B, L]      rated segments: 1 for a label that is there, 0 for one rated absent, -1 padding.
                                         Classes not in ``labels`` are unrated: neither positive nor negative
+``video_labels``    int32 [B, L]        segment level: the labels of the whole video, padded with -1
+``context_rgb`` ..  as without          segment level, with the whole video as context: its frames, sampled uniformly, and
+                                        their number, ``context_num_frames``
 ==================  ==================  ============================================================================
 
 Features stay uint8 until they are on the device: a quarter of the bytes to copy, and the first layer of every model
 dequantises, normalises and masks them in one fused pass.
 """
 
+import re
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from yt8m.errors import InputError
 
 Level = Literal["frame", "video", "segment"]
 
 Sampling = Literal["random", "random_without_replacement", "uniform", "consecutive"]
 """Which frames are shown where not all are: independent draws; distinct frames in their order; the middles of equal parts
 of the video; a random run of frames."""
+
+SegmentContext = int | Literal["video"]
+"""What a model is shown of a video beside a segment: so many frames on each side, or frames of the whole as a second stream."""
 
 Feature = Literal["rgb", "audio"]
 
@@ -56,6 +67,37 @@ QUANTISATION_OFFSET = 4.0 / 512.0 - 2.0
 
 ZERO_BYTE = 127
 """The byte nearest to 0.0 (it stands for -3e-5): fills a feature that a record lacks."""
+
+
+CONTEXT_PREFIX = "context_"
+"""Before the keys of a batch that are of the whole video, where the others are of a segment."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of several equal parts of the videos, by a hash of their ids: the part that training leaves out."""
+
+    index: int
+    """From 0."""
+    count: int
+    """At least 2."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Fold | None":
+        """`0/5` as a fold, the empty text as None.
+
+        Raises:
+            InputError: it is no such text.
+        """
+        if not text:
+            return None
+        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+        if not found or not int(found[1]) < int(found[2]) or int(found[2]) < 2:
+            raise InputError(f"--data.fold is {text!r}; write 0/5 for the first of five parts, 4/5 for the last")
+        return cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
 
 
 def video_feature(name: str) -> str:

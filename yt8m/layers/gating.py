@@ -85,6 +85,29 @@ class SqueezeExcitationGating(keras.layers.Layer):
 
 
 @serialisable
+class StreamMixture(keras.layers.Layer):
+    """Several models' logits [B, C] weighed class by class: ``sum_m w_m * z_m + b``, float32 [B, C].
+
+    The weights start at equal shares, so that models which agree are followed from the first step on.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+
+    def build(self, shapes):
+        """Makes the weights [M, C] and the biases [C]."""
+        share = keras.initializers.Constant(1.0 / len(shapes))
+        shape = (len(shapes), shapes[0][-1])
+        self.weight = self.add_weight(name="weight", shape=shape, initializer=share, autocast=False)
+        self.bias = self.add_weight(name="bias", shape=shape[1:], initializer="zeros", autocast=False)
+
+    def call(self, logits):
+        """Logits [B, C] of each model to one [B, C]."""
+        planes = [self.weight[place] * ops.cast(plane, "float32") for place, plane in enumerate(logits)]
+        return sum(planes) + self.bias
+
+
+@serialisable
 class BranchMixture(keras.layers.Layer):
     """The branches' logits, weighted by softmax(BN(v) W + b) of a vector v of the video.
 

@@ -9,94 +9,12 @@ from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
 from yt8m.metrics.entries import MAX_CLASSES, RankedEntries
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
+from yt8m.metrics.per_class import PerClass, from_precision_sums
 from yt8m.metrics.ranking import precision_sum
-
-Segment = tuple[str, int]
-"""A video's id and the segment's first second."""
+from yt8m.metrics.ratings import Segment, SegmentRatings
 
 DEFAULT_MAX_SEGMENTS = 100_000
 """Segments of a class that count."""
-
-
-class SegmentRatings:
-    """Which segments were rated for which classes, and how."""
-
-    def __init__(self):
-        self._by_class: dict[int, dict[Segment, bool]] = {}
-        self._segments: set[Segment] = set()
-
-    def add(self, segment: Segment, class_id: int, positive: bool) -> bool:
-        """Adds one rating; the same rating again changes nothing.
-
-        Args:
-            segment: the video's id and the segment's first second.
-            class_id: the class it was rated for.
-            positive: whether the class was seen there.
-
-        Returns:
-            Whether the rating is new.
-
-        Raises:
-            InputError: the segment was rated the other way for this class before.
-        """
-        ratings = self._by_class.setdefault(class_id, {})
-        known = ratings.get(segment)
-        if known is not None and known != positive:
-            raise InputError(
-                f"video {segment[0]!r}, segment at {segment[1]} s: rated both present and absent for class {class_id}; "
-                "keep one of the two ratings"
-            )
-        ratings[segment] = positive
-        self._segments.add(segment)
-        return known is None
-
-    def add_batch(
-        self, ids: Sequence[str | bytes], starts: np.ndarray, labels: np.ndarray, label_scores: np.ndarray
-    ) -> list[tuple[int, int, bool]]:
-        """Adds the ratings of a batch of rated segments, in the form of `yt8m.data.schema`.
-
-        Args:
-            ids: the videos' ids, [N].
-            starts: int [N], the segments' first seconds.
-            labels: int [N, L], rated classes, padded with -1.
-            label_scores: float [N, L], above 0 where the class was seen.
-
-        Returns:
-            The new ratings as (row, class, positive).
-
-        Raises:
-            InputError: ratings contradict each other.
-            ValueError: the shapes do not fit together.
-        """
-        starts, labels, label_scores = np.asarray(starts), np.asarray(labels), np.asarray(label_scores)
-        if labels.ndim != 2 or labels.shape != label_scores.shape or starts.shape != labels.shape[:1]:
-            raise ValueError(f"starts {starts.shape}, labels {labels.shape}, scores {label_scores.shape} do not fit")
-        check_ids(ids, len(labels))
-        new = []
-        for row, column in np.argwhere(labels != LABEL_PADDING).tolist():
-            class_id, positive = int(labels[row, column]), bool(label_scores[row, column] > 0)
-            if self.add((id_text(ids[row]), int(starts[row])), class_id, positive):
-                new.append((row, class_id, positive))
-        return new
-
-    def of_class(self, class_id: int) -> Mapping[Segment, bool]:
-        """The rated segments of a class, True where the class was seen; empty for a class never rated."""
-        return self._by_class.get(class_id, {})
-
-    def num_positives(self) -> dict[int, int]:
-        """Positive segments of every class that has one, by class in ascending order."""
-        counts = {class_id: sum(ratings.values()) for class_id, ratings in sorted(self._by_class.items())}
-        return {class_id: count for class_id, count in counts.items() if count}
-
-    @property
-    def num_segments(self) -> int:
-        """Segments with a rating."""
-        return len(self._segments)
-
-    @property
-    def video_ids(self) -> set[str]:
-        """Videos with a rated segment."""
-        return {video_id for video_id, _ in self._segments}
 
 
 class SegmentMetrics:
@@ -163,10 +81,72 @@ class SegmentMetrics:
         Raises:
             InputError: no segment was rated positive.
         """
-        positives = _positives(self._ratings)
-        sums = self._entries.class_precision_sums(self.num_classes)
-        mean = float(np.mean([sums[class_id] / count for class_id, count in positives.items()]))
+        per_class = self.per_class()
+        _check_positive(per_class, self._ratings)
+        mean = per_class.mean()
         return {"segment_map": mean, "segment_map_submitted": mean, "num_segments": self._ratings.num_segments}
+
+    def per_class(self) -> PerClass:
+        """Average precision and counts of every class that was rated; more segments may be added afterwards."""
+        class_ids, positives, negatives = self._ratings.counts()
+        sums = self._entries.class_precision_sums(self.num_classes)[class_ids]
+        return from_precision_sums(class_ids, sums, positives, negatives)
+
+
+class SegmentRankingMetrics:
+    """Segment MAP@K of submitted rankings, which know an order but no scores and therefore no ties.
+
+    Args:
+        ratings: the rated segments, all of them.
+        top_k: segments of a class that count, rated or not.
+
+    Raises:
+        InputError: no segment was rated positive.
+    """
+
+    def __init__(self, ratings: SegmentRatings, top_k: int = DEFAULT_MAX_SEGMENTS):
+        self._ratings, self._top_k = ratings, top_k
+        self._counts = ratings.counts()
+        self._precision_sums: dict[int, float] = {}  # of every class that was submitted
+        _check_positive(self.per_class(), ratings)
+
+    def add(self, class_id: int, segments: Iterable[Segment]) -> None:
+        """Adds a submitted class.
+
+        Args:
+            class_id: the class.
+            segments: its segments, best first; read once.
+
+        Raises:
+            InputError: the class, or one of its segments, comes twice.
+        """
+        if class_id in self._precision_sums:
+            raise InputError(f"class {class_id} is ranked twice; give one ranking a class")
+        rated = self._ratings.of_class(class_id)
+        hits = _rated_hits(class_id, islice(segments, self._top_k), rated) if rated else []
+        self._precision_sums[class_id] = precision_sum(np.arange(len(hits) + 1), np.cumsum([0, *hits]))
+
+    def result(self) -> dict[str, float | int]:
+        """The metrics of the classes so far; more may be added afterwards.
+
+        Returns:
+            `segment_map`, the mean over all classes with a positive, where a class not submitted counts 0;
+            `segment_map_submitted`, the mean over the submitted ones among them (0 if there are none); `num_segments`,
+            rated segments.
+        """
+        per_class = self.per_class()
+        submitted = np.isin(per_class.class_ids, list(self._precision_sums)) & per_class.has_positives
+        return {
+            "segment_map": per_class.mean(),
+            "segment_map_submitted": float(np.mean(per_class.average_precision[submitted])) if submitted.any() else 0.0,
+            "num_segments": self._ratings.num_segments,
+        }
+
+    def per_class(self) -> PerClass:
+        """Average precision and counts of every class that was rated; 0 is the precision of one not submitted."""
+        class_ids, positives, negatives = self._counts
+        sums = np.array([self._precision_sums.get(class_id, 0.0) for class_id in class_ids.tolist()])
+        return from_precision_sums(class_ids, sums, positives, negatives)
 
 
 def segment_map(
@@ -174,7 +154,7 @@ def segment_map(
     ratings: SegmentRatings,
     top_k: int = DEFAULT_MAX_SEGMENTS,
 ) -> dict[str, float | int]:
-    """Segment MAP@K of submitted rankings, which know an order but no scores and therefore no ties.
+    """Segment MAP@K of submitted rankings; `SegmentRankingMetrics` also gives the classes' average precision.
 
     Args:
         rankings: a class and its segments, best first, for every submitted class; read once, one class at a time.
@@ -182,39 +162,23 @@ def segment_map(
         top_k: segments of a class that count, rated or not.
 
     Returns:
-        `segment_map`, the mean over all classes with a positive, where a class not submitted counts 0;
-        `segment_map_submitted`, the mean over the submitted ones among them (0 if there are none); `num_segments`,
-        rated segments.
+        As `SegmentRankingMetrics.result`.
 
     Raises:
         InputError: no segment was rated positive, or a class, or a segment within a class, comes twice.
     """
-    positives = _positives(ratings)
-    precisions: dict[int, float] = {}
-    seen: set[int] = set()
+    metrics = SegmentRankingMetrics(ratings, top_k)
     for class_id, segments in rankings:
-        if class_id in seen:
-            raise InputError(f"class {class_id} is ranked twice; give one ranking a class")
-        seen.add(class_id)
-        if class_id in positives:
-            hits = _rated_hits(class_id, islice(segments, top_k), ratings.of_class(class_id))
-            ranks = np.arange(len(hits) + 1)
-            precisions[class_id] = precision_sum(ranks, np.cumsum([0, *hits])) / positives[class_id]
-    total = sum(precisions[class_id] for class_id in sorted(precisions))
-    return {
-        "segment_map": total / len(positives),
-        "segment_map_submitted": total / max(len(precisions), 1),
-        "num_segments": ratings.num_segments,
-    }
+        metrics.add(class_id, segments)
+    return metrics.result()
 
 
-def _positives(ratings: SegmentRatings) -> dict[int, int]:
-    positives = ratings.num_positives()
-    if not positives:
+def _check_positive(per_class: PerClass, ratings: SegmentRatings) -> None:
+    """Raises InputError if no class has a positive."""
+    if not per_class.has_positives.any():
         raise InputError(
             f"none of the {ratings.num_segments} rated segments is positive for a class; is this rated data?"
         )
-    return positives
 
 
 def _rated_hits(class_id: int, segments: Iterable[Segment], rated: Mapping[Segment, bool]) -> list[bool]:

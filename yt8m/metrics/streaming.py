@@ -7,6 +7,7 @@ import numpy as np
 from yt8m.errors import InputError
 from yt8m.metrics.entries import MAX_CLASSES, RankedEntries
 from yt8m.metrics.inputs import as_float32, check_ids, check_top_k, checked_pair, row_blocks, row_name
+from yt8m.metrics.per_class import PerClass, from_precision_sums
 from yt8m.metrics.selection import best_classes, expected_hits, expected_label_hits
 
 _UNIT = 1 << 52
@@ -117,15 +118,22 @@ class VideoMetrics:
             raise InputError(
                 f"none of the {self._num_videos} videos has a label to score against; a test split has none"
             )
-        positive = np.flatnonzero(self._positives)
-        class_sums = self._entries.class_precision_sums(self.num_classes)
         return {
             "gap": self._entries.pooled_precision_sum() / int(self._positives.sum()),
-            "map": float(np.mean(class_sums[positive] / self._positives[positive])),
+            "map": self.per_class().mean(),
             "hit_at_1": self._hit_at_1_sum / (self._num_videos * _UNIT),
             "perr": self._perr_sum / (self._num_labelled * _UNIT),
             "num_videos": self._num_videos,
         }
+
+    def per_class(self) -> PerClass:
+        """Average precision and positives of every class with a label; more videos may be added afterwards.
+
+        The average precision is that of the class's entries in the lists, as for `map`, whose mean it is.
+        """
+        labelled = np.flatnonzero(self._positives)
+        sums = self._entries.class_precision_sums(self.num_classes)[labelled]
+        return from_precision_sums(labelled, sums, self._positives[labelled])
 
     def _add_block(self, scores: np.ndarray, labels: np.ndarray) -> None:
         classes, values = best_classes(scores, min(self.top_k, self.num_classes))

@@ -3,26 +3,32 @@
 from yt8m.models import frame, sequence, video, vlad
 from yt8m.models.registry import (
     ARCHITECTURES,
+    MIXTURE_NAME,
     BuiltModel,
     build_architecture,
     build_for_training,
     build_model,
+    has_context,
     hyperparameters_of,
     list_models,
     make_architecture,
+    streams_of,
 )
 
 __all__ = [
     "ARCHITECTURES",
+    "MIXTURE_NAME",
     "BuiltModel",
     "build_architecture",
     "build_for_training",
     "build_model",
     "frame",
+    "has_context",
     "hyperparameters_of",
     "list_models",
     "make_architecture",
     "sequence",
+    "streams_of",
     "video",
     "vlad",
 ]

@@ -7,7 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from yt8m.config import Architecture
-from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES, Feature, video_feature
+from yt8m.data.schema import CONTEXT_PREFIX, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Feature, video_feature
 from yt8m.errors import InputError, unknown_name
 from yt8m.models.stages import StagedLogits
 from yt8m.values import PositiveInt, checked, fit_all
@@ -83,10 +83,64 @@ class BuiltModel:
     """Of `yt8m.models.stages.StagedLogits`."""
 
 
+STREAM_NAMES = ("segment", "video")
+MIXTURE_NAME = "mixture"
+"""The layers of a model with the whole video as context."""
+
+
+def has_context(model: "keras.Model") -> bool:
+    """Whether a model is shown the whole video beside a segment of it."""
+    return any(key.startswith(CONTEXT_PREFIX) for key in model.input)
+
+
+def streams_of(model: "keras.Model") -> list["keras.Model"]:
+    """The models, of one stream of frames each, that make a model up: of segment and video with context, else itself."""
+    return [model.get_layer(name) for name in STREAM_NAMES] if has_context(model) else [model]
+
+
 def build_for_training(
-    architecture: Architecture, num_classes: int, features: tuple[Feature, ...] = tuple(FEATURE_SIZES)
+    architecture: Architecture,
+    num_classes: int,
+    features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
+    with_context: bool = False,
 ) -> BuiltModel:
-    """The Keras model of an architecture, and what its training loss looks at; arguments as for `build_architecture`."""
+    """The Keras model of an architecture, and what its training loss looks at; arguments as for `build_architecture`.
+
+    With context, two models of the architecture, one of the segment and one of the whole video, whose frames have keys that
+    begin with `CONTEXT_PREFIX`; the logits of the two are weighed class by class.
+    """
+    if with_context:
+        return _build_with_context(architecture, num_classes, features)
+    return _build(architecture, num_classes, features, architecture.name)
+
+
+def _build_with_context(architecture: Architecture, num_classes: int, features: tuple[Feature, ...]) -> BuiltModel:
+    import keras
+    from keras import tree
+
+    from yt8m.layers.gating import StreamMixture
+
+    streams = [_build(architecture, num_classes, features, name) for name in STREAM_NAMES]
+    inputs, finals, trained_finals, stages = {}, [], [], []
+    for stream, prefix in zip(streams, ("", CONTEXT_PREFIX), strict=True):
+        own = {
+            key: keras.Input(each.shape[1:], dtype=each.dtype, name=f"{prefix}{key}")
+            for key, each in stream.predicting.input.items()
+        }
+        inputs |= {f"{prefix}{key}": each for key, each in own.items()}
+        finals.append(stream.predicting(own))
+        trained, *further = tree.flatten(stream.training(own))
+        trained_finals.append(trained)
+        stages += further
+    mixture = StreamMixture(name=MIXTURE_NAME)
+    return BuiltModel(
+        predicting=keras.Model(inputs, mixture(finals), name=architecture.name),
+        training=keras.Model(inputs, [mixture(trained_finals), *stages], name=architecture.name),
+        temperature=streams[0].temperature,
+    )
+
+
+def _build(architecture: Architecture, num_classes: int, features: tuple[Feature, ...], model_name: str) -> BuiltModel:
     import keras
 
     if not features:
@@ -103,8 +157,8 @@ def build_for_training(
     logits = architecture.build(inputs, num_classes)
     staged = logits if isinstance(logits, StagedLogits) else StagedLogits(logits, ())
     return BuiltModel(
-        predicting=keras.Model(inputs, staged.final, name=architecture.name),
-        training=keras.Model(inputs, [staged.final, *staged.stages], name=architecture.name),
+        predicting=keras.Model(inputs, staged.final, name=model_name),
+        training=keras.Model(inputs, [staged.final, *staged.stages], name=model_name),
         temperature=staged.temperature,
     )
 

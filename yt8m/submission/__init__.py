@@ -2,7 +2,12 @@
 
 from yt8m.submission.files import LineError, Task, detect_task
 from yt8m.submission.reading import SegmentRow, VideoRow, read_segment_submission, read_video_submission
-from yt8m.submission.scoring import score_segment_submission, score_video_submission
+from yt8m.submission.scoring import (
+    measure_segment_submission,
+    measure_video_submission,
+    score_segment_submission,
+    score_video_submission,
+)
 from yt8m.submission.segments import SegmentRanking, read_segment_class_ids
 from yt8m.submission.validation import Validation, validate
 from yt8m.submission.video import VideoSubmissionWriter
@@ -16,6 +21,8 @@ __all__ = [
     "VideoRow",
     "VideoSubmissionWriter",
     "detect_task",
+    "measure_segment_submission",
+    "measure_video_submission",
     "read_segment_class_ids",
     "read_segment_submission",
     "read_video_submission",

@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LABEL_PADDING
 from yt8m.errors import InputError
 from yt8m.metrics.inputs import ROWS_AT_ONCE, id_text
-from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment, SegmentRatings, segment_map
+from yt8m.metrics.ratings import SegmentRatings
+from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, SegmentRankingMetrics
 from yt8m.metrics.streaming import VideoMetrics
 from yt8m.submission.reading import read_segment_submission, read_video_submission, say_classes
 from yt8m.submission.video import MAX_PAIRS
@@ -22,7 +23,21 @@ def score_video_submission(
     num_classes: int = DEFAULT_NUM_CLASSES,
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float | int]:
-    """GAP, MAP, Hit@1 and PERR of a submission for the video task.
+    """GAP, MAP, Hit@1 and PERR: `VideoMetrics.result` of what `measure_video_submission` gives, with its arguments.
+
+    Raises:
+        InputError: as there, or there are no labels.
+    """
+    return measure_video_submission(path, labelled_videos, num_classes, tell).result()
+
+
+def measure_video_submission(
+    path: str | os.PathLike,
+    labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]],
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    tell: Callable[[str], None] = lambda text: None,
+) -> VideoMetrics:
+    """The metrics of a submission for the video task.
 
     A labelled video that the submission lacks counts as one without predictions. Hit@1 and PERR see a video's 20
     predictions, so PERR differs from that of the model where a video has more than 20 labels.
@@ -33,12 +48,9 @@ def score_video_submission(
         num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
         tell: gets a line on the labelled videos that the submission lacks, if there are any.
 
-    Returns:
-        As `VideoMetrics.result`.
-
     Raises:
-        InputError: the submission breaks a rule, has videos that are not among the labelled ones, or there are no
-            labels; a labelled video comes twice or has a label out of range.
+        InputError: the submission breaks a rule or has videos that are not among the labelled ones; a labelled video
+            comes twice or has a label out of range.
     """
     labels = _LabelTable(labelled_videos, num_classes)
     metrics = VideoMetrics(num_classes, MAX_PAIRS)
@@ -73,7 +85,7 @@ def score_video_submission(
         videos = missing[first : first + ROWS_AT_ONCE]
         nothing = np.empty((len(videos), 0), np.int32)
         metrics.update_lists(nothing, nothing.astype(np.float32), labels.padded(videos))
-    return metrics.result()
+    return metrics
 
 
 def score_segment_submission(
@@ -82,7 +94,17 @@ def score_segment_submission(
     num_classes: int = DEFAULT_NUM_CLASSES,
     max_segments: int = DEFAULT_MAX_SEGMENTS,
 ) -> dict[str, float | int]:
-    """Segment MAP of a submission for the segment task.
+    """Segment MAP: `SegmentRankingMetrics.result` of what `measure_segment_submission` gives, with its arguments."""
+    return measure_segment_submission(path, ratings, num_classes, max_segments).result()
+
+
+def measure_segment_submission(
+    path: str | os.PathLike,
+    ratings: SegmentRatings,
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    max_segments: int = DEFAULT_MAX_SEGMENTS,
+) -> SegmentRankingMetrics:
+    """The metrics of a submission for the segment task.
 
     Args:
         path: the CSV file.
@@ -90,26 +112,19 @@ def score_segment_submission(
         num_classes: classes go from 0 to num_classes - 1.
         max_segments: segments of a class that count, the K of MAP@K; the file may have no more.
 
-    Returns:
-        As `segment_map`.
-
     Raises:
         InputError: the submission breaks a rule, shares no video with the ratings, or none of these is positive.
     """
     rated_videos = {video_id.encode() for video_id in ratings.video_ids}
     any_rated = False
-
-    def rankings() -> Iterator[tuple[int, Iterable[Segment]]]:
-        nonlocal any_rated
-        for row in read_segment_submission(path, range(num_classes), max_segments):
-            ids = row.ids.tolist()
-            any_rated = any_rated or not rated_videos.isdisjoint(ids)
-            yield row.class_id, zip(map(bytes.decode, ids), row.starts.tolist(), strict=True)
-
-    result = segment_map(rankings(), ratings, max_segments)
+    metrics = SegmentRankingMetrics(ratings, max_segments)
+    for row in read_segment_submission(path, range(num_classes), max_segments):
+        ids = row.ids.tolist()
+        any_rated = any_rated or not rated_videos.isdisjoint(ids)
+        metrics.add(row.class_id, zip(map(bytes.decode, ids), row.starts.tolist(), strict=True))
     if not any_rated:
         raise InputError(f"{os.fspath(path)}: none of its videos has a rated segment; give the data that was predicted")
-    return result
+    return metrics
 
 
 class _LabelTable:

@@ -74,12 +74,9 @@ def average(run: Sequence[str | os.PathLike], out: str | os.PathLike, last: int 
 
 
 def _require_same_model(first, config: RunConfig, other, other_config: RunConfig) -> None:
-    for what in ("model", "data.num_classes", "data.features"):
-        wanted, found = config, other_config
-        for part in what.split("."):
-            wanted, found = getattr(wanted, part), getattr(found, part)
-        if wanted != found:
-            raise InputError(f"{other}: its {what} is not that of {first}; average runs of one configuration")
+    difference = runs.model_difference(config, other_config)
+    if difference:
+        raise InputError(f"{first}: its {difference}, in {other}; average runs of one model")
 
 
 def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, last: int, best: int):
@@ -131,7 +128,7 @@ def _save(model: keras.Model, config: RunConfig, names: list[str]) -> Average:
     """Writes the new run; its validation comes first, so that nothing is left behind where that fails."""
     metrics = None
     if config.data.validate:
-        source = inference.open_data(config, list(config.data.validate))
+        source = inference.open_validation(config.run, config)
         metrics = evaluate_source(inference.Scorer(model), source, config)
     directory = runs.open_run(config)
     save_weights(model, directory.best_weights)

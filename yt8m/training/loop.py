@@ -108,10 +108,17 @@ def resolve(
         raise InputError(
             "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
         )
-    train = inference.open_data(dataclasses.replace(config, data=data), data.train, tell=tell)
+    if data.fold:
+        if config.data.validate:
+            raise InputError(
+                f"--data.fold {data.fold} validates on the training records that it leaves out; leave out --data.validate"
+            )
+        data = dataclasses.replace(data, validate=data.train)
+    with_data = dataclasses.replace(config, data=data)
+    train = inference.open_data(with_data, data.train, tell=tell, part="training")
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
-    return config, train, inference.open_data(config, data.validate, tell=tell) if data.validate else None
+    return config, train, inference.open_validation(config.run, config, tell=tell) if data.validate else None
 
 
 def train(
@@ -219,7 +226,9 @@ def _take_steps(trainer, source, batches, count: int) -> tuple[np.ndarray, np.nd
             losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
             return losses.numpy(), norms.numpy()
         except tf.errors.OutOfRangeError as error:
-            raise InputError(f"{source.files[0]} ...: the training files hold no record") from error
+            what = "no rated segment" if source.level == "segment" else "no record"
+            part = " outside the fold" if source.fold else ""
+            raise InputError(f"{source.files[0]} ...: the training files hold {what}{part}") from error
 
 
 def _is_due(step: int, interval: int) -> bool:

@@ -95,13 +95,17 @@ class TrainingLoss:
     Args:
         config: which loss.
         num_classes: C.
+        ranked_classes: those that segments are ranked for, of which negatives are mined; None = all.
 
     Raises:
         InputError: the class weights cannot be read.
     """
 
-    def __init__(self, config: LossConfig, num_classes: int):
+    def __init__(self, config: LossConfig, num_classes: int, ranked_classes: Sequence[int] | None = None):
         self._config = config
+        self._ranked = np.ones(num_classes, bool)
+        if ranked_classes is not None:
+            self._ranked = np.isin(np.arange(num_classes), ranked_classes)
         self._class_weights = read_class_weights(config.class_weights, num_classes) if config.class_weights else None
 
     def __call__(self, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
@@ -112,7 +116,12 @@ class TrainingLoss:
             batch: see `targets_and_weights`.
         """
         config = self._config
-        targets, weights = targets_and_weights(batch, logits.shape[-1])
+        targets, rated = targets_and_weights(batch, logits.shape[-1])
+        factors = tf.where(targets > 0.5, config.positive_weight, config.negative_weight)
+        if rated is not None:
+            factors *= rated
+            if config.mined_negatives and config.mined_negative_weight:
+                factors += config.mined_negative_weight * self._mined(logits, rated, batch)
         if config.label_smoothing:
             # The number of labels stays what it is: 1 in Szegedy et al. (arXiv 1512.00567), here any.
             spread = tf.reduce_mean(targets, axis=-1, keepdims=True)
@@ -124,10 +133,20 @@ class TrainingLoss:
             losses = asymmetric_losses(logits, targets, *gammas, config.asymmetric_margin)
         else:
             losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
-        for factor in (weights, self._class_weights):
-            if factor is not None:
-                losses *= factor
+        losses *= factors
+        if self._class_weights is not None:
+            losses *= self._class_weights
         return tf.reduce_sum(losses, axis=-1)
+
+    def _mined(self, logits: tf.Tensor, rated: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """1 for the unrated classes that count as negatives, else 0: float32 [B, C]."""
+        num_classes = logits.shape[-1]
+        of_video = _scatter(batch["video_labels"], tf.ones(tf.shape(batch["video_labels"])), num_classes)
+        candidates = (rated == 0) & (of_video == 0) & self._ranked
+        sureness = tf.where(candidates, tf.stop_gradient(logits), -np.inf)
+        values, classes = tf.math.top_k(sureness, min(self._config.mined_negatives, num_classes))
+        chosen = tf.where(tf.math.is_inf(values), -1, classes)  # where there are fewer candidates
+        return _scatter(chosen, tf.ones(tf.shape(chosen)), num_classes)
 
 
 def staged_losses(

@@ -1,5 +1,7 @@
 """What training minimises: a model's loss on the labels, that of its stages, and what a teacher says."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -17,11 +19,18 @@ class Objective:
         built: the model.
         config: which loss, and how much a teacher counts.
         teacher: to learn from beside the labels, if any.
+        ranked_classes: see `TrainingLoss`.
     """
 
-    def __init__(self, built: BuiltModel, config: RunConfig, teacher: Teacher | None):
+    def __init__(
+        self,
+        built: BuiltModel,
+        config: RunConfig,
+        teacher: Teacher | None,
+        ranked_classes: Sequence[int] | None = None,
+    ):
         self._model, self._temperature = built.training, built.temperature
-        self._loss = TrainingLoss(config.loss, config.data.num_classes)
+        self._loss = TrainingLoss(config.loss, config.data.num_classes, ranked_classes)
         self._distill, self._teacher = config.distill, teacher
         self._regularizers = [variable.regularizer for variable in self._model.trainable_variables]
 

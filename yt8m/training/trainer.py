@@ -36,7 +36,7 @@ class Trainer:
         source: the training records.
 
     Raises:
-        InputError: the batch cannot be shared out, or the teacher or the class weights cannot be used.
+        InputError: the batch cannot be shared out, or the teacher, the initial run or the class weights cannot be used.
     """
 
     def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy, source: Source):
@@ -53,7 +53,8 @@ class Trainer:
             built = inference.build_for_training(config)
             self.model = built.predicting
             self.teacher = make_teacher(config, source)
-            self.objective = Objective(built, config, self.teacher)
+            self.objective = Objective(built, config, self.teacher, source.rated_classes)
+            inference.start_from(built, config)
             trainable = [variable.value for variable in self.model.trainable_variables]
             self.optimizer = make_optimizer(trainable, config.training)
             self.step = tf.Variable(

@@ -1,0 +1,93 @@
+"""The names of classes, and where the file that holds them is found."""
+
+import pytest
+
+from yt8m.data.vocabulary import class_name, find_at_root, read_class_names
+from yt8m.errors import InputError
+
+HEADER = "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertical2,Vertical3,WikiDescription\n"
+MEND = "; mend the file, or name another with --vocabulary"
+
+
+def written(tmp_path, content):
+    path = tmp_path / "vocabulary.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_names_by_index_whatever_the_row(tmp_path):
+    content = (
+        HEADER
+        + '7,12,/m/1,Game,https://e.org,Games,,,"A ""game"", of two\nlines, and a comma"\n'
+        + "0,9,/m/2,,https://e.org,Games,,,\n\n"
+        + '3,1,/m/3,"Mot\u00f6rhead,  the\nband",https://e.org,Music,,,x\n'
+    )
+    names = read_class_names(written(tmp_path, content))
+    assert names == {7: "Game", 0: "", 3: "Mot\u00f6rhead, the band"}
+    assert [class_name(class_id, names) for class_id in (7, 0, 17)] == ["Game", "class 0", "class 17"]
+
+
+def test_other_columns_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path):
+    assert read_class_names(written(tmp_path, b"\xef\xbb\xbfName,Index\r\nGame,2\r\n")) == {2: "Game"}
+
+
+def test_the_sample_names_its_classes(sample):
+    names = read_class_names(sample / "vocabulary.csv")
+    assert names == {index: "" if index == 5 else f"Class {index}" for index in range(12)}
+
+
+TWO_LINES = '1,0,,A,,,,,"two\nlines"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "line 1: the header has no column 'Index'"),
+        ("Index\n0\n1\n", "line 1: the header has no column 'Name'"),
+        ("index,Name\n0,A\n", "line 1: the header has no column 'Index'"),
+        (HEADER + TWO_LINES + "2,0\n", "line 4: the row has 2 of 9 columns"),
+        (HEADER + TWO_LINES + "two,0,,B,,,,,\n", "line 4: the Index is 'two' and no class, a whole number from 0 on"),
+        ("Index,Name\n-1,A\n", "line 2: the Index is '-1' and no class"),
+        ("Index,Name\n1.0,A\n", "line 2: the Index is '1.0' and no class"),
+        ("Index,Name\n,A\n", "line 2: the Index is '' and no class"),
+        (f"Index,Name\n{'9' * 5000},A\n", f"line 2: the Index is '{'9' * 40}' and no class"),
+        (HEADER + TWO_LINES + "0,0,,B,,,,,\n1,0,,C,,,,,\n", "line 5: class 1 comes a second time"),
+        (b"Index,Name\n0,A\n1,\xff\n", "line 3: this is not UTF-8 text"),
+        (f'Index,Name\n0,"{"A" * 200_000}\n', "line 2: no row of a CSV file begins here (field larger than"),
+    ],
+)
+def test_a_broken_file_is_one_line_that_says_where(tmp_path, content, message):
+    path = written(tmp_path, content)
+    with pytest.raises(InputError) as raised:
+        read_class_names(path)
+    text = str(raised.value)
+    assert text.startswith(f"{path}, {message}")
+    assert text.endswith(MEND)
+    assert "\n" not in text
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    for path, reason in ((tmp_path / "none.csv", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(InputError) as raised:
+            read_class_names(path)
+        assert str(raised.value) == f"{path}: cannot be read ({reason}); name a vocabulary.csv"
+
+
+def test_the_nearest_file_above_the_records_is_found(tmp_path):
+    split = tmp_path / "root/2/frame/train"
+    split.mkdir(parents=True)
+    record = split / "train0000.tfrecord"
+    (tmp_path / "names.csv").touch()  # five directories up: beyond the root
+    (split / "names.csv").mkdir()  # not a file
+    assert find_at_root(record, "names.csv") is None
+    (tmp_path / "root/names.csv").touch()
+    assert find_at_root(record, "names.csv") == (tmp_path / "root/names.csv").resolve()
+    (tmp_path / "root/2/names.csv").touch()
+    assert find_at_root(record, "names.csv") == (tmp_path / "root/2/names.csv").resolve()
+
+
+def test_nothing_is_found_for_records_that_are_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "names.csv").touch()
+    assert find_at_root("train.tfrecord", "names.csv") == (tmp_path / "names.csv").resolve()
+    assert find_at_root("gs://bucket/train.tfrecord", "names.csv") is None

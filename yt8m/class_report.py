@@ -1,0 +1,153 @@
+"""`classes.csv` and `classes.png`: how well each class is told, with its name."""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yt8m.data.sources import expand_paths
+from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
+from yt8m.errors import InputError
+from yt8m.files import NewFile, check_destination, make_directory
+from yt8m.metrics import PerClass
+
+TABLE_FILE, PICTURE_FILE = "classes.csv", "classes.png"
+COLUMNS = ("Index", "Name", "AveragePrecision", "NumPositives", "NumNegatives")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class of a report."""
+
+    class_id: int
+    name: str
+    """`class 17` of a class without a name."""
+    average_precision: float | None
+    """From 0 to 1; None without a positive."""
+    num_positives: int
+    """Videos with the label, or segments rated positive."""
+    num_negatives: int | None
+    """Segments rated negative; None for videos."""
+
+
+def open_class_report(
+    directory: str | os.PathLike | None,
+    vocabulary: str | os.PathLike | None,
+    data: str | Sequence[str],
+    tell: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
+) -> "ClassReport | None":
+    """A report that is to be written after the work; what can be wrong with it is found before.
+
+    Args:
+        directory: where it goes; made if it does not exist. None = there is no report.
+        vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
+        data: the records that are scored, as `expand_paths` takes them.
+        tell: gets the rows of the table, best class first, when they are written.
+
+    Raises:
+        InputError: the directory cannot be made or written to, or the vocabulary cannot be used.
+    """
+    if directory is None:
+        if vocabulary is not None:
+            raise InputError("--vocabulary only names the classes of a report; give --classes DIR too")
+        return None
+    found = vocabulary or find_at_root(expand_paths(data)[0], VOCABULARY_FILE)
+    names = read_class_names(found) if found else {}
+    make_directory(directory)
+    for name in (TABLE_FILE, PICTURE_FILE):
+        check_destination(Path(directory) / name)
+    return ClassReport(Path(directory), names, tell)
+
+
+class ClassReport:
+    """A report to be; `open_class_report` makes one, and says what the arguments are."""
+
+    def __init__(self, directory: Path, names: Mapping[int, str], tell: Callable[[Sequence[ClassRow]], None]):
+        self._directory, self._names, self._tell = directory, names, tell
+
+    def write(self, per_class: PerClass) -> None:
+        """Writes both files.
+
+        Raises:
+            InputError: a file cannot be written.
+        """
+        rows = rank_classes(per_class, self._names)
+        with NewFile(self._directory / TABLE_FILE) as file:
+            file.write(_table(rows))
+        plot(rows, self._directory / PICTURE_FILE)
+        self._tell(rows)
+
+
+def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow]:
+    """The classes by average precision, the best first, then by index; those without a positive last."""
+    negatives = [None] * len(per_class.class_ids) if per_class.num_negatives is None else per_class.num_negatives
+    columns = (per_class.class_ids, per_class.average_precision, per_class.num_positives)
+    rows = [
+        ClassRow(
+            class_id=int(class_id),
+            name=class_name(int(class_id), names),
+            average_precision=float(precision) if positives else None,
+            num_positives=int(positives),
+            num_negatives=None if negative is None else int(negative),
+        )
+        for class_id, precision, positives, negative in zip(*columns, negatives, strict=True)
+    ]
+    return sorted(rows, key=lambda row: (row.average_precision is None, -(row.average_precision or 0), row.class_id))
+
+
+def _table(rows: Sequence[ClassRow]) -> bytes:
+    """The rows as CSV, with every digit of the precisions, so that their mean is the one reported."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow((row.class_id, row.name, row.average_precision, row.num_positives, row.num_negatives))
+    return text.getvalue().encode()
+
+
+def plot(rows: Sequence[ClassRow], path: Path) -> None:
+    """Draws how the average precisions are spread, and how they go with the number of positives.
+
+    Args:
+        rows: the classes; those without a positive are left out. There is at least one with.
+        path: a PNG file.
+    """
+    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    drawn = [row for row in rows if row.average_precision is not None]
+    precisions, counts = [row.average_precision for row in drawn], [row.num_positives for row in drawn]
+    mean = sum(precisions) / len(precisions)
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    spread, against_count = figure.subplots(1, 2)
+
+    # The sum of a block of equal scores may come out as 1 and a last bit, which the last bar would not count.
+    spread.hist(
+        [min(precision, 1.0) for precision in precisions], bins=20, range=(0, 1), color="tab:blue", edgecolor="white"
+    )
+    spread.axvline(mean, color="tab:red", linestyle="--", label=f"mean {mean:.4f}")
+    title = f"Average precision of {len(drawn)} {'class' if len(drawn) == 1 else 'classes'}"
+    spread.set(title=title, xlabel="average precision", ylabel="classes", xlim=(0, 1))
+    spread.yaxis.get_major_locator().set_params(integer=True)
+
+    size = 24 if len(drawn) <= 300 else 8
+    against_count.scatter(counts, precisions, s=size, alpha=0.5, linewidths=0, color="tab:blue", zorder=3)
+    against_count.axhline(mean, color="tab:red", linestyle="--", label=f"mean {mean:.4f}")
+    unit = "videos with the label" if drawn[0].num_negatives is None else "positive segments"
+    against_count.set(title="Rare and frequent classes", xlabel=unit, ylabel="average precision")
+    # The room at the sides is enough for one tick, also where all counts are equal.
+    against_count.set(xscale="log", xlim=(min(counts) / 1.5, max(counts) * 1.5), ylim=(-0.03, 1.03))
+    # A small data set has one power of ten in its range, or none; a large one has enough.
+    span = max(counts) / min(counts)
+    digits = range(1, 10) if span < 5 else (1, 2, 5) if span < 500 else (1,)
+    against_count.xaxis.set_major_locator(LogLocator(subs=digits))
+    against_count.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    against_count.xaxis.set_minor_formatter(NullFormatter())
+    for axes in (spread, against_count):
+        axes.grid(alpha=0.3)
+        axes.set_axisbelow(True)
+        axes.legend()
+    with NewFile(path) as file:
+        figure.savefig(file, format="png", dpi=120)

@@ -1,0 +1,40 @@
+"""Average precision class by class: what the means over classes are means of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PerClass:
+    """The average precision and the counts of M classes: those with a positive, and for segments all that were rated.
+
+    `VideoMetrics`, `SegmentMetrics` and `SegmentRankingMetrics` give it, and take their own means from it.
+    """
+
+    class_ids: np.ndarray
+    """int64 [M], ascending."""
+    average_precision: np.ndarray
+    """float64 [M], from 0 to 1; NaN of a class without a positive, for which it is undefined."""
+    num_positives: np.ndarray
+    """int64 [M]: videos with the label, or segments rated positive."""
+    num_negatives: np.ndarray | None = None
+    """int64 [M]: segments rated negative; None for videos, of which all without the label are negative."""
+
+    @property
+    def has_positives(self) -> np.ndarray:
+        """bool [M]: whether the class has an average precision."""
+        return self.num_positives > 0
+
+    def mean(self) -> float:
+        """The mean average precision over the classes with a positive, of which there must be one."""
+        return float(np.mean(self.average_precision[self.has_positives]))
+
+
+def from_precision_sums(
+    class_ids: np.ndarray, sums: np.ndarray, num_positives: np.ndarray, num_negatives: np.ndarray | None = None
+) -> PerClass:
+    """The same from sums of precisions at hits, float [M], each of which is divided by its class's positives."""
+    undefined = np.full(len(class_ids), np.nan)
+    precisions = np.divide(sums, num_positives, out=undefined, where=num_positives > 0)
+    return PerClass(class_ids, precisions, num_positives, num_negatives)

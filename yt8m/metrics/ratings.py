@@ -1,0 +1,99 @@
+"""Which segments were rated for which classes, and how."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.errors import InputError
+from yt8m.metrics.inputs import check_ids, id_text
+
+Segment = tuple[str, int]
+"""A video's id and the segment's first second."""
+
+
+class SegmentRatings:
+    """Which segments were rated for which classes, and how."""
+
+    def __init__(self):
+        self._by_class: dict[int, dict[Segment, bool]] = {}
+        self._segments: set[Segment] = set()
+
+    def add(self, segment: Segment, class_id: int, positive: bool) -> bool:
+        """Adds one rating; the same rating again changes nothing.
+
+        Args:
+            segment: the video's id and the segment's first second.
+            class_id: the class it was rated for.
+            positive: whether the class was seen there.
+
+        Returns:
+            Whether the rating is new.
+
+        Raises:
+            InputError: the segment was rated the other way for this class before.
+        """
+        ratings = self._by_class.setdefault(class_id, {})
+        known = ratings.get(segment)
+        if known is not None and known != positive:
+            raise InputError(
+                f"video {segment[0]!r}, segment at {segment[1]} s: rated both present and absent for class {class_id}; "
+                "keep one of the two ratings"
+            )
+        ratings[segment] = positive
+        self._segments.add(segment)
+        return known is None
+
+    def add_batch(
+        self, ids: Sequence[str | bytes], starts: np.ndarray, labels: np.ndarray, label_scores: np.ndarray
+    ) -> list[tuple[int, int, bool]]:
+        """Adds the ratings of a batch of rated segments, in the form of `yt8m.data.schema`.
+
+        Args:
+            ids: the videos' ids, [N].
+            starts: int [N], the segments' first seconds.
+            labels: int [N, L], rated classes, padded with -1.
+            label_scores: float [N, L], above 0 where the class was seen.
+
+        Returns:
+            The new ratings as (row, class, positive).
+
+        Raises:
+            InputError: ratings contradict each other.
+            ValueError: the shapes do not fit together.
+        """
+        starts, labels, label_scores = np.asarray(starts), np.asarray(labels), np.asarray(label_scores)
+        if labels.ndim != 2 or labels.shape != label_scores.shape or starts.shape != labels.shape[:1]:
+            raise ValueError(f"starts {starts.shape}, labels {labels.shape}, scores {label_scores.shape} do not fit")
+        check_ids(ids, len(labels))
+        new = []
+        for row, column in np.argwhere(labels != LABEL_PADDING).tolist():
+            class_id, positive = int(labels[row, column]), bool(label_scores[row, column] > 0)
+            if self.add((id_text(ids[row]), int(starts[row])), class_id, positive):
+                new.append((row, class_id, positive))
+        return new
+
+    def of_class(self, class_id: int) -> Mapping[Segment, bool]:
+        """The rated segments of a class, True where the class was seen; empty for a class never rated."""
+        return self._by_class.get(class_id, {})
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rated classes in ascending order, and how many segments of each were rated positive and negative.
+
+        Returns:
+            int64 [M] each: class ids, positives, negatives.
+        """
+        classes = sorted(self._by_class)
+        positives = np.array([sum(self._by_class[class_id].values()) for class_id in classes], np.int64)
+        num_rated = np.array([len(self._by_class[class_id]) for class_id in classes], np.int64)
+        return np.array(classes, np.int64), positives, num_rated - positives
+
+    @property
+    def num_segments(self) -> int:
+        """Segments with a rating."""
+        return len(self._segments)
+
+    @property
+    def video_ids(self) -> set[str]:
+        """Videos with a rated segment."""
+        return {video_id for video_id, _ in self._segments}
