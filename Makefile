@@ -21,10 +21,10 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers zoo tricks lint format clean
+.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers bench-ranking zoo tricks lint format clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 	@echo "  Variables: DATA=$(DATA) RECIPE=$(RECIPE) RUN=$(RUN) FLAGS=\"...\""
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt setup-environment.sh
@@ -77,6 +77,9 @@ bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; updat
 
 bench-peers: $(INSTALLED) $(INSTALLED_PEERS)  ## Measure our train step beside TF Model Garden's; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.peers
+
+bench-ranking: $(INSTALLED)  ## Measure ranking, writing and checking submissions of full size; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.ranking
 
 zoo: $(INSTALLED) data/sample  ## Train every recipe on the sample data, 3 seeds (hours); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.zoo

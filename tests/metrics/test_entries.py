@@ -3,7 +3,7 @@ import pytest
 import slow_metrics
 
 from yt8m.metrics import entries
-from yt8m.metrics.entries import RankedEntries, descending_code
+from yt8m.metrics.entries import RankedEntries, descending_code, score_of_code
 
 
 def test_codes_order_scores_from_high_to_low():
@@ -12,6 +12,7 @@ def test_codes_order_scores_from_high_to_low():
     codes = descending_code(scores)
     assert codes.dtype == np.uint32
     np.testing.assert_array_equal(np.argsort(codes, kind="stable"), np.argsort(-scores, kind="stable"))
+    np.testing.assert_array_equal(score_of_code(codes), scores)
     negative_zero, zero = descending_code(np.array([-0.0, 0.0], np.float32))
     assert negative_zero == zero
 

@@ -55,6 +55,89 @@ def test_keeps_the_best_of_each_class_with_ties_in_order_of_arrival(monkeypatch,
         assert ranking.ranking(class_id) == [(ids[row], int(starts[row])) for row in order]
 
 
+def slow_submission(class_ids, ids, starts, scores, max_segments):
+    """The file as Python's own stable sort makes it, from all scores at once."""
+    lines = ["Class,Segments"]
+    for column, class_id in enumerate(class_ids):
+        best = sorted(range(len(ids)), key=lambda row, column=column: -float(scores[row, column]))[:max_segments]
+        lines.append(f"{class_id}," + " ".join(f"{ids[row]}:{starts[row]}" for row in best))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("num_threads", [1, 2, 5])
+@pytest.mark.parametrize(("batch_size", "fresh"), [(1, 64), (7, 50), (64, 64), (499, 33), (500, 1000)])
+def test_neither_threads_nor_batches_change_the_file(monkeypatch, tmp_path, dtype, num_threads, batch_size, fresh):
+    monkeypatch.setattr(segments, "_FRESH_SEGMENTS", fresh)
+    ids, starts, scores = random_segments(3, 500, 6, levels=4)  # some 25 different scores, so most are tied
+    scores = scores.astype(dtype)
+    class_ids = [40, 7, 3861, 0, 12, 5]
+    for max_segments in (1, 120, 500, 1000):
+        ranking = SegmentRanking(class_ids, max_segments, num_threads)
+        for first in range(0, 500, batch_size):
+            part = slice(first, first + batch_size)
+            ranking.update(ids[part], starts[part], scores[part])
+        ranking.write(tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_text() == slow_submission(class_ids, ids, starts, scores, max_segments)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_large_batch_and_ids_of_many_lengths(tmp_path, dtype):
+    rng = np.random.default_rng(4)
+    lengths = rng.integers(1, 40, 300)
+    ids = [f"{video:03}" + "x:" * (lengths[video] // 2) for video in rng.integers(0, 300, 5000)]
+    starts = rng.permutation(5000) * 5  # from one digit to five, and no segment twice
+    scores = rng.normal(size=(5000, 3)).astype(dtype)
+    ranking = SegmentRanking([1, 2, 3], max_segments=2000)
+    ranking.update([video.encode() for video in ids], starts, scores)
+    ranking.write(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == slow_submission(
+        [1, 2, 3], ids, starts, scores.astype(np.float32), 2000
+    )
+
+
+def test_scores_tie_where_they_are_equal_as_float32():
+    scores = np.array([-0.0, 0.0, -1.0, -1.0 - 1e-12, 1.0, 1.0 + 1e-12, 1e-45, -1e-45])[:, None]
+    ranking = SegmentRanking([3], max_segments=4)
+    ranking.update(["a"] * 8, np.arange(8) * 5, scores)
+    assert ranking.ranking(3) == [("a", 20), ("a", 25), ("a", 30), ("a", 0)]
+    assert ranking.num_segments == 8
+
+
+def test_a_video_may_come_in_pieces_and_as_text_or_bytes():
+    ranking = SegmentRanking([3])
+    ranking.update(["a", b"b", "a", b"a", "b"], [0, 0, 10, 5, 295], np.arange(5.0)[:, None])
+    ranking.update(np.array([b"b", b"a"]), [5, 15], np.array([[5.0], [6.0]], np.float16))
+    assert ranking.ranking(3) == [("a", 15), ("b", 5), ("b", 295), ("a", 5), ("a", 10), ("b", 0), ("a", 0)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "starts"),
+    [
+        (["c", "c"], [5, 5]),
+        (["c", "d", b"c"], [5, 5, 5]),
+        (["c", "c", "b", "b"], [5, 0, 0, 10]),
+        ([b"b"], [10]),
+    ],
+)
+def test_a_segment_twice_is_refused_wherever_it_was(ids, starts):
+    ranking = SegmentRanking([3])
+    ranking.update(["a", "b"], [10, 10], np.zeros((2, 1)))
+    with pytest.raises(InputError, match="occurs twice in the data; give it once"):
+        ranking.update(ids, starts, np.zeros((len(ids), 1)))
+
+
+@pytest.mark.parametrize(("dtype", "broken"), [(np.float16, np.nan), (np.float32, -np.inf), (np.float64, 1e39)])
+def test_a_score_that_is_not_finite_is_named_in_a_large_batch(dtype, broken):
+    ids, starts, _ = random_segments(5, 3000, 2)
+    scores = np.zeros((3000, 2), dtype)
+    scores[2500, 1] = broken
+    shown = "inf" if broken == 1e39 else broken
+    message = rf"^segment 'v{2500 // 7}:{2500 % 7 * 5}' \(row 2500\): the score of class 40 is {shown}; "
+    with pytest.raises(InputError, match=message):
+        SegmentRanking([30, 40]).update(ids, starts, scores)
+
+
 def test_more_may_be_added_after_writing(tmp_path):
     ids, starts, scores = random_segments(1, 60, 3)
     whole, grown = SegmentRanking(range(3), 20), SegmentRanking(range(3), 20)
@@ -119,6 +202,8 @@ def test_wrong_arguments_are_refused(tmp_path):
         SegmentRanking([])
     with pytest.raises(ValueError, match="max_segments is 0"):
         SegmentRanking([3], max_segments=0)
+    with pytest.raises(ValueError, match="num_threads is 0"):
+        SegmentRanking([3], num_threads=0)
     with pytest.raises(ValueError, match="must be"):
         SegmentRanking([3]).update(["a"], np.array([0]), np.zeros((1, 2)))
     with pytest.raises(ValueError, match="2 ids for 1 rows"):

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from yt8m.errors import InputError
-from yt8m.submission import Validation, validate
+from yt8m.submission import Validation, reading, validate
 
 VIDEO = "VideoId,LabelConfidencePairs\n"
 SEGMENT = "Class,Segments\n"
@@ -105,6 +106,50 @@ def test_each_rule_of_the_video_task(tmp_path, row, reason):
 def test_each_rule_of_the_segment_task(tmp_path, row, reason):
     found = check(tmp_path, f"{SEGMENT}1,a:0 a:5\n{row}\n0,z:0\n", max_segments=3)
     assert found == Validation(task="segment", num_rows=3, num_entries=3, errors=[f"line 3: {reason}"])
+
+
+@pytest.mark.parametrize("factor", [reading._HASH_FACTOR, np.uint64(0)], ids=["factor", "nearly all hashes equal"])
+@pytest.mark.parametrize(
+    ("segments", "twice"),
+    [
+        ("a:5 b:5 c:5", None),
+        ("a:5 b:5 c:5 b:5", "b:5"),
+        ("a:5:10 a:10 a:5 :a:5 a::5", None),
+        ("a:5:10 a:10 a:5 :a:5 a::5 a:5:10", "a:5:10"),
+        ("ab:0 a:0 b:0 ba:0 aab:0", None),
+        ("a:5 a:50 a:500 a:5000 a5:0 a50:0", None),
+        ("aaaaaaaa:5 aaaaaaaaa:5 aaaaaaaaaa:5 aaaaaaaab:5", None),
+        ("aaaaaaaaab:5 baaaaaaaaa:5 aaaaaaaaab:0 aaaaaaaaab:5 baaaaaaaaa:5", "aaaaaaaaab:5"),
+        ("12345678abcdefgh:5 abcdefgh12345678:5", None),
+        ("ä:5 a:5 Ã:5", None),
+        ("ä:5 a:5 ä:5", "ä:5"),
+        ("a:5 a\0:5", None),
+    ],
+)
+def test_segments_listed_twice(monkeypatch, tmp_path, segments, twice, factor):
+    monkeypatch.setattr(reading, "_HASH_FACTOR", factor)
+    found = check(tmp_path, f"{SEGMENT}1,{segments}\n")
+    assert found.errors == ([] if twice is None else [f"line 2: segment {twice!r} is listed twice; list it once"])
+    assert found.num_entries == (len(segments.split(" ")) if twice is None else 0)
+
+
+@pytest.mark.parametrize("first", ["a:05 a:5", "a:5 a:05"])
+def test_one_start_is_written_one_way(tmp_path, first):
+    reason = "line 2: 'a:05' is no segment; write id:start, the start in whole seconds, one space between"
+    assert check(tmp_path, f"{SEGMENT}1,{first}\n").errors == [reason]
+
+
+def test_many_segments_of_which_one_may_be_listed_twice(tmp_path):
+    rng = np.random.default_rng(0)
+    for length in (1, 4, 8, 11, 30):
+        videos = ["".join(map(chr, letters)) for letters in rng.integers(97, 123, (60, length))]
+        pairs = sorted({(video, int(start)) for video in videos for start in rng.integers(0, 60, 20) * 5})
+        tokens = [f"{video}:{start}" for video, start in (pairs[place] for place in rng.permutation(len(pairs)))]
+        assert check(tmp_path, f"{SEGMENT}1,{' '.join(tokens)}\n").errors == []
+        again = tokens[int(rng.integers(len(tokens)))]
+        tokens.insert(int(rng.integers(len(tokens))), again)
+        found = check(tmp_path, f"{SEGMENT}1,{' '.join(tokens)}\n")
+        assert found.errors == [f"line 2: segment {again!r} is listed twice; list it once"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,16 @@ MAX_CLASSES = (1 << 31) - 1
 def descending_code(scores: np.ndarray) -> np.ndarray:
     """uint32 codes that ascend where finite float32 scores descend, and are equal where scores are equal."""
     # Adding zero turns -0.0 into 0.0. The bits of positive floats ascend with them, those of negative ones descend.
-    bits = (scores + np.float32(0.0)).view(np.uint32)
+    return _reversed_if_positive((scores + np.float32(0.0)).view(np.uint32))
+
+
+def score_of_code(codes: np.ndarray) -> np.ndarray:
+    """The float32 scores of which `descending_code` gives these codes."""
+    return _reversed_if_positive(codes).view(np.float32)
+
+
+def _reversed_if_positive(bits: np.ndarray) -> np.ndarray:
+    """Bits of floats, those of positive ones inverted but for the sign; done twice, they are as before."""
     return np.where(bits >> np.uint32(31), bits, ~bits & np.uint32(0x7FFFFFFF))
 
 

@@ -2,19 +2,27 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 
 import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
 from yt8m.files import NewFile
-from yt8m.metrics.entries import descending_code
-from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
+from yt8m.metrics.entries import descending_code, score_of_code
+from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text, row_blocks
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
 from yt8m.submission.files import HEADERS, LineError
 
 _FRESH_SEGMENTS = 1 << 16
 """Segments collected before they are merged into the rankings."""
+
+_CLASSES_A_TASK = 16
+"""Classes that a thread merges before it asks for more."""
+
+_MOST_THREADS = 8
+"""Unless told otherwise: what they have in hand then stays below 100 MB."""
 
 LONGEST_ID = 255
 LONGEST_START = 6
@@ -25,24 +33,32 @@ class SegmentRanking:
     """Ranks segments for many classes at once, keeping only each class's best.
 
     Every class sees every segment; memory is 8 bytes for each kept (class, segment) pair and 4 for each fresh one,
-    about 1.1 GB for 1000 classes of 100 000 segments, however many segments are ranked.
+    about 1.1 GB for 1000 classes of 100 000 segments, however many segments are ranked. Classes are handled side by
+    side, since NumPy lets other threads run while it sorts; what comes out depends neither on the number of threads
+    nor on how many segments a call of `update` adds.
 
     Args:
         class_ids: the classes, [C], in the order in which `update` gets their scores and `write` writes them.
         max_segments: segments kept a class.
+        num_threads: threads that merge and write classes; None = one a core, at most 8.
 
     Raises:
         InputError: a class comes twice, or there is none.
-        ValueError: max_segments < 1.
+        ValueError: max_segments < 1 or num_threads < 1.
     """
 
-    def __init__(self, class_ids: Sequence[int], max_segments: int = DEFAULT_MAX_SEGMENTS):
+    def __init__(
+        self, class_ids: Sequence[int], max_segments: int = DEFAULT_MAX_SEGMENTS, num_threads: int | None = None
+    ):
         self.class_ids = [int(class_id) for class_id in class_ids]
         if not self.class_ids or len(set(self.class_ids)) < len(self.class_ids):
             raise InputError("the classes to rank segments for must be given, each once")
         if max_segments < 1:
             raise ValueError(f"max_segments is {max_segments}; it must be at least 1")
+        if num_threads is not None and num_threads < 1:
+            raise ValueError(f"num_threads is {num_threads}; it must be at least 1")
         self.max_segments = max_segments
+        self._num_threads = num_threads or min(os.cpu_count() or 1, _MOST_THREADS)
         # Of both tables, memory pages that are never filled are never really taken.
         # A kept pair is one uint64, 32 bits `descending_code` and 32 bits segment index: the least are the best, and
         # of equal scores the first to arrive.
@@ -65,26 +81,31 @@ class SegmentRanking:
         Args:
             ids: the videos' ids, [N].
             starts: int [N], the segments' first seconds: multiples of 5.
-            scores: float [N, C], one a class of `class_ids`; compared as float32.
+            scores: float [N, C], one a class of `class_ids`; compared as float32. float16 is taken as it is.
 
         Raises:
             InputError: a segment came before, its id would break the line, its start is no multiple of 5, or a score
                 is NaN or infinite.
             ValueError: the shapes do not fit together.
         """
-        starts, scores = np.asarray(starts), as_float32(scores)
+        starts, scores = np.asarray(starts), np.asarray(scores)
+        if scores.dtype != np.float16:  # which float32 holds exactly, so a block at a time is converted below
+            scores = as_float32(scores)
         if scores.ndim != 2 or scores.shape != (len(starts), len(self.class_ids)):
             raise ValueError(f"scores {scores.shape} must be [{len(starts)}, {len(self.class_ids)}]")
         check_ids(ids, len(starts))
-        segments = [(id_text(video), start) for video, start in zip(ids, starts.tolist(), strict=True)]
-        check_finite(scores, [f"{video}:{start}" for video, start in segments], self.class_ids, kind="segment")
-        self._video_of_segment.append(np.array([self._take(video, start) for video, start in segments], np.int32))
+        self._video_of_segment.append(self._take(ids, starts))
         self._starts.append(starts.astype(np.int32))
-        for first in range(0, len(scores), _FRESH_SEGMENTS):
-            self._add(scores[first : first + _FRESH_SEGMENTS])
+        for rows in row_blocks(len(scores)):
+            block = as_float32(scores[rows])
+            if not np.isfinite(block).all():
+                segments = [f"{id_text(video)}:{start}" for video, start in zip(ids, starts.tolist(), strict=True)]
+                check_finite(scores, segments, self.class_ids, kind="segment")
+            self._add(block)
 
     def ranking(self, class_id: int) -> list[Segment]:
         """A class's best segments, best first, as (id, start); among equal scores the first to arrive comes first."""
+        self._merge()
         ids = list(self._videos)
         videos, starts = self._segments()
         order = self._order(self.class_ids.index(class_id))
@@ -98,33 +119,51 @@ class SegmentRanking:
         Raises:
             InputError: the file cannot be written there.
         """
-        ids = [video.encode() for video in self._videos]
+        self._merge()
         videos, starts = self._segments()
+        ids = _as_rows([video.encode() for video in self._videos])
+        ends = _as_rows([b":%d " % start for start in range(0, starts.max(initial=0) + 1, SEGMENT_FRAMES)])
         # Tokens of one width, padded with zero bytes: a line is then a gather and a mask, without an object a segment.
-        tokens = np.array(
-            [b"%b:%d " % (ids[video], start) for video, start in zip(videos.tolist(), starts.tolist(), strict=True)],
-            dtype=np.bytes_,
-        )
-        with NewFile(path) as file:
-            file.write(f"{HEADERS['segment']}\n".encode())
-            for position, class_id in enumerate(self.class_ids):
-                line = tokens[self._order(position)].view(np.uint8)
-                file.write(b"%d,%b\n" % (class_id, line[line != 0][:-1].tobytes()))
+        tokens = np.concatenate((ids.take(videos, axis=0), ends.take(starts // SEGMENT_FRAMES, axis=0)), axis=1)
 
-    def _take(self, video_id: str, start: int) -> int:
-        """The video's index, after the segment has been checked and marked as seen."""
-        video = self._videos.get(video_id)
-        if video is None:
-            video = self._add_video(video_id)
-        if start < 0 or start % SEGMENT_FRAMES or start >= 10**LONGEST_START:
+        def line(position: int) -> bytes:
+            characters = tokens.take(self._order(position), axis=0).ravel()
+            return b"%d,%b\n" % (self.class_ids[position], characters[characters != 0][:-1].tobytes())
+
+        with NewFile(path) as file, ThreadPoolExecutor(self._num_threads) as pool:
+            file.write(f"{HEADERS['segment']}\n".encode())
+            positions, num_ahead = range(len(self.class_ids)), 4 * self._num_threads
+            for first in positions[::num_ahead]:  # not all lines at once, which would be the file in memory
+                for text in pool.map(line, positions[first : first + num_ahead]):
+                    file.write(text)
+
+    def _take(self, ids: Sequence[str | bytes], starts: np.ndarray) -> np.ndarray:
+        """The segments' video indices, int32 [N], after they have been checked and marked as seen.
+
+        A video's segments usually come one after the other, so what concerns the video is done once for all of them.
+        """
+        wrong = (starts < 0) | (starts % SEGMENT_FRAMES != 0) | (starts >= 10**LONGEST_START)
+        if wrong.any():
+            row = int(np.argmax(wrong))
             raise InputError(
-                f"video {video_id!r}: segment at {start} s; segments start at multiples of {SEGMENT_FRAMES} s"
+                f"video {id_text(ids[row])!r}: segment at {starts[row]} s; "
+                f"segments start at multiples of {SEGMENT_FRAMES} s"
             )
-        place = 1 << (start // SEGMENT_FRAMES)
-        if self._places[video] & place:
-            raise InputError(f"video {video_id!r}: the segment at {start} s occurs twice in the data; give it once")
-        self._places[video] |= place
-        return video
+        videos, first = np.empty(len(starts), np.int32), 0
+        for identifier, run in groupby(ids):
+            video_id, rows = id_text(identifier), slice(first, first + len(list(run)))
+            video = self._videos.get(video_id)
+            if video is None:
+                video = self._add_video(video_id)
+            for start in starts[rows].tolist():
+                place = 1 << (start // SEGMENT_FRAMES)
+                if self._places[video] & place:
+                    raise InputError(
+                        f"video {video_id!r}: the segment at {start} s occurs twice in the data; give it once"
+                    )
+                self._places[video] |= place
+            videos[rows], first = video, rows.stop
+        return videos
 
     def _add_video(self, video_id: str) -> int:
         if not 1 <= len(video_id.encode()) <= LONGEST_ID or any(sign in video_id for sign in ", \r\n\0"):
@@ -137,32 +176,44 @@ class SegmentRanking:
         return video
 
     def _add(self, scores: np.ndarray) -> None:
-        if self._num_fresh + len(scores) > _FRESH_SEGMENTS:
-            self._merge()
-        self._fresh[:, self._num_fresh : self._num_fresh + len(scores)] = scores.T
-        self._num_fresh += len(scores)
+        while len(scores):
+            if self._num_fresh == _FRESH_SEGMENTS:
+                self._merge()
+            part = scores[: _FRESH_SEGMENTS - self._num_fresh]
+            self._fresh[:, self._num_fresh : self._num_fresh + len(part)] = part.T
+            self._num_fresh += len(part)
+            scores = scores[len(part) :]
 
     def _merge(self) -> None:
         """Moves the fresh segments into the rankings as far as they are good enough."""
         if not self._num_fresh:
             return
-        segments = np.arange(self._num_merged, self._num_merged + self._num_fresh, dtype=np.uint64)
-        num_best = min(self._num_kept + self._num_fresh, self.max_segments)
-        for kept, fresh in zip(self._kept, self._fresh, strict=True):
-            keys = descending_code(fresh[: self._num_fresh]).astype(np.uint64) << np.uint64(32) | segments
-            if self._num_kept == self.max_segments:
-                keys = keys[keys < kept.max()]
-            keys = np.concatenate((kept[: self._num_kept], keys))
-            if len(keys) > num_best:
-                keys.partition(num_best - 1)
-            kept[:num_best] = keys[:num_best]
-        self._num_kept = num_best
+        with ThreadPoolExecutor(self._num_threads) as pool:
+            list(pool.map(self._merge_classes, range(0, len(self.class_ids), _CLASSES_A_TASK)))
+        self._num_kept = min(self._num_kept + self._num_fresh, self.max_segments)
         self._num_merged += self._num_fresh
         self._num_fresh = 0
 
+    def _merge_classes(self, first: int) -> None:
+        """The same for `_CLASSES_A_TASK` classes; what is common to all of them stays as it is."""
+        columns = slice(first, first + _CLASSES_A_TASK)
+        num_best = min(self._num_kept + self._num_fresh, self.max_segments)
+        for kept, fresh in zip(self._kept[columns], self._fresh[columns, : self._num_fresh], strict=True):
+            kept_before = kept[: self._num_kept]
+            if self._num_kept == self.max_segments:
+                worst = (kept_before.max(keepdims=True) >> np.uint64(32)).astype(np.uint32)
+                better = np.flatnonzero(fresh > score_of_code(worst))  # an equal one would come after it
+            else:
+                better = np.arange(self._num_fresh)
+            keys = descending_code(fresh[better]).astype(np.uint64) << np.uint64(32)
+            keys |= (better + self._num_merged).astype(np.uint64)
+            keys = np.concatenate((kept_before, keys))
+            if len(keys) > num_best:
+                keys.partition(num_best - 1)
+            kept[:num_best] = keys[:num_best]
+
     def _order(self, position: int) -> np.ndarray:
-        """Segment indices of one class, best first."""
-        self._merge()
+        """Segment indices of one class, best first, as of the last merge."""
         return (np.sort(self._kept[position, : self._num_kept]) & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
     def _segments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -170,6 +221,12 @@ class SegmentRanking:
         for table in (self._video_of_segment, self._starts):
             table[:] = [np.concatenate([np.empty(0, np.int32), *table])]
         return self._video_of_segment[0], self._starts[0]
+
+
+def _as_rows(texts: list[bytes]) -> np.ndarray:
+    """Texts as uint8 [N, W], padded with zeros."""
+    table = np.array(texts, np.bytes_)
+    return table.view(np.uint8).reshape(len(table), table.itemsize)
 
 
 def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
