@@ -21,23 +21,32 @@ RULES = {
     "yt8m.config": BASE,
     "yt8m.metrics": BASE,
     "yt8m.submission": {*BASE, "yt8m.files", "yt8m.metrics"},
+    "yt8m.predictions": {*BASE, "yt8m.files", "yt8m.metrics", "yt8m.submission"},
     "yt8m.layers": {"yt8m.data.schema"},
     "yt8m.models": {*BASE, "yt8m.config", "yt8m.layers"},
     "yt8m.data": {*BASE, "yt8m.files"},
     "yt8m.runs": {*BASE, "yt8m.config", "yt8m.files", "yt8m.models"},
     "yt8m.training": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},  # losses, optimizers, checkpoints, curves ...
     "yt8m.inference": {
-        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.runs", "yt8m.submission"},
-        "yt8m.training",
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.predictions", "yt8m.runs"},
+        *{"yt8m.submission", "yt8m.training"},
     },
     "yt8m.class_report": {*BASE, "yt8m.data", "yt8m.files", "yt8m.metrics"},
-    "yt8m.scoring": {*BASE, "yt8m.class_report", "yt8m.data", "yt8m.metrics", "yt8m.submission"},
+    "yt8m.scoring": {
+        *{*BASE, "yt8m.class_report", "yt8m.data", "yt8m.metrics", "yt8m.predictions", "yt8m.submission"},
+    },
     "yt8m.evaluation": {
         *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.runs"},
     },
-    "yt8m.prediction": {
-        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
-        *{"yt8m.inference", "yt8m.metrics", "yt8m.runs", "yt8m.submission"},
+    "yt8m.submission_options": BASE,
+    "yt8m.run_predictions": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
+        "yt8m.submission",
+    },
+    "yt8m.prediction": {*BASE, "yt8m.files", "yt8m.predictions", "yt8m.run_predictions", "yt8m.submission_options"},
+    "yt8m.ensembling": {
+        *{*BASE, "yt8m.data", "yt8m.files", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},
+        *{"yt8m.runs", "yt8m.scoring", "yt8m.submission_options"},
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
     "yt8m.training.distillation": {
@@ -68,8 +77,16 @@ RULES = {
     "yt8m.streams": set(),
     "yt8m.reports": {"yt8m.errors"},
     "yt8m.commands": {
-        *{*BASE, "yt8m.data", "yt8m.evaluation", "yt8m.models", "yt8m.prediction", "yt8m.recipes", "yt8m.reports"},
-        *{"yt8m.scoring", "yt8m.streams", "yt8m.submission", "yt8m.terminal", "yt8m.training.averaging"},
+        *{*BASE, "yt8m.data", "yt8m.ensembling", "yt8m.evaluation", "yt8m.models", "yt8m.prediction", "yt8m.recipes"},
+        *{
+            "yt8m.reports",
+            "yt8m.scoring",
+            "yt8m.streams",
+            "yt8m.submission",
+            "yt8m.submission_options",
+            "yt8m.terminal",
+        },
+        "yt8m.training.averaging",
     },
     "yt8m.recipe_commands": {
         *{*BASE, "yt8m.arguments", "yt8m.commands", "yt8m.evaluation", "yt8m.files", "yt8m.models", "yt8m.prediction"},
@@ -98,7 +115,9 @@ WITHOUT_TENSORFLOW = [
         "yt8m.config",
         "yt8m.data.schema",
         "yt8m.metrics",
+        "yt8m.predictions",
         "yt8m.submission",
+        "yt8m.submission_options",
     ),
     *("yt8m.models", "yt8m.recipes", "yt8m.runs", "yt8m.cli"),
 ]
@@ -110,6 +129,7 @@ NEVER_TENSORFLOW = [
     "yt8m.files",
     "yt8m.config",
     "yt8m.metrics",
+    "yt8m.predictions",
     "yt8m.submission",
     "yt8m.recipes",
 ]

@@ -1,5 +1,7 @@
 """Which records a run works on, and as what."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ def test_a_model_of_frames_gets_no_means(sample):
 
 
 def test_the_context_of_a_segment_is_not_for_whole_videos(sample):
-    with pytest.raises(InputError, match="holds whole videos, and --data.segment-context is of rated segments"):
+    with pytest.raises(InputError, match=r"holds whole videos, and --data\.segment-context is of rated segments"):
         open_data(config_of("dbof", segment_context=2), str(sample / FRAMES))
 
 
@@ -85,7 +87,7 @@ def test_the_parts_of_a_fold_are_all_videos_each_once(sample):
 
     every = ids("all")
     parts = [ids("held out", f"{index}/3") for index in range(3)]
-    assert sorted(sum(parts, [])) == sorted(every)
+    assert sorted(itertools.chain(*parts)) == sorted(every)
     assert all(len(part) > len(every) / 6 for part in parts)
     for index, part in enumerate(parts):
         rest = ids("training", f"{index}/3")

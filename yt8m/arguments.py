@@ -42,6 +42,7 @@ def _one_line(box: str) -> str:
         missing = [line.strip() for line in first if re.match(r" {4}\S", line)]
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     message = " ".join(line.strip() for line in first).partition("  Got errors:")[0]  # one a type that was tried
+    message = re.sub(r"^Error parsing [\w.-]+: (?=--)", "", message)  # what we say of a value names its flag
     close = next((re.search(r"--[\w.-]+", " ".join(part)) for part in parts if part[0].startswith("Perhaps")), None)
     return message + (f"; did you mean {close.group()}?" if close else "")
 

@@ -26,7 +26,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     # In the order of a project.
     for name in (
         *("synth", "inspect", "recipes", "models", "check", "train"),
-        *("average", "evaluate", "predict", "validate", "score", "submit"),
+        *("average", "evaluate", "predict", "ensemble", "weigh", "validate", "score", "submit"),
     )
 }
 _NEEDS_NO_TENSORFLOW = ("recipes", "validate")

@@ -20,6 +20,7 @@ from yt8m.data.schema import CONTEXT_PREFIX, Fold
 from yt8m.data.vocabulary import find_at_root
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
+from yt8m.predictions.parts import probability
 from yt8m.submission import read_segment_class_ids
 from yt8m.training.losses import video_losses
 from yt8m.training.weights import load_weights
@@ -51,13 +52,7 @@ class Scored:
     @property
     def scores(self) -> np.ndarray:
         """Probabilities, float32 [N, C]."""
-        return probabilities(self.logits)
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """``1 / (1 + exp(-z))`` of float32 logits of any shape, float32."""
-    with np.errstate(over="ignore"):  # of exp(-z): the result is 0, as it should be
-        return np.float32(1.0) / (np.float32(1.0) + np.exp(-logits))
+        return probability(self.logits)
 
 
 @contextlib.contextmanager
@@ -104,7 +99,7 @@ def start_from(built: models.BuiltModel, config: RunConfig) -> None:
         raise InputError(
             f"--training.initial-run {run}: was trained with the whole video as context; add --data.segment-context video"
         )
-    weights = _best_weights(run)
+    weights = best_weights(run)
     for model in [built.predicting] if with_context else models.streams_of(built.predicting):
         load_weights(model, weights)
 
@@ -116,13 +111,14 @@ def load_run(run: str | os.PathLike) -> keras.Model:
         InputError: there is no run, or no model was saved yet, or it does not fit the configuration.
     """
     config = runs.load_config(run)
-    weights = _best_weights(run)
+    weights = best_weights(run)
     model = build(config)
     load_weights(model, weights)
     return model
 
 
-def _best_weights(run: str | os.PathLike) -> Path:
+def best_weights(run: str | os.PathLike) -> Path:
+    """The file of a run's best weights. Raises InputError if there is none yet."""
     weights = runs.RunDirectory(Path(run)).best_weights
     if not weights.exists():
         name = weights.relative_to(run)

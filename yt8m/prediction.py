@@ -1,106 +1,174 @@
 """A run's predictions for records as a submission file."""
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from yt8m import runs
-from yt8m.config import RunConfig
-from yt8m.data.sources import expand_paths
-from yt8m.data.vocabulary import find_at_root
+import numpy as np
+
 from yt8m.errors import InputError
 from yt8m.files import check_destination
-from yt8m.inference import SEGMENT_CLASSES_FILE, Scorer, choose_paths, load_run, open_data
-from yt8m.metrics import top_k_predictions
-from yt8m.submission import SegmentRanking, VideoSubmissionWriter, read_segment_class_ids
+from yt8m.predictions import Predictions, StoredPredictions
+from yt8m.predictions.prior import Places, Prior
+from yt8m.predictions.stored import is_stored
+from yt8m.predictions.submitting import Submitted, write_submission
+from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell, kept_in_run
+from yt8m.submission_options import SubmissionOptions
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict` wrote."""
+    """What `predict` made."""
 
     path: str
+    """The submission, or the directory of stored predictions where no submission was asked for."""
     task: Literal["video", "segment"]
     num_videos: int
     """Videos that were scored."""
     num_segments: int | None = None
-    """Segments that were scored; None in the video task."""
+    """Segments that were ranked; None in the video task."""
     segment_classes: str | None = None
     """The file that said which classes to rank, None for all of the vocabulary."""
 
 
-def _predict_videos(scorer, source, config, out, top_k, progress) -> int:
-    count = 0
-    with VideoSubmissionWriter(out) as writer:
-        for batch in scorer.scores(source, config):
-            classes, scores = top_k_predictions(batch.scores, top_k)
-            writer.write(batch.ids, classes, scores)
-            count += len(batch.ids)
-            progress(len(batch.ids))
-    return count
+def open_prior(
+    options: SubmissionOptions,
+    paths: Sequence[str],
+    class_ids: Sequence[int],
+    directory: str | os.PathLike | None,
+    tell: Tell,
+) -> Prior | None:
+    """The prior that is asked for.
+
+    Args:
+        options: which.
+        paths: the records, if it is a run.
+        class_ids: the classes that are ranked.
+        directory: where a run's predictions go; None = into the run directory, where they are kept.
+        tell: told that a run predicts.
+
+    Raises:
+        InputError, RecordError: it cannot be used.
+    """
+    if not options.prior:
+        return None
+    if is_stored(options.prior):
+        videos = StoredPredictions(options.prior)
+    else:
+        made = RunPredictions(options.prior, paths, task="video", class_ids=class_ids)
+        tell(f"{options.prior}: predicting whole videos for the prior")
+        videos = made.store(directory or kept_in_run(made), replace=directory is not None)
+    return Prior(videos, np.array(class_ids), options.prior_weight, options.prior_top_k)
 
 
-def _predict_segments(scorer, source, config: RunConfig, out, class_ids, max_segments, progress) -> tuple[int, int]:
-    """The numbers of videos and of segments."""
-    ranking, videos = SegmentRanking(class_ids, max_segments), set()
-    for batch in scorer.scores(source, config, segments="all"):
-        ranking.update(batch.ids, batch.segment_starts, batch.scores[:, ranking.class_ids])
-        videos.update(batch.ids)
-        progress(len(batch.ids))
-    if not ranking.num_segments:
-        raise InputError(f"{source.files[0]}: no video has a whole segment of five seconds; nothing to rank")
-    ranking.write(out)
-    return len(videos), ranking.num_segments
+def write_with_prior(
+    predictions: Predictions,
+    paths: Sequence[str],
+    out,
+    options: SubmissionOptions,
+    directory,
+    progress: Progress,
+    tell: Tell,
+) -> Submitted:
+    """A submission of predictions; see `open_prior` for `directory`, and `write_submission`."""
+    if options.prior and predictions.description.task == "video":
+        raise InputError(f"--prior {options.prior} is for the segment task; these predictions are of whole videos")
+    prior = open_prior(options, paths, predictions.description.classes or (), directory, tell)
+    return write_submission(
+        predictions,
+        out,
+        top_k=options.top_k,
+        max_segments=options.max_segments,
+        prior=prior,
+        places=Places(first=options.skip_first_segments, last=options.skip_last_segments),
+        progress=progress,
+    )
+
+
+@contextlib.contextmanager
+def _unless_started(directory: Path) -> Iterator[None]:
+    """After an error, removes a directory of predictions without a single part: there is nothing to go on with."""
+    try:
+        yield
+    except BaseException:
+        if not any(directory.glob("*/parts/*.npz")):
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def predict(
-    run: str | os.PathLike,
+    run: str | os.PathLike | Sequence[str | os.PathLike],
     data: Sequence[str] = (),
-    out: str | os.PathLike = "submission.csv",
+    out: str | os.PathLike | None = "submission.csv",
     *,
     task: Literal["video", "segment"] | None = None,
-    top_k: int = 20,
-    max_segments: int = 100_000,
     segment_classes: str | os.PathLike | None = None,
-    progress: Callable[[int], None] = lambda count: None,
-    tell: Callable[[str], None] = lambda text: None,
+    stored: str | os.PathLike | None = None,
+    stored_top_k: int = STORED_TOP_K,
+    options: SubmissionOptions | None = None,
+    progress: Progress = lambda count: None,
+    tell: Tell = lambda text: None,
+    **submission,
 ) -> Prediction:
-    """Writes a submission of a run's best model.
+    """Writes a submission of a run's best model, and stores its predictions on request.
+
+    What was stopped goes on where it stood if the same is asked for again, and ends with the same file.
 
     Args:
-        run: the run directory.
-        data: files, directories or globs; none = the run's test split.
-        out: the CSV file; it appears when it is complete.
+        run: the run directory; or several, each of which left out another fold of the videos (`--data.fold`), which it then
+            predicts.
+        data: files, directories or globs; none = the run's test split, of folds their training records.
+        out: the CSV file; it appears when it is complete. None = none.
         task: None = `segment` for records with rated segments, else `video`.
-        top_k: predictions a video, 1 to 20.
-        max_segments: segments a class, at most.
         segment_classes: a `segment_label_ids.csv`, whose classes are ranked; None = the one at the root of the data
             set, and where there is none, all classes of the vocabulary.
+        stored: a directory for the predictions, logits in float16 (`yt8m.predictions.stored`), of which the submission is
+            then made; None = they are kept beside `out`, in float32, until that is complete.
+        stored_top_k: classes stored of a video, the surest; 0 = all. Of a segment, all that are ranked.
+        options: of the submission; or its fields as keywords.
         progress: called with the number of videos, or segments, after each batch.
-        tell: gets a line on the broken records that are left out, if the run was told to skip them.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them, and on what is done.
 
     Raises:
         InputError, RecordError: no such run, no such files, a record that cannot be used, a place that cannot be
             written to, an argument out of range.
     """
-    if not 1 <= top_k <= 20:
-        raise InputError(f"--top-k is {top_k}; the video task takes 1 to 20 predictions a video")
-    if max_segments < 1:
-        raise InputError(f"--max-segments is {max_segments}; it must be at least 1")
-    config = runs.load_config(run)
-    paths = choose_paths(run, config, data, "test")
-    check_destination(out)
-    if task == "segment" and config.model.level != "frame":
-        raise InputError(f"{run}: {config.model.name} reads whole videos; the segment task needs a model of frames")
-    source = open_data(config, paths, None if task is None else task == "segment", tell)
-    scorer = Scorer(load_run(run))
-    if source.level != "segment":
-        return Prediction(str(out), "video", _predict_videos(scorer, source, config, out, top_k, progress))
-    classes_file = segment_classes or find_at_root(expand_paths(paths)[0], SEGMENT_CLASSES_FILE)
-    class_ids = read_segment_class_ids(classes_file) if classes_file else range(config.data.num_classes)
-    unknown = [class_id for class_id in class_ids if class_id >= config.data.num_classes]
-    if unknown:
-        raise InputError(f"{classes_file}: class {unknown[0]} is unknown to {run}, which has {config.data.num_classes}")
-    counts = _predict_segments(scorer, source, config, out, class_ids, max_segments, progress)
-    return Prediction(str(out), "segment", *counts, str(classes_file) if classes_file else None)
+    options = options or SubmissionOptions(**submission)
+    if out is None and stored is None:
+        raise InputError(
+            "nothing to write; name a submission with --out, or a directory for the predictions with --store"
+        )
+    if out is not None:
+        check_destination(out)
+    made = RunPredictions(
+        run,
+        data,
+        task=task,
+        segment_classes=segment_classes,
+        top_k=options.top_k if stored is None else stored_top_k,
+        precision="float32" if stored is None else "float16",
+        tell=tell,
+    )
+    path = Path(os.fspath(stored if out is None else out))
+    beside = path.parent / f".{path.name}.predictions"
+    with _unless_started(beside):
+        predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
+        if out is None:
+            found = {video for part in predictions.parts() for video in part.ids.tolist()}
+            submitted = Submitted(len(found), predictions.num_rows if made.description.task == "segment" else None)
+        else:
+            submitted = write_with_prior(
+                predictions, made.paths, out, options, beside / "prior", lambda count: None, tell
+            )
+    shutil.rmtree(beside, ignore_errors=True)
+    return Prediction(
+        str(path),
+        made.description.task,
+        submitted.num_videos,
+        submitted.num_segments,
+        str(made.segment_classes) if made.segment_classes else None,
+    )

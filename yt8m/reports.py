@@ -78,3 +78,14 @@ def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
         f"{directory}: {videos} videos at video, frame and segment level, {summary['num_classes']} classes, "
         f"{summary['num_files']} files, {summary['num_bytes'] / 1e6:.0f} MB"
     )
+
+
+def weighed(learned: Any) -> str:
+    """What weights an ensemble got, a `yt8m.predictions.weighting.Weights`."""
+    rows = [
+        (name, f"weight {weight:.3f}, alone {learned.metric} {alone:.4f}")
+        for name, weight, alone in zip(learned.members, learned.weights, learned.alone, strict=True)
+    ]
+    rows.append(("equal weights", f"{learned.metric} {learned.equal:.4f}"))
+    rows.append(("learned weights", f"{learned.metric} {learned.score:.4f}, on videos that they were not learned from"))
+    return table(rows)

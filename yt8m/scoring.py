@@ -1,4 +1,4 @@
-"""A submission against labelled records."""
+"""A submission, or stored predictions, against labelled records."""
 
 import os
 import time
@@ -9,6 +9,9 @@ from yt8m.data import pipeline
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentRatings
+from yt8m.metrics.inputs import id_text
+from yt8m.predictions import StoredPredictions
+from yt8m.predictions.scoring import measure_segments, measure_videos
 from yt8m.submission import detect_task, measure_segment_submission, measure_video_submission
 
 LARGEST_VOCABULARY = 4716
@@ -25,10 +28,10 @@ def score(
     vocabulary: str | os.PathLike | None = None,
     tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
 ) -> dict[str, float | int]:
-    """The metrics of a submission, as `evaluate` gives them for a run, less the loss.
+    """The metrics of a submission or of stored predictions, as `evaluate` gives them for a run, less the loss.
 
     Args:
-        file: a CSV of either task; its header says which.
+        file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
         num_classes: classes of the vocabulary; None = as many as any year has.
         tell: gets a line on labelled videos that a submission of the video task lacks.
@@ -38,25 +41,46 @@ def score(
         InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data; a
             directory that cannot be written to, a vocabulary that cannot be used.
     """
-    num_classes = num_classes or LARGEST_VOCABULARY
-    task, start = detect_task(file), time.perf_counter()
+    num_classes, start = num_classes or LARGEST_VOCABULARY, time.perf_counter()
+    stored = StoredPredictions(file) if os.path.isdir(file) else None
+    task = stored.description.task if stored else detect_task(file)
     source = pipeline.open_source(data, num_classes=num_classes)
     if task == "segment" and source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
     report = open_class_report(classes, vocabulary, source.files, tell_classes)
     if task == "video":
-        metrics = measure_video_submission(file, _labelled_videos(source), num_classes, tell)
+        if stored:
+            metrics = measure_videos(stored, read_labels(source))
+        else:
+            metrics = measure_video_submission(file, _labelled_videos(source), num_classes, tell)
         result = metrics.result()
     else:
-        ratings = SegmentRatings()
-        for batch in _batches(source):
-            ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
-        metrics = measure_segment_submission(file, ratings, num_classes)
+        ratings = read_ratings(source)
+        metrics = (
+            measure_segments(stored, ratings) if stored else measure_segment_submission(file, ratings, num_classes)
+        )
         result = metrics.result() | {"num_videos": len(ratings.video_ids)}
     result |= {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
     if report:
         report.write(metrics.per_class())
     return result
+
+
+def read_ratings(source: pipeline.Source) -> SegmentRatings:
+    """The ratings of all segments. Raises InputError or RecordError where records cannot be used or contradict each other."""
+    ratings = SegmentRatings()
+    for batch in _batches(source):
+        ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
+    return ratings
+
+
+def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
+    """The labels of all videos, by id. Raises InputError if a video comes twice."""
+    labels: dict[str, list[int]] = {}
+    for video_id, own in _labelled_videos(source):
+        if labels.setdefault(id_text(video_id), own) is not own:
+            raise InputError(f"video {id_text(video_id)!r} occurs twice in the labelled data; give every file once")
+    return labels
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:
@@ -70,4 +94,4 @@ def _labelled_videos(source: pipeline.Source) -> Iterator[tuple[bytes, list[int]
     whole = source if source.level != "segment" else pipeline.open_source(source.files, level="frame")
     for batch in _batches(whole):
         for video_id, labels in zip(batch["id"].numpy(), batch["labels"].numpy(), strict=True):
-            yield video_id, labels[labels != LABEL_PADDING]
+            yield video_id, labels[labels != LABEL_PADDING].tolist()

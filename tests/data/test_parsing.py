@@ -483,9 +483,9 @@ class TestBrokenRecords:
         record = frame_level_record("abcd", [1], FRAMES, ratings((0, 1, 1.0), (5, 4, 0.0)))
         path = write(tmp_path / "a.tfrecord", GOOD["segment"], record)
         source = Source((path,), "segment", tuple(SIZES), **READ, rated_classes=(1, 3))
-        with pytest.raises(RecordError, match="record 1: rates class 4, which is not one of the 2 classes"):
-            with record_errors(source):
-                elements_of(make_dataset(source, 2))
+        reason = "record 1: rates class 4, which is not one of the 2 classes"
+        with pytest.raises(RecordError, match=reason), record_errors(source):
+            elements_of(make_dataset(source, 2))
         assert len(elements_of(make_dataset(dataclasses.replace(source, rated_classes=(1, 3, 4)), 2))) == 3
 
     def test_float_lists_at_frame_level(self, real_data):

@@ -68,7 +68,8 @@ def test_both_streams_start_as_a_model_without_context_was_left(tmp_path):
     own = make_batch("dbof")
     batch = own | {f"context_{key}": value for key, value in own.items()}
     np.testing.assert_allclose(built.predicting(batch, training=False), plain(own, training=False), atol=1e-6)
-    assert has_context(built.predicting) and not has_context(plain)
+    assert has_context(built.predicting)
+    assert not has_context(plain)
     assert streams_of(plain) == [plain]
 
 

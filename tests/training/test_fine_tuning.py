@@ -97,7 +97,7 @@ def test_a_run_with_context_can_be_gone_on_from(videos, sample, tmp_path):
         load_run(second.run).trainable_variables, load_run(first.run).trainable_variables, strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-9)
-    with pytest.raises(InputError, match="was trained with the whole video as context; add --data.segment-context"):
+    with pytest.raises(InputError, match=r"was trained with the whole video as context; add --data\.segment-context"):
         train(fine_tuning(tmp_path / "third", sample, first))
 
 
@@ -144,7 +144,7 @@ def test_what_does_not_change_the_weights_may_differ(videos, sample, tmp_path):
 def test_a_fold_and_validation_records_contradict_each_other(videos, sample, tmp_path):
     rated = str(Path(sample) / "3/frame/validate")
     config = fine_tuning(tmp_path / "run", sample, videos, {"fold": "0/2", "validate": (rated,)})
-    with pytest.raises(InputError, match="leave out --data.validate"):
+    with pytest.raises(InputError, match=r"leave out --data\.validate"):
         train(config)
 
 

@@ -162,6 +162,16 @@ def _serialized(
     return records
 
 
+def read_ids(files: Sequence[str]) -> list[bytes]:
+    """The ids of all records, in their order; nothing else of them is looked at."""
+    serialized = tf.data.TFRecordDataset(list(files)).batch(64)
+    ids: list[bytes] = []
+    for batch in serialized:
+        parsed = tf.io.parse_sequence_example(batch, parsing.identifier_features())[0]
+        ids += parsing.identifier(parsed).numpy().tolist()
+    return ids
+
+
 @checked
 def make_dataset(
     source: Source,
@@ -194,7 +204,7 @@ def make_dataset(
     dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, shard)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
-    if repeat:
+    if repeat and source.level != "segment":
         dataset = dataset.repeat()
     if skip_records and source.level != "segment":
         dataset = dataset.skip(skip_records)
@@ -211,6 +221,8 @@ def make_dataset(
         context = source.context, source.context_num_frames
         parse = segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
         dataset = dataset.map(parse, num_parallel_calls=workers).unbatch()
+        if repeat:  # here, where it ends if no record has a segment
+            dataset = dataset.repeat()
         dataset = dataset.skip(skip_records)  # how many records they are in is not known
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     if source.as_means:

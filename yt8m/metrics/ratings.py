@@ -77,6 +77,14 @@ class SegmentRatings:
         """The rated segments of a class, True where the class was seen; empty for a class never rated."""
         return self._by_class.get(class_id, {})
 
+    def by_segment(self) -> dict[Segment, list[tuple[int, bool]]]:
+        """Of every rated segment its classes, ascending, each with whether it was seen there."""
+        segments: dict[Segment, list[tuple[int, bool]]] = {}
+        for class_id in sorted(self._by_class):
+            for segment, positive in self._by_class[class_id].items():
+                segments.setdefault(segment, []).append((class_id, positive))
+        return segments
+
     def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rated classes in ascending order, and how many segments of each were rated positive and negative.
 

@@ -1,0 +1,127 @@
+"""What predictions are, wherever they come from: parts of some thousand rows that fit into memory.
+
+N = rows of a part (videos, or segments), C = classes with a column, k = classes kept of a video.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from yt8m.submission import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What all parts have in common."""
+
+    task: Task
+    """What the rows are: videos, or segments."""
+    num_classes: int
+    """Of the vocabulary."""
+    classes: tuple[int, ...] | None
+    """The class of each column; None where each row has classes of its own, the surest ones."""
+    top_k: int | None = None
+    """k, where each row has classes of its own."""
+    precision: Literal["float16", "float32"] = "float16"
+    """Of the logits. float16 tells probabilities apart that differ by a few tenths of a percent, in half the room."""
+
+    @property
+    def num_columns(self) -> int:
+        """C or k."""
+        return len(self.classes) if self.classes is not None else self.top_k or 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows."""
+
+    ids: np.ndarray
+    """Bytes [N]: the row's video."""
+    logits: np.ndarray
+    """float [N, C], or [N, k] descending."""
+    starts: np.ndarray | None = None
+    """int32 [N]: the segment's first second; None of whole videos."""
+    classes: np.ndarray | None = None
+    """int [N, k]; None where columns are classes."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def digest(self) -> str:
+        """Of which rows there are, in their order."""
+        digest = hashlib.md5(usedforsecurity=False)
+        for values in (np.char.add(self.ids, b" "), self.starts):
+            digest.update(b"" if values is None else values.tobytes())
+        return digest.hexdigest()
+
+    def names(self) -> list[str]:
+        """The rows as messages call them: `abcd`, or `abcd:15`."""
+        ids = [each.decode("utf-8", "backslashreplace") for each in self.ids.tolist()]
+        if self.starts is None:
+            return ids
+        return [f"{video}:{start}" for video, start in zip(ids, self.starts.tolist(), strict=True)]
+
+    def dense(self, description: Description, class_ids: np.ndarray) -> np.ndarray:
+        """Logits of some classes, float32 [N, len(class_ids)].
+
+        A class that was not kept of a row has the lowest logit that was: it had at most that.
+
+        Args:
+            description: of the predictions that this is of.
+            class_ids: int; where columns are classes, only such as have one.
+        """
+        if self.classes is None:
+            columns = np.full(description.num_classes, -1)
+            columns[list(description.classes or ())] = np.arange(description.num_columns)
+            wanted = columns[class_ids]
+            assert (wanted >= 0).all(), "the caller asks for classes that are there"
+            if np.array_equal(wanted, np.arange(description.num_columns)):
+                return self.logits.astype(np.float32)
+            return self.logits[:, wanted].astype(np.float32)
+        lowest = self.logits.min(axis=1, keepdims=True, initial=np.inf).astype(np.float32)
+        every = np.repeat(lowest, description.num_classes, axis=1)
+        np.put_along_axis(every, self.classes.astype(np.int64), self.logits.astype(np.float32), axis=1)
+        return every[:, class_ids]
+
+
+class Predictions(ABC):
+    """Predictions for many rows, a part at a time."""
+
+    name: str
+    """What messages call them."""
+    description: Description
+
+    @property
+    @abstractmethod
+    def digests(self) -> tuple[str, ...]:
+        """Which rows each part has: those of equal digests have the same in the same order."""
+
+    @abstractmethod
+    def read(self, number: int) -> Part:
+        """One part, from 0 to len(digests) - 1."""
+
+    def parts(self) -> Iterator[Part]:
+        """All parts, one after the other."""
+        return (self.read(number) for number in range(len(self.digests)))
+
+
+def probability(logits: np.ndarray) -> np.ndarray:
+    """``1 / (1 + exp(-z))`` of float32 logits of any shape, float32."""
+    with np.errstate(over="ignore"):  # of exp(-z): the result is 0, as it should be
+        return np.float32(1.0) / (np.float32(1.0) + np.exp(-logits))
+
+
+def log_probability(logits: np.ndarray) -> np.ndarray:
+    """``log(1 / (1 + exp(-z)))`` of float32 logits of any shape, float32; no logit makes it infinite."""
+    return -np.logaddexp(np.float32(0.0), -logits)
+
+
+def logit(probability: np.ndarray) -> np.ndarray:
+    """``log(p / (1 - p))`` of probabilities in float64, float32; 0 and 1 become the logits of 1e-30 and of 1 - 1e-16."""
+    probability = np.clip(probability, 1e-30, 1.0 - 1e-16)
+    return (np.log(probability) - np.log1p(-probability)).astype(np.float32)

@@ -1,0 +1,230 @@
+"""Predictions in a directory: written part by part, so that what was stopped goes on, and read as often as one likes.
+
+======================  ================================================================================================
+``predictions.json``    what they are of and from (`Description`, the run, the records); the rows and the digest of each
+                        part once all are there
+``parts/00000.npz``     NumPy arrays, uncompressed: ``ids`` bytes [N], ``logits`` float16 or float32 [N, C or k]; of
+                        segments ``starts`` int32 [N]; of the surest classes alone ``classes`` uint16 or int32 [N, k]
+======================  ================================================================================================
+
+A part has the records of some whole files, about 256 MB of them, in their order. Logits, since float16 tells 0.9990 from
+0.9991 there and not among probabilities.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.files import NewFile, make_directory, read_json, write_json
+from yt8m.metrics.inputs import check_finite
+from yt8m.predictions.parts import Description, Part, Predictions
+
+FORMAT = 1
+_FILE = "predictions.json"
+_LARGEST_LOGIT = 60_000.0
+"""The nearest to infinity that float16 has is 65 504."""
+
+
+def _description_path(directory: Path) -> Path:
+    return directory / _FILE
+
+
+def _part_path(directory: Path, number: int) -> Path:
+    return directory / "parts" / f"{number:05d}.npz"
+
+
+def is_stored(directory: str | os.PathLike) -> bool:
+    """Whether a directory holds stored predictions, complete or not."""
+    return _description_path(Path(directory)).is_file()
+
+
+class PredictionStore:
+    """Stored predictions in the making. A directory with some of the same ones is gone on with.
+
+    Args:
+        directory: where to; made if it does not exist.
+        description: of the predictions.
+        made_from: plain JSON values that determine them: a directory with predictions from anything else is refused.
+        num_parts: in all.
+        replace: predictions from anything else are removed instead of refused.
+
+    Raises:
+        InputError: the directory holds other things, or cannot be written.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        description: Description,
+        made_from: Mapping[str, Any],
+        num_parts: int,
+        replace: bool = False,
+    ):
+        self.directory, self.description, self.num_parts = Path(directory), description, num_parts
+        header = {"format": FORMAT, **dataclasses.asdict(description), "made_from": made_from, "num_parts": num_parts}
+        self._header = json.loads(json.dumps(header))
+        path = _description_path(self.directory)
+        if replace and path.exists() and _differs(read_json(path), self._header):
+            shutil.rmtree(self.directory)
+        if path.exists():
+            found = read_json(path)
+            if _differs(found, self._header):
+                raise InputError(
+                    f"{self.directory}: holds predictions of another kind or from elsewhere "
+                    f"({_difference(found, self._header)}); give another directory, or remove it"
+                )
+        elif self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
+            raise InputError(f"{self.directory}: holds other things; give an empty or new directory")
+        else:
+            make_directory(self.directory / "parts")
+            write_json(path, self._header)
+
+    def missing(self) -> list[int]:
+        """The parts that are still to be made."""
+        return [number for number in range(self.num_parts) if not _part_path(self.directory, number).exists()]
+
+    def write(self, number: int, part: Part) -> None:
+        """Writes one part, whole or not at all.
+
+        Raises:
+            InputError: a logit is NaN or infinite, or the disk is full.
+        """
+        description = self.description
+        check_finite(
+            part.logits,
+            part.names(),
+            part.classes if part.classes is not None else description.classes,
+            kind=description.task,
+        )
+        logits = np.clip(part.logits, -_LARGEST_LOGIT, _LARGEST_LOGIT).astype(description.precision)
+        arrays = {"ids": part.ids, "logits": logits}
+        if part.starts is not None:
+            arrays["starts"] = part.starts.astype(np.int32)
+        if part.classes is not None:
+            small = description.num_classes <= np.iinfo(np.uint16).max
+            arrays["classes"] = part.classes.astype(np.uint16 if small else np.int32)
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        with NewFile(_part_path(self.directory, number)) as file:
+            file.write(content.getbuffer())
+
+    def finish(self) -> "StoredPredictions":
+        """Marks the predictions as complete; all parts must be there."""
+        parts = [_read_part(self.directory, number, rows_alone=True) for number in range(self.num_parts)]
+        index = [{"num_rows": len(part), "digest": part.digest} for part in parts]
+        write_json(_description_path(self.directory), self._header | {"parts": index})
+        return StoredPredictions(self.directory)
+
+
+def _differs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return any(found.get(key) != wanted[key] for key in wanted)
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first thing that differs, as deep as it can be named."""
+    for key in wanted:
+        there, here = found.get(key), wanted[key]
+        if there == here:
+            continue
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            return _difference(there, here)
+        if isinstance(here, list):
+            return f"{key} differ"
+        return f"{key} is {there} there, {here} here"
+    return "something is missing"
+
+
+class StoredPredictions(Predictions):
+    """Complete stored predictions.
+
+    Args:
+        directory: where they are.
+
+    Raises:
+        InputError: there are none, they are not complete, or of another version of the format.
+    """
+
+    def __init__(self, directory: str | os.PathLike):
+        self.directory, self.name = Path(directory), os.fspath(directory)
+        if not is_stored(directory):
+            raise InputError(
+                f"{directory}: holds no stored predictions; make some with yt8m predict --store {directory}"
+            )
+        header = read_json(_description_path(self.directory))
+        if header.get("format") != FORMAT:
+            raise InputError(
+                f"{directory}: is of format {header.get('format')}, this version reads {FORMAT}; make it anew"
+            )
+        if "parts" not in header:
+            raise InputError(f"{directory}: is not complete; give the command that makes it again, and it goes on")
+        fields = {field.name: header.get(field.name) for field in dataclasses.fields(Description)}
+        if fields["classes"] is not None:
+            fields["classes"] = tuple(fields["classes"])
+        self.description = Description(**fields)
+        self.made_from: dict[str, Any] = header["made_from"]
+        self._parts = header["parts"]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return tuple(part["digest"] for part in self._parts)
+
+    @property
+    def num_rows(self) -> int:
+        """Of all parts."""
+        return sum(part["num_rows"] for part in self._parts)
+
+    def read(self, number: int) -> Part:
+        return _read_part(self.directory, number)
+
+
+def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
+    """A part; with `rows_alone`, without its logits, which are nearly all of it."""
+    path = _part_path(directory, number)
+    try:
+        with np.load(path) as arrays:
+            columns = {key: arrays.get(key) for key in ("ids", "starts")}
+            if rows_alone:
+                return Part(**columns, logits=np.empty((len(columns["ids"]), 0)))
+            return Part(**columns, logits=arrays["logits"], classes=arrays.get("classes"))
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it and make the predictions again") from error
+
+
+def store(
+    parts: Iterable[Callable[[], Part]],
+    into: PredictionStore,
+    skipped: Callable[[int], None] = lambda count: None,
+) -> StoredPredictions:
+    """Makes the parts that are missing and completes the store.
+
+    Args:
+        parts: a function a part, which makes it.
+        into: where to.
+        skipped: gets the number of rows of each part that was there already.
+    """
+    missing = set(into.missing())
+    for number, make in enumerate(parts):
+        if number in missing:
+            into.write(number, make())
+        else:
+            skipped(len(_read_part(into.directory, number, rows_alone=True)))
+    return into.finish()
+
+
+def concatenated(parts: Sequence[Part]) -> Part:
+    """Several parts as one."""
+    assert parts, "there is no part without rows"
+    columns = {}
+    for key in ("ids", "logits", "starts", "classes"):
+        values = [getattr(part, key) for part in parts]
+        columns[key] = None if values[0] is None else np.concatenate(values)
+    return Part(**columns)

@@ -1,0 +1,209 @@
+"""A run's predictions for records, made part by part: what was stopped goes on."""
+
+import dataclasses
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from yt8m import runs
+from yt8m.config import RunConfig
+from yt8m.data import pipeline
+from yt8m.data.records import file_size
+from yt8m.data.schema import Fold
+from yt8m.data.sources import expand_paths, scheme
+from yt8m.data.vocabulary import find_at_root
+from yt8m.errors import InputError
+from yt8m.inference import SEGMENT_CLASSES_FILE, Scored, Scorer, best_weights, choose_paths, load_run, open_data
+from yt8m.metrics import top_k_predictions
+from yt8m.predictions import Description, Part, PredictionStore, StoredPredictions
+from yt8m.predictions.stored import concatenated, store
+from yt8m.submission import read_segment_class_ids
+
+PART_BYTES = 256 << 20
+"""Records that one part of stored predictions is made of: about 1000 videos at frame level."""
+_REMOTE_FILES_A_PART = 8
+STORED_TOP_K = 100
+"""Classes kept of a video."""
+Tell = Callable[[str], None]
+Progress = Callable[[int], None]
+
+
+class RunPredictions:
+    """Predictions of a run for records, before they are made.
+
+    Args:
+        run: a run directory; or several, each of which left out another fold of the videos, which it then predicts.
+        data: files, directories or globs; none = the run's test split, or of folds the training records.
+        task: None = `segment` for records with rated segments, else `video`.
+        segment_classes: a `segment_label_ids.csv`, whose classes are kept; None = the one at the root of the data set, and
+            where there is none, all classes of the vocabulary.
+        top_k: classes kept of a video, the surest; 0 = all.
+        precision: of the logits that are kept.
+        class_ids: keep these classes alone, a column each; for videos.
+        tell: gets a line on the broken records that are left out, if the run is to skip them.
+
+    Raises:
+        InputError, RecordError: no such run, no such files, runs that are no folds of one training.
+    """
+
+    def __init__(
+        self,
+        run: str | os.PathLike | Sequence[str | os.PathLike],
+        data: str | Sequence[str] = (),
+        *,
+        task: Literal["video", "segment"] | None = None,
+        segment_classes: str | os.PathLike | None = None,
+        top_k: int = STORED_TOP_K,
+        precision: Literal["float16", "float32"] = "float16",
+        class_ids: Sequence[int] | None = None,
+        tell: Tell = lambda text: None,
+    ):
+        self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
+        configs = [runs.load_config(each) for each in self.runs]
+        config = self.config = configs[0]
+        folds = _folds_of(self.runs, configs)
+        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test")
+        self._weights = [best_weights(each) for each in self.runs]
+        source = open_data(config, self.paths, None if task is None else task == "segment", tell)
+        self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
+        self.segment_classes = None
+        num_classes = config.data.num_classes
+        if source.level == "segment":
+            self.segment_classes = segment_classes or find_at_root(expand_paths(self.paths)[0], SEGMENT_CLASSES_FILE)
+            class_ids = _ranked_classes(self.segment_classes, self.runs[0], num_classes)
+        elif class_ids is None and not top_k:
+            class_ids = range(num_classes)
+        self.description = Description(
+            task="segment" if source.level == "segment" else "video",
+            num_classes=num_classes,
+            classes=None if class_ids is None else tuple(class_ids),
+            top_k=min(top_k, num_classes) if class_ids is None else None,
+            precision=precision,
+        )
+
+    @property
+    def made_from(self) -> dict:
+        """What determines the predictions, as plain JSON values."""
+        data, source = self.config.data, self._sources[0]
+        return {
+            "weights": [hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in self._weights],
+            "files": [[os.path.basename(path), file_size(path)] for path in source.files],
+            "frames": [data.prediction_num_frames, data.prediction_sampling, data.max_frames],
+            "context": [source.context, source.context_num_frames],
+        }
+
+    def store(
+        self,
+        directory: str | os.PathLike,
+        progress: Progress = lambda count: None,
+        part_bytes: int = PART_BYTES,
+        replace: bool = False,
+    ) -> StoredPredictions:
+        """Makes the predictions, or what is missing of them.
+
+        Args:
+            directory: where to; one with some of the same predictions is gone on with.
+            progress: called with the number of videos, or segments, after each batch.
+            part_bytes: records that a part is made of.
+            replace: other predictions that are there give way.
+
+        Raises:
+            InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
+        """
+        groups = list(_groups(self._sources[0].files, part_bytes))
+        into = PredictionStore(directory, self.description, self.made_from, len(groups), replace)
+        scorers = [Scorer(load_run(run)) for run in self.runs] if into.missing() else []
+
+        def maker(files: tuple[str, ...]) -> Callable[[], Part]:
+            return lambda: self._part(scorers, files, progress)
+
+        return store(map(maker, groups), into, progress)
+
+    def _part(self, scorers: list[Scorer], files: tuple[str, ...], progress: Progress) -> Part:
+        parts = []
+        for scorer, source in zip(scorers, self._sources, strict=True):
+            for batch in scorer.scores(dataclasses.replace(source, files=files), self.config, segments="all"):
+                parts.append(self._rows(batch))
+                progress(len(batch.ids))
+        part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])
+        if len(scorers) == 1:
+            return part
+        order = {video: place for place, video in enumerate(pipeline.read_ids(files))}
+        rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
+        return dataclasses.replace(
+            part,
+            **{
+                key: value[rows]
+                for key in ("ids", "logits", "starts", "classes")
+                if (value := getattr(part, key)) is not None
+            },
+        )
+
+    def _rows(self, batch: Scored) -> Part:
+        ids = np.array(batch.ids, np.bytes_)
+        if self.description.classes is None:
+            classes, logits = top_k_predictions(batch.logits, self.description.top_k)
+            return Part(ids, logits, batch.segment_starts, classes)
+        return Part(ids, batch.logits[:, list(self.description.classes)], batch.segment_starts)
+
+
+def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
+    """The columns of a batch without rows: logits, labels, losses, starts."""
+    empty = np.empty((0, num_classes), np.float32)
+    return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
+
+
+def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold]:
+    """The folds of several runs; none of a single one.
+
+    Raises:
+        InputError: they are not all folds of one training.
+    """
+    if len(configs) == 1:
+        return []
+    folds = [Fold.parse(config.data.fold) for config in configs]
+    count = folds[0].count if folds[0] else 0
+    if sorted(fold.index for fold in folds if fold and fold.count == count) != list(range(count)):
+        found = ", ".join(f"{name} {fold or 'none'}" for name, fold in zip(names, folds, strict=True))
+        raise InputError(
+            f"several runs predict together where each left out another fold of the videos, and none is missing ({found}); "
+            "yt8m ensemble takes means of runs"
+        )
+    for config in configs[1:]:
+        for key in ("num_classes", "features", "train", "segment_context", "context_num_frames", "max_frames"):
+            if getattr(config.data, key) != getattr(configs[0].data, key):
+                raise InputError(f"{names[0]} and the other folds differ in data.{key}; train them alike")
+        if config.model.level != configs[0].model.level:
+            raise InputError(f"{names[0]} and the other folds read records of different levels; train them alike")
+    return folds
+
+
+def _groups(files: Sequence[str], part_bytes: int) -> Iterator[tuple[str, ...]]:
+    """Consecutive files, so many of them that they have about `part_bytes`."""
+    if any(scheme(path) for path in files):
+        yield from (
+            tuple(files[first : first + _REMOTE_FILES_A_PART]) for first in range(0, len(files), _REMOTE_FILES_A_PART)
+        )
+        return
+    ends = itertools.accumulate(file_size(path) for path in files)
+    for _, group in itertools.groupby(zip(files, ends, strict=True), lambda each: (each[1] - 1) // part_bytes):
+        yield tuple(path for path, _ in group)
+
+
+def _ranked_classes(file: str | os.PathLike | None, run: str | os.PathLike, num_classes: int) -> Sequence[int]:
+    class_ids = read_segment_class_ids(file) if file else range(num_classes)
+    unknown = [class_id for class_id in class_ids if class_id >= num_classes]
+    if unknown:
+        raise InputError(f"{file}: class {unknown[0]} is unknown to {run}, which has {num_classes}")
+    return class_ids
+
+
+def kept_in_run(made: RunPredictions) -> Path:
+    """Where a run keeps its predictions for some records, so that they are made once."""
+    text = repr((made.made_from, made.description))
+    return Path(made.runs[0]) / "predictions" / hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
