@@ -54,9 +54,9 @@ class Part:
     @property
     def digest(self) -> str:
         """Of which rows there are, in their order."""
-        digest = hashlib.md5(usedforsecurity=False)
-        for values in (np.char.add(self.ids, b" "), self.starts):
-            digest.update(b"" if values is None else values.tobytes())
+        digest = hashlib.md5(b" ".join(self.ids.tolist()), usedforsecurity=False)
+        if self.starts is not None:
+            digest.update(b" " + self.starts.astype("<i4").tobytes())
         return digest.hexdigest()
 
     def names(self) -> list[str]:

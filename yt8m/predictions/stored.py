@@ -190,7 +190,7 @@ def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
     """A part; with `rows_alone`, without its logits, which are nearly all of it."""
     path = _part_path(directory, number)
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             columns = {key: arrays.get(key) for key in ("ids", "starts")}
             if rows_alone:
                 return Part(**columns, logits=np.empty((len(columns["ids"]), 0)))
