@@ -101,7 +101,7 @@ class RunPredictions:
         self,
         directory: str | os.PathLike,
         progress: Progress = lambda count: None,
-        part_bytes: int = PART_BYTES,
+        part_bytes: int | None = None,
         replace: bool = False,
     ) -> StoredPredictions:
         """Makes the predictions, or what is missing of them.
@@ -109,13 +109,13 @@ class RunPredictions:
         Args:
             directory: where to; one with some of the same predictions is gone on with.
             progress: called with the number of videos, or segments, after each batch.
-            part_bytes: records that a part is made of.
+            part_bytes: records that a part is made of; None = `PART_BYTES`.
             replace: other predictions that are there give way.
 
         Raises:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
-        groups = list(_groups(self._sources[0].files, part_bytes))
+        groups = list(_groups(self._sources[0].files, part_bytes or PART_BYTES))
         into = PredictionStore(directory, self.description, self.made_from, len(groups), replace)
         scorers = [Scorer(load_run(run)) for run in self.runs] if into.missing() else []
 
@@ -168,7 +168,7 @@ def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold]:
         return []
     folds = [Fold.parse(config.data.fold) for config in configs]
     count = folds[0].count if folds[0] else 0
-    if sorted(fold.index for fold in folds if fold and fold.count == count) != list(range(count)):
+    if count < 2 or sorted(fold.index for fold in folds if fold and fold.count == count) != list(range(count)):
         found = ", ".join(f"{name} {fold or 'none'}" for name, fold in zip(names, folds, strict=True))
         raise InputError(
             f"several runs predict together where each left out another fold of the videos, and none is missing ({found}); "

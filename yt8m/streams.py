@@ -1,6 +1,7 @@
 """The process's standard streams: closed, broken, or full of TensorFlow's log."""
 
 import contextlib
+import logging
 import os
 import re
 import stat
@@ -73,6 +74,7 @@ def silence_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     terminal = os.dup(2)
     reader, writer = os.pipe()
     os.dup2(writer, 2)

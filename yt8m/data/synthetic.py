@@ -47,8 +47,10 @@ _HELD_OUT_SHARE = 0.2
 """Videos in validate, and in test, for each in train."""
 
 _SEGMENT_CLASS_SHARE = 0.5
-_POSITIVE_RATINGS = 0.63
+_POSITIVE_RATINGS = 0.8
 """Share of a video's ratings that are positive where it has enough such segments; over all, a little above half."""
+_MISTAKEN_VIDEOS = 0.2
+"""Share of the videos that are rated for a class that they do not have, but which resembles one of theirs."""
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 4
@@ -204,7 +206,7 @@ class _Sample:
         if split == "train":
             self.video_counts[video.labels] += 1
         elif split == "validate":
-            ratings = rate_segments(video, self.segment_classes, self._random(_RATINGS, self.num_done))
+            ratings = rate_segments(video, self.world, self.segment_classes, self._random(_RATINGS, self.num_done))
             records["3/frame"] = frame_level_record(video.video_id, labels, video.frames, ratings)
         else:
             records["3/frame"] = records["2/frame"]
@@ -224,24 +226,29 @@ class _Sample:
             file.write(text.getvalue().encode())
 
 
-def rate_segments(video: Video, segment_classes: np.ndarray, random: np.random.Generator) -> Ratings:
+def rate_segments(video: Video, world: World, segment_classes: np.ndarray, random: np.random.Generator) -> Ratings:
     """Four or five ratings of a video, in no order, most of them of one class.
 
-    A segment is positive for a class if most of its five frames show it. A video without any of `segment_classes` is
-    rated for one that it does not have.
+    A segment is positive for a class if most of its five frames show it. What to rate was proposed by a machine, which at
+    times was taken in: then the class is one that the video does not have and that shares a scene or an object with one of
+    its labels. A video without any of `segment_classes` is always rated so.
     """
     starts = np.arange(0, len(video.activity) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)
     seconds = video.activity[starts[:, None] + np.arange(SEGMENT_FRAMES)]
     rated_labels = np.intersect1d(video.labels, segment_classes)
-    if not len(rated_labels):
-        rated_labels = random.choice(segment_classes, size=1)
-    shown = {label: (seconds == label).sum(axis=1) * 2 > SEGMENT_FRAMES for label in random.permutation(rated_labels)}
+    others = np.setdiff1d(segment_classes, video.labels)
+    if len(others) and (not len(rated_labels) or random.random() < _MISTAKEN_VIDEOS):
+        similar = others[[_resemble(class_id, video.labels, world) for class_id in others]]
+        rated_labels = random.choice(similar if len(similar) else others, size=1)
+    counts = {label: (seconds == label).sum(axis=1) for label in random.permutation(rated_labels)}
+    shown = {label: count * 2 > SEGMENT_FRAMES for label, count in counts.items()}
     main = max(shown, key=lambda label: shown[label].sum())
 
     num_ratings = min(int(random.integers(4, 6)), len(starts))
     positive = [(start, main, 1.0) for start in random.permutation(starts[shown[main]])]
     positive += [(start, label, 1.0) for label in shown if label != main for start in starts[shown[label]]]
-    negative = [(start, main, 0.0) for start in random.permutation(starts[~shown[main]])]
+    glimpses = [random.permutation(starts[~shown[main] & ((counts[main] > 0) == seen)]) for seen in (True, False)]
+    negative = [(start, main, 0.0) for start in np.concatenate(glimpses)]
     num_positive = min(round(_POSITIVE_RATINGS * num_ratings), len(positive))
     rows = positive[:num_positive] + negative[: num_ratings - num_positive]
     rows = [rows[index] for index in random.permutation(len(rows))]
@@ -251,6 +258,12 @@ def rate_segments(video: Video, segment_classes: np.ndarray, random: np.random.G
         labels=[int(label) for _, label, _ in rows],
         scores=[score for _, _, score in rows],
     )
+
+
+def _resemble(class_id: int, labels: Sequence[int], world: World) -> bool:
+    """Whether a class has a scene or an object that one of the labels has, too."""
+    own, theirs = world.appearances[class_id], world.appearances[labels].reshape(-1, 2)
+    return bool((own[:, None] == theirs).any())
 
 
 def _video_id(number: int) -> str:

@@ -1,0 +1,237 @@
+"""Predictions of runs: resumed, out of fold, stored and submitted."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from yt8m import inference, run_predictions
+from yt8m.config import DataConfig, RunConfig, TrainingConfig
+from yt8m.data.pipeline import read_ids
+from yt8m.data.sources import expand_paths
+from yt8m.errors import InputError
+from yt8m.inference import Scorer, load_run, open_data
+from yt8m.models import make_architecture
+from yt8m.prediction import predict
+from yt8m.predictions import StoredPredictions
+from yt8m.run_predictions import RunPredictions
+from yt8m.runs import load_config
+from yt8m.submission import read_segment_submission, read_video_submission
+from yt8m.training.loop import train
+
+FRAMES, RATED = "2/frame/validate", "3/frame/validate"
+NUM_FOLDS = 3
+
+
+def trained(run, sample, model="frame_logistic", records="2/frame/train", **data) -> str:
+    config = RunConfig(
+        run=str(run),
+        model=make_architecture(model),
+        data=DataConfig(num_classes=12, features=("audio",), train=(str(sample / records),), **data),
+        training=TrainingConfig(num_steps=3, batch_size=8, learning_rate=0.05, validate_every_steps=0),
+    )
+    train(config)
+    return str(run)
+
+
+@pytest.fixture(scope="module")
+def run(sample, tmp_path_factory) -> str:
+    return trained(tmp_path_factory.mktemp("run") / "run", sample)
+
+
+@pytest.fixture(scope="module")
+def folds(sample, tmp_path_factory) -> list[str]:
+    directory = tmp_path_factory.mktemp("folds")
+    return [
+        trained(directory / f"fold-{index}", sample, records=RATED, fold=f"{index}/{NUM_FOLDS}")
+        for index in range(NUM_FOLDS)
+    ]
+
+
+def logits_of(run, source) -> dict[bytes, list[np.ndarray]]:
+    """The logits of every row, by video."""
+    found: dict[bytes, list[np.ndarray]] = {}
+    for batch in Scorer(load_run(run)).scores(source, load_config(run), segments="all"):
+        for video, row in zip(batch.ids, batch.logits, strict=True):
+            found.setdefault(video, []).append(row)
+    return found
+
+
+def test_the_surest_classes_of_videos_are_stored(run, sample, tmp_path):
+    stored = RunPredictions(run, [str(sample / FRAMES)], top_k=4).store(tmp_path / "stored")
+    expected = logits_of(run, open_data(load_config(run), str(sample / FRAMES)))
+    assert [video for part in stored.parts() for video in part.ids.tolist()] == list(expected)
+    for part in stored.parts():
+        for video, classes, logits in zip(part.ids.tolist(), part.classes, part.logits, strict=True):
+            best = np.argsort(-expected[video][0])[:4]
+            assert classes.tolist() == best.tolist()
+            np.testing.assert_allclose(logits, expected[video][0][best], rtol=1e-3)
+
+
+def test_all_ranked_classes_of_segments_are_stored(run, sample, tmp_path):
+    stored = RunPredictions(run, [str(sample / RATED)]).store(tmp_path / "stored")
+    listed = [int(line) for line in (sample / "segment_label_ids.csv").read_text().split()[1:]]
+    assert stored.description.classes == tuple(listed)
+    expected = logits_of(run, open_data(load_config(run), str(sample / RATED)))
+    rows = np.concatenate([part.logits for part in stored.parts()])
+    np.testing.assert_allclose(rows, np.concatenate(list(expected.values()))[:, listed], rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("part_bytes", [1, 10**9])
+def test_parts_are_of_whole_files_and_hold_the_same_rows(run, sample, tmp_path, part_bytes):
+    stored = RunPredictions(run, [str(sample / FRAMES)]).store(tmp_path / "stored", part_bytes=part_bytes)
+    num_files = len(expand_paths(str(sample / FRAMES)))
+    assert num_files == 2
+    assert len(stored.digests) == {1: num_files, 10**9: 1}[part_bytes]
+    ids = [video for part in stored.parts() for video in part.ids.tolist()]
+    assert ids == read_ids(expand_paths(str(sample / FRAMES)))
+
+
+KILLED = """
+import os, signal, sys
+from yt8m import prediction, run_predictions
+run, data, out, limit = sys.argv[1:]
+run_predictions.PART_BYTES = 1
+left = int(limit)
+def progress(count):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+prediction.predict(run, [data], out, progress=progress)
+"""
+"""Predicts a file a part, and is killed after so many batches."""
+
+
+@pytest.mark.parametrize(("records", "limit"), [(FRAMES, 1), (RATED, 1)])
+def test_a_killed_prediction_goes_on_where_it_stopped_and_gives_the_same_file(
+    run, sample, tmp_path, monkeypatch, records, limit
+):
+    data, out = str(sample / records), tmp_path / "out.csv"
+    command = [sys.executable, "-c", KILLED, run, data, str(out), str(limit)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
+    assert not out.exists()
+    kept = sorted((tmp_path / ".out.csv.predictions").glob("own/parts/*.npz"))
+    assert len(kept) == limit
+    scored = []
+    original = Scorer.scores
+    monkeypatch.setattr(
+        inference.Scorer,
+        "scores",
+        lambda self, source, *args, **options: scored.append(source.files) or original(self, source, *args, **options),
+    )
+    monkeypatch.setattr(run_predictions, "PART_BYTES", 1)
+    predict(run, [data], out)
+    files = expand_paths(data)
+    assert scored == [(path,) for path in files[limit:]]
+    predict(run, [data], tmp_path / "whole.csv")
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "whole.csv"]
+
+
+def test_what_another_run_left_unfinished_is_replaced(run, folds, sample, tmp_path):
+    out, data = tmp_path / "out.csv", str(sample / FRAMES)
+    RunPredictions(folds[0], [data], top_k=20, precision="float32").store(tmp_path / ".out.csv.predictions" / "own")
+    predict(run, [data], out)
+    predict(run, [data], tmp_path / "other.csv")
+    assert out.read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
+def test_an_error_leaves_nothing_behind(run, sample, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise InputError("a broken record")
+        yield
+
+    monkeypatch.setattr(Scorer, "scores", fail)
+    with pytest.raises(InputError, match="a broken record"):
+        predict(run, [str(sample / FRAMES)], tmp_path / "out.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_fold_predicts_the_videos_it_left_out(folds, sample, tmp_path):
+    done = predict(folds, [str(sample / RATED)], None, stored=tmp_path / "stored")
+    stored = StoredPredictions(tmp_path / "stored")
+    ids = [video for part in stored.parts() for video in part.ids.tolist()]
+    assert list(dict.fromkeys(ids)) == read_ids(expand_paths(str(sample / RATED)))
+    assert (done.num_videos, done.num_segments, done.task) == (len(set(ids)), len(ids), "segment")
+    rows = np.concatenate([part.logits for part in stored.parts()])
+    listed = list(stored.description.classes)
+    num_seen = 0
+    for run in folds:
+        source = open_data(load_config(run), str(sample / RATED), part="held out")
+        for video, logits in logits_of(run, source).items():
+            chosen = [place for place, each in enumerate(ids) if each == video]
+            np.testing.assert_allclose(rows[chosen], np.array(logits)[:, listed], rtol=2e-3, atol=1e-6)
+            num_seen += len(chosen)
+    assert num_seen == len(ids)
+    assert predict(folds, (), tmp_path / "out.csv").num_segments == len(ids), "the training records are theirs"
+
+
+def test_runs_that_are_no_folds_of_one_training(run, folds, sample, tmp_path):
+    for runs, message in (
+        (folds[:2], "each left out another fold of the videos, and none is missing"),
+        ([*folds, folds[0]], "none is missing"),
+        ([run, run], "none is missing .*run none"),
+    ):
+        with pytest.raises(InputError, match=message):
+            predict(runs, [str(sample / RATED)], tmp_path / "out.csv")
+    changed = trained(tmp_path / "changed", sample, records=RATED, fold="2/3", max_frames=20)
+    with pytest.raises(InputError, match=r"differ in data\.max_frames"):
+        predict([*folds[:2], changed], [str(sample / RATED)], tmp_path / "out.csv")
+
+
+def test_a_model_of_video_level_ranks_segments_and_is_a_prior(run, sample, tmp_path):
+    means = trained(tmp_path / "means", sample, "logistic", "2/video/train")
+    done = predict(means, [str(sample / RATED)], tmp_path / "segments.csv")
+    assert done.task == "segment"
+    done = predict(run, [str(sample / RATED)], tmp_path / "prior.csv", prior=means, prior_weight=1.0)
+    of_videos = logits_of(means, open_data(load_config(means), str(sample / RATED), segments=False))
+    for row in read_segment_submission(tmp_path / "prior.csv", range(12)):
+        found = [of_videos[video][0][row.class_id] for video in row.ids.tolist()]
+        assert (np.diff(np.float16(found)) <= 0).all()
+    assert done.num_segments == sum(1 for _ in row.ids)
+
+
+def test_stored_and_submitted_at_once(run, sample, tmp_path):
+    predict(run, [str(sample / FRAMES)], tmp_path / "out.csv", stored=tmp_path / "stored", stored_top_k=0)
+    stored = StoredPredictions(tmp_path / "stored")
+    assert stored.description.classes == tuple(range(12))
+    rows = list(read_video_submission(tmp_path / "out.csv", 12))
+    part = stored.read(0)
+    assert rows[0].video_id == part.ids[0].decode()
+    assert rows[0].scores[0] == pytest.approx(1 / (1 + np.exp(-float(part.logits[0].max()))), rel=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "stored"]
+
+
+WRONG = {
+    "nothing to write": ({"out": None}, "nothing to write"),
+    "top k": ({"top_k": 21}, "--top-k is 21; it must be from 1 to 20"),
+    "weight": ({"prior_weight": 1.5}, "--prior-weight is 1.5"),
+    "prior of videos": ({"prior": "RUN"}, "is for the segment task"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
+def test_arguments_that_cannot_be_used(run, sample, tmp_path, arguments, message):
+    arguments = {"out": tmp_path / "out.csv"} | arguments
+    if "prior" in arguments:
+        arguments["prior"] = run
+    with pytest.raises(InputError, match=message):
+        predict(run, [str(sample / FRAMES)], **arguments)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_weights_that_changed_are_other_predictions(run, sample, tmp_path):
+    made = RunPredictions(run, [str(sample / FRAMES)])
+    made.store(tmp_path / "stored")
+    other = dataclasses.replace(load_config(run), run=str(tmp_path / "other"))
+    train(dataclasses.replace(other, training=dataclasses.replace(other.training, seed=5)))
+    with pytest.raises(InputError, match=r"holds predictions of another kind or from elsewhere \(weights differ\)"):
+        RunPredictions(other.run, [str(sample / FRAMES)]).store(tmp_path / "stored")
+    assert Path(tmp_path / "stored" / "predictions.json").exists()
