@@ -21,7 +21,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers bench-ranking zoo tricks lint format clean
+.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers bench-ranking segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -83,6 +83,9 @@ bench-ranking: $(INSTALLED)  ## Measure ranking, writing and checking submission
 
 zoo: $(INSTALLED) data/sample  ## Train every recipe on the sample data, 3 seeds (hours); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.zoo
+
+segments: $(INSTALLED) data/sample  ## Do the segment challenge on the sample data, 3 seeds (half an hour); update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.segments
 
 tricks: $(INSTALLED) data/sample  ## Measure what averages and distillation gain, 3 seeds (an hour); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.tricks

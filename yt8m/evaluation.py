@@ -54,7 +54,8 @@ def evaluate_source(
         count += len(batch.ids)
         progress(len(batch.ids))
     if not count:
-        raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold no usable record")
+        what = "no rated segment" if source.level == "segment" else "no usable record"
+        raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
     try:
         result = {"num_videos": len(videos_of_segments)} | metrics.result()
     except InputError as error:
