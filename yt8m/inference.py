@@ -155,7 +155,8 @@ def open_data(
         config: the run's.
         paths: files, directories or globs.
         segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
-        tell: gets a line on the broken records that are left out, if the run is to skip them (`--data.on-corrupt skip`).
+        tell: gets a line on the broken records that are left out, if the run is to skip them (`--data.on-corrupt skip`), and
+            one on records that are read in a slower way than others.
         part: of the videos, where the run leaves a fold of them out (`--data.fold`).
 
     Raises:
@@ -179,6 +180,10 @@ def open_data(
         raise InputError(
             f"{source.files[0]}: holds whole videos, and --data.segment-context is of rated segments; leave the flag out, "
             "or name records of segments"
+        )
+    if as_means and not segments:
+        tell(
+            f"{source.files[0]} ...: holds frames, of which {config.model.name} reads the means; video-level records are faster"
         )
     source = dataclasses.replace(
         source,

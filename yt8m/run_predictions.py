@@ -1,6 +1,7 @@
 """A run's predictions for records, made part by part: what was stopped goes on."""
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import os
@@ -86,7 +87,7 @@ class RunPredictions:
             precision=precision,
         )
 
-    @property
+    @functools.cached_property
     def made_from(self) -> dict:
         """What determines the predictions, as plain JSON values."""
         data, source = self.config.data, self._sources[0]
