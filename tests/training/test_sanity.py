@@ -7,9 +7,11 @@ import pytest
 from small_runs import configure
 
 from yt8m.config import DataConfig
+from yt8m.errors import InputError
 from yt8m.models import make_architecture
 from yt8m.recipes import make_config
 from yt8m.training import sanity
+from yt8m.training.loop import train
 
 NAMES = [
     *("records", "a batch", "labels", "parameters", "memory of the weights", "memory of the optimizer"),
@@ -60,6 +62,21 @@ def test_an_unexpected_start_is_worth_a_look(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "initial_probability", lambda config: 0.01)
     config = configure(tmp_path / "run", sample, hyperparameters={"initial_bias": 0.0})
     assert check(config)["loss at the start"].verdict == "look"
+
+
+def test_segments_with_their_videos_from_an_initial_run(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
+    videos = configure(tmp_path / "videos", sample, "frame_logistic", num_steps=20)
+    train(videos)
+    data = {"train": (str(sample / "3/frame/validate"),), "segment_context": "video", "context_num_frames": 4}
+    config = configure(tmp_path / "run", sample, "frame_logistic", data=data, initial_run=videos.run)
+    found = check(config)
+    assert "segment level" in found["records"].value
+    assert "context_audio uint8 [8, 4, 128]" in found["a batch"].value
+    assert f"with the weights of {videos.run}" in found["loss at the start"].value
+    alone = dataclasses.replace(config.data, train=(), root="")
+    with pytest.raises(InputError, match="is of rated segments"):
+        check(dataclasses.replace(config, data=alone))
 
 
 @pytest.mark.parametrize(

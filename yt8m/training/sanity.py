@@ -16,7 +16,7 @@ from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.errors import InputError
-from yt8m.inference import build_for_training
+from yt8m.inference import build_for_training, start_from
 from yt8m.training.loop import resolve
 from yt8m.training.losses import video_losses
 from yt8m.training.objective import Objective
@@ -55,6 +55,8 @@ def check(config: RunConfig) -> Iterator[Finding]:
         config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"))
         batch = _first_batch(config, source)
         yield Finding("records", f"{len(source.files)} files, {source.level} level, {', '.join(source.features)}", "ok")
+    elif config.data.segment_context:
+        raise InputError("--data.segment-context is of rated segments; name some with --data.train")
     else:
         features = config.data.features or tuple(FEATURE_SIZES)
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, features=features))
@@ -65,6 +67,7 @@ def check(config: RunConfig) -> Iterator[Finding]:
     )
     yield _check_labels(batch, config)
     built = build_for_training(config)
+    start_from(built, config)
     objective = Objective(built, config, None)
     variables = [variable.value for variable in built.predicting.trainable_variables]
     optimizer = make_optimizer(variables, config.training)
@@ -160,6 +163,9 @@ def _check_start(model, batch: dict[str, tf.Tensor], config: RunConfig) -> Findi
     text = f"{found:,.1f}; {expected:,.1f} is expected of probabilities of {probability:.2g}"
     if not math.isfinite(found):
         return Finding("loss at the start", text, "bad")
+    if config.training.initial_run:
+        text = f"{found:,.1f} with the weights of {config.training.initial_run}; {expected:,.1f} without"
+        return Finding("loss at the start", text, "ok" if found < expected else "look")
     return Finding("loss at the start", text, "ok" if abs(found - expected) <= 0.2 * expected else "look")
 
 
