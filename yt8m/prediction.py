@@ -58,6 +58,8 @@ def open_prior(
         return None
     if is_stored(options.prior):
         videos = StoredPredictions(options.prior)
+    elif not paths:
+        raise InputError(f"--prior {options.prior}: is a run; name the records to predict with --data")
     else:
         made = RunPredictions(options.prior, paths, task="video", class_ids=class_ids)
         tell(f"{options.prior}: predicting whole videos for the prior")

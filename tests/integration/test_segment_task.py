@@ -178,6 +178,8 @@ def test_what_is_no_member(yt8m, runs, stored, sample, tmp_path):
     for arguments, message in (
         ((tmp_path, stored[0]), "is neither a run nor stored predictions"),
         ((*stored, "--weights", "1"), "1 weights for 2 members"),
+        ((*stored, "--prior", runs / "videos"), "is a run; name the records to predict with --data"),
+        ((*stored, "--prior", stored[1]), "is of segments; name a run, or predictions, of whole videos"),
         ((*stored, "--weights", "a", "b"), "--weights a b: give one number a member, or one file of yt8m weigh"),
         ((*stored, "--weights", stored[0] / "predictions.json"), "holds no weights; make some with yt8m weigh"),
     ):
