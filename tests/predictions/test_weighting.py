@@ -144,6 +144,15 @@ def test_no_label_at_all():
         learn_weights(members, "geometric", ratings=negative)
 
 
+def test_a_single_rated_video_is_judged_with_equal_weights():
+    members, _ = rated()
+    ratings = SegmentRatings()
+    for start in (0, 5, 10):
+        ratings.add(("v007", start), 2, start == 5)
+    learned = learn_weights(members, "geometric", ratings=ratings)
+    assert learned.score == pytest.approx(learned.equal)
+
+
 def test_one_member_needs_no_weights():
     members, ratings = rated()
     with pytest.raises(InputError, match="one member needs no weights"):

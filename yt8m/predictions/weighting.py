@@ -139,6 +139,8 @@ def _segment_map(pairs: Pairs, chosen: np.ndarray, scores: np.ndarray) -> float:
     entries = RankedEntries()
     entries.append(pairs.classes[chosen], scores[chosen].astype(np.float32), pairs.hits[chosen])
     positives = pairs.positives[np.unique(pairs.parts[chosen])].sum(axis=0)
+    if not positives.any():  # of the few videos that are left
+        return 0.0
     sums = entries.class_precision_sums(len(positives))
     return float(np.mean(sums[positives > 0] / positives[positives > 0]))
 
