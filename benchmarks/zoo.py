@@ -135,7 +135,7 @@ def table(recipes: list[str], data: Path) -> str:
         )
     best = ceiling.measure()
     rows.append(["someone who knows the generator", f"{best['gap']:.4f}", f"{best['map']:.4f}", "", "", ""])
-    header = ["recipe", "GAP", "MAP", "parameters as published", "trains, videos/s", "predicts, videos/s"]
+    header = ["recipe", "GAP", "MAP", "trainable parameters, as published", "trains, videos/s", "predicts, videos/s"]
     return documents.table(header, rows)
 
 
