@@ -115,18 +115,25 @@ def test_ratings_have_the_official_form(sample):
 
 
 def test_ratings_follow_what_is_shown():
-    _, videos = make_videos(200)
+    world, videos = make_videos(200)
     classes, scores, main_shares, unsorted = np.arange(0, 60, 2), [], [], 0
+    mistaken, glimpses = [], []
     for index, video in enumerate(videos):
-        ratings = rate_segments(video, classes, np.random.default_rng(index))
+        ratings = rate_segments(video, world, classes, np.random.default_rng(index))
+        mistaken.append(not set(ratings.labels) & set(video.labels))
         for start, label, score in zip(ratings.start_times, ratings.labels, ratings.scores, strict=True):
             num_shown = list(video.activity[start : start + 5]).count(label)
             assert (num_shown >= 3) == (score == 1.0)
+            if not score and not mistaken[-1]:
+                glimpses.append(num_shown > 0)
         scores += ratings.scores
         main_shares.append(max(map(ratings.labels.count, ratings.labels)) / len(ratings.labels))
         unsorted += list(ratings.start_times) != sorted(ratings.start_times)
     assert 0.48 < np.mean(scores) < 0.64  # of the real ratings, 132 442 of 237 788
     assert np.mean(main_shares) > 0.8
+    few = np.mean([not set(video.labels) & set(classes.tolist()) for video in videos])
+    assert few + 0.1 < np.mean(mistaken) < few + 0.3, "a video in five, and those without a ranked class"
+    assert np.mean(glimpses) > 0.5
     assert unsorted > 100
 
 

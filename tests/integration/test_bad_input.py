@@ -105,6 +105,15 @@ def test_skipping_broken_records_trains_and_counts_them(train, train_split):
     assert f"{lost}; the first: {first}, record 4: its data" in outcome.err
 
 
+@pytest.fixture
+def _hangups_count():
+    """As if the tests were not run by nohup, which has them ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_hangups_count")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
     said, can_save = [], False

@@ -89,7 +89,7 @@ def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
         (["one"], {"last": 4}, "has 3 checkpoints, 4 were asked for"),
         (["one"], {"best": 4}, "has 3 validated checkpoints, 4 were asked for"),
         (["one"], {"last": 2, "best": 2}, "exclude each other"),
-        (["one", "other"], {}, "its model is not that of"),
+        (["one", "other"], {}, "its model is logistic there, moe here, in"),
         (["one", "missing"], {}, "no run directory"),
     ],
 )

@@ -290,8 +290,9 @@ def test_what_is_missing_is_named(sample, tmp_path):
         resolve(configure("", sample))
     with pytest.raises(InputError, match=r"--data\.train"):
         resolve(configure(tmp_path / "run", sample, data={"train": ()}))
-    with pytest.raises(InputError, match="frame-level record, video-level was expected"):
-        resolve(configure(tmp_path / "run", sample, data={"train": (str(sample / "2" / "frame" / "train"),)}))
+    videos = (str(sample / "2" / "video" / "train"),)
+    with pytest.raises(InputError, match="video-level record, frame-level was expected"):
+        resolve(configure(tmp_path / "run", sample, "frame_logistic", data={"train": videos}))
     assert not (tmp_path / "run").exists()
 
 
