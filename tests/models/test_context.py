@@ -10,6 +10,11 @@ from yt8m.inference import Scorer
 from yt8m.models import ARCHITECTURES, MIXTURE_NAME, build_for_training, has_context, list_models, streams_of
 
 
+QUICK = ("moe", "dbof", "netvlad", "mix_nextvlad")
+"""The others are built of the same parts."""
+MODELS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in list_models()]
+
+
 def built_of(name):
     keras.utils.set_random_seed(1)
     return build_for_training(ARCHITECTURES[name](**SMALL[name]), NUM_CLASSES, with_context=True)
@@ -21,7 +26,7 @@ def batch_of(name):
     return own | {f"context_{key}": value[::-1] for key, value in own.items()}
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", MODELS)
 def test_the_logits_of_both_streams_are_weighed_class_by_class(name):
     built, batch = built_of(name), batch_of(name)
     model = built.predicting
@@ -38,7 +43,7 @@ def test_the_logits_of_both_streams_are_weighed_class_by_class(name):
     assert not own[0] & own[1], "each stream has weights of its own"
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", MODELS)
 def test_every_weight_learns_from_the_loss(name):
     built, batch = built_of(name), batch_of(name)
     batch = {key: tf.constant(batch[key]) for key in built.training.input}

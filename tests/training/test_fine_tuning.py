@@ -69,7 +69,7 @@ def test_moving_averages_start_at_the_initial_weights(videos, sample, tmp_path):
     assert np.abs(np.asarray(kernel) - np.asarray(initial)).max() < 0.51
 
 
-@pytest.mark.parametrize("context", [2, "video"])
+@pytest.mark.parametrize("context", [pytest.param(2, marks=pytest.mark.slow), "video"])
 def test_with_context(videos, sample, tmp_path, context):
     data = {"segment_context": context, "context_num_frames": 6, "fold": "0/2"}
     config = fine_tuning(tmp_path / "run", sample, videos, data, num_steps=1, learning_rate=1e-12)
@@ -87,6 +87,7 @@ def test_with_context(videos, sample, tmp_path, context):
     assert found["num_segments"] < evaluate(config.run, str(Path(sample) / "3/frame/validate"))["num_segments"]
 
 
+@pytest.mark.slow
 def test_a_run_with_context_can_be_gone_on_from(videos, sample, tmp_path):
     data = {"segment_context": "video", "context_num_frames": 6}
     first = fine_tuning(tmp_path / "first", sample, videos, data, num_steps=2)
