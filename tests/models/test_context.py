@@ -9,7 +9,6 @@ from small_models import NUM_CLASSES, SMALL, make_batch
 from yt8m.inference import Scorer
 from yt8m.models import ARCHITECTURES, MIXTURE_NAME, build_for_training, has_context, list_models, streams_of
 
-
 QUICK = ("moe", "dbof", "netvlad", "mix_nextvlad")
 """The others are built of the same parts."""
 MODELS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in list_models()]
