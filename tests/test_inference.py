@@ -70,7 +70,9 @@ def test_a_model_of_frames_gets_no_means(sample):
 
 
 def test_the_context_of_a_segment_is_not_for_whole_videos(sample):
-    with pytest.raises(InputError, match=r"holds whole videos, and --data\.segment-context is of rated segments"):
+    with pytest.raises(
+        InputError, match=r"holds whole videos, and --data\.segment-context, which this run has, is of rated segments"
+    ):
         open_data(config_of("dbof", segment_context=2), str(sample / FRAMES))
 
 

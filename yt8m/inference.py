@@ -178,8 +178,8 @@ def open_data(
     )
     if data.segment_context and not segments:
         raise InputError(
-            f"{source.files[0]}: holds whole videos, and --data.segment-context is of rated segments; leave the flag out, "
-            "or name records of segments"
+            f"{source.files[0]}: holds whole videos, and --data.segment-context, which this run has, is of rated segments; "
+            "name records of those"
         )
     if as_means and not segments:
         tell(

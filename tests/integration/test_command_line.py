@@ -127,7 +127,10 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["weigh", "a"], "--data PATH [PATH ...] and --out PATH are missing (see yt8m weigh --help)"),
         (["ensemble", "--out", "x.csv"], "an ensemble has no members"),
         (["train", "moe", "--data.segment-context", "all"], "--data.segment-context"),
-        (["train", "moe", "--data.fold", "5/5"], "--data.fold is '5/5'; write 0/5 for the first of five parts"),
+        (
+            ["train", "moe", "--data.fold", "5/5"],
+            "--data.fold is '5/5'; write 0/5 for the first of five parts (two at least)",
+        ),
         (
             ["predict", "--run", "runs/none", "--out", "x.csv", "--top-k", "21"],
             "--top-k is 21; it must be from 1 to 20",

@@ -112,7 +112,7 @@ def test_the_whole_video_as_context(yt8m, runs, sample, tmp_path):
     assert outcome.status == 0, outcome.err
     outcome = yt8m("predict", "--run", tmp_path / "run", "--data", sample / "2/frame/test", "--out", tmp_path / "b.csv")
     assert outcome.status == 2
-    assert "holds whole videos, and --data.segment-context is of rated segments" in outcome.err
+    assert "holds whole videos, and --data.segment-context, which this run has, is of rated segments" in outcome.err
 
 
 def segment_file(path, *rows, num_frames=12):

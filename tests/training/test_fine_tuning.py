@@ -13,6 +13,7 @@ from yt8m.errors import InputError
 from yt8m.evaluation import evaluate
 from yt8m.inference import load_run
 from yt8m.models import MIXTURE_NAME, make_architecture, streams_of
+from yt8m.training.averaging import average
 from yt8m.training.loop import train
 
 SMALL = {"num_clusters": 16, "hidden_size": 12}
@@ -85,6 +86,15 @@ def test_with_context(videos, sample, tmp_path, context):
     found = evaluate(config.run)
     assert found["segment_map"] == pytest.approx(validation["segment_map"], abs=1e-9)
     assert found["num_segments"] < evaluate(config.run, str(Path(sample) / "3/frame/validate"))["num_segments"]
+
+
+def test_runs_with_and_without_a_second_stream_have_no_average(videos, sample, tmp_path):
+    config = fine_tuning(
+        tmp_path / "run", sample, videos, {"segment_context": "video", "context_num_frames": 4}, num_steps=1
+    )
+    train(config)
+    with pytest.raises(InputError, match="its model has a second stream there, unlike here, in"):
+        average([videos.run, config.run], tmp_path / "out")
 
 
 @pytest.mark.slow

@@ -171,3 +171,10 @@ def test_a_teacher_that_cannot_teach(sample, tmp_path, teacher):
     assert not (tmp_path / "run").exists(), "a mistake leaves no run directory"
     with pytest.raises(InputError, match=r"few\.csv: has no predictions for video"):
         attempt(tmp_path / "few.csv")
+
+
+def test_what_is_said_of_a_teacher_needs_one(sample, tmp_path):
+    config = configure(tmp_path / "run", sample, "logistic")
+    with pytest.raises(InputError, match=r"are of a teacher; name one with --distill\.teacher"):
+        train(dataclasses.replace(config, distill=DistillConfig(weight=0.3)))
+    assert not (tmp_path / "run").exists()

@@ -93,7 +93,9 @@ class Fold:
             return None
         found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
         if not found or not int(found[1]) < int(found[2]) or int(found[2]) < 2:
-            raise InputError(f"--data.fold is {text!r}; write 0/5 for the first of five parts, 4/5 for the last")
+            raise InputError(
+                f"--data.fold is {text!r}; write 0/5 for the first of five parts (two at least), 4/5 for the last"
+            )
         return cls(int(found[1]), int(found[2]))
 
     def __str__(self) -> str:

@@ -75,6 +75,10 @@ def average(run: Sequence[str | os.PathLike], out: str | os.PathLike, last: int 
 
 def _require_same_model(first, config: RunConfig, other, other_config: RunConfig) -> None:
     difference = runs.model_difference(config, other_config)
+    if (config.data.segment_context == "video") != (other_config.data.segment_context == "video"):
+        difference = (
+            f"model has {'no' if config.data.segment_context == 'video' else 'a'} second stream there, unlike here"
+        )
     if difference:
         raise InputError(f"{first}: its {difference}, in {other}; average runs of one model")
 

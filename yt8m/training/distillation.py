@@ -134,6 +134,10 @@ def make_teacher(config: RunConfig, source: Source) -> Teacher | None:
     """
     path = config.distill.teacher
     if not path:
+        if config.distill != DistillConfig():
+            raise InputError(
+                "--distill.weight and --distill.temperature are of a teacher; name one with --distill.teacher"
+            )
         return None
     if not os.path.exists(path):
         raise InputError(f"--distill.teacher {path}: there is neither a run directory nor a file of predictions")

@@ -184,5 +184,7 @@ def read_class_weights(path: str, num_classes: int) -> np.ndarray:
                     raise InputError(f"{path}, line {number}: weight {weight} must be 0 or more")
                 weights[index] = weight
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the class weights cannot be read ({error})") from error
+        raise InputError(
+            f"{path}: the class weights cannot be read ({getattr(error, 'strerror', None) or error}); check --loss.class-weights"
+        ) from error
     return weights
