@@ -29,6 +29,9 @@ def _shown(metavar: str, hint: str = "") -> Any:
 Run = Annotated[str, _shown("DIR")]
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
 File = Annotated[str, tyro.conf.Positional, _shown("PATH")]
+SegmentClasses = Annotated[
+    str | None, _shown("PATH", "(default: the one at the root of the data set; without one, all classes)")
+]
 Classes = Annotated[str | None, _shown("DIR", "(default: neither file)")]
 Vocabulary = Annotated[str | None, _shown("PATH", "(default: the one at the root of the data set, if there is one)")]
 _PATHS = "PATH [PATH ...]"
@@ -196,9 +199,7 @@ def predict(
         Literal["video", "segment"] | None,
         _shown("{video,segment}", "(default: segment for records with rated segments, else video)"),
     ] = None,
-    segment_classes: Annotated[
-        str | None, _shown("PATH", "(default: the one at the root of the data set; without one, all classes)")
-    ] = None,
+    segment_classes: SegmentClasses = None,
     store: Annotated[str | None, _shown("DIR", "(default: predictions are not kept)")] = None,
     store_top_k: NonNegativeInt = 100,
     submission: Submission = _DEFAULT_SUBMISSION,
@@ -247,9 +248,7 @@ def ensemble(
         _shown("{arithmetic,geometric,rank}", "(default: what the weights were learned for, else geometric)"),
     ] = None,
     weights: Annotated[tuple[str, ...], _shown("W [W ...]|FILE", "(default: equal ones)")] = (),
-    segment_classes: Annotated[
-        str | None, _shown("PATH", "(default: the one at the root of the data set; without one, all classes)")
-    ] = None,
+    segment_classes: SegmentClasses = None,
     store: Annotated[str | None, _shown("DIR", "(default: the mean is not kept)")] = None,
     submission: Submission = _DEFAULT_SUBMISSION,
 ) -> int:
@@ -300,9 +299,7 @@ def weigh(
     data: Annotated[tuple[str, ...], _shown(_PATHS)],
     out: Annotated[str, _shown("PATH")],
     mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
-    segment_classes: Annotated[
-        str | None, _shown("PATH", "(default: the one at the root of the data set; without one, all classes)")
-    ] = None,
+    segment_classes: SegmentClasses = None,
     json: Json = False,
 ) -> int:
     """Learn the weights of an ensemble on labelled records that its members did not train on.

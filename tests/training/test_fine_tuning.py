@@ -149,7 +149,7 @@ def test_initial_runs_that_do_not_fit(videos, sample, tmp_path, training, model,
 
 def test_what_does_not_change_the_weights_may_differ(videos, sample, tmp_path):
     config = fine_tuning(tmp_path / "run", sample, videos, num_steps=1)
-    train(dataclasses.replace(config, model=make_architecture("dbof", **SMALL, l2=0.5)))
+    assert train(dataclasses.replace(config, model=make_architecture("dbof", **SMALL, l2=0.5))).step == 1
 
 
 def test_a_fold_and_validation_records_contradict_each_other(videos, sample, tmp_path):

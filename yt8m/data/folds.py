@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from yt8m.data.parsing import identifier
-from yt8m.data.schema import ID_KEYS, Fold
+from yt8m.data.parsing import id_features, identifier
+from yt8m.data.schema import Fold
 
 
 def part_filter(fold: Fold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -17,8 +17,7 @@ def part_filter(fold: Fold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     """
 
     def keep(serialized: tf.Tensor) -> tf.Tensor:
-        features = {key: tf.io.FixedLenFeature([], tf.string, default_value="") for key in ID_KEYS}
-        parsed, _ = tf.io.parse_single_sequence_example(serialized, context_features=features)
+        parsed, _ = tf.io.parse_single_sequence_example(serialized, context_features=id_features())
         # Fixed for all time by its specification, unlike a hash of Python's.
         part = tf.strings.to_hash_bucket_fast(identifier(parsed), fold.count)
         return tf.equal(part, fold.index) == held_out

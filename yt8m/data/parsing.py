@@ -28,11 +28,15 @@ from yt8m.data.schema import (
 Element = dict[str, tf.Tensor]
 
 
+def id_features() -> dict[str, Any]:
+    """What to parse of a record for `identifier`: both names of the id."""
+    # 2017 named it video_id; a record has one of the two, and a missing one parses as the empty string.
+    return {key: tf.io.FixedLenFeature([], tf.string, default_value="") for key in ID_KEYS}
+
+
 def identifier_features() -> dict[str, Any]:
     """What to parse of every record: both names of the id, and the labels."""
-    # 2017 named it video_id; a record has one of the two, and a missing one parses as the empty string.
-    features = {key: tf.io.FixedLenFeature([], tf.string, default_value="") for key in ID_KEYS}
-    return features | {"labels": tf.io.RaggedFeature(tf.int64)}
+    return id_features() | {"labels": tf.io.RaggedFeature(tf.int64)}
 
 
 def identifier(parsed: Element) -> tf.Tensor:

@@ -167,7 +167,7 @@ def read_ids(files: Sequence[str]) -> list[bytes]:
     serialized = tf.data.TFRecordDataset(list(files)).batch(64)
     ids: list[bytes] = []
     for batch in serialized:
-        parsed = tf.io.parse_sequence_example(batch, parsing.identifier_features())[0]
+        parsed = tf.io.parse_sequence_example(batch, parsing.id_features())[0]
         ids += parsing.identifier(parsed).numpy().tolist()
     return ids
 
