@@ -11,29 +11,22 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from yt8m import __version__, commands, recipe_commands, streams
+from yt8m import __version__, streams
 from yt8m.arguments import deferred, parse
-from yt8m.commands import BUG, OK, USER_ERROR
+from yt8m.commands import COMMANDS, RECIPE_COMMANDS
+from yt8m.commands.flags import BUG, OK, USER_ERROR
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import show
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
-_COMMANDS: dict[str, Callable[..., int]] = {
-    name: (commands.COMMANDS | recipe_commands.COMMANDS)[name]
-    # In the order of a project.
-    for name in (
-        *("synth", "inspect", "recipes", "models", "check", "train"),
-        *("average", "evaluate", "predict", "ensemble", "weigh", "validate", "score", "submit"),
-    )
-}
 _NEEDS_NO_TENSORFLOW = ("recipes", "validate")
 
 
 def _help() -> str:
-    commands = "\n".join(f"  {name:<10} {inspect.getdoc(each).splitlines()[0]}" for name, each in _COMMANDS.items())
+    commands = "\n".join(f"  {name:<10} {inspect.getdoc(each).splitlines()[0]}" for name, each in COMMANDS.items())
     return (
         "usage: yt8m COMMAND ...\n\nTrain, evaluate and submit on YouTube-8M and features in its format.\n\n"
         f"{commands}\n\n"
@@ -54,13 +47,13 @@ def _run(arguments: list[str]) -> int:
     name, *rest = arguments
     if name.startswith("-"):
         raise InputError(f"{name} comes before the command; write yt8m COMMAND {name} (see yt8m --help)")
-    if name not in _COMMANDS:
-        raise InputError(unknown_name("command", name, list(_COMMANDS)))
+    if name not in COMMANDS:
+        raise InputError(unknown_name("command", name, list(COMMANDS)))
     wants_help = any(argument in ("-h", "--help") for argument in rest)
     if name not in _NEEDS_NO_TENSORFLOW and not wants_help and not verbose:
         streams.silence_tensorflow()
-    command = _COMMANDS[name]
-    if name in recipe_commands.COMMANDS:
+    command = COMMANDS[name]
+    if name in RECIPE_COMMANDS:
         return command(rest)
     call = parse(deferred(command), rest, f"yt8m {name}")
     return OK if call is None else call()

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from yt8m.commands.training import _StopRequest
 from yt8m.data.records import frame_level_record, framed, video_level_record
-from yt8m.recipe_commands import _StopRequest
 
 HEADER_BYTES = 12
 

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from yt8m.cli import _COMMANDS
-from yt8m.commands import synth
+from yt8m.commands import COMMANDS
+from yt8m.commands.records import synth
 from yt8m.data.synthetic import synthesise
 from yt8m.recipes import list_recipes
 
@@ -36,7 +36,7 @@ def test_what_must_answer_at_once_does_not_load_tensorflow(arguments, tmp_path):
     subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("command", sorted(_COMMANDS))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_has_help_with_an_example(command, yt8m):
     outcome = yt8m(command, "--help")
     assert outcome.status == 0
@@ -44,7 +44,7 @@ def test_every_command_has_help_with_an_example(command, yt8m):
     assert "Example: yt8m" in outcome.out
 
 
-@pytest.mark.parametrize("arguments", [[name] for name in sorted(_COMMANDS)] + [["train", "netvlad"]])
+@pytest.mark.parametrize("arguments", [[name] for name in sorted(COMMANDS)] + [["train", "netvlad"]])
 def test_help_says_what_values_are_and_no_default_that_says_nothing(arguments, yt8m):
     shown = yt8m(*arguments, "--help").out
     for word in ("STR", "None", "(default: )", "(default: '')"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from yt8m import reports
 from yt8m.arguments import parse
-from yt8m.commands import OK, USER_ERROR
+from yt8m.commands.flags import OK, USER_ERROR
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import leave_closed_terminal, show
 
@@ -54,7 +54,7 @@ def _introduce(command: str) -> None:
 
     names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())
     show(
-        f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(COMMANDS[command])}\n\n"
+        f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(RECIPE_COMMANDS[command])}\n\n"
         f"Example: yt8m {command} sample --data.root data/sample --run runs/sample\n\nRecipes:\n{names}\n\n"
         f"`yt8m {command} RECIPE --help` lists the flags and their values in that recipe."
     )
@@ -178,4 +178,5 @@ def check(arguments: list[str]) -> int:
     return USER_ERROR if worst == "bad" else OK
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"check": check, "train": train, "submit": submit}
+RECIPE_COMMANDS: dict[str, Callable[[list[str]], int]] = {"check": check, "train": train, "submit": submit}
+"""They take all arguments as they are typed."""

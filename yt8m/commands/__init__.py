@@ -1,0 +1,23 @@
+"""The commands of `yt8m`, in the order of a project.
+
+Every command imports what it needs when it runs, so that `--help`, `recipes` and `validate` answer within a second.
+A command prints its result and returns the exit status.
+"""
+
+from collections.abc import Callable
+
+from yt8m.commands.models import average, models, recipes
+from yt8m.commands.predictions import ensemble, predict, weigh
+from yt8m.commands.records import inspect, synth
+from yt8m.commands.scores import evaluate, score, validate
+from yt8m.commands.training import RECIPE_COMMANDS
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    command.__name__: command
+    for command in (
+        *(synth, inspect, recipes, models, RECIPE_COMMANDS["check"], RECIPE_COMMANDS["train"]),
+        *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"]),
+    )
+}
+
+__all__ = ["COMMANDS", "RECIPE_COMMANDS"]

@@ -1,0 +1,48 @@
+"""What commands have in common: the types of their flags, exit statuses, and how results are shown."""
+
+import json as json_module
+from typing import Annotated, Any
+
+import tyro
+
+from yt8m import reports
+from yt8m.errors import InputError
+from yt8m.streams import show
+
+OK, BUG, USER_ERROR = 0, 1, 2
+
+
+def shown(metavar: str, hint: str = "") -> Any:
+    """How help shows a value, and what it says instead of a default that says nothing."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint) if hint else tyro.conf.arg(metavar=metavar)
+
+
+Run = Annotated[str, shown("DIR")]
+Json = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
+File = Annotated[str, tyro.conf.Positional, shown("PATH")]
+SegmentClasses = Annotated[
+    str | None, shown("PATH", "(default: the one at the root of the data set; without one, all classes)")
+]
+Classes = Annotated[str | None, shown("DIR", "(default: neither file)")]
+Vocabulary = Annotated[str | None, shown("PATH", "(default: the one at the root of the data set, if there is one)")]
+PATHS = "PATH [PATH ...]"
+
+
+def print_json(values: dict[str, Any]) -> None:
+    show(json_module.dumps(values))
+
+
+def show_metrics(metrics: dict[str, Any], classes: list[Any], json: bool) -> None:
+    """Prints metrics, and below them the best and worst classes of a report, if there is one."""
+    if json:
+        print_json(metrics)
+        return
+    show(reports.table(list(metrics.items())))
+    if classes:
+        show(reports.best_and_worst(classes))
+
+
+def given_paths(given: tuple[str, ...] | None) -> tuple[str, ...]:
+    if given is not None and not given:
+        raise InputError("--data is followed by no path; name files, directories or globs")
+    return given or ()

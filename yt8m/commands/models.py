@@ -1,0 +1,91 @@
+"""The commands on models: `recipes`, `models` and `average`."""
+
+from typing import Annotated
+
+import tyro
+
+from yt8m import reports
+from yt8m.commands.flags import OK, Json, print_json, shown
+from yt8m.data.schema import DEFAULT_NUM_CLASSES
+from yt8m.streams import show
+from yt8m.values import NonNegativeInt, PositiveInt
+
+
+def recipes(json: Json = False) -> int:
+    """List the recipes: named, complete configurations.
+
+    Example: yt8m recipes
+
+    Args:
+        json: Print one JSON object.
+    """
+    from yt8m.recipes import describe, list_recipes
+
+    descriptions = {name: describe(name) for name in list_recipes()}
+    if json:
+        print_json(descriptions)
+    else:
+        show(reports.table(list(descriptions.items())))
+    return OK
+
+
+def models(
+    name: Annotated[str, tyro.conf.Positional, shown("[MODEL]", "(default: list them all)")] = "",
+    json: Json = False,
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+) -> int:
+    """List the models, or one model's hyper-parameters and parameter count.
+
+    Example: yt8m models netvlad
+
+    Args:
+        name: One of the models.
+        json: Print one JSON object.
+        num_classes: Classes to count the parameters for.
+    """
+    from yt8m.models import ARCHITECTURES, build_model, hyperparameters_of, list_models
+
+    if not name:
+        summaries = {name: (ARCHITECTURES[name].__doc__ or "").strip().splitlines()[0] for name in list_models()}
+        if json:
+            print_json(summaries)
+        else:
+            show(reports.table(list(summaries.items())))
+        return OK
+    defaults = {key: field.default for key, field in hyperparameters_of(name).items()}
+    count = build_model(name, num_classes).count_params()
+    if json:
+        print_json({"name": name, "hyperparameters": defaults, "num_parameters": count, "num_classes": num_classes})
+    else:
+        rows = [(key, str(value)) for key, value in defaults.items()]
+        show(reports.table([*rows, ("parameters", f"{count:,} for {num_classes} classes")]))
+    return OK
+
+
+def average(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, shown("RUN [RUN ...]", "(required)")],
+    out: Annotated[str, shown("DIR")],
+    last: Annotated[NonNegativeInt, shown("N", "(default: the best weights of each run)")] = 0,
+    best: Annotated[NonNegativeInt, shown("N", "(default: the best weights of each run)")] = 0,
+    json: Json = False,
+) -> int:
+    """Average the weights of a run's checkpoints, or of several runs, into a new run.
+
+    Example: yt8m average runs/sample --last 2 --out runs/sample_averaged
+
+    Args:
+        runs: Run directories of one configuration.
+        out: The new run directory.
+        last: Checkpoints of each run to average, the newest ones.
+        best: Checkpoints of each run to average, those that validated best.
+        json: Print one JSON object.
+    """
+    from yt8m.training.averaging import average as run_average
+
+    result = run_average(runs, out, last, best)
+    if json:
+        print_json({"run": result.run, "averaged": result.averaged, "metrics": result.metrics})
+    else:
+        text = reports.scores(result.metrics) if result.metrics else "no validation split to score it on"
+        show(f"{result.run}: the mean of {len(result.averaged)} sets of weights; {text}")
+    return OK

@@ -1,0 +1,161 @@
+"""The commands that predict: `predict`, `ensemble` and `weigh`."""
+
+from typing import Annotated, Literal
+
+import tyro
+
+from yt8m import reports
+from yt8m.commands.flags import OK, PATHS, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.errors import InputError
+from yt8m.streams import show
+from yt8m.submission_options import SubmissionOptions
+from yt8m.values import NonNegativeInt
+
+Submission = Annotated[SubmissionOptions, tyro.conf.OmitArgPrefixes]
+_DEFAULT_SUBMISSION = SubmissionOptions()
+
+
+def predict(
+    run: Annotated[tuple[str, ...], shown("DIR [DIR ...]", "(required)")],
+    out: Annotated[str | None, shown("PATH", "(required, unless --store is given)")] = None,
+    data: Annotated[
+        tuple[str, ...] | None, shown(PATHS, "(default: the run's test split; of folds, their training records)")
+    ] = None,
+    task: Annotated[
+        Literal["video", "segment"] | None,
+        shown("{video,segment}", "(default: segment for records with rated segments, else video)"),
+    ] = None,
+    segment_classes: SegmentClasses = None,
+    store: Annotated[str | None, shown("DIR", "(default: predictions are not kept)")] = None,
+    store_top_k: NonNegativeInt = 100,
+    submission: Submission = _DEFAULT_SUBMISSION,
+) -> int:
+    """Write a run's predictions as a submission.
+
+    Example: yt8m predict --run runs/sample --data data/sample/2/frame/test --out submissions/sample.csv
+
+    Stopped, the same command goes on where it stood.
+
+    Args:
+        run: The run directory, made by yt8m train; or those of all folds, each of which predicts the videos that it left
+            out.
+        out: The CSV file to write.
+        data: Files, directories or globs.
+        task: What the submission is for.
+        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+        store: A directory to keep the predictions in, for yt8m ensemble and yt8m score.
+        store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
+    """
+    from yt8m.prediction import predict as run_prediction
+    from yt8m.terminal import count_progress, say
+
+    prediction = run_prediction(
+        run,
+        given_paths(data),
+        out,
+        task=task,
+        segment_classes=segment_classes,
+        stored=store,
+        stored_top_k=store_top_k,
+        options=submission,
+        progress=count_progress("predicting", "video"),
+        tell=say,
+    )
+    show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
+    return OK
+
+
+def ensemble(
+    members: Annotated[tuple[str, ...], tyro.conf.Positional, shown("DIR [DIR ...]", "(required)")],
+    out: Annotated[str | None, shown("PATH", "(required, unless --store is given)")] = None,
+    data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: none)")] = None,
+    mean: Annotated[
+        Literal["arithmetic", "geometric", "rank"] | None,
+        shown("{arithmetic,geometric,rank}", "(default: what the weights were learned for, else geometric)"),
+    ] = None,
+    weights: Annotated[tuple[str, ...], shown("W [W ...]|FILE", "(default: equal ones)")] = (),
+    segment_classes: SegmentClasses = None,
+    store: Annotated[str | None, shown("DIR", "(default: the mean is not kept)")] = None,
+    submission: Submission = _DEFAULT_SUBMISSION,
+) -> int:
+    """Write the mean of several runs or stored predictions as a submission.
+
+    Example: yt8m ensemble runs/a runs/b --data data/sample/2/frame/test --out submissions/both.csv
+
+    Args:
+        members: Run directories, whose predictions are made and kept in them, or directories of yt8m predict --store.
+        out: The CSV file to write.
+        data: Files, directories or globs, for runs.
+        mean: Of probabilities, of their logarithms, or of ranks.
+        weights: One number a member, or a file that yt8m weigh wrote.
+        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+        store: A directory to keep the mean in, as predictions.
+    """
+    from yt8m.ensembling import ensemble as run_ensemble
+    from yt8m.terminal import count_progress, say
+
+    prediction = run_ensemble(
+        members,
+        out,
+        data=given_paths(data),
+        mean=mean,
+        weights=_weights(weights),
+        segment_classes=segment_classes,
+        stored=store,
+        options=submission,
+        progress=count_progress("predicting", "video"),
+        tell=say,
+    )
+    show(f"{prediction.path}: {reports.predicted(prediction)}, mean of {len(members)}, {prediction.task} task")
+    return OK
+
+
+def _weights(given: tuple[str, ...]) -> list[float] | str | None:
+    """Numbers, or the name of a file."""
+    try:
+        return [float(weight) for weight in given] or None
+    except ValueError:
+        if len(given) == 1:
+            return given[0]
+        raise InputError(f"--weights {' '.join(given)}: give one number a member, or one file of yt8m weigh") from None
+
+
+def weigh(
+    members: Annotated[tuple[str, ...], tyro.conf.Positional, shown("DIR [DIR ...]", "(required)")],
+    data: Annotated[tuple[str, ...], shown(PATHS)],
+    out: Annotated[str, shown("PATH")],
+    mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
+    segment_classes: SegmentClasses = None,
+    json: Json = False,
+) -> int:
+    """Learn the weights of an ensemble on labelled records that its members did not train on.
+
+    Example: yt8m weigh runs/a runs/b --data data/sample/2/frame/validate --out weights.json
+
+    Args:
+        members: Run directories, whose predictions are made and kept in them, or directories of yt8m predict --store.
+        data: Files, directories or globs, with labels.
+        out: The file to write, for yt8m ensemble --weights.
+        mean: Of probabilities, of their logarithms, or of ranks.
+        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+        json: Print one JSON object.
+    """
+    import dataclasses
+
+    from yt8m.ensembling import weigh as run_weighing
+    from yt8m.terminal import count_progress, say
+
+    learned = run_weighing(
+        members,
+        given_paths(data),
+        out,
+        mean=mean,
+        segment_classes=segment_classes,
+        progress=count_progress("predicting", "video"),
+        tell=say,
+    )
+    if json:
+        print_json(dataclasses.asdict(learned))
+    else:
+        show(reports.weighed(learned))
+    return OK

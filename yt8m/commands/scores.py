@@ -1,0 +1,111 @@
+"""The commands that score and check: `evaluate`, `validate` and `score`."""
+
+import sys
+from typing import Annotated, Any
+
+from yt8m.commands.flags import (
+    OK,
+    PATHS,
+    USER_ERROR,
+    Classes,
+    File,
+    Json,
+    Run,
+    Vocabulary,
+    given_paths,
+    print_json,
+    show_metrics,
+    shown,
+)
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
+from yt8m.streams import show
+from yt8m.values import PositiveInt
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the run's validation split)")] = None,
+    classes: Classes = None,
+    vocabulary: Vocabulary = None,
+    json: Json = False,
+) -> int:
+    """Score a run's best model on labelled records.
+
+    Example: yt8m evaluate --run runs/sample --data data/sample/2/frame/validate
+
+    Args:
+        run: The run directory, made by yt8m train.
+        data: Files, directories or globs.
+        classes: A directory for classes.csv and classes.png, the average precision of every class.
+        vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
+        json: Print one JSON object.
+    """
+    from yt8m.evaluation import evaluate as run_evaluation
+    from yt8m.terminal import count_progress, say
+
+    rows: list[Any] = []
+    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
+    metrics = run_evaluation(run, given_paths(data), count_progress("evaluating", "video"), say, **files)
+    show_metrics(metrics, rows, json)
+    return OK
+
+
+def validate(
+    file: File,
+    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
+    segment_classes: Annotated[str | None, shown("PATH", "(default: all classes may be ranked)")] = None,
+    max_segments: PositiveInt = 100_000,
+    json: Json = False,
+) -> int:
+    """Check a submission as the leaderboard would.
+
+    Example: yt8m validate submissions/sample.csv
+
+    Args:
+        file: The CSV file; its header tells the task.
+        num_classes: Classes of the vocabulary; 4716 for 2017.
+        segment_classes: A segment_label_ids.csv, whose classes are then the only ones allowed.
+        max_segments: Segments a class, at most.
+        json: Print one JSON object.
+    """
+    from yt8m.submission import validate as check
+
+    found = check(file, num_classes, segment_classes, max_segments)
+    if json:
+        keys = ("task", "num_rows", "num_entries", "errors")
+        print_json({key: getattr(found, key) for key in keys})
+    elif not found.errors:
+        show(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
+    for problem in [*([] if json else found.errors), *(f"warning: {each}" for each in found.warnings)]:
+        print(f"{file}: {problem}", file=sys.stderr)
+    return USER_ERROR if found.errors else OK
+
+
+def score(
+    file: File,
+    data: Annotated[tuple[str, ...], shown(PATHS)],
+    num_classes: PositiveInt = LARGEST_NUM_CLASSES,
+    classes: Classes = None,
+    vocabulary: Vocabulary = None,
+    json: Json = False,
+) -> int:
+    """Score a submission against labelled records.
+
+    Example: yt8m score submissions/validate.csv --data data/sample/2/frame/validate
+
+    Args:
+        file: The CSV file; its header tells the task.
+        data: Files, directories or globs, with labels.
+        num_classes: Classes of the vocabulary; 4716 holds those of every year.
+        classes: A directory for classes.csv and classes.png, the average precision of every class.
+        vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
+        json: Print one JSON object.
+    """
+    from yt8m.scoring import score as run_score
+    from yt8m.terminal import say
+
+    rows: list[Any] = []
+    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
+    metrics = run_score(file, given_paths(data), num_classes, say, **files)
+    show_metrics(metrics, rows, json)
+    return OK
