@@ -15,8 +15,9 @@ from collections.abc import Sequence
 
 from yt8m import __version__, streams
 from yt8m.arguments import deferred, parse
-from yt8m.commands import COMMANDS, RECIPE_COMMANDS
+from yt8m.commands import COMMANDS, TAKE_WORDS
 from yt8m.commands.flags import BUG, OK, USER_ERROR
+from yt8m.distribution import cluster
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import show
 
@@ -52,8 +53,11 @@ def _run(arguments: list[str]) -> int:
     wants_help = any(argument in ("-h", "--help") for argument in rest)
     if name not in _NEEDS_NO_TENSORFLOW and not wants_help and not verbose:
         streams.silence_tensorflow()
+    worker = cluster.from_environment()
+    if worker and not worker.is_chief:
+        streams.mute()
     command = COMMANDS[name]
-    if name in RECIPE_COMMANDS:
+    if name in TAKE_WORDS:
         return command(rest)
     call = parse(deferred(command), rest, f"yt8m {name}")
     return OK if call is None else call()

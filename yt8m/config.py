@@ -136,6 +136,9 @@ class DataConfig:
     """Records the training order is shuffled in, after shuffling the files."""
     parallel_files: PositiveInt = 8
     """Files read at the same time."""
+    shard: Literal["auto", "file", "record"] = "auto"
+    """How training records are shared out to several workers. file: each reads its own files. record: each reads all and
+    parses its own, which gives the same batches whatever the number of workers. auto: by file, unless there are too few."""
     deterministic: bool = True
     """Same seed, same order of records. Off is a little faster where file reads stall."""
     on_corrupt: Literal["stop", "skip"] = "stop"
@@ -266,6 +269,22 @@ class DistillConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DistributeConfig:
+    """What to compute on. A run may go on on other devices."""
+
+    strategy: Literal["auto", "one", "mirrored", "multiworker", "tpu"] = "auto"
+    """auto: a TPU if one is named or found, several workers if TF_CONFIG or Slurm says so, all local GPUs if there are
+    several, else one device."""
+    virtual_devices: NonNegativeInt = 0
+    """Split the processor into so many devices, to try things without a GPU; 0 = leave it whole."""
+    tpu: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint=_hint)] = ""
+    """Name or address of a TPU; none = the variable TPU_NAME, or this TPU VM's own."""
+
+    def __post_init__(self):
+        fit_fields(self, name_of=functools.partial(_flag, "distribute"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
     """Everything that determines a run."""
 
@@ -278,6 +297,7 @@ class RunConfig:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
+    distribute: DistributeConfig = dataclasses.field(default_factory=DistributeConfig)
 
     def __post_init__(self):
         fit_fields(self, name_of=lambda name: f"--{name}")

@@ -3,14 +3,16 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from yt8m import runs
 from yt8m.class_report import ClassReport, ClassRow, open_class_report
-from yt8m.config import RunConfig
+from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING
+from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.inference import Scorer, choose_paths, load_run, open_validation
 from yt8m.metrics import SegmentMetrics, VideoMetrics
@@ -30,6 +32,7 @@ def evaluate_source(
     config: RunConfig,
     progress: Callable[[int], None] = lambda count: None,
     report: ClassReport | None = None,
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> dict[str, float | int]:
     """The metrics of a model on a source; see `evaluate`.
 
@@ -39,31 +42,56 @@ def evaluate_source(
         config: the run's.
         progress: called with the number of videos, or segments, after each batch.
         report: gets the metrics of each class; None = there is no report.
+        stop_requested: asked about once a second.
+
+    Raises:
+        Stopped: a worker was requested to stop.
     """
-    num_classes = config.data.num_classes
-    metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
-    videos_of_segments: set[bytes] = set()
-    total_loss, count, start = 0.0, 0, time.perf_counter()
-    for batch in scorer.scores(source, config):
-        if source.level == "segment":
-            metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
-            videos_of_segments.update(batch.ids)
-        else:
-            metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
-        total_loss += float(batch.losses.sum(dtype=np.float64))
-        count += len(batch.ids)
-        progress(len(batch.ids))
+    start = time.perf_counter()
+    of_workers = scorer.devices.together(lambda: _score_share(scorer, source, config, progress, stop_requested))
+    metrics, total_loss, count = of_workers[0].metrics, 0.0, 0
+    for other in of_workers[1:]:
+        metrics.merge(other.metrics)
+    for share in of_workers:
+        total_loss, count = total_loss + share.total_loss, count + share.count
     if not count:
         what = "no rated segment" if source.level == "segment" else "no usable record"
         raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
+    videos = set().union(*(share.videos for share in of_workers))
     try:
-        result = {"num_videos": len(videos_of_segments)} | metrics.result()
+        result = {"num_videos": len(videos)} | metrics.result()
     except InputError as error:
         raise InputError(f"{source.files[0]}: {error}") from error
     seconds = time.perf_counter() - start
     if report:
         report.write(metrics.per_class())
     return result | {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
+
+
+@dataclass
+class _Share:
+    """What one worker found."""
+
+    metrics: SegmentMetrics | VideoMetrics
+    videos: set[bytes] = field(default_factory=set)
+    """Those of segments."""
+    total_loss: float = 0.0
+    count: int = 0
+
+
+def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, stop_requested) -> _Share:
+    num_classes = config.data.num_classes
+    share = _Share(SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes))
+    for batch in scorer.devices.stoppable(scorer.scores(source, config), stop_requested):
+        if source.level == "segment":
+            share.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+            share.videos.update(batch.ids)
+        else:
+            share.metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
+        share.total_loss += float(batch.losses.sum(dtype=np.float64))
+        share.count += len(batch.ids)
+        progress(len(batch.ids))
+    return share
 
 
 def evaluate(
@@ -75,6 +103,7 @@ def evaluate(
     classes: str | os.PathLike | None = None,
     vocabulary: str | os.PathLike | None = None,
     tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
+    distribute: DistributeConfig | None = None,
 ) -> dict[str, float | int]:
     """The metrics of a run's best model on labelled records.
 
@@ -88,6 +117,8 @@ def evaluate(
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
             where there is none, classes are called `class 17`.
         tell_classes: gets the rows of `classes.csv`, best class first.
+        distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
+            files.
 
     Returns:
         `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
@@ -98,8 +129,12 @@ def evaluate(
         InputError, RecordError: no such run, no such files, no labels, a record that cannot be used, a directory that
             cannot be written to, a vocabulary that cannot be used.
     """
-    config = runs.load_config(run)
-    paths = choose_paths(run, config, data, "validate")
-    report = open_class_report(classes, vocabulary, paths, tell_classes)
-    source = open_validation(run, config, data, tell)
-    return evaluate_source(Scorer(load_run(run)), source, config, progress, report)
+    devices = open_devices(distribute)
+    with devices.lost_workers():
+        config = runs.load_config(run)
+        paths = choose_paths(run, config, data, "validate")
+        report = open_class_report(classes, vocabulary, paths, tell_classes) if devices.is_chief else None
+        source = open_validation(run, config, data, tell)
+        with devices.strategy.scope():
+            model = load_run(run)
+        return evaluate_source(Scorer(model, devices), source, config, progress, report)

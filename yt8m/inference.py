@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from yt8m.data import pipeline, salvage
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import CONTEXT_PREFIX, Fold
 from yt8m.data.vocabulary import find_at_root
+from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
 from yt8m.predictions.parts import probability
@@ -219,40 +221,68 @@ def open_validation(
     return open_data(config, choose_paths(run, config, data, "validate"), tell=tell, part=part)
 
 
-def _apply(model: keras.Model, ids: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+def _apply(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:
     """The logits of a batch, float32 [B, C]."""
     return model({key: batch[key] for key in model.input}, training=False)
 
 
-def _apply_once_a_video(model: keras.Model, ids: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+def _apply_once_a_video(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:
     """The same of a model of segments and their videos, which looks at each video once for all its segments."""
+    of_segments, of_videos = models.streams_of(model)
+    context = {key: tf.gather(batch[f"{CONTEXT_PREFIX}{key}"], batch[_FIRST_ROWS]) for key in of_videos.input}
+    logits = [_apply(of_segments, batch), tf.gather(of_videos(context, training=False), batch[_VIDEO_OF_ROW])]
+    return model.get_layer(models.MIXTURE_NAME)(logits)
+
+
+_FIRST_ROWS, _VIDEO_OF_ROW = "first_row_of_video", "video_of_row"
+
+
+def _rows_by_video(ids: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Where each video's first row is, int32 [videos], and which of these each row's video is, int32 [B]."""
     videos, video_of_row = tf.unique(ids)
     first_rows = tf.math.unsorted_segment_min(tf.range(tf.size(ids)), video_of_row, tf.size(videos))
-    of_segments, of_videos = models.streams_of(model)
-    context = {key: tf.gather(batch[f"{CONTEXT_PREFIX}{key}"], first_rows) for key in of_videos.input}
-    logits = [_apply(of_segments, ids, batch), tf.gather(of_videos(context, training=False), video_of_row)]
-    return model.get_layer(models.MIXTURE_NAME)(logits)
+    return {_FIRST_ROWS: first_rows, _VIDEO_OF_ROW: video_of_row}
+
+
+def _padded(batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
+    """A batch with as many rows of zeros at its end as it lacks."""
+
+    def fill(value: tf.Tensor) -> tf.Tensor:
+        missing = size - value.shape[0]
+        return tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)) if missing else value
+
+    return {key: fill(value) for key, value in batch.items()}
 
 
 class Scorer:
     """Applies a model to records; made once a model, so that its graph is traced once.
 
+    Every batch has the same size, whatever the records and the number of devices: the last ones are filled up with rows of
+    zeros. So there is one compilation, and a row's logits are the same, bit for bit, on one device and on several of its kind.
+
     Args:
-        model: from features to logits.
+        model: from features to logits; made in the scope of the devices' strategy.
+        devices: where to compute; None = where TensorFlow puts it. Each of several workers scores its share of the records.
     """
 
-    def __init__(self, model: keras.Model):
-        apply = _apply_once_a_video if models.has_context(model) else _apply
+    def __init__(self, model: keras.Model, devices: Devices | None = None):
+        self.devices = devices or alone()
+        self._by_video = models.has_context(model) and not self.devices.static_shapes
+        apply = _apply_once_a_video if self._by_video else _apply
 
-        @tf.function(reduce_retracing=True)
-        def step(ids, batch):
-            logits = apply(model, ids, batch)
+        def step(batch):
+            logits = apply(model, batch)
             return logits, video_losses(logits, batch)
 
-        self._step = step
+        self._step = tf.function(step, reduce_retracing=True)
 
     def scores(
-        self, source: Source, config: RunConfig, segments: str = "rated", batch_size: int | None = None
+        self,
+        source: Source,
+        config: RunConfig,
+        segments: str = "rated",
+        batch_size: int | None = None,
+        shard: tuple[int, int] | None = None,
     ) -> Iterator[Scored]:
         """Scores all records, or segments, in the order of the files.
 
@@ -260,28 +290,57 @@ class Scorer:
             source: what to read.
             config: the run's.
             segments: `rated` or `all`, at segment level.
-            batch_size: records a step; None = one that suits the level.
+            batch_size: records a step of each device; None = one that suits the level.
+            shard: (index, count), the share of the records to score; None = this worker's.
 
         Raises:
             RecordError: a record cannot be used.
         """
+        size = batch_size or BATCH_SIZE[source.level]
         dataset = pipeline.make_dataset(
             source,
-            batch_size or BATCH_SIZE[source.level],
+            size,
             num_frames=config.data.prediction_num_frames or None,
             sampling=config.data.prediction_sampling,
             max_frames=config.data.max_frames,
             segments=segments,
+            shard=shard or self.devices.shard,
         )
         with pipeline.record_errors(source):
-            for batch in dataset:
-                ids = batch.pop("id")
-                logits, losses = self._step(ids, batch)
-                yield Scored(
-                    ids=ids.numpy().tolist(),
-                    logits=logits.numpy(),
-                    labels=batch["labels"].numpy(),
-                    losses=losses.numpy(),
-                    segment_starts=batch["segment_start"].numpy() if "segment_start" in batch else None,
-                    label_scores=batch["label_scores"].numpy() if "label_scores" in batch else None,
-                )
+            batches = iter(dataset)
+            while some := list(itertools.islice(batches, self.devices.num_local_replicas)):
+                yield from self._score(some, size)
+
+    def _score(self, batches: list[dict[str, tf.Tensor]], size: int) -> Iterator[Scored]:
+        """Scores up to one batch for each device of this worker."""
+        ids = [batch.pop("id") for batch in batches]
+        inputs = [self._inputs(names, batch, size) for names, batch in zip(ids, batches, strict=True)]
+        for names, batch, (logits, losses) in zip(ids, batches, self._compute(inputs), strict=True):
+            rows = slice(names.shape[0])
+            yield Scored(
+                ids=names.numpy().tolist(),
+                logits=logits.numpy()[rows],
+                labels=batch["labels"].numpy(),
+                losses=losses.numpy()[rows],
+                segment_starts=batch["segment_start"].numpy() if "segment_start" in batch else None,
+                label_scores=batch["label_scores"].numpy() if "label_scores" in batch else None,
+            )
+
+    def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
+        """What the step of one device is given: no strings."""
+        padded = _padded(batch, size)
+        # The rows that fill up belong to the first video.
+        return padded | _padded(_rows_by_video(ids), size) if self._by_video else padded
+
+    def _compute(self, inputs: list[dict[str, tf.Tensor]]) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Logits and losses of a batch for each device; devices that get none repeat the last one."""
+        if self.devices.num_local_replicas == 1:
+            return [self._step(each) for each in inputs]
+        strategy, first = self.devices.strategy, self.devices.worker * self.devices.num_local_replicas
+
+        def of_device(context):
+            return inputs[min(context.replica_id_in_sync_group - first, len(inputs) - 1)]
+
+        found = strategy.run(self._step, args=(strategy.experimental_distribute_values_from_function(of_device),))
+        columns = [strategy.experimental_local_results(each) for each in found]
+        return list(zip(*columns, strict=True))[: len(inputs)]

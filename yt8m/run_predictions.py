@@ -18,6 +18,7 @@ from yt8m.data.records import file_size
 from yt8m.data.schema import Fold
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.vocabulary import find_at_root
+from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.inference import SEGMENT_CLASSES_FILE, Scored, Scorer, best_weights, choose_paths, load_run, open_data
 from yt8m.metrics import top_k_predictions
@@ -40,6 +41,7 @@ class RunPredictions:
     Args:
         run: a run directory; or several, each of which left out another fold of the videos, which it then predicts.
         data: files, directories or globs; none = the run's test split, or of folds the training records.
+        devices: what to compute on; None = where TensorFlow puts it, alone.
         task: None = `segment` for records with rated segments, else `video`.
         segment_classes: a `segment_label_ids.csv`, whose classes are kept; None = the one at the root of the data set, and
             where there is none, all classes of the vocabulary.
@@ -57,6 +59,7 @@ class RunPredictions:
         run: str | os.PathLike | Sequence[str | os.PathLike],
         data: str | Sequence[str] = (),
         *,
+        devices: Devices | None = None,
         task: Literal["video", "segment"] | None = None,
         segment_classes: str | os.PathLike | None = None,
         top_k: int = STORED_TOP_K,
@@ -64,6 +67,7 @@ class RunPredictions:
         class_ids: Sequence[int] | None = None,
         tell: Tell = lambda text: None,
     ):
+        self._devices = devices or alone()
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         configs = [runs.load_config(each) for each in self.runs]
         config = self.config = configs[0]
@@ -116,34 +120,52 @@ class RunPredictions:
         Raises:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
+        devices = self._devices
         groups = list(_groups(self._sources[0].files, part_bytes or PART_BYTES))
-        into = PredictionStore(directory, self.description, self.made_from, len(groups), replace)
-        scorers = [Scorer(load_run(run)) for run in self.runs] if into.missing() else []
+        into = devices.on_chief(
+            lambda: PredictionStore(directory, self.description, self.made_from, len(groups), replace)
+        )
+        missing = devices.on_chief(into.missing)
+        with devices.strategy.scope():
+            scorers = [Scorer(load_run(run), devices) for run in self.runs] if missing else []
+        if 1 < devices.num_workers <= len(missing):
+            own = set(missing[devices.worker :: devices.num_workers])
+            devices.together(lambda: self._make(scorers, groups, own, into, progress))
+        elif devices.num_workers > 1:
+            for number in missing:
+                self._make_together(scorers, groups[number], number, into, progress)
 
         def maker(files: tuple[str, ...]) -> Callable[[], Part]:
             return lambda: self._part(scorers, files, progress)
 
-        return store(map(maker, groups), into, progress)
+        devices.on_chief(lambda: store(map(maker, groups), into, progress))
+        return StoredPredictions(directory)
 
-    def _part(self, scorers: list[Scorer], files: tuple[str, ...], progress: Progress) -> Part:
+    def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
+        """Makes some parts, as one of several workers, each of which makes others."""
+        for number in sorted(numbers):
+            into.write(number, self._part(scorers, groups[number], progress))
+
+    def _make_together(self, scorers: list[Scorer], files: tuple[str, ...], number: int, into, progress) -> None:
+        """Makes a part of which every worker scores a share."""
+        shares = self._devices.together(lambda: self._part(scorers, files, progress, self._devices.shard))
+        self._devices.on_chief(lambda: into.write(number, _in_order(concatenated(shares), files)))
+
+    def _part(
+        self,
+        scorers: list[Scorer],
+        files: tuple[str, ...],
+        progress: Progress,
+        shard: tuple[int, int] = (0, 1),
+    ) -> Part:
         parts = []
         for scorer, source in zip(scorers, self._sources, strict=True):
-            for batch in scorer.scores(dataclasses.replace(source, files=files), self.config, segments="all"):
+            source = dataclasses.replace(source, files=files)
+            for batch in scorer.scores(source, self.config, segments="all", shard=shard):
                 parts.append(self._rows(batch))
                 progress(len(batch.ids))
         part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])
-        if len(scorers) == 1:
-            return part
-        order = {video: place for place, video in enumerate(pipeline.read_ids(files))}
-        rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
-        return dataclasses.replace(
-            part,
-            **{
-                key: value[rows]
-                for key in ("ids", "logits", "starts", "classes")
-                if (value := getattr(part, key)) is not None
-            },
-        )
+        return part if len(scorers) == 1 else _in_order(part, files)
 
     def _rows(self, batch: Scored) -> Part:
         ids = np.array(batch.ids, np.bytes_)
@@ -151,6 +173,14 @@ class RunPredictions:
             classes, logits = top_k_predictions(batch.logits, self.description.top_k)
             return Part(ids, logits, batch.segment_starts, classes)
         return Part(ids, batch.logits[:, list(self.description.classes)], batch.segment_starts)
+
+
+def _in_order(part: Part, files: Sequence[str]) -> Part:
+    """The rows of a part in the order that its files have them."""
+    order = {video: place for place, video in enumerate(pipeline.read_ids(files))}
+    rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
+    keys = ("ids", "logits", "starts", "classes")
+    return dataclasses.replace(part, **{key: value[rows] for key in keys if (value := getattr(part, key)) is not None})
 
 
 def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:

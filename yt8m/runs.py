@@ -37,6 +37,10 @@ CHANGEABLE = {
     "training.log_every_steps",
     "data.test",
     "data.on_corrupt",
+    "data.shard",
+    "distribute.strategy",
+    "distribute.virtual_devices",
+    "distribute.tpu",
 }
 """Fields that may differ when a run is gone on with: none of them changes what a step does."""
 

@@ -27,12 +27,28 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
+_muted = False
+
+
+def mute() -> None:
+    """From now on nothing but errors is printed, as by every worker but the chief."""
+    global _muted
+    _muted = True
+
+
+def is_muted() -> bool:
+    """Whether nothing but errors is printed."""
+    return _muted
+
+
 def show(text: str, end: str = "\n") -> None:
     """Prints a result, and all that was printed before.
 
     Raises:
         OSError: it cannot be written; the error names the standard output.
     """
+    if _muted:
+        return
     try:
         print(text, end=end, flush=True)
     except OSError as error:

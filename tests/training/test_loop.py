@@ -103,7 +103,7 @@ def test_the_best_validation_s_weights_are_kept(gated_run):
 def test_a_worse_validation_does_not_replace_the_best(sample, tmp_path, monkeypatch):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=3, validate_every_steps=1)
     gaps = iter([0.3, 0.5, 0.4])
-    monkeypatch.setattr(trainer, "evaluate_source", lambda *arguments: {"gap": next(gaps)})
+    monkeypatch.setattr(trainer, "evaluate_source", lambda *arguments, **_: {"gap": next(gaps)})
     weights = []
 
     class Collector(Watcher):
@@ -132,8 +132,8 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path,
     config = configure(tmp_path / "run", sample, "moe", GATED, data, **FULL)
     batches = []
 
-    def evaluate_slowly(scorer, source, config, progress):
-        return evaluate_source(scorer, source, config, lambda count: (batches.append(count), progress(count)))
+    def evaluate_slowly(scorer, source, config, stop_requested):
+        return evaluate_source(scorer, source, config, batches.append, stop_requested=stop_requested)
 
     with monkeypatch.context() as patches:
         patches.setattr(trainer, "evaluate_source", evaluate_slowly)

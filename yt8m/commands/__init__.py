@@ -6,6 +6,7 @@ A command prints its result and returns the exit status.
 
 from collections.abc import Callable
 
+from yt8m.commands.distribution import launch
 from yt8m.commands.models import average, models, recipes
 from yt8m.commands.predictions import ensemble, predict, weigh
 from yt8m.commands.records import inspect, synth
@@ -16,8 +17,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     command.__name__: command
     for command in (
         *(synth, inspect, recipes, models, RECIPE_COMMANDS["check"], RECIPE_COMMANDS["train"]),
-        *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"]),
+        *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], launch),
     )
 }
 
-__all__ = ["COMMANDS", "RECIPE_COMMANDS"]
+TAKE_WORDS = frozenset([*RECIPE_COMMANDS, "launch"])
+"""Commands that are given their arguments as they are typed, a list of words; the others get them as parameters."""

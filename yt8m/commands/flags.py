@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import tyro
 
 from yt8m import reports
+from yt8m.config import DistributeConfig
 from yt8m.errors import InputError
 from yt8m.streams import show
 
@@ -25,6 +26,7 @@ SegmentClasses = Annotated[
 ]
 Classes = Annotated[str | None, shown("DIR", "(default: neither file)")]
 Vocabulary = Annotated[str | None, shown("PATH", "(default: the one at the root of the data set, if there is one)")]
+DEFAULT_DISTRIBUTE = DistributeConfig()
 PATHS = "PATH [PATH ...]"
 
 

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated, Any
 
 from yt8m.commands.flags import (
+    DEFAULT_DISTRIBUTE,
     OK,
     PATHS,
     USER_ERROR,
@@ -17,6 +18,7 @@ from yt8m.commands.flags import (
     show_metrics,
     shown,
 )
+from yt8m.config import DistributeConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
 from yt8m.streams import show
 from yt8m.values import PositiveInt
@@ -28,6 +30,7 @@ def evaluate(
     classes: Classes = None,
     vocabulary: Vocabulary = None,
     json: Json = False,
+    distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
     """Score a run's best model on labelled records.
 
@@ -39,13 +42,16 @@ def evaluate(
         classes: A directory for classes.csv and classes.png, the average precision of every class.
         vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
+        distribute: What to compute on.
     """
     from yt8m.evaluation import evaluate as run_evaluation
     from yt8m.terminal import count_progress, say
 
     rows: list[Any] = []
     files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
-    metrics = run_evaluation(run, given_paths(data), count_progress("evaluating", "video"), say, **files)
+    metrics = run_evaluation(
+        run, given_paths(data), count_progress("evaluating", "video"), say, distribute=distribute, **files
+    )
     show_metrics(metrics, rows, json)
     return OK
 

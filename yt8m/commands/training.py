@@ -179,4 +179,3 @@ def check(arguments: list[str]) -> int:
 
 
 RECIPE_COMMANDS: dict[str, Callable[[list[str]], int]] = {"check": check, "train": train, "submit": submit}
-"""They take all arguments as they are typed."""

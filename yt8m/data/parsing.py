@@ -141,6 +141,7 @@ def frame_batch_parser(
     num_frames: int | None,
     sampling: Sampling,
     seed: int,
+    share: tuple[int, int] = (0, 1),
 ) -> Callable[[tf.Tensor, tf.Tensor], Element]:
     """A function of (number of the batch int64 [], serialized SequenceExamples string [B]) for frame level.
 
@@ -152,13 +153,14 @@ def frame_batch_parser(
         num_frames: sample this many frames, T; None or 0 keeps all.
         sampling: how.
         seed: with the batch's number it determines the frames sampled, whatever the number of threads.
+        share: see `sample_rows`.
     """
 
     def parse(number: tf.Tensor, serialized: tf.Tensor) -> Element:
         parsed, streams, stored, count = parse_frames(serialized, features, identifier_features())
         count = tf.minimum(count, max_frames)
         if num_frames:
-            rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number)
+            rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number, share)
         element = {
             "id": identifier(parsed),
             "labels": label_rows(parsed["labels"], num_classes, max_labels),

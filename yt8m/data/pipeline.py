@@ -23,7 +23,7 @@ from yt8m.data.schema import (
     Sampling,
     SegmentContext,
 )
-from yt8m.data.segments import segment_parser
+from yt8m.data.segments import rest_of_segments, segment_parser, skip_segments, with_rated_segments
 from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
@@ -115,6 +115,8 @@ def record_errors(source: Source) -> Iterator[None]:
             raise found from error
         raise
     except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
+        if "Collective" in str(error):  # another worker is gone
+            raise
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
@@ -137,12 +139,9 @@ def _refuse_broken_ends(source: Source) -> None:
 def _serialized(
     source: Source, shuffle_files: bool, seed: int, parallel_files: int, deterministic: bool, shard: tuple[int, int]
 ) -> tf.data.Dataset:
-    """One pass over the serialized records of this shard, string []."""
+    """One pass over the serialized records of this shard of the files, string []."""
     index, count = shard
-    by_record = count > len(source.files)
-    files = tf.data.Dataset.from_tensor_slices(list(source.files))
-    if count > 1 and not by_record:
-        files = files.shard(count, index)
+    files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(count, index)
     if shuffle_files:
         files = files.shuffle(len(source.files), seed=seed, reshuffle_each_iteration=True)
     local_and_large = source.level != "video" and not any(scheme(path) for path in source.files)
@@ -152,14 +151,27 @@ def _serialized(
         # Without shuffling, records come file after file: the order users see in a submission.
         cycle_length=min(parallel_files, len(source.files)) if shuffle_files else 1,
         num_parallel_calls=tf.data.AUTOTUNE if shuffle_files else None,
-        # Every process must see the same order, or its every count-th record is also another's.
-        deterministic=deterministic or by_record if shuffle_files else None,
+        deterministic=deterministic if shuffle_files else None,
     )
-    if by_record:
-        records = records.shard(count, index)
     if source.fold:
         records = records.filter(part_filter(source.fold, source.held_out))
     return records
+
+
+def _shards_records(source: Source, count: int, shard_by: str) -> bool:
+    """Whether the workers share out records, not files."""
+    if shard_by == "file" and count > len(source.files):
+        raise InputError(
+            f"--data.shard file: {source.files[0]} ... are {len(source.files)} files for {count} workers; "
+            "write more files or share out records"
+        )
+    return count > 1 and (shard_by == "record" or count > len(source.files))
+
+
+def _every(dataset: tf.data.Dataset, shard: tuple[int, int]) -> tf.data.Dataset:
+    """Every count-th element, from the index-th on; all of them for one of one."""
+    index, count = shard
+    return dataset if count == 1 else dataset.shard(count, index)
 
 
 def read_ids(files: Sequence[str]) -> list[bytes]:
@@ -189,41 +201,52 @@ def make_dataset(
     parallel_files: PositiveInt = 8,
     deterministic: bool = True,
     shard: tuple[NonNegativeInt, PositiveInt] = (0, 1),
+    shard_by: Literal["auto", "file", "record"] = "auto",
     skip_records: NonNegativeInt = 0,
 ) -> tf.data.Dataset:
     """A stream of batches; `read_records` describes the arguments.
 
-    `skip_records` leaves out that many videos (before they are parsed), or segments, of the shuffled, repeated stream, which
-    is how a resumed run goes on where it stopped. Whole batches left out leave the frames sampled in the others as they were.
+    `skip_records` leaves out that many videos, or segments, of this shard's shuffled, repeated stream before they are parsed,
+    which is how a resumed run goes on where it stopped. Whole batches left out leave the frames sampled in the others as they
+    were.
     """
-    if shard[0] >= shard[1]:
-        raise InputError(f"shard is {shard}; the index of the first of {shard[1]} is 0, of the last {shard[1] - 1}")
+    index, count = shard
+    if index >= count:
+        raise InputError(f"shard is {shard}; the index of the first of {count} is 0, of the last {count - 1}")
+    by_record = _shards_records(source, count, shard_by)
+    files_of, every = ((0, 1), shard) if by_record else (shard, (0, 1))
+    # Every process must see the same order, or its every count-th record is also another's.
+    deterministic = deterministic or by_record
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
     _refuse_broken_ends(source)
-    dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, shard)
+    dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, files_of)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
-    if repeat and source.level != "segment":
-        dataset = dataset.repeat()
-    if skip_records and source.level != "segment":
-        dataset = dataset.skip(skip_records)
+    skipped = skip_records * every[1]
     workers = tf.data.AUTOTUNE
     arguments = (source.features, source.num_classes, source.max_labels)
+    if source.level != "segment":
+        if repeat:
+            dataset = dataset.repeat()
+        dataset = _every(dataset.skip(skipped), every)
     if source.level == "video":
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.map(parsing.video_batch_parser(*arguments), num_parallel_calls=workers)
     elif source.level == "frame":
-        parse = parsing.frame_batch_parser(*arguments, max_frames, num_frames, sampling, seed)
+        parse = parsing.frame_batch_parser(*arguments, max_frames, num_frames, sampling, seed, every)
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.enumerate(skip_records // batch_size).map(parse, num_parallel_calls=workers)
     else:
         context = source.context, source.context_num_frames
         parse = segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
-        dataset = dataset.map(parse, num_parallel_calls=workers).unbatch()
-        if repeat:  # here, where it ends if no record has a segment
-            dataset = dataset.repeat()
-        dataset = dataset.skip(skip_records)  # how many records they are in is not known
+        if repeat:
+            dataset = with_rated_segments(dataset).repeat()  # which ends if no record has a segment
+            dataset = skip_segments(dataset, skipped)
+            dataset = dataset.map(rest_of_segments(parse), num_parallel_calls=workers).unbatch()
+            dataset = _every(dataset, every)
+        else:
+            dataset = _every(dataset, every).map(parse, num_parallel_calls=workers).unbatch().skip(skip_records)
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     if source.as_means:
         dataset = dataset.map(parsing.means_of_frames(source.features), num_parallel_calls=workers)
@@ -260,8 +283,9 @@ def read_records(
         level, features, num_classes, max_labels: see `open_source`.
         options: `sampling` ("random", which is with replacement, or another of `yt8m.data.schema.Sampling`), `max_frames`
             (300), `segments` ("rated" or "all"), `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`,
-            `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file, or record where
-            there are fewer files), `skip_records`.
+            `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file, or record),
+            `shard_by` ("auto": by file, or by record where there are fewer files; "file"; "record", which together give the
+            batches that one reader of batches of all of them would), `skip_records`.
 
     Raises:
         InputError, RecordError: as `open_source`; a local file is cut off; an argument is unknown or cannot have its value.

@@ -6,7 +6,13 @@ from yt8m.data.schema import Sampling
 
 
 def sample_rows(
-    kind: Sampling, stored: tf.Tensor, num_frames: int, longest: int, seed: int, number: tf.Tensor
+    kind: Sampling,
+    stored: tf.Tensor,
+    num_frames: int,
+    longest: int,
+    seed: int,
+    number: tf.Tensor,
+    share: tuple[int, int] = (0, 1),
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The frames to show.
 
@@ -17,19 +23,26 @@ def sample_rows(
         longest: no video has more frames than this.
         seed: with `number` it determines what is drawn.
         number: of the batch in the stream, int64 [].
+        share: (index, count) where these are every count-th video, from the index-th on, of a larger batch: they get the
+            frames that they would get there.
 
     Returns:
         Rows int32 [B, m] and how many of them count, int32 [B]; those past it are any number from 0.
     """
-    size = tf.size(stored)
+    index, parts = share
+
+    def draw(*columns: int) -> tf.Tensor:
+        """From 0 to 1, float32 [B, *columns]."""
+        return tf.random.stateless_uniform([tf.size(stored) * parts, *columns], [seed, number])[index::parts]
+
     count = tf.minimum(stored, num_frames)
     steps = tf.range(num_frames)[None, :]
     if kind == "random":
-        drawn = tf.random.stateless_uniform([size, num_frames], [seed, number])
+        drawn = draw(num_frames)
         rows = tf.cast(drawn * tf.cast(stored, tf.float32)[:, None], tf.int32)  # in steps of 2 ** -23: fair enough
         return rows, num_frames * tf.minimum(stored, 1)
     if kind == "random_without_replacement":
-        keys = tf.random.stateless_uniform([size, max(longest, num_frames)], [seed, number])
+        keys = draw(max(longest, num_frames))
         keys = tf.where(tf.sequence_mask(stored, tf.shape(keys)[1]), keys, 2.0)  # what is not there comes last
         chosen = tf.argsort(keys, axis=1)[:, :num_frames]
         return tf.sort(chosen, axis=1), count
@@ -37,7 +50,7 @@ def sample_rows(
         return uniform_rows(stored, num_frames)
     assert kind == "consecutive", kind
     places = tf.cast(stored - count + 1, tf.float32)  # where the run may start
-    start = tf.cast(tf.random.stateless_uniform([size], [seed, number]) * places, tf.int32)
+    start = tf.cast(draw() * places, tf.int32)
     return start[:, None] + steps, count
 
 

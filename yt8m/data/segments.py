@@ -103,6 +103,50 @@ def segment_parser(
     return parse
 
 
+def with_rated_segments(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Serialized SequenceExamples string [] to those with a rated segment, each with how many it has, int64 [].
+
+    Their frames are not parsed.
+    """
+
+    def count(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        key = "segment_start_times"
+        starts = tf.io.parse_single_sequence_example(serialized, {key: tf.io.VarLenFeature(tf.int64)})[0][key].values
+        return serialized, tf.size(tf.unique(starts // SEGMENT_FRAMES)[0], tf.int64)
+
+    return dataset.map(count, num_parallel_calls=tf.data.AUTOTUNE).filter(lambda serialized, count: count > 0)
+
+
+def skip_segments(dataset: tf.data.Dataset, skipped: int) -> tf.data.Dataset:
+    """Leaves out the first rated segments of all, without parsing their records.
+
+    Args:
+        dataset: what `with_rated_segments` gives.
+        skipped: how many.
+
+    Returns:
+        The records that are left, each with how many of its segments, the first ones, are still to be left out, int64 [].
+    """
+
+    def step(left: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor]):
+        serialized, count = element
+        return tf.maximum(left - count, 0), (serialized, left, count)
+
+    scanned = dataset.scan(tf.constant(skipped, tf.int64), step)
+    return scanned.filter(lambda serialized, left, count: left < count).map(
+        lambda serialized, left, count: (serialized, left)
+    )
+
+
+def rest_of_segments(parse: Callable[[tf.Tensor], Element]) -> Callable[[tf.Tensor, tf.Tensor], Element]:
+    """A `segment_parser` that leaves out the first segments of a record: a function of it and their number."""
+
+    def parse_rest(serialized: tf.Tensor, first: tf.Tensor) -> Element:
+        return {key: value[first:] for key, value in parse(serialized).items()}
+
+    return parse_rest
+
+
 def _checked_ratings(
     parsed: Element, num_frames: tf.Tensor, num_classes: int, allowed: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -73,6 +73,12 @@ class SegmentRatings:
                 new.append((row, class_id, positive))
         return new
 
+    def merge(self, other: "SegmentRatings") -> None:
+        """Adds all ratings of another one, which stays as it is. Raises InputError if ratings contradict each other."""
+        for class_id, ratings in other._by_class.items():
+            for segment, positive in ratings.items():
+                self.add(segment, class_id, positive)
+
     def of_class(self, class_id: int) -> Mapping[Segment, bool]:
         """The rated segments of a class, True where the class was seen; empty for a class never rated."""
         return self._by_class.get(class_id, {})

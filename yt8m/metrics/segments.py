@@ -71,6 +71,18 @@ class SegmentMetrics:
             rows, classes, positives = (np.array(column) for column in zip(*new, strict=True))
             self._entries.append(classes, scores[rows, classes], positives)
 
+    def merge(self, other: "SegmentMetrics") -> None:
+        """Adds all segments of another accumulator, which stays as it is and has none of these.
+
+        Raises:
+            InputError: ratings contradict each other.
+            ValueError: the other has another number of classes.
+        """
+        if other.num_classes != self.num_classes:
+            raise ValueError(f"metrics of {self.num_classes} classes cannot take in metrics of {other.num_classes}")
+        self._ratings.merge(other._ratings)
+        self._entries.extend(other._entries)
+
     def result(self) -> dict[str, float | int]:
         """The metrics of all segments so far; more may be added afterwards.
 

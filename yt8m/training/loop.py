@@ -6,9 +6,10 @@ Not `Model.fit`, which raises under several workers (keras-team/keras#20585) and
 inside TensorFlow, in calls of about a second, so that Ctrl-C is answered and the devices are not kept waiting by Python.
 """
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,10 +21,12 @@ from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.sources import find_splits
+from yt8m.distribution.devices import Devices
+from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import read_json, write_json
 from yt8m.runs import RunDirectory
-from yt8m.training import curves, distribution
+from yt8m.training import curves
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.distillation import teacher_errors
 from yt8m.training.schedules import learning_rate_at
@@ -142,39 +145,94 @@ def train(
         InputError, RecordError: the configuration, the data or the run directory cannot be used; the loss is not
             finite (the message has the step and the learning rate).
     """
-    progress = progress or Silent()
     started = time.perf_counter()
-    config, source, validation = resolve(config, progress.message)
-    trainer = Trainer(
-        config, distribution.make_strategy(), source
-    )  # before the run directory, which a mistake leaves not
+    devices = open_devices(config.distribute)
+    progress = progress or Silent()
+    with devices.lost_workers():
+        config, source, validation = resolve(config, progress.message)
+        trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
+        run = devices.on_chief(lambda: _open_run(config))
+        checkpoints = Checkpoints(
+            run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
+        )
+        _restore(checkpoints, trainer, run, progress)
+        progress.start(config, int(trainer.step.numpy()))
+        with _files(run, checkpoints, devices) as files:
+            interrupted = _run(trainer, source, validation, files, progress, stop_requested)
+        best = devices.on_chief(lambda: _finish(run))
+    return TrainingResult(str(run.path), int(trainer.step.numpy()), interrupted, best, time.perf_counter() - started)
+
+
+def _open_run(config: RunConfig) -> RunDirectory:
     run = runs.open_run(config)
     write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
-    checkpoints = Checkpoints(
-        run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
-    )
+    return run
+
+
+def _restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, progress: Progress) -> None:
+    """Takes up the newest state that can be read, the same one on every worker."""
     checkpoints.restore(progress.message)
     step = int(trainer.step.numpy())
-    runs.forget_after(run, step, validated=not trainer.validation_pending.numpy())
-    progress.start(config, step)
+    steps = trainer.devices.gather(step)
+    if len(set(steps)) > 1:
+        raise InputError(
+            f"{run.path}: the workers find different states there (of steps {', '.join(map(str, steps))}); name a directory that "
+            "all of them share with --run"
+        )
+    if trainer.devices.is_chief:
+        runs.forget_after(run, step, validated=not trainer.validation_pending.numpy())
+
+
+def _finish(run: RunDirectory) -> dict[str, float] | None:
+    """Draws the curves; the metrics of the best validation."""
+    curves.plot(runs.read_metrics(run), run.curves)
+    return read_json(run.best_metrics) if run.best_metrics.exists() else None
+
+
+class _Files:
+    """What is written of a run as it goes on; by the chief alone."""
+
+    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, is_chief: bool):
+        self.run, self._checkpoints, self._is_chief = run, checkpoints, is_chief
+
+    def log(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """A line of metrics, for TensorBoard too."""
+        if self._is_chief:
+            runs.append_metrics(self.run, {"kind": kind, "step": step, **values})
+            for name, value in values.items():
+                tf.summary.scalar(f"{kind}/{name}", value, step=step)
+
+    def save_checkpoint(self, step: int) -> None:
+        """What training needs to go on."""
+        if self._is_chief:
+            self._checkpoints.save(step)
+
+    def save_weights(self, trainer: Trainer, metrics: dict[str, float] | None = None) -> None:
+        """The best weights, with the metrics that say so."""
+        if self._is_chief:
+            trainer.save_weights(self.run, metrics)
+
+
+@contextlib.contextmanager
+def _files(run: RunDirectory, checkpoints: Checkpoints, devices: Devices) -> Iterator[_Files]:
+    """The files of a run, while it trains."""
+    if not devices.is_chief:
+        yield _Files(run, checkpoints, False)
+        return
     writer = tf.summary.create_file_writer(str(run.tensorboard))
     with writer.as_default():
-        interrupted = _run(trainer, source, validation, run, checkpoints, progress, stop_requested)
+        yield _Files(run, checkpoints, True)
     writer.close()
-    curves.plot(runs.read_metrics(run), run.curves)
-    best = read_json(run.best_metrics) if run.best_metrics.exists() else None
-    step = int(trainer.step.numpy())
-    return TrainingResult(str(run.path), step, interrupted, best, time.perf_counter() - started)
 
 
-def _run(trainer, source, validation, run, checkpoints, progress, stop_requested) -> bool:
+def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
     """Steps, validations and checkpoints until the end; True if stopped on request."""
-    training = trainer.config.training
+    training, run = trainer.config.training, files.run
     step = int(trainer.step.numpy())
     if trainer.validation_pending.numpy():
-        if not _validate(trainer, validation, run, progress, stop_requested):
+        if not _validate(trainer, validation, files, progress, stop_requested):
             return True
-        checkpoints.save(step)
+        files.save_checkpoint(step)
     if step >= training.num_steps:
         progress.message(f"{run.path}: all {training.num_steps} steps are done; raise --training.num-steps to go on")
         return False
@@ -193,25 +251,27 @@ def _run(trainer, source, validation, run, checkpoints, progress, stop_requested
         if speed.videos_per_second is not None or step == training.num_steps:
             progress.steps(step, float(losses[-1]), speed.videos_per_second or 0.0)
         if step % training.log_every_steps == 0 or step == training.num_steps:
-            _log_training(run, trainer, step, float(norms[-1]), speed.videos_per_second)
-        finished, stopped = step == training.num_steps, stop_requested()
+            _log_training(files, trainer, step, float(norms[-1]), speed.videos_per_second)
+        stopped, speed.steps_a_call = trainer.devices.largest(int(stop_requested()), speed.steps_a_call)
+        finished = step == training.num_steps
         validation_due = validation is not None and (finished or _is_due(step, training.validate_every_steps))
         checkpoint_due = finished or stopped or _is_due(step, training.checkpoint_every_steps)
         if validation_due or checkpoint_due:
             trainer.check_weights()
+            trainer.average_statistics()
         if validation_due:
             try:
-                validated = _validate(trainer, validation, run, progress, stop_requested)
+                validated = _validate(trainer, validation, files, progress, stop_requested)
             except InputError:  # a record that cannot be used, say: once that is mended, the run goes on from here
                 trainer.validation_pending.assign(True)
-                checkpoints.save(step)
+                files.save_checkpoint(step)
                 raise
             finished = validated and (finished or _is_out_of_patience(trainer))
             stopped |= not validated
         elif finished:
-            trainer.save_weights(run)
+            files.save_weights(trainer)
         if finished or stopped or checkpoint_due:
-            checkpoints.save(step)
+            files.save_checkpoint(step)
         if finished or stopped:
             return not finished
         if validation_due or checkpoint_due:
@@ -272,15 +332,15 @@ class _Speed:
         self.steps_a_call = max(1, min(2 * self.steps_a_call, int(SECONDS_A_CALL * steps_per_second)))
 
 
-def _log_training(run, trainer, step: int, norm: float, videos_per_second: float | None) -> None:
+def _log_training(files, trainer, step: int, norm: float, videos_per_second: float | None) -> None:
     rate = float(learning_rate_at(trainer.config.training, tf.constant(step - 1, tf.int64)))
     row = {"loss": trainer.take_mean_loss(), "learning_rate": rate, "gradient_norm": norm}
     if videos_per_second is not None:
         row["videos_per_second"] = round(videos_per_second, 1)
-    _log(run, "train", step, row)
+    files.log("train", step, row)
 
 
-def _validate(trainer, validation, run, progress, stop_requested) -> bool:
+def _validate(trainer, validation, files, progress, stop_requested) -> bool:
     """One validation; keeps the weights if they are the best. False if it was stopped on request."""
     metrics = trainer.evaluate(validation, stop_requested)
     trainer.validation_pending.assign(metrics is None)
@@ -292,10 +352,10 @@ def _validate(trainer, validation, run, progress, stop_requested) -> bool:
     if is_best:
         trainer.best.assign(score)
         trainer.validations_without_best.assign(0)
-        trainer.save_weights(run, {"step": step, **metrics})
+        files.save_weights(trainer, {"step": step, **metrics})
     else:
         trainer.validations_without_best.assign_add(1)
-    _log(run, "validation", step, metrics)
+    files.log("validation", step, metrics)
     progress.validated(step, metrics, is_best)
     if _is_out_of_patience(trainer):
         progress.message(f"stopping early: no better validation in the last {trainer.config.training.early_stopping}")
@@ -305,9 +365,3 @@ def _validate(trainer, validation, run, progress, stop_requested) -> bool:
 def _is_out_of_patience(trainer) -> bool:
     patience = trainer.config.training.early_stopping
     return bool(patience) and int(trainer.validations_without_best.numpy()) >= patience
-
-
-def _log(run: RunDirectory, kind: str, step: int, values: dict[str, Any]) -> None:
-    runs.append_metrics(run, {"kind": kind, "step": step, **values})
-    for name, value in values.items():
-        tf.summary.scalar(f"{kind}/{name}", value, step=step)

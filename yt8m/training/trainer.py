@@ -12,44 +12,41 @@ from yt8m import inference
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
+from yt8m.distribution.devices import Devices, Stopped
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate_source
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory
-from yt8m.training import distribution, weights
+from yt8m.training import weights
 from yt8m.training.distillation import make_teacher
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import make_optimizer
 from yt8m.training.schedules import learning_rate_at
 
 
-class _Stopped(Exception):
-    """A validation was stopped on request."""
-
-
 class Trainer:
-    """A model, its optimizer and its step, on the devices of a strategy.
+    """A model, its optimizer and its step, on some devices.
 
     Args:
         config: complete, as `resolve` returns it.
-        strategy: where to compute.
+        devices: where to compute.
         source: the training records.
 
     Raises:
         InputError: the batch cannot be shared out, or the teacher, the initial run or the class weights cannot be used.
     """
 
-    def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy, source: Source):
-        self.config, self.strategy = config, strategy
-        pieces = strategy.num_replicas_in_sync * config.training.gradient_accumulation
+    def __init__(self, config: RunConfig, devices: Devices, source: Source):
+        self.config, self.devices, self.strategy = config, devices, devices.strategy
+        pieces = devices.num_replicas * config.training.gradient_accumulation
         if config.training.batch_size % pieces:
             raise InputError(
                 f"--training.batch-size {config.training.batch_size} cannot be cut into equal pieces for "
-                f"{strategy.num_replicas_in_sync} devices times --training.gradient-accumulation "
+                f"{devices.num_replicas} devices times --training.gradient-accumulation "
                 f"{config.training.gradient_accumulation}; make it a multiple of {pieces}"
             )
         keras.utils.set_random_seed(config.training.seed)
-        with strategy.scope():
+        with self.strategy.scope():
             built = inference.build_for_training(config)
             self.model = built.predicting
             self.teacher = make_teacher(config, source)
@@ -66,7 +63,7 @@ class Trainer:
             # Of the steps since the last line of metrics: a line is the mean of all its steps, also over a restart.
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.scorer = inference.Scorer(self.model)
+        self.scorer = inference.Scorer(self.model, devices)
         # A function within the step's would be a wall that synchronised statistics cannot cross.
         self._loss_and_gradients = (
             tf.function(self._compute, jit_compile=True) if config.training.xla else self._compute
@@ -88,7 +85,7 @@ class Trainer:
         """This replica's share of the loss, and its gradients: their sums over the replicas are the batch's."""
         training = self.config.training
         return self.objective.loss_and_gradients(
-            batch, training.batch_size, self.strategy.num_replicas_in_sync, training.gradient_accumulation
+            batch, training.batch_size, self.devices.num_replicas, training.gradient_accumulation
         )
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -111,10 +108,11 @@ class Trainer:
 
     def batches(self, source: Source) -> Iterator:
         """The training stream, from the current step on."""
-        data, training = self.config.data, self.config.training
+        data, training, devices = self.config.data, self.config.training, self.devices
+        size = training.batch_size // devices.num_workers
         dataset = pipeline.make_dataset(
             source,
-            training.batch_size,
+            size,
             num_frames=data.num_frames or None,
             sampling=data.sampling,
             max_frames=data.max_frames,
@@ -125,33 +123,37 @@ class Trainer:
             drop_remainder=True,
             parallel_files=data.parallel_files,
             deterministic=data.deterministic,
-            skip_records=int(self.step.numpy()) * training.batch_size,
+            shard=devices.shard,
+            shard_by=data.shard,
+            skip_records=int(self.step.numpy()) * size,
         )
         if self.teacher:
             dataset = self.teacher.attach(dataset)
+        # Strings stay with the processor.
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
-        return iter(self.strategy.experimental_distribute_dataset(dataset.prefetch(2)))
+        if devices.num_local_replicas > 1:
+            dataset = dataset.rebatch(size // devices.num_local_replicas, drop_remainder=True)
+        dataset = dataset.prefetch(2)
+        return iter(self.strategy.distribute_datasets_from_function(lambda context: dataset))
 
     def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> dict[str, float] | None:
         """The metrics of the weights that would be kept: their moving averages, if there are any.
 
         Args:
             source: the validation records.
-            stop_requested: asked before every batch; True ends it, and the metrics are None.
+            stop_requested: asked about once a second; True ends it, and the metrics are None.
         """
-
-        def check(count: int) -> None:
-            if stop_requested():
-                raise _Stopped
-
-        if stop_requested():
-            return None
-        distribution.average_statistics(
-            self.strategy, [variable.value for variable in self.model.non_trainable_variables]
-        )
-        with self.optimizer.averaged_weights(), contextlib.suppress(_Stopped):
-            return evaluate_source(self.scorer, source, self.config, check)
+        with self.optimizer.averaged_weights(), contextlib.suppress(Stopped):
+            return evaluate_source(self.scorer, source, self.config, stop_requested=stop_requested)
         return None
+
+    def average_statistics(self) -> None:
+        """Makes the devices' running statistics (BatchNorm's) one: their mean. Call it before evaluating or saving."""
+        if self.devices.num_replicas == 1:
+            return
+        floating = [each.value for each in self.model.non_trainable_variables if each.value.dtype.is_floating]
+        for variable, mean in zip(floating, self.devices.mean(floating), strict=True):
+            variable.assign(mean)
 
     def add_losses(self, losses: np.ndarray) -> None:
         """Counts the losses of some steps towards the next line of metrics."""

@@ -1,0 +1,44 @@
+"""The command that does another one in several processes: `launch`."""
+
+import inspect
+
+from yt8m.arguments import deferred, parse
+from yt8m.commands.flags import OK
+from yt8m.distribution import launching
+from yt8m.errors import InputError
+from yt8m.terminal import say
+from yt8m.values import PositiveInt
+
+LAUNCHABLE = ("train", "evaluate", "predict", "submit")
+
+
+def launch(arguments: list[str]) -> int:
+    """Do train, evaluate, predict or submit in several processes of this machine, as one job.
+
+    Example: yt8m launch --num-workers 2 -- train sample --data.root data/sample --run runs/sample
+
+    Each process is told of the others by TF_CONFIG, as on several machines (docs/scaling.md). If one ends, the others
+    stop within a minute, and the same command goes on from what was saved.
+    """
+    if "--" in arguments:
+        place = arguments.index("--")
+        own, command = arguments[:place], arguments[place + 1 :]
+    else:
+        own, command = arguments, []
+    call = parse(deferred(_launch), own, "yt8m launch", description=inspect.getdoc(launch))
+    if call is None:
+        return OK
+    if not command:
+        raise InputError("there is nothing to launch; write yt8m launch --num-workers 2 -- train RECIPE [flags]")
+    if command[0] not in LAUNCHABLE:
+        raise InputError(f"{command[0]} is not for several workers; launch {', '.join(LAUNCHABLE)}")
+    return launching.launch(command, call(), say)
+
+
+def _launch(num_workers: PositiveInt = 2) -> int:
+    """Start workers.
+
+    Args:
+        num_workers: Processes to start.
+    """
+    return num_workers

@@ -1,0 +1,205 @@
+"""What this process computes on, and how it agrees with the other workers."""
+
+import contextlib
+import dataclasses
+import functools
+import pickle
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.errors import InputError
+
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """Work was stopped on request."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """The devices of a `tf.distribute` strategy, and this worker's place among several.
+
+    What workers tell each other are objects of this package, as `pickle` has them: like the gradients, they travel between
+    processes of one job on connections that TensorFlow does not protect, so workers belong behind one firewall.
+    """
+
+    strategy: tf.distribute.Strategy
+    worker: int = 0
+    num_workers: int = 1
+    static_shapes: bool = False
+    """Whether the devices compile every shape anew, as a TPU does."""
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker writes files and prints."""
+        return self.worker == 0
+
+    @property
+    def num_replicas(self) -> int:
+        """Devices in all."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
+    def num_local_replicas(self) -> int:
+        """Devices of this worker."""
+        return self.num_replicas // self.num_workers
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """(index, count): this worker's share of the records, as `yt8m.data.pipeline.make_dataset` takes it."""
+        return self.worker, self.num_workers
+
+    def largest(self, *values: int) -> tuple[int, ...]:
+        """The largest that any worker gave for each value; takes milliseconds."""
+        if self.num_workers == 1:
+            return values
+        return tuple(self._largest(tf.constant(values, tf.int64)).numpy().max(axis=0).tolist())
+
+    @functools.cached_property
+    def _largest(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        @tf.function(reduce_retracing=True)
+        def gather(values):
+            context = tf.distribute.get_replica_context
+            rows = self.strategy.run(lambda: context().all_gather(values[None], axis=0))
+            return self.strategy.experimental_local_results(rows)[0]
+
+        return gather
+
+    def gather(self, value: Result) -> list[Result]:
+        """What every worker gave, in their order; all of them must call it, and wait for each other."""
+        if self.num_workers == 1:
+            return [value]
+        content = pickle.dumps(value)
+        # As whole numbers of a kind that can be sent, with the length first.
+        padded = len(content).to_bytes(8, "little") + content + bytes(-len(content) % 8)
+        mine = np.frombuffer(padded, np.int64)
+        sizes = self._gathered(np.array([len(mine)], np.int64))[:: self.num_local_replicas]
+        rows = np.zeros(int(sizes.max()), np.int64)
+        rows[: len(mine)] = mine
+        every = self._gathered(rows[None])[:: self.num_local_replicas]
+        contents = [row[:size].tobytes() for row, size in zip(every, sizes.tolist(), strict=True)]
+        return [pickle.loads(each[8 : 8 + int.from_bytes(each[:8], "little")]) for each in contents]
+
+    def _gathered(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of the same shape from every device, one below the other."""
+        values = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(rows))
+        return self.strategy.gather(values, axis=0).numpy()
+
+    def together(self, work: Callable[[], Result]) -> list[Result]:
+        """Does a piece of work on every worker; the results of all of them, in their order.
+
+        Args:
+            work: without any word to the other workers.
+
+        Raises:
+            InputError, Stopped: a worker raised one; all of them raise it then.
+        """
+        if self.num_workers == 1:
+            return [work()]
+        result, error = None, None
+        try:
+            result = work()
+        except (InputError, Stopped) as raised:
+            error = raised
+        outcomes = self.gather((result, None if error is None else (type(error) is Stopped, str(error))))
+        if isinstance(error, InputError):
+            raise error
+        failures = sorted(failure for _, failure in outcomes if failure is not None)  # mistakes before requests to stop
+        if failures:
+            stopped, text = failures[0]
+            raise Stopped() if stopped else InputError(text)
+        return [result for result, _ in outcomes]
+
+    def stoppable(self, items: Iterable[Result], stop_requested: Callable[[], bool]) -> Iterator[Result]:
+        """Goes through a worker's own items, of which others may have more or fewer; to be used within `together`.
+
+        About once a second the workers ask each other whether to stop: the same number of times, however many items each has.
+
+        Args:
+            items: what there is to do.
+            stop_requested: whether to stop; asked before every item, or with other workers about once a second.
+
+        Raises:
+            Stopped: a worker is to stop, or failed.
+        """
+        todo = iter(items)
+        seconds = _SECONDS_A_ROUND if self.num_workers > 1 else 0.0
+        done, error = False, None
+        while True:
+            stop, more = self.largest(int(stop_requested() or error is not None), int(not done))
+            if error is not None:
+                raise error
+            if stop:
+                raise Stopped()
+            if not more:
+                return
+            end, item = time.monotonic() + seconds, None
+            try:
+                while not done and (item is None or time.monotonic() < end):
+                    item = next(todo, None)
+                    done = item is None
+                    if not done:
+                        yield item
+            except InputError as raised:
+                if self.num_workers == 1:
+                    raise
+                error = raised
+
+    def on_chief(self, work: Callable[[], Result]) -> Result:
+        """Does a piece of work on the chief alone, while the others wait; its result.
+
+        Raises:
+            InputError, Stopped: the chief raised it; all workers raise it then.
+        """
+        return self.together(lambda: work() if self.is_chief else None)[0]
+
+    def mean(self, variables: Sequence[Any]) -> list[np.ndarray]:
+        """The mean of each variable's copies over all devices."""
+
+        @tf.function
+        def reduce():
+            def copies():
+                return [tf.convert_to_tensor(variable) for variable in variables]
+
+            return [
+                self.strategy.reduce(tf.distribute.ReduceOp.MEAN, each, axis=None) for each in self.strategy.run(copies)
+            ]
+
+        return [value.numpy() for value in reduce()]
+
+    @contextlib.contextmanager
+    def lost_workers(self) -> Iterator[None]:
+        """Says in one line that another worker is gone, in the place of TensorFlow's errors for that.
+
+        Raises:
+            InputError: one is.
+        """
+        try:
+            yield
+        except _LOST as error:
+            if self.num_workers == 1:
+                raise
+            raise InputError(
+                f"worker {self.worker} of {self.num_workers}: another worker ended or cannot be reached any more (its own last "
+                "lines say why); start all of them again with the same command, which goes on from what was saved"
+            ) from error
+
+
+def alone() -> Devices:
+    """Where TensorFlow puts things by itself, in one process."""
+    return Devices(tf.distribute.get_strategy())
+
+
+_SECONDS_A_ROUND = 1.0
+
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)

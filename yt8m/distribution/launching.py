@@ -1,0 +1,107 @@
+"""Several workers on this machine: `yt8m launch`."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from yt8m.distribution.cluster import as_tf_config
+
+_SECONDS_TO_STOP = 60.0
+"""What workers are given to notice that one of them is gone, and to save."""
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+def free_addresses(count: int) -> list[str]:
+    """`localhost:port` with so many ports that nobody uses now."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("localhost", 0))
+        return [f"localhost:{each.getsockname()[1]}" for each in found]
+
+
+def launch(arguments: Sequence[str], num_workers: int, say: Callable[[str], None]) -> int:
+    """Runs a command of `yt8m` in several processes of this machine, as one job.
+
+    Signals go on to all of them. Once one has failed, the others are given a minute to end by themselves.
+
+    Args:
+        arguments: the command and its flags.
+        num_workers: processes.
+        say: tells the user.
+
+    Returns:
+        The exit status: 0, or that of the first worker that failed, 128 and the signal's number if one ended it.
+    """
+    addresses = free_addresses(num_workers)
+    with _forwarded_signals() as workers:
+        for index in range(num_workers):
+            workers.append(_start(arguments, addresses, index, say))
+        return _wait(workers, say)
+
+
+def _start(arguments: Sequence[str], addresses: list[str], index: int, say: Callable) -> subprocess.Popen:
+    environment = os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}
+    command = [sys.executable, "-m", "yt8m", *arguments]
+    if index == 0:
+        return subprocess.Popen(command, env=environment)
+    worker = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    threading.Thread(target=_pass_on, args=(worker, index, say), daemon=True).start()
+    return worker
+
+
+def _pass_on(worker: subprocess.Popen, index: int, say: Callable[[str], None]) -> None:
+    """What a worker other than the chief prints, which is errors alone."""
+    assert worker.stderr is not None
+    for line in worker.stderr:
+        say(f"[worker {index}] {line.rstrip()}")
+
+
+@contextlib.contextmanager
+def _forwarded_signals() -> Iterator[list[subprocess.Popen]]:
+    """A list of processes that are sent the signals that this one gets; none of them is left over."""
+    workers: list[subprocess.Popen] = []
+
+    def forward(number, frame):
+        for worker in workers:
+            if worker.poll() is None:
+                worker.send_signal(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, forward) for number in numbers}
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(workers: Sequence[subprocess.Popen], say: Callable[[str], None]) -> int:
+    status, deadline = 0, float("inf")
+    running = dict(enumerate(workers))
+    while running and time.monotonic() < deadline:
+        for index, worker in list(running.items()):
+            code = worker.poll()
+            if code is None:
+                continue
+            del running[index]
+            if code and not status:
+                status = 128 - code if code < 0 else code
+                deadline = time.monotonic() + _SECONDS_TO_STOP
+                if code < 0:
+                    say(f"worker {index} was ended by {signal.Signals(-code).name}; the others stop, too")
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    if running:
+        say(f"worker {', '.join(map(str, running))} did not stop within {_SECONDS_TO_STOP:.0f} s and was ended")
+    return status
