@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from yt8m.config import DistributeConfig
+from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import check_destination
 from yt8m.predictions import Predictions, StoredPredictions
@@ -114,6 +116,7 @@ def predict(
     options: SubmissionOptions | None = None,
     progress: Progress = lambda count: None,
     tell: Tell = lambda text: None,
+    distribute: DistributeConfig | None = None,
     **submission,
 ) -> Prediction:
     """Writes a submission of a run's best model, and stores its predictions on request.
@@ -134,39 +137,48 @@ def predict(
         options: of the submission; or its fields as keywords.
         progress: called with the number of videos, or segments, after each batch.
         tell: gets a line on the broken records that are left out, if the run was told to skip them, and on what is done.
+        distribute: what to compute on; None = what there is. Several workers make different parts of the predictions, or where
+            there are fewer parts than workers share out each; worker 0 writes the submission.
 
     Raises:
         InputError, RecordError: no such run, no such files, a record that cannot be used, a place that cannot be
             written to, an argument out of range.
     """
     options = options or SubmissionOptions(**submission)
+    devices = open_devices(distribute)
     if out is None and stored is None:
         raise InputError(
             "nothing to write; name a submission with --out, or a directory for the predictions with --store"
         )
     if out is not None:
         check_destination(out)
-    made = RunPredictions(
-        run,
-        data,
-        task=task,
-        segment_classes=segment_classes,
-        top_k=options.top_k if stored is None else stored_top_k,
-        precision="float32" if stored is None else "float16",
-        tell=tell,
-    )
     path = Path(os.fspath(stored if out is None else out))
     beside = path.parent / f".{path.name}.predictions"
-    with _unless_started(beside):
-        predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
-        if out is None:
-            found = {video for part in predictions.parts() for video in part.ids.tolist()}
-            submitted = Submitted(len(found), predictions.num_rows if made.description.task == "segment" else None)
-        else:
+    with devices.lost_workers():
+        made = RunPredictions(
+            run,
+            data,
+            devices=devices,
+            task=task,
+            segment_classes=segment_classes,
+            top_k=options.top_k if stored is None else stored_top_k,
+            precision="float32" if stored is None else "float16",
+            tell=tell,
+        )
+
+        def submit(predictions: StoredPredictions) -> Submitted:
+            if out is None:
+                found = {video for part in predictions.parts() for video in part.ids.tolist()}
+                return Submitted(len(found), predictions.num_rows if made.description.task == "segment" else None)
             submitted = write_with_prior(
                 predictions, made.paths, out, options, beside / "prior", lambda count: None, tell
             )
-    shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(beside, ignore_errors=True)
+            return submitted
+
+        with _unless_started(beside):
+            predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
+            submitted = devices.on_chief(lambda: submit(predictions))
     return Prediction(
         str(path),
         made.description.task,

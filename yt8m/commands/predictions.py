@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import OK, PATHS, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.commands.flags import DEFAULT_DISTRIBUTE, OK, PATHS, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.config import DistributeConfig
 from yt8m.errors import InputError
 from yt8m.streams import show
 from yt8m.submission_options import SubmissionOptions
@@ -29,6 +30,7 @@ def predict(
     store: Annotated[str | None, shown("DIR", "(default: predictions are not kept)")] = None,
     store_top_k: NonNegativeInt = 100,
     submission: Submission = _DEFAULT_SUBMISSION,
+    distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
     """Write a run's predictions as a submission.
 
@@ -45,6 +47,7 @@ def predict(
         segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
         store: A directory to keep the predictions in, for yt8m ensemble and yt8m score.
         store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
+        distribute: What to compute on.
     """
     from yt8m.prediction import predict as run_prediction
     from yt8m.terminal import count_progress, say
@@ -60,6 +63,7 @@ def predict(
         options=submission,
         progress=count_progress("predicting", "video"),
         tell=say,
+        distribute=distribute,
     )
     show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
     return OK

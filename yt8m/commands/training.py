@@ -144,10 +144,12 @@ def submit(arguments: list[str]) -> int:
     from yt8m.terminal import count_progress, say
 
     config = runs.load_config(result.run)
-    metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say)
+    metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say, distribute=config.distribute)
     out = Path("submissions") / f"{Path(result.run).name}.csv"
     make_directory(out.parent)
-    prediction = predict(result.run, (), out, progress=count_progress("predicting", "video"), tell=say)
+    prediction = predict(
+        result.run, (), out, progress=count_progress("predicting", "video"), tell=say, distribute=config.distribute
+    )
     found = validate(out, config.data.num_classes)
     if found.errors:
         raise AssertionError(f"{out} is not valid: {found.errors[0]}")
