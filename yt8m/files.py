@@ -77,6 +77,15 @@ class NewFile:
         )
 
 
+def remove_unfinished(directory: str | os.PathLike) -> None:
+    """Removes what processes that were killed left of `NewFile`s in a directory and below it.
+
+    Nobody else may be writing there.
+    """
+    for path in Path(directory).rglob(".*.tmp.*"):
+        path.unlink(missing_ok=True)
+
+
 def check_destination(path: str | os.PathLike) -> None:
     """Raises InputError unless a file can be written there; for asking before the work rather than after it."""
     NewFile(path).__enter__().discard()

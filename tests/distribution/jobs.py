@@ -9,16 +9,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 
-from small_runs import configure  # noqa: E402
+from small_runs import configure
 
-from yt8m.config import DistributeConfig  # noqa: E402
-from yt8m.distribution.devices import Stopped  # noqa: E402
-from yt8m.distribution.strategies import open_devices  # noqa: E402
-from yt8m.errors import InputError  # noqa: E402
-from yt8m.evaluation import evaluate  # noqa: E402
-from yt8m.prediction import predict  # noqa: E402
-from yt8m.training import curves  # noqa: E402
-from yt8m.training.loop import train  # noqa: E402
+from yt8m.config import DistributeConfig
+from yt8m.distribution.devices import Stopped
+from yt8m.distribution.strategies import open_devices
+from yt8m.errors import InputError
+from yt8m.evaluation import evaluate
+from yt8m.prediction import predict
+from yt8m.training import curves
+from yt8m.training.loop import train
 
 MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
 TRAINING = {

@@ -33,7 +33,9 @@ def place(sample, tmp_path_factory) -> Path:
     command = [sys.executable, "-W", "ignore", jobs.__file__, place, sample]
     addresses = free_addresses(2)
     workers = [
-        subprocess.Popen(command, env=os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            command, env=os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}, stderr=subprocess.PIPE
+        )
         for index in range(2)
     ]
     try:

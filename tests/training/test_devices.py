@@ -1,5 +1,6 @@
 """Two devices compute what one does."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,17 +11,17 @@ import pytest
 from small_runs import configure, losses, rows, saved_state
 
 from yt8m import runs
-from yt8m.config import to_dict
+from yt8m.config import DistributeConfig, to_dict
 from yt8m.training.loop import train
 
 SETTINGS = {
-    "num_steps": 4,
+    "num_steps": 50,
     "ema_decay": 0.9,
     "optimizer": "adamw",
     "epsilon": 1e-3,  # or a gradient that is rounding alone would move its weight at full rate
     "weight_decay": 0.1,
     "clip_norm": 1.0,
-    "validate_every_steps": 4,
+    "validate_every_steps": 50,
     "synchronised_batch_normalisation": True,
 }
 MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
@@ -31,6 +32,7 @@ MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
 def test_two_devices_give_the_losses_of_one(sample, tmp_path):
     one, two = (configure(tmp_path / name, sample, MODEL, SIZES, validate=True, **SETTINGS) for name in ("one", "two"))
     train(one)
+    two = dataclasses.replace(two, distribute=DistributeConfig(virtual_devices=2))
     (tmp_path / "two.json").write_text(json.dumps(to_dict(two)))
     command = [sys.executable, "-W", "ignore", Path(__file__).with_name("two_devices.py"), tmp_path / "two.json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

@@ -1,18 +1,13 @@
-"""Trains the run of the configuration file given, on a CPU split into two devices; test_devices.py starts it."""
+"""Trains the run of the configuration file given, in a process of its own; test_devices.py starts it."""
 
 import json
 import sys
 from pathlib import Path
 
-import tensorflow as tf
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-from yt8m.config import from_dict  # noqa: E402
-from yt8m.models import ARCHITECTURES  # noqa: E402
-from yt8m.training import curves  # noqa: E402
-from yt8m.training.loop import train  # noqa: E402
+from yt8m.config import from_dict
+from yt8m.models import ARCHITECTURES
+from yt8m.training import curves
+from yt8m.training.loop import train
 
 curves.plot = lambda rows, path: None  # drawing takes a second
 

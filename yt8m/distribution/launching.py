@@ -42,27 +42,46 @@ def launch(arguments: Sequence[str], num_workers: int, say: Callable[[str], None
     addresses = free_addresses(num_workers)
     with _forwarded_signals() as workers:
         for index in range(num_workers):
-            workers.append(_start(arguments, addresses, index, say))
-        return _wait(workers, say)
+            workers.append(_start(arguments, addresses, index))
+        with _passed_on(workers, say):
+            return _wait(workers, say)
 
 
-def _start(arguments: Sequence[str], addresses: list[str], index: int, say: Callable) -> subprocess.Popen:
+def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
     environment = os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}
     command = [sys.executable, "-m", "yt8m", *arguments]
     if index == 0:
         return subprocess.Popen(command, env=environment)
-    worker = subprocess.Popen(
+    return subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
     )
-    threading.Thread(target=_pass_on, args=(worker, index, say), daemon=True).start()
-    return worker
 
 
-def _pass_on(worker: subprocess.Popen, index: int, say: Callable[[str], None]) -> None:
-    """What a worker other than the chief prints, which is errors alone."""
-    assert worker.stderr is not None
-    for line in worker.stderr:
-        say(f"[worker {index}] {line.rstrip()}")
+@contextlib.contextmanager
+def _passed_on(workers: Sequence[subprocess.Popen], say: Callable[[str], None]) -> Iterator[None]:
+    """Passes on what the workers other than the chief print, which is errors alone; all of it, before the block ends."""
+
+    def pass_on(worker: subprocess.Popen, index: int) -> None:
+        assert worker.stderr is not None
+        with worker.stderr:
+            for line in worker.stderr:
+                say(f"[worker {index}] {line.rstrip()}")
+
+    threads = [threading.Thread(target=pass_on, args=(workers[index], index)) for index in range(1, len(workers))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        _end(workers)
+        for thread in threads:
+            thread.join()
+
+
+def _end(workers: Sequence[subprocess.Popen]) -> None:
+    for worker in workers:
+        worker.kill()
+        worker.wait()
 
 
 @contextlib.contextmanager
@@ -80,9 +99,7 @@ def _forwarded_signals() -> Iterator[list[subprocess.Popen]]:
     try:
         yield workers
     finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
+        _end(workers)
         for number, handler in before.items():
             signal.signal(number, handler)
 

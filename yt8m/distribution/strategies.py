@@ -1,7 +1,11 @@
 """From what the user asks for to the devices that a command computes on."""
 
+import contextlib
 import functools
 import os
+import signal
+import threading
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -85,7 +89,8 @@ def _multiworker() -> Devices:
         _slurm_resolver() if found.told_by == "Slurm" else tf.distribute.cluster_resolver.TFConfigClusterResolver()
     )
     try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        with _own_signal_handlers():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise InputError(
             "--distribute.strategy multiworker: TensorFlow has begun to compute in this process; start a new one"
@@ -96,6 +101,17 @@ def _multiworker() -> Devices:
             f"worker {found.index} of {found.num_workers}: the others cannot be reached ({reason}); check their addresses"
         ) from error
     return Devices(strategy, found.index, found.num_workers)
+
+
+@contextlib.contextmanager
+def _own_signal_handlers() -> Iterator[None]:
+    """Puts back what SIGTERM did before: connecting workers, TensorFlow takes it for itself and then does nothing."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _slurm_resolver() -> tf.distribute.cluster_resolver.ClusterResolver:

@@ -1,6 +1,7 @@
 """Everything a run needs to go on, saved under `checkpoints/` of its run directory."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,13 @@ class Checkpoints:
                 f"{self._manager.directory}: the checkpoint of step {step} cannot be written ({_reason(error)}); "
                 "make room or fix the permissions and run the same command again"
             ) from error
+
+    def remove_unfinished(self) -> None:
+        """Removes what a process that was killed while it saved left. Nobody else may be saving."""
+        for path in Path(self._manager.directory).glob("ckpt-*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in Path(self._manager.directory).glob("checkpoint.tmp*"):
+            path.unlink(missing_ok=True)
 
     def restore(self, report: Callable[[str], None] = lambda text: None) -> bool:
         """Restores the newest state that can be read; False if none was ever saved.

@@ -24,7 +24,7 @@ from yt8m.data.sources import find_splits
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.files import read_json, write_json
+from yt8m.files import read_json, remove_unfinished, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves
 from yt8m.training.checkpoints import Checkpoints
@@ -165,6 +165,7 @@ def train(
 
 def _open_run(config: RunConfig) -> RunDirectory:
     run = runs.open_run(config)
+    remove_unfinished(run.path)
     write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
     return run
 
@@ -180,6 +181,7 @@ def _restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, prog
             "all of them share with --run"
         )
     if trainer.devices.is_chief:
+        checkpoints.remove_unfinished()
         runs.forget_after(run, step, validated=not trainer.validation_pending.numpy())
 
 

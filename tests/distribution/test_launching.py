@@ -1,0 +1,117 @@
+"""Workers of one job, started by `yt8m launch`: what happens to them happens to the job."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import losses
+
+from yt8m.distribution.launching import free_addresses
+
+TRAINING = [
+    *("--data.num-classes=12", "--data.features=audio", "--data.shard=record", "--training.batch-size=8"),
+    *("--training.log-every-steps=1", "--training.checkpoint-every-steps=5", "--training.validate-every-steps=0"),
+]
+SECONDS = 300
+
+
+def launched(sample, run, num_steps: int) -> subprocess.Popen:
+    command = [sys.executable, "-m", "yt8m", "launch", "--num-workers", "2", "--", "train", "frame_logistic", *TRAINING]
+    where = ["--data.train", f"{sample}/2/frame/train", "--run", run, f"--training.num-steps={num_steps}"]
+    return subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def worker_of(launcher: subprocess.Popen, index: int) -> int:
+    """The process id of a worker."""
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    wanted = re.compile(rf'TF_CONFIG=.*"index": {index}')
+    return next(int(pid) for pid in children if wanted.search(Path(f"/proc/{pid}/environ").read_text()))
+
+
+def wait_for_checkpoint(run: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not (run / "checkpoints" / "checkpoint").exists():
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.1)
+
+
+def struck(sample, run: Path, index: int, number: signal.Signals) -> tuple[int, str, float]:
+    """Trains until a checkpoint was written, and sends a worker a signal: exit status, what was said, seconds to the end."""
+    launcher = launched(sample, run, num_steps=1_000_000)
+    try:
+        wait_for_checkpoint(run)
+        os.kill(worker_of(launcher, index), number)
+        since = time.monotonic()
+        _, said = launcher.communicate(timeout=SECONDS)
+        return launcher.returncode, said, time.monotonic() - since
+    finally:
+        launcher.kill()
+
+
+def last_step(run: Path) -> int:
+    return max(int(path.stem.split("-")[1]) for path in (run / "checkpoints").glob("ckpt-*.index"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_dead_worker_stops_the_others_within_a_minute_and_the_job_goes_on(index, sample, tmp_path):
+    status, said, seconds = struck(sample, tmp_path / "run", index, signal.SIGKILL)
+    assert status == 128 + signal.SIGKILL
+    assert seconds < 60
+    assert f"worker {index} was ended by SIGKILL; the others stop, too" in said
+    line = rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached any more .* goes on from what was saved"
+    assert re.search(line, said)
+    assert "Traceback" not in said
+    if index == 1:
+        step = last_step(tmp_path / "run")
+        launcher = launched(sample, tmp_path / "run", step + 5)
+        _, said = launcher.communicate(timeout=SECONDS)
+        assert launcher.returncode == 0, said
+        assert f"going on after step {step} of {step + 5}" in said
+        assert len(losses(tmp_path / "run")) == step + 5
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_preempted_saves_and_stops_all(sample, tmp_path):
+    status, said, seconds = struck(sample, tmp_path / "run", 1, signal.SIGTERM)
+    assert status == 2
+    assert seconds < 30
+    step = last_step(tmp_path / "run")
+    assert f"stopped at step {step} of 1000000, which is saved" in said
+    assert len(losses(tmp_path / "run")) == step
+
+
+def test_free_addresses_differ():
+    addresses = free_addresses(5)
+    assert len(set(addresses)) == 5
+    assert all(re.fullmatch(r"localhost:\d+", address) for address in addresses)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--num-workers", "2"], "there is nothing to launch; write yt8m launch --num-workers 2 -- train RECIPE"),
+        (["--", "ensemble", "a"], "ensemble is not for several workers; launch train, evaluate, predict, submit"),
+        (["--num-workers", "0", "--", "train"], "--num-workers"),
+        (["train", "sample"], "train"),
+    ],
+)
+def test_what_cannot_be_launched_is_one_line(arguments, message):
+    from yt8m.commands import COMMANDS
+    from yt8m.errors import InputError
+
+    with pytest.raises(InputError, match=message):
+        COMMANDS["launch"](arguments)
+
+
+def test_a_failing_command_fails_the_job():
+    from yt8m.distribution.launching import launch
+
+    said = []
+    assert launch(["train", "no_such_recipe"], 2, said.append) == 2
+    assert any("no_such_recipe" in line for line in said), said
