@@ -9,7 +9,8 @@ import sys
 import threading
 
 _LOG_LINE = re.compile(
-    rb"^(WARNING: All log messages before absl|Additional GRPC error information|:\{\"created\"|[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
+    rb"^(WARNING: All log messages before absl|Additional GRPC error information|:\{\"created\"|"
+    rb"[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
 )
 
 
