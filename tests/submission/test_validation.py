@@ -66,6 +66,11 @@ def test_what_no_rule_forbids_is_a_warning(tmp_path):
         ("b, 1 0.5 ", "video 'b': '' is no class; write pairs of a class and a score, one space between"),
         ("b,1_0 0.5", "video 'b': '1_0' is no class; write pairs of a class and a score, one space between"),
         ("b,1 0.0_5", "video 'b': '0.0_5' is no score; write pairs of a class and a score, one space between"),
+        ('b,"1 0.5"', "'\"1 0.5\"' is in quotes; write the line without them"),
+        ('"b","1 0.5"', "'\"b\"' is in quotes; write the line without them"),
+        ('"b",1 0.5', "'\"b\"' is in quotes; write the line without them"),
+        ('"b,1 0.5"', "'\"b,1 0.5\"' is in quotes; write the line without them"),
+        ('b"c",1 0.5 2 0.4', None),
         ("b", "'b' is not followed by a comma; complete the line"),
         ("", "this line is empty; remove it"),
         (b"b\xff,1 0.5", "this is not UTF-8 text; write the file as UTF-8"),
@@ -98,6 +103,8 @@ def test_each_rule_of_the_video_task(tmp_path, row, reason):
         ("2,a:0 b:0 c:0 d:0", "4 segments; keep the best 3"),
         ("3862,b:0", "class 3862 is not one of the 3862 classes of the task; remove the line"),
         ("-2,b:0", "'-2' is no class; start the line with a class id"),
+        ('2,"b:0 a:5"', "'\"b:0 a:5\"' is in quotes; write the line without them"),
+        ('"2",b:0', "'\"2\"' is in quotes; write the line without them"),
         ("x,b:0", "'x' is no class; start the line with a class id"),
         ("2", "'2' is not followed by a comma; complete the line"),
         ("", "this line is empty; remove it"),
@@ -161,6 +168,10 @@ def test_many_segments_of_which_one_may_be_listed_twice(tmp_path):
         (
             b"\xef\xbb\xbf" + VIDEO.encode() + b"a,1 0.5\n",
             "line 1: begins with a byte order mark; save it as plain UTF-8",
+        ),
+        (
+            b'"VideoId","LabelConfidencePairs"\n"a","1 0.5"\n',
+            "line 1: the header is in quotes; write it, and the lines below it, without them",
         ),
     ],
 )

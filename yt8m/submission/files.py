@@ -53,6 +53,8 @@ def detect_task(path: str | os.PathLike) -> Task:
     wanted = " or ".join(f"{known!r} ({task} task)" for task, known in HEADERS.items())
     if header.startswith("\ufeff") and header[1:] in HEADERS.values():
         raise LineError(os.fspath(path), 1, "begins with a byte order mark; save it as plain UTF-8, without one")
+    if header.replace('"', "") in HEADERS.values():
+        raise LineError(os.fspath(path), 1, "the header is in quotes; write it, and the lines below it, without them")
     found = f"the header is {header[:60]!r}" if header else "there is no header"
     raise LineError(os.fspath(path), 1, f"{found}; it must be {wanted}")
 
@@ -67,20 +69,25 @@ def check_task(path: str | os.PathLike, task: Task) -> None:
 def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, str, bytes]]:
     """The data lines of a submission as (line number, text before the first comma, bytes after it).
 
-    Lines that are empty, not UTF-8 or without a comma go to `report`.
+    Lines that are empty, not UTF-8, in quotes or without a comma go to `report`.
     """
     with _open(path) as stream:
         for number, line in enumerate(stream, start=1):
             if number == 1:
                 continue
-            first, comma, rest = line.rstrip(b"\r\n").partition(b",")
+            line = line.rstrip(b"\r\n")
+            first, comma, rest = line.partition(b",")
             try:
                 rest.decode()
                 text = first.decode()
             except UnicodeDecodeError:
                 report(LineError(os.fspath(path), number, "this is not UTF-8 text; write the file as UTF-8"))
                 continue
-            if comma:
+            quoted = next((part for part in (first, rest, line) if _is_in_quotes(part)), None)
+            if quoted:
+                shown = quoted.decode()[:40]
+                report(LineError(os.fspath(path), number, f"{shown!r} is in quotes; write the line without them"))
+            elif comma:
                 yield number, text, rest
             elif text:
                 report(
@@ -88,6 +95,10 @@ def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, 
                 )
             else:
                 report(LineError(os.fspath(path), number, "this line is empty; remove it"))
+
+
+def _is_in_quotes(text: bytes) -> bool:
+    return len(text) > 1 and text.startswith(b'"') and text.endswith(b'"')
 
 
 def _open(path: str | os.PathLike) -> BinaryIO:
