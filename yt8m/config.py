@@ -190,7 +190,7 @@ class TrainingConfig:
     validate_every_steps: NonNegativeInt = 1_000
     """Steps between two passes over the validation split; 0 = at the end only."""
     early_stopping: NonNegativeInt = 0
-    """Validations in a row without a better GAP before training stops; 0 = never."""
+    """Validations in a row without a better GAP, or segment MAP on rated segments, before training stops; 0 = never."""
     log_every_steps: PositiveInt = 50
     """Steps between two lines of metrics.jsonl; the loss is their mean."""
     checkpoint_every_steps: PositiveInt = 1_000

@@ -33,7 +33,7 @@ def score(
     Args:
         file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
-        num_classes: classes of the vocabulary; None = as many as any year has.
+        num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
         tell: gets a line on labelled videos that a submission of the video task lacks.
         classes, vocabulary, tell_classes: as `evaluate` takes them.
 
@@ -41,8 +41,9 @@ def score(
         InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data; a
             directory that cannot be written to, a vocabulary that cannot be used.
     """
-    num_classes, start = num_classes or LARGEST_VOCABULARY, time.perf_counter()
+    start = time.perf_counter()
     stored = StoredPredictions(file) if os.path.isdir(file) else None
+    num_classes = stored.description.num_classes if stored else num_classes or LARGEST_VOCABULARY
     task = stored.description.task if stored else detect_task(file)
     source = pipeline.open_source(data, num_classes=num_classes)
     if task == "segment" and source.level != "segment":

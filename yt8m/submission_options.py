@@ -21,8 +21,8 @@ class SubmissionOptions:
     prior_weight: Annotated[float, Range(least=0, most=1)] = 0.05
     """Its weight w in video ** w * segment ** (1 - w)."""
     prior_top_k: NonNegativeInt = 0
-    """A class's segments come first where their video has the class among so many surest (20 is usual), the others after
-    them by their videos; 0 = no such limit."""
+    """How many classes count as likely in a video, those that the prior is surest of (20 is usual); 0 = all.
+    The list of a class begins with the segments of videos that it is likely in; those of all other videos follow."""
     skip_first_segments: NonNegativeInt = 0
     """Segments at the beginning of each video that are not ranked; in the challenge the first 6 were never rated."""
     skip_last_segments: NonNegativeInt = 0

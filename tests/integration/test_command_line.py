@@ -51,6 +51,31 @@ def test_help_says_what_values_are_and_no_default_that_says_nothing(arguments, y
         assert word not in shown
 
 
+SAID = {
+    "early stopping": (
+        ("train", "moe"),
+        "without a better GAP, or segment MAP on rated segments, before training stops",
+    ),
+    "what can be scored": (
+        ("score",),
+        "The CSV file, whose header tells the task; or a directory of yt8m predict --store.",
+    ),
+    "their classes": (
+        ("score",),
+        "Classes of a CSV's vocabulary; 4716 holds those of every year. Stored predictions know",
+    ),
+    "a prior's top k": (
+        ("ensemble",),
+        "How many classes count as likely in a video, those that the prior is surest of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text"), SAID.values(), ids=SAID)
+def test_what_help_says(arguments, text, yt8m):
+    assert text in " ".join(yt8m(*arguments, "--help").out.replace("│", " ").split())
+
+
 def test_the_sizes_of_the_sample_are_those_of_the_function():
     functions = [inspect.signature(function).parameters for function in (synth, synthesise)]
     for name in ("num_videos", "num_classes", "num_shards", "seed"):

@@ -89,6 +89,15 @@ def test_the_mean_is_stored_too(yt8m, stored, sample, tmp_path, mean):
     assert (other.status, "holds predictions of another kind or from elsewhere" in other.err) == (2, True)
 
 
+def test_stored_predictions_are_scored_with_their_own_number_of_classes(yt8m, runs, sample, tmp_path):
+    data = sample / "2/frame/validate"
+    yt8m("predict", "--run", runs / "videos", "--data", data, "--store", tmp_path / "stored")
+    scored = yt8m("score", tmp_path / "stored", "--data", data, "--num-classes", "3", "--json")
+    assert scored.status == 0, scored.err
+    evaluated = yt8m("evaluate", "--run", runs / "videos", "--data", data, "--json")
+    assert scored.json["gap"] == pytest.approx(evaluated.json["gap"], abs=1e-3)
+
+
 def test_an_ensemble_of_the_video_task(yt8m, runs, sample, tmp_path):
     members, data = (runs / "videos", runs / "fold-0"), sample / "2/frame/validate"
     weights, out = tmp_path / "weights.json", tmp_path / "out.csv"

@@ -95,14 +95,14 @@ def score(
     vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
-    """Score a submission against labelled records.
+    """Score a submission, or stored predictions, against labelled records.
 
     Example: yt8m score submissions/validate.csv --data data/sample/2/frame/validate
 
     Args:
-        file: The CSV file; its header tells the task.
+        file: The CSV file, whose header tells the task; or a directory of yt8m predict --store.
         data: Files, directories or globs, with labels.
-        num_classes: Classes of the vocabulary; 4716 holds those of every year.
+        num_classes: Classes of a CSV's vocabulary; 4716 holds those of every year. Stored predictions know theirs.
         classes: A directory for classes.csv and classes.png, the average precision of every class.
         vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
