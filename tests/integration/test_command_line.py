@@ -76,6 +76,12 @@ def test_what_help_says(arguments, text, yt8m):
     assert text in " ".join(yt8m(*arguments, "--help").out.replace("│", " ").split())
 
 
+@pytest.mark.parametrize(("recipe", "data"), [([], "data/sample"), (["sample"], "DIR")])
+def test_the_example_of_check_names_no_run_directory(recipe, data, yt8m):
+    assert f"Example: yt8m check sample --data.root {data}\n" in yt8m("check", *recipe, "--help").out
+    assert f"Example: yt8m train sample --data.root {data} --run runs/sample\n" in yt8m("train", *recipe, "--help").out
+
+
 def test_the_sizes_of_the_sample_are_those_of_the_function():
     functions = [inspect.signature(function).parameters for function in (synth, synthesise)]
     for name in ("num_videos", "num_classes", "num_shards", "seed"):

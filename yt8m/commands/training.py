@@ -48,6 +48,12 @@ class _StopRequest:
         self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
 
 
+def _example(command: str, recipe: str, data: str) -> str:
+    """How the command is written; `check` makes no run directory."""
+    run = "" if command == "check" else f" --run runs/{recipe}"
+    return f"yt8m {command} {recipe} --data.root {data}{run}"
+
+
 def _introduce(command: str) -> None:
     """What `yt8m train` and `yt8m train --help` print."""
     from yt8m import recipes
@@ -55,7 +61,7 @@ def _introduce(command: str) -> None:
     names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())
     show(
         f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(RECIPE_COMMANDS[command])}\n\n"
-        f"Example: yt8m {command} sample --data.root data/sample --run runs/sample\n\nRecipes:\n{names}\n\n"
+        f"Example: {_example(command, 'sample', 'data/sample')}\n\nRecipes:\n{names}\n\n"
         f"`yt8m {command} RECIPE --help` lists the flags and their values in that recipe."
     )
 
@@ -90,7 +96,7 @@ def _configure(command: str, arguments: list[str]) -> Any:
     _refuse_model_flag(flags, command)
     config = recipes.make_config(name)
     about = inspect.cleandoc(recipes.RECIPES[name].__doc__ or "")
-    description = f"{about}\n\nExample: yt8m {command} {name} --data.root DIR --run runs/{name}"
+    description = f"{about}\n\nExample: {_example(command, name, 'DIR')}"
     return parse(type(config), flags, f"yt8m {command} {name}", default=config, description=description)
 
 
