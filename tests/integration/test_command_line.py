@@ -166,6 +166,7 @@ def test_json_is_all_there_is_on_stdout(yt8m):
             ["predict", "--run", "runs/none", "--out", "x.csv", "--top-k", "21"],
             "--top-k is 21; it must be from 1 to 20",
         ),
+        (["average", "runs/none", "--out", "x", "--last", "0"], "--last is 0; it must be at least 1"),
         (["validate", "x.csv", "--num-classes", "0"], "--num-classes is 0; it must be at least 1"),
         (["synth"], "DIR is missing (see yt8m synth --help)"),
         (["evaluate", "--run", "runs/none", "--data"], "--data is followed by no path"),

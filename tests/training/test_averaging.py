@@ -18,13 +18,15 @@ KEEPING = {"num_steps": 6, "checkpoint_every_steps": 2, "validate_every_steps": 
 
 @pytest.fixture(scope="module")
 def trained(sample, tmp_path_factory):
-    """Runs of six steps with three checkpoints: two seeds, one with moving averages, and one of another model."""
+    """Runs of six steps with three checkpoints: two seeds, one with moving averages, one of another model; and one with
+    a single checkpoint."""
     directory = tmp_path_factory.mktemp("runs")
     for name, model, changes in (
         ("one", "moe", {"seed": 0}),
         ("two", "moe", {"seed": 1}),
         ("ema", "moe", {"ema_decay": 0.5}),
         ("other", "logistic", {}),
+        ("single", "moe", {"keep_checkpoints": 1}),
     ):
         train(configure(directory / name, sample, model, validate=True, **KEEPING | changes))
     return directory
@@ -85,7 +87,14 @@ def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
     ("names", "arguments", "reason"),
     [
         (["one"], {}, "one set of weights"),
-        (["one"], {"last": 1}, "one set of weights"),
+        (
+            ["one"],
+            {"last": 1},
+            "one set of weights has no average; name more runs, or --last N or --best N of 2 or more",
+        ),
+        (["one"], {"last": 0}, "last is 0; it must be at least 1"),
+        (["single"], {"last": 2}, "has 1 checkpoint, 2 were asked for; train with"),
+        (["single"], {"best": 2}, "has 1 validated checkpoint, 2 were asked for"),
         (["one"], {"last": 4}, "has 3 checkpoints, 4 were asked for"),
         (["one"], {"best": 4}, "has 3 validated checkpoints, 4 were asked for"),
         (["one"], {"last": 2, "best": 2}, "exclude each other"),

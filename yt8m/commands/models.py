@@ -8,7 +8,7 @@ from yt8m import reports
 from yt8m.commands.flags import OK, Json, print_json, shown
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.streams import show
-from yt8m.values import NonNegativeInt, PositiveInt
+from yt8m.values import PositiveInt
 
 
 def recipes(json: Json = False) -> int:
@@ -65,8 +65,8 @@ def models(
 def average(
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, shown("RUN [RUN ...]", "(required)")],
     out: Annotated[str, shown("DIR")],
-    last: Annotated[NonNegativeInt, shown("N", "(default: the best weights of each run)")] = 0,
-    best: Annotated[NonNegativeInt, shown("N", "(default: the best weights of each run)")] = 0,
+    last: Annotated[PositiveInt | None, shown("N", "(default: the best weights of each run)")] = None,
+    best: Annotated[PositiveInt | None, shown("N", "(default: the best weights of each run)")] = None,
     json: Json = False,
 ) -> int:
     """Average the weights of a run's checkpoints, or of several runs, into a new run.

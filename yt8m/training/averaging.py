@@ -21,6 +21,7 @@ from yt8m.evaluation import evaluate_source
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory
 from yt8m.training.weights import load_weights, save_weights
+from yt8m.values import PositiveInt, checked
 
 Weights = list[np.ndarray]
 """One array a variable of a model, in the order of `model.variables`."""
@@ -38,7 +39,13 @@ class Average:
     """On the validation split; None without one."""
 
 
-def average(run: Sequence[str | os.PathLike], out: str | os.PathLike, last: int = 0, best: int = 0) -> Average:
+@checked
+def average(
+    run: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    last: PositiveInt | None = None,
+    best: PositiveInt | None = None,
+) -> Average:
     """Averages weights into a new run directory, and validates it.
 
     Args:
@@ -66,7 +73,7 @@ def average(run: Sequence[str | os.PathLike], out: str | os.PathLike, last: int 
             names.append(name)
     if len(names) < 2:
         raise InputError(
-            f"{run[0]}: one set of weights has no average; name more runs, or --last N or --best N above 1"
+            f"{run[0]}: one set of weights has no average; name more runs, or --last N or --best N of 2 or more"
         )
     for variable, values in zip(model.variables, total, strict=True):
         variable.assign((values / len(names)).astype(variable.dtype))
@@ -83,7 +90,7 @@ def _require_same_model(first, config: RunConfig, other, other_config: RunConfig
         raise InputError(f"{first}: its {difference}, in {other}; average runs of one model")
 
 
-def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, last: int, best: int):
+def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, last: int | None, best: int | None):
     """Yields the name and the weights, float64, of what goes in from one run."""
     if not last and not best:
         if not directory.best_weights.exists():
@@ -95,7 +102,7 @@ def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, las
         yield str(path), _read_checkpoint(path, model, averaged=bool(config.training.ema_decay))
 
 
-def _choose(directory: RunDirectory, last: int, best: int) -> list[Path]:
+def _choose(directory: RunDirectory, last: int | None, best: int | None) -> list[Path]:
     """The checkpoints to average, without their suffix."""
     steps = sorted(int(path.stem.split("-")[1]) for path in directory.checkpoints.glob("ckpt-*.index"))
     wanted = last or best
@@ -104,7 +111,7 @@ def _choose(directory: RunDirectory, last: int, best: int) -> list[Path]:
         steps = [step for step in steps if step in scores]
         steps.sort(key=lambda step: scores[step].get("segment_map", scores[step].get("gap", 0.0)))
     if len(steps) < wanted:
-        kind = "validated checkpoints" if best else "checkpoints"
+        kind = f"{'validated ' if best else ''}checkpoint{'s' if len(steps) != 1 else ''}"
         raise InputError(
             f"{directory.path}: has {len(steps)} {kind}, {wanted} were asked for; train with "
             f"--training.keep-checkpoints {wanted} or more"
