@@ -16,6 +16,15 @@ from yt8m.values import fit_arguments
 
 _RULE = r"[─-]{3,}"
 
+_UNFIT = (
+    r"Error parsing (?P<flag>--\S+): invalid literal for (?P<allowed>int)\(\) with base \d+: (?P<given>.+)",
+    r"Error parsing (?P<flag>--\S+): could not convert string to (?P<allowed>float): (?P<given>.+)",
+    r"Error parsing (?P<flag>--\S+): no type matching (?P<allowed>\S+) could be instantiated from \[(?P<given>.+)\]\.",
+    r"invalid choice (?P<given>.+) for argument '(?P<flag>--\S+)'\. Expected one of \((?P<allowed>.+)\)\.",
+)
+"""What tyro says of a value that does not fit its flag."""
+_NUMBERS = {"int": "a whole number", "INT": "a whole number", "float": "a number", "FLOAT": "a number"}
+
 
 def _parts(box: str) -> list[list[str]]:
     """The lines of one of tyro's messages, which come with or without a drawn frame, as parted by its rules.
@@ -31,6 +40,18 @@ def _parts(box: str) -> list[list[str]]:
     return [part for part in dedented if part]
 
 
+def _reworded(message: str) -> str:
+    """What tyro says of a value that does not fit its flag, as `yt8m.values` says it; other messages as they are."""
+    found = next(filter(None, (re.fullmatch(pattern, message) for pattern in _UNFIT)), None)
+    if found is None:
+        return message
+    # Of `'stop', 'skip'`, `INT|{video}` or `int`.
+    allowed = [_NUMBERS.get(each, f"'{each}'") for each in re.findall(r"[\w.-]+", found["allowed"]) if each != "None"]
+    choices_alone = len(allowed) > 1 and not set(allowed) & set(_NUMBERS.values())
+    wanted = f"one of {', '.join(allowed)}" if choices_alone else " or ".join(allowed)
+    return f"{found['flag']} is {found['given']}; it must be {wanted}"
+
+
 def _one_line(box: str) -> str:
     """The gist of one of tyro's framed, many-lined messages."""
     parts = _parts(box)
@@ -42,6 +63,7 @@ def _one_line(box: str) -> str:
         missing = [line.strip() for line in first if re.match(r" {4}\S", line)]
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     message = " ".join(line.strip() for line in first).partition("  Got errors:")[0]  # one a type that was tried
+    message = _reworded(message)
     message = re.sub(r"^Error parsing [\w.-]+: (?=--)", "", message)  # what we say of a value names its flag
     close = next((re.search(r"--[\w.-]+", " ".join(part)) for part in parts if part[0].startswith("Perhaps")), None)
     return message + (f"; did you mean {close.group()}?" if close else "")

@@ -142,10 +142,22 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["trian"], "unknown command 'trian'; did you mean train?"),
         (["train", "netvald"], "unknown recipe 'netvald'; did you mean netvlad?"),
         (["train", "moe", "--training.num-step", "3"], "did you mean --training.num-steps?"),
-        (["train", "moe", "--training.num-steps", "many"], "--training.num-steps"),
+        (
+            ["train", "moe", "--training.num-steps", "many"],
+            "--training.num-steps is 'many'; it must be a whole number (see",
+        ),
+        (["train", "moe", "--model.l2", "low"], "--model.l2 is 'low'; it must be a number (see"),
         (["train", "moe", "--training.num-steps", "0"], "--training.num-steps is 0; it must be at least 1"),
         (["train", "moe", "--model.num-clusters", "3"], "--model.num-clusters"),
-        (["train", "moe", "--data.on-corrupt", "ignore"], "'stop', 'skip'"),
+        (
+            ["train", "moe", "--data.on-corrupt", "ignore"],
+            "on-corrupt is 'ignore'; it must be one of 'stop', 'skip' (see",
+        ),
+        (
+            ["predict", "--run", "a", "--task", "videos"],
+            "--task is 'videos'; it must be one of '",
+        ),
+        (["average", "a", "--out", "b", "--best", "2.5"], "--best is '2.5'; it must be a whole number (see"),
         (["train", "moe"], "--run"),
         (["train", "moe", "--run", "runs/none"], "--data.train"),
         (["predict", "--run", "runs/none"], "nothing to write; name a submission with --out"),
@@ -157,7 +169,10 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["predict"], "--run DIR [DIR ...] is missing (see yt8m predict --help)"),
         (["weigh", "a"], "--data PATH [PATH ...] and --out PATH are missing (see yt8m weigh --help)"),
         (["ensemble", "--out", "x.csv"], "an ensemble has no members"),
-        (["train", "moe", "--data.segment-context", "all"], "--data.segment-context"),
+        (
+            ["train", "moe", "--data.segment-context=non sense"],
+            "--data.segment-context is 'non sense'; it must be a whole number or 'video' (see yt8m train moe --help)",
+        ),
         (
             ["train", "moe", "--data.fold", "5/5"],
             "--data.fold is '5/5'; write 0/5 for the first of five parts (two at least)",
