@@ -231,6 +231,15 @@ def test_a_directory_of_another_configuration_is_refused_by_field(dropout_run, s
     assert (dropout_run / "config.json").read_bytes() == before
 
 
+def test_a_warm_up_to_the_end_is_said_in_one_line(sample, tmp_path):
+    watcher = Watcher()
+    train(configure(tmp_path / "run", sample, num_steps=2, warmup_steps=2), watcher)
+    assert watcher.messages == [
+        "the warm-up takes 2 steps and training ends after 2, so the learning rate only rises, to 0.03 at most; "
+        "lower --training.warmup-steps or raise --training.num-steps"
+    ]
+
+
 def test_a_loss_that_is_not_finite_stops_with_step_and_rate(sample, tmp_path):
     with pytest.raises(InputError, match=r"loss of step 2 is .* at learning rate 1e\+30") as caught:
         train(configure(tmp_path / "run", sample, learning_rate=1e30))

@@ -64,6 +64,13 @@ def test_an_unexpected_start_is_worth_a_look(sample, tmp_path, monkeypatch):
     assert check(config)["loss at the start"].verdict == "look"
 
 
+def test_a_warm_up_to_the_end_is_worth_a_look(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
+    found = check(configure(tmp_path / "run", sample, num_steps=6, warmup_steps=60))
+    assert found["warm-up"].verdict == "look"
+    assert found["warm-up"].value.startswith("the warm-up takes 60 steps and training ends after 6")
+
+
 def test_segments_with_their_videos_from_an_initial_run(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
     videos = configure(tmp_path / "videos", sample, "frame_logistic", num_steps=20)

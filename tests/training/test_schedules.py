@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
-from yt8m.training.schedules import learning_rate_at
+from yt8m.training.schedules import learning_rate_at, warmup_remark
 
 SCHEDULES = {
     "stairs": ({}, {0: 0.1, 9: 0.1, 10: 0.05, 19: 0.05, 20: 0.025, 30: 0.0125}),
@@ -40,3 +40,14 @@ def test_the_published_schedule_decays_at_the_right_step():
         )
         assert before == pytest.approx(2e-4 * 0.8 ** (decays - 1), rel=1e-5)
         assert after == pytest.approx(2e-4 * 0.8**decays, rel=1e-5)
+
+
+@pytest.mark.parametrize(("warmup_steps", "largest"), [(100, "0.1"), (400, "0.025")])
+def test_a_warm_up_that_lasts_to_the_end_is_remarked_on(warmup_steps, largest):
+    config = TrainingConfig(learning_rate=0.1, schedule="constant", num_steps=100, warmup_steps=warmup_steps)
+    assert f"only rises, to {largest} at most" in warmup_remark(config)
+    assert float(learning_rate_at(config, tf.constant(99, tf.int64))) == pytest.approx(float(largest))
+
+
+def test_a_warm_up_that_ends_before_is_not():
+    assert warmup_remark(TrainingConfig(num_steps=100, warmup_steps=99)) is None

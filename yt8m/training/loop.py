@@ -29,7 +29,7 @@ from yt8m.runs import RunDirectory
 from yt8m.training import curves
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.distillation import teacher_errors
-from yt8m.training.schedules import learning_rate_at
+from yt8m.training.schedules import learning_rate_at, warmup_remark
 from yt8m.training.trainer import Trainer, stop_at_non_finite
 
 SECONDS_A_CALL = 1.0
@@ -157,6 +157,8 @@ def train(
         )
         _restore(checkpoints, trainer, run, progress)
         progress.start(config, int(trainer.step.numpy()))
+        if remark := warmup_remark(config.training):
+            progress.message(remark)
         with _files(run, checkpoints, devices) as files:
             interrupted = _run(trainer, source, validation, files, progress, stop_requested)
         best = devices.on_chief(lambda: _finish(run))

@@ -21,6 +21,7 @@ from yt8m.training.loop import resolve
 from yt8m.training.losses import video_losses
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer, make_optimizer
+from yt8m.training.schedules import warmup_remark
 
 OVERFIT_VIDEOS = 8
 OVERFIT_LEARNING_RATE = 3e-3
@@ -66,6 +67,8 @@ def check(config: RunConfig) -> Iterator[Finding]:
         "a batch", ", ".join(f"{key} {value.dtype.name} {list(value.shape)}" for key, value in batch.items()), "ok"
     )
     yield _check_labels(batch, config)
+    if remark := warmup_remark(config.training):
+        yield Finding("warm-up", remark, "look")
     built = build_for_training(config)
     start_from(built, config)
     objective = Objective(built, config, None)

@@ -34,3 +34,14 @@ def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
     if config.warmup_steps:
         rate *= tf.minimum(1.0, (done + 1.0) / config.warmup_steps)
     return rate
+
+
+def warmup_remark(config: TrainingConfig) -> str | None:
+    """What to say of a warm-up that lasts to the end of the training, or longer; None of a shorter one."""
+    if config.warmup_steps < config.num_steps:
+        return None
+    largest = config.learning_rate * config.num_steps / config.warmup_steps
+    return (
+        f"the warm-up takes {config.warmup_steps} steps and training ends after {config.num_steps}, so the learning rate only "
+        f"rises, to {largest:.3g} at most; lower --training.warmup-steps or raise --training.num-steps"
+    )
