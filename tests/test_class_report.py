@@ -48,7 +48,7 @@ def test_the_best_class_comes_first_then_the_lower_index_and_those_without_a_pos
 def test_the_files_of_a_report(sample, tmp_path):
     directory, told = tmp_path / "some/where", []
     report = open_class_report(directory, None, sample / "3/frame/validate", told.extend)
-    assert list(directory.iterdir()) == [], "the place was only tried"
+    assert list(tmp_path.iterdir()) == [], "the place was only tried"
     report.write(segments())
     assert sorted(path.name for path in directory.iterdir()) == ["classes.csv", "classes.png"]
     assert read(directory / "classes.csv") == [

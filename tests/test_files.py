@@ -1,9 +1,11 @@
 """Files are complete or not there."""
 
+from pathlib import Path
+
 import pytest
 
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_destination, read_json, write_json
+from yt8m.files import NewFile, check_destination, make_directory, read_json, remove_empty, write_json
 
 
 def test_a_new_file_appears_only_when_its_block_ends_well(tmp_path):
@@ -13,6 +15,36 @@ def test_a_new_file_appears_only_when_its_block_ends_well(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == b"abc"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_directories_that_are_missing_are_made_for_the_file(tmp_path):
+    path = tmp_path / "new" / "newer" / "out.csv"
+    check_destination(path)
+    assert list(tmp_path.iterdir()) == [], "asking leaves nothing behind"
+    with NewFile(path) as file:
+        file.write(b"abc")
+    assert path.read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("there", ["", "new"])
+def test_a_failing_block_leaves_no_directory_that_it_made(tmp_path, there):
+    (tmp_path / there).mkdir(exist_ok=True)
+    with pytest.raises(RuntimeError):
+        write_new(tmp_path / "new" / "newer" / "out.csv", b"abc", RuntimeError)
+    assert [path.name for path in tmp_path.rglob("*")] == [there] * bool(there)
+
+
+def test_a_directory_says_what_was_made_for_it_and_only_that_is_removed(tmp_path):
+    (tmp_path / "old").mkdir()
+    made = make_directory(tmp_path / "old" / "new" / "newer")
+    assert made == [tmp_path / "old" / "new" / "newer", tmp_path / "old" / "new"]
+    assert make_directory(tmp_path / "old") == []
+    (tmp_path / "old" / "new" / "file").touch()
+    remove_empty(made)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "new", "old"]
+    for place in (tmp_path / "old" / "new" / "file" / "newest", Path("/proc/new/newer")):
+        with pytest.raises(InputError, match=r"cannot be made \(.*\); choose another place"):
+            make_directory(place)
 
 
 def write_new(path, content, failure):
@@ -35,8 +67,9 @@ def test_places_that_cannot_be_written_are_refused_and_left_alone(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "directory").mkdir()
     for path, message in (
-        (tmp_path / "missing" / "out.csv", "cannot be written"),
         (tmp_path / "file" / "out.csv", "cannot be written"),
+        (tmp_path / "file" / "missing" / "out.csv", "cannot be written"),
+        (Path("/proc/missing/out.csv"), "cannot be written"),
         (tmp_path / "directory", "this is a directory; name a file in it"),
     ):
         with pytest.raises(InputError, match=message), NewFile(path):
@@ -70,7 +103,7 @@ def write_to_full_disk(path, fails_at_once):
 @pytest.mark.parametrize("fails_at_once", [True, False])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, fails_at_once):
     with pytest.raises(InputError, match=r"out\.csv: cannot be written \(No space left on device\)"):
-        write_to_full_disk(tmp_path / "out.csv", fails_at_once)
+        write_to_full_disk(tmp_path / "new" / "out.csv", fails_at_once)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,8 +142,9 @@ def test_standard_output_is_no_place_for_a_file(tmp_path, monkeypatch):
 
 
 def test_a_file_may_have_another_name_in_messages(tmp_path):
+    (tmp_path / "file").touch()
     with (
         pytest.raises(InputError, match=r"^final/out\.csv: cannot be written"),
-        NewFile(tmp_path / "no/x", "final/out.csv"),
+        NewFile(tmp_path / "file/x", "final/out.csv"),
     ):
         raise AssertionError("the block must not run")

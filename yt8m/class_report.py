@@ -10,7 +10,7 @@ from pathlib import Path
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_destination, make_directory
+from yt8m.files import NewFile, check_destination, make_directory, remove_empty
 from yt8m.metrics import PerClass
 
 TABLE_FILE, PICTURE_FILE = "classes.csv", "classes.png"
@@ -41,7 +41,7 @@ def open_class_report(
     """A report that is to be written after the work; what can be wrong with it is found before.
 
     Args:
-        directory: where it goes; made if it does not exist. None = there is no report.
+        directory: where it goes; made, if it does not exist, when the report is written. None = there is no report.
         vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
         data: the records that are scored, as `expand_paths` takes them.
         tell: gets the rows of the table, best class first, when they are written.
@@ -55,7 +55,7 @@ def open_class_report(
         return None
     found = vocabulary or find_at_root(expand_paths(data)[0], VOCABULARY_FILE)
     names = read_class_names(found) if found else {}
-    make_directory(directory)
+    remove_empty(make_directory(directory))
     for name in (TABLE_FILE, PICTURE_FILE):
         check_destination(Path(directory) / name)
     return ClassReport(Path(directory), names, tell)

@@ -1,8 +1,10 @@
 """Files that are complete or not there."""
 
 import contextlib
+import itertools
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -14,8 +16,8 @@ class NewFile:
     """A file that appears under its name when its `with` block ends well, and leaves nothing behind when it does not.
 
     Args:
-        path: where the file will be; one that is there already is replaced at the end. Entering the block raises
-            InputError if it is a directory, or its directory is missing or cannot be written to.
+        path: where the file will be; one that is there already is replaced at the end, and directories that are missing are
+            made. Entering the block raises InputError if it is a directory, or its directory cannot be made or written to.
         shown: what messages call it; None = its path.
 
     Attributes:
@@ -29,6 +31,7 @@ class NewFile:
         # Hidden, and with the same ending, by which some writers choose a format.
         self.temporary = self._path.parent / f".{os.getpid()}.tmp.{self._path.name}"
         self._stream: BinaryIO
+        self._made: list[Path] = []
 
     def __enter__(self) -> "NewFile":
         if self._is_dash:
@@ -38,8 +41,11 @@ class NewFile:
         if self._path.exists() and not self._path.is_file():
             raise InputError(f"{self._shown}: cannot be written (it is a device, not a file); name a file")
         try:
+            if not self._path.parent.exists():
+                self._made = _make_missing(self._path.parent)
             self._stream = open(self.temporary, "wb")  # closed by __exit__
         except OSError as error:
+            remove_empty(self._made)
             raise self.unwritable(error) from error
         return self
 
@@ -56,12 +62,14 @@ class NewFile:
             raise self.unwritable(failure) from failure
         finally:
             self.temporary.unlink(missing_ok=True)
+            remove_empty(self._made)
 
     def discard(self) -> None:
         """Forgets what was written."""
         with contextlib.suppress(OSError):  # closing writes what is still buffered, which may be what failed
             self._stream.close()
         self.temporary.unlink(missing_ok=True)
+        remove_empty(self._made)
 
     def write(self, content: bytes) -> None:
         """Appends. Raises InputError if the disk is full or fails."""
@@ -73,7 +81,7 @@ class NewFile:
     def unwritable(self, error: OSError) -> InputError:
         """What to raise when writing failed."""
         return InputError(
-            f"{self._shown}: cannot be written ({error.strerror or error}); choose a place that exists and has room"
+            f"{self._shown}: cannot be written ({error.strerror or error}); choose another place, or make room"
         )
 
 
@@ -86,17 +94,46 @@ def remove_unfinished(directory: str | os.PathLike) -> None:
         path.unlink(missing_ok=True)
 
 
-def check_destination(path: str | os.PathLike) -> None:
-    """Raises InputError unless a file can be written there; for asking before the work rather than after it."""
-    NewFile(path).__enter__().discard()
+def check_destination(path: str | os.PathLike, shown: str | os.PathLike | None = None) -> None:
+    """Raises InputError unless a file can be written there; for asking before the work rather than after it.
+
+    Args:
+        path: where the file will be; directories that are missing are not left behind.
+        shown: what messages call it; None = its path.
+    """
+    NewFile(path, shown).__enter__().discard()
 
 
-def make_directory(path: str | os.PathLike) -> None:
-    """Makes a directory and those above it. Raises InputError if that is not allowed."""
+def make_directory(path: str | os.PathLike) -> list[Path]:
+    """Makes a directory and those above it.
+
+    Returns:
+        Those that were not there, the innermost first, as `remove_empty` takes them.
+
+    Raises:
+        InputError: it cannot be made; nothing is left behind.
+    """
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        return _make_missing(Path(path))
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot be made ({error.strerror}); choose another place") from error
+
+
+def _make_missing(directory: Path) -> list[Path]:
+    missing = list(itertools.takewhile(lambda each: not each.exists(), (directory, *directory.parents)))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        remove_empty(missing)
+        raise
+    return missing
+
+
+def remove_empty(directories: Iterable[Path]) -> None:
+    """Removes those of some directories that are empty, one after the other."""
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:

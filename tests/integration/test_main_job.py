@@ -68,7 +68,7 @@ def test_predict_writes_every_test_video_once_and_validate_accepts_it(yt8m, tiny
 
 
 def test_the_segment_task_from_records_to_score(yt8m, tiny_run, sample, tmp_path):
-    data, out = sample / "3/frame/validate", tmp_path / "segments.csv"
+    data, out = sample / "3/frame/validate", tmp_path / "new" / "segments.csv"
     outcome = yt8m("predict", "--run", tiny_run, "--data", data, "--out", out)
     assert outcome.status == 0
     assert "segment task" in outcome.out

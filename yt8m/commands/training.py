@@ -144,7 +144,6 @@ def submit(arguments: list[str]) -> int:
         return status
     from yt8m import runs
     from yt8m.evaluation import evaluate
-    from yt8m.files import make_directory
     from yt8m.prediction import predict
     from yt8m.submission import validate
     from yt8m.terminal import count_progress, say
@@ -152,7 +151,6 @@ def submit(arguments: list[str]) -> int:
     config = runs.load_config(result.run)
     metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say, distribute=config.distribute)
     out = Path("submissions") / f"{Path(result.run).name}.csv"
-    make_directory(out.parent)
     prediction = predict(
         result.run, (), out, progress=count_progress("predicting", "video"), tell=say, distribute=config.distribute
     )

@@ -25,7 +25,7 @@ from yt8m.data.records import Ratings, frame_level_record, framed, video_level_r
 from yt8m.data.schema import SEGMENT_FRAMES, dequantise
 from yt8m.data.synthetic_videos import Video, World, make_video, make_world
 from yt8m.errors import InputError
-from yt8m.files import NewFile, make_directory
+from yt8m.files import NewFile, make_directory, remove_empty
 
 DEFAULT_NUM_VIDEOS = 2000
 DEFAULT_NUM_CLASSES = 60
@@ -96,11 +96,9 @@ def synthesise(
     if directory.exists() and (not directory.is_dir() or any(e.name != _STAGING for e in directory.iterdir())):
         raise InputError(f"{directory} is not an empty directory; name another, or remove it first")
     staging = directory / _STAGING
-    created = not directory.exists()
+    shutil.rmtree(staging, ignore_errors=True)
+    made = make_directory(staging)
     try:
-        shutil.rmtree(staging, ignore_errors=True)
-        make_directory(directory)
-        make_directory(staging)
         progress = progress or (lambda done, total: None)
         summary = _Sample(directory, num_classes, num_shards, seed, sizes, progress).write()
         for entry in sorted(staging.iterdir()):
@@ -108,9 +106,7 @@ def synthesise(
         staging.rmdir()
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
-        if created:
-            with contextlib.suppress(OSError):
-                directory.rmdir()
+        remove_empty(made)
         raise
     return {"directory": str(directory), **summary}
 
@@ -189,9 +185,7 @@ class _Sample:
 
     def _new_file(self, name: str) -> NewFile:
         """A file among those that are not complete yet, called by the name that it will have."""
-        path = self.directory / _STAGING / name
-        make_directory(path.parent)
-        return NewFile(path, shown=self.directory / name)
+        return NewFile(self.directory / _STAGING / name, shown=self.directory / name)
 
     def _records(self, split: str, video: Video) -> dict[str, bytes]:
         labels = None if split == "test" else video.labels
