@@ -149,8 +149,9 @@ def test_an_error_leaves_nothing_behind(run, sample, tmp_path, monkeypatch):
         yield
 
     monkeypatch.setattr(Scorer, "scores", fail)
-    with pytest.raises(InputError, match="a broken record"):
-        predict(run, [str(sample / FRAMES)], tmp_path / "out.csv")
+    for places in ({"out": tmp_path / "out.csv"}, {"out": None, "stored": tmp_path / "new" / "stored"}):
+        with pytest.raises(InputError, match="a broken record"):
+            predict(run, [str(sample / FRAMES)], **places)
     assert not list(tmp_path.iterdir())
 
 

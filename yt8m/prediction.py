@@ -1,9 +1,8 @@
 """A run's predictions for records as a submission file."""
 
-import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -93,17 +92,6 @@ def write_with_prior(
     )
 
 
-@contextlib.contextmanager
-def _unless_started(directory: Path) -> Iterator[None]:
-    """After an error, removes a directory of predictions without a single part: there is nothing to go on with."""
-    try:
-        yield
-    except BaseException:
-        if not any(directory.glob("*/parts/*.npz")):
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
-
-
 def predict(
     run: str | os.PathLike | Sequence[str | os.PathLike],
     data: Sequence[str] = (),
@@ -176,9 +164,8 @@ def predict(
             shutil.rmtree(beside, ignore_errors=True)
             return submitted
 
-        with _unless_started(beside):
-            predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
-            submitted = devices.on_chief(lambda: submit(predictions))
+        predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
+        submitted = devices.on_chief(lambda: submit(predictions))
     return Prediction(
         str(path),
         made.description.task,

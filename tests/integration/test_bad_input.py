@@ -270,10 +270,12 @@ def test_a_place_that_cannot_be_written(train, yt8m, tiny_run, train_split, plac
 
 def test_a_failed_prediction_leaves_no_file(yt8m, tiny_run, tmp_path):
     path = write(tmp_path / "mixed.tfrecord", GOOD, frame_level_record("abcd", [3], frames(rgb=1000, audio=128)))
-    (tmp_path / "out").mkdir()
-    outcome = yt8m("predict", "--run", tiny_run, "--data", path, "--out", tmp_path / "out" / "submission.csv")
-    assert_refused(outcome, f"{path}, record 1: ")
-    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "old").mkdir()
+    for directory in (tmp_path / "old", tmp_path / "new" / "newer"):
+        outcome = yt8m("predict", "--run", tiny_run, "--data", path, "--out", directory / "submission.csv")
+        assert_refused(outcome, f"{path}, record 1: ")
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "old"]
+    assert list((tmp_path / "old").iterdir()) == []
 
 
 def test_a_non_finite_loss_names_step_and_learning_rate(train, train_split):

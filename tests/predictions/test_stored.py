@@ -5,6 +5,7 @@ import pytest
 from made_up import segments, videos
 
 from yt8m.errors import InputError
+from yt8m.files import NewFile
 from yt8m.predictions import Part, PredictionStore, StoredPredictions
 from yt8m.predictions.stored import concatenated, is_stored, store
 
@@ -74,6 +75,55 @@ def test_what_was_stopped_goes_on(tmp_path):
     assert made == []
 
 
+def test_nothing_is_written_before_the_first_part(tmp_path):
+    predictions = segments(1)
+    into = start(tmp_path / "new" / "stored", predictions)
+    assert into.missing() == [0, 1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", ["", "stored"])
+def test_a_full_disk_at_the_first_part_leaves_no_directory_that_was_made_for_it(tmp_path, monkeypatch, there):
+    (tmp_path / there).mkdir(exist_ok=True)
+    predictions = segments(1)
+    into = start(tmp_path / "stored", predictions)
+    write = NewFile.write
+
+    def write_small_files(file, content):
+        if file.temporary.suffix == ".npz":
+            raise file.unwritable(OSError(28, "No space left on device"))
+        write(file, content)
+
+    monkeypatch.setattr(NewFile, "write", write_small_files)
+    with pytest.raises(InputError, match="No space left on device"):
+        store(makers(predictions), into)
+    assert [path.name for path in tmp_path.rglob("*")] == [there] * bool(there)
+
+
+def test_a_part_that_is_there_stays_when_the_next_fails(tmp_path):
+    predictions = segments(1)
+
+    def fail():
+        raise InputError("a broken record")
+
+    with pytest.raises(InputError, match="a broken record"):
+        store([makers(predictions)[0], fail], start(tmp_path / "stored", predictions))
+    assert start(tmp_path / "stored", predictions).missing() == [1]
+
+
+def test_what_is_complete_is_not_written_again(tmp_path, monkeypatch):
+    predictions = segments(1)
+    store(makers(predictions), start(tmp_path / "stored", predictions))
+    monkeypatch.setattr(NewFile, "__enter__", lambda file: pytest.fail("a file is written"))
+    assert store(makers(predictions), start(tmp_path / "stored", predictions)).digests == predictions.digests
+
+
+@pytest.mark.parametrize("place", ["/proc/stored", "/dev/full/stored"])
+def test_a_place_that_cannot_be_written_is_found_before_the_work(place):
+    with pytest.raises(InputError, match=f"^{place}: cannot be written"):
+        start(place, segments())
+
+
 DIFFERENT = {
     "weights": ({"weights": ["1f"]}, "weights differ"),
     "files": ({"files": []}, "files differ"),
@@ -88,6 +138,9 @@ def test_other_predictions_are_refused_or_replaced(tmp_path, changes, reason):
         start(tmp_path / "stored", predictions, MADE_FROM | changes)
     into = start(tmp_path / "stored", predictions, MADE_FROM | changes, replace=True)
     assert into.missing() == [0, 1]
+    assert is_stored(tmp_path / "stored"), "until the first part is there to replace it"
+    store(makers(predictions), into)
+    assert StoredPredictions(tmp_path / "stored").made_from == MADE_FROM | changes
 
 
 def test_another_task_is_named(tmp_path):

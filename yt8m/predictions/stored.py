@@ -11,20 +11,21 @@ A part has the records of some whole files, about 256 MB of them, in their order
 0.9991 there and not among probabilities.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from yt8m.errors import InputError
-from yt8m.files import NewFile, make_directory, read_json, write_json
+from yt8m.files import NewFile, check_destination, make_directory, read_json, remove_empty, write_json
 from yt8m.metrics.inputs import check_finite
 from yt8m.predictions.parts import Description, Part, Predictions
 
@@ -50,6 +51,8 @@ def is_stored(directory: str | os.PathLike) -> bool:
 class PredictionStore:
     """Stored predictions in the making. A directory with some of the same ones is gone on with.
 
+    Nothing is written before the first part is, so that what fails before leaves no directory.
+
     Args:
         directory: where to; made if it does not exist.
         description: of the predictions.
@@ -73,24 +76,23 @@ class PredictionStore:
         header = {"format": FORMAT, **dataclasses.asdict(description), "made_from": made_from, "num_parts": num_parts}
         self._header = json.loads(json.dumps(header))
         path = _description_path(self.directory)
-        if replace and path.exists() and _differs(read_json(path), self._header):
-            shutil.rmtree(self.directory)
-        if path.exists():
-            found = read_json(path)
-            if _differs(found, self._header):
-                raise InputError(
-                    f"{self.directory}: holds predictions of another kind or from elsewhere "
-                    f"({_difference(found, self._header)}); give another directory, or remove it"
-                )
-        elif self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
+        found = read_json(path) if path.exists() else None
+        self._gives_way = found is not None and _differs(found, self._header)
+        if self._gives_way and not replace:
+            raise InputError(
+                f"{self.directory}: holds predictions of another kind or from elsewhere "
+                f"({_difference(found, self._header)}); give another directory, or remove it"
+            )
+        if found is None and self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
             raise InputError(f"{self.directory}: holds other things; give an empty or new directory")
-        else:
-            make_directory(self.directory / "parts")
-            write_json(path, self._header)
+        self._is_complete = found is not None and "parts" in found and not self.missing()
+        if not self._is_complete:
+            check_destination(path, shown=self.directory)
 
     def missing(self) -> list[int]:
         """The parts that are still to be made."""
-        return [number for number in range(self.num_parts) if not _part_path(self.directory, number).exists()]
+        every = range(self.num_parts)
+        return [number for number in every if self._gives_way or not _part_path(self.directory, number).exists()]
 
     def write(self, number: int, part: Part) -> None:
         """Writes one part, whole or not at all.
@@ -114,11 +116,32 @@ class PredictionStore:
             arrays["classes"] = part.classes.astype(np.uint16 if small else np.int32)
         content = io.BytesIO()
         np.savez(content, **arrays)
-        with NewFile(_part_path(self.directory, number)) as file:
+        with self._begun(), NewFile(_part_path(self.directory, number)) as file:
             file.write(content.getbuffer())
 
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[None]:
+        """In the block the directory is there; after an error, one that was made for the block is not."""
+        if self._gives_way:
+            shutil.rmtree(self.directory)
+            self._gives_way = False
+        path = _description_path(self.directory)
+        if path.exists():
+            yield
+            return
+        made = make_directory(self.directory)
+        try:
+            write_json(path, self._header)
+            yield
+        except BaseException:
+            path.unlink(missing_ok=True)
+            remove_empty(made)
+            raise
+
     def finish(self) -> "StoredPredictions":
-        """Marks the predictions as complete; all parts must be there."""
+        """Marks the predictions as complete, unless they are; all parts must be there."""
+        if self._is_complete:
+            return StoredPredictions(self.directory)
         parts = [_read_part(self.directory, number, rows_alone=True) for number in range(self.num_parts)]
         index = [{"num_rows": len(part), "digest": part.digest} for part in parts]
         write_json(_description_path(self.directory), self._header | {"parts": index})
