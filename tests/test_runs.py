@@ -9,8 +9,9 @@ import pytest
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.errors import InputError
+from yt8m.files import write_json
 from yt8m.models import make_architecture
-from yt8m.runs import RunDirectory, append_metrics, forget_after, load_config, open_run, read_metrics
+from yt8m.runs import RunDirectory, append_metrics, forget_after, load_config, open_run, opened_run, read_metrics
 
 
 @pytest.fixture
@@ -122,6 +123,45 @@ def test_a_directory_with_other_files_is_left_alone(config, tmp_path):
     with pytest.raises(InputError, match="other files"):
         open_run(config)
     assert [path.name for path in other.parent.iterdir()] == ["thesis.tex"]
+
+
+def fail_in(config, work=lambda run: None):
+    with opened_run(config) as run:
+        work(run)
+        raise InputError("a broken record")
+
+
+def test_a_new_run_that_learned_nothing_is_gone_after_an_error(config, tmp_path):
+    with pytest.raises(InputError, match="a broken record"):
+        fail_in(config, lambda run: write_json(run.environment, {}))
+    assert list(tmp_path.iterdir()) == []
+
+
+KEPT = {
+    "metrics": lambda run: append_metrics(run, {"kind": "train", "step": 50}),
+    "a checkpoint": lambda run: write_json(run.checkpoints / "ckpt-1.index", {}),
+    "weights": lambda run: write_json(run.best_weights, {}),
+}
+
+
+@pytest.mark.parametrize("work", KEPT.values(), ids=KEPT)
+def test_a_new_run_that_has_something_stays(config, work):
+    with pytest.raises(InputError, match="a broken record"):
+        fail_in(config, work)
+    assert load_config(config.run) == config
+
+
+def test_a_directory_that_was_there_stays(config):
+    open_run(config)
+    with pytest.raises(InputError, match="a broken record"):
+        fail_in(config)
+    assert load_config(config.run) == config
+
+
+def test_a_run_that_was_opened_stays(config):
+    with opened_run(config) as run:
+        pass
+    assert load_config(run.path) == config
 
 
 def test_a_file_in_the_run_s_place_is_an_error(config, tmp_path):

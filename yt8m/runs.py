@@ -12,12 +12,14 @@
 ==================  ====================================================================================================
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from typing import Any
 from yt8m import config as configuration
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.files import NewFile, make_directory, read_json, write_json
+from yt8m.files import NewFile, make_directory, read_json, remove_empty, write_json
 
 CHANGEABLE = {
     "run",
@@ -115,6 +117,24 @@ class RunDirectory:
     def has_weights(self) -> bool:
         """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""
         return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
+
+
+@contextlib.contextmanager
+def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
+    """`open_run`; after an error in the block, a new directory in which nothing was learned or measured is gone again.
+
+    Raises:
+        InputError: as `open_run`.
+    """
+    run = RunDirectory(Path(config.run))
+    made = make_directory(run.path)
+    try:
+        yield open_run(config)
+    except BaseException:
+        if run.path in made and not run.has_weights and not run.metrics.exists():
+            shutil.rmtree(run.path, ignore_errors=True)
+        remove_empty(made)
+        raise
 
 
 def open_run(config: RunConfig) -> RunDirectory:

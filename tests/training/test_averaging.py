@@ -113,6 +113,12 @@ def test_an_existing_directory_is_left_alone(trained, tmp_path):
         average([trained / "one"], tmp_path, last=2)
 
 
+def test_a_place_that_cannot_be_written_is_found_before_the_work(trained, monkeypatch):
+    monkeypatch.setattr(inference, "build", lambda config: pytest.fail("the work began"))
+    with pytest.raises(InputError, match=r"^/proc/out: cannot be written"):
+        average([trained / "one"], "/proc/out", last=2)
+
+
 def test_a_damaged_checkpoint_is_named(trained, tmp_path):
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)

@@ -9,6 +9,7 @@ import pytest
 from small_runs import GATED, Watcher, assert_same_state, configure, losses, rows, saved_state
 
 from yt8m import inference, runs
+from yt8m.config import DistillConfig
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate_source
 from yt8m.inference import load_run
@@ -229,6 +230,15 @@ def test_a_directory_of_another_configuration_is_refused_by_field(dropout_run, s
     assert "training.learning_rate" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert (dropout_run / "config.json").read_bytes() == before
+
+
+def test_a_distillation_that_fails_leaves_no_run(sample, tmp_path):
+    teacher = tmp_path / "teacher.csv"
+    teacher.write_text("VideoId,LabelConfidencePairs\nabcd,3 0.5\n")
+    config = configure(tmp_path / "runs" / "student", sample)
+    with pytest.raises(InputError, match=r"teacher\.csv: has no predictions for video"):
+        train(dataclasses.replace(config, distill=DistillConfig(teacher=str(teacher))))
+    assert list(tmp_path.iterdir()) == [teacher]
 
 
 def test_a_warm_up_to_the_end_is_said_in_one_line(sample, tmp_path):

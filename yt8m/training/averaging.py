@@ -18,7 +18,7 @@ from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate_source
-from yt8m.files import write_json
+from yt8m.files import check_destination, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training.weights import load_weights, save_weights
 from yt8m.values import PositiveInt, checked
@@ -65,6 +65,7 @@ def average(
         _require_same_model(run[0], configs[0], each, config)
     if Path(out).exists():
         raise InputError(f"{out}: exists; name a new directory with --out")
+    check_destination(RunDirectory(Path(out)).config, shown=out)
     model = inference.build(configs[0])
     total, names = None, []
     for each, config in zip(run, configs, strict=True):
@@ -141,7 +142,7 @@ def _save(model: keras.Model, config: RunConfig, names: list[str]) -> Average:
     if config.data.validate:
         source = inference.open_validation(config.run, config)
         metrics = evaluate_source(inference.Scorer(model), source, config)
-    directory = runs.open_run(config)
-    save_weights(model, directory.best_weights)
-    write_json(directory.best_metrics, {"averaged": names, **(metrics or {})})
+    with runs.opened_run(config) as directory:
+        save_weights(model, directory.best_weights)
+        write_json(directory.best_metrics, {"averaged": names, **(metrics or {})})
     return Average(str(directory.path), names, metrics)

@@ -151,25 +151,33 @@ def train(
     with devices.lost_workers():
         config, source, validation = resolve(config, progress.message)
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
-        run = devices.on_chief(lambda: _open_run(config))
-        checkpoints = Checkpoints(
-            run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
-        )
-        _restore(checkpoints, trainer, run, progress)
-        progress.start(config, int(trainer.step.numpy()))
-        if remark := warmup_remark(config.training):
-            progress.message(remark)
-        with _files(run, checkpoints, devices) as files:
-            interrupted = _run(trainer, source, validation, files, progress, stop_requested)
+        with contextlib.ExitStack() as stack:
+            run = devices.on_chief(lambda: _enter(runs.opened_run(config), stack))
+            interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
         best = devices.on_chief(lambda: _finish(run))
     return TrainingResult(str(run.path), int(trainer.step.numpy()), interrupted, best, time.perf_counter() - started)
 
 
-def _open_run(config: RunConfig) -> RunDirectory:
-    run = runs.open_run(config)
+def _enter(opened: contextlib.AbstractContextManager[RunDirectory], stack: contextlib.ExitStack) -> RunDirectory:
+    """The run directory, which the stack closes."""
+    run = stack.enter_context(opened)
     remove_unfinished(run.path)
     write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
     return run
+
+
+def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress, stop_requested) -> bool:
+    """Goes on where the run directory stands; whether it was stopped on request."""
+    config = trainer.config
+    checkpoints = Checkpoints(
+        run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
+    )
+    _restore(checkpoints, trainer, run, progress)
+    progress.start(config, int(trainer.step.numpy()))
+    if remark := warmup_remark(config.training):
+        progress.message(remark)
+    with _files(run, checkpoints, trainer.devices) as files:
+        return _run(trainer, source, validation, files, progress, stop_requested)
 
 
 def _restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, progress: Progress) -> None:
@@ -223,10 +231,8 @@ def _files(run: RunDirectory, checkpoints: Checkpoints, devices: Devices) -> Ite
     if not devices.is_chief:
         yield _Files(run, checkpoints, False)
         return
-    writer = tf.summary.create_file_writer(str(run.tensorboard))
-    with writer.as_default():
+    with contextlib.closing(tf.summary.create_file_writer(str(run.tensorboard))) as writer, writer.as_default():
         yield _Files(run, checkpoints, True)
-    writer.close()
 
 
 def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
