@@ -14,6 +14,7 @@ from yt8m import inference, run_predictions
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.data.pipeline import read_ids
 from yt8m.data.sources import expand_paths
+from yt8m.ensembling import ensemble
 from yt8m.errors import InputError
 from yt8m.inference import Scorer, load_run, open_data
 from yt8m.models import make_architecture
@@ -197,6 +198,36 @@ def test_a_model_of_video_level_ranks_segments_and_is_a_prior(run, sample, tmp_p
         found = [of_videos[video][0][row.class_id] for video in row.ids.tolist()]
         assert (np.diff(np.float16(found)) <= 0).all()
     assert done.num_segments == sum(1 for _ in row.ids)
+
+
+@pytest.mark.parametrize(("records", "task"), [(FRAMES, "video"), (RATED, "segment")])
+def test_rows_are_counted_without_reading_logits(run, sample, tmp_path, monkeypatch, records, task):
+    predict(run, [str(sample / records)], None, stored=tmp_path / "first")
+    predict(run, [str(sample / records)], None, stored=tmp_path / "second")
+    monkeypatch.setattr(StoredPredictions, "read", lambda *_: pytest.fail("logits are read"))
+    done = predict(run, [str(sample / records)], None, stored=tmp_path / "first")
+    rows = [name for part in StoredPredictions(tmp_path / "first").rows() for name in part.names()]
+    videos = {name.partition(":")[0] for name in rows}
+    assert (done.task, done.num_videos, done.num_segments) == (
+        task,
+        len(videos),
+        len(rows) if task == "segment" else None,
+    )
+
+
+def test_the_rows_of_a_mean_are_counted_without_reading_its_logits(run, sample, tmp_path, monkeypatch):
+    members = [tmp_path / "first", tmp_path / "second"]
+    for member in members:
+        predict(run, [str(sample / RATED)], None, stored=member)
+    read = StoredPredictions.read
+
+    def read_members(stored, number):
+        assert stored.directory in members, "the logits of the mean are read"
+        return read(stored, number)
+
+    monkeypatch.setattr(StoredPredictions, "read", read_members)
+    done = ensemble(members, stored=tmp_path / "mean")
+    assert (done.num_videos, done.num_segments) == (13, StoredPredictions(members[0]).num_rows)
 
 
 def test_stored_and_submitted_at_once(run, sample, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from yt8m.data import pipeline
 from yt8m.errors import InputError
 from yt8m.files import check_destination, read_json, write_json
-from yt8m.prediction import Prediction, write_with_prior
+from yt8m.prediction import Prediction, count_rows, write_with_prior
 from yt8m.predictions import PredictionStore, StoredPredictions
 from yt8m.predictions.combining import MEANS, Ensemble, Mean
 from yt8m.predictions.stored import is_stored, store
@@ -95,7 +95,7 @@ def ensemble(
     elif learned_for and mean != learned_for:
         raise InputError(f"--mean {mean}: the weights were learned for the {learned_for} mean; leave the flag out")
     opened = [open_member(member, data, segment_classes, progress, tell) for member in members]
-    predictions = combined = Ensemble(opened, mean, weights)
+    combined = Ensemble(opened, mean, weights)
     if stored is not None:
         made_from = {
             "members": [[list(member.digests), member.made_from] for member in opened],
@@ -104,15 +104,14 @@ def ensemble(
         }
         num_parts = len(combined.digests)
         into = PredictionStore(stored, combined.description, made_from, num_parts)
-        predictions = store([functools.partial(combined.read, number) for number in range(num_parts)], into)
+        kept = store([functools.partial(combined.read, number) for number in range(num_parts)], into)
     if out is not None:
+        predictions = combined if stored is None else kept
         submitted = write_with_prior(predictions, data, out, options, None, progress, tell)
-        path, counts = out, (submitted.num_videos, submitted.num_segments)
     else:
-        num_rows = sum(len(part) for part in predictions.parts())
-        videos = len({video for part in predictions.parts() for video in part.ids.tolist()})
-        path, counts = stored, (videos, num_rows if predictions.description.task == "segment" else None)
-    return Prediction(os.fspath(path), predictions.description.task, *counts)
+        submitted = count_rows(kept)
+    path = stored if out is None else out
+    return Prediction(os.fspath(path), combined.description.task, submitted.num_videos, submitted.num_segments)
 
 
 def weigh(

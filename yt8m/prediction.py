@@ -68,6 +68,12 @@ def open_prior(
     return Prior(videos, np.array(class_ids), options.prior_weight, options.prior_top_k)
 
 
+def count_rows(predictions: StoredPredictions) -> Submitted:
+    """Of predictions that no submission is made of."""
+    videos = {video for part in predictions.rows() for video in part.ids.tolist()}
+    return Submitted(len(videos), predictions.num_rows if predictions.description.task == "segment" else None)
+
+
 def write_with_prior(
     predictions: Predictions,
     paths: Sequence[str],
@@ -156,8 +162,7 @@ def predict(
 
         def submit(predictions: StoredPredictions) -> Submitted:
             if out is None:
-                found = {video for part in predictions.parts() for video in part.ids.tolist()}
-                return Submitted(len(found), predictions.num_rows if made.description.task == "segment" else None)
+                return count_rows(predictions)
             submitted = write_with_prior(
                 predictions, made.paths, out, options, beside / "prior", lambda count: None, tell
             )

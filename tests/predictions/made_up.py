@@ -18,6 +18,10 @@ class MadeUp(Predictions):
     def read(self, number):
         return self._parts[number]
 
+    def read_rows(self, number):
+        part = self._parts[number]
+        return Part(part.ids, np.empty((len(part), 0)), part.starts)
+
 
 def segments(
     seed=0, videos=("abcd", "ab", "efgh"), counts=(3, 1, 4), classes=(1, 4, 2), parts=2, name="made up"

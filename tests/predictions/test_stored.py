@@ -48,6 +48,13 @@ def test_what_is_stored_comes_back(tmp_path, predictions):
                     np.testing.assert_array_equal(one, other)
 
 
+def test_rows_are_read_without_their_logits(tmp_path):
+    predictions = segments(1)
+    stored = store(makers(predictions), start(tmp_path / "stored", predictions))
+    assert [part.names() for part in stored.rows()] == [part.names() for part in predictions.parts()]
+    assert {part.logits.size for part in stored.rows()} == {0}
+
+
 def test_float32_is_kept_on_request(tmp_path):
     predictions = videos(1)
     predictions.description = type(predictions.description)(

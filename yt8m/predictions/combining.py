@@ -67,6 +67,9 @@ class Ensemble(Predictions):
                 )
         return self._as_part(first, as_logits(total, self.mean))
 
+    def read_rows(self, number: int) -> Part:
+        return self.members[0].read_rows(number)
+
     def _as_part(self, rows: Part, logits: np.ndarray) -> Part:
         if self.description.classes is not None:
             return Part(rows.ids, logits, rows.starts)
@@ -132,7 +135,7 @@ def check_members(members: Sequence[Predictions]) -> None:
 
 
 def _row_difference(first: Predictions, second: Predictions) -> str:
-    names = [{name for part in predictions.parts() for name in part.names()} for predictions in (first, second)]
+    names = [{name for part in predictions.rows() for name in part.names()} for predictions in (first, second)]
     for have, lack, have_names, lack_names in ((first, second, *names), (second, first, *reversed(names))):
         only = sorted(have_names - lack_names)
         if only:

@@ -105,9 +105,17 @@ class Predictions(ABC):
     def read(self, number: int) -> Part:
         """One part, from 0 to len(digests) - 1."""
 
+    @abstractmethod
+    def read_rows(self, number: int) -> Part:
+        """One part without its logits, which are nearly all of it: they have no column."""
+
     def parts(self) -> Iterator[Part]:
         """All parts, one after the other."""
         return (self.read(number) for number in range(len(self.digests)))
+
+    def rows(self) -> Iterator[Part]:
+        """All parts without their logits."""
+        return (self.read_rows(number) for number in range(len(self.digests)))
 
 
 def probability(logits: np.ndarray) -> np.ndarray:

@@ -208,6 +208,9 @@ class StoredPredictions(Predictions):
     def read(self, number: int) -> Part:
         return _read_part(self.directory, number)
 
+    def read_rows(self, number: int) -> Part:
+        return _read_part(self.directory, number, rows_alone=True)
+
 
 def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
     """A part; with `rows_alone`, without its logits, which are nearly all of it."""

@@ -177,5 +177,5 @@ def teacher_errors(config: DistillConfig) -> Iterator[None]:
             raise
         raise InputError(
             f"{config.teacher}: has no predictions for video {found.group(1)!r} of the training records; predict them all "
-            "with `yt8m predict --run TEACHER --data TRAINING-RECORDS`"
+            "with `yt8m predict --run TEACHER --data TRAINING-RECORDS --out FILE`"
         ) from error
