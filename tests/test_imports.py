@@ -48,6 +48,7 @@ RULES = {
         "yt8m.submission",
     },
     "yt8m.prediction": {
+        "yt8m.config",
         *BASE,
         "yt8m.distribution",
         "yt8m.files",
