@@ -21,7 +21,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers bench-ranking segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers bench-ranking bench-scaling segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -83,6 +83,9 @@ bench-ranking: $(INSTALLED)  ## Measure ranking, writing and checking submission
 
 zoo: $(INSTALLED) data/sample  ## Train every recipe on the sample data, 3 seeds (hours); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.zoo
+
+bench-scaling: $(INSTALLED) data/sample  ## Measure two workers, checkpoints, going on and the loop; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.scaling
 
 segments: $(INSTALLED) data/sample  ## Do the segment challenge on the sample data, 3 seeds (half an hour); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.segments

@@ -16,12 +16,12 @@ from benchmarks.parameters import count_trainable
 from yt8m import runs
 from yt8m.data.pipeline import Source, make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES
+from yt8m.distribution.strategies import open_devices
 from yt8m.evaluation import evaluate_source
 from yt8m.inference import BATCH_SIZE, Scorer, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.recipes import make_config
 from yt8m.submission import VideoSubmissionWriter
-from yt8m.training import distribution
 from yt8m.training.trainer import Trainer
 
 SECONDS = 4.0
@@ -72,7 +72,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     )
     config = dataclasses.replace(config, data=data)
     source = open_data(config, files)
-    trainer = Trainer(config, distribution.make_strategy(), source)
+    trainer = Trainer(config, open_devices(), source)
     rates = {"train": train_rate(trainer, source)}
     scorer = Scorer(trainer.model)
     evaluate_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph

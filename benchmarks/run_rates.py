@@ -10,15 +10,15 @@ import dataclasses
 
 from benchmarks.model import prediction_rate, train_rate
 from yt8m import runs
+from yt8m.distribution.strategies import open_devices
 from yt8m.inference import Scorer, load_run, open_data
-from yt8m.training import distribution
 from yt8m.training.trainer import Trainer
 
 
 def measure(run: str, records: str) -> dict[str, float]:
     """Videos a second of the step alone, and from records to a submission."""
     config = runs.load_config(run)
-    trainer = Trainer(config, distribution.make_strategy(), open_data(config, config.data.train))
+    trainer = Trainer(config, open_devices(), open_data(config, config.data.train))
     rates = {"train": train_rate(trainer, open_data(config, config.data.train))}
     source, scorer = open_data(config, records), Scorer(load_run(run))
     prediction_rate(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph

@@ -18,8 +18,8 @@ import tensorflow as tf
 from benchmarks.parameters import count_trainable
 from yt8m.config import RunConfig
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.distribution.strategies import open_devices
 from yt8m.recipes import make_config
-from yt8m.training import distribution
 from yt8m.training.trainer import Trainer
 
 STEPS, ENOUGH = 3, 10.0
@@ -55,7 +55,7 @@ def measure(recipe: str) -> dict[str, float]:
     config = make_config(recipe)
     data = dataclasses.replace(config.data, features=tuple(FEATURE_SIZES), num_classes=DEFAULT_NUM_CLASSES)
     config = dataclasses.replace(config, data=data)
-    trainer = Trainer(config, distribution.make_strategy(), None)
+    trainer = Trainer(config, open_devices(), None)
     repeated = iter(tf.data.Dataset.from_tensors(_random_batch(config)).repeat())
     trainer.run_steps(repeated, tf.constant(1))
     seconds = []
