@@ -136,10 +136,10 @@ def _refuse_broken_ends(source: Source) -> None:
                 raise RecordError(path, error.record, reason)
 
 
-def _serialized(
+def read_serialized(
     source: Source, shuffle_files: bool, seed: int, parallel_files: int, deterministic: bool, shard: tuple[int, int]
 ) -> tf.data.Dataset:
-    """One pass over the serialized records of this shard of the files, string []."""
+    """One pass over the serialized records of this shard of the files, string []; `read_records` describes the arguments."""
     index, count = shard
     files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(count, index)
     if shuffle_files:
@@ -220,7 +220,7 @@ def make_dataset(
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
     _refuse_broken_ends(source)
-    dataset = _serialized(source, shuffle, seed, parallel_files, deterministic, files_of)
+    dataset = read_serialized(source, shuffle, seed, parallel_files, deterministic, files_of)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
     skipped = skip_records * every[1]

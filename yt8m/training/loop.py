@@ -253,7 +253,7 @@ def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
     speed = _Speed(training.batch_size)
     while step < training.num_steps:
         count = min(speed.steps_a_call, _next_event(step, training) - step)
-        losses, norms = _take_steps(trainer, source, batches, count)
+        losses, norms = take_steps(trainer, source, batches, count)
         _check_finite(losses, step, trainer.config)
         step += count
         speed.update(count)
@@ -289,12 +289,19 @@ def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
     return False
 
 
-def _take_steps(trainer, source, batches, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The losses and gradient norms of some steps, float32 [count] both."""
-    with teacher_errors(trainer.config.distill), pipeline.record_errors(source):
+def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The losses and gradient norms of some steps, float32 [count] both. Raises as `stream_errors`."""
+    with stream_errors(trainer.config, source):
+        losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
+        return losses.numpy(), norms.numpy()
+
+
+@contextlib.contextmanager
+def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
+    """Turns TensorFlow's errors in the training stream into an `InputError` or a `RecordError` that says where and what."""
+    with teacher_errors(config.distill), pipeline.record_errors(source):
         try:
-            losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
-            return losses.numpy(), norms.numpy()
+            yield
         except tf.errors.OutOfRangeError as error:
             what = "no rated segment" if source.level == "segment" else "no record"
             part = " outside the fold" if source.fold else ""

@@ -107,7 +107,15 @@ class Trainer:
         return losses.stack(), norms.stack()
 
     def batches(self, source: Source) -> Iterator:
-        """The training stream, from the current step on."""
+        """The training stream, from the current step on, on this worker's devices."""
+        devices, dataset = self.devices, self.dataset(source)
+        if devices.num_local_replicas > 1:
+            size = self.config.training.batch_size // devices.num_replicas
+            dataset = dataset.rebatch(size, drop_remainder=True).prefetch(2)
+        return iter(self.strategy.distribute_datasets_from_function(lambda context: dataset))
+
+    def dataset(self, source: Source) -> tf.data.Dataset:
+        """The same in the host's memory: batches for all devices of this worker together."""
         data, training, devices = self.config.data, self.config.training, self.devices
         size = training.batch_size // devices.num_workers
         dataset = pipeline.make_dataset(
@@ -131,10 +139,7 @@ class Trainer:
             dataset = self.teacher.attach(dataset)
         # Strings stay with the processor.
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
-        if devices.num_local_replicas > 1:
-            dataset = dataset.rebatch(size // devices.num_local_replicas, drop_remainder=True)
-        dataset = dataset.prefetch(2)
-        return iter(self.strategy.distribute_datasets_from_function(lambda context: dataset))
+        return dataset.prefetch(2)
 
     def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> dict[str, float] | None:
         """The metrics of the weights that would be kept: their moving averages, if there are any.
