@@ -1,0 +1,146 @@
+"""What training waits for, told from the times of its parts, and the flags that change it."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from yt8m.config import RunConfig
+from yt8m.data.pipeline import Source
+from yt8m.data.sources import scheme
+
+Bound = Literal["input", "compute", "balanced"]
+
+_LEAD = 0.2
+"""How much longer one side must take than the other, as a share of the loop's step, to be what bounds it."""
+_TOLERANCE = 0.25
+"""By which a part alone may take longer than all together."""
+_FEW_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds a step, each part measured alone; those of `read` are within those of `input`."""
+
+    read: float
+    """As many serialized records as a batch needs."""
+    input: float
+    """The whole input pipeline: read, parsed, sampled, batched."""
+    transfer: float
+    """A batch from the host's memory to the devices'."""
+    compute: float
+    """The train step on a batch that is on the devices."""
+    loop: float
+    """All together, as in training."""
+
+    @property
+    def delivery(self) -> float:
+        """Until the next batch is on the devices: batches are copied while others are read."""
+        return max(self.input, self.transfer)
+
+    @property
+    def plausible(self) -> bool:
+        """False if a part alone took much longer than all together: the machine was busier then."""
+        return max(self.delivery, self.compute) <= (1 + _TOLERANCE) * self.loop
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A flag to change."""
+
+    flag: str
+    value: str
+    """To give it; none for a switch."""
+    present: str
+    reason: str
+
+
+def bound_by(times: StepTimes) -> Bound:
+    """Which side the loop waits for.
+
+    What the loop takes beyond the computation alone is what a faster input could gain, and the other way round. The two
+    differ by what one side takes longer than the other, so that difference tells, whether both sides run beside each other,
+    as with a GPU, or share the same cores.
+    """
+    lead = (times.delivery - times.compute) / times.loop
+    if lead >= _LEAD:
+        return "input"
+    return "compute" if lead <= -_LEAD else "balanced"
+
+
+def advise(times: StepTimes, config: RunConfig, source: Source) -> list[Advice]:
+    """What to change, most promising first; where neither side leads, something for each.
+
+    Args:
+        times: as measured.
+        config: complete.
+        source: the training records.
+    """
+    bound = bound_by(times)
+    for_input, for_compute = list(_for_input(times, config, source)), list(_for_compute(config, source))
+    if bound == "balanced":
+        return for_input[:2] + for_compute[:2]
+    return for_input if bound == "input" else for_compute
+
+
+def _for_input(times: StepTimes, config: RunConfig, source: Source) -> Iterator[Advice]:
+    if times.transfer > times.input:
+        yield from _fewer_frames(config, source, "less is copied to the device")
+        return
+    if source.as_means:
+        reason = "hold the means of the frames, which are taken anew in every step now"
+        yield Advice("--data.train", "VIDEO-LEVEL-RECORDS", source.files[0], reason)
+    reading = _for_reading(config, source)
+    parsing = _fewer_frames(config, source, "what is not sampled is not decoded")
+    yield from itertools.chain(*((reading, parsing) if times.read > times.input / 2 else (parsing, reading)))
+    reason = "of a `yt8m data-service`: other machines read and parse for this one"
+    yield Advice("--data.service", "ADDRESS", "none", reason)
+
+
+def _for_reading(config: RunConfig, source: Source) -> Iterator[Advice]:
+    at_a_time, count = config.data.parallel_files, len(source.files)
+    remote = scheme(source.files[0])
+    if remote:
+        yield Advice("--data.train", "LOCAL-COPY", f"{remote}://", "a local disk is faster than most networks")
+    if count > at_a_time:
+        value = str(min(count, 2 * at_a_time))
+        reason = "more reads at a time hide the waits of a disk or a network"
+        yield Advice("--data.parallel-files", value, str(at_a_time), reason)
+    elif count < at_a_time:
+        reason = f"the same records in {at_a_time} files or more, as so many are read at a time"
+        yield Advice("--data.train", "MORE-FILES", f"{count} file{'s' * (count > 1)}", reason)
+    if config.data.deterministic:
+        yield Advice("--data.no-deterministic", "", "deterministic", "a file that stalls holds no other up then")
+
+
+def _fewer_frames(config: RunConfig, source: Source, reason: str) -> Iterator[Advice]:
+    """For models of frames."""
+    data = config.data
+    shown = data.num_frames or data.max_frames
+    if source.level == "frame" and not source.as_means and shown > _FEW_FRAMES:
+        present = str(shown) if data.num_frames else f"0: all, up to {shown}"
+        yield Advice("--data.num-frames", str(shown // 2), present, reason)
+    of_video = data.context_num_frames
+    if source.context == "video" and of_video > _FEW_FRAMES:
+        yield Advice("--data.context-num-frames", str(of_video // 2), str(of_video), reason)
+
+
+def _for_compute(config: RunConfig, source: Source) -> Iterator[Advice]:
+    training, teacher = config.training, config.distill.teacher
+    if training.precision == "float32":
+        reason = "matrix products are much faster where the device has bfloat16"
+        yield Advice("--training.precision", "mixed_bfloat16", "float32", reason)
+    if not training.xla and not training.synchronised_batch_normalisation:
+        yield Advice("--training.xla", "", "off", "the compiled step passes over memory less often, and starts later")
+    pieces = training.gradient_accumulation
+    if pieces > 1:
+        fewer = next(count for count in range(pieces // 2, 0, -1) if pieces % count == 0)
+        yield Advice("--training.gradient-accumulation", str(fewer), str(pieces), "larger pieces, if they fit")
+    size = training.batch_size
+    reason = "keeps the device busier, if it fits; the learning rate may have to follow"
+    yield Advice("--training.batch-size", str(2 * size), str(size), reason)
+    yield from _fewer_frames(config, source, "less to compute")
+    if os.path.isdir(teacher) and source.level != "segment":
+        reason = "written once by `yt8m predict`, in place of the teacher's computation in every step"
+        yield Advice("--distill.teacher", "FILE.csv", teacher, reason)
