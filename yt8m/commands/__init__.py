@@ -16,7 +16,7 @@ from yt8m.commands.training import RECIPE_COMMANDS
 COMMANDS: dict[str, Callable[..., int]] = {
     command.__name__: command
     for command in (
-        *(synth, inspect, recipes, models, RECIPE_COMMANDS["check"], RECIPE_COMMANDS["train"]),
+        *(synth, inspect, recipes, models, *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train"))),
         *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], launch),
     )
 }

@@ -1,16 +1,31 @@
-"""The commands that take a recipe and the flags of its configuration: `check`, `train` and `submit`."""
+"""The commands that take a recipe and the flags of its configuration: `check`, `profile`, `train` and `submit`."""
 
 import inspect
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from yt8m import reports
 from yt8m.arguments import parse
-from yt8m.commands.flags import OK, USER_ERROR
+from yt8m.commands.flags import OK, USER_ERROR, Json, print_json, shown
+from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import leave_closed_terminal, show
+
+
+@dataclass(frozen=True)
+class _ProfileFlags:
+    """What `profile` takes beside a configuration."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    trace: Annotated[str, shown("DIR", "(default: none, and nothing is written)")] = ""
+    """A directory to leave a profile in that TensorBoard shows."""
+    json: Json = False
+    """Print one JSON object."""
 
 
 class _StopRequest:
@@ -48,10 +63,9 @@ class _StopRequest:
         self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
 
 
-def _example(command: str, recipe: str, data: str) -> str:
-    """How the command is written; `check` makes no run directory."""
-    run = "" if command == "check" else f" --run runs/{recipe}"
-    return f"yt8m {command} {recipe} --data.root {data}{run}"
+def _example(command: str, recipe: str, directory: str) -> str:
+    run = f" --run runs/{recipe}" if command in ("train", "submit") else ""
+    return f"yt8m {command} {recipe} --data.root {directory}{run}"
 
 
 def _introduce(command: str) -> None:
@@ -79,8 +93,16 @@ def _refuse_model_flag(flags: list[str], command: str) -> None:
             raise InputError(f"{name} is no flag, as the recipe chooses the model: yt8m {command} {value}")
 
 
-def _configure(command: str, arguments: list[str]) -> Any:
-    """The configuration that `RECIPE [flags]` describes; None if help was asked for."""
+def _configure(
+    command: str, arguments: list[str], add_flags: Callable[[RunConfig], Any] = lambda config: config
+) -> Any:
+    """The configuration that `RECIPE [flags]` describes; None if help was asked for.
+
+    Args:
+        command: whose arguments they are.
+        arguments: as they are typed.
+        add_flags: gives the recipe's configuration the flags that are the command's own.
+    """
     from yt8m import recipes
 
     if not arguments:
@@ -94,10 +116,10 @@ def _configure(command: str, arguments: list[str]) -> Any:
     if name not in recipes.list_recipes():
         raise InputError(unknown_name("recipe", name, recipes.list_recipes()))
     _refuse_model_flag(flags, command)
-    config = recipes.make_config(name)
+    defaults = add_flags(recipes.make_config(name))
     about = inspect.cleandoc(recipes.RECIPES[name].__doc__ or "")
     description = f"{about}\n\nExample: {_example(command, name, 'DIR')}"
-    return parse(type(config), flags, f"yt8m {command} {name}", default=config, description=description)
+    return parse(type(defaults), flags, f"yt8m {command} {name}", default=defaults, description=description)
 
 
 def _train(config: Any) -> tuple[Any, int]:
@@ -184,4 +206,25 @@ def check(arguments: list[str]) -> int:
     return USER_ERROR if worst == "bad" else OK
 
 
-RECIPE_COMMANDS: dict[str, Callable[[list[str]], int]] = {"check": check, "train": train, "submit": submit}
+def profile(arguments: list[str]) -> int:
+    """Measure where the time of training goes, say what bounds it, and which flags to change.
+
+    Arguments as `train`'s, with `--trace DIR` and `--json`. Takes less than two minutes and writes nothing but the trace.
+    """
+    flags = _configure("profile", arguments, _ProfileFlags)
+    if flags is None:
+        return OK
+    from yt8m.terminal import say
+    from yt8m.training.profiling import profile as run_profile
+
+    found = run_profile(flags.config, flags.trace, say)
+    if flags.json:
+        print_json(found.as_dict())
+    else:
+        show(reports.profiled(found))
+    return OK
+
+
+RECIPE_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    command.__name__: command for command in (check, profile, train, submit)
+}

@@ -1,0 +1,283 @@
+"""Where the time of training goes: `yt8m profile RECIPE`. The parts of a step apart, by the training's own pipeline and step."""
+
+import dataclasses
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m.config import RunConfig
+from yt8m.data import pipeline
+from yt8m.data.pipeline import Source
+from yt8m.files import make_directory
+from yt8m.training import distribution
+from yt8m.training.bottleneck import Advice, Bound, StepTimes, advise, bound_by
+from yt8m.training.loop import resolve, stream_errors, take_steps
+from yt8m.training.trainer import Trainer
+
+NUM_ROUNDS = 3
+"""In which the parts take turns, so that a while of other load on the machine falls on all of them."""
+WINDOWS_A_ROUND = 2
+WINDOW_SECONDS, LONG_SECONDS = 0.25, 2.0
+MOST_SECONDS = 45.0
+"""After which no other round begins."""
+TRACE_SECONDS, MOST_TRACED_STEPS = 2.0, 20
+_FEW_BATCHES = 6
+"""That the steps of the pipeline and its distribution fetch ahead."""
+_COUNTING_BATCH_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one part of a step took, in seconds a step."""
+
+    first: float
+    """The first time, with all that is done once: the graph, full buffers."""
+    median: float
+    """Of the windows of time after it."""
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the time goes."""
+
+    config: RunConfig
+    """Complete."""
+    source: Source
+    devices: tuple[str, ...]
+    """That compute, such as `GPU:0`."""
+    timings: dict[str, Timing]
+    """By the names of `StepTimes`, in its order."""
+    trace: str
+    """The directory of the trace, if one was asked for."""
+
+    @property
+    def unit(self) -> str:
+        """What a batch is of."""
+        return "segments" if self.source.level == "segment" else "videos"
+
+    @property
+    def copies(self) -> bool:
+        """Whether batches go to another memory."""
+        return not self.devices[0].startswith("CPU")
+
+    @property
+    def times(self) -> StepTimes:
+        """The medians."""
+        return StepTimes(**{name: timing.median for name, timing in self.timings.items()})
+
+    @property
+    def bound(self) -> Bound:
+        """What the loop waits for."""
+        return bound_by(self.times)
+
+    @property
+    def advice(self) -> list[Advice]:
+        """What to change."""
+        return advise(self.times, self.config, self.source)
+
+    @property
+    def compile_seconds(self) -> float:
+        """What the first step took longer than others."""
+        return max(0.0, self.timings["compute"].first - self.timings["compute"].median)
+
+    @property
+    def first_batch_seconds(self) -> float:
+        """Until the shuffle buffer was full and the first batch there."""
+        return self.timings["input"].first
+
+    def rate(self, name: str) -> float:
+        """Videos, or segments, a second of a part."""
+        return self.config.training.batch_size / self.timings[name].median
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        stages = {
+            name: {
+                f"{self.unit}_per_second": round(self.rate(name), 1),
+                "milliseconds_a_step": round(1e3 * timing.median, 4),
+                "least_milliseconds": round(1e3 * timing.least, 4),
+                "most_milliseconds": round(1e3 * timing.most, 4),
+                "share": round(timing.median / self.times.loop, 4),
+            }
+            for name, timing in self.timings.items()
+        }
+        return {
+            "recipe": self.config.recipe,
+            "batch_size": self.config.training.batch_size,
+            "devices": list(self.devices),
+            "stages": stages,
+            "compile_seconds": round(self.compile_seconds, 3),
+            "first_batch_seconds": round(self.first_batch_seconds, 3),
+            "bound_by": self.bound,
+            "plausible": self.times.plausible,
+            "advice": [dataclasses.asdict(each) for each in self.advice],
+            "trace": self.trace or None,
+        }
+
+
+def profile(config: RunConfig, trace: str = "", tell: Callable[[str], None] = lambda text: None) -> Profile:
+    """Measures reading, the whole input, transfer, the train step, and all together.
+
+    Takes some ten seconds and the time to compile, with steps of many seconds up to two minutes.
+
+    Args:
+        config: a recipe, with training records.
+        trace: a directory for a profile that TensorBoard shows; none = nothing is written.
+        tell: gets a line on what is measured next.
+
+    Raises:
+        InputError, RecordError: as `yt8m.training.loop.train`; the directory cannot be made.
+    """
+    # Nothing is written to the run directory, so any name will do.
+    config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), tell)
+    trainer = Trainer(config, distribution.make_strategy(), source)
+    if trace:
+        make_directory(trace)
+    with stream_errors(config, source):
+        timings = _measure_parts(trainer, source, trace, tell)
+    devices = tuple(_short(device) for device in _local_devices(trainer))
+    return Profile(config, source, devices, timings, trace)
+
+
+def _local_devices(trainer: Trainer) -> tuple[str, ...]:
+    return tuple(trainer.strategy.extended.worker_devices)
+
+
+def _short(device: str) -> str:
+    spec = tf.DeviceSpec.from_string(device)
+    return f"{spec.device_type}:{spec.device_index}"
+
+
+class _Part:
+    """A part of a step, measured now and then.
+
+    Args:
+        do: does so many steps, and returns when they are done. It is called once here.
+        buffered: steps that may be quicker after a pause, as what they need lies ready by then.
+    """
+
+    def __init__(self, do: Callable[[int], object], buffered: int = 0):
+        self._do, self._buffered, self._count = do, buffered, 1
+        self._windows: list[float] = []
+        self._first = self._seconds()
+
+    def measure(self) -> None:
+        """Does steps for some windows of time, or one long one."""
+        self._empty_buffers()
+        started, kept = time.perf_counter(), 0
+        while kept < WINDOWS_A_ROUND and not (kept and time.perf_counter() - started > LONG_SECONDS):
+            seconds = self._seconds()
+            if seconds > WINDOW_SECONDS / 2:
+                self._windows.append(seconds / self._count)
+                kept += 1
+            self._count = max(1, min(4 * self._count, round(self._count * WINDOW_SECONDS / seconds)))
+
+    def _empty_buffers(self) -> None:
+        started, left = time.perf_counter(), self._buffered
+        while left > 0 and time.perf_counter() - started < LONG_SECONDS:
+            self._seconds()
+            left -= self._count
+
+    def _seconds(self) -> float:
+        start = time.perf_counter()
+        self._do(self._count)
+        return time.perf_counter() - start
+
+    @property
+    def timing(self) -> Timing:
+        """As measured until now."""
+        windows = self._windows
+        return Timing(self._first, statistics.median(windows), min(windows), max(windows))
+
+
+def _measure_parts(trainer: Trainer, source: Source, trace: str, tell: Callable[[str], None]) -> dict[str, Timing]:
+    """The timings by the names of `StepTimes`, in its order."""
+    tell("reading")
+    on_host, on_devices = iter(trainer.dataset(source)), trainer.batches(source)
+    records = iter(_records(trainer.config, source))
+    buffered = _FEW_BATCHES + (os.cpu_count() or 1)  # one in each thread that parses
+    whole = _Part(lambda count: _take(on_host, tf.constant(count)), buffered)  # first: it says what records are broken
+    read = _Part(lambda count: _take(records, tf.constant(count)), buffered)
+    transfer = _Part(_transfer(trainer, next(on_host)))
+    tell("compiling the train step")
+    loop = _Part(lambda count: take_steps(trainer, source, on_devices, count), buffered)
+    again = itertools.repeat(next(on_devices))
+    compute = _Part(lambda count: take_steps(trainer, source, again, count))
+    parts = {"read": read, "input": whole, "transfer": transfer, "compute": compute, "loop": loop}
+    started = time.perf_counter()
+    for number in range(NUM_ROUNDS):
+        if number and time.perf_counter() - started > MOST_SECONDS:
+            break
+        tell(f"measuring, round {number + 1} of {NUM_ROUNDS}")
+        for part in parts.values():
+            part.measure()
+    if trace:
+        loop.measure()  # empties the buffers
+        _trace(trainer, source, on_devices, loop.timing.median, trace)
+    return {name: part.timing for name, part in parts.items()}
+
+
+@tf.function(reduce_retracing=True)
+def _take(batches, count: tf.Tensor) -> None:
+    """Takes batches and forgets them, within TensorFlow, so that Python costs nothing."""
+    for _ in tf.range(count):
+        next(batches)
+
+
+def _records(config: RunConfig, source: Source) -> tf.data.Dataset:
+    """Batches of serialized records, as many in each as a batch of the training stream needs."""
+    data, training = config.data, config.training
+    records = pipeline.read_serialized(
+        source, True, training.seed, data.parallel_files, data.deterministic, shard=(0, 1)
+    )
+    size = training.batch_size
+    if source.level == "segment":
+        size = max(1, round(size / segments_per_record(source)))
+    options = tf.data.Options()
+    options.deterministic = data.deterministic
+    return records.repeat().batch(size).with_options(options)
+
+
+def segments_per_record(source: Source) -> float:
+    """Rated segments that are trained on, in the first file that has any."""
+    for path in source.files:
+        one = dataclasses.replace(source, files=(path,))
+        batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
+        num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
+        if num_segments:
+            records = pipeline.read_serialized(one, False, 0, 1, True, shard=(0, 1))
+            return num_segments / int(records.reduce(0, lambda count, _: count + 1))
+    raise AssertionError("the input was measured before, so there are some")
+
+
+def _transfer(trainer: Trainer, batch: dict[str, tf.Tensor]) -> Callable[[int], None]:
+    """Copies a batch to the devices, to each its share."""
+    devices, replicas = _local_devices(trainer), trainer.strategy.num_replicas_in_sync
+    shares = list(zip(*(tf.split(value, replicas) for value in batch.values()), strict=True))
+
+    def copy(count: int) -> None:
+        for _ in range(count):
+            for device, share in zip(devices, shares, strict=False):  # other workers have the other shares
+                with tf.device(device):
+                    for value in share:
+                        tf.identity(value)
+        tf.test.experimental.sync_devices()
+
+    return copy
+
+
+def _trace(trainer: Trainer, source: Source, batches, seconds_a_step: float, directory: str) -> None:
+    """Leaves a profile of some steps of the loop in `directory`/plugins/profile."""
+    num_steps = max(2, min(MOST_TRACED_STEPS, round(TRACE_SECONDS / seconds_a_step)))
+    with tf.profiler.experimental.Profile(directory):
+        for step in range(num_steps):
+            with tf.profiler.experimental.Trace("train", step_num=step, _r=1):
+                take_steps(trainer, source, batches, 1)
