@@ -14,8 +14,8 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
+from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
-from yt8m.training import distribution
 from yt8m.training.bottleneck import Advice, Bound, StepTimes, advise, bound_by
 from yt8m.training.loop import resolve, stream_errors, take_steps
 from yt8m.training.trainer import Trainer
@@ -138,7 +138,7 @@ def profile(config: RunConfig, trace: str = "", tell: Callable[[str], None] = la
     """
     # Nothing is written to the run directory, so any name will do.
     config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), tell)
-    trainer = Trainer(config, distribution.make_strategy(), source)
+    trainer = Trainer(config, open_devices(config.distribute), source)
     if trace:
         make_directory(trace)
     with stream_errors(config, source):
