@@ -47,6 +47,30 @@ def frames_source(tmp_path_factory):
     return Source(tuple(files), "frame", ("audio",))
 
 
+def ratings_of(label, *starts):
+    """The label is there in all these segments."""
+    count = len(starts)
+    return Ratings(
+        start_times=starts, end_times=[start + 5 for start in starts], labels=[label] * count, scores=[1.0] * count
+    )
+
+
+@pytest.fixture(scope="module")
+def rated_source(tmp_path_factory):
+    """Two files of one and two records with 4, 3 and 2 rated segments; one of them rated for two classes."""
+    directory, random = tmp_path_factory.mktemp("rated"), np.random.default_rng(2)
+
+    def record(number, *starts):
+        frames = {"audio": make_frames(random, audio=30)["audio"]}
+        return frame_level_record(f"rat{number}", [1], frames, ratings_of(number + 1, *starts))
+
+    files = (
+        write(directory / "0.tfrecord", record(0, 0, 5, 10, 20)),
+        write(directory / "1.tfrecord", record(1, 5, 15, 25), record(2, 0, 10)),
+    )
+    return Source(files, "segment", ("audio",))
+
+
 def read_ids(source, batch_size=4, take=None, **options):
     """The ids in the order of the stream; `take` batches of it."""
     dataset = make_dataset(source, batch_size, **options)
@@ -152,6 +176,38 @@ class TestShards:
         assert Counter(chain.from_iterable(shards)) == Counter(IN_ORDER[: sum(SIZES[:5])])
 
 
+WHOLE_BATCHES = {"shuffle": True, "seed": 3, "repeat": True, "drop_remainder": True}
+
+
+class TestSharesOfTheSameBatches:
+    """Workers that share out records see together what one reader of larger batches sees."""
+
+    @pytest.mark.parametrize("sampling", ["random", "random_without_replacement", "uniform", "consecutive"])
+    @pytest.mark.parametrize("skipped", [0, 8])
+    def test_videos_and_the_frames_sampled_of_them(self, frames_source, sampling, skipped):
+        options = WHOLE_BATCHES | {"num_frames": 4, "sampling": sampling}
+        whole = elements_of(make_dataset(frames_source, 4, skip_records=skipped, **options).take(6))
+        for index in range(2):
+            options |= {"shard": (index, 2), "shard_by": "record", "skip_records": skipped // 2}
+            assert_equal(elements_of(make_dataset(frames_source, 2, **options).take(6)), whole[index::2])
+
+    @pytest.mark.parametrize("skipped", [0, 4])
+    def test_rated_segments(self, rated_source, skipped):
+        whole = elements_of(make_dataset(rated_source, 4, skip_records=skipped, **WHOLE_BATCHES).take(5))
+        for index in range(2):
+            options = WHOLE_BATCHES | {"shard": (index, 2), "shard_by": "record", "skip_records": skipped // 2}
+            assert_equal(elements_of(make_dataset(rated_source, 2, **options).take(5)), whole[index::2])
+
+    def test_by_file_each_reads_its_own(self, source):
+        shards = [read_ids(source, shuffle=True, shard=(index, 2), shard_by="file") for index in range(2)]
+        assert Counter(chain.from_iterable(shards)) == Counter(IN_ORDER)
+        assert not set(shards[0]) & set(shards[1])
+
+    def test_by_file_with_more_workers_than_files_is_refused(self, rated_source):
+        with pytest.raises(InputError, match=r"--data.shard file: .* are 2 files for 3 workers"):
+            make_dataset(rated_source, 2, shard=(0, 3), shard_by="file")
+
+
 class TestResuming:
     @pytest.mark.parametrize("skipped", [1, 8, 30])
     def test_goes_on_with_the_same_records(self, source, skipped):
@@ -174,7 +230,29 @@ class TestResuming:
         cut = dataclasses.replace(frames_source, level="segment")
         options = {"segments": "all", "shuffle": True, "seed": 3, "repeat": True}
         whole = elements_of(make_dataset(cut, 4, **options).take(5))
+        assert len(whole) == 20
         assert_equal(elements_of(make_dataset(cut, 4, skip_records=8, **options).take(3)), whole[8:])
+
+    @pytest.mark.parametrize("skipped", [4, 8, 20])
+    def test_goes_on_with_the_same_rated_segments(self, rated_source, skipped):
+        options = {"shuffle": True, "seed": 3, "repeat": True}
+        whole = elements_of(make_dataset(rated_source, 4, **options).take(8))
+        assert len({(element["id"], int(element["segment_start"])) for element in whole}) == 9
+        assert_equal(
+            elements_of(make_dataset(rated_source, 4, skip_records=skipped, **options).take(3)), whole[skipped:][:12]
+        )
+
+    def test_skipped_segments_are_not_parsed(self, rated_source, tmp_path):
+        """The second record's audio is of the wrong size, which only parsing finds."""
+        broken = frame_level_record("vid1", [1], {"audio": np.zeros((15, 7), np.uint8)}, ratings_of(2, 0, 5))
+        files = (rated_source.files[0], write(tmp_path / "broken.tfrecord", broken), rated_source.files[1])
+        source = dataclasses.replace(rated_source, files=files)
+        first = elements_of(make_dataset(rated_source, 1).take(9))
+        count = sum(element["id"] == first[0]["id"] for element in first)
+        rest = elements_of(make_dataset(source, 1, repeat=True, skip_records=count + 2).take(9 - count))
+        assert_equal(rest, first[count:])
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            elements_of(make_dataset(source, 1, repeat=True, skip_records=count + 1).take(1))
 
     def test_unshuffled(self, source):
         assert read_ids(source, skip_records=7) == IN_ORDER[7:]

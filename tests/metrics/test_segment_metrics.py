@@ -130,3 +130,33 @@ def test_segment_metrics_refuse_bad_input():
     streaming.update(np.zeros((1, 2)), **one)
     with pytest.raises(InputError, match="rated both present and absent"):
         streaming.update(np.zeros((1, 2)), **{**one, "label_scores": np.array([[0.0]])})
+
+
+def test_merged_metrics_are_those_of_all_segments():
+    random = np.random.default_rng(4)
+    whole, parts = SegmentMetrics(3), [SegmentMetrics(3) for _ in range(3)]
+    for number in range(30):
+        batch = (
+            random.normal(size=(1, 3)).round(1),
+            [f"v{number:03d}"],
+            np.array([5 * number]),
+            random.integers(0, 3, (1, 1)),
+            random.integers(0, 2, (1, 1)).astype(float),
+        )
+        whole.update(*batch)
+        parts[number % 2].update(*batch)  # the third has none
+    merged = parts[2]
+    for part in parts[:2]:
+        merged.merge(part)
+    assert merged.result() == whole.result()
+    np.testing.assert_array_equal(merged.per_class().average_precision, whole.per_class().average_precision)
+
+
+def test_metrics_that_contradict_each_other_are_not_merged():
+    first, second = SegmentMetrics(2), SegmentMetrics(2)
+    for metrics, score in ((first, 1.0), (second, 0.0)):
+        metrics.update([[0.1, 0.2]], ["abcd"], [5], [[1]], [[score]])
+    with pytest.raises(InputError, match="rated both present and absent for class 1"):
+        first.merge(second)
+    with pytest.raises(ValueError, match="metrics of 2 classes cannot take in metrics of 3"):
+        first.merge(SegmentMetrics(3))

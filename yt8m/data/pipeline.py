@@ -240,13 +240,16 @@ def make_dataset(
     else:
         context = source.context, source.context_num_frames
         parse = segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
-        if repeat:
+        if repeat and segments == "rated":
             dataset = with_rated_segments(dataset).repeat()  # which ends if no record has a segment
             dataset = skip_segments(dataset, skipped)
             dataset = dataset.map(rest_of_segments(parse), num_parallel_calls=workers).unbatch()
             dataset = _every(dataset, every)
         else:
-            dataset = _every(dataset, every).map(parse, num_parallel_calls=workers).unbatch().skip(skip_records)
+            dataset = _every(dataset, every).map(parse, num_parallel_calls=workers).unbatch()
+            if repeat:
+                dataset = dataset.repeat()
+            dataset = dataset.skip(skip_records)  # how many records they are in is not known
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     if source.as_means:
         dataset = dataset.map(parsing.means_of_frames(source.features), num_parallel_calls=workers)
