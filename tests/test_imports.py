@@ -48,13 +48,8 @@ RULES = {
         "yt8m.submission",
     },
     "yt8m.prediction": {
-        "yt8m.config",
-        *BASE,
-        "yt8m.distribution",
-        "yt8m.files",
-        "yt8m.predictions",
-        "yt8m.run_predictions",
-        "yt8m.submission_options",
+        *{*BASE, "yt8m.config", "yt8m.distribution", "yt8m.files", "yt8m.predictions", "yt8m.run_predictions"},
+        *{"yt8m.runs", "yt8m.submission_options"},
     },
     "yt8m.ensembling": {
         *{*BASE, "yt8m.data", "yt8m.files", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import segments, stored_at, videos
+from trained_runs import FRAMES, RATED, trained
 
 from yt8m import inference, run_predictions
-from yt8m.config import DataConfig, RunConfig, TrainingConfig
+from yt8m.config import to_dict
 from yt8m.data.pipeline import read_ids
 from yt8m.data.sources import expand_paths
 from yt8m.ensembling import ensemble
 from yt8m.errors import InputError
+from yt8m.files import write_json
 from yt8m.inference import Scorer, load_run, open_data
-from yt8m.models import make_architecture
 from yt8m.prediction import predict
 from yt8m.predictions import StoredPredictions
 from yt8m.run_predictions import RunPredictions
@@ -25,19 +28,7 @@ from yt8m.runs import load_config
 from yt8m.submission import read_segment_submission, read_video_submission
 from yt8m.training.loop import train
 
-FRAMES, RATED = "2/frame/validate", "3/frame/validate"
 NUM_FOLDS = 3
-
-
-def trained(run, sample, model="frame_logistic", records="2/frame/train", **data) -> str:
-    config = RunConfig(
-        run=str(run),
-        model=make_architecture(model),
-        data=DataConfig(num_classes=12, features=("audio",), train=(str(sample / records),), **data),
-        training=TrainingConfig(num_steps=3, batch_size=8, learning_rate=0.05, validate_every_steps=0),
-    )
-    train(config)
-    return str(run)
 
 
 @pytest.fixture(scope="module")
@@ -245,18 +236,70 @@ WRONG = {
     "nothing to write": ({"out": None}, "nothing to write"),
     "top k": ({"top_k": 21}, "--top-k is 21; it must be from 1 to 20"),
     "weight": ({"prior_weight": 1.5}, "--prior-weight is 1.5"),
-    "prior of videos": ({"prior": "RUN"}, "is for the segment task"),
 }
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
 def test_arguments_that_cannot_be_used(run, sample, tmp_path, arguments, message):
     arguments = {"out": tmp_path / "out.csv"} | arguments
-    if "prior" in arguments:
-        arguments["prior"] = run
     with pytest.raises(InputError, match=message):
         predict(run, [str(sample / FRAMES)], **arguments)
     assert not (tmp_path / "out.csv").exists()
+
+
+WRONG_PRIORS = {
+    "of videos": (videos(num_classes=12), FRAMES, "is for the segment task; these predictions are of whole videos"),
+    "of segments": (segments(), RATED, "is of segments; name a run, or predictions, of whole videos"),
+    "lacks a class": (
+        videos(num_classes=6),
+        RATED,
+        "says nothing of class 7, which is ranked; name one that knows all",
+    ),
+    "lacks a video": (videos(num_classes=12), RATED, "has no video '.*'; predict it for the same records"),
+    "nothing": (None, RATED, "is neither a run nor stored predictions; name a run of whole videos, or make some with"),
+}
+
+
+@pytest.fixture
+def _nothing_is_predicted(monkeypatch):
+    monkeypatch.setattr(Scorer, "scores", lambda *_, **__: pytest.fail("something is predicted"))
+
+
+@pytest.mark.usefixtures("_nothing_is_predicted")
+@pytest.mark.parametrize(("predictions", "records", "message"), WRONG_PRIORS.values(), ids=WRONG_PRIORS)
+def test_a_prior_that_cannot_be_used_is_refused_at_once(run, sample, tmp_path, predictions, records, message):
+    if predictions is not None:
+        stored_at(tmp_path / "prior", predictions)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=f"^--prior {tmp_path}/prior:? {message}"):
+        predict(run, [str(sample / records)], tmp_path / "new" / "out.csv", prior=str(tmp_path / "prior"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.usefixtures("_nothing_is_predicted")
+def test_a_run_that_cannot_be_a_prior_is_refused_at_once(run, sample, tmp_path):
+    other, config = shutil.copytree(run, tmp_path / "other"), load_config(run)
+    of_segments = dataclasses.replace(config, data=dataclasses.replace(config.data, segment_context=2))
+    of_six = dataclasses.replace(config, data=dataclasses.replace(config.data, num_classes=6))
+    for changed, message in (
+        (of_segments, "is of segments and what is around them .*; name a run of whole videos"),
+        (of_six, "says nothing of class 7, which is ranked"),
+    ):
+        write_json(other / "config.json", to_dict(changed))
+        with pytest.raises(InputError, match=f"^--prior {other}: {message}"):
+            predict(run, [str(sample / RATED)], tmp_path / "out.csv", prior=str(other))
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_prior_without_a_submission_is_refused(run, sample, tmp_path):
+    with pytest.raises(InputError, match=f"^--prior {run} is for ranking a submission; name that with --out"):
+        predict(run, [str(sample / RATED)], None, stored=tmp_path / "stored", prior=run)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_messages_name_the_run_and_not_where_its_predictions_are_kept(run, sample, tmp_path):
+    with pytest.raises(InputError, match=f"^{run}: no video has a segment to rank"):
+        predict(run, [str(sample / RATED)], tmp_path / "out.csv", skip_first_segments=60)
 
 
 def test_weights_that_changed_are_other_predictions(run, sample, tmp_path):

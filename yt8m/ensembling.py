@@ -6,50 +6,102 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from yt8m.data import pipeline
 from yt8m.errors import InputError
 from yt8m.files import check_destination, read_json, write_json
-from yt8m.prediction import Prediction, count_rows, write_with_prior
-from yt8m.predictions import PredictionStore, StoredPredictions
-from yt8m.predictions.combining import MEANS, Ensemble, Mean
+from yt8m.prediction import AskedPrior, Prediction, count_rows, open_prior, write_ranked
+from yt8m.predictions import Predictions, PredictionStore, StoredPredictions
+from yt8m.predictions.combining import (
+    MEANS,
+    Ensemble,
+    Mean,
+    check_descriptions,
+    check_members,
+    mean_description,
+    normalised,
+)
 from yt8m.predictions.stored import is_stored, store
-from yt8m.predictions.weighting import Weights, learn_weights
+from yt8m.predictions.weighting import Weights, learn_weights, require_several
 from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell, kept_in_run
 from yt8m.runs import RunDirectory
 from yt8m.scoring import read_labels, read_ratings
 from yt8m.submission_options import SubmissionOptions
 
 
-def open_member(
-    path: str | os.PathLike,
+def open_members(
+    members: Sequence[str | os.PathLike],
     data: Sequence[str] = (),
     segment_classes: str | os.PathLike | None = None,
-    progress: Progress = lambda count: None,
     tell: Tell = lambda text: None,
-) -> StoredPredictions:
-    """Stored predictions, or those of a run, which are made and kept in it unless they are there.
+) -> list[StoredPredictions | RunPredictions]:
+    """Stored predictions, and those that runs will make: what is known of them before that fits together.
 
     Args:
-        path: a directory of either kind.
-        data: the records, for a run.
+        members: directories of either kind.
+        data: the records, for runs.
         segment_classes: see `RunPredictions`.
-        progress: called with the number of videos, or segments, after each batch.
-        tell: told that a run predicts.
+        tell: gets a line on the broken records that are left out, if a run is to skip them.
 
     Raises:
-        InputError, RecordError: it is neither, or a run without records to predict.
+        InputError, RecordError: one is neither, or a run without records to predict, or given twice; they are of different
+            tasks or classes, or stored for different rows; a run's predictions cannot be kept in it.
     """
+    _refuse_twice(members)
+    opened = [_open_member(member, data, segment_classes, tell) for member in members]
+    check_descriptions(opened)
+    there = [member for member in opened if isinstance(member, StoredPredictions)]
+    if there:
+        check_members(there)
+    for member in opened:
+        if isinstance(member, RunPredictions):
+            member.open_store(kept_in_run(member))
+    return opened
+
+
+def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:
+    typed: dict[str, str] = {}
+    for member in map(os.fspath, members):
+        place = os.path.realpath(member)
+        if place in typed:
+            other = "" if typed[place] == member else f", as {typed[place]}"
+            raise InputError(
+                f"{member}: is a member already{other}; leave it out, or count it more by its weight (yt8m ensemble --weights)"
+            )
+        typed[place] = member
+
+
+def _open_member(
+    path: str | os.PathLike, data: Sequence[str], segment_classes: str | os.PathLike | None, tell: Tell
+) -> StoredPredictions | RunPredictions:
     if is_stored(path):
         return StoredPredictions(path)
     if not RunDirectory(Path(path)).config.is_file():
         raise InputError(f"{path}: is neither a run nor stored predictions; make some with yt8m predict --store DIR")
     if not data:
         raise InputError(f"{path}: is a run; name the records to predict with --data, or give stored predictions")
-    made = RunPredictions(path, data, segment_classes=segment_classes, top_k=STORED_TOP_K, tell=tell)
-    place = kept_in_run(made)
+    return RunPredictions(path, data, segment_classes=segment_classes, top_k=STORED_TOP_K, tell=tell)
+
+
+def make_members(
+    members: Sequence[StoredPredictions | RunPredictions], progress: Progress, tell: Tell
+) -> list[StoredPredictions]:
+    """The predictions of members; those of runs are made, and kept in them, unless they are there.
+
+    Raises:
+        InputError, RecordError: a record cannot be used.
+    """
+    return [
+        member if isinstance(member, StoredPredictions) else _make_member(member, progress, tell) for member in members
+    ]
+
+
+def _make_member(member: RunPredictions, progress: Progress, tell: Tell) -> StoredPredictions:
+    place = kept_in_run(member)
     if not is_stored(place):
-        tell(f"{path}: predicting, kept in {place}")
-    return made.store(place, progress)
+        tell(f"{member.name}: predicting, kept in {place}")
+    return member.store(place, progress)
 
 
 def ensemble(
@@ -89,29 +141,53 @@ def ensemble(
         raise InputError("nothing to write; name a submission with --out, or a directory for the mean with --store")
     if out is not None:
         check_destination(out)
-    weights, learned_for = _read_weights(weights) if isinstance(weights, str | os.PathLike) else (weights, None)
-    if mean is None:
-        mean = learned_for or "geometric"
-    elif learned_for and mean != learned_for:
+    mean, weights = _mean_and_weights(mean, weights)
+    opened = open_members(members, data, segment_classes, tell)
+    shares = normalised(weights, opened)
+    into = None if stored is None else _open_store(stored, opened, mean, shares)
+    asked = open_prior(options, out, mean_description(opened), data)
+    _check_videos(asked, opened)
+    predictions: Predictions = Ensemble(make_members(opened, progress, tell), mean, shares)
+    prior = asked and asked.make(tell)
+    _check_videos(asked, [predictions])
+    if into is not None:
+        predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
+    submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
+    path, task = stored if out is None else out, predictions.description.task
+    return Prediction(os.fspath(path), task, submitted.num_videos, submitted.num_segments)
+
+
+def _mean_and_weights(
+    mean: Mean | None, weights: Sequence[float] | str | os.PathLike | None
+) -> tuple[Mean, Sequence[float] | None]:
+    """Both, where a file of weights says what mean they were learned for."""
+    if not isinstance(weights, str | os.PathLike):
+        return mean or "geometric", weights
+    learned, learned_for = _read_weights(weights)
+    if mean and mean != learned_for:
         raise InputError(f"--mean {mean}: the weights were learned for the {learned_for} mean; leave the flag out")
-    opened = [open_member(member, data, segment_classes, progress, tell) for member in members]
-    combined = Ensemble(opened, mean, weights)
-    if stored is not None:
-        made_from = {
-            "members": [[list(member.digests), member.made_from] for member in opened],
-            "mean": mean,
-            "weights": combined.weights.tolist(),
-        }
-        num_parts = len(combined.digests)
-        into = PredictionStore(stored, combined.description, made_from, num_parts)
-        kept = store([functools.partial(combined.read, number) for number in range(num_parts)], into)
-    if out is not None:
-        predictions = combined if stored is None else kept
-        submitted = write_with_prior(predictions, data, out, options, None, progress, tell)
-    else:
-        submitted = count_rows(kept)
-    path = stored if out is None else out
-    return Prediction(os.fspath(path), combined.description.task, submitted.num_videos, submitted.num_segments)
+    return learned_for, learned
+
+
+def _open_store(
+    directory: str | os.PathLike, members: Sequence[StoredPredictions | RunPredictions], mean: Mean, shares: np.ndarray
+) -> PredictionStore:
+    made_from = {
+        "members": [[dataclasses.asdict(member.description), member.made_from] for member in members],
+        "mean": mean,
+        "weights": shares.tolist(),
+    }
+    return PredictionStore(directory, mean_description(members), made_from, members[0].num_parts)
+
+
+def _check_videos(prior: AskedPrior | None, members: Sequence[Predictions | RunPredictions]) -> None:
+    """Compares the videos of a prior with those of members, as far as both are known."""
+    for member in members if prior else ():
+        if isinstance(member, RunPredictions):
+            prior.check_videos(member.first_videos())
+        else:
+            for part in member.rows():
+                prior.check_videos(part.ids.tolist())
 
 
 def weigh(
@@ -136,23 +212,30 @@ def weigh(
         InputError, RecordError: as `ensemble` and `learn_weights`.
     """
     check_destination(out)
-    opened = [open_member(member, data, segment_classes, progress, tell) for member in members]
+    opened = open_members(members, data, segment_classes, tell)
+    require_several(opened)
     description = opened[0].description
     source = pipeline.open_source(data, num_classes=description.num_classes)
     if description.task == "segment":
         if source.level != "segment":
-            raise InputError(f"{opened[0].name}: is of segments, and {source.files[0]} has no rated ones")
-        learned = learn_weights(opened, mean, ratings=read_ratings(source))
+            raise InputError(
+                f"{opened[0].name}: is of segments, and {source.files[0]} has no rated ones; give records that have"
+            )
+        labelled = {"ratings": read_ratings(source)}
     else:
-        learned = learn_weights(opened, mean, labels=read_labels(source))
+        labelled = {"labels": read_labels(source)}
+    learned = learn_weights(make_members(opened, progress, tell), mean, **labelled)
     write_json(out, dataclasses.asdict(learned))
     return learned
 
 
 def _read_weights(path: str | os.PathLike) -> tuple[list[float], Mean]:
-    values = read_json(path)
+    try:
+        values = read_json(path)
+    except InputError as error:
+        raise InputError(f"--weights {error}; give one number a member, or a file of yt8m weigh") from error
     weights, mean = (values.get(key) if isinstance(values, dict) else None for key in ("weights", "mean"))
     numbers = isinstance(weights, list) and all(isinstance(weight, int | float) for weight in weights)
     if not numbers or mean not in MEANS:
-        raise InputError(f"{os.fspath(path)}: holds no weights; make some with yt8m weigh")
+        raise InputError(f"--weights {os.fspath(path)}: holds no weights; make some with yt8m weigh")
     return weights, mean

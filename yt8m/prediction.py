@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,11 +13,12 @@ from yt8m.config import DistributeConfig
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import check_destination
-from yt8m.predictions import Predictions, StoredPredictions
-from yt8m.predictions.prior import Places, Prior
+from yt8m.predictions import Description, Predictions, StoredPredictions
+from yt8m.predictions.prior import Places, Prior, check_prior
 from yt8m.predictions.stored import is_stored
 from yt8m.predictions.submitting import Submitted, write_submission
 from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell, kept_in_run
+from yt8m.runs import RunDirectory, load_config
 from yt8m.submission_options import SubmissionOptions
 
 
@@ -36,36 +37,90 @@ class Prediction:
     """The file that said which classes to rank, None for all of the vocabulary."""
 
 
-def open_prior(
-    options: SubmissionOptions,
-    paths: Sequence[str],
-    class_ids: Sequence[int],
-    directory: str | os.PathLike | None,
-    tell: Tell,
-) -> Prior | None:
-    """The prior that is asked for.
+class AskedPrior:
+    """The prior that is asked for. What can be wrong with it is found when this is made, before anything is predicted.
 
     Args:
         options: which.
+        description: of the predictions that are ranked with it.
         paths: the records, if it is a run.
-        class_ids: the classes that are ranked.
         directory: where a run's predictions go; None = into the run directory, where they are kept.
-        tell: told that a run predicts.
 
     Raises:
-        InputError, RecordError: it cannot be used.
+        InputError, RecordError: it cannot be used for these predictions.
     """
+
+    def __init__(
+        self,
+        options: SubmissionOptions,
+        description: Description,
+        paths: Sequence[str],
+        directory: str | os.PathLike | None = None,
+    ):
+        if description.task == "video":
+            raise InputError(
+                f"--prior {options.prior} is for the segment task; these predictions are of whole videos "
+                "(yt8m predict --task segment makes those of segments)"
+            )
+        self._options, self._directory = options, directory
+        self._class_ids = np.array(description.classes)
+        self._found: Prior | RunPredictions = (
+            self._of(StoredPredictions(options.prior)) if is_stored(options.prior) else self._open_run(paths)
+        )
+
+    def _of(self, videos: StoredPredictions) -> Prior:
+        return Prior(videos, self._class_ids, self._options.prior_weight, self._options.prior_top_k)
+
+    def _open_run(self, paths: Sequence[str]) -> RunPredictions:
+        run, class_ids = self._options.prior, self._class_ids.tolist()
+        if not RunDirectory(Path(run)).config.is_file():
+            raise InputError(
+                f"--prior {run}: is neither a run nor stored predictions; name a run of whole videos, or make some with "
+                "yt8m predict --task video --store DIR"
+            )
+        if not paths:
+            raise InputError(f"--prior {run}: is a run; name the records to predict with --data")
+        data = load_config(run).data
+        if data.segment_context:
+            raise InputError(
+                f"--prior {run}: is of segments and what is around them (--data.segment-context); name a run of whole videos"
+            )
+        check_prior(run, Description(task="video", num_classes=data.num_classes, classes=None), class_ids)
+        made = RunPredictions(run, paths, task="video", class_ids=class_ids)
+        made.open_store(*self._place(made))
+        return made
+
+    def _place(self, made: RunPredictions) -> tuple[Path, bool]:
+        """Where a run's predictions go, and whether others there give way."""
+        return (kept_in_run(made), False) if self._directory is None else (Path(self._directory), True)
+
+    def check_videos(self, videos: Iterable[bytes]) -> None:
+        """Raises InputError if the prior is known to lack one of the videos; those of a run are not known yet."""
+        if isinstance(self._found, Prior):
+            self._found.rows_of(videos)
+
+    def make(self, tell: Tell) -> Prior:
+        """The prior itself; a run predicts now, and `tell` is told of it."""
+        if isinstance(self._found, RunPredictions):
+            place, gives_way = self._place(self._found)
+            tell(f"{self._found.name}: predicting whole videos for the prior")
+            self._found = self._of(self._found.store(place, replace=gives_way))
+        return self._found
+
+
+def open_prior(
+    options: SubmissionOptions,
+    out: str | os.PathLike | None,
+    description: Description,
+    paths: Sequence[str],
+    directory: str | os.PathLike | None = None,
+) -> AskedPrior | None:
+    """The prior of a submission `out`, if one is asked for; see `AskedPrior`."""
     if not options.prior:
         return None
-    if is_stored(options.prior):
-        videos = StoredPredictions(options.prior)
-    elif not paths:
-        raise InputError(f"--prior {options.prior}: is a run; name the records to predict with --data")
-    else:
-        made = RunPredictions(options.prior, paths, task="video", class_ids=class_ids)
-        tell(f"{options.prior}: predicting whole videos for the prior")
-        videos = made.store(directory or kept_in_run(made), replace=directory is not None)
-    return Prior(videos, np.array(class_ids), options.prior_weight, options.prior_top_k)
+    if out is None:
+        raise InputError(f"--prior {options.prior} is for ranking a submission; name that with --out, or leave it out")
+    return AskedPrior(options, description, paths, directory)
 
 
 def count_rows(predictions: StoredPredictions) -> Submitted:
@@ -74,19 +129,14 @@ def count_rows(predictions: StoredPredictions) -> Submitted:
     return Submitted(len(videos), predictions.num_rows if predictions.description.task == "segment" else None)
 
 
-def write_with_prior(
+def write_ranked(
     predictions: Predictions,
-    paths: Sequence[str],
-    out,
+    out: str | os.PathLike,
     options: SubmissionOptions,
-    directory,
-    progress: Progress,
-    tell: Tell,
+    prior: Prior | None,
+    progress: Progress = lambda count: None,
 ) -> Submitted:
-    """A submission of predictions; see `open_prior` for `directory`, and `write_submission`."""
-    if options.prior and predictions.description.task == "video":
-        raise InputError(f"--prior {options.prior} is for the segment task; these predictions are of whole videos")
-    prior = open_prior(options, paths, predictions.description.classes or (), directory, tell)
+    """A submission of predictions as the options say; see `write_submission`."""
     return write_submission(
         predictions,
         out,
@@ -159,16 +209,22 @@ def predict(
             precision="float32" if stored is None else "float16",
             tell=tell,
         )
+        prior = None
+
+        def ask() -> None:
+            nonlocal prior
+            prior = open_prior(options, out, made.description, made.paths, beside / "prior")
+            if prior:
+                prior.check_videos(made.first_videos())
 
         def submit(predictions: StoredPredictions) -> Submitted:
             if out is None:
                 return count_rows(predictions)
-            submitted = write_with_prior(
-                predictions, made.paths, out, options, beside / "prior", lambda count: None, tell
-            )
+            submitted = write_ranked(predictions, out, options, prior and prior.make(tell))
             shutil.rmtree(beside, ignore_errors=True)
             return submitted
 
+        devices.on_chief(ask)
         predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
         submitted = devices.on_chief(lambda: submit(predictions))
     return Prediction(

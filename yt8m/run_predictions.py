@@ -69,11 +69,14 @@ class RunPredictions:
     ):
         self._devices = devices or alone()
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
+        self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
         config = self.config = configs[0]
         folds = _folds_of(self.runs, configs)
         self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test")
         self._weights = [best_weights(each) for each in self.runs]
+        if task is None and config.data.segment_context:
+            task = "segment"  # which is all that such a model is for
         source = open_data(config, self.paths, None if task is None else task == "segment", tell)
         self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
         self.segment_classes = None
@@ -102,6 +105,31 @@ class RunPredictions:
             "context": [source.context, source.context_num_frames],
         }
 
+    @property
+    def num_parts(self) -> int:
+        """In which they are stored."""
+        return len(self._groups())
+
+    def first_videos(self) -> list[bytes]:
+        """The ids of the videos in the first file, which are known without predicting. Raises as `store`."""
+        source = self._sources[0]
+        with pipeline.record_errors(source):
+            return pipeline.read_ids(source.files[:1])
+
+    def open_store(
+        self, directory: str | os.PathLike, part_bytes: int | None = None, replace: bool = False
+    ) -> PredictionStore:
+        """Where they will be stored; see `store`. Nothing is written yet.
+
+        Raises:
+            InputError: the directory holds other things or cannot be written.
+        """
+        num_parts = len(self._groups(part_bytes))
+        return PredictionStore(directory, self.description, self.made_from, num_parts, replace, self.name)
+
+    def _groups(self, part_bytes: int | None = None) -> list[tuple[str, ...]]:
+        return list(_groups(self._sources[0].files, part_bytes or PART_BYTES))
+
     def store(
         self,
         directory: str | os.PathLike,
@@ -120,11 +148,8 @@ class RunPredictions:
         Raises:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
-        devices = self._devices
-        groups = list(_groups(self._sources[0].files, part_bytes or PART_BYTES))
-        into = devices.on_chief(
-            lambda: PredictionStore(directory, self.description, self.made_from, len(groups), replace)
-        )
+        devices, groups = self._devices, list(self._groups(part_bytes))
+        into = devices.on_chief(lambda: self.open_store(directory, part_bytes, replace))
         missing = devices.on_chief(into.missing)
         with devices.strategy.scope():
             scorers = [Scorer(load_run(run), devices) for run in self.runs] if missing else []

@@ -186,7 +186,7 @@ def test_what_is_no_member(yt8m, runs, stored, sample, tmp_path):
     out = ("--out", tmp_path / "out.csv")
     for arguments, message in (
         ((tmp_path, stored[0]), "is neither a run nor stored predictions"),
-        ((*stored, "--weights", "1"), "1 weights for 2 members"),
+        ((*stored, "--weights", "1"), "--weights: 1 given, 2 needed; give one a member"),
         ((*stored, "--prior", runs / "videos"), "is a run; name the records to predict with --data"),
         ((*stored, "--prior", stored[1]), "is of segments; name a run, or predictions, of whole videos"),
         ((*stored, "--weights", "a", "b"), "--weights a b: give one number a member, or one file of yt8m weigh"),

@@ -1,8 +1,11 @@
 """Predictions that are made up, in memory."""
 
+import functools
+
 import numpy as np
 
-from yt8m.predictions import Description, Part, Predictions
+from yt8m.predictions import Description, Part, Predictions, PredictionStore, StoredPredictions
+from yt8m.predictions.stored import store
 
 
 class MadeUp(Predictions):
@@ -24,11 +27,11 @@ class MadeUp(Predictions):
 
 
 def segments(
-    seed=0, videos=("abcd", "ab", "efgh"), counts=(3, 1, 4), classes=(1, 4, 2), parts=2, name="made up"
+    seed=0, videos=("abcd", "ab", "efgh"), counts=(3, 1, 4), classes=(1, 4, 2), num_classes=6, parts=2, name="made up"
 ) -> MadeUp:
     """Random logits for all segments of some videos; the rows are the same whatever the seed."""
     random = np.random.default_rng(seed)
-    description = Description(task="segment", num_classes=6, classes=tuple(classes))
+    description = Description(task="segment", num_classes=num_classes, classes=tuple(classes))
     made = []
     for chosen in np.array_split(np.arange(len(videos)), parts):
         ids = [videos[video].encode() for video in chosen for _ in range(counts[video])]
@@ -53,6 +56,12 @@ def videos(seed=0, ids=("abcd", "ab", "efgh"), num_classes=6, top_k=None, parts=
         else:
             made.append(Part(chosen, logits))
     return MadeUp(description, *made, name=name)
+
+
+def stored_at(directory, predictions: Predictions) -> StoredPredictions:
+    """The same in a directory."""
+    into = PredictionStore(directory, predictions.description, {}, len(predictions.digests))
+    return store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
 
 
 def together(predictions: Predictions) -> np.ndarray:

@@ -120,7 +120,7 @@ def test_members_that_do_not_fit_together(members, message):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1, 2], "2 weights for 3 members"),
+        ([1, 2], "--weights: 2 given, 3 needed; give one a member"),
         ([1, -1, 1], "must be 0 or more"),
         ([0, 0, 0], "one of them above 0"),
         ([1, float("nan"), 1], "must be 0 or more"),

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from yt8m.errors import InputError
-from yt8m.predictions.parts import Description, Part, Predictions, log_probability, logit
+from yt8m.predictions.parts import Described, Description, Part, Predictions, log_probability, logit
 
 Mean = Literal["arithmetic", "geometric", "rank"]
 """Of probabilities; of their logarithms; of the shares of all rows that a class ranks before."""
@@ -37,15 +37,8 @@ class Ensemble(Predictions):
         self.members, self.mean = members, mean
         self.weights = normalised(weights, members)
         self.name = " + ".join(member.name for member in members)
-        first = members[0].description
         self._class_ids = class_ids_of(members)
-        sparse = first.classes is None or any(member.description.classes is None for member in members)
-        self.description = Description(
-            task=first.task,
-            num_classes=first.num_classes,
-            classes=None if sparse else tuple(self._class_ids.tolist()),
-            top_k=max(member.description.top_k or 0 for member in members) if sparse else None,
-        )
+        self.description = mean_description(members)
         self._order = _matching_parts(members)
         self._ranks = [RankTable(member, self._class_ids) for member in members] if mean == "rank" else []
 
@@ -78,6 +71,18 @@ class Ensemble(Predictions):
         return Part(rows.ids, np.take_along_axis(logits, order, axis=1), rows.starts, self._class_ids[order])
 
 
+def mean_description(members: Sequence[Described]) -> Description:
+    """Of the mean of members that fit together (`check_descriptions`)."""
+    first = members[0].description
+    sparse = any(member.description.classes is None for member in members)
+    return Description(
+        task=first.task,
+        num_classes=first.num_classes,
+        classes=None if sparse else tuple(class_ids_of(members).tolist()),
+        top_k=max(member.description.top_k or 0 for member in members) if sparse else None,
+    )
+
+
 def of_mean(logits: np.ndarray, mean: Mean) -> np.ndarray:
     """What a mean is taken of, other than ranks: float32 of any shape, like the logits."""
     log_probabilities = log_probability(logits)
@@ -89,19 +94,19 @@ def as_logits(means: np.ndarray, mean: Mean) -> np.ndarray:
     return logit(np.exp(means.astype(np.float64)) if mean == "geometric" else means.astype(np.float64))
 
 
-def normalised(weights: Sequence[float] | None, members: Sequence[Predictions]) -> np.ndarray:
+def normalised(weights: Sequence[float] | None, members: Sequence[Described]) -> np.ndarray:
     """Weights float64 [M] that sum to 1. Raises InputError if they cannot be used."""
     if weights is None:
         return np.full(len(members), 1.0 / len(members))
     values = np.array(weights, np.float64)
     if len(values) != len(members):
-        raise InputError(f"{len(values)} weights for {len(members)} members; give one each, in the same order")
+        raise InputError(f"--weights: {len(values)} given, {len(members)} needed; give one a member, in the same order")
     if not np.isfinite(values).all() or (values < 0).any() or not values.sum():
         raise InputError(f"weights {' '.join(map(str, weights))} must be 0 or more, and one of them above 0")
     return values / values.sum()
 
 
-def class_ids_of(members: Sequence[Predictions]) -> np.ndarray:
+def class_ids_of(members: Sequence[Described]) -> np.ndarray:
     """The classes that all members have something to say of, int64 ascending in the order of the first."""
     every = [member.description.classes for member in members if member.description.classes is not None]
     if not every:
@@ -109,8 +114,8 @@ def class_ids_of(members: Sequence[Predictions]) -> np.ndarray:
     return np.array(every[0], np.int64)
 
 
-def check_members(members: Sequence[Predictions]) -> None:
-    """Raises InputError unless the predictions are for the same task, classes and rows."""
+def check_descriptions(members: Sequence[Described]) -> None:
+    """Raises InputError unless there are members, and they are for the same task and classes."""
     if not members:
         raise InputError("an ensemble has no members; name runs or stored predictions")
     first, one = members[0], members[0].description
@@ -118,18 +123,27 @@ def check_members(members: Sequence[Predictions]) -> None:
         other = member.description
         if other.task != one.task:
             raise InputError(
-                f"{member.name}: is of the {other.task} task, {first.name} of the {one.task} task; keep to one"
+                f"{member.name}: is of the {other.task} task, {first.name} of the {one.task} task; make both for one of "
+                "them, with yt8m predict --task TASK --store DIR"
             )
         if other.num_classes != one.num_classes:
             raise InputError(
-                f"{member.name}: has {other.num_classes} classes, {first.name} {one.num_classes}; keep to one vocabulary"
+                f"{member.name}: has {other.num_classes} classes, {first.name} {one.num_classes}; leave one of them out, "
+                "as a class is another one in each"
             )
         if one.classes is not None and other.classes is not None and set(one.classes) != set(other.classes):
             lacks = sorted(set(one.classes) ^ set(other.classes))[0]
             raise InputError(
                 f"{member.name}: has other classes than {first.name} (class {lacks} is in one alone); "
-                "predict both for the same list of classes"
+                "predict both for the same list of classes (--segment-classes)"
             )
+
+
+def check_members(members: Sequence[Predictions]) -> None:
+    """Raises InputError unless the predictions are for the same task, classes and rows."""
+    check_descriptions(members)
+    first = members[0]
+    for member in members[1:]:
         if sorted(member.digests) != sorted(first.digests):
             raise InputError(_row_difference(first, member))
 

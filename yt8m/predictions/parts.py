@@ -7,7 +7,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -89,11 +89,18 @@ class Part:
         return every[:, class_ids]
 
 
-class Predictions(ABC):
-    """Predictions for many rows, a part at a time."""
+class Described(Protocol):
+    """Predictions, made or yet to be made."""
 
     name: str
     """What messages call them."""
+    description: Description
+
+
+class Predictions(ABC):
+    """Predictions for many rows, a part at a time: `Described`."""
+
+    name: str
     description: Description
 
     @property

@@ -3,13 +3,14 @@
 N = segments of a part, C = classes that are ranked, V = videos.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
-from yt8m.predictions.parts import Part, Predictions, log_probability
+from yt8m.predictions.parts import Description, Part, Predictions, log_probability
 
 _SHARE_OF_SEGMENT = np.float32(1e-3)
 """Where segments are ranked by their videos: as much of their own as orders those of one video."""
@@ -32,6 +33,19 @@ class Places:
         return (places >= self.first) & (places < counts[video] - self.last)
 
 
+def check_prior(name: str, description: Description, class_ids: Sequence[int]) -> None:
+    """Raises InputError unless predictions of this name are of whole videos and know all classes that are ranked."""
+    if description.task != "video":
+        raise InputError(f"--prior {name}: is of segments; name a run, or predictions, of whole videos")
+    known = range(description.num_classes) if description.classes is None else description.classes
+    unknown = sorted(set(class_ids) - set(known))
+    if unknown:
+        raise InputError(
+            f"--prior {name}: says nothing of class {unknown[0]}, which is ranked; name one that knows all "
+            "classes, or rank fewer with --segment-classes"
+        )
+
+
 class Prior:
     """Segments ranked with their videos in view.
 
@@ -50,14 +64,9 @@ class Prior:
     """
 
     def __init__(self, videos: Predictions, class_ids: np.ndarray, weight: float, top_k: int = 0):
-        self._name, self._weight, self._top_k = videos.name, np.float32(weight), top_k
         description = videos.description
-        if description.task != "video":
-            raise InputError(f"--prior {videos.name}: is of segments; name a run, or predictions, of whole videos")
-        known = range(description.num_classes) if description.classes is None else description.classes
-        unknown = sorted(set(class_ids.tolist()) - set(known))
-        if unknown:
-            raise InputError(f"--prior {videos.name}: says nothing of class {unknown[0]}, which is ranked")
+        check_prior(videos.name, description, class_ids.tolist())
+        self._name, self._weight, self._top_k = videos.name, np.float32(weight), top_k
         self._row_of_video: dict[bytes, int] = {}
         tables = []
         for part in videos.parts():
@@ -67,6 +76,15 @@ class Prior:
                 self._row_of_video[video] = len(self._row_of_video)
             tables.append(part.dense(description, class_ids).astype(np.float16))
         self._table = np.concatenate([np.empty((0, len(class_ids)), np.float16), *tables])
+
+    def rows_of(self, videos: Iterable[bytes]) -> list[int]:
+        """Where the videos are in the table. Raises InputError if one of them is not among the prior's."""
+        try:
+            return [self._row_of_video[video] for video in videos]
+        except KeyError as error:
+            raise InputError(
+                f"--prior {self._name}: has no video {error.args[0].decode()!r}; predict it for the same records"
+            ) from None
 
     def keys(self, part: Part, logits: np.ndarray) -> np.ndarray:
         """What to rank segments by, float32 [N, C]: the greatest come first.
@@ -78,13 +96,7 @@ class Prior:
         Raises:
             InputError: a video is not among the prior's.
         """
-        try:
-            rows = [self._row_of_video[video] for video in part.ids.tolist()]
-        except KeyError as error:
-            raise InputError(
-                f"--prior {self._name}: has no video {error.args[0].decode()!r}; predict it for the same records"
-            ) from None
-        videos = self._table[rows].astype(np.float32)
+        videos = self._table[self.rows_of(part.ids.tolist())].astype(np.float32)
         of_video, of_segment = log_probability(videos), log_probability(logits)
         product = self._weight * of_video + (np.float32(1.0) - self._weight) * of_segment
         if not self._top_k or self._top_k >= videos.shape[1]:

@@ -59,6 +59,7 @@ class PredictionStore:
         made_from: plain JSON values that determine them: a directory with predictions from anything else is refused.
         num_parts: in all.
         replace: predictions from anything else are removed instead of refused.
+        name: what messages call the predictions; None = the directory.
 
     Raises:
         InputError: the directory holds other things, or cannot be written.
@@ -71,8 +72,10 @@ class PredictionStore:
         made_from: Mapping[str, Any],
         num_parts: int,
         replace: bool = False,
+        name: str | None = None,
     ):
         self.directory, self.description, self.num_parts = Path(directory), description, num_parts
+        self._name = name
         header = {"format": FORMAT, **dataclasses.asdict(description), "made_from": made_from, "num_parts": num_parts}
         self._header = json.loads(json.dumps(header))
         path = _description_path(self.directory)
@@ -141,11 +144,11 @@ class PredictionStore:
     def finish(self) -> "StoredPredictions":
         """Marks the predictions as complete, unless they are; all parts must be there."""
         if self._is_complete:
-            return StoredPredictions(self.directory)
+            return StoredPredictions(self.directory, self._name)
         parts = [_read_part(self.directory, number, rows_alone=True) for number in range(self.num_parts)]
         index = [{"num_rows": len(part), "digest": part.digest} for part in parts]
         write_json(_description_path(self.directory), self._header | {"parts": index})
-        return StoredPredictions(self.directory)
+        return StoredPredictions(self.directory, self._name)
 
 
 def _differs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -171,13 +174,14 @@ class StoredPredictions(Predictions):
 
     Args:
         directory: where they are.
+        name: what messages call them; None = the directory.
 
     Raises:
         InputError: there are none, they are not complete, or of another version of the format.
     """
 
-    def __init__(self, directory: str | os.PathLike):
-        self.directory, self.name = Path(directory), os.fspath(directory)
+    def __init__(self, directory: str | os.PathLike, name: str | None = None):
+        self.directory, self.name = Path(directory), name or os.fspath(directory)
         if not is_stored(directory):
             raise InputError(
                 f"{directory}: holds no stored predictions; make some with yt8m predict --store {directory}"
@@ -199,6 +203,11 @@ class StoredPredictions(Predictions):
     @property
     def digests(self) -> tuple[str, ...]:
         return tuple(part["digest"] for part in self._parts)
+
+    @property
+    def num_parts(self) -> int:
+        """In all."""
+        return len(self._parts)
 
     @property
     def num_rows(self) -> int:

@@ -14,7 +14,7 @@ from yt8m.errors import InputError
 from yt8m.metrics.entries import RankedEntries
 from yt8m.metrics.ratings import SegmentRatings
 from yt8m.predictions.combining import Mean, RankTable, check_members, class_ids_of, of_mean
-from yt8m.predictions.parts import Part, Predictions
+from yt8m.predictions.parts import Described, Part, Predictions
 from yt8m.submission.video import MAX_PAIRS
 
 _PARTS = 5
@@ -80,8 +80,7 @@ def learn_weights(
         InputError: the members do not fit together; one alone; no labelled row, or none positive.
     """
     check_members(members)
-    if len(members) < 2:
-        raise InputError(f"{members[0].name}: one member needs no weights; name two or more")
+    require_several(members)
     task = members[0].description.task
     if task == "segment":
         assert ratings is not None
@@ -109,6 +108,12 @@ def learn_weights(
         equal=metric(pairs, every, pairs.values.mean(axis=1)),
         alone=[metric(pairs, every, pairs.values @ weights) for weights in single],
     )
+
+
+def require_several(members: Sequence[Described]) -> None:
+    """Raises InputError for one member alone."""
+    if len(members) < 2:
+        raise InputError(f"{members[0].name}: one member needs no weights; name two or more")
 
 
 _Metric = Callable[[Pairs, np.ndarray, np.ndarray], float]

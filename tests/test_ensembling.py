@@ -1,0 +1,165 @@
+"""Ensembles of runs and of stored predictions: what is found before anything is predicted, and what an error leaves."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from made_up import segments, stored_at, videos
+from trained_runs import FRAMES, RATED, trained
+
+from yt8m.data.sources import expand_paths
+from yt8m.ensembling import ensemble, weigh
+from yt8m.errors import InputError
+from yt8m.inference import Scorer
+from yt8m.prediction import predict
+from yt8m.predictions import StoredPredictions
+
+
+@pytest.fixture(scope="module")
+def trained_once(sample, tmp_path_factory) -> str:
+    return trained(tmp_path_factory.mktemp("runs") / "one", sample)
+
+
+@pytest.fixture
+def run(trained_once, tmp_path_factory) -> str:
+    """A run in which no predictions are kept yet."""
+    return str(shutil.copytree(trained_once, tmp_path_factory.mktemp("runs") / "run"))
+
+
+@pytest.fixture
+def second(trained_once, tmp_path_factory) -> str:
+    return str(shutil.copytree(trained_once, tmp_path_factory.mktemp("runs") / "second"))
+
+
+@pytest.fixture(scope="module")
+def rated(trained_once, sample, tmp_path_factory) -> Path:
+    """What the run says of the rated records, stored."""
+    directory = tmp_path_factory.mktemp("stored") / "rated"
+    predict(trained_once, [str(sample / RATED)], None, stored=directory)
+    return directory
+
+
+@pytest.fixture
+def refused(sample, tmp_path, monkeypatch):
+    """Asserts that an ensemble is refused before anything is predicted or written."""
+
+    def ensemble_is_refused(members, message, **options):
+        monkeypatch.setattr(Scorer, "scores", lambda *_, **__: pytest.fail("something is predicted"))
+        before = sorted(tmp_path.rglob("*"))
+        arguments = {"data": [str(sample / RATED)], "out": tmp_path / "new" / "out.csv", "stored": tmp_path / "mean"}
+        with pytest.raises(InputError, match=message):
+            ensemble(members, **arguments | options)
+        assert sorted(tmp_path.rglob("*")) == before
+        assert not any((Path(member) / "predictions").exists() for member in members)
+
+    return ensemble_is_refused
+
+
+def made_up_for(sample, directory) -> StoredPredictions:
+    """Made-up predictions of segments, of the sample's classes."""
+    classes = [int(line) for line in (sample / "segment_label_ids.csv").read_text().split()[1:]]
+    return stored_at(directory, segments(classes=classes, num_classes=12))
+
+
+def test_members_of_another_task(run, tmp_path, refused):
+    stored_at(tmp_path / "videos", videos(num_classes=12))
+    message = f"^{tmp_path}/videos: is of the video task, {run} of the segment task; make both for one of them, with yt8m predict"
+    refused([run, tmp_path / "videos"], message)
+
+
+def test_members_of_another_vocabulary(run, sample, tmp_path, refused):
+    thirteen = trained(tmp_path / "thirteen", sample, num_classes=13)
+    refused([run, thirteen], f"^{thirteen}: has 13 classes, {run} 12; leave one of them out")
+
+
+def test_members_for_other_classes(run, sample, tmp_path, refused):
+    made_up_for(sample, tmp_path / "listed")
+    (tmp_path / "three.csv").write_text("Index\n1\n2\n3\n")
+    message = f"^{run}: has other classes than {tmp_path}/listed .class .*; predict both for the same list of classes"
+    refused([tmp_path / "listed", run], message, segment_classes=tmp_path / "three.csv")
+
+
+def test_stored_members_for_other_rows(run, rated, sample, tmp_path, refused):
+    made_up_for(sample, tmp_path / "listed")
+    refused([rated, tmp_path / "listed", run], f"^{tmp_path}/listed: has no segment '.*', which {rated} has, and so")
+
+
+def test_a_member_that_is_given_twice(run, rated, tmp_path, refused):
+    refused([run, rated, run], f"^{run}: is a member already; leave it out, or count it more by its weight")
+    (tmp_path / "link").symlink_to(rated)
+    refused([rated, f"{tmp_path}/link/"], f"^{tmp_path}/link/: is a member already, as {rated}; leave it out, or count")
+    with pytest.raises(InputError, match="is a member already"):
+        weigh([rated, rated], [], tmp_path / "weights.json")
+
+
+def test_weights_that_cannot_be_used(run, rated, tmp_path, refused):
+    refused([run, rated], "^--weights: 1 given, 2 needed; give one a member", weights=[1.0])
+    nothing = tmp_path / "nothing.json"
+    message = f"^--weights {nothing}: cannot be read .*; give one number a member, or a file of yt8m weigh"
+    refused([run, rated], message, weights=nothing)
+
+
+def test_a_place_for_the_mean_that_is_taken(run, rated, tmp_path, refused):
+    stored_at(tmp_path / "other", segments())
+    refused([run, rated], f"^{tmp_path}/other: holds predictions of another kind", stored=tmp_path / "other")
+    refused([run, rated], r"^/proc/mean: cannot be written", stored="/proc/mean")
+
+
+@pytest.mark.parametrize("members", ["runs", "stored"])
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        (segments(), "is of segments"),
+        (videos(num_classes=6), "says nothing of class 7, which is ranked"),
+        (videos(num_classes=12), "has no video '.*'; predict it for the same records"),
+        (None, "is neither a run nor stored predictions"),
+    ],
+    ids=["segments", "classes", "videos", "nothing"],
+)
+def test_a_prior_that_cannot_be_used(run, second, rated, tmp_path, refused, members, prior, message):
+    if prior is not None:
+        stored_at(tmp_path / "prior", prior)
+    members = [run, second] if members == "runs" else [rated]
+    refused(members, f"^--prior {tmp_path}/prior: {message}", prior=str(tmp_path / "prior"))
+
+
+def test_a_prior_that_nothing_is_ranked_with(run, rated, sample, refused):
+    refused([run, rated], f"^--prior {run} is for ranking a submission", prior=run, out=None)
+    refused([run], "is for the segment task", prior=run, data=[str(sample / FRAMES)])
+    refused([rated], "is a run; name the records to predict with --data", prior=run, data=[])
+
+
+def test_a_run_that_predicts_other_rows_is_named_as_it_was_typed(run, rated, sample, tmp_path):
+    half = expand_paths(str(sample / RATED))[:1]
+    with pytest.raises(InputError, match=f"^{run}: has no segment '.*', which {rated} has, and so .*same records"):
+        ensemble([rated, run], tmp_path / "out.csv", data=half, stored=tmp_path / "mean")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prior_of_other_records_is_refused_before_the_mean_is_stored(run, rated, sample, tmp_path):
+    with pytest.raises(InputError, match=f"^--prior {run}: has no video '.*'; predict it for the same records"):
+        ensemble(
+            [rated], tmp_path / "out.csv", data=[str(sample / "2/frame/train")], stored=tmp_path / "mean", prior=run
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_mean_goes_where_it_was_begun_and_nowhere_else(run, rated, sample, tmp_path):
+    records = [str(sample / RATED)]
+    for _ in range(2):
+        assert ensemble([rated, run], stored=tmp_path / "mean", data=records).num_videos == 13
+    with pytest.raises(InputError, match=r"holds predictions of another kind or from elsewhere \(weights differ\)"):
+        ensemble([rated, run], stored=tmp_path / "mean", data=records, weights=[1, 2])
+
+
+def test_weights_are_not_learned_for_one_member(run, sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(Scorer, "scores", lambda *_, **__: pytest.fail("something is predicted"))
+    with pytest.raises(InputError, match=f"^{run}: one member needs no weights"):
+        weigh([run], [str(sample / RATED)], tmp_path / "new" / "weights.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_learned_weights_name_their_members_as_typed(run, second, sample, tmp_path):
+    learned = weigh([run, second], [str(sample / RATED)], tmp_path / "new" / "weights.json")
+    assert learned.members == [run, second]
+    assert (tmp_path / "new" / "weights.json").exists()
