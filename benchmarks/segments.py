@@ -136,7 +136,7 @@ class Pipeline:
         for name, weight in zip(names, json.loads(Path(self.weights).read_text())["weights"], strict=True):
             runs += [str(self.runs / f"{name}-{fold}") for fold in range(NUM_FOLDS)]
             weights += [f"{weight / NUM_FOLDS:.4f}"] * NUM_FOLDS
-        data = ["--data", str(self.data / "3/frame/test")]
+        data = ["--data", str(self.data / "3/frame/test"), "--task", "segment"]
         prior = ["--prior", self.videos(MODELS[0]), *PRIOR]
         self.yt8m("ensemble", *runs, "--weights", *weights, *data, *prior, "--out", str(SUBMISSION))
         print(self.yt8m("validate", str(SUBMISSION), "--segment-classes", str(self.data / "segment_label_ids.csv")))

@@ -5,6 +5,7 @@ import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def open_members(
     members: Sequence[str | os.PathLike],
     data: Sequence[str] = (),
     segment_classes: str | os.PathLike | None = None,
+    task: Literal["video", "segment"] | None = None,
     tell: Tell = lambda text: None,
 ) -> list[StoredPredictions | RunPredictions]:
     """Stored predictions, and those that runs will make: what is known of them before that fits together.
@@ -41,7 +43,7 @@ def open_members(
     Args:
         members: directories of either kind.
         data: the records, for runs.
-        segment_classes: see `RunPredictions`.
+        segment_classes, task: see `RunPredictions`.
         tell: gets a line on the broken records that are left out, if a run is to skip them.
 
     Raises:
@@ -49,7 +51,7 @@ def open_members(
             tasks or classes, or stored for different rows; a run's predictions cannot be kept in it.
     """
     _refuse_twice(members)
-    opened = [_open_member(member, data, segment_classes, tell) for member in members]
+    opened = [_open_member(member, data, segment_classes, task, tell) for member in members]
     check_descriptions(opened)
     there = [member for member in opened if isinstance(member, StoredPredictions)]
     if there:
@@ -73,7 +75,7 @@ def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:
 
 
 def _open_member(
-    path: str | os.PathLike, data: Sequence[str], segment_classes: str | os.PathLike | None, tell: Tell
+    path: str | os.PathLike, data: Sequence[str], segment_classes: str | os.PathLike | None, task, tell: Tell
 ) -> StoredPredictions | RunPredictions:
     if is_stored(path):
         return StoredPredictions(path)
@@ -81,7 +83,7 @@ def _open_member(
         raise InputError(f"{path}: is neither a run nor stored predictions; make some with yt8m predict --store DIR")
     if not data:
         raise InputError(f"{path}: is a run; name the records to predict with --data, or give stored predictions")
-    return RunPredictions(path, data, segment_classes=segment_classes, top_k=STORED_TOP_K, tell=tell)
+    return RunPredictions(path, data, segment_classes=segment_classes, task=task, top_k=STORED_TOP_K, tell=tell)
 
 
 def make_members(
@@ -112,6 +114,7 @@ def ensemble(
     mean: Mean | None = None,
     weights: Sequence[float] | str | os.PathLike | None = None,
     segment_classes: str | os.PathLike | None = None,
+    task: Literal["video", "segment"] | None = None,
     stored: str | os.PathLike | None = None,
     options: SubmissionOptions | None = None,
     progress: Progress = lambda count: None,
@@ -126,7 +129,7 @@ def ensemble(
         data: the records, for members or a prior that are runs.
         mean: `arithmetic`, `geometric` or `rank`; None = as in the file of weights, else geometric.
         weights: one a member; or a file that `learn_weights` made; None = equal ones.
-        segment_classes: see `predict`.
+        segment_classes, task: see `predict`; for members that are runs.
         stored: a directory for the mean. None = it is not stored.
         options: of the submission; or its fields as keywords.
         progress: called with the number of videos, or segments, after each batch of a run, and each part of the mean.
@@ -142,7 +145,7 @@ def ensemble(
     if out is not None:
         check_destination(out)
     mean, weights = _mean_and_weights(mean, weights)
-    opened = open_members(members, data, segment_classes, tell)
+    opened = open_members(members, data, segment_classes, task, tell)
     shares = normalised(weights, opened)
     into = None if stored is None else _open_store(stored, opened, mean, shares)
     asked = open_prior(options, out, mean_description(opened), data)
@@ -212,7 +215,7 @@ def weigh(
         InputError, RecordError: as `ensemble` and `learn_weights`.
     """
     check_destination(out)
-    opened = open_members(members, data, segment_classes, tell)
+    opened = open_members(members, data, segment_classes, tell=tell)
     require_several(opened)
     description = opened[0].description
     source = pipeline.open_source(data, num_classes=description.num_classes)

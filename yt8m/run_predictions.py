@@ -148,7 +148,7 @@ class RunPredictions:
         Raises:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
-        devices, groups = self._devices, list(self._groups(part_bytes))
+        devices, groups = self._devices, self._groups(part_bytes)
         into = devices.on_chief(lambda: self.open_store(directory, part_bytes, replace))
         missing = devices.on_chief(into.missing)
         with devices.strategy.scope():
@@ -164,7 +164,7 @@ class RunPredictions:
             return lambda: self._part(scorers, files, progress)
 
         devices.on_chief(lambda: store(map(maker, groups), into, progress))
-        return StoredPredictions(directory)
+        return StoredPredictions(directory, self.name)
 
     def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
         """Makes some parts, as one of several workers, each of which makes others."""

@@ -108,6 +108,14 @@ def test_an_ensemble_of_the_video_task(yt8m, runs, sample, tmp_path):
     assert yt8m("score", out, "--data", data, "--json").json["gap"] > 0.1
 
 
+def test_segments_that_nobody_rated_are_ranked_on_request(yt8m, runs, sample, tmp_path):
+    """The test split has no ratings, by which records of segments are told from those of whole videos."""
+    command = ("ensemble", runs / "fold-0", runs / "fold-1", "--data", sample / ALL, "--out", tmp_path / "out.csv")
+    assert "video task" in yt8m(*command).out
+    assert "segment task" in yt8m(*command, "--task", "segment").out
+    assert yt8m("validate", tmp_path / "out.csv", "--json").json["task"] == "segment"
+
+
 def test_the_whole_video_as_context(yt8m, runs, sample, tmp_path):
     train = ("train", "frame_logistic", "--data.train", sample / RATED, "--data.num-classes", "12")
     flags = ("--data.segment-context", "video", "--data.context-num-frames", "6", "--data.fold", "0/2")
@@ -115,11 +123,10 @@ def test_the_whole_video_as_context(yt8m, runs, sample, tmp_path):
     outcome = yt8m(*train, *flags, "--data.features", "audio", "--run", tmp_path / "run")
     assert outcome.status == 0, outcome.err
     assert "segment MAP" in outcome.out
-    outcome = yt8m(
-        "predict", "--run", tmp_path / "run", "--data", sample / ALL, "--task", "segment", "--out", tmp_path / "a.csv"
-    )
-    assert outcome.status == 0, outcome.err
-    outcome = yt8m("predict", "--run", tmp_path / "run", "--data", sample / "2/frame/test", "--out", tmp_path / "b.csv")
+    predict = ("predict", "--run", tmp_path / "run", "--data", sample / ALL, "--out", tmp_path / "a.csv")
+    outcome = yt8m(*predict)
+    assert (outcome.status, "segment task" in outcome.out) == (0, True), outcome.err
+    outcome = yt8m(*predict, "--task", "video")
     assert outcome.status == 2
     assert "holds whole videos, and --data.segment-context, which this run has, is of rated segments" in outcome.err
 

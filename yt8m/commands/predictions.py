@@ -12,6 +12,10 @@ from yt8m.streams import show
 from yt8m.submission_options import SubmissionOptions
 from yt8m.values import NonNegativeInt
 
+Task = Annotated[
+    Literal["video", "segment"] | None,
+    shown("{video,segment}", "(default: segment for records with rated segments, else video)"),
+]
 Submission = Annotated[SubmissionOptions, tyro.conf.OmitArgPrefixes]
 _DEFAULT_SUBMISSION = SubmissionOptions()
 
@@ -22,10 +26,7 @@ def predict(
     data: Annotated[
         tuple[str, ...] | None, shown(PATHS, "(default: the run's test split; of folds, their training records)")
     ] = None,
-    task: Annotated[
-        Literal["video", "segment"] | None,
-        shown("{video,segment}", "(default: segment for records with rated segments, else video)"),
-    ] = None,
+    task: Task = None,
     segment_classes: SegmentClasses = None,
     store: Annotated[str | None, shown("DIR", "(default: predictions are not kept)")] = None,
     store_top_k: NonNegativeInt = 100,
@@ -78,6 +79,7 @@ def ensemble(
         shown("{arithmetic,geometric,rank}", "(default: what the weights were learned for, else geometric)"),
     ] = None,
     weights: Annotated[tuple[str, ...], shown("W [W ...]|FILE", "(default: equal ones)")] = (),
+    task: Task = None,
     segment_classes: SegmentClasses = None,
     store: Annotated[str | None, shown("DIR", "(default: the mean is not kept)")] = None,
     submission: Submission = _DEFAULT_SUBMISSION,
@@ -92,6 +94,7 @@ def ensemble(
         data: Files, directories or globs, for runs.
         mean: Of probabilities, of their logarithms, or of ranks.
         weights: One number a member, or a file that yt8m weigh wrote.
+        task: What runs are to predict.
         segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
         store: A directory to keep the mean in, as predictions.
     """
@@ -104,6 +107,7 @@ def ensemble(
         data=given_paths(data),
         mean=mean,
         weights=_weights(weights),
+        task=task,
         segment_classes=segment_classes,
         stored=store,
         options=submission,
