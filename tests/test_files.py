@@ -79,6 +79,19 @@ def test_places_that_cannot_be_written_are_refused_and_left_alone(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["directory", "file"]
 
 
+@pytest.mark.parametrize("address", ["gs://bucket/out", "s3://bucket/out"])
+def test_an_address_is_no_local_directory_with_a_colon(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for attempt in (check_destination, make_directory, lambda path: write_json(path, {})):
+        with pytest.raises(
+            InputError, match=f"^{address}: the .* must be on a local disk .*; copy it to or from there$"
+        ):
+            attempt(address)
+    assert list(tmp_path.iterdir()) == []
+    make_directory("gs:/bucket")  # is one
+    assert [path.name for path in tmp_path.iterdir()] == ["gs:"]
+
+
 class FullDisk:
     """A stream whose disk has no room: buffered writes may already fail, and the last ones do at the close."""
 

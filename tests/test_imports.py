@@ -18,7 +18,7 @@ RULES = {
     "yt8m.values": {"yt8m.errors"},
     "yt8m.data.schema": {"yt8m.errors"},
     "yt8m.files": {"yt8m.errors"},
-    "yt8m.config": BASE,
+    "yt8m.config": {*BASE, "yt8m.files"},
     "yt8m.metrics": BASE,
     "yt8m.submission": {*BASE, "yt8m.files", "yt8m.metrics"},
     "yt8m.predictions": {*BASE, "yt8m.files", "yt8m.metrics", "yt8m.submission"},

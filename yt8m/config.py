@@ -27,6 +27,7 @@ from yt8m.data.schema import (
     SegmentContext,
 )
 from yt8m.errors import InputError, unknown_name
+from yt8m.files import check_local
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit, fit_fields
 
 NonNegative = Annotated[float, Range(least=0)]
@@ -301,6 +302,7 @@ class RunConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=lambda name: f"--{name}")
+        check_local(self.run, "a run directory", shown=f"--run {self.run}")
 
 
 def _as_in_json(value: Any, wanted: type) -> Any:

@@ -12,6 +12,19 @@ from typing import Any, BinaryIO
 from yt8m.errors import InputError
 
 
+def check_local(path: str | os.PathLike, what: str, shown: str | None = None) -> None:
+    """Raises InputError for an address such as `gs://bucket/run`, which `Path` takes for a local directory named `gs:`.
+
+    Args:
+        path: where something is, or is to be written.
+        what: it is, for the message.
+        shown: what the message calls the path; None = as it is.
+    """
+    if "://" in os.fspath(path):
+        shown = shown or os.fspath(path)
+        raise InputError(f"{shown}: {what} must be on a local disk (on a TPU VM, the host's); copy it to or from there")
+
+
 class NewFile:
     """A file that appears under its name when its `with` block ends well, and leaves nothing behind when it does not.
 
@@ -26,7 +39,7 @@ class NewFile:
 
     def __init__(self, path: str | os.PathLike, shown: str | os.PathLike | None = None):
         self._path = Path(os.path.realpath(path))  # the file behind a link is replaced, not the link
-        self._is_dash = os.fspath(path) == "-"
+        self._given = os.fspath(path)
         self._shown = shown or self._path
         # Hidden, and with the same ending, by which some writers choose a format.
         self.temporary = self._path.parent / f".{os.getpid()}.tmp.{self._path.name}"
@@ -34,8 +47,9 @@ class NewFile:
         self._made: list[Path] = []
 
     def __enter__(self) -> "NewFile":
-        if self._is_dash:
+        if self._given == "-":
             raise InputError("-: the file cannot be written to standard output; name a file (./- for one of this name)")
+        check_local(self._given, "the file")
         if self._path.is_dir():
             raise InputError(f"{self._shown}: this is a directory; name a file in it")
         if self._path.exists() and not self._path.is_file():
@@ -111,8 +125,9 @@ def make_directory(path: str | os.PathLike) -> list[Path]:
         Those that were not there, the innermost first, as `remove_empty` takes them.
 
     Raises:
-        InputError: it cannot be made; nothing is left behind.
+        InputError: it cannot be made, or the place is not local; nothing is left behind.
     """
+    check_local(path, "the directory")
     try:
         return _make_missing(Path(path))
     except OSError as error:

@@ -27,7 +27,7 @@ from typing import Any
 from yt8m import config as configuration
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.files import NewFile, make_directory, read_json, remove_empty, write_json
+from yt8m.files import NewFile, check_local, make_directory, read_json, remove_empty, write_json
 
 CHANGEABLE = {
     "run",
@@ -182,10 +182,11 @@ def load_config(run: str | os.PathLike) -> RunConfig:
     """The configuration of a run directory.
 
     Raises:
-        InputError: there is no run, or its configuration is not of this version.
+        InputError: there is no run, it is not local, or its configuration is not of this version.
     """
     from yt8m.models import ARCHITECTURES
 
+    check_local(run, "a run directory")
     directory = RunDirectory(Path(run))
     if not directory.config.exists():
         raise InputError(f"{run}: no run directory (it has no config.json); train one with --run {run}")

@@ -254,7 +254,7 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path):
         synthesise(tmp_path, num_videos=1, num_classes=1)
     with pytest.raises(InputError, match="not an empty directory"):
         synthesise(tmp_path / "thesis.tex", num_videos=1, num_classes=1)
-    with pytest.raises(InputError, match="local directory"):
+    with pytest.raises(InputError, match=r"^gs://bucket/sample: the sample must be on a local disk"):
         synthesise("gs://bucket/sample", num_videos=1, num_classes=1)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

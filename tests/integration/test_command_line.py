@@ -187,6 +187,13 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["evaluate", "--run", "runs/none", "--data"], "--data is followed by no path"),
         (["models", "netvald"], "unknown model 'netvald'; did you mean netvlad? Known: "),
         (["evaluate", "--run", "runs/none"], "runs/none: no run directory"),
+        (
+            ["train", "moe", "--run", "gs://bucket/run", "--data.train", "none.tfrecord"],
+            "yt8m: --run gs://bucket/run: a run directory must be on a local disk (on a TPU VM, the host's); copy it to",
+        ),
+        (["evaluate", "--run", "gs://bucket/run"], "gs://bucket/run: a run directory must be on a local disk"),
+        (["predict", "--run", "runs/none", "--out", "gs://bucket/x.csv"], "gs://bucket/x.csv: the file must be on a"),
+        (["average", "gs://bucket/a", "b", "--out", "c"], "gs://bucket/a: a run directory must be on a local disk"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(arguments, message, yt8m, tmp_path, monkeypatch):

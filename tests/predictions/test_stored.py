@@ -165,6 +165,13 @@ def test_a_directory_with_other_things_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_the_directory_must_be_local(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="gs://bucket/stored: the directory must be on a local disk"):
+        start("gs://bucket/stored", segments())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_score_that_is_no_number_is_named_and_not_written(tmp_path):
     predictions = segments(classes=(1, 4, 2))
     part = predictions.read(0)

@@ -108,9 +108,11 @@ def test_what_cannot_be_averaged(trained, tmp_path, names, arguments, reason):
     assert not (tmp_path / "out").exists()
 
 
-def test_an_existing_directory_is_left_alone(trained, tmp_path):
+def test_a_directory_that_exists_or_is_not_local_is_refused(trained, tmp_path):
     with pytest.raises(InputError, match="exists"):
         average([trained / "one"], tmp_path, last=2)
+    with pytest.raises(InputError, match="gs://bucket/out: a run directory must be on a local disk"):
+        average([trained / "one"], "gs://bucket/out", last=2)
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(trained, monkeypatch):

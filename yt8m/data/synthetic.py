@@ -25,7 +25,7 @@ from yt8m.data.records import Ratings, frame_level_record, framed, video_level_r
 from yt8m.data.schema import SEGMENT_FRAMES, dequantise
 from yt8m.data.synthetic_videos import Video, World, make_video, make_world
 from yt8m.errors import InputError
-from yt8m.files import NewFile, make_directory, remove_empty
+from yt8m.files import NewFile, check_local, make_directory, remove_empty
 
 DEFAULT_NUM_VIDEOS = 2000
 DEFAULT_NUM_CLASSES = 60
@@ -114,8 +114,7 @@ def synthesise(
 def _check_arguments(
     directory: str | Path, num_classes: int, num_shards: int, seed: int, sizes: dict[str, int]
 ) -> None:
-    if "://" in str(directory):
-        raise InputError(f"{directory}: the sample is written to a local directory; copy it from there")
+    check_local(directory, "the sample")
     for flag, value in {"videos": sizes["train"], "classes": num_classes, "shards": num_shards}.items():
         if value < 1:
             raise InputError(f"--num-{flag} is {value}; it must be at least 1")

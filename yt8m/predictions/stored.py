@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_destination, make_directory, read_json, remove_empty, write_json
+from yt8m.files import NewFile, check_destination, check_local, make_directory, read_json, remove_empty, write_json
 from yt8m.metrics.inputs import check_finite
 from yt8m.predictions.parts import Description, Part, Predictions
 
@@ -62,7 +62,7 @@ class PredictionStore:
         name: what messages call the predictions; None = the directory.
 
     Raises:
-        InputError: the directory holds other things, or cannot be written.
+        InputError: the directory holds other things, is not local or cannot be written.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class PredictionStore:
         replace: bool = False,
         name: str | None = None,
     ):
+        check_local(directory, "the directory")
         self.directory, self.description, self.num_parts = Path(directory), description, num_parts
         self._name = name
         header = {"format": FORMAT, **dataclasses.asdict(description), "made_from": made_from, "num_parts": num_parts}

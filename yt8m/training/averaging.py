@@ -18,7 +18,7 @@ from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate_source
-from yt8m.files import check_destination, write_json
+from yt8m.files import check_destination, check_local, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training.weights import load_weights, save_weights
 from yt8m.values import PositiveInt, checked
@@ -56,13 +56,14 @@ def average(
 
     Raises:
         InputError: fewer than two sets of weights, fewer checkpoints than asked for, different models, a damaged
-            checkpoint, or `out` exists.
+            checkpoint, or `out` exists or is not local.
     """
     if last and best:
         raise InputError("--last and --best exclude each other; name one")
     configs = [runs.load_config(each) for each in run]
     for each, config in zip(run[1:], configs[1:], strict=True):
         _require_same_model(run[0], configs[0], each, config)
+    check_local(out, "a run directory")
     if Path(out).exists():
         raise InputError(f"{out}: exists; name a new directory with --out")
     check_destination(RunDirectory(Path(out)).config, shown=out)
