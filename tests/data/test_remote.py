@@ -4,24 +4,17 @@ import contextlib
 import http.server
 import importlib.util
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
+from remote_data import Ended, assert_clean_end, finish, start, train_tiny, write_data
 from remote_reading import digest
-from slow_reading import make_frames, write
 
 import yt8m
-from yt8m.config import DataConfig, RunConfig, TrainingConfig
-from yt8m.data.records import frame_level_record, video_level_record
-from yt8m.models import make_architecture
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_io") is None or not tf.__version__.startswith("2.16."),
@@ -29,7 +22,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 BUCKET = "records"
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class RangeHandler(http.server.SimpleHTTPRequestHandler):
@@ -109,15 +101,6 @@ def s3_server(directory: Path):
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a process ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
 class Remote:
     """What the processes did, which ran at the same time."""
 
@@ -138,55 +121,6 @@ class Remote:
         return json.loads(self.reading.out)
 
 
-def write_data(root: Path) -> Path:
-    """Two frame-level shards, two video-level ones, and a file that holds no records."""
-    random = np.random.default_rng(0)
-    for shard in range(2):
-        names = [f"f{shard}{index}" for index in range(4)]
-        frames = [frame_level_record(name, [1, 5], make_frames(random, rgb=5, audio=5)) for name in names]
-        write(root / f"2/frame/train/train000{shard}.tfrecord", *frames)
-        names = [f"v{shard}{index}" for index in range(6)]
-        means = [{"rgb": random.normal(size=1024), "audio": random.normal(size=128)} for _ in names]
-        videos = [
-            video_level_record(name, [index], mean) for index, (name, mean) in enumerate(zip(names, means, strict=True))
-        ]
-        write(root / f"2/video/test/test000{shard}.tfrecord", *videos)
-    (root / "notes.txt").write_text("these are notes and no records\n" * 3)
-    return root
-
-
-def train_tiny(run: Path, data: Path) -> Path:
-    """A run of a few steps of logistic regression."""
-    yt8m.train(
-        RunConfig(
-            run=str(run),
-            model=make_architecture("logistic"),
-            data=DataConfig(train=(str(data),), validate=(str(data),), num_classes=8),
-            training=TrainingConfig(num_steps=3, batch_size=4, validate_every_steps=0),
-        )
-    )
-    return run
-
-
-def start(*arguments, **environment) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-    )
-
-
-def finish(process: subprocess.Popen) -> Ended:
-    try:
-        out, err = process.communicate(timeout=240)
-    finally:
-        process.kill()
-    return Ended(process.returncode, out, err)
-
-
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory):
     directory = tmp_path_factory.mktemp("remote")
@@ -201,12 +135,6 @@ def remote(tmp_path_factory):
         flags = ("--run", run, "--data", f"{bucket}/2/video/test/*.tfrecord")
         predicting = start("-m", "yt8m", "predict", *flags, "--out", submission, TMPDIR=str(temporary), **environment)
         return Remote(root, host, ranges, finish(reading), finish(predicting), submission, run, temporary)
-
-
-def assert_clean_end(process: Ended, status: int) -> None:
-    assert process.status == status, process.err[-2000:]
-    assert "pure virtual method" not in process.err
-    assert "Traceback" not in process.err
 
 
 def test_a_command_that_fails_after_reading_from_s3_ends_cleanly(remote):
