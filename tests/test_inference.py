@@ -1,15 +1,19 @@
 """Which records a run works on, and as what."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from small_models import SMALL, randomise
 
 from yt8m.config import DataConfig, RunConfig
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.schema import Fold
+from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError
-from yt8m.inference import choose_paths, open_data, open_validation
+from yt8m.inference import Scorer, build, choose_paths, open_data, open_validation
 from yt8m.models import make_architecture
 
 
@@ -101,3 +105,59 @@ def test_a_run_of_a_fold_is_validated_on_what_it_left_out(sample):
     config = config_of("dbof", fold="1/3", train=(str(sample / FRAMES),), validate=(str(sample / FRAMES),))
     assert (open_validation("run", config).fold, open_validation("run", config).held_out) == (Fold(1, 3), True)
     assert open_validation("run", config, str(sample / FRAMES)).fold is None, "what is named is read whole"
+
+
+scored_levels = pytest.mark.parametrize(
+    ("model", "records", "data"),
+    [
+        ("logistic", VIDEOS, {}),
+        ("frame_logistic", FRAMES, {}),
+        ("frame_logistic", RATED, {"segment_context": "video", "context_num_frames": 4}),
+    ],
+)
+"""Each level; segments with their videos."""
+
+
+def scorer_of(model, data, **options) -> tuple[Scorer, RunConfig]:
+    """A scorer of a small model with random weights, and its configuration."""
+    config = config_of(model, features=("audio",), max_frames=6, **data)
+    config = dataclasses.replace(config, model=make_architecture(model, **SMALL[model]))
+    built = build(config)
+    randomise(built)
+    return Scorer(built, **options), config
+
+
+def recording(function, calls: list):
+    """The function, which also keeps the arguments of its calls."""
+
+    def call(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    return call
+
+
+@scored_levels
+def test_batches_of_one_shape_give_the_same_and_are_traced_once_and_no_step_is_given_strings(
+    sample, model, records, data
+):
+    results = []
+    for static_shapes in (True, False):
+        devices = Devices(tf.distribute.get_strategy(), static_shapes=static_shapes)
+        scorer, config = scorer_of(model, data, devices=devices)
+        step, given = scorer._step, []
+        scorer._step = recording(step, given)
+        results.append(list(scorer.scores(open_data(config, str(sample / records)), config, batch_size=9)))
+        # A model that looks at each video once is given as many videos as there are.
+        assert (step.experimental_get_tracing_count() == 1) == (static_shapes or "segment_context" not in data)
+        assert len(given) == len(results[-1])
+        assert tf.string not in {tensor.dtype for tensor in tf.nest.flatten(given)}
+    static, plain = results
+    assert len(plain) > 1
+    assert len(plain[-1].ids) < 9, "an uneven last batch"
+    for found, expected in zip(static, plain, strict=True):
+        assert found.ids == expected.ids
+        for field in ("labels", "segment_starts", "label_scores"):
+            np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
+        for field in ("logits", "losses"):
+            np.testing.assert_allclose(getattr(found, field), getattr(expected, field), rtol=1e-5, atol=1e-5)

@@ -329,8 +329,11 @@ class Scorer:
     def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
         """What the step of one device is given: no strings."""
         padded = _padded(batch, size)
+        if not self._by_video:
+            return padded
+        rows = _rows_by_video(ids)
         # The rows that fill up belong to the first video.
-        return padded | _padded(_rows_by_video(ids), size) if self._by_video else padded
+        return padded | rows | _padded({_VIDEO_OF_ROW: rows[_VIDEO_OF_ROW]}, size)
 
     def _compute(self, inputs: list[dict[str, tf.Tensor]]) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Logits and losses of a batch for each device; devices that get none repeat the last one."""

@@ -265,28 +265,6 @@ def test_dropout_acts_in_training_only(name):
     assert np.any(logits_of(model, batch, training=True) != logits_of(model, batch, training=True))
 
 
-@pytest.mark.slow
-@every_model
-def test_a_step_compiled_by_xla_is_the_plain_one(name):
-    """Logits of prediction, loss, gradients and running statistics; XLA needs static shapes and operations it knows."""
-    no_dropout = {"dropout": 0.0} if "dropout" in hyperparameters_of(name) else {}  # other random numbers under XLA
-    objective = objective_of(name, ("audio",), **no_dropout)
-    model, batch = objective.model, labelled_batch(name, features=("audio",))
-    randomise(model)
-    before = state_of(model)
-
-    def step(batch):
-        predicted = model({key: batch[key] for key in model.input}, training=False)
-        return tf.nest.flatten([predicted, *loss_and_gradients(objective, batch)])
-
-    results = []
-    for run in (step, tf.function(step, jit_compile=True)):
-        put_back(model, before)
-        results.append([np.array(value) for value in (*run(batch), *model.non_trainable_variables)])
-    for plain, compiled in zip(*results, strict=True):
-        np.testing.assert_allclose(compiled, plain, atol=1e-4, rtol=1e-4)
-
-
 def test_two_clusters():
     model = build_model("netvlad", 5, num_clusters=2, hidden_size=4, features=("audio",))
     logits = model({"audio": np.zeros((1, 2, 128), np.uint8), "num_frames": np.array([2], np.int32)})
