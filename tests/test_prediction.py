@@ -135,6 +135,14 @@ def test_what_another_run_left_unfinished_is_replaced(run, folds, sample, tmp_pa
     assert out.read_bytes() == (tmp_path / "other.csv").read_bytes()
 
 
+def test_what_another_prior_left_unfinished_is_replaced(run, folds, sample, tmp_path):
+    data, beside = [str(sample / RATED)], tmp_path / ".out.csv.predictions"
+    RunPredictions(folds[0], data, task="video", class_ids=[1, 2]).store(beside / "prior", part_bytes=1)
+    predict(run, data, tmp_path / "out.csv", prior=run)
+    predict(run, data, tmp_path / "other.csv", prior=run)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
 def test_an_error_leaves_nothing_behind(run, sample, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise InputError("a broken record")

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -87,12 +87,12 @@ class AskedPrior:
             )
         check_prior(run, Description(task="video", num_classes=data.num_classes, classes=None), class_ids)
         made = RunPredictions(run, paths, task="video", class_ids=class_ids)
-        made.open_store(*self._place(made))
+        made.open_store(**self._place(made))
         return made
 
-    def _place(self, made: RunPredictions) -> tuple[Path, bool]:
+    def _place(self, made: RunPredictions) -> dict[str, Any]:
         """Where a run's predictions go, and whether others there give way."""
-        return (kept_in_run(made), False) if self._directory is None else (Path(self._directory), True)
+        return {"directory": self._directory or kept_in_run(made), "replace": self._directory is not None}
 
     def check_videos(self, videos: Iterable[bytes]) -> None:
         """Raises InputError if the prior is known to lack one of the videos; those of a run are not known yet."""
@@ -102,9 +102,8 @@ class AskedPrior:
     def make(self, tell: Tell) -> Prior:
         """The prior itself; a run predicts now, and `tell` is told of it."""
         if isinstance(self._found, RunPredictions):
-            place, gives_way = self._place(self._found)
             tell(f"{self._found.name}: predicting whole videos for the prior")
-            self._found = self._of(self._found.store(place, replace=gives_way))
+            self._found = self._of(self._found.store(**self._place(self._found)))
         return self._found
 
 

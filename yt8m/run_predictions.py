@@ -117,7 +117,7 @@ class RunPredictions:
             return pipeline.read_ids(source.files[:1])
 
     def open_store(
-        self, directory: str | os.PathLike, part_bytes: int | None = None, replace: bool = False
+        self, directory: str | os.PathLike, *, part_bytes: int | None = None, replace: bool = False
     ) -> PredictionStore:
         """Where they will be stored; see `store`. Nothing is written yet.
 
@@ -149,7 +149,7 @@ class RunPredictions:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
         devices, groups = self._devices, self._groups(part_bytes)
-        into = devices.on_chief(lambda: self.open_store(directory, part_bytes, replace))
+        into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
         missing = devices.on_chief(into.missing)
         with devices.strategy.scope():
             scorers = [Scorer(load_run(run), devices) for run in self.runs] if missing else []
