@@ -75,10 +75,11 @@ def test_moving_averages_are_what_is_averaged(trained, tmp_path):
 
 
 def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
-    result = average([trained / "one"], tmp_path / "out", last=3)
-    found = evaluate(tmp_path / "out")
+    out = tmp_path / "new" / "out"
+    result = average([trained / "one"], out, last=3)
+    found = evaluate(out)
     assert result.metrics["gap"] == found["gap"]
-    stored = json.loads((tmp_path / "out" / "best" / "metrics.json").read_text())
+    stored = json.loads((out / "best" / "metrics.json").read_text())
     assert stored["gap"] == found["gap"]
     assert stored["averaged"] == result.averaged
 
