@@ -208,8 +208,9 @@ def test_wrong_arguments_are_refused(tmp_path):
         SegmentRanking([3]).update(["a"], np.array([0]), np.zeros((1, 2)))
     with pytest.raises(ValueError, match="2 ids for 1 rows"):
         SegmentRanking([3]).update(["a", "b"], np.array([0]), np.zeros((1, 1)))
+    (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
-        SegmentRanking([3]).write(tmp_path / "missing" / "out.csv")
+        SegmentRanking([3]).write(tmp_path / "file" / "out.csv")
 
 
 def test_the_list_of_segment_classes(tmp_path):
