@@ -8,8 +8,11 @@ RECIPE ?= sample
 RUN ?= runs/$(RECIPE)
 # Further flags of `yt8m train`, for example FLAGS="--training.num-steps 500".
 FLAGS ?=
+# What `make upload` uploads, and where to: COMPETITION=youtube8m, youtube8m-2018 or youtube8m-2019.
+FILE ?= submissions/$(notdir $(RUN)).csv
+COMPETITION ?=
 # Python 3.10 to 3.12 can have tensorflow-io, and with it paths of http://, s3:// and the like.
-EXTRAS ?= io,test
+EXTRAS ?= io,kaggle,test
 
 YT8M := .venv/bin/yt8m
 INSTALLED := .venv/.installed
@@ -21,7 +24,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict data test test-slow test-newest bench bench-peers bench-ranking bench-scaling segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -62,6 +65,9 @@ evaluate: $(INSTALLED)  ## Score RUN on its validation split
 predict: $(INSTALLED)  ## Write the submission of RUN for its test split
 	@$(YT8M) predict --run $(RUN) --out submissions/$(notdir $(RUN)).csv
 	@$(YT8M) validate submissions/$(notdir $(RUN)).csv
+
+upload: $(INSTALLED)  ## Check FILE, upload it to COMPETITION on Kaggle and wait for its score
+	@$(YT8M) upload $(FILE) --competition "$(COMPETITION)" $(FLAGS)
 
 test: $(INSTALLED)  ## Run the tests, but those that take long
 	.venv/bin/python -m pytest

@@ -31,3 +31,24 @@ def sample(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("sample")
     synthesise(directory, num_videos=64, num_classes=12, num_shards=2, seed=1)
     return directory
+
+
+@pytest.fixture
+def kaggle(monkeypatch, tmp_path):
+    """A stand-in for Kaggle on this machine, which the real client asks, with a token in the environment."""
+    from kaggle_stand_in import TOKEN, served
+    from kagglesdk import kaggle_env
+    from urllib3.util.retry import Retry
+
+    for name in [*os.environ]:
+        if name.startswith("KAGGLE_") or name == "VERBOSE":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "configuration"))
+    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+    monkeypatch.setenv("KAGGLE_KEY", TOKEN)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(Retry, "get_backoff_time", lambda self: 0)  # between the client's own attempts to upload
+    with served() as stand_in:
+        monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, stand_in.url)
+        yield stand_in

@@ -26,6 +26,30 @@ def inspected(report: Mapping[str, Any]) -> str:
     return "\n".join([table(rows), *(str(RecordError(**problem)) for problem in problems)])
 
 
+def upload(uploaded: Any) -> str:
+    """What became of a `yt8m.submission.upload.Uploaded`."""
+    values = upload_values(uploaded)
+    number = values["submission"] or "its number is not known"
+    rows = [("submitted", f"{number}, {uploaded.num_bytes} bytes")]
+    if values["status"] == "complete":
+        rows += [(f"{kind} score", values[f"{kind}_score"] or "not shown") for kind in ("public", "private")]
+    else:
+        rows += [("score", "not there yet; look at the address below")]
+    return table([*rows, ("address", values["address"])])
+
+
+def upload_values(uploaded: Any) -> dict[str, Any]:
+    """What became of a `yt8m.submission.upload.Uploaded`, to be printed as JSON; scores as Kaggle writes them."""
+    found = uploaded.submission
+    return {
+        "submission": uploaded.reference or None,
+        "status": found.status if found else "pending",
+        "public_score": (found.public_score or None) if found else None,
+        "private_score": (found.private_score or None) if found else None,
+        "address": uploaded.address,
+    }
+
+
 def scores(metrics: Mapping[str, Any]) -> str:
     """The metrics of an evaluation in one line."""
     if "segment_map" in metrics:

@@ -14,7 +14,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 def count_progress(description: str, unit: str) -> Callable[[int], None]:
     """A function that counts records on a bar; silent where stderr is no terminal, as the total is not known."""
-    bar = tqdm(desc=description, unit=unit, disable=not _has_bars(), leave=False, file=sys.stderr)
+    bar = tqdm(desc=description, unit=unit, disable=not has_bars(), leave=False, file=sys.stderr)
 
     def advance(count: int) -> None:
         bar.update(count)
@@ -24,7 +24,7 @@ def count_progress(description: str, unit: str) -> Callable[[int], None]:
 
 def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
     """A function of (done, all) that moves a bar; silent where stderr is no terminal."""
-    bar = tqdm(desc=description, unit=unit, disable=not _has_bars(), leave=False, file=sys.stderr)
+    bar = tqdm(desc=description, unit=unit, disable=not has_bars(), leave=False, file=sys.stderr)
 
     def advance(done: int, total: int) -> None:
         bar.total = total
@@ -33,7 +33,8 @@ def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
     return advance
 
 
-def _has_bars() -> bool:
+def has_bars() -> bool:
+    """Whether progress is drawn: on a terminal, by the one process that speaks."""
     return sys.stderr.isatty() and not is_muted()
 
 
@@ -61,7 +62,7 @@ class TrainingProgress:
         self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
         if step and step < self._num_steps:
             self.message(f"{config.run}: going on after step {step} of {self._num_steps}")
-        if _has_bars():
+        if has_bars():
             self._bar = tqdm(
                 total=self._num_steps,
                 initial=step,

@@ -1,8 +1,9 @@
-"""The commands that score and check: `evaluate`, `validate` and `score`."""
+"""The commands that score and check: `evaluate`, `validate`, `upload` and `score`."""
 
 import sys
 from typing import Annotated, Any
 
+from yt8m import reports
 from yt8m.commands.flags import (
     DEFAULT_DISTRIBUTE,
     OK,
@@ -21,7 +22,7 @@ from yt8m.commands.flags import (
 from yt8m.config import DistributeConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
 from yt8m.streams import show
-from yt8m.values import PositiveInt
+from yt8m.values import NonNegativeInt, PositiveInt
 
 
 def evaluate(
@@ -85,6 +86,48 @@ def validate(
     for problem in [*([] if json else found.errors), *(f"warning: {each}" for each in found.warnings)]:
         print(f"{file}: {problem}", file=sys.stderr)
     return USER_ERROR if found.errors else OK
+
+
+def upload(
+    file: File,
+    competition: Annotated[str, shown("NAME")],
+    message: Annotated[str | None, shown("TEXT", "(default: the file's name)")] = None,
+    wait: NonNegativeInt = 600,
+    num_classes: Annotated[PositiveInt | None, shown("INT", "(default: the competition's)")] = None,
+    segment_classes: Annotated[str | None, shown("PATH", "(default: all classes may be ranked)")] = None,
+    max_segments: PositiveInt = 100_000,
+    json: Json = False,
+) -> int:
+    """Check a submission, upload it to Kaggle and wait for its score.
+
+    Example: yt8m upload submissions/segments.csv --competition youtube8m-2019
+
+    Args:
+        file: The CSV file.
+        competition: Its name on Kaggle: youtube8m (2017), youtube8m-2018 or youtube8m-2019.
+        message: What Kaggle lists beside the submission.
+        wait: Seconds to wait for the score; 0 = do not wait.
+        num_classes: Classes of the vocabulary.
+        segment_classes: A segment_label_ids.csv, whose classes are then the only ones allowed.
+        max_segments: Segments a class, at most.
+        json: Print one JSON object.
+    """
+    from yt8m.submission.upload import check_for
+    from yt8m.submission.upload import upload as run_upload
+    from yt8m.terminal import has_bars, say, share_progress
+
+    found = check_for(file, competition, num_classes, segment_classes, max_segments)
+    for warning in found.warnings:
+        say(f"{file}: warning: {warning}")
+    say(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
+    uploaded = run_upload(
+        file, competition, message, wait, share_progress("compressing", "B"), say, show_progress=has_bars()
+    )
+    if json:
+        print_json(reports.upload_values(uploaded))
+    else:
+        show(reports.upload(uploaded))
+    return OK
 
 
 def score(

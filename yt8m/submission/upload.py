@@ -1,0 +1,210 @@
+"""Brings a submission to its leaderboard: checked, compressed, uploaded, and its score waited for."""
+
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from yt8m.data.schema import DEFAULT_NUM_CLASSES
+from yt8m.errors import InputError
+from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
+from yt8m.submission.files import Task, detect_task
+from yt8m.submission.leaderboard import Leaderboard, Submission, UnansweredError
+from yt8m.submission.validation import Validation, validate
+
+
+@dataclass(frozen=True, slots=True)
+class Competition:
+    """What a competition takes."""
+
+    task: Task
+    num_classes: int
+
+
+COMPETITIONS = {
+    "youtube8m": Competition("video", 4716),
+    "youtube8m-2018": Competition("video", 3862),
+    "youtube8m-2019": Competition("segment", 3862),
+}
+"""Those of YouTube-8M on Kaggle; others are told by the file's header, with the newest vocabulary."""
+
+_MAX_ERRORS = 3
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that was submitted."""
+
+    submission: Submission | None
+    """As Kaggle listed it last; None where it was not asked, or did not answer."""
+    reference: int
+    """Kaggle's number of the submission; 0 where it is not known."""
+    num_bytes: int
+    """Of the archive."""
+    address: str
+    """The page that lists it."""
+
+
+def check_for(
+    path: str | os.PathLike,
+    competition: str,
+    num_classes: int | None = None,
+    segment_classes_path: str | os.PathLike | None = None,
+    max_segments: int = DEFAULT_MAX_SEGMENTS,
+) -> Validation:
+    """Validates a submission by the rules of a competition; the arguments are `validate`'s.
+
+    Args:
+        path: the CSV file.
+        competition: its name on Kaggle; those that are not known take both tasks.
+        num_classes: None = as many as the competition has.
+        segment_classes_path: a `segment_label_ids.csv`.
+        max_segments: segments a class may have.
+
+    Raises:
+        InputError: the file is for the other task, or invalid, with its first errors; or cannot be read.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{os.fspath(path)}: is no file; give a CSV file, which is read twice")
+    known = COMPETITIONS.get(competition)
+    if known and (task := detect_task(path)) != known.task:
+        raise InputError(
+            f"{os.fspath(path)}: is a submission for the {task} task; {competition} takes the {known.task} task"
+        )
+    classes = num_classes or (known.num_classes if known else DEFAULT_NUM_CLASSES)
+    found = validate(path, classes, segment_classes_path, max_segments, _MAX_ERRORS)
+    if found.errors:
+        raise InputError(f"{os.fspath(path)}: is not valid, and was not uploaded: {'; '.join(found.errors)}")
+    return found
+
+
+def upload(
+    path: str | os.PathLike,
+    competition: str,
+    message: str | None = None,
+    wait: float = 600,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: None,
+    show_progress: bool = False,
+    poll_delays: tuple[float, float] = (2, 30),
+    retry_delays: tuple[float, ...] = (1, 2, 4, 8),
+) -> Uploaded:
+    """Submits a file that `check_for` found valid.
+
+    Kaggle is asked for the earlier submissions first, so that what is wrong with the token or the rules is said before
+    the file is compressed and uploaded. The archive is made beside the file and removed whatever happens.
+
+    Args:
+        path: the CSV file.
+        competition: its name on Kaggle.
+        message: what Kaggle lists beside the submission; None = the file's name.
+        wait: seconds to wait for the score; 0 = none.
+        progress: called with the bytes compressed and all bytes.
+        say: called with what the user should know meanwhile.
+        show_progress: whether the client draws a bar of the upload on stderr.
+        poll_delays: seconds between the first two looks for the score, which grow to the second figure.
+        retry_delays: as `Leaderboard`'s.
+
+    Returns:
+        The submission, scored, or still pending when the time was over.
+
+    Raises:
+        InputError: see `Leaderboard`; or the submission is there and could not be scored.
+    """
+    path = Path(path)
+    message = message or path.name
+    leaderboard = Leaderboard(competition, retry_delays)
+    address = f"{leaderboard.address}/submissions"
+    earlier = {each.reference for each in leaderboard.submissions()}
+
+    def is_new(each: Submission) -> bool:
+        return each.reference not in earlier and (each.file_name, each.message) == (archive.name, message)
+
+    with _archive(path, progress) as archive:
+        num_bytes = archive.stat().st_size
+        try:
+            reference = leaderboard.submit(os.fspath(archive), message, show_progress)
+        except UnansweredError as error:
+            reference = _reference_after(error, leaderboard, is_new, address)
+
+    def is_ours(each: Submission) -> bool:
+        return each.reference == reference if reference else is_new(each)
+
+    submission = None
+    if wait > 0:
+        say(f"submitted; waiting up to {wait:g} s for the score (it stays submitted if you stop this)")
+        submission = _wait_for_score(leaderboard, is_ours, wait, poll_delays, say)
+    if submission and submission.status == "error":
+        raise InputError(f"{path}: was submitted, and could not be scored ({submission.problem}); see {address}")
+    return Uploaded(submission, submission.reference if submission else reference, num_bytes, address)
+
+
+def _reference_after(
+    error: UnansweredError, leaderboard: Leaderboard, is_new: Callable[[Submission], bool], address: str
+) -> int:
+    """The submission's number where only the answer to it was lost: once more would cost the day's quota twice."""
+    try:
+        arrived = next(filter(is_new, leaderboard.submissions()), None)
+    except InputError:
+        raise UnansweredError(f"{error}; first look at {address} whether it was submitted") from error
+    if arrived is None:
+        raise error
+    return arrived.reference
+
+
+def _wait_for_score(
+    leaderboard: Leaderboard,
+    is_ours: Callable[[Submission], bool],
+    wait: float,
+    poll_delays: tuple[float, float],
+    say: Callable[[str], None],
+) -> Submission | None:
+    deadline = time.monotonic() + wait
+    delay, longest = poll_delays
+    while True:
+        try:
+            found = next(filter(is_ours, leaderboard.submissions()), None)
+        except InputError as error:  # it is submitted all the same, and must not look as if it were not
+            say(f"the score could not be asked for: {error}")
+            return None
+        left = deadline - time.monotonic()
+        if left <= 0 or (found and found.status != "pending"):
+            return found
+        time.sleep(min(delay, left))
+        delay = min(1.5 * delay, longest)
+
+
+@contextmanager
+def _archive(path: Path, progress: Callable[[int, int], None]) -> Iterator[Path]:
+    """A ZIP file of one file, `NAME.zip` in a directory of its own beside it, there while the block lasts."""
+    try:
+        directory = tempfile.TemporaryDirectory(prefix=".yt8m-upload-", dir=path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with directory as folder:
+        archive = Path(folder) / f"{path.name}.zip"
+        try:
+            _compress(path, archive, progress)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        yield archive
+
+
+def _compress(path: Path, archive: Path, progress: Callable[[int, int], None]) -> None:
+    entry = zipfile.ZipInfo.from_file(path, path.name, strict_timestamps=False)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    total, done = entry.file_size, 0
+    with zipfile.ZipFile(archive, "w") as file, path.open("rb") as source, file.open(entry, "w") as packed:
+        while chunk := source.read(_CHUNK_BYTES):
+            packed.write(chunk)
+            done += len(chunk)
+            progress(done, total)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be compressed beside it ({error.strerror}); make room, or copy it elsewhere")
