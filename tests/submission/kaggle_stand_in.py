@@ -1,6 +1,7 @@
 """Kaggle's interface on this machine, as far as submitting goes, for its own client, old and new.
 
-The new client posts JSON to `/v1/SERVICE/METHOD`; the old one, for Python 3.10, uses `/api/v1/competitions/...`.
+The new client posts JSON to `/v1/SERVICE/METHOD`. The old one, for Python 3.10, uses `/api/v1/competitions/...`, posts forms, and
+gets the list of submissions, which is an array.
 """
 
 import contextlib
@@ -107,7 +108,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if refused:
             self._refuse(refusal)
         else:
-            self._send(200, result)
+            self._send(200, result["submissions"] if self.command == "GET" else result)
 
     do_GET = do_POST = do_PUT = _answer
 
@@ -117,7 +118,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._send(refusal.status, {"code": refusal.status, "message": refusal.message})
 
-    def _send(self, status: int, values: dict[str, Any]) -> None:
+    def _send(self, status: int, values: Any) -> None:
         content = json.dumps(values).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")

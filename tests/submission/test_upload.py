@@ -28,7 +28,7 @@ def file(tmp_path):
 
 
 def sent(file, **options):
-    return upload(file, "youtube8m-2019", **{"wait": 60, **AT_ONCE, **options})
+    return upload(file, "youtube8m-2019", **{"wait": 5, **AT_ONCE, **options})
 
 
 def refused(file, **options) -> str:
@@ -57,7 +57,7 @@ def test_a_file_is_uploaded_as_an_archive_and_its_score_waited_for(kaggle, file)
     assert uploaded.address == "https://www.kaggle.com/competitions/youtube8m-2019/submissions"
     assert kaggle.requests["list"] == 4  # the earlier ones; twice pending; complete
     assert steps == [(len(SEGMENT), len(SEGMENT))]
-    assert said == ["submitted; waiting up to 60 s for the score (it stays submitted if you stop this)"]
+    assert said == ["submitted; waiting up to 5 s for the score (it stays submitted if you stop this)"]
     assert [*file.parent.iterdir()] == [file]
     assert kaggle.authorizations == {"Basic " + base64.b64encode(f"someone:{TOKEN}".encode()).decode()}
 
