@@ -23,12 +23,24 @@ def count_progress(description: str, unit: str) -> Callable[[int], None]:
 
 
 def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
-    """A function of (done, all) that moves a bar; silent where stderr is no terminal."""
-    bar = tqdm(desc=description, unit=unit, disable=not has_bars(), leave=False, file=sys.stderr)
+    """A function of (done, all) that moves a bar, silent where stderr is no terminal.
+
+    The bar is there from the first call until all is done.
+
+    Args:
+        description: what is done.
+        unit: of what; "B" counts bytes, in kB, MB and so on.
+    """
+    bar: tqdm | None = None
 
     def advance(done: int, total: int) -> None:
-        bar.total = total
+        nonlocal bar
+        if bar is None:  # not before: what fails until then is a line of its own
+            options = {"unit": unit, "unit_scale": unit == "B", "leave": False, "disable": not has_bars()}
+            bar = tqdm(desc=description, total=total, file=sys.stderr, **options)
         bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
 
     return advance
 

@@ -79,7 +79,9 @@ def check_for(
     classes = num_classes or (known.num_classes if known else DEFAULT_NUM_CLASSES)
     found = validate(path, classes, segment_classes_path, max_segments, _MAX_ERRORS)
     if found.errors:
-        raise InputError(f"{os.fspath(path)}: is not valid, and was not uploaded: {'; '.join(found.errors)}")
+        raise InputError(
+            f"{os.fspath(path)}: is not valid, and was not uploaded: {'; '.join(found.errors)} (yt8m validate shows more)"
+        )
     return found
 
 
