@@ -239,6 +239,18 @@ def test_a_token_file(new_client, file, tmp_path, capfd):
     assert TOKEN not in "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_a_token_of_the_newer_kind(is_valid, new_client, file, monkeypatch):
+    from kagglesdk import kaggle_env
+
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN if is_valid else "another")
+    if is_valid and hasattr(kaggle_env, "get_access_token_from_env"):  # not in the client for Python 3.10
+        assert sent(file).submission.status == "complete"
+        assert new_client.authorizations == {f"Bearer {TOKEN}"}
+    else:
+        assert NO_TOKEN in refused(file)
+
+
 def test_no_token_is_shown_however_much_the_client_is_to_print(new_client, file, monkeypatch, capfd, caplog):
     monkeypatch.setenv("KAGGLE_USERNAME", "someone")
     monkeypatch.setenv("KAGGLE_KEY", TOKEN)
