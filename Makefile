@@ -24,10 +24,10 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling bench-download segments zoo tricks lint format clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 	@echo "  Variables: DATA=$(DATA) RECIPE=$(RECIPE) RUN=$(RUN) FLAGS=\"...\""
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt setup-environment.sh
@@ -92,6 +92,9 @@ zoo: $(INSTALLED) data/sample  ## Train every recipe on the sample data, 3 seeds
 
 bench-scaling: $(INSTALLED) data/sample  ## Measure two workers, checkpoints, going on and the loop; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.scaling
+
+bench-download: $(INSTALLED)  ## Measure yt8m download beside curl, from a server on this machine; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.download
 
 segments: $(INSTALLED) data/sample  ## Do the segment challenge on the sample data, 3 seeds (half an hour); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.segments

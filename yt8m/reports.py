@@ -168,3 +168,35 @@ def _verdict(profile: Any) -> str:
         f"the input alone {_percent(times.delivery / times.loop)}"
         + ("" if profile.copies else "; the same cores do both")
     )
+
+
+def to_download(survey: Any) -> str:
+    """What would be fetched, a `yt8m.download.Survey`: a line a file, and the sum."""
+    lines = []
+    for file in survey.files:
+        size = survey.sizes.get(file)
+        lines.append(f"{file.path}  {'size not known' if size is None else _bytes(size)}  {file.url}")
+    if survey.num_bytes is None:
+        total = "sizes not known"
+    else:
+        total = ("" if survey.is_exact else "about ") + _bytes(survey.num_bytes)
+    there = f", {_bytes(survey.num_partial_bytes)} of it there" if survey.num_partial_bytes else ""
+    lines.append(
+        f"{survey.directory}: {len(survey.files)} files to fetch, {total}{there}; {survey.num_present} complete"
+    )
+    return "\n".join(lines)
+
+
+def downloaded(result: Any) -> str:
+    """What was fetched, a `yt8m.download.Downloaded`."""
+    return (
+        f"{result.directory}: {len(result.fetched)} files fetched, {_bytes(result.num_bytes)}; "
+        f"{result.num_present} were there"
+    )
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.2f} {unit}"
+    return f"{count} bytes"

@@ -10,6 +10,7 @@ from yt8m.config import RunConfig
 from yt8m.streams import is_muted
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
 
 
 def count_progress(description: str, unit: str) -> Callable[[int], None]:
@@ -121,3 +122,61 @@ class TrainingProgress:
             self._bar.write(line, file=sys.stderr)
         else:
             say(line)
+
+
+class DownloadProgress:
+    """A `yt8m.download.downloading.Progress`: a bar on a terminal, else a line a minute."""
+
+    def __init__(self):
+        self._bar: tqdm | None = None
+        self._description, self._unit, self._total = "", "", None
+        self._first, self._started, self._next_line = 0, 0.0, 0.0
+
+    def start(self, description: str, done: int, total: int | None, unit: str) -> None:
+        """A piece of work begins, or goes on after `done` of `total`."""
+        self._description, self._unit, self._total, self._first = description, unit, total, done
+        self._started = time.monotonic()
+        self._next_line = self._started + _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
+        if _has_bars():
+            self._bar = tqdm(
+                desc=description,
+                initial=done,
+                total=total,
+                unit=unit,
+                unit_scale=True,
+                leave=False,
+                file=sys.stderr,
+            )
+
+    def reach(self, done: int) -> None:
+        """So much is done."""
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
+            elapsed = time.monotonic() - self._started
+            say(
+                tqdm.format_meter(
+                    done,
+                    self._total,
+                    elapsed,
+                    prefix=self._description,
+                    unit=self._unit,
+                    unit_scale=True,
+                    initial=self._first,
+                    bar_format="{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left" if self._total else None,
+                )
+            )
+
+    def end(self) -> None:
+        """The piece of work ended."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            say(text)

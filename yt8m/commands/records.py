@@ -1,13 +1,14 @@
-"""The commands on records: `synth` and `inspect`."""
+"""The commands on records: `download`, `synth` and `inspect`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from yt8m import reports
 from yt8m.commands.flags import OK, PATHS, Json, print_json, shown
+from yt8m.errors import InputError
 from yt8m.streams import show
-from yt8m.values import NonNegativeInt, PositiveInt
+from yt8m.values import NonNegativeInt, PositiveInt, Range
 
 
 def synth(
@@ -56,4 +57,50 @@ def inspect(
         print_json(report)
     else:
         show(reports.inspected(report))
+    return OK
+
+
+def download(
+    partition: Annotated[str, tyro.conf.Positional, shown("PARTITION")],
+    out: Annotated[str, shown("DIR")],
+    mirror: Literal["us", "eu", "asia"] = "us",
+    shard: Annotated[str | None, shown("X,Y", "(default: all files)")] = None,
+    jobs: Annotated[int, Range(least=1, most=64)] = 8,
+    base_url: Annotated[str | None, shown("URL", "(default: the data set's own servers)")] = None,
+    dry_run: Annotated[
+        bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
+    ] = False,
+) -> int:
+    """Fetch YouTube-8M, or a part of it, from its servers.
+
+    Example: yt8m download 2/frame/train --out /data/yt8m --shard 1,100
+
+    Stopped or killed, the same command goes on where it stood. Of files that are complete nothing is fetched.
+
+    Args:
+        partition: 2/frame/train, 2/frame/validate, 2/frame/test, 2/video/train, 2/video/validate, 2/video/test,
+            3/frame/validate or 3/frame/test.
+        out: The root of the data set; the files go to DIR/2/frame/train and so on, the vocabulary and the segment classes to
+            DIR.
+        mirror: The nearest one.
+        shard: The X-th of Y parts, files chosen by their names as the data set's own script does.
+        jobs: Files that are fetched at a time.
+        base_url: A server with the same files below another address.
+        dry_run: List what would be fetched, and its size.
+    """
+    from yt8m.download import Download
+    from yt8m.download.layout import parse_shard
+    from yt8m.terminal import DownloadProgress
+
+    part = None if shard is None else parse_shard(shard)
+    options = {"mirror": mirror, "shard": part, "jobs": jobs, "base_url": base_url}
+    with Download(partition, out, progress=DownloadProgress(), **options) as downloading:
+        try:
+            survey = downloading.survey()
+            if dry_run:
+                show(reports.to_download(survey))
+            else:
+                show(reports.downloaded(downloading.run(survey)))
+        except KeyboardInterrupt:
+            raise InputError("stopped; the same command goes on where it stood") from None
     return OK

@@ -1,0 +1,193 @@
+"""A server on this machine that has the layout of the data set's, misbehaves as told, and keeps a log."""
+
+import contextlib
+import hashlib
+import http.server
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from yt8m.download import Patience
+
+PARTITION = "2/frame/train"
+QUICK = Patience(timeout=0.3, attempts=4, first_wait=0.001, longest_wait=0.01)
+NAMES = ("trainaa", "trainaB", "trainpj", "trainZ9", "train00", "train99")
+"""On the server, less their ending."""
+NUMBERS = {
+    "trainaa": 0,
+    "trainaB": 27,
+    "trainpj": 939,
+    "trainZ9": 51 * 62 + 61,
+    "train00": 52 * 62 + 52,
+    "train99": 3843,
+}
+"""Of the local names: 62 times the first digit's place in a-z, A-Z, 0-9, plus the second's."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How one answer is wrong.
+
+    `drop` closes the connection after some bytes, `stall` sends nothing more after them, `wrong` changes that byte, `status`
+    answers with it alone, and `whole` sends the whole file whatever was asked for.
+    """
+
+    drop: int | None = None
+    stall: int | None = None
+    wrong: int | None = None
+    status: int | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An answer to a GET: the file's bytes `first` to `first + count`."""
+
+    path: str
+    status: int
+    first: int
+    count: int
+
+
+@dataclass
+class Served:
+    """What the server has and did."""
+
+    files: dict[str, bytes]
+    url: str = ""
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    """By path, one an answer to a GET."""
+    always: Fault = Fault()
+    """Where a path has no fault of its own left."""
+    log: list[Sent] = field(default_factory=list)
+    tells_sizes: bool = True
+    seconds_a_block: float = 0.0
+    """Waited before each 64 kB of a record file."""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def path_of(self, name: str) -> str:
+        """Of a record file."""
+        return f"/{PARTITION}/{name}.tfrecord"
+
+    def content(self, name: str) -> bytes:
+        """Of a record file."""
+        return self.files[self.path_of(name)]
+
+    def gets(self, name: str) -> list[Sent]:
+        """The answers to GETs of a record file."""
+        return [sent for sent in self.log if sent.path == self.path_of(name)]
+
+    @property
+    def record_gets(self) -> list[Sent]:
+        """The answers to GETs of record files."""
+        return [sent for sent in self.log if sent.path.endswith(".tfrecord")]
+
+
+def make_files(size: int = 50_000, names: tuple[str, ...] = NAMES, partition: str = PARTITION) -> dict[str, bytes]:
+    """Paths and contents: noise of different lengths, and the plan of them."""
+    noise = random.Random(1)
+    files = {f"{name}.tfrecord": noise.randbytes(size + 1000 * index) for index, name in enumerate(names)}
+    plan = {"files": {name: hashlib.md5(content).hexdigest() for name, content in files.items()}}
+    version, level, split = partition.split("/")
+    return {
+        f"/{version}/download_plans/{level}_{split}.json": json.dumps(plan).encode(),
+        **{f"/{partition}/{name}": content for name, content in files.items()},
+        "/vocabulary.csv": b"Index,Name\n0,Game\n",
+        "/segment_label_ids.csv": b"Index\n0\n",
+    }
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers for the server's `served`."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_HEAD(self):
+        served: Served = self.server.served
+        content = served.files.get(self.path)
+        if content is None or not served.tells_sizes:
+            self._say(404 if content is None else 405)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+
+    def do_GET(self):
+        served: Served = self.server.served
+        faults = served.faults.get(self.path)
+        fault = faults.pop(0) if faults else served.always
+        content = served.files.get(self.path)
+        status = fault.status or (404 if content is None else 200)
+        if status != 200:
+            served.log.append(Sent(self.path, status, 0, 0))
+            self._say(status)
+            return
+        wanted = None if fault.whole else re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        first = int(wanted[1]) if wanted else 0
+        if wanted and first >= len(content):
+            served.log.append(Sent(self.path, 416, first, 0))
+            self._say(416)
+            return
+        self._send(served, fault, content, first, is_part=wanted is not None)
+
+    def _send(self, served: Served, fault: Fault, content: bytes, first: int, is_part: bool):
+        if fault.wrong is not None:
+            content = content[: fault.wrong] + bytes([content[fault.wrong] ^ 1]) + content[fault.wrong + 1 :]
+        body = content[first:]
+        self.send_response(206 if is_part else 200)
+        if is_part:
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        cuts = [cut for cut in (fault.drop, fault.stall) if cut is not None]
+        count = 0
+        with contextlib.suppress(OSError):  # whoever asked may be gone
+            for start in range(0, len(body[: min(cuts, default=len(body))]), 2**16):
+                block = body[start : min([start + 2**16, *cuts])]
+                if served.seconds_a_block and self.path.endswith(".tfrecord"):
+                    time.sleep(served.seconds_a_block)
+                self.wfile.write(block)
+                self.wfile.flush()
+                count += len(block)
+        served.log.append(Sent(self.path, 206 if is_part else 200, first, count))
+        if fault.stall is not None:
+            served.ended.wait(60)
+        if cuts:
+            self.close_connection = True
+
+    def _say(self, status: int):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request, client_address):
+        """A client that went away is no news."""
+
+
+@contextlib.contextmanager
+def serve(files: dict[str, bytes]) -> Iterator[Served]:
+    """Serves files by path."""
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        server.served = served = Served(files)
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True)
+        thread.start()
+        try:
+            yield served
+        finally:
+            served.ended.set()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,245 @@
+"""Asking a server for bytes, again and again where it fails."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+Result = TypeVar("Result")
+
+_CHUNK_BYTES = 2**18
+_NOTHING_BEYOND = 416
+_TEMPORARY = {408, 425, 429}
+_LONGEST_ASKED_FOR = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a server is waited for."""
+
+    timeout: float = 30.0
+    """Seconds without a byte after which a connection counts as lost."""
+    attempts: int = 10
+    """In a row that bring nothing, before a file is given up."""
+    first_wait: float = 0.5
+    """Seconds; doubled from attempt to attempt, the first repetition aside, which is at once."""
+    longest_wait: float = 60.0
+
+
+class Refused(Exception):
+    """The server answers that it will not give the file; asking again would not help."""
+
+
+class Broken(Exception):
+    """An attempt failed in a way that may be over soon.
+
+    Attributes:
+        retry_after: seconds that the server asks to wait, or None.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None):
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Unreachable(Exception):
+    """As many attempts as there may be failed."""
+
+
+class Stopped(Exception):
+    """The rest of the work is no longer wanted."""
+
+
+class Client:
+    """Requests to servers, from several threads.
+
+    Args:
+        patience: with them.
+        connections: kept open; as many as there are threads.
+        stopping: set by whoever wants all of them to end with `Stopped`.
+    """
+
+    def __init__(self, patience: Patience, connections: int, stopping: threading.Event):
+        self._patience, self._stopping = patience, stopping
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._session.close()
+
+    def persist(
+        self, attempt: Callable[[], Result], reached: Callable[[], int] = lambda: 0, most: int | None = None
+    ) -> Result:
+        """Does something until it succeeds.
+
+        Args:
+            attempt: raises `Broken` where it should be repeated.
+            reached: how far the attempts got; one that got further than those before is the first of a new row.
+            most: attempts in a row; None = as patience has it.
+
+        Raises:
+            Unreachable: a whole row of attempts got nowhere.
+            Stopped: while waiting for the next.
+        """
+        farthest, retry = reached(), self._new_row(most)
+        while True:
+            try:
+                return attempt()
+            except Broken as error:
+                if reached() > farthest:
+                    farthest, retry = reached(), self._new_row(most)
+                try:
+                    retry = retry.increment("GET", error=error)
+                except urllib3.exceptions.MaxRetryError:
+                    raise Unreachable(str(error)) from error
+                self._wait(max(retry.get_backoff_time(), min(error.retry_after or 0.0, _LONGEST_ASKED_FOR)))
+
+    def _new_row(self, most: int | None) -> Retry:
+        patience = self._patience
+        total = min(patience.attempts, most or patience.attempts) - 1
+        return Retry(total, backoff_factor=patience.first_wait, backoff_max=patience.longest_wait)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise Stopped
+
+    @contextlib.contextmanager
+    def _request(self, method: str, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+        # Compressed on the way, a part of the body would be no part of the file.
+        headers = {"Accept-Encoding": "identity", **headers}
+        try:
+            with self._session.request(
+                method, url, headers=headers, stream=True, timeout=self._patience.timeout, allow_redirects=True
+            ) as response:
+                self._check(response)
+                yield response
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise Refused(str(error)) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Broken(self._reason(error)) from error
+
+    def _check(self, response: requests.Response) -> None:
+        status = response.status_code
+        if status in (200, 206, _NOTHING_BEYOND):
+            return
+        said = f"{status} {response.reason or ''}".strip()
+        if status < 500 and status not in _TEMPORARY:
+            raise Refused(said)
+        raise Broken(said, _retry_after(response))
+
+    def _reason(self, error: Exception) -> str:
+        causes = list(_causes(error))
+        texts = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+        if texts:
+            return texts[-1]
+        timeouts = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+        if any(isinstance(cause, timeouts) for cause in causes):
+            return f"no answer for {self._patience.timeout:g} s"
+        return "the connection broke"
+
+    def get(self, url: str, first: int = 0) -> contextlib.AbstractContextManager[requests.Response]:
+        """Opens a file, once.
+
+        Args:
+            url: its address.
+            first: the byte to begin with. A server that does not take that gives the whole file.
+
+        Raises:
+            Refused, Broken: when entered, and the second also when the body is read within the `with` block.
+        """
+        return self._request("GET", url, {"Range": f"bytes={first}-"} if first else {})
+
+    def chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """The body as it arrives, so that nothing that did waits in memory. Raises Stopped."""
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+            yield chunk
+            if self._stopping.is_set():
+                raise Stopped
+
+    def content(self, url: str, most: int | None = None) -> bytes:
+        """A small file. Raises Refused, Unreachable or Stopped; see `persist` for `most`."""
+
+        def attempt() -> bytes:
+            with self.get(url) as response:
+                content = b"".join(self.chunks(response))
+                if len(content) < (extent(response, 0).end or 0):
+                    raise Broken("the connection was closed early")
+                return content
+
+        return self.persist(attempt, most=most)
+
+    def size(self, url: str) -> int | None:
+        """Bytes of a file; None where the server does not tell, or cannot at the moment."""
+        try:
+            with self._request("HEAD", url, {}) as response:
+                return extent(response, 0).end
+        except (Refused, Broken):
+            return None
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Which bytes of a file a body holds."""
+
+    start: int
+    end: int | None
+    """One past the last; None = not known."""
+
+
+def extent(response: requests.Response, asked: int) -> Extent:
+    """The bytes that an answer holds, if it is complete.
+
+    Args:
+        response: with the status 200, 206 or 416.
+        asked: the first byte that was asked for.
+
+    Raises:
+        Broken: they begin after it.
+    """
+    if response.status_code == _NOTHING_BEYOND:
+        return Extent(asked, asked)
+    length = response.headers.get("Content-Length", "")
+    count = int(length) if length.isdecimal() else None
+    start = 0
+    if response.status_code == 206:
+        unit, _, span = response.headers.get("Content-Range", "").strip().partition(" ")
+        first = span.partition("-")[0]
+        start = int(first) if unit == "bytes" and first.isdecimal() else asked
+    if start > asked:
+        raise Broken("the server sends other bytes than it was asked for")
+    return Extent(start, None if count is None else start + count)
+
+
+def is_beyond(response: requests.Response) -> bool:
+    """Whether the server says that the file ends before the first byte that was asked for."""
+    return response.status_code == _NOTHING_BEYOND
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    header = response.headers.get("Retry-After")
+    try:
+        return Retry().parse_retry_after(header) if header else None
+    except urllib3.exceptions.InvalidHeader:
+        return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what is behind it, from the outside in."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        behind = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [other for other in behind if isinstance(other, BaseException)]

@@ -1,0 +1,391 @@
+"""A partition of the data set, or a part of it, into a directory with the official layout."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from yt8m.download.client import Client, Patience, Refused, Unreachable
+from yt8m.download.layout import (
+    Mirror,
+    check_partition,
+    in_shard,
+    local_name,
+    official_site,
+    own_site,
+    parse_plan,
+    plan_url,
+)
+from yt8m.download.threads import Meter, in_threads
+from yt8m.download.transfer import CheckedFiles, Wrong, fetch, file_md5, partial_path
+from yt8m.errors import InputError
+from yt8m.files import NewFile, make_directory, remove_empty
+from yt8m.values import Range, checked
+
+DEFAULT_JOBS = 8
+Jobs = Annotated[int, Range(least=1, most=64)]
+
+_PLAN_ATTEMPTS = 5
+"""A wrong address should be told of soon."""
+_NAMES_TOLD = 8
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that is to be had."""
+
+    url: str
+    path: Path
+    md5: str | None
+    """None of the lists at the root of the data set, CSV files of a megabyte at most."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is to fetch."""
+
+    directory: Path
+    """Of the partition's files."""
+    files: tuple[RemoteFile, ...]
+    """What is missing, by name; the lists first."""
+    sizes: dict[RemoteFile, int]
+    """Bytes of those files whose size the server tells."""
+    num_present: int
+    """Files that are there and right."""
+    num_partial_bytes: int
+    """Of the missing files, what is there of an earlier run."""
+
+    @property
+    def num_bytes(self) -> int | None:
+        """Of the missing files. Where some sizes are not known these count as the mean of the others; None if all are not."""
+        if not self.sizes:
+            return None if self.files else 0
+        return sum(self.sizes.values()) * len(self.files) // len(self.sizes)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all sizes are known."""
+        return len(self.sizes) == len(self.files)
+
+
+@dataclass
+class Downloaded:
+    """What was fetched."""
+
+    directory: Path
+    num_present: int
+    """Files that were there before."""
+    fetched: list[Path] = field(default_factory=list)
+    num_bytes: int = 0
+    """That came over the network and were kept."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Why, by the name on the server."""
+
+
+class Progress(Protocol):
+    """Who wants to know how far a download is."""
+
+    def start(self, description: str, done: int, total: int | None, unit: str) -> None:
+        """A piece of work begins, or goes on after `done` of `total`."""
+
+    def reach(self, done: int) -> None:
+        """So much is done; less than before where something must be done again."""
+
+    def end(self) -> None:
+        """The piece of work ended, well or not."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+
+
+class Silent:
+    """A `Progress` that says nothing."""
+
+    def start(self, description: str, done: int, total: int | None, unit: str) -> None: ...
+
+    def reach(self, done: int) -> None: ...
+
+    def end(self) -> None: ...
+
+    def message(self, text: str) -> None: ...
+
+
+class Download:
+    """Fetches a partition of the data set; use it in a `with` block, which closes the connections.
+
+    `survey` says what is missing, `run` fetches it. What was killed goes on where it stood: files appear under their names
+    when they are complete and right.
+
+    Args:
+        partition: such as `2/frame/train`.
+        out: the root of the data set; the files go to `OUT/2/frame/train/`.
+        mirror: of the official servers.
+        shard: (X, Y) for the X-th of Y parts; None = all.
+        jobs: files that are fetched at a time.
+        base_url: a server that has the same plans and files below this address; None = the official ones.
+        patience: with the server.
+        progress: told how far it is.
+
+    Raises:
+        InputError: there is no such partition, mirror, shard or place.
+    """
+
+    @checked
+    def __init__(
+        self,
+        partition: str,
+        out: str | os.PathLike,
+        *,
+        mirror: Mirror = "us",
+        shard: tuple[int, int] | None = None,
+        jobs: Jobs = DEFAULT_JOBS,
+        base_url: str | None = None,
+        patience: Patience | None = None,
+        progress: Progress | None = None,
+    ):
+        self._partition = check_partition(partition)
+        self._site = official_site(mirror) if base_url is None else own_site(base_url)
+        self._shard = shard or (1, 1)
+        if not 1 <= self._shard[0] <= self._shard[1]:
+            raise InputError(f"shard is {self._shard}; it must be (X, Y) with 1 <= X <= Y")
+        self._root = _local_directory(out)
+        self._directory = self._root / self._partition
+        self._jobs = jobs
+        self._progress = progress or Silent()
+        self._stopping = threading.Event()
+        self._client = Client(patience or Patience(), jobs, self._stopping)
+        self._checked = CheckedFiles(self._directory)
+
+    def __enter__(self) -> "Download":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._client.close()
+
+    def survey(self) -> Survey:
+        """Looks what is missing, and how large it is. Writes no data.
+
+        Raises:
+            InputError: the plan cannot be had, or no file is in the shard.
+        """
+        files = self._plan()
+        missing = self._missing(files)
+        lists = [each for each in self._lists() if not each.path.exists()]
+        sizes = self._sizes([*lists, *missing])
+        partial = sum(_size_of(partial_path(file.path)) for file in missing)
+        return Survey(self._directory, (*lists, *missing), sizes, len(files) - len(missing), partial)
+
+    def run(self, survey: Survey) -> Downloaded:
+        """Fetches what is missing. What cannot be had does not keep the rest from being fetched.
+
+        Raises:
+            InputError: there is not enough room, nothing can be written, or some files cannot be had; in that case all others
+                were fetched, unless as many in a row as are fetched at a time could not be reached.
+        """
+        result = Downloaded(self._directory, survey.num_present)
+        if survey.files:
+            check_room(survey)
+            made = make_directory(self._directory)
+            try:
+                self._fetch_all(survey, result)
+            finally:
+                remove_empty(made)
+        self._check_complete(survey, result)
+        return result
+
+    def _plan(self) -> list[RemoteFile]:
+        url = plan_url(self._site, self._partition)
+        try:
+            plan = parse_plan(self._client.content(url, _PLAN_ATTEMPTS), url)
+        except (Refused, Unreachable) as error:
+            raise InputError(
+                f"{url}: the list of the files cannot be had ({error}); check the address and the network"
+            ) from error
+        files = [
+            RemoteFile(f"{self._site.files}/{self._partition}/{name}", self._directory / local_name(name), md5)
+            for name, md5 in plan.items()
+            if in_shard(name, self._shard)
+        ]
+        if not files:
+            part, parts = self._shard
+            raise InputError(f"--shard {part},{parts}: none of the {len(plan)} files is in it; take a larger one")
+        return sorted(files, key=lambda file: file.path)
+
+    def _lists(self) -> list[RemoteFile]:
+        urls = [self._site.vocabulary]
+        if self._partition.startswith("3/"):
+            urls.append(self._site.segment_classes)
+        return [RemoteFile(url, self._root / url.rpartition("/")[2], None) for url in urls]
+
+    def _missing(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """The files that are not there, or not what they should be."""
+        present = [file for file in files if file.path.is_file()]
+        unknown = [file for file in present if (file.path, file.md5) not in self._checked]
+        right = set(present) - set(unknown)
+
+        def check(file: RemoteFile) -> bool:
+            return file_md5(file.path, meter.add) == file.md5
+
+        def checked(file: RemoteFile, is_right: bool | None, error: Exception | None) -> None:
+            if error:
+                raise error
+            if is_right:
+                right.add(file)
+                self._checked.add(file.path, file.md5 or "")
+            else:
+                self._progress.message(f"{file.path}: its md5 is not that of the plan; it is fetched again")
+
+        meter = Meter()
+        self._work("checking md5", check, unknown, meter, sum(_size_of(file.path) for file in unknown), "B", checked)
+        return [file for file in files if file not in right]
+
+    def _sizes(self, files: Sequence[RemoteFile]) -> dict[RemoteFile, int]:
+        sizes: dict[RemoteFile, int] = {}
+
+        def measured(file: RemoteFile, size: int | None, error: Exception | None) -> None:
+            if error:
+                raise error
+            meter.add(1)
+            if size is not None:
+                sizes[file] = size
+
+        meter = Meter()
+        self._work(
+            "asking for sizes",
+            lambda file: self._client.size(file.url),
+            files,
+            meter,
+            len(files),
+            " files",
+            measured,
+        )
+        return sizes
+
+    def _fetch_all(self, survey: Survey, result: Downloaded) -> None:
+        meter = Meter()
+        unreached = 0
+
+        def work(file: RemoteFile) -> None:
+            if file.md5 is None:
+                self._fetch_list(file, meter)
+            else:
+                fetch(self._client, file.url, file.path, file.md5, meter.add)
+
+        def finished(file: RemoteFile, _, error: Exception | None) -> None:
+            nonlocal unreached
+            if error is None:
+                unreached = 0
+                result.fetched.append(file.path)
+                if file.md5:
+                    self._checked.add(file.path, file.md5)
+            elif isinstance(error, Refused | Unreachable | Wrong):
+                unreached = unreached + 1 if isinstance(error, Unreachable) else 0
+                self._cannot_be_had(file, error, result)
+                if unreached >= self._jobs:
+                    self._stopping.set()
+            else:
+                raise error
+
+        try:
+            self._work(
+                self._partition,
+                work,
+                survey.files,
+                meter,
+                survey.num_bytes,
+                "B",
+                finished,
+                done=survey.num_partial_bytes,
+            )
+        finally:
+            result.num_bytes = meter.value
+
+    def _fetch_list(self, file: RemoteFile, meter: Meter) -> None:
+        content = self._client.content(file.url)
+        if not content.removeprefix(b"\xef\xbb\xbf").startswith(b"Index"):
+            raise Wrong("it is no CSV file with a column Index")
+        with NewFile(file.path) as new:
+            new.write(content)
+        meter.add(len(content))
+
+    def _cannot_be_had(self, file: RemoteFile, error: Exception, result: Downloaded) -> None:
+        if file.md5 is None and isinstance(error, Refused) and not self._site.is_official:
+            self._progress.message(f"{file.url}: not there ({error}); training does without it")
+            return
+        self._progress.message(f"{file.url}: cannot be had ({error})")
+        result.missing[file.url.rpartition("/")[2]] = str(error)
+
+    def _work(
+        self,
+        description: str,
+        work: Callable,
+        items: Sequence[RemoteFile],
+        meter: Meter,
+        total: int | None,
+        unit: str,
+        finished: Callable,
+        done: int = 0,
+    ) -> None:
+        if not items:
+            return
+        self._progress.start(description, done, total, unit)
+        try:
+            in_threads(
+                work,
+                items,
+                self._jobs,
+                self._stopping,
+                finished,
+                lambda: self._progress.reach(done + meter.value),
+            )
+        finally:
+            self._progress.end()
+
+    def _check_complete(self, survey: Survey, result: Downloaded) -> None:
+        if not result.missing:
+            return
+        told = [f"{name} ({reason})" for name, reason in list(result.missing.items())[:_NAMES_TOLD]]
+        if len(result.missing) > len(told):
+            told.append(f"{len(result.missing) - len(told)} more")
+        text = f"{self._directory}: {len(result.missing)} of {len(survey.files)} files cannot be had: {', '.join(told)}"
+        if self._stopping.is_set():
+            rest = len(survey.files) - len(result.missing) - len(result.fetched)
+            text += f"; the server does not answer, so {rest} others were left"
+        raise InputError(f"{text}; the same command tries them again and goes on where it stood")
+
+
+def check_room(survey: Survey) -> None:
+    """Looks whether the file system has room for what is missing.
+
+    Raises:
+        InputError: it has not.
+    """
+    if survey.num_bytes is None:
+        return
+    place = next(each for each in (survey.directory, *survey.directory.parents) if each.exists())
+    needed, free = survey.num_bytes - survey.num_partial_bytes, shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{survey.directory}: {needed / 1e9:,.1f} GB are to be fetched, and {free / 1e9:,.1f} GB are free; "
+            "make room, choose another --out, or fetch a part with --shard 1,100"
+        )
+
+
+def _local_directory(out: str | os.PathLike) -> Path:
+    text = os.fspath(out)
+    if "://" in text:
+        raise InputError(f"{text}: files are fetched to a local directory; name one with --out")
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{text}: this is no directory; name another with --out")
+    return path
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

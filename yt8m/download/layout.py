@@ -1,0 +1,133 @@
+"""Where the data set is served, what its files are called there and here, and which files a subset has.
+
+`--shard`, plans and names are those of the data set's own download script, so that the same words fetch the same files.
+"""
+
+import hashlib
+import json
+import re
+import string
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from yt8m.errors import InputError, unknown_name
+
+Mirror = Literal["us", "eu", "asia"]
+MIRRORS: tuple[str, ...] = get_args(Mirror)
+PARTITIONS = (
+    *(f"2/{level}/{split}" for level in ("frame", "video") for split in ("train", "validate", "test")),
+    *("3/frame/validate", "3/frame/test"),
+)
+
+_DIGITS = string.ascii_lowercase + string.ascii_uppercase + string.digits
+"""Of base 62, in the order in which the server's names count."""
+_SERVER_NAME = re.compile(r"(?P<stem>\w*)(?P<digits>[a-zA-Z0-9]{2})\.tfrecord", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Addresses without a slash at the end."""
+
+    plans: str
+    files: str
+    vocabulary: str
+    segment_classes: str
+    is_official: bool = True
+    """Whether it is known to have everything."""
+
+
+def official_site(mirror: str) -> Site:
+    """The data set's own servers.
+
+    Raises:
+        InputError: there is no such mirror.
+    """
+    if mirror not in MIRRORS:
+        raise InputError(unknown_name("mirror", mirror, MIRRORS))
+    return Site(
+        plans="http://data.yt8m.org",
+        files=f"http://{mirror}.data.yt8m.org",
+        vocabulary="https://research.google.com/youtube8m/csv/2/vocabulary.csv",
+        # Where the starter code reads it.
+        segment_classes="https://raw.githubusercontent.com/google/youtube-8m/master/segment_label_ids.csv",
+    )
+
+
+def own_site(base_url: str) -> Site:
+    """A server that has plans and files below one address, and perhaps the two lists.
+
+    Raises:
+        InputError: the address is none of HTTP.
+    """
+    base = base_url.rstrip("/")
+    if not re.match(r"https?://[^/?#]", base):
+        raise InputError(f"--base-url is {base_url!r}; it must be an address such as http://host:8000/youtube8m")
+    return Site(base, base, f"{base}/vocabulary.csv", f"{base}/segment_label_ids.csv", is_official=False)
+
+
+def check_partition(partition: str) -> str:
+    """The partition without slashes around it. Raises InputError for one that there is not."""
+    stripped = partition.strip("/")
+    if stripped not in PARTITIONS:
+        raise InputError(unknown_name("partition", partition, PARTITIONS))
+    return stripped
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`3,100` as (3, 100).
+
+    Raises:
+        InputError: it is not of the form X,Y with 1 <= X <= Y.
+    """
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*", text)
+    shard = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= shard[0] <= shard[1]:
+        raise InputError(f"--shard is {text!r}; it must be X,Y with 1 <= X <= Y, such as 1,100 for a hundredth")
+    return shard
+
+
+def plan_url(site: Site, partition: str) -> str:
+    """Of the list of a partition's files."""
+    version, level, split = partition.split("/")
+    return f"{site.plans}/{version}/download_plans/{level}_{split}.json"
+
+
+def in_shard(server_name: str, shard: tuple[int, int]) -> bool:
+    """Whether a file is in part X of Y."""
+    part, parts = shard
+    return int(hashlib.md5(server_name.encode()).hexdigest(), 16) % parts == part - 1
+
+
+def local_name(server_name: str) -> str:
+    """`train0939.tfrecord` of `trainpj.tfrecord`: names that differ also where upper and lower case do not.
+
+    Raises:
+        ValueError: the name is not of that form.
+    """
+    found = _SERVER_NAME.fullmatch(server_name)
+    if not found:
+        raise ValueError(f"{server_name!r} does not end in two letters or digits and .tfrecord")
+    first, second = (_DIGITS.index(digit) for digit in found["digits"])
+    return f"{found['stem']}{62 * first + second:04d}.tfrecord"
+
+
+def parse_plan(content: bytes, url: str) -> dict[str, str]:
+    """The md5 of each file by its name on the server.
+
+    Args:
+        content: of the plan.
+        url: where it comes from, for messages.
+
+    Raises:
+        InputError: it is no plan, or has a name that no file may get.
+    """
+    try:
+        files = json.loads(content)["files"]
+        for name, md5 in files.items():
+            local_name(name)
+            if not re.fullmatch(r"[0-9a-fA-F]{32}", md5):
+                raise ValueError(f"{md5!r} is no md5")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise InputError(f"{url}: is no download plan ({reason}); check the address, or try again later") from error
+    return {name: md5.lower() for name, md5 in files.items()}

@@ -1,0 +1,215 @@
+"""One file from a server to the disk, resumed where an earlier attempt or an earlier process ended."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from yt8m.download.client import Broken, Client, extent, is_beyond
+from yt8m.errors import InputError
+
+PARTIAL_SUFFIX = ".part"
+
+_BLOCK_BYTES = 2**20
+
+
+class Wrong(Exception):
+    """The server's file is not the one that the plan means."""
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file lies until it is complete."""
+    return path.with_name(path.name + PARTIAL_SUFFIX)
+
+
+def file_md5(path: Path, advance: Callable[[int], None] = lambda count: None) -> str:
+    """The md5 of a file, in hexadecimal.
+
+    Args:
+        path: of the file.
+        advance: called with the bytes of each block.
+    """
+    return _digest(path, advance).hexdigest()
+
+
+def _digest(path: Path, advance: Callable[[int], None] = lambda count: None) -> Any:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            advance(len(block))
+    return digest
+
+
+class Partial:
+    """The bytes of a file that are there, the first ones, under another name; they outlast a killed process.
+
+    Args:
+        path: the name that the file gets when it is complete. Entering the `with` block raises InputError if another process
+            is fetching the same file, or it cannot be written.
+
+    Attributes:
+        size: bytes that are there.
+    """
+
+    def __init__(self, path: Path):
+        self._final, self._path = path, partial_path(path)
+        self.size = 0
+
+    def __enter__(self) -> "Partial":
+        try:
+            self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._lock()
+            self._digest = _digest(self._path)
+            self.size = os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            self._file.close()
+            raise self._unwritable(error) from error
+        except InputError:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        # Removed while it is still locked, so that it is no other process's.
+        if self.size == 0 and self._path.exists():
+            self._path.unlink()
+        self._file.close()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                raise InputError(
+                    f"{self._final}: another process is fetching this file; wait for it, or take another --shard"
+                ) from error
+            # Some network file systems have no locks.
+
+    @property
+    def md5(self) -> str:
+        """Of the bytes that are there, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Appends. Raises InputError if the disk is full or fails."""
+        try:
+            _write_all(self._file, content)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._digest.update(content)
+        self.size += len(content)
+
+    def clear(self) -> None:
+        """Forgets what is there."""
+        self._file.truncate(0)
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    def finish(self) -> None:
+        """Gives the file its name."""
+        try:
+            self._path.replace(self._final)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self._path}: cannot be written ({error.strerror}); make room or choose another --out; "
+            "the same command goes on where it stood"
+        )
+
+
+def _write_all(file: io.FileIO, content: bytes | memoryview) -> None:
+    rest = memoryview(content)
+    while rest:  # a disk that is nearly full takes a part
+        rest = rest[file.write(rest) :]
+
+
+def fetch(client: Client, url: str, path: Path, md5: str, advance: Callable[[int], None]) -> None:
+    """Fetches a file. It appears under its name when its md5 is right.
+
+    Args:
+        client: that asks for it.
+        url: its address.
+        path: where to; its directory is there.
+        md5: that it must have, in hexadecimal.
+        advance: called with the bytes that came; below 0 where they have to come again.
+
+    Raises:
+        Refused, Unreachable, Stopped: it cannot be had; what came is kept.
+        Wrong: it came twice with another md5.
+        InputError: it cannot be written.
+    """
+    with Partial(path) as partial:
+        for _ in range(2):
+            if partial.md5 != md5:  # else all had come before
+                client.persist(lambda: _receive(client, url, partial, advance), lambda: partial.size)
+            if partial.md5 == md5:
+                partial.finish()
+                return
+            found = partial.md5
+            advance(-partial.size)
+            partial.clear()
+    raise Wrong(f"its md5 is {found} and should be {md5}, also when fetched a second time")
+
+
+def _receive(client: Client, url: str, partial: Partial, advance: Callable[[int], None]) -> None:
+    with client.get(url, partial.size) as response:
+        if is_beyond(response):
+            return
+        found = extent(response, partial.size)
+        position = found.start
+        for chunk in client.chunks(response):
+            # A server that ignores ranges sends again what is there.
+            new = memoryview(chunk)[max(0, partial.size - position) :]
+            position += len(chunk)
+            if new:
+                partial.write(new)
+                advance(len(new))
+    if found.end is not None and position < found.end:
+        raise Broken("the connection was closed early")
+
+
+class CheckedFiles:
+    """Which files of a directory had the right md5, so that a later run need not read a terabyte again.
+
+    A file that was written to since has another size or time and counts as not checked. Kept in a hidden file to which each
+    process appends lines.
+
+    Args:
+        directory: of the files; it need not be there.
+    """
+
+    def __init__(self, directory: Path):
+        self._path = directory / ".checked.md5"
+        self._known: set[tuple[str, ...]] = set()
+        with contextlib.suppress(OSError):
+            text = self._path.read_text(errors="replace")
+            self._known = {tuple(line.split(" ")) for line in text.splitlines()}
+
+    def __contains__(self, file: tuple[Path, str]) -> bool:
+        """Of (path, md5)."""
+        with contextlib.suppress(OSError):
+            return self._line(*file) in self._known
+        return False
+
+    def add(self, path: Path, md5: str) -> None:
+        """Notes that a file's md5 was right. Where that cannot be written, the file is read again next time."""
+        with contextlib.suppress(OSError):
+            line = self._line(path, md5)
+            self._known.add(line)
+            with self._path.open("ab", buffering=0) as file:  # one write a line: threads and processes share the file
+                file.write(" ".join(line).encode() + b"\n")
+
+    def _line(self, path: Path, md5: str) -> tuple[str, ...]:
+        status = path.stat()
+        return (md5, str(status.st_size), str(status.st_mtime_ns), path.name)
