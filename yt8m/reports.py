@@ -171,15 +171,15 @@ def _verdict(profile: Any) -> str:
 
 
 def to_download(survey: Any) -> str:
-    """What would be fetched, a `yt8m.download.Survey`: a line a file, and the sum."""
+    """What would be fetched, a `yt8m.download.downloading.Survey`: a line a file, and the sum."""
     lines = []
     for file in survey.files:
-        size = survey.sizes.get(file)
-        lines.append(f"{file.path}  {'size not known' if size is None else _bytes(size)}  {file.url}")
+        size = f"  {_bytes(survey.sizes[file])}" if file in survey.sizes else ""
+        lines.append(f"{file.path}  {file.url}{size}")
     if survey.num_bytes is None:
         total = "sizes not known"
     else:
-        total = ("" if survey.is_exact else "about ") + _bytes(survey.num_bytes)
+        total = ("about " if survey.num_unknown else "") + _bytes(survey.num_bytes)
     there = f", {_bytes(survey.num_partial_bytes)} of it there" if survey.num_partial_bytes else ""
     lines.append(
         f"{survey.directory}: {len(survey.files)} files to fetch, {total}{there}; {survey.num_present} complete"
@@ -188,7 +188,7 @@ def to_download(survey: Any) -> str:
 
 
 def downloaded(result: Any) -> str:
-    """What was fetched, a `yt8m.download.Downloaded`."""
+    """What was fetched, a `yt8m.download.downloading.Downloaded`."""
     return (
         f"{result.directory}: {len(result.fetched)} files fetched, {_bytes(result.num_bytes)}; "
         f"{result.num_present} were there"

@@ -148,9 +148,11 @@ class DownloadProgress:
                 file=sys.stderr,
             )
 
-    def reach(self, done: int) -> None:
-        """So much is done."""
+    def reach(self, done: int, total: int | None) -> None:
+        """So much is done; `total` may be known better now."""
+        self._total = total
         if self._bar is not None:
+            self._bar.total = total
             self._bar.update(done - self._bar.n)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES_OF_DOWNLOADS

@@ -3,7 +3,7 @@
 import pytest
 from misbehaving_server import PARTITION, QUICK, make_files, serve
 
-from yt8m.download import Download
+from yt8m.download.downloading import Download
 
 
 @pytest.fixture(autouse=True)

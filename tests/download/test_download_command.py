@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, Fault, make_files, serve
 
+from yt8m import terminal
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -102,7 +104,7 @@ def stalled(out: Path, server):
 def test_a_stopped_run_ends_without_waiting_for_the_server_and_says_what_to_do(large, tmp_path, number):
     with stalled(tmp_path / "out", large) as process:
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=20)  # the server is silent for 30 seconds
+        stdout, stderr = process.communicate(timeout=15)  # the server is silent for longer
     assert (process.returncode, stdout) == (2, "")
     assert stderr == "yt8m: stopped; the same command goes on where it stood\n"
 
@@ -122,7 +124,7 @@ def test_a_dry_run_lists_and_writes_nothing(large, tmp_path):
     status, stdout, stderr = run(PARTITION, "--out", out, "--base-url", large.url, "--dry-run")
     assert (status, stderr) == (0, "")
     lines = stdout.splitlines()
-    assert f"{out}/{PARTITION}/train0939.tfrecord  2.00 MB  {large.url}/{PARTITION}/trainpj.tfrecord" in lines
+    assert f"{out}/{PARTITION}/train0939.tfrecord  {large.url}/{PARTITION}/trainpj.tfrecord  2.00 MB" in lines
     assert lines[-1] == f"{out}/{PARTITION}: 7 files to fetch, 12.02 MB; 0 complete"
     assert len(lines) == 8
     assert not out.exists()
@@ -152,3 +154,16 @@ def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch, capfd)
     assert len(err.splitlines()) == 1
     assert message in err
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES_OF_DOWNLOADS", 0.0)
+    progress = terminal.DownloadProgress()
+    progress.start("2/frame/train", 500_000, 2_000_000, "B")
+    progress.reach(1_500_000, 3_000_000)
+    progress.reach(1_600_000, None)
+    progress.end()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("2/frame/train: 1.50M/3.00M, ")
+    assert first.endswith(" left")
+    assert second.startswith("2/frame/train: 1.60MB ")

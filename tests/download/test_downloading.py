@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, QUICK, Fault, make_files
 
-from yt8m.download import Download
+from yt8m.download.downloading import Download
 from yt8m.download.transfer import Partial, partial_path
 from yt8m.errors import InputError
 
@@ -257,9 +257,22 @@ def test_a_server_that_tells_no_sizes(served, download, directory):
 def test_the_survey_knows_all_sizes_and_writes_nothing(served, tmp_path):
     with Download(PARTITION, tmp_path / "out", base_url=served.url, patience=QUICK) as downloading:
         survey = downloading.survey()
-    assert survey.is_exact
+    assert survey.num_unknown == 0
     assert survey.num_bytes == sum(len(served.content(name)) for name in NAMES) + len(served.files["/vocabulary.csv"])
     assert not (tmp_path / "out").exists()
+
+
+def test_of_many_files_some_tell_the_sum(served, tmp_path, monkeypatch):
+    """Files of s, s + 1000, ... bytes, of which every second is asked for: the first, the third and the fifth."""
+    monkeypatch.setattr("yt8m.download.downloading._SIZES_ASKED", 3)
+    monkeypatch.setattr("yt8m.download.downloading.local_name", lambda name: f"{NAMES.index(name[:7])}.tfrecord")
+    with Download(PARTITION, tmp_path / "out", base_url=served.url, patience=QUICK) as downloading:
+        survey = downloading.survey()
+        assert survey.num_unknown == 3
+        vocabulary = len(served.files["/vocabulary.csv"])
+        assert survey.num_bytes == vocabulary + 50_000 + 52_000 + 54_000 + 3 * 52_000
+        downloading.run(survey)
+    assert survey.num_bytes == vocabulary + sum(len(served.content(name)) for name in NAMES)
 
 
 def test_a_full_disk_ends_the_run_with_what_to_do(served, download, monkeypatch):

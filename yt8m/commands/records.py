@@ -1,14 +1,15 @@
 """The commands on records: `download`, `synth` and `inspect`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from yt8m import reports
 from yt8m.commands.flags import OK, PATHS, Json, print_json, shown
+from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
 from yt8m.errors import InputError
 from yt8m.streams import show
-from yt8m.values import NonNegativeInt, PositiveInt, Range
+from yt8m.values import NonNegativeInt, PositiveInt
 
 
 def synth(
@@ -63,9 +64,9 @@ def inspect(
 def download(
     partition: Annotated[str, tyro.conf.Positional, shown("PARTITION")],
     out: Annotated[str, shown("DIR")],
-    mirror: Literal["us", "eu", "asia"] = "us",
+    mirror: Mirror = "us",
     shard: Annotated[str | None, shown("X,Y", "(default: all files)")] = None,
-    jobs: Annotated[int, Range(least=1, most=64)] = 8,
+    jobs: Jobs = DEFAULT_JOBS,
     base_url: Annotated[str | None, shown("URL", "(default: the data set's own servers)")] = None,
     dry_run: Annotated[
         bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
@@ -88,8 +89,7 @@ def download(
         base_url: A server with the same files below another address.
         dry_run: List what would be fetched, and its size.
     """
-    from yt8m.download import Download
-    from yt8m.download.layout import parse_shard
+    from yt8m.download.downloading import Download
     from yt8m.terminal import DownloadProgress
 
     part = None if shard is None else parse_shard(shard)

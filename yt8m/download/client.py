@@ -23,12 +23,12 @@ _LONGEST_ASKED_FOR = 600.0
 class Patience:
     """How long a server is waited for."""
 
-    timeout: float = 30.0
+    timeout: float = 20.0
     """Seconds without a byte after which a connection counts as lost."""
     attempts: int = 10
     """In a row that bring nothing, before a file is given up."""
-    first_wait: float = 0.5
-    """Seconds; doubled from attempt to attempt, the first repetition aside, which is at once."""
+    first_wait: float = 1.0
+    """Seconds before the second repetition, doubled from one to the next; the first is at once."""
     longest_wait: float = 60.0
 
 
@@ -105,7 +105,7 @@ class Client:
     def _new_row(self, most: int | None) -> Retry:
         patience = self._patience
         total = min(patience.attempts, most or patience.attempts) - 1
-        return Retry(total, backoff_factor=patience.first_wait, backoff_max=patience.longest_wait)
+        return Retry(total, backoff_factor=patience.first_wait / 2, backoff_max=patience.longest_wait)
 
     def _wait(self, seconds: float) -> None:
         if self._stopping.wait(seconds):

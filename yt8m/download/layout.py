@@ -8,11 +8,15 @@ import json
 import re
 import string
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from yt8m.errors import InputError, unknown_name
+from yt8m.values import Range
 
 Mirror = Literal["us", "eu", "asia"]
+Jobs = Annotated[int, Range(least=1, most=64)]
+"""Files that are fetched at a time."""
+DEFAULT_JOBS = 8
 MIRRORS: tuple[str, ...] = get_args(Mirror)
 PARTITIONS = (
     *(f"2/{level}/{split}" for level in ("frame", "video") for split in ("train", "validate", "test")),

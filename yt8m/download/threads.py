@@ -69,17 +69,18 @@ def in_threads(
     try:
         for thread in threads:
             thread.start()
-        remaining = len(items)
+        remaining, next_tick = len(items), 0.0
         while remaining and not (stopping.is_set() and done.empty()):
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + _SECONDS_BETWEEN_TICKS
+                tick()
             try:
                 item, result, error = done.get(timeout=_SECONDS_BETWEEN_TICKS)
             except queue.Empty:
-                tick()
                 continue
             remaining -= 1
             if not isinstance(error, Stopped):
                 finished(item, result, error)
-            tick()
     except BaseException:
         stopping.set()
         raise
