@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from yt8m.download.client import Patience
 
 PARTITION = "2/frame/train"
-QUICK = Patience(timeout=0.3, attempts=4, first_wait=0.001, longest_wait=0.01)
+QUICK = Patience(timeout=20.0, attempts=4, first_wait=0.001, longest_wait=0.01)
 NAMES = ("trainaa", "trainaB", "trainpj", "trainZ9", "train00", "train99")
 """On the server, less their ending."""
 NUMBERS = {
@@ -33,7 +33,8 @@ class Fault:
     """How one answer is wrong.
 
     `drop` closes the connection after some bytes, `stall` sends nothing more after them, `wrong` changes that byte, `status`
-    answers with it alone, and `whole` sends the whole file whatever was asked for.
+    answers with it alone, `whole` sends the whole file whatever was asked for, and `most` gives that much of a range, which is
+    allowed.
     """
 
     drop: int | None = None
@@ -41,6 +42,7 @@ class Fault:
     wrong: int | None = None
     status: int | None = None
     whole: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _send(self, served: Served, fault: Fault, content: bytes, first: int, is_part: bool):
         if fault.wrong is not None:
             content = content[: fault.wrong] + bytes([content[fault.wrong] ^ 1]) + content[fault.wrong + 1 :]
-        body = content[first:]
+        body = content[first:][: fault.most if is_part else None]
         self.send_response(206 if is_part else 200)
         if is_part:
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {first}-{first + len(body) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         cuts = [cut for cut in (fault.drop, fault.stall) if cut is not None]

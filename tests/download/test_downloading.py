@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, QUICK, Fault, make_files
 
+from yt8m.download.client import Patience
 from yt8m.download.downloading import Download
 from yt8m.download.transfer import Partial, partial_path
 from yt8m.errors import InputError
@@ -121,11 +122,18 @@ def test_a_server_that_ignores_ranges(served, download, directory):
     assert [sent.first for sent in served.gets("trainaa")] == [0, 0, 0]
 
 
-def test_stalls_count_as_lost_connections(served, download, directory):
-    served.faults[served.path_of("trainaB")] = [Fault(stall=30_000), Fault(stall=0)]
+def test_a_server_that_gives_less_of_a_range_than_was_asked_for(served, download, directory):
+    served.faults[served.path_of("trainaa")] = [Fault(drop=20_000), Fault(most=10_000), Fault(most=15_000)]
     download()
     assert_complete(directory, served)
-    assert [sent.first for sent in served.gets("trainaB")] == [0, 30_000, 30_000]
+    assert [sent.first for sent in served.gets("trainaa")] == [0, 20_000, 30_000, 45_000]
+
+
+def test_stalls_count_as_lost_connections(served, download, directory):
+    served.faults[served.path_of("trainaB")] = [Fault(stall=30_000), Fault(stall=0)]
+    download(patience=Patience(timeout=0.3, attempts=20, first_wait=0.001, longest_wait=0.01))
+    assert_complete(directory, served)
+    assert {sent.first for sent in served.gets("trainaB")} == {0, 30_000}
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])

@@ -1,6 +1,7 @@
 """Asking a server for bytes, again and again where it fails."""
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ Result = TypeVar("Result")
 
 _CHUNK_BYTES = 2**18
 _NOTHING_BEYOND = 416
+_SPAN = re.compile(r"bytes (?P<first>[0-9]+)-[0-9]*/(?P<all>[0-9]+|\*)")
 _TEMPORARY = {408, 425, 429}
 _LONGEST_ASKED_FOR = 600.0
 
@@ -191,11 +193,11 @@ class Extent:
 
     start: int
     end: int | None
-    """One past the last; None = not known."""
+    """Of the file, one past its last byte; None = not known. A server may give less of it at a time."""
 
 
 def extent(response: requests.Response, asked: int) -> Extent:
-    """The bytes that an answer holds, if it is complete.
+    """Where an answer begins, and where the file ends.
 
     Args:
         response: with the status 200, 206 or 416.
@@ -207,15 +209,14 @@ def extent(response: requests.Response, asked: int) -> Extent:
     if response.status_code == _NOTHING_BEYOND:
         return Extent(asked, asked)
     length = response.headers.get("Content-Length", "")
-    count = int(length) if length.isdecimal() else None
-    start = 0
+    start, end = 0, int(length) if length.isdecimal() else None
     if response.status_code == 206:
-        unit, _, span = response.headers.get("Content-Range", "").strip().partition(" ")
-        first = span.partition("-")[0]
-        start = int(first) if unit == "bytes" and first.isdecimal() else asked
+        span = _SPAN.fullmatch(response.headers.get("Content-Range", "").strip())
+        start = int(span["first"]) if span else asked
+        end = int(span["all"]) if span and span["all"].isdecimal() else None
     if start > asked:
         raise Broken("the server sends other bytes than it was asked for")
-    return Extent(start, None if count is None else start + count)
+    return Extent(start, end)
 
 
 def is_beyond(response: requests.Response) -> bool:
