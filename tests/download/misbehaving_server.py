@@ -45,9 +45,9 @@ class Fault:
     most: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sent:
-    """An answer to a GET: the file's bytes `first` to `first + count`."""
+    """An answer to a GET: the file's bytes `first` to `first + count`, noted before they leave."""
 
     path: str
     status: int
@@ -140,6 +140,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _send(self, served: Served, fault: Fault, content: bytes, first: int, is_part: bool):
         if fault.wrong is not None:
             content = content[: fault.wrong] + bytes([content[fault.wrong] ^ 1]) + content[fault.wrong + 1 :]
+        sent = Sent(self.path, 206 if is_part else 200, first, 0)
+        served.log.append(sent)
         body = content[first:][: fault.most if is_part else None]
         self.send_response(206 if is_part else 200)
         if is_part:
@@ -147,16 +149,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         cuts = [cut for cut in (fault.drop, fault.stall) if cut is not None]
-        count = 0
         with contextlib.suppress(OSError):  # whoever asked may be gone
             for start in range(0, len(body[: min(cuts, default=len(body))]), 2**16):
                 block = body[start : min([start + 2**16, *cuts])]
                 if served.seconds_a_block and self.path.endswith(".tfrecord"):
                     time.sleep(served.seconds_a_block)
+                sent.count += len(block)
                 self.wfile.write(block)
                 self.wfile.flush()
-                count += len(block)
-        served.log.append(Sent(self.path, 206 if is_part else 200, first, count))
         if fault.stall is not None:
             served.ended.wait(60)
         if cuts:
