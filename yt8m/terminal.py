@@ -137,7 +137,7 @@ class DownloadProgress:
         self._description, self._unit, self._total, self._first = description, unit, total, done
         self._started = time.monotonic()
         self._next_line = self._started + _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
-        if _has_bars():
+        if has_bars():
             self._bar = tqdm(
                 desc=description,
                 initial=done,
