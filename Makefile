@@ -76,7 +76,7 @@ test-slow: $(INSTALLED)  ## Run the tests that take long
 	.venv/bin/python -m pytest -m slow
 
 test-newest: $(INSTALLED_NEWEST)  ## Run the tests of models and training on the newest TensorFlow, and models on JAX
-	$(NEWEST)/bin/python -m pytest -m "" tests/models tests/layers tests/training tests/metrics tests/jax_backend
+	$(NEWEST)/bin/python -m pytest tests/models tests/layers tests/training tests/distribution tests/metrics tests/jax_backend
 
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks
