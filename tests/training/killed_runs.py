@@ -45,7 +45,7 @@ def start(config, number: int | None) -> bool:
     """Trains in a process of its own, which spares importing TensorFlow each time; whether it was killed."""
     child = os.fork()
     if not child:
-        curves.plot = lambda rows, path: None
+        curves.plot = lambda rows, path: path.write_bytes(b"drawn")  # drawing takes a second
         moment = random.Random(number)
         if number is not None and number % 2:
             die_in_save(moment)
