@@ -27,7 +27,7 @@ _NEEDS_NO_TENSORFLOW = ("download", "recipes", "validate", "upload")
 
 
 def _help() -> str:
-    commands = "\n".join(f"  {name:<10} {inspect.getdoc(each).splitlines()[0]}" for name, each in COMMANDS.items())
+    commands = "\n".join(f"  {name:<12} {inspect.getdoc(each).splitlines()[0]}" for name, each in COMMANDS.items())
     return (
         "usage: yt8m COMMAND ...\n\nTrain, evaluate and submit on YouTube-8M and features in its format.\n\n"
         f"{commands}\n\n"
@@ -63,15 +63,23 @@ def _run(arguments: list[str]) -> int:
     return OK if call is None else call()
 
 
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Handles signals as Python does Ctrl-C, and knows that it did."""
+
+    def __init__(self):
+        self.raised = False
+
+    def __call__(self, number, frame):
+        self.raised = True
+        raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and ends the process with its exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: half-written files are removed on the way out
+    interrupt = _Interrupt()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # half-written files are removed on the way out
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, _interrupt)
+            signal.signal(number, interrupt)
     streams.open_closed_streams()
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -86,9 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         status = _refuse("stopped")
     except Exception:
-        traceback.print_exc()
-        print("yt8m: this is a bug of ours; please report it with the lines above", file=sys.stderr)
-        status = BUG
+        status = _refuse("stopped") if interrupt.raised else _report_bug()  # Keras catches what is raised in it, say
     _leave(status)
 
 
@@ -96,6 +102,12 @@ def _refuse(message: str) -> int:
     with contextlib.suppress(OSError):  # nobody may read it
         print(f"yt8m: {message}", file=sys.stderr)
     return USER_ERROR
+
+
+def _report_bug() -> int:
+    traceback.print_exc()
+    print("yt8m: this is a bug of ours; please report it with the lines above", file=sys.stderr)
+    return BUG
 
 
 def _leave(status: int) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import cattrs
 import tyro
 
+from yt8m.data.address import parse_address
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
@@ -142,12 +143,17 @@ class DataConfig:
     parses its own, which gives the same batches whatever the number of workers. auto: by file, unless there are too few."""
     deterministic: bool = True
     """Same seed, same order of records. Off is a little faster where file reads stall."""
+    service: Annotated[str, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint=_hint)] = ""
+    """A tf.data service that reads and parses the training records, started by yt8m data-service; none = this process. The
+    order of the records is then no longer determined by the seed."""
     on_corrupt: Literal["stop", "skip"] = "stop"
     """At a broken record: stop with its place, or check all files first and leave the broken records out."""
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(_flag, "data"))
         Fold.parse(self.fold)
+        if self.service:
+            parse_address(self.service, _flag("data", "service"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,13 +38,15 @@ CHANGEABLE = {
     "training.keep_checkpoints",
     "training.log_every_steps",
     "data.test",
+    "data.service",
     "data.on_corrupt",
     "data.shard",
     "distribute.strategy",
     "distribute.virtual_devices",
     "distribute.tpu",
 }
-"""Fields that may differ when a run is gone on with: none of them changes what a step does."""
+"""Fields that may differ when a run is gone on with: none of them changes what a step does, and who reads the records, only
+in which order they come."""
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -69,6 +69,12 @@ def test_workers_agree(place):
     }
 
 
+def test_workers_share_jobs_of_a_data_service(place):
+    first, second = found(place, "job_names")
+    assert first == second
+    assert first[0] != first[1]  # another start is another job
+
+
 def test_two_workers_give_the_losses_of_one_process(place):
     ours, theirs = losses(place / "run"), losses(place / "one")
     assert len(ours) == 50

@@ -1,5 +1,6 @@
 """What users get wrong: each is one line that names the file and the record, status 2, and nothing half-written."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from yt8m.commands import COMMANDS, training
 from yt8m.commands.training import _StopRequest
 from yt8m.data.records import frame_level_record, framed, video_level_record
 
@@ -124,6 +126,72 @@ def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
         signal.raise_signal(number)
         assert stop.requested
         assert len(said) == 1
+
+
+@pytest.mark.usefixtures("_hangups_count")
+def test_a_stop_that_a_library_takes_for_a_mistake_of_ours_is_one():
+    def build():
+        with contextlib.suppress(KeyboardInterrupt):  # as Keras does
+            signal.raise_signal(signal.SIGTERM)
+        raise ValueError("None values not supported.")
+
+    with pytest.raises(KeyboardInterrupt), _StopRequest(lambda: False, print):
+        build()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 2), (None, 1)])
+def test_the_same_in_other_commands(yt8m, monkeypatch, number, status):
+    def recipes() -> int:
+        """A command."""
+        with contextlib.suppress(KeyboardInterrupt):
+            if number:
+                signal.raise_signal(number)
+        raise ValueError("None values not supported.")
+
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setitem(COMMANDS, "recipes", recipes)
+    outcome = yt8m("recipes")
+    for each, handler in handlers.items():
+        signal.signal(each, handler)
+    assert (outcome.status, outcome.err == "yt8m: stopped\n") == (status, status == 2)
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    """The exit statuses that the process would have ended with; what is to answer signals has half a second for it."""
+    statuses = []
+    monkeypatch.setattr(training, "_SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr(training.os, "_exit", statuses.append)
+    return statuses
+
+
+def test_signals_that_are_answered_do_nothing_more(ended):
+    said = []
+    with _StopRequest(lambda: True, said.append):
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(1.0)
+    assert (len(said), ended) == (1, [])
+
+
+def test_a_second_signal_stops_what_does_not_answer(ended):
+    said = []
+    with _StopRequest(lambda: True, said.append) as stop:
+        stop._writer.send(bytes([signal.SIGINT]))  # as Python does where it cannot run the handler
+        wait_for(lambda: said)
+        assert (len(said), ended) == (1, [])
+        assert "Ctrl-C again to stop at once, without saving" in said[0]
+        stop._writer.send(bytes([signal.SIGINT]))
+        wait_for(lambda: ended)
+    assert (ended, said[1]) == ([2], "yt8m: stopped")
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.slow

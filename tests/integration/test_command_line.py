@@ -178,6 +178,22 @@ def test_json_is_all_there_is_on_stdout(yt8m):
             "--data.fold is '5/5'; write 0/5 for the first of five parts (two at least)",
         ),
         (
+            ["train", "moe", "--data.service", "localhost"],
+            "--data.service is 'localhost'; write HOST:PORT, as yt8m data-service prints it",
+        ),
+        (["data-service", "--role", "worker"], "whose workers? Name their dispatcher with --dispatcher HOST:PORT"),
+        (
+            ["data-service", "--role", "worker", "--dispatcher", "a"],
+            "--dispatcher is 'a'; write HOST:PORT, as yt8m data-service prints it",
+        ),
+        (["data-service", "--dispatcher", "a:1"], "--dispatcher a:1 is for workers alone; add --role worker"),
+        (
+            ["data-service", "--role", "worker", "--dispatcher", "a:1", "--work-dir", "j"],
+            "--work-dir j is for the dispatcher; leave it out with --role worker",
+        ),
+        (["data-service", "--port", "65535"], "--port 65535: there are no 2 ports above it for the workers"),
+        (["data-service", "--port", "65536"], "--port is 65536; it must be from 0 to 65535"),
+        (
             ["predict", "--run", "runs/none", "--out", "x.csv", "--top-k", "21"],
             "--top-k is 21; it must be from 1 to 20",
         ),

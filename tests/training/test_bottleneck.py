@@ -74,6 +74,12 @@ def test_slow_reading_is_for_files_and_readers():
     assert "--data.no-deterministic" not in flags(STARVED, few, FRAMES)
 
 
+def test_a_service_that_cannot_keep_up_needs_workers():
+    config = changed(make_config("netvlad"), "data", service="reader0:5050")
+    assert flags(STARVED, config, FRAMES) == ["--data.num-frames", "yt8m data-service --role worker --dispatcher"]
+    assert of("yt8m data-service --role worker --dispatcher", STARVED, config, FRAMES).value == "reader0:5050"
+
+
 def test_fewer_files_than_are_read_at_a_time():
     two = dataclasses.replace(FRAMES, files=("a", "b"))
     advice = of("--data.train", STARVED, make_config("netvlad"), two)

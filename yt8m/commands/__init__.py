@@ -11,14 +11,16 @@ from yt8m.commands.models import average, models, recipes
 from yt8m.commands.predictions import ensemble, predict, weigh
 from yt8m.commands.records import download, inspect, synth
 from yt8m.commands.scores import evaluate, score, upload, validate
+from yt8m.commands.serving import data_service
 from yt8m.commands.training import RECIPE_COMMANDS
 
 COMMANDS: dict[str, Callable[..., int]] = {
-    command.__name__: command
+    command.__name__.replace("_", "-"): command
     for command in (
         *(download, synth, inspect, recipes, models),
         *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train")),
-        *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload, launch),
+        *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
+        *(launch, data_service),
     )
 }
 

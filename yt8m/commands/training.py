@@ -1,7 +1,12 @@
 """The commands that take a recipe and the flags of its configuration: `check`, `profile`, `train` and `submit`."""
 
 import inspect
+import math
+import os
 import signal
+import socket
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +20,11 @@ from yt8m.commands.flags import OK, USER_ERROR, Json, print_json, shown
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import leave_closed_terminal, show
+
+_SECONDS_TO_ANSWER = 5.0
+"""A call into TensorFlow takes about a second, less those that compile or wait for input."""
+_SECONDS_TO_HEAR = 1.0
+"""By which a thread may hear of a signal later than it was answered."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,9 @@ class _ProfileFlags:
 class _StopRequest:
     """Turns Ctrl-C, SIGTERM and a closed terminal into a question that the training loop asks; a second Ctrl-C stops at once.
 
+    Python answers signals between its own steps alone, and the loop may wait within TensorFlow for ever: for a data service
+    that is gone, say. So a thread of its own hears of them, too.
+
     Args:
         can_save: whether there is something to save yet; as long as there is not, the first signal stops at once.
         say: tells the user.
@@ -39,9 +52,15 @@ class _StopRequest:
     def __init__(self, can_save: Callable[[], bool], say: Callable[[str], None]):
         self._can_save, self._say = can_save, say
         self.requested = False
-        self._saving = False
+        self._saving = self._raised = False
+        self._answered = -math.inf
+        self._is_over = False
 
     def __enter__(self):
+        reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._hear, args=(reader,), daemon=True).start()
         self._before = {
             number: signal.signal(number, self._handle)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,15 +68,45 @@ class _StopRequest:
         }
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, _):
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._is_over = True
+        self._writer.close()
+        if self._raised and isinstance(error, Exception):  # Keras takes what is raised in it for a mistake in a layer
+            raise KeyboardInterrupt from error
+
+    def _hear(self, reader: socket.socket) -> None:
+        """Has every signal looked at a little later."""
+        heard = 0
+        with reader:
+            while number := reader.recv(1):
+                if number[0] in self._before:
+                    heard += 1
+                    later = threading.Timer(_SECONDS_TO_ANSWER, self._look, (number[0], time.monotonic(), heard > 1))
+                    later.daemon = True
+                    later.start()
+
+    def _look(self, number: int, arrived: float, is_second: bool) -> None:
+        """Does what `_handle` should have, if the loop waits within TensorFlow."""
+        if self._is_over or self._answered >= arrived - _SECONDS_TO_HEAR:
+            return
+        if is_second and number == signal.SIGINT:
+            self._say("yt8m: stopped")
+            os._exit(USER_ERROR)
+        self._say(
+            "\nstopping after this step, which waits for TensorFlow or for input "
+            "(Ctrl-C again to stop at once, without saving)"
+        )
 
     def _handle(self, number, frame):
+        self._answered = time.monotonic()
         if number == signal.SIGHUP:
             leave_closed_terminal()
         self.requested = True  # also if it raises: what is raised while a callback runs is lost
         if not self._can_save() or (self._saving and number == signal.SIGINT):
+            self._raised = True
             raise KeyboardInterrupt
         self._saving = True
         self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")

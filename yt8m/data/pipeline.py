@@ -3,65 +3,29 @@
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import tensorflow as tf
 
 from yt8m.data import inspection, parsing
 from yt8m.data.endings import broken_end
-from yt8m.data.folds import part_filter
+from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
 from yt8m.data.schema import (
-    CONTEXT_PREFIX,
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     FEATURE_SIZES,
     Feature,
-    Fold,
     Level,
     Sampling,
-    SegmentContext,
 )
-from yt8m.data.segments import rest_of_segments, segment_parser, skip_segments, with_rated_segments
+from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
+from yt8m.data.service import Epochs, read_epochs
 from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
-_LARGE_RECORDS_BUFFER = 0
-_SMALL_RECORDS_BUFFER = 1 << 20
-"""Bytes read ahead of the reader. A frame-level record (250 kB) is read straight into its string, which saves a copy;
-records of 5 kB, and those behind a network, are cheaper in large reads."""
 _PREFETCHED_BATCHES = 2
-
-
-@dataclass(frozen=True)
-class Source:
-    """Files whose records are alike, and what is expected of every one of them."""
-
-    files: tuple[str, ...]
-    level: Level
-    features: tuple[str, ...]
-    num_classes: int = DEFAULT_NUM_CLASSES
-    max_labels: int = DEFAULT_MAX_LABELS
-    rated_classes: tuple[int, ...] | None = None
-    """Those that segments may be rated for; None = all."""
-    context: SegmentContext = 0
-    """What segments come with."""
-    context_num_frames: int = 1
-    """Frames of the whole video, if they come with those."""
-    as_means: bool = False
-    """Give the means of the frames, as video-level records have them, in place of the frames."""
-    fold: Fold | None = None
-    """One of several parts of the videos: all but it are read."""
-    held_out: bool = False
-    """Read the fold and nothing else."""
-
-    @property
-    def expectations(self) -> dict[str, Any]:
-        """What every record must be like: arguments of `yt8m.data.checking.check_record`."""
-        keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
-        return {key: getattr(self, key) for key in keys}
 
 
 @checked
@@ -144,18 +108,15 @@ def read_serialized(
     files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(count, index)
     if shuffle_files:
         files = files.shuffle(len(source.files), seed=seed, reshuffle_each_iteration=True)
-    local_and_large = source.level != "video" and not any(scheme(path) for path in source.files)
-    buffer_size = _LARGE_RECORDS_BUFFER if local_and_large else _SMALL_RECORDS_BUFFER
-    records = files.interleave(
-        lambda path: tf.data.TFRecordDataset(path, buffer_size=buffer_size),
+    records = interleaved(
+        files,
+        source,
         # Without shuffling, records come file after file: the order users see in a submission.
         cycle_length=min(parallel_files, len(source.files)) if shuffle_files else 1,
         num_parallel_calls=tf.data.AUTOTUNE if shuffle_files else None,
         deterministic=deterministic if shuffle_files else None,
     )
-    if source.fold:
-        records = records.filter(part_filter(source.fold, source.held_out))
-    return records
+    return of_fold(records, source)
 
 
 def _shards_records(source: Source, count: int, shard_by: str) -> bool:
@@ -203,12 +164,14 @@ def make_dataset(
     shard: tuple[NonNegativeInt, PositiveInt] = (0, 1),
     shard_by: Literal["auto", "file", "record"] = "auto",
     skip_records: NonNegativeInt = 0,
+    service: str = "",
+    job_name: str = "",
 ) -> tf.data.Dataset:
     """A stream of batches; `read_records` describes the arguments.
 
     `skip_records` leaves out that many videos, or segments, of this shard's shuffled, repeated stream before they are parsed,
     which is how a resumed run goes on where it stopped. Whole batches left out leave the frames sampled in the others as they
-    were.
+    were. A service cannot leave any out: it begins an epoch, in an order that this number has a part in.
     """
     index, count = shard
     if index >= count:
@@ -220,42 +183,40 @@ def make_dataset(
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
     _refuse_broken_ends(source)
+    parse = make_parser(source, num_frames, sampling, max_frames, segments, seed, every)
+    if service:
+        if count > 1:
+            raise InputError(f"shard is {shard}, but a service shares the records out; give a job_name instead")
+        epochs = Epochs(source, parse, batch_size, shuffle_buffer if shuffle else 0, parallel_files)
+        dataset = read_epochs(epochs, service, job_name, (seed, skip_records), repeat)
+        return dataset.rebatch(batch_size, drop_remainder=drop_remainder).prefetch(_PREFETCHED_BATCHES)
+    if job_name:
+        raise InputError(f"job_name is {job_name!r}, but no service is given, which alone has jobs")
     dataset = read_serialized(source, shuffle, seed, parallel_files, deterministic, files_of)
     if shuffle:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
-    skipped = skip_records * every[1]
-    workers = tf.data.AUTOTUNE
-    arguments = (source.features, source.num_classes, source.max_labels)
     if source.level != "segment":
         if repeat:
             dataset = dataset.repeat()
-        dataset = _every(dataset.skip(skipped), every)
-    if source.level == "video":
-        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = dataset.map(parsing.video_batch_parser(*arguments), num_parallel_calls=workers)
-    elif source.level == "frame":
-        parse = parsing.frame_batch_parser(*arguments, max_frames, num_frames, sampling, seed, every)
-        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = dataset.enumerate(skip_records // batch_size).map(parse, num_parallel_calls=workers)
+        dataset = _every(dataset.skip(skip_records * every[1]), every)
+    elif repeat and segments == "rated":
+        dataset = with_rated_segments(dataset).repeat()  # which ends if no record has a segment
+        dataset = skip_segments(dataset, skip_records * every[1])
+        dataset = dataset.map(rest_of_segments(parse), num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+        dataset = _every(dataset, every)
     else:
-        context = source.context, source.context_num_frames
-        parse = segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
-        if repeat and segments == "rated":
-            dataset = with_rated_segments(dataset).repeat()  # which ends if no record has a segment
-            dataset = skip_segments(dataset, skipped)
-            dataset = dataset.map(rest_of_segments(parse), num_parallel_calls=workers).unbatch()
-            dataset = _every(dataset, every)
-        else:
-            dataset = _every(dataset, every).map(parse, num_parallel_calls=workers).unbatch()
-            if repeat:
-                dataset = dataset.repeat()
-            dataset = dataset.skip(skip_records)  # how many records they are in is not known
-        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    if source.as_means:
-        dataset = dataset.map(parsing.means_of_frames(source.features), num_parallel_calls=workers)
-        if source.level == "segment" and source.context == "video":
-            of_videos = parsing.means_of_frames(source.features, CONTEXT_PREFIX)
-            dataset = dataset.map(of_videos, num_parallel_calls=workers)
+        dataset = _every(dataset, every).map(parse, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+        if repeat:
+            dataset = dataset.repeat()
+        dataset = dataset.skip(skip_records)  # how many records they are in is not known
+    dataset = batches(
+        dataset,
+        source,
+        parse,
+        lambda serialized: serialized.enumerate(skip_records // batch_size),
+        batch_size,
+        drop_remainder,
+    )
     options = tf.data.Options()
     options.deterministic = deterministic or not shuffle  # also where batches are parsed side by side
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
@@ -288,7 +249,10 @@ def read_records(
             (300), `segments` ("rated" or "all"), `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`,
             `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file, or record),
             `shard_by` ("auto": by file, or by record where there are fewer files; "file"; "record", which together give the
-            batches that one reader of batches of all of them would), `skip_records`.
+            batches that one reader of batches of all of them would), `skip_records`, `service` (the address of a tf.data
+            service, whose workers read and parse the records, in an order that no seed determines; docs/scaling.md) and
+            `job_name` (processes that give the same one share the records of each epoch out among them, whoever asks next;
+            new at each start of them all, and of the same arguments; without one, each reads all).
 
     Raises:
         InputError, RecordError: as `open_source`; a local file is cut off; an argument is unknown or cannot have its value.

@@ -91,6 +91,11 @@ def _for_input(times: StepTimes, config: RunConfig, source: Source) -> Iterator[
     if source.as_means:
         reason = "hold the means of the frames, which are taken anew in every step now"
         yield Advice("--data.train", "VIDEO-LEVEL-RECORDS", source.files[0], reason)
+    if config.data.service:
+        yield from _fewer_frames(config, source, "what is not sampled is neither decoded nor sent")
+        reason = "more workers, on cores that are idle"
+        yield Advice("yt8m data-service --role worker --dispatcher", config.data.service, "those that run", reason)
+        return
     reading = _for_reading(config, source)
     parsing = _fewer_frames(config, source, "what is not sampled is not decoded")
     yield from itertools.chain(*((reading, parsing) if times.read > times.input / 2 else (parsing, reading)))

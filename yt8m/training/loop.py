@@ -20,6 +20,7 @@ from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
+from yt8m.data.service import find_workers
 from yt8m.data.sources import find_splits
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
@@ -98,11 +99,14 @@ def resolve(
         The complete configuration, the training records and the validation records.
 
     Raises:
-        InputError, RecordError: no run directory named, no training records, files that cannot be used.
+        InputError, RecordError: no run directory named, no training records, files that cannot be used, a data service that
+            does not answer.
     """
     if not config.run:
         raise InputError("no run directory; name one with --run DIR")
     data = config.data
+    if data.service:
+        find_workers(data.service)
     if data.root:
         found = find_splits(data.root, config.model.level)
         paths = {split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}

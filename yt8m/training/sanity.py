@@ -241,6 +241,7 @@ def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding
         repeat=True,
         drop_remainder=True,
         parallel_files=data.parallel_files,
+        service=data.service,
     )
     with pipeline.record_errors(source):
         batches = iter(dataset)

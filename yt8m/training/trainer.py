@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import secrets
 from collections.abc import Callable, Iterator
 
 import keras
@@ -131,9 +132,11 @@ class Trainer:
             drop_remainder=True,
             parallel_files=data.parallel_files,
             deterministic=data.deterministic,
-            shard=devices.shard,
+            shard=devices.shard if not data.service else (0, 1),
             shard_by=data.shard,
             skip_records=int(self.step.numpy()) * size,
+            service=data.service,
+            job_name=new_job_name(self.config.run, devices) if data.service else "",
         )
         if self.teacher:
             dataset = self.teacher.attach(dataset)
@@ -187,6 +190,13 @@ class Trainer:
             weights.save_weights(self.model, run.best_weights)
         if metrics is not None:
             write_json(run.best_metrics, metrics)
+
+
+def new_job_name(run: str, devices: Devices) -> str:
+    """A name that no start had before, by which all workers share out what a data service reads; none for one alone."""
+    if devices.num_workers == 1:
+        return ""
+    return f"{run}-{devices.gather(secrets.token_hex(8))[0]}"
 
 
 def stop_at_non_finite(what: str, value: float, step: int, config: RunConfig) -> None:

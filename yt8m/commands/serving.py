@@ -1,0 +1,46 @@
+"""The command that serves training records: `data-service`."""
+
+from typing import Annotated, Literal
+
+from yt8m.commands.flags import OK, Json, print_json, shown
+from yt8m.data.address import LARGEST_PORT
+from yt8m.streams import show
+from yt8m.values import PositiveInt, Range
+
+
+def data_service(
+    role: Literal["both", "dispatcher", "worker"] = "both",
+    num_workers: PositiveInt = 2,
+    port: Annotated[int, Range(least=0, most=LARGEST_PORT)] = 5050,
+    host: Annotated[str, shown("HOST", "(default: localhost; of workers, their address towards the dispatcher)")] = "",
+    dispatcher: Annotated[str, shown("HOST:PORT", "(needed with --role worker)")] = "",
+    work_dir: Annotated[str, shown("DIR", "(default: no journal)")] = "",
+    json: Json = False,
+) -> int:
+    """Read and parse records for training on this machine or others: a tf.data service.
+
+    Example: yt8m data-service --num-workers 2
+
+    Runs until Ctrl-C or SIGTERM. Anyone who reaches its ports can use it.
+
+    Args:
+        role: The dispatcher, which training is told of, workers, which do the work, or both.
+        num_workers: Processes that read and parse; one that ends is started again.
+        port: Of the dispatcher; the workers have those that follow. 0 = any that are free.
+        host: The name under which other machines reach this one.
+        dispatcher: The address that a dispatcher elsewhere printed.
+        work_dir: Where the dispatcher keeps a journal, from which it goes on when it is started again; its workers must be
+            able to read it.
+        json: Print one JSON object.
+    """
+    from yt8m.data.servers import Servers
+    from yt8m.terminal import say
+
+    with Servers(role, num_workers, host, port, dispatcher, work_dir) as servers:
+        if json:
+            print_json({"dispatcher": servers.dispatcher, "workers": servers.workers})
+        else:
+            workers = f"workers {', '.join(servers.workers)}" if servers.workers else "no workers here"
+            show(f"ready: yt8m train RECIPE --data.service {servers.dispatcher} ...  ({workers}; Ctrl-C ends it)")
+        servers.keep_running(say)
+    return OK

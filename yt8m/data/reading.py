@@ -1,0 +1,127 @@
+"""The parts of a stream: files to serialized records, and these to parsed batches. `yt8m.data.pipeline` puts them together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from yt8m.data import parsing
+from yt8m.data.folds import part_filter
+from yt8m.data.schema import (
+    CONTEXT_PREFIX,
+    DEFAULT_MAX_LABELS,
+    DEFAULT_NUM_CLASSES,
+    Fold,
+    Level,
+    Sampling,
+    SegmentContext,
+)
+from yt8m.data.segments import segment_parser
+from yt8m.data.sources import scheme
+
+_LARGE_RECORDS_BUFFER = 0
+_SMALL_RECORDS_BUFFER = 1 << 20
+"""Bytes read ahead of the reader. A frame-level record (250 kB) is read straight into its string, which saves a copy;
+records of 5 kB, and those behind a network, are cheaper in large reads."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files whose records are alike, and what is expected of every one of them."""
+
+    files: tuple[str, ...]
+    level: Level
+    features: tuple[str, ...]
+    num_classes: int = DEFAULT_NUM_CLASSES
+    max_labels: int = DEFAULT_MAX_LABELS
+    rated_classes: tuple[int, ...] | None = None
+    """Those that segments may be rated for; None = all."""
+    context: SegmentContext = 0
+    """What segments come with."""
+    context_num_frames: int = 1
+    """Frames of the whole video, if they come with those."""
+    as_means: bool = False
+    """Give the means of the frames, as video-level records have them, in place of the frames."""
+    fold: Fold | None = None
+    """One of several parts of the videos: all but it are read."""
+    held_out: bool = False
+    """Read the fold and nothing else."""
+
+    @property
+    def expectations(self) -> dict[str, Any]:
+        """What every record must be like: arguments of `yt8m.data.checking.check_record`."""
+        keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
+        return {key: getattr(self, key) for key in keys}
+
+
+def interleaved(files: tf.data.Dataset, source: Source, **interleaving) -> tf.data.Dataset:
+    """The serialized records of files (string []), string [].
+
+    Args:
+        files: some of the source's.
+        source: what the records are.
+        interleaving: what `tf.data.Dataset.interleave` takes: how many files at a time, and in what order.
+    """
+    local_and_large = source.level != "video" and not any(scheme(path) for path in source.files)
+    buffer_size = _LARGE_RECORDS_BUFFER if local_and_large else _SMALL_RECORDS_BUFFER
+    return files.interleave(lambda path: tf.data.TFRecordDataset(path, buffer_size=buffer_size), **interleaving)
+
+
+def of_fold(records: tf.data.Dataset, source: Source) -> tf.data.Dataset:
+    """Those of the serialized records that the source's fold leaves."""
+    return records.filter(part_filter(source.fold, source.held_out)) if source.fold else records
+
+
+def make_parser(
+    source: Source,
+    num_frames: int | None,
+    sampling: Sampling,
+    max_frames: int,
+    segments: Literal["rated", "all"],
+    seed: int,
+    every: tuple[int, int] = (0, 1),
+) -> Callable:
+    """The function that parses a serialized record of segments, or a batch at the other levels.
+
+    At frame level it takes the number of the batch, int64 [], before it; `every` is which of the records of such a batch over all
+    workers are in this one's: every count-th from the index-th on.
+    """
+    arguments = (source.features, source.num_classes, source.max_labels)
+    if source.level == "video":
+        return parsing.video_batch_parser(*arguments)
+    if source.level == "frame":
+        return parsing.frame_batch_parser(*arguments, max_frames, num_frames, sampling, seed, every)
+    context = source.context, source.context_num_frames
+    return segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
+
+
+def batches(
+    elements: tf.data.Dataset,
+    source: Source,
+    parse: Callable,
+    number: Callable[[tf.data.Dataset], tf.data.Dataset],
+    batch_size: int,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Batches of the contract in `yt8m.data.schema`.
+
+    Args:
+        elements: serialized records, string [], or at segment level parsed segments.
+        source: what they are.
+        parse: from `make_parser`.
+        number: puts its number before each serialized batch, string [B], of frame level.
+        batch_size: videos, or segments, a batch.
+        drop_remainder: leave out a last batch that is smaller.
+    """
+    dataset = elements.batch(batch_size, drop_remainder=drop_remainder)
+    if source.level == "frame":
+        dataset = number(dataset)
+    if source.level != "segment":
+        dataset = dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    if source.as_means:
+        dataset = dataset.map(parsing.means_of_frames(source.features), num_parallel_calls=tf.data.AUTOTUNE)
+        if source.level == "segment" and source.context == "video":
+            of_videos = parsing.means_of_frames(source.features, CONTEXT_PREFIX)
+            dataset = dataset.map(of_videos, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset
