@@ -20,6 +20,7 @@ import tensorflow as tf
 from benchmarks import documents
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.data import pipeline
+from yt8m.data.servers import Servers
 from yt8m.distribution.cluster import as_tf_config
 from yt8m.distribution.launching import free_addresses
 from yt8m.distribution.strategies import open_devices
@@ -35,11 +36,19 @@ SECONDS = 10.0
 RESUMED_STEPS = 10_000
 
 
-def configure(data: Path, run: Path, **training) -> RunConfig:
+LARGE_BATCH = 512
+
+
+def configure(data: Path, run: Path, batch_size: int = 64, **training) -> RunConfig:
     """The sample recipe's model, a third of its size."""
     model = make_architecture("netvlad", num_clusters=16, hidden_size=128)
     paths = {"train": (str(data / "2" / "frame" / "train"),)}
-    values = {"batch_size": 64, "num_steps": 1_000_000, "validate_every_steps": 0, "checkpoint_every_steps": 1_000_000}
+    values = {
+        "batch_size": batch_size,
+        "num_steps": 1_000_000,
+        "validate_every_steps": 0,
+        "checkpoint_every_steps": 1_000_000,
+    }
     return RunConfig(
         run=str(run),
         model=model,
@@ -67,12 +76,11 @@ class Rate(Silent):
         return self._first is not None and self._last - self._first[0] >= SECONDS
 
 
-def reading_rate(config: RunConfig, shard: tuple[int, int]) -> float:
+def reading_rate(config: RunConfig, shard: tuple[int, int] = (0, 1), service: str = "") -> float:
     """Videos a second of a worker's share of the input."""
     _, source, _ = resolve(config)
-    dataset = pipeline.make_dataset(
-        source, 64, num_frames=32, max_frames=150, shuffle=True, repeat=True, drop_remainder=True, shard=shard
-    )
+    options = {"shuffle": True, "repeat": True, "drop_remainder": True, "shard": shard, "service": service}
+    dataset = pipeline.make_dataset(source, 64, num_frames=32, max_frames=150, **options)
     batches, count = iter(dataset), 0
     next(batches)
     start = time.perf_counter()
@@ -87,7 +95,7 @@ def work(kind: str, data: Path, index: int, count: int) -> float:
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index]})
     with tempfile.TemporaryDirectory() as place:
         shared = Path(os.environ.get("SHARED_RUN", place)) / "run"
-        config = configure(data, shared)
+        config = configure(data, shared, LARGE_BATCH if kind == "training, large batch" else 64)
         if kind == "reading":
             return reading_rate(config, (index, count))
         rate = Rate(config.training.batch_size)
@@ -102,7 +110,7 @@ def in_workers(kind: str, data: Path, count: int) -> float:
         workers = []
         for index in range(count):
             environment = os.environ | {"SHARED_RUN": shared}
-            if kind == "training" and count > 1:
+            if kind != "reading" and count > 1:
                 environment["TF_CONFIG"] = as_tf_config(addresses, index)
             command = [
                 sys.executable,
@@ -118,6 +126,14 @@ def in_workers(kind: str, data: Path, count: int) -> float:
             workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
         rates = [json.loads(worker.communicate()[0].splitlines()[-1]) for worker in workers]
     return sum(rates) if kind == "reading" else rates[0]
+
+
+def service_rates(data: Path) -> tuple[float, float]:
+    """Videos a second of this process's own input, and of a data service with two workers on the same cores."""
+    with tempfile.TemporaryDirectory() as place:
+        config = configure(data, Path(place) / "run")
+        with Servers("both", 2, "", 0, "", "") as servers:
+            return reading_rate(config), reading_rate(config, service=servers.dispatcher)
 
 
 def overhead(data: Path) -> tuple[float, float]:
@@ -175,11 +191,23 @@ def first_batch_seconds(data: Path, steps: int) -> float:
 def measure(data: Path) -> str:
     """The table."""
     rows = []
-    for kind in ("reading", "training"):
+    for kind in ("reading", "training", "training, large batch"):
         pairs = [(in_workers(kind, data, 1), in_workers(kind, data, 2)) for _ in range(REPEATS)]
         one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(second / first for first, second in pairs)
-        rows.append([f"{kind}, 1 and 2 workers", f"{one:,.0f} and {two:,.0f} videos/s", f"{ratio:.2f} times; ideal 2"])
+        size = {"training": " of 64 videos", "training, large batch": f" of {LARGE_BATCH}"}.get(kind, "")
+        what = f"{kind.partition(',')[0]}{size and ', batches' + size}, 1 and 2 workers"
+        rows.append([what, f"{one:,.0f} and {two:,.0f} videos/s", f"{ratio:.2f} times; ideal 2"])
+    pairs = [service_rates(data) for _ in range(REPEATS)]
+    here, there = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(second / first for first, second in pairs)
+    rows.append(
+        [
+            "reading here, and by a data service",
+            f"{here:,.0f} and {there:,.0f} videos/s",
+            f"{ratio:.2f} times; the same cores",
+        ]
+    )
     ratios = [bare / ours - 1 for ours, bare in (overhead(data) for _ in range(REPEATS))]
     rows.append(["our loop over a bare step function", "", f"{statistics.median(ratios):+.1%} time; aim below 2 %"])
     save, restore, size = checkpoint_seconds(data)

@@ -77,6 +77,27 @@ def test_a_dead_worker_stops_the_others_within_a_minute_and_the_job_goes_on(inde
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_worker_that_hangs_stops_the_others_within_a_minute(index, sample, tmp_path):
+    """As one whose machine or network is gone: its connections stay open, and nothing comes."""
+    launcher = launched(sample, tmp_path / "run", num_steps=1_000_000)
+    try:
+        wait_for_checkpoint(tmp_path / "run")
+        hanging, other = worker_of(launcher, index), worker_of(launcher, 1 - index)
+        os.kill(hanging, signal.SIGSTOP)
+        since = time.monotonic()
+        while Path(f"/proc/{other}/stat").exists():  # until the launcher has asked for its exit status
+            assert time.monotonic() - since < 60
+            time.sleep(0.1)
+        os.kill(hanging, signal.SIGKILL)
+        _, said = launcher.communicate(timeout=SECONDS)
+    finally:
+        launcher.kill()
+    assert launcher.returncode == 2
+    assert re.search(rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached any more", said)
+
+
+@pytest.mark.slow
 def test_a_worker_that_is_preempted_saves_and_stops_all(sample, tmp_path):
     status, said, seconds = struck(sample, tmp_path / "run", 1, signal.SIGTERM)
     assert status == 2
