@@ -297,7 +297,7 @@ class RunConfig:
 
     recipe: Annotated[str, tyro.conf.Suppress] = ""
     """The recipe it came from."""
-    run: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required, but not by yt8m check)")] = ""
+    run: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required by train and submit)")] = ""
     """The run directory: configuration, metrics, checkpoints, best weights. It is made, or gone on with."""
     model: Architecture
     data: DataConfig = dataclasses.field(default_factory=DataConfig)

@@ -137,7 +137,7 @@ class TestApart:
                     found += ids_of(batches)
                 assert len(found) == len(set(found)) == 600
                 status, err = elsewhere.end()
-                assert (status, err) == (2, "yt8m: stopped\n")
+                assert (status, err) == (2, "loading TensorFlow for 2 workers\nyt8m: stopped\n")
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ class TestEnding:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_ends_all_processes(self, number):
         with running_service("--port", 0, "--num-workers", 1) as running:
-            assert running.end(number) == (2, "yt8m: stopped\n")
+            assert running.end(number) == (2, "loading TensorFlow for 1 worker\nyt8m: stopped\n")
 
     def test_workers_do_not_outlive_a_kill(self):
         with running_service("--port", 0, "--num-workers", 1) as running:

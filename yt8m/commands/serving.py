@@ -36,11 +36,11 @@ def data_service(
     from yt8m.data.servers import Servers
     from yt8m.terminal import say
 
-    with Servers(role, num_workers, host, port, dispatcher, work_dir) as servers:
+    with Servers(role, num_workers, host, port, dispatcher, work_dir, say) as servers:
         if json:
             print_json({"dispatcher": servers.dispatcher, "workers": servers.workers})
         else:
             workers = f"workers {', '.join(servers.workers)}" if servers.workers else "no workers here"
             show(f"ready: yt8m train RECIPE --data.service {servers.dispatcher} ...  ({workers}; Ctrl-C ends it)")
-        servers.keep_running(say)
+        servers.keep_running()
     return OK

@@ -41,6 +41,7 @@ class Servers:
         port: of the dispatcher; the workers have those that follow. 0 = any that are free.
         dispatcher: of workers without one here: its address.
         work_dir: where a dispatcher keeps a journal, from which it goes on when it is started again; empty = nowhere.
+        tell: gets a line on what takes long, and each time that a worker is started again.
 
     Attributes:
         dispatcher: its address, once they run.
@@ -49,7 +50,16 @@ class Servers:
         InputError: the arguments do not fit together; on entering: a port is taken, the dispatcher does not answer.
     """
 
-    def __init__(self, role: Role, num_workers: int, host: str, port: int, dispatcher: str, work_dir: str):
+    def __init__(
+        self,
+        role: Role,
+        num_workers: int,
+        host: str,
+        port: int,
+        dispatcher: str,
+        work_dir: str,
+        tell: Callable[[str], None] = lambda text: None,
+    ):
         if role == "worker" and not dispatcher:
             raise InputError("whose workers? Name their dispatcher with --dispatcher HOST:PORT")
         if role != "worker" and dispatcher:
@@ -61,7 +71,7 @@ class Servers:
             raise InputError(f"--port {port}: there are no {num_workers} ports above it for the workers")
         self.dispatcher = parse_address(dispatcher, "--dispatcher") if dispatcher else ""
         self._role, self._host, self._port, self._num_workers = role, host, port, num_workers
-        self._work_dir = work_dir
+        self._work_dir, self._tell = work_dir, tell
         self._server: tf.data.experimental.service.DispatchServer | None = None
         self._workers: dict[int, multiprocessing.process.BaseProcess] = {}
         """By port."""
@@ -88,20 +98,17 @@ class Servers:
         """The addresses of the workers here."""
         return [f"{self._host}:{port}" for port in self._workers]
 
-    def keep_running(self, tell: Callable[[str], None]) -> None:
+    def keep_running(self) -> None:
         """Starts a worker that ends again at its address; returns never.
 
         The dispatcher waits for it until then: an epoch is over when every worker says so.
-
-        Args:
-            tell: gets a line each time.
         """
         while self._workers:
             ended = wait([worker.sentinel for worker in self._workers.values()])
             time.sleep(_SECONDS_BEFORE_A_RESTART)  # or what fails at once fails all the time
             for port, worker in self._workers.items():
                 if worker.sentinel in ended:
-                    tell(f"worker {self._host}:{port} ended ({_how(worker)}); it is started again")
+                    self._tell(f"worker {self._host}:{port} ended ({_how(worker)}); it is started again")
                     self._workers[port], _ = self._start_worker(port)
         threading.Event().wait()
 
@@ -128,6 +135,8 @@ class Servers:
         )
         for port in ports:
             _require_free(port)
+        if ports:
+            self._tell(f"loading TensorFlow for {len(ports)} worker{'s' * (len(ports) > 1)}")
         starting = {}
         for port in ports:
             self._workers[port], starting[port] = self._start_worker(port)
