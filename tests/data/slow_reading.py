@@ -30,6 +30,15 @@ def small_video(name: str) -> bytes:
     return video_level_record(name, [0], {"audio": np.zeros(SIZES["audio"])})
 
 
+def with_a_broken_record(directory: Path) -> list[str]:
+    """Three files of three small videos; the second record of the second file is broken."""
+    paths = [write(directory / f"{name}.tfrecord", *map(small_video, "xyz")) for name in "abc"]
+    content = bytearray(Path(paths[1]).read_bytes())
+    content[len(content) // 2] ^= 1
+    Path(paths[1]).write_bytes(content)
+    return paths
+
+
 def make_frames(generator: np.random.Generator, **counts: int) -> dict[str, np.ndarray]:
     """Random frames: `make_frames(generator, rgb=7, audio=6)`."""
     return {name: generator.integers(0, 256, (count, SIZES[name]), np.uint8) for name, count in counts.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, write
+from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
 from yt8m.data.pipeline import Source, make_dataset, open_source, read_records, record_errors
 from yt8m.data.records import Ratings, frame_level_record, video_level_record
@@ -364,10 +364,7 @@ class TestReadingErrors:
             raise tf.errors.InvalidArgumentError(None, None, "of a model")
 
     def test_damage_is_found_in_the_right_file(self, tmp_path):
-        paths = [write(tmp_path / f"{name}.tfrecord", *map(small_video, "xyz")) for name in "abc"]
-        content = bytearray((tmp_path / "b.tfrecord").read_bytes())
-        content[len(content) // 2] ^= 1
-        (tmp_path / "b.tfrecord").write_bytes(content)
+        paths = with_a_broken_record(tmp_path)
         damaged = Source(tuple(paths), "video", ("audio",))
         with pytest.raises(RecordError) as caught, record_errors(damaged):
             read_ids(damaged, shuffle=True)

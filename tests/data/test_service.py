@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, write
+from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
 from yt8m.data import service as data_service
 from yt8m.data.address import parse_address
@@ -174,10 +174,7 @@ class TestJobs:
 
 class TestRecordErrors:
     def test_damage_is_found_in_the_right_file(self, tmp_path, service):
-        paths = [write(tmp_path / f"{name}.tfrecord", *map(small_video, "xyz")) for name in "abc"]
-        content = bytearray((tmp_path / "b.tfrecord").read_bytes())
-        content[len(content) // 2] ^= 1
-        (tmp_path / "b.tfrecord").write_bytes(content)
+        paths = with_a_broken_record(tmp_path)
         damaged = Source(tuple(paths), "video", ("audio",))
         with pytest.raises(RecordError) as caught, record_errors(damaged):
             ids_of(make_dataset(damaged, 2, service=service, **SHUFFLED))
