@@ -21,7 +21,8 @@ def test_a_table_and_a_verdict_and_nothing_written(yt8m, sample, tmp_path):
     assert outcome.status == 0
     lines = outcome.out.splitlines()
     assert [line.split()[0] for line in lines[:6]] == ["stage", "read", "input", "transfer", "compute", "loop"]
-    assert lines[8].startswith(("bound by ", "balanced: "))
+    verdict = lines[lines.index("") + 1]  # after a line on a machine that was busy, if it was
+    assert verdict.startswith(("bound by ", "balanced: "))
     assert not list(tmp_path.iterdir())
 
 
