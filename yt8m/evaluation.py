@@ -1,21 +1,24 @@
 """The metrics of a run on labelled records."""
 
+import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
 from yt8m import runs
-from yt8m.class_report import ClassReport, ClassRow, open_class_report
+from yt8m.class_report import ClassRow, open_class_report
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.inference import Scorer, choose_paths, load_run, open_validation
+from yt8m.inference import Scored, Scorer, choose_paths, load_run, open_validation
 from yt8m.metrics import SegmentMetrics, VideoMetrics
+from yt8m.predictions.parts import probability
 
 
 def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -26,32 +29,73 @@ def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return hot
 
 
-def evaluate_source(
+class Observer(Protocol):
+    """What looks at every batch beside the metrics. Objects that `pickle` can send from one worker to another."""
+
+    def update(self, batch: Scored) -> None:
+        """Adds a batch."""
+
+    def merge(self, other: Any) -> None:
+        """Adds what another worker's observer saw."""
+
+
+class _Blind:
+    """An `Observer` that sees nothing."""
+
+    def update(self, batch):
+        pass
+
+    def merge(self, other):
+        pass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a pass over labelled records gave."""
+
+    result: dict[str, float | int]
+    """As `evaluate` returns it."""
+    metrics: SegmentMetrics | VideoMetrics
+    """What the result was taken from: those of segments were given logits, those of videos probabilities."""
+    observed: Any
+    """The observer that was asked for."""
+
+    def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The metrics' entries for `yt8m.metrics.pooled`, with probabilities in float32."""
+        if isinstance(self.metrics, VideoMetrics):
+            return self.metrics.pooled()
+        return ((probability(logits), hits) for logits, hits in self.metrics.pooled())
+
+
+def measure_source(
     scorer: Scorer,
     source: Source,
     config: RunConfig,
     progress: Callable[[int], None] = lambda count: None,
-    report: ClassReport | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
-) -> dict[str, float | int]:
-    """The metrics of a model on a source; see `evaluate`.
+    observe: Callable[[], Observer] = _Blind,
+) -> Measured:
+    """A pass of a model over a source.
 
     Args:
         scorer: the model.
         source: labelled videos, or rated segments.
         config: the run's.
         progress: called with the number of videos, or segments, after each batch.
-        report: gets the metrics of each class; None = there is no report.
         stop_requested: asked about once a second.
+        observe: makes what looks at the batches beside the metrics, on every worker.
 
     Raises:
         Stopped: a worker was requested to stop.
+        InputError, RecordError: there is nothing to measure, or a record cannot be used.
     """
     start = time.perf_counter()
-    of_workers = scorer.devices.together(lambda: _score_share(scorer, source, config, progress, stop_requested))
-    metrics, total_loss, count = of_workers[0].metrics, 0.0, 0
+    share = functools.partial(_score_share, scorer, source, config, progress, stop_requested, observe)
+    of_workers = scorer.devices.together(share)
+    metrics, observed, total_loss, count = of_workers[0].metrics, of_workers[0].observed, 0.0, 0
     for other in of_workers[1:]:
         metrics.merge(other.metrics)
+        observed.merge(other.observed)
     for share in of_workers:
         total_loss, count = total_loss + share.total_loss, count + share.count
     if not count:
@@ -63,9 +107,30 @@ def evaluate_source(
     except InputError as error:
         raise InputError(f"{source.files[0]}: {error}") from error
     seconds = time.perf_counter() - start
-    if report:
-        report.write(metrics.per_class())
-    return result | {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
+    result |= {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
+    return Measured(result, metrics, observed)
+
+
+def evaluate_source(
+    scorer: Scorer,
+    source: Source,
+    config: RunConfig,
+    progress: Callable[[int], None] = lambda count: None,
+    stop_requested: Callable[[], bool] = lambda: False,
+    tell: Callable[[Measured], None] = lambda measured: None,
+) -> dict[str, float | int]:
+    """The metrics of a model on a source; see `evaluate`.
+
+    Args:
+        scorer, source, config, progress, stop_requested: as `measure_source` takes them.
+        tell: gets what else the pass gave.
+
+    Raises:
+        Stopped, InputError, RecordError: as `measure_source`.
+    """
+    measured = measure_source(scorer, source, config, progress, stop_requested)
+    tell(measured)
+    return measured.result
 
 
 @dataclass
@@ -73,21 +138,24 @@ class _Share:
     """What one worker found."""
 
     metrics: SegmentMetrics | VideoMetrics
+    observed: Observer
     videos: set[bytes] = field(default_factory=set)
     """Those of segments."""
     total_loss: float = 0.0
     count: int = 0
 
 
-def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, stop_requested) -> _Share:
+def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, stop_requested, observe) -> _Share:
     num_classes = config.data.num_classes
-    share = _Share(SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes))
+    metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
+    share = _Share(metrics, observe())
     for batch in scorer.devices.stoppable(scorer.scores(source, config), stop_requested):
         if source.level == "segment":
             share.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
             share.videos.update(batch.ids)
         else:
             share.metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
+        share.observed.update(batch)
         share.total_loss += float(batch.losses.sum(dtype=np.float64))
         share.count += len(batch.ids)
         progress(len(batch.ids))
@@ -137,4 +205,5 @@ def evaluate(
         source = open_validation(run, config, data, tell)
         with devices.strategy.scope():
             model = load_run(run)
-        return evaluate_source(Scorer(model, devices), source, config, progress, report)
+        write = (lambda measured: report.write(measured.metrics.per_class())) if report else (lambda measured: None)
+        return evaluate_source(Scorer(model, devices), source, config, progress, tell=write)

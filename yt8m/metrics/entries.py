@@ -77,6 +77,22 @@ class RankedEntries:
         _rotate_left(keys, np.uint64(64) - _ROTATION)
         return total
 
+    def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All entries by falling score, a chunk after the other: scores float32 [M] and hits bool [M].
+
+        Nothing may be added or asked for until the last chunk was taken.
+        """
+        keys = self._consolidated()
+        _rotate_left(keys, _ROTATION)
+        keys.sort()
+        try:
+            for first in range(0, len(keys), _CHUNK):
+                chunk = keys[first : first + _CHUNK]
+                codes = (chunk >> np.uint64(32)).astype(np.uint32)
+                yield score_of_code(codes), ((chunk >> _ROTATION) & _ONE).astype(bool)
+        finally:
+            _rotate_left(keys, np.uint64(64) - _ROTATION)
+
     def _append_keys(self, keys: np.ndarray) -> None:
         while len(keys):
             if not self._room:

@@ -1,6 +1,6 @@
 """Mean average precision of rated five-second segments. Definitions and examples: docs/metrics.md."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -103,6 +103,24 @@ class SegmentMetrics:
         class_ids, positives, negatives = self._ratings.counts()
         sums = self._entries.class_precision_sums(self.num_classes)[class_ids]
         return from_precision_sums(class_ids, sums, positives, negatives)
+
+    def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All ratings by falling score, a chunk after the other, for `yt8m.metrics.pooled`.
+
+        Returns:
+            Scores float32 [M], as they were given, and whether each rating is positive, bool [M].
+        """
+        return self._entries.pooled()
+
+    @property
+    def num_positives(self) -> int:
+        """Positive ratings."""
+        return int(self._ratings.counts()[1].sum())
+
+    @property
+    def num_pairs(self) -> int:
+        """Ratings: pairs of a segment and a class."""
+        return len(self._entries)
 
 
 class SegmentRankingMetrics:

@@ -1,6 +1,6 @@
 """Metrics of a whole data set, a batch at a time and in bounded memory. Definitions and examples: docs/metrics.md."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -134,6 +134,24 @@ class VideoMetrics:
         labelled = np.flatnonzero(self._positives)
         sums = self._entries.class_precision_sums(self.num_classes)[labelled]
         return from_precision_sums(labelled, sums, self._positives[labelled])
+
+    def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The entries of all lists by falling score, a chunk after the other, for `yt8m.metrics.pooled`.
+
+        Returns:
+            Scores float32 [M], as they were given, and whether each is a hit, bool [M].
+        """
+        return self._entries.pooled()
+
+    @property
+    def num_positives(self) -> int:
+        """Labels of all videos, also those outside the lists."""
+        return int(self._positives.sum())
+
+    @property
+    def num_pairs(self) -> int:
+        """Pairs of a video and a class."""
+        return self._num_videos * self.num_classes
 
     def _add_block(self, scores: np.ndarray, labels: np.ndarray) -> None:
         classes, values = best_classes(scores, min(self.top_k, self.num_classes))
