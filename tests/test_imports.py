@@ -41,7 +41,13 @@ RULES = {
     },
     "yt8m.evaluation": {
         "yt8m.distribution",
-        *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.runs"},
+        *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions"},
+        "yt8m.runs",
+    },
+    "yt8m.run_report": {
+        "yt8m.distribution",
+        *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.evaluation", "yt8m.files", "yt8m.inference"},
+        *{"yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
     },
     "yt8m.submission_options": BASE,
     "yt8m.run_predictions": {
@@ -110,6 +116,7 @@ RULES = {
             "yt8m.prediction",
             "yt8m.recipes",
             "yt8m.reports",
+            "yt8m.run_report",
             "yt8m.runs",
             "yt8m.scoring",
             "yt8m.streams",

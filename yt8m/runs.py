@@ -9,6 +9,7 @@
 ``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result; a run without
                     validation records has no best, and its last weights are here, without metrics
 ``curves.png``      loss and GAP over the steps, at the end
+``report.html``     what `yt8m report` makes
 ==================  ====================================================================================================
 """
 
@@ -49,10 +50,11 @@ CHANGEABLE = {
 in which order they come."""
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A configuration in JSON's form as one level, `{"training.batch_size": 128}`, with the prefix before every key."""
     flat = {}
     for key, value in values.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 
 
@@ -116,6 +118,10 @@ class RunDirectory:
         return self.path / "curves.png"
 
     @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
     def has_weights(self) -> bool:
         """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""
         return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
@@ -149,7 +155,7 @@ def open_run(config: RunConfig) -> RunDirectory:
     run = RunDirectory(Path(config.run))
     wanted = configuration.to_dict(config)
     if run.config.exists():
-        found, asked = _flatten(_completed(read_json(run.config))), _flatten(wanted)
+        found, asked = flatten(_completed(read_json(run.config))), flatten(wanted)
         different = [key for key in sorted(found.keys() | asked.keys()) if found.get(key) != asked.get(key)]
         # A cosine ends at the last step, so that step is part of every rate before it.
         changeable = CHANGEABLE - ({"training.num_steps"} if config.training.schedule == "cosine" else set())
@@ -208,7 +214,7 @@ def model_difference(config: RunConfig, other: RunConfig) -> str | None:
     """
     here, there = (
         {"data.features": each.data.features, "data.num_classes": each.data.num_classes, "model": each.model.name}
-        | _flatten(dataclasses.asdict(each.model), "model.")
+        | flatten(dataclasses.asdict(each.model), "model.")
         for each in (config, other)
     )
     keys = ["model", *here]  # of another model, all hyper-parameters differ

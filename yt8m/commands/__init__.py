@@ -10,7 +10,7 @@ from yt8m.commands.distribution import launch
 from yt8m.commands.models import average, models, recipes
 from yt8m.commands.predictions import ensemble, predict, weigh
 from yt8m.commands.records import download, inspect, synth
-from yt8m.commands.scores import evaluate, score, upload, validate
+from yt8m.commands.scores import evaluate, report, score, upload, validate
 from yt8m.commands.serving import data_service
 from yt8m.commands.training import RECIPE_COMMANDS
 
@@ -19,7 +19,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     for command in (
         *(download, synth, inspect, recipes, models),
         *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train")),
-        *(average, evaluate, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
+        *(average, evaluate, report, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
         *(launch, data_service),
     )
 }

@@ -3,6 +3,8 @@
 import sys
 from typing import Annotated, Any
 
+import tyro
+
 from yt8m import reports
 from yt8m.commands.flags import (
     DEFAULT_DISTRIBUTE,
@@ -54,6 +56,42 @@ def evaluate(
         run, given_paths(data), count_progress("evaluating", "video"), say, distribute=distribute, **files
     )
     show_metrics(metrics, rows, json)
+    return OK
+
+
+def report(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, shown("RUN [RUN ...]", "(required)")],
+    out: Annotated[str | None, shown("PATH", "(default: report.html in the first run directory)")] = None,
+    data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: each run's validation split)")] = None,
+    vocabulary: Vocabulary = None,
+    distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
+) -> int:
+    """Write a page on one run, or on several side by side: curves, metrics, classes, examples.
+
+    Example: yt8m report runs/sample runs/other --out report.html
+
+    Args:
+        runs: Run directories, made by yt8m train.
+        out: The HTML file to write; it needs no other file.
+        data: Files, directories or globs, with labels; every run is scored on them.
+        vocabulary: A vocabulary.csv, with the names of the classes.
+        distribute: What to compute on.
+    """
+    from yt8m.run_report.building import report as run_report
+    from yt8m.terminal import count_progress, say
+
+    made = run_report(
+        runs,
+        given_paths(data),
+        out,
+        count_progress("scoring", "video"),
+        say,
+        vocabulary=vocabulary,
+        distribute=distribute,
+    )
+    for result in made.results:
+        show(f"{result.name}: {reports.scores(result.metrics)}")
+    show(f"{made.path}: {'1 run' if len(made.results) == 1 else f'{len(made.results)} runs'}; open it in a browser")
     return OK
 
 

@@ -1,0 +1,136 @@
+"""`yt8m report`: runs scored and put on a page."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yt8m import runs
+from yt8m.config import DistributeConfig, RunConfig
+from yt8m.data.pipeline import Source
+from yt8m.data.vocabulary import VOCABULARY_FILE, find_at_root, read_class_names
+from yt8m.distribution.strategies import open_devices
+from yt8m.errors import InputError
+from yt8m.files import NewFile, check_destination
+from yt8m.inference import Scorer, best_weights, choose_paths, load_run, open_validation
+from yt8m.run_report import page
+from yt8m.run_report.measuring import RunResult, measure_run
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page that was made."""
+
+    path: str
+    results: Sequence[RunResult]
+    """The runs, in the order in which they were named."""
+
+
+@dataclass(frozen=True)
+class _OpenedRun:
+    name: str
+    config: RunConfig
+    paths: tuple[str, ...]
+    source: Source
+
+
+def report(
+    run: Sequence[str | os.PathLike],
+    data: Sequence[str] = (),
+    out: str | os.PathLike | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+    tell: Callable[[str], None] = lambda text: None,
+    *,
+    vocabulary: str | os.PathLike | None = None,
+    distribute: DistributeConfig | None = None,
+) -> Report:
+    """Scores runs on labelled records and writes a page on them.
+
+    Args:
+        run: run directories, one or more.
+        data: files, directories or globs; none = each run's own validation split.
+        out: the HTML file; None = `report.html` in the first run directory.
+        progress: called with the number of videos, or segments, after each batch.
+        tell: gets a line on what the reader should know, such as runs that were scored on different records.
+        vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the first run's data set, and
+            where there is none, classes are called `class 17`.
+        distribute: what to compute on; None = what there is. Of several workers, worker 0 writes the page.
+
+    Raises:
+        InputError, RecordError: what `yt8m.evaluation.evaluate` raises; a run is named twice; runs of different vocabularies or
+            tasks; the page cannot be written, or Jinja is not installed. All but broken records is found before the work.
+    """
+    names = [os.fspath(each) for each in run]
+    _require_different(names)
+    page.require_jinja()
+    devices = open_devices(distribute)
+    with devices.lost_workers():
+        opened = [_open(name, data, tell) for name in names]
+        _require_one_task(opened)
+        class_names = _class_names(opened[0].source, vocabulary)
+        path = Path(out) if out is not None else runs.RunDirectory(Path(names[0])).report
+        if devices.is_chief:
+            check_destination(path)
+        results = []
+        for each in opened:
+            with devices.strategy.scope():
+                model = load_run(each.name)
+            scorer, num_parameters = Scorer(model, devices), model.count_params()
+            results.append(
+                measure_run(each.name, each.config, each.paths, each.source, scorer, num_parameters, progress)
+            )
+        found = remarks(results)
+        for remark in found:
+            tell(remark)
+        if devices.is_chief:
+            with NewFile(path) as file:
+                file.write(page.render(results, class_names, found).encode())
+    return Report(str(path), results)
+
+
+def _require_different(names: Sequence[str]) -> None:
+    if not names:
+        raise InputError("no run; name one or more: yt8m report RUN [RUN ...]")
+    places = Counter(os.path.realpath(name) for name in names)
+    for name in names:
+        if places[os.path.realpath(name)] > 1:
+            raise InputError(f"{name}: is named twice; name each run once")
+
+
+def _open(name: str, data: Sequence[str], tell: Callable[[str], None]) -> _OpenedRun:
+    config = runs.load_config(name)
+    best_weights(name)
+    paths = choose_paths(name, config, data, "validate")
+    return _OpenedRun(name, config, tuple(paths), open_validation(name, config, data, tell))
+
+
+def _require_one_task(opened: Sequence[_OpenedRun]) -> None:
+    """Raises InputError unless all runs have one vocabulary and are scored on the same kind of records."""
+    first = opened[0]
+    for other in opened[1:]:
+        here, there = first.config.data.num_classes, other.config.data.num_classes
+        if here != there:
+            raise InputError(f"{other.name}: has {there} classes, and {first.name} {here}; report them apart")
+        kinds = ["rated segments" if each.source.level == "segment" else "whole videos" for each in (first, other)]
+        if kinds[0] != kinds[1]:
+            raise InputError(
+                f"{other.name}: is scored on {kinds[1]}, and {first.name} on {kinds[0]}; report them apart, or name records "
+                "for all of them with --data"
+            )
+
+
+def _class_names(source: Source, vocabulary: str | os.PathLike | None) -> dict[int, str]:
+    found = vocabulary or find_at_root(source.files[0], VOCABULARY_FILE)
+    return read_class_names(found) if found else {}
+
+
+def remarks(results: Sequence[RunResult]) -> list[str]:
+    """What the reader must know before comparing figures: which runs were scored on other records than the first one."""
+    first = results[0]
+    what = "segments" if first.is_segments else "videos"
+    other = [result for result in results if result.records != first.records]
+    if not other:
+        return []
+    counts = ", ".join(f"{result.name} on {result.records.count}" for result in [first, *other])
+    return [f"scored on different {what}, so their figures cannot be compared: {counts}; --data names the same for all"]

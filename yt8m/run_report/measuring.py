@@ -1,0 +1,203 @@
+"""What a page shows of a run, and the pass over its validation records that finds it."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yt8m.config import RunConfig
+from yt8m.data.pipeline import Source
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.evaluation import measure_source, multi_hot
+from yt8m.files import read_json
+from yt8m.inference import Scored, Scorer
+from yt8m.metrics import (
+    Confusion,
+    Confusions,
+    PerClass,
+    PrecisionRecall,
+    Reliability,
+    precision_recall,
+    reliability,
+    top_k_predictions,
+)
+from yt8m.metrics.inputs import id_text
+from yt8m.predictions.parts import probability
+from yt8m.runs import RunDirectory, read_metrics
+
+NUM_EXAMPLES = 12
+NUM_PREDICTIONS = 5
+"""Predictions shown of an example."""
+NUM_CONFUSIONS = 12
+
+
+@dataclass(frozen=True)
+class Example:
+    """A video, or a rated segment, and what a run says of it."""
+
+    name: str
+    """The video's id; with the first second, `abcd:15`, of a segment."""
+    present: tuple[int, ...]
+    """Its labels, or the classes that it was rated positive for; ascending."""
+    absent: tuple[int, ...] | None
+    """The classes that a segment was rated negative for; None of a video, which has no other labels than those present."""
+    predictions: tuple[tuple[int, float], ...]
+    """The best classes and their probabilities, best first."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Which videos or segments a run was scored on, whatever their order."""
+
+    count: int = 0
+    digest: int = 0
+    """Of their names."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run, and what it is worth on its validation records. C = classes of the vocabulary."""
+
+    name: str
+    """The run directory as it was named."""
+    config: RunConfig
+    paths: Sequence[str]
+    """The validation records as they were named."""
+    environment: Mapping[str, Any]
+    """As `yt8m.runs.environment` gives it; empty, if the run has none."""
+    rows: Sequence[Mapping[str, Any]]
+    """The lines of `metrics.jsonl`."""
+    best_step: int | None
+    """Of the weights that were scored; None if no validation chose them."""
+    num_parameters: int
+    metrics: Mapping[str, float]
+    """As `yt8m.evaluation.evaluate` gives them."""
+    curve: PrecisionRecall
+    reliability: Reliability
+    per_class: PerClass
+    confusions: Sequence[Confusion]
+    """Those seen most often, the most frequent first."""
+    examples: Mapping[bytes, Example]
+    """By a digest of their names."""
+    records: Records
+
+    @property
+    def is_segments(self) -> bool:
+        """Whether rated segments were scored."""
+        return "segment_map" in self.metrics
+
+
+def _example_digest(name: str) -> bytes:
+    return hashlib.md5(name.encode(), usedforsecurity=False).digest()
+
+
+@dataclass
+class RecordObserver:
+    """Sees which records there are, keeps some of them as examples, and counts confusions.
+
+    The examples are those whose names have the smallest md5 digests: as good as drawn at random, and the same ones for every
+    run that is scored on the same records.
+
+    Args:
+        num_classes: C.
+    """
+
+    num_classes: int
+    records: Records = Records()
+    examples: dict[bytes, Example] = field(default_factory=dict)
+    confusions: Confusions = field(init=False)
+
+    def __post_init__(self):
+        self.confusions = Confusions(self.num_classes)
+
+    def update(self, batch: Scored) -> None:
+        """Adds a batch."""
+        if batch.label_scores is None:
+            present, known = multi_hot(batch.labels, self.num_classes), None
+        else:
+            present = multi_hot(np.where(batch.label_scores > 0, batch.labels, LABEL_PADDING), self.num_classes)
+            known = multi_hot(batch.labels, self.num_classes)
+        self.confusions.update(batch.logits, present, known)
+        names = _names(batch)
+        digests = [_example_digest(name) for name in names]
+        total = sum(int.from_bytes(digest[:8], "little") for digest in digests)
+        self.records = Records(self.records.count + len(names), (self.records.digest + total) % (1 << 64))
+        candidates = {digest: row for row, digest in enumerate(digests)}
+        for digest in sorted(candidates)[:NUM_EXAMPLES]:
+            if len(self.examples) < NUM_EXAMPLES or digest < max(self.examples):
+                row = candidates[digest]
+                self._keep({digest: _example(names[row], batch.logits[row], present[row], known, row)})
+
+    def merge(self, other: "RecordObserver") -> None:
+        """Adds what another worker saw."""
+        self.confusions.merge(other.confusions)
+        digest = (self.records.digest + other.records.digest) % (1 << 64)
+        self.records = Records(self.records.count + other.records.count, digest)
+        self._keep(other.examples)
+
+    def _keep(self, new: Mapping[bytes, Example]) -> None:
+        self.examples = dict(sorted((self.examples | dict(new)).items())[:NUM_EXAMPLES])
+
+
+def _names(batch: Scored) -> list[str]:
+    videos = map(id_text, batch.ids)
+    if batch.segment_starts is None:
+        return list(videos)
+    return [f"{video}:{start}" for video, start in zip(videos, batch.segment_starts.tolist(), strict=True)]
+
+
+def _example(name: str, logits: np.ndarray, present: np.ndarray, known: np.ndarray | None, row: int) -> Example:
+    classes, values = top_k_predictions(logits[None], NUM_PREDICTIONS)
+    shown = zip(classes[0].tolist(), probability(values[0]).tolist(), strict=True)
+    absent = None if known is None else tuple(np.flatnonzero(known[row] & ~present).tolist())
+    return Example(name, tuple(np.flatnonzero(present).tolist()), absent, tuple(shown))
+
+
+def measure_run(
+    name: str,
+    config: RunConfig,
+    paths: Sequence[str],
+    source: Source,
+    scorer: Scorer,
+    num_parameters: int,
+    progress: Callable[[int], None] = lambda count: None,
+) -> RunResult:
+    """Scores a run on its validation records in one pass.
+
+    Args:
+        name: the run directory.
+        config: the run's.
+        paths: the records as they were named.
+        source: the same, opened: labelled videos, or rated segments.
+        scorer: of its best model.
+        num_parameters: of that model.
+        progress: called with the number of videos, or segments, after each batch.
+
+    Raises:
+        InputError, RecordError: there is nothing to score, or a record cannot be used.
+    """
+    run = RunDirectory(Path(name))
+    observe = functools.partial(RecordObserver, config.data.num_classes)
+    measured = measure_source(scorer, source, config, progress, observe=observe)
+    observed = measured.observed
+    best = read_json(run.best_metrics) if run.best_metrics.exists() else {}
+    return RunResult(
+        name=name,
+        config=config,
+        paths=paths,
+        environment=read_json(run.environment) if run.environment.exists() else {},
+        rows=read_metrics(run),
+        best_step=best.get("step"),
+        num_parameters=num_parameters,
+        metrics=measured.result,
+        curve=precision_recall(measured.pooled(), measured.metrics.num_positives),
+        reliability=reliability(measured.pooled()),
+        per_class=measured.metrics.per_class(),
+        confusions=observed.confusions.most_frequent(NUM_CONFUSIONS),
+        examples=observed.examples,
+        records=observed.records,
+    )
