@@ -1,0 +1,173 @@
+"""The page in headless Chromium: nothing goes wrong, nothing is asked for, and it can be read on a phone and a wide screen."""
+
+import shutil
+
+import pytest
+from made_up_runs import CLASS_NAMES, made_up_run
+
+from yt8m.run_report import page as report_page
+
+pytestmark = pytest.mark.slow
+
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+SIZES = {"phone": {"width": 390, "height": 844}, "wide": {"width": 1600, "height": 1000}}
+SMALLEST_TEXT = 9.5
+"""Pixels, of the numbers at an axis on a phone."""
+
+PICTURES = """() => [...document.querySelectorAll("svg")].map(svg => ({
+    title: svg.getAttribute("aria-label"), width: svg.getBoundingClientRect().width,
+    height: svg.getBoundingClientRect().height,
+    drawn: [...svg.querySelectorAll("path")].filter(path => path.getBoundingClientRect().width > 20).length,
+    outside: [...svg.querySelectorAll("text")].filter(text => {
+        const inner = text.getBoundingClientRect(), outer = svg.getBoundingClientRect();
+        return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.top < outer.top - 1
+            || inner.bottom > outer.bottom + 1;
+    }).map(text => text.textContent),
+    overlapping: [...svg.querySelectorAll("text")].flatMap((one, index, every) => every.slice(index + 1).filter(other => {
+        const a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+        return a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+    }).map(other => one.textContent + " and " + other.textContent)),
+    smallest: Math.min(...[...svg.querySelectorAll("text")].map(text =>
+        parseFloat(getComputedStyle(text).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)),
+}))"""
+
+OUTSIDE = """() => [...document.querySelectorAll("main *, header *, footer *")].filter(element =>
+    !element.closest(".scroll, svg, .hidden") && element.getBoundingClientRect().right > innerWidth + 0.5
+).map(element => element.tagName + " " + element.textContent.trim().slice(0, 40))"""
+
+# The contrast of colours as WCAG 2.2 defines it, of every text with what is behind it.
+CONTRASTS = """() => {
+    const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
+    const luminance = colour => numbers(colour).slice(0, 3).map(each => each / 255).map(
+        each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4
+    ).reduce((sum, each, index) => sum + each * [0.2126, 0.7152, 0.0722][index], 0);
+    const ground = element => {
+        for (; element; element = element.parentElement) {
+            const colour = getComputedStyle(element).backgroundColor;
+            if ((numbers(colour)[3] ?? 1) > 0) return colour;
+        }
+    };
+    const contrast = (a, b) => {
+        const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const texts = [...document.querySelectorAll("body *")].filter(element => !element.closest(".hidden") &&
+        [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()));
+    const marks = [...document.querySelectorAll(".swatch, .bar")];
+    return {
+        ground: getComputedStyle(document.body).backgroundColor,
+        texts: texts.map(element => {
+            const style = getComputedStyle(element);
+            return [contrast(element.closest("svg") ? style.fill : style.color, ground(element)), element.textContent];
+        }),
+        marks: marks.map(element => contrast(getComputedStyle(element).backgroundColor, ground(element.parentElement))),
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The path of Chromium."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium; install it with: apt-get install chromium")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium, tmp_path_factory):
+    """Chromium with an empty profile of its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        profile = tmp_path_factory.mktemp("profile")
+        context = playwright.chromium.launch_persistent_context(profile, executable_path=chromium, args=FLAGS)
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="module", params=["videos", "segments"])
+def report(request, tmp_path_factory):
+    """A page on three runs of videos, or on one of segments, with names that are long."""
+    path = tmp_path_factory.mktemp("pages") / "report.html"
+    if request.param == "videos":
+        runs = [made_up_run(f"runs/{'a_very_long_name_' * index}{index}", index) for index in range(3)]
+    else:
+        runs = [made_up_run(is_segments=True)]
+    path.write_text(report_page.render(runs, CLASS_NAMES, ["runs/" + "long" * 40] * (len(runs) == 3)))
+    return path
+
+
+@pytest.fixture
+def opened(browser, report):
+    """Opens the page on a screen; what went wrong and what was asked for is looked at in the end."""
+    pages, said, asked = [], [], []
+
+    def open_page(size, scheme):
+        page = browser.new_page()
+        pages.append(page)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.set_viewport_size(SIZES[size])
+        page.emulate_media(color_scheme=scheme)
+        page.goto(report.as_uri())
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert said == []
+    assert set(asked) == {report.as_uri()}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pictures_are_there_and_nothing_sticks_out(opened, size):
+    page = opened(size, "light")
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
+    assert page.evaluate(OUTSIDE) == []
+    pictures = page.evaluate(PICTURES)
+    assert len(pictures) == 7
+    for picture in pictures:
+        assert picture["width"] >= 300, picture
+        assert 0.6 < picture["height"] / picture["width"] < 0.9, picture
+        assert picture["drawn"] >= 5, picture
+        assert picture["smallest"] >= SMALLEST_TEXT, picture
+        assert picture["outside"] == picture["overlapping"] == [], picture
+
+
+def test_tables_scroll_within_themselves(opened):
+    page = opened("phone", "light")
+    inner, outer = page.evaluate(
+        "(each => [each.scrollWidth, each.clientWidth])(document.querySelector('#metrics .scroll'))"
+    )
+    assert outer <= SIZES["phone"]["width"]
+    is_wide = page.evaluate("document.querySelectorAll('#metrics thead th').length") > 2
+    assert (inner > outer) == is_wide
+    page.evaluate("document.querySelector('#metrics .scroll').scrollLeft = 1000")
+    name = page.locator("#metrics tbody th").first.bounding_box()
+    assert 0 <= name["x"] < 40, "the names of the rows stay where they are"
+
+
+def test_light_and_dark_differ_and_both_can_be_read(opened):
+    grounds = []
+    for scheme in ("light", "dark"):
+        found = opened("wide", scheme).evaluate(CONTRASTS)
+        grounds.append(found["ground"])
+        assert len(found["texts"]) > 200
+        weak = [(ratio, text) for ratio, text in found["texts"] if ratio < 4.5]  # WCAG 2.2, 1.4.3
+        assert weak == []
+        assert min(found["marks"]) >= 3  # 1.4.11
+    assert grounds[0] != grounds[1]
+
+
+def test_nothing_but_a_part_of_the_page_is_behind_its_links(opened):
+    page = opened("phone", "dark")
+    for link in page.locator("nav a").all():
+        link.click()
+    assert page.url.endswith("#throughput")

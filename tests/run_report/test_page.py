@@ -1,0 +1,261 @@
+"""What the page holds: parsed, and compared with what it was given."""
+
+import itertools
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
+
+from yt8m.errors import InputError
+from yt8m.metrics import PerClass
+from yt8m.run_report import drawing, page
+from yt8m.run_report.measuring import Records
+
+VOID = {"meta", "link", "br", "wbr", "use", "path"}
+
+
+class Parsed(HTMLParser):
+    """Elements with their attributes, and text by section; tags must be closed in order."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.open, self.elements, self.tables, self.texts = [], [], [], {}
+        self._section = None
+        self.feed(content)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        assert len(found) == len(attributes), f"{tag} has an attribute twice"
+        self.elements.append((tag, found))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "section":
+            self._section = found["id"]
+        if tag == "table":
+            self.tables.append((self._section, []))
+        if tag == "tr":
+            self.tables[-1][1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][1][-1].append("")
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.texts[self._section] = self.texts.get(self._section, "") + text
+        if "table" in self.open and self.tables[-1][1] and self.tables[-1][1][-1]:
+            self.tables[-1][1][-1][-1] += text
+
+    def rows(self, section, table=0):
+        """The cells of a section's table, without its head."""
+        tables = [rows for name, rows in self.tables if name == section]
+        return [[" ".join(cell.split()) for cell in row] for row in tables[table][1:]]
+
+
+def rendered(*runs, remarks=()):
+    content = page.render(runs, CLASS_NAMES, remarks)
+    return content, Parsed(content)
+
+
+@pytest.fixture(scope="module")
+def two():
+    """A page on two runs."""
+    return rendered(made_up_run("runs/one"), made_up_run("runs/two", 1))
+
+
+@pytest.fixture(autouse=True)
+def _draw_nothing(monkeypatch):
+    """Drawing takes most of a page's time; the page on two runs has its drawings, as it comes first."""
+    monkeypatch.setattr(drawing, "_svg", lambda draw, title: f'<svg viewBox="0 0 1 1" aria-label="{title}"></svg>')
+
+
+def test_every_section_is_there_and_every_link_leads_to_one(two):
+    _, found = two
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [attributes["href"] for tag, attributes in found.elements if tag == "a"]
+    assert targets == [
+        f"#{each}"
+        for each in ("metrics", "runs", "curves", "quality", "classes", "confusions", "examples", "throughput")
+    ]
+    assert {target[1:] for target in targets} <= set(ids)
+
+
+def test_nothing_is_asked_of_others(two):
+    content, found = two
+    for tag, attributes in found.elements:
+        assert tag not in ("script", "img", "iframe", "object", "base", "form")
+        assert "src" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("href", "xlink:href"):
+            assert attributes.get(name, "#").startswith("#") or attributes[name] == "data:,"
+    assert "@import" not in content
+    ids = {attributes.get("id") for _, attributes in found.elements}
+    assert set(re.findall(r"url\(([^)]*)\)", content)) <= {f"#{each}" for each in ids}
+
+
+def test_there_are_seven_drawings_with_titles_and_the_colours_of_the_page(two):
+    content, found = two
+    titles = [attributes["aria-label"] for tag, attributes in found.elements if tag == "svg"]
+    assert len(titles) == len(set(titles)) == 7
+    for svg in re.findall(r"<svg.*?</svg>", content, re.DOTALL):
+        assert "#0" not in re.sub(r"(href|url\()=?\"?#", "", svg), "a colour that the page does not know"
+        assert "var(--series-1)" in svg
+        assert "var(--series-2)" in svg
+        assert "<style" not in svg
+
+
+def test_headings_go_down_one_step_at_a_time(two):
+    _, found = two
+    levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_names_are_escaped():
+    content, found = rendered(made_up_run("runs/<script>alert('1')&"))
+    assert "<script" not in content
+    assert "<b>" not in content
+    assert "<script>alert('1')&" in found.texts[None]
+    assert LONG_NAME in found.texts["examples"]
+
+
+def test_the_best_of_each_row_is_marked():
+    one, two = made_up_run("runs/one"), made_up_run("runs/two", 1)
+    two = replace(two, metrics={**two.metrics, "hit_at_1": one.metrics["hit_at_1"]})
+    _, found = rendered(one, two)
+    rows = {row[0]: row[1:] for row in found.rows("metrics")}
+    for name, key, better in (("GAP", "gap", max), ("MAP", "map", max), ("PERR", "perr", max), ("Loss", "loss", min)):
+        values = [each.metrics[key] for each in (one, two)]
+        shown = next(cells for title, cells in rows.items() if title.startswith(name))
+        assert shown == [f"{value:.4f}" + (" (best)" if value == better(values) else "") for value in values]
+    ties = next(cells for title, cells in rows.items() if title.startswith("Hit@1"))
+    assert all(cell.endswith(" (best)") for cell in ties)
+    assert rows["Parameters"] == ["1,234,567", "1,234,567"]
+    assert [cell.split()[0] for cell in next(iter(found.rows("throughput")))[1:]] == ["100", "3,000"]
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_nothing_is_best_of_one_run_or_where_records_differ(runs):
+    second = made_up_run("runs/two", 1, records=Records(150, 18))
+    remark = "scored on different videos, so <they> cannot be compared"
+    _, found = rendered(*[made_up_run(), second][:runs], remarks=[remark] * (runs - 1))
+    assert not any("(best)" in cell for row in found.rows("metrics") for cell in row)
+    assert (remark in found.texts[None]) == (runs == 2)
+    tiles = [attributes for tag, attributes in found.elements if attributes.get("class") == "tiles"]
+    assert len(tiles) == 2 - runs
+
+
+def test_runs_are_told_apart_by_as_much_of_their_paths_as_is_needed():
+    assert page.short_names(["runs/a", "runs/b/"]) == ["a", "b"]
+    assert page.short_names(["x/run", "y/run", "y/other"]) == ["x/run", "y/run", "y/other"]
+    assert page.short_names(["only"]) == ["only"]
+
+
+def test_what_was_run_and_which_fields_differ():
+    one, two = made_up_run("runs/one"), made_up_run("runs/two", 1)
+    two = replace(two, config=replace(two.config, training=replace(two.config.training, batch_size=16)))
+    content, found = rendered(one, two)
+    short = {row[0]: row[1:] for row in found.rows("runs")}
+    assert short["Directory"] == ["runs/one", "runs/two"]
+    assert short["Batch size"] == ["8", "16"]
+    assert short["Steps"] == ["200 of 6"] * 2
+    assert short["Commit"] == ["0123456789ab"] * 2
+    assert "Teacher" not in short, "neither has one"
+    whole = {row[0]: row[1:] for row in found.rows("runs", 1)}
+    assert whole["training.batch_size"] == ["8", "16"]
+    assert whole["data.validate"] == ["data/2/video/validate"] * 2
+    assert re.findall(r'<tr class="differs">\s*<th scope="row">([^<]*)', content) == ["training.batch_size"]
+
+
+def test_best_and_worst_classes_are_those_of_the_mean_over_the_runs():
+    def of(precisions, positives):
+        ids = np.arange(len(precisions))
+        return PerClass(ids, np.array(precisions), np.array(positives))
+
+    one = of([0.1 * (index % 10) + 0.001 * index for index in range(30)], [5] * 30)
+    other = of([0.5] * 29 + [np.nan], [5] * 29 + [0])
+    _, found = rendered(
+        *(made_up_run(name, per_class=each, confusions=[]) for name, each in (("a", one), ("b", other)))
+    )
+    best, worst = (found.rows("classes", table) for table in (0, 1))
+    # Class 29 has a precision in one run alone.
+    assert [row[0] for row in best][:4] == ["Class 29", "Class 19", "Class 9", "Class 28"]
+    assert best[0] == ["Class 29", "5", "0.929", "–"]
+    assert [row[0] for row in worst][:4] == ["Class 0", "Class 10", "Class 20", "Class 1"]
+    assert worst[1] == ["Class 10", "5", "0.010", "0.500"]
+    assert len(best) == len(worst) == 10
+    assert not {row[0] for row in best} & {row[0] for row in worst}
+
+
+def test_few_classes_are_all_among_the_best():
+    few = PerClass(np.array([2, 7]), np.array([0.5, 1.0]), np.array([3, 1]))
+    _, found = rendered(made_up_run(per_class=few, confusions=[]))
+    assert [row[0] for row in found.rows("classes")] == ["Class 7", "Class 2"]
+    assert [name for name, _ in found.tables].count("classes") == 1
+
+
+def test_confusions_by_name_with_their_share_of_the_missed_class(two):
+    _, found = two
+    run = made_up_run("runs/one")
+    positives = dict(zip(run.per_class.class_ids.tolist(), run.per_class.num_positives.tolist(), strict=True))
+    shares = [f"{100 * count / positives[missed]:.0f} %" for missed, count in ((39, 9), (38, 4))]
+    assert found.rows("confusions") == [
+        ["Class 39", LONG_NAME, f"9 {shares[0]}"],
+        ["Class 38", CLASS_NAMES[5], f"4 {shares[1]}"],
+    ]
+    assert "None." in rendered(made_up_run(confusions=[]))[1].texts["confusions"]
+
+
+def test_examples_have_their_labels_and_every_run_s_predictions():
+    one, two = made_up_run("runs/one", is_segments=True), made_up_run("runs/two", 1, is_segments=True)
+    some = dict(sorted(two.examples.items())[3:])
+    cards = page.cards([one, replace(two, examples=some)], CLASS_NAMES)
+    digests = sorted(one.examples)
+    assert [card.name for card in cards] == [one.examples[digest].name for digest in digests]
+    assert [len(card.predictions[1]) for card in cards] == [0, 0, 0] + [5] * 9
+    card = next(card for card in cards if card.name == "v002:10")
+    assert [(label.name, label.is_present) for label in card.labels] == [
+        (LONG_NAME, True),
+        ("Class 10", True),
+        (CLASS_NAMES[5], False),
+    ]
+    verdicts = [each.verdict for each in card.predictions[0]]
+    assert verdicts == ["hit", "miss", "unrated", "unrated", "unrated"]
+    videos = page.cards([made_up_run()], CLASS_NAMES)
+    card = next(card for card in videos if card.name == "v002")
+    assert [each.verdict for each in card.predictions[0]] == ["hit", "miss", "miss", "miss", "miss"]
+
+
+def test_a_page_on_segments_speaks_of_segments():
+    _, found = rendered(made_up_run(is_segments=True))
+    assert [row[0][:4] for row in found.rows("metrics")] == ["Segm", "Loss", "Cali", "Segm", "Vide", "Para"]
+    assert "rated negative" in found.texts["confusions"]
+    assert "12 segments" in " ".join(found.texts["examples"].split())
+
+
+def test_a_run_that_logged_nothing_has_no_curves():
+    _, found = rendered(made_up_run(rows=[], best_step=None, environment={}))
+    assert "There are no metrics of the training." in found.texts["curves"]
+    assert sum(tag == "svg" for tag, _ in found.elements) == 3
+
+
+def test_more_runs_than_colours():
+    content, found = rendered(*(made_up_run(f"runs/{index}", index % 2) for index in range(10)))
+    assert "var(--series-9)" not in content
+    assert "background: var(--series-8)" in content
+    assert len(found.rows("metrics")[0]) == 11
+
+
+def test_without_jinja_the_line_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+    with pytest.raises(InputError, match=r"the page needs Jinja; install it with: pip install 'yt8m\[report\]'"):
+        page.require_jinja()
