@@ -24,7 +24,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling bench-download segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling bench-download segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -65,6 +65,12 @@ evaluate: $(INSTALLED)  ## Score RUN on its validation split
 predict: $(INSTALLED)  ## Write the submission of RUN for its test split
 	@$(YT8M) predict --run $(RUN) --out submissions/$(notdir $(RUN)).csv
 	@$(YT8M) validate submissions/$(notdir $(RUN)).csv
+
+report: $(INSTALLED)  ## Write a page on RUN, or on RUNS="runs/a runs/b", for a browser
+	@$(YT8M) report $(or $(RUNS),$(RUN))
+
+tensorboard: $(INSTALLED)  ## Show curves, hyper-parameters and precision against recall of all runs beside RUN
+	.venv/bin/tensorboard --logdir $(dir $(RUN))
 
 upload: $(INSTALLED)  ## Check FILE, upload it to COMPETITION on Kaggle and wait for its score
 	@$(YT8M) upload $(FILE) --competition "$(COMPETITION)" $(FLAGS)

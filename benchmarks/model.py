@@ -17,7 +17,7 @@ from yt8m import runs
 from yt8m.data.pipeline import Source, make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES
 from yt8m.distribution.strategies import open_devices
-from yt8m.evaluation import evaluate_source
+from yt8m.evaluation import measure_source
 from yt8m.inference import BATCH_SIZE, Scorer, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.recipes import make_config
@@ -75,12 +75,12 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     trainer = Trainer(config, open_devices(), source)
     rates = {"train": train_rate(trainer, source)}
     scorer = Scorer(trainer.model)
-    evaluate_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
+    measure_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
     # 400 of the 800 videos are enough of a model that takes a minute for them; one that takes a second shows its start.
     repeated = source.files[:4] if rates["train"] < 100 else source.files * 6
     source = dataclasses.replace(source, files=repeated)
     rates["read"] = max(_reading_rate(source) for _ in range(2))
-    rates["evaluate"] = max(evaluate_source(scorer, source, config)["videos_per_second"] for _ in range(2))
+    rates["evaluate"] = max(measure_source(scorer, source, config).result["videos_per_second"] for _ in range(2))
     rates["predict"] = prediction_rate(scorer, source, config)
     parameters = count_trainable(trainer.model)
     return {**rates, "parameters": parameters / 1e6, "batch": config.training.batch_size}

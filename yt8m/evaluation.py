@@ -111,28 +111,6 @@ def measure_source(
     return Measured(result, metrics, observed)
 
 
-def evaluate_source(
-    scorer: Scorer,
-    source: Source,
-    config: RunConfig,
-    progress: Callable[[int], None] = lambda count: None,
-    stop_requested: Callable[[], bool] = lambda: False,
-    tell: Callable[[Measured], None] = lambda measured: None,
-) -> dict[str, float | int]:
-    """The metrics of a model on a source; see `evaluate`.
-
-    Args:
-        scorer, source, config, progress, stop_requested: as `measure_source` takes them.
-        tell: gets what else the pass gave.
-
-    Raises:
-        Stopped, InputError, RecordError: as `measure_source`.
-    """
-    measured = measure_source(scorer, source, config, progress, stop_requested)
-    tell(measured)
-    return measured.result
-
-
 @dataclass
 class _Share:
     """What one worker found."""
@@ -205,5 +183,7 @@ def evaluate(
         source = open_validation(run, config, data, tell)
         with devices.strategy.scope():
             model = load_run(run)
-        write = (lambda measured: report.write(measured.metrics.per_class())) if report else (lambda measured: None)
-        return evaluate_source(Scorer(model, devices), source, config, progress, tell=write)
+        measured = measure_source(Scorer(model, devices), source, config, progress)
+        if report:
+            report.write(measured.metrics.per_class())
+        return measured.result

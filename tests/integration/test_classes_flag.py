@@ -109,7 +109,7 @@ def submission_of(tmp_path):
 
 @pytest.mark.parametrize("command", ["evaluate", "score"])
 def test_what_is_wrong_is_said_before_the_work(command, yt8m, tiny_run, sample, tmp_path, monkeypatch):
-    monkeypatch.setattr("yt8m.evaluation.evaluate_source", lambda *_, **__: pytest.fail("the work began"))
+    monkeypatch.setattr("yt8m.evaluation.measure_source", lambda *_, **__: pytest.fail("the work began"))
     data = sample / "2/frame/validate"
     first = ("--run", tiny_run) if command == "evaluate" else (submission_of(tmp_path),)
     (tmp_path / "file").touch()

@@ -60,6 +60,7 @@ def made_up_run(name="runs/one", seed=0, is_segments=False, steps=200, count=150
         "environment": {"versions": {"yt8m": "0.1.0"}, "git_commit": "0123456789abcdef", "devices": ["/device:CPU:0"]},
         "rows": rows(seed, is_segments, steps),
         "best_step": steps - steps % 50 or None,
+        "num_averaged": 0,
         "num_parameters": 1_234_567,
         "metrics": {"num_videos": count, **metrics.result(), "loss": 3.0 + seed, "videos_per_second": 1234.5},
         "curve": precision_recall(metrics.pooled(), metrics.num_positives),

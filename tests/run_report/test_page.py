@@ -176,6 +176,15 @@ def test_what_was_run_and_which_fields_differ():
     assert re.findall(r'<tr class="differs">\s*<th scope="row">([^<]*)', content) == ["training.batch_size"]
 
 
+@pytest.mark.parametrize(
+    ("best_step", "num_averaged", "shown"),
+    [(1500, 0, "step 1,500, the best"), (None, 0, "the last step"), (None, 3, "mean of 3")],
+)
+def test_which_weights_were_scored(best_step, num_averaged, shown):
+    _, found = rendered(made_up_run(best_step=best_step, num_averaged=num_averaged))
+    assert ["Weights", shown] in found.rows("runs")
+
+
 def test_best_and_worst_classes_are_those_of_the_mean_over_the_runs():
     def of(precisions, positives):
         ids = np.arange(len(precisions))

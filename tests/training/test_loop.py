@@ -11,8 +11,9 @@ from small_runs import GATED, Watcher, assert_same_state, configure, losses, row
 from yt8m import inference, runs
 from yt8m.config import DistillConfig
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate_source
+from yt8m.evaluation import Measured, measure_source
 from yt8m.inference import load_run
+from yt8m.metrics import VideoMetrics
 from yt8m.training import loop, trainer
 from yt8m.training.loop import resolve, train
 
@@ -103,8 +104,9 @@ def test_the_best_validation_s_weights_are_kept(gated_run):
 
 def test_a_worse_validation_does_not_replace_the_best(sample, tmp_path, monkeypatch):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=3, validate_every_steps=1)
-    gaps = iter([0.3, 0.5, 0.4])
-    monkeypatch.setattr(trainer, "evaluate_source", lambda *arguments, **_: {"gap": next(gaps)})
+    gaps = [0.3, 0.5, 0.4]
+    found = (Measured({"gap": gap}, VideoMetrics(12), None) for gap in gaps)
+    monkeypatch.setattr(trainer, "measure_source", lambda *arguments, **_: next(found))
     weights = []
 
     class Collector(Watcher):
@@ -134,10 +136,10 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path,
     batches = []
 
     def evaluate_slowly(scorer, source, config, stop_requested):
-        return evaluate_source(scorer, source, config, batches.append, stop_requested=stop_requested)
+        return measure_source(scorer, source, config, batches.append, stop_requested)
 
     with monkeypatch.context() as patches:
-        patches.setattr(trainer, "evaluate_source", evaluate_slowly)
+        patches.setattr(trainer, "measure_source", evaluate_slowly)
         patches.setitem(inference.BATCH_SIZE, "video", 5)
         stopped = train(config, stop_requested=lambda: len(batches) == 2)
     assert (stopped.step, stopped.interrupted, stopped.best_metrics) == (4, True, None)

@@ -72,7 +72,9 @@ class RunResult:
     rows: Sequence[Mapping[str, Any]]
     """The lines of `metrics.jsonl`."""
     best_step: int | None
-    """Of the weights that were scored; None if no validation chose them."""
+    """Of the weights that were scored; None if no validation chose them, or they are a mean."""
+    num_averaged: int
+    """Sets of weights that they are the mean of; 0 if they are none."""
     num_parameters: int
     metrics: Mapping[str, float]
     """As `yt8m.evaluation.evaluate` gives them."""
@@ -192,6 +194,7 @@ def measure_run(
         environment=read_json(run.environment) if run.environment.exists() else {},
         rows=read_metrics(run),
         best_step=best.get("step"),
+        num_averaged=len(best.get("averaged", [])),
         num_parameters=num_parameters,
         metrics=measured.result,
         curve=precision_recall(measured.pooled(), measured.metrics.num_positives),

@@ -132,6 +132,11 @@ def run_rows(results: Sequence[RunResult]) -> list[Row]:
         done = max((each["step"] for each in result.rows), default=0)
         return f"{done:,} of {result.config.training.num_steps:,}"
 
+    def weights(result: RunResult) -> str:
+        if result.num_averaged:
+            return f"mean of {result.num_averaged}"
+        return f"step {result.best_step:,}, the best" if result.best_step else "the last step"
+
     def rate(result: RunResult) -> str:
         training = result.config.training
         return f"{training.optimizer}, {training.learning_rate:g}, {training.schedule}"
@@ -147,7 +152,7 @@ def run_rows(results: Sequence[RunResult]) -> list[Row]:
         row("Trained on", lambda result: _shortened(result.config.data.train)),
         row("Scored on", lambda result: _shortened(result.paths)),
         row("Steps", steps),
-        row("Best step", lambda result: f"{result.best_step:,}" if result.best_step else "the last"),
+        row("Weights", weights),
         row("Batch size", lambda result: result.config.training.batch_size),
         row("Optimizer", rate),
         row("Loss", lambda result: result.config.loss.kind),

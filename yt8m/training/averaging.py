@@ -17,7 +17,7 @@ import tensorflow as tf
 from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate_source
+from yt8m.evaluation import measure_source
 from yt8m.files import check_destination, check_local, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training.weights import load_weights, save_weights
@@ -142,7 +142,7 @@ def _save(model: keras.Model, config: RunConfig, names: list[str]) -> Average:
     metrics = None
     if config.data.validate:
         source = inference.open_validation(config.run, config)
-        metrics = evaluate_source(inference.Scorer(model), source, config)
+        metrics = measure_source(inference.Scorer(model), source, config).result
     with runs.opened_run(config) as directory:
         save_weights(model, directory.best_weights)
         write_json(directory.best_metrics, {"averaged": names, **(metrics or {})})

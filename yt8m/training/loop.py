@@ -25,9 +25,10 @@ from yt8m.data.sources import find_splits
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
+from yt8m.evaluation import Measured
 from yt8m.files import read_json, remove_unfinished, write_json
 from yt8m.runs import RunDirectory
-from yt8m.training import curves
+from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.distillation import teacher_errors
 from yt8m.training.schedules import learning_rate_at, warmup_remark
@@ -181,6 +182,7 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     if remark := warmup_remark(config.training):
         progress.message(remark)
     with _files(run, checkpoints, trainer.devices) as files:
+        files.log_configuration(config)
         return _run(trainer, source, validation, files, progress, stop_requested)
 
 
@@ -211,12 +213,22 @@ class _Files:
     def __init__(self, run: RunDirectory, checkpoints: Checkpoints, is_chief: bool):
         self.run, self._checkpoints, self._is_chief = run, checkpoints, is_chief
 
+    def log_configuration(self, config: RunConfig) -> None:
+        """As hyper-parameters, for TensorBoard."""
+        if self._is_chief:
+            summaries.write_hyperparameters(config)
+
     def log(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """A line of metrics, for TensorBoard too."""
         if self._is_chief:
             runs.append_metrics(self.run, {"kind": kind, "step": step, **values})
             for name, value in values.items():
                 tf.summary.scalar(f"{kind}/{name}", value, step=step)
+
+    def log_precision_recall(self, step: int, measured: Measured) -> None:
+        """Of the best validation so far, for TensorBoard."""
+        if self._is_chief:
+            summaries.write_precision_recall(step, measured)
 
     def save_checkpoint(self, step: int) -> None:
         """What training needs to go on."""
@@ -363,10 +375,11 @@ def _log_training(files, trainer, step: int, norm: float, videos_per_second: flo
 
 def _validate(trainer, validation, files, progress, stop_requested) -> bool:
     """One validation; keeps the weights if they are the best. False if it was stopped on request."""
-    metrics = trainer.evaluate(validation, stop_requested)
-    trainer.validation_pending.assign(metrics is None)
-    if metrics is None:
+    measured = trainer.evaluate(validation, stop_requested)
+    trainer.validation_pending.assign(measured is None)
+    if measured is None:
         return False
+    metrics = measured.result
     step = int(trainer.step.numpy())
     score = metrics["segment_map" if validation.level == "segment" else "gap"]
     is_best = score > float(trainer.best.numpy())
@@ -374,6 +387,7 @@ def _validate(trainer, validation, files, progress, stop_requested) -> bool:
         trainer.best.assign(score)
         trainer.validations_without_best.assign(0)
         files.save_weights(trainer, {"step": step, **metrics})
+        files.log_precision_recall(step, measured)
     else:
         trainer.validations_without_best.assign_add(1)
     files.log("validation", step, metrics)

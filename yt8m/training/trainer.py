@@ -15,7 +15,7 @@ from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.distribution.devices import Devices, Stopped
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate_source
+from yt8m.evaluation import Measured, measure_source
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import weights
@@ -144,15 +144,15 @@ class Trainer:
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
         return dataset.prefetch(2)
 
-    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> dict[str, float] | None:
-        """The metrics of the weights that would be kept: their moving averages, if there are any.
+    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured | None:
+        """A pass of the weights that would be kept over labelled records: of their moving averages, if there are any.
 
         Args:
             source: the validation records.
-            stop_requested: asked about once a second; True ends it, and the metrics are None.
+            stop_requested: asked about once a second; True ends it, and None is returned.
         """
         with self.optimizer.averaged_weights(), contextlib.suppress(Stopped):
-            return evaluate_source(self.scorer, source, self.config, stop_requested=stop_requested)
+            return measure_source(self.scorer, source, self.config, stop_requested=stop_requested)
         return None
 
     def average_statistics(self) -> None:
