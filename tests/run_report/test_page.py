@@ -205,6 +205,14 @@ def test_best_and_worst_classes_are_those_of_the_mean_over_the_runs():
     assert not {row[0] for row in best} & {row[0] for row in worst}
 
 
+def test_of_equal_classes_the_more_frequent_comes_first():
+    ids = np.arange(24)
+    classes = PerClass(ids, (ids < 12).astype(float), 1 + ids % 12)
+    best, worst = page.class_lines([made_up_run(per_class=classes)], {})
+    assert [line.num_positives for line in best] == [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]
+    assert [line.name for line in worst] == [f"class {class_id}" for class_id in range(23, 13, -1)]
+
+
 def test_few_classes_are_all_among_the_best():
     few = PerClass(np.array([2, 7]), np.array([0.5, 1.0]), np.array([3, 1]))
     _, found = rendered(made_up_run(per_class=few, confusions=[]))

@@ -193,24 +193,24 @@ class ClassLine:
 
 
 def class_lines(results: Sequence[RunResult], names: Mapping[int, str]) -> tuple[list[ClassLine], list[ClassLine]]:
-    """The best classes, and the worst ones, none of which is among the best, by their mean average precision over the runs."""
+    """The best classes, and the worst ones, none of which is among the best.
+
+    By the mean average precision over the runs that have one; of equal ones the more frequent comes first.
+    """
     by_run = [
         {row.class_id: row for row in rank_classes(result.per_class, names) if row.average_precision is not None}
         for result in results
     ]
-    means = {
-        class_id: statistics.fmean(rows[class_id].average_precision for rows in by_run if class_id in rows)
-        for class_id in sorted(set().union(*by_run))
-    }
-    ranked = sorted(means, key=lambda class_id: (-means[class_id], class_id))
-
-    def line(class_id: int) -> ClassLine:
-        known = [rows.get(class_id) for rows in by_run]
-        count = max(row.num_positives for row in known if row)
-        return ClassLine(class_name(class_id, names), count, [row.average_precision if row else None for row in known])
-
-    worst = ranked[_MOST_CLASSES:][: -_MOST_CLASSES - 1 : -1]
-    return [line(each) for each in ranked[:_MOST_CLASSES]], [line(each) for each in worst]
+    ranked = []
+    for class_id in sorted(set().union(*by_run)):
+        of_class = [rows.get(class_id) for rows in by_run]
+        precisions = [row.average_precision if row else None for row in of_class]
+        mean = statistics.fmean(each for each in precisions if each is not None)
+        count = max(row.num_positives for row in of_class if row)
+        ranked.append((mean, ClassLine(class_name(class_id, names), count, precisions)))
+    best = sorted(ranked, key=lambda pair: (-pair[0], -pair[1].num_positives))
+    worst = sorted(best[_MOST_CLASSES:], key=lambda pair: (pair[0], -pair[1].num_positives))
+    return [line for _, line in best[:_MOST_CLASSES]], [line for _, line in worst[:_MOST_CLASSES]]
 
 
 @dataclass(frozen=True)
