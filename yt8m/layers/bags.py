@@ -5,7 +5,7 @@ from keras import ops
 
 from yt8m.layers import serialisable
 from yt8m.layers.normalisation import batch_normalisation
-from yt8m.layers.pooling import Pooling
+from yt8m.layers.pooling import Pooling, weighted_sum
 from yt8m.layers.preprocessing import unit_length
 
 
@@ -36,7 +36,7 @@ class SoftBagOfWords(Pooling):
     def call(self, frames, mask, training=None):
         scores = self.assignment_normalisation(ops.matmul(frames, self.assignment), training=training, mask=mask)
         weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
-        counts = ops.einsum("bt,btk->bk", ops.cast(mask, "float32"), weights)  # masks and adds in one pass
+        counts = weighted_sum(ops.cast(mask, "float32"), weights)  # masks and adds in one pass
         return ops.cast(unit_length(counts), self.compute_dtype)
 
     def compute_output_shape(self, frames_shape, mask_shape=None):

@@ -7,6 +7,12 @@ from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
 from yt8m.layers import serialisable
 
 
+def weighted_sum(weights, frames):
+    """The sum of frames [B, T, D], each times its weight [B, T]: [B, D], a matrix product, so that they are gone over once."""
+    # Not `einsum`, which LiteRT's converter cannot do with a single video.
+    return ops.matmul(weights[:, None, :], frames)[:, 0]
+
+
 class Pooling(keras.layers.Layer):
     """What all poolings share: they take Keras's mask of the frames in and let none out, as no frames are left."""
 
@@ -25,7 +31,7 @@ class MaskedMean(Pooling):
     def call(self, frames, mask):
         weights = ops.cast(mask, frames.dtype)
         count = ops.maximum(ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True), 1.0)
-        total = ops.einsum("bt,btd->bd", weights, frames)  # a matrix product: one pass over the frames
+        total = weighted_sum(weights, frames)
         return ops.cast(ops.cast(total, "float32") / count, self.compute_dtype)
 
 
@@ -40,9 +46,7 @@ class StoredMean(keras.layers.Layer):
     def call(self, streams, num_frames):
         mask = ops.cast(ops.arange(ops.shape(streams[0])[1], dtype="int32")[None, :] < num_frames[:, None], "float32")
         count = ops.cast(num_frames, "float32")[:, None]
-        means = [
-            ops.einsum("bt,btd->bd", mask, ops.cast(stored, "float32")) / ops.maximum(count, 1.0) for stored in streams
-        ]
+        means = [weighted_sum(mask, ops.cast(stored, "float32")) / ops.maximum(count, 1.0) for stored in streams]
         mean = ops.concatenate(means, axis=-1) * QUANTISATION_SCALE + QUANTISATION_OFFSET
         return ops.cast(ops.where(count > 0, mean, 0.0), self.compute_dtype)
 
@@ -51,12 +55,15 @@ class StoredMean(keras.layers.Layer):
 class MaskedMax(Pooling):
     """The maximum over the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
 
-    def call(self, frames, mask):
+    def call(self, frames, mask, training=None):
         # Finite in float32 and bfloat16, and never the result: a video without frames is dealt with below.
         candidates = ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype))
-        # Not the plain maximum, whose gradient looks for values equal to it: XLA may compute them twice, with another
-        # last bit, and then none is equal (0 / 0). Nor is the value taken from its place, which has a slow gradient.
-        places = ops.argmax(candidates, axis=1, keepdims=True)
-        chosen = ops.arange(ops.shape(frames)[1], dtype=places.dtype)[None, :, None] == places
-        pooled = ops.sum(ops.where(chosen, candidates, ops.zeros_like(candidates)), axis=1)
+        if training:
+            # Not the plain maximum, whose gradient looks for values equal to it: XLA may compute them twice, with another
+            # last bit, and then none is equal (0 / 0). Nor is the value taken from its place, which has a slow gradient.
+            places = ops.argmax(candidates, axis=1, keepdims=True)
+            chosen = ops.arange(ops.shape(frames)[1], dtype=places.dtype)[None, :, None] == places
+            pooled = ops.sum(ops.where(chosen, candidates, ops.zeros_like(candidates)), axis=1)
+        else:
+            pooled = ops.max(candidates, axis=1)
         return ops.where(ops.any(mask, axis=1)[:, None], pooled, ops.zeros_like(pooled))

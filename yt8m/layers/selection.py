@@ -3,7 +3,7 @@
 from keras import ops
 
 from yt8m.layers import serialisable
-from yt8m.layers.pooling import Pooling
+from yt8m.layers.pooling import Pooling, weighted_sum
 
 
 @serialisable
@@ -19,6 +19,6 @@ class LastFrame(Pooling):
     """The last real frame, or 0 for a video without any."""
 
     def call(self, frames, mask):
-        followed = ops.pad(mask[:, 1:], [[0, 0], [0, 1]])
-        last = ops.logical_and(mask, ops.logical_not(followed))
-        return ops.einsum("bt,btd->bd", ops.cast(last, frames.dtype), frames)
+        real = ops.cast(mask, frames.dtype)
+        followed = ops.pad(real[:, 1:], [[0, 0], [0, 1]])
+        return weighted_sum(real * (1 - followed), frames)
