@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "build_model": "yt8m.models",
     "evaluate": "yt8m.evaluation",
+    "export": "yt8m.exporting.exporting",
     "list_models": "yt8m.models",
     "list_recipes": "yt8m.recipes",
     "load_run": "yt8m.inference",
@@ -19,6 +20,7 @@ _PUBLIC = {
     "predict": "yt8m.prediction",
     "read_records": "yt8m.data.pipeline",
     "train": "yt8m.training.loop",
+    "unpack": "yt8m.exporting.archives",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])

@@ -23,7 +23,7 @@ from yt8m.streams import show
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
-_NEEDS_NO_TENSORFLOW = ("download", "recipes", "validate", "upload")
+_NEEDS_NO_TENSORFLOW = ("download", "recipes", "validate", "upload", "unpack")
 
 
 def _help() -> str:

@@ -4,7 +4,8 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -97,6 +98,43 @@ class NewFile:
         return InputError(
             f"{self._shown}: cannot be written ({error.strerror or error}); choose another place, or make room"
         )
+
+
+def check_new(path: str | os.PathLike) -> None:
+    """Raises InputError if something is there already, or the place is not local."""
+    check_local(path, "the directory")
+    if os.path.lexists(path):
+        raise InputError(f"{os.fspath(path)}: exists; name a new directory")
+
+
+@contextlib.contextmanager
+def new_directory(path: str | os.PathLike) -> Iterator[Path]:
+    """A directory that appears under its name when the `with` block ends well, and leaves nothing behind when it does not.
+
+    Args:
+        path: where the directory will be; those above it are made.
+
+    Yields:
+        The directory under a temporary name, to write to.
+
+    Raises:
+        InputError: something is there already, the place is not local, or it cannot be written, in the block or around it.
+    """
+    check_new(path)
+    given, final = os.fspath(path), Path(os.path.abspath(path))
+    temporary = final.parent / f".{os.getpid()}.tmp.{final.name}"
+    made = make_directory(final.parent)
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(final)
+    except OSError as error:
+        raise InputError(
+            f"{given}: cannot be written ({error.strerror or error}); choose another place, or make room"
+        ) from (error)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        remove_empty(made)
 
 
 def remove_unfinished(directory: str | os.PathLike) -> None:

@@ -104,6 +104,26 @@ def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
     )
 
 
+def exported(result: Any) -> str:
+    """What was written, a `yt8m.exporting.exporting.Exported`."""
+    rows: list[tuple[str, Any]] = [("written", f"{result.path}, {result.format}, {_bytes(result.num_bytes)}")]
+    if result.format == "archive":
+        rows[0] = ("written", f"{result.path}, {_bytes(result.num_bytes)} uncompressed")
+    if result.signatures:
+        rows.append(("signatures", ", ".join(result.signatures)))
+    if result.change:
+        change, name = result.change, {"gap": "GAP", "segment_map": "segment MAP"}[result.change.metric]
+        of = "videos" if change.metric == "gap" else "rated segments"
+        rows.append(
+            (
+                "float16",
+                f"{name} {change.after:.4f}, {change.after - change.before:+.6f} against float32's {change.before:.4f}, "
+                f"on {change.count} {of}",
+            )
+        )
+    return table(rows)
+
+
 def weighed(learned: Any) -> str:
     """What weights an ensemble got, a `yt8m.predictions.weighting.Weights`."""
     rows = [

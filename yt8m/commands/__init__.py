@@ -7,6 +7,7 @@ A command prints its result and returns the exit status.
 from collections.abc import Callable
 
 from yt8m.commands.distribution import launch
+from yt8m.commands.exports import export, unpack
 from yt8m.commands.models import average, models, recipes
 from yt8m.commands.predictions import ensemble, predict, weigh
 from yt8m.commands.records import download, inspect, synth
@@ -20,7 +21,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
         *(download, synth, inspect, recipes, models),
         *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train")),
         *(average, evaluate, report, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
-        *(launch, data_service),
+        *(export, unpack, launch, data_service),
     )
 }
 

@@ -1,0 +1,88 @@
+"""The commands that take a run elsewhere: `export` and `unpack`."""
+
+import dataclasses
+from typing import Annotated
+
+import tyro
+
+from yt8m import reports
+from yt8m.commands.flags import OK, PATHS, File, Json, Run, given_paths, print_json, shown
+from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes
+from yt8m.streams import show
+from yt8m.values import PositiveInt
+
+Float16 = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
+
+
+def export(
+    run: Run,
+    format: Format,
+    out: Annotated[str, shown("PATH")],
+    float16: Float16 = False,
+    data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the run's validation split)")] = None,
+    top_k: Annotated[PositiveInt | None, shown("INT", "(default: 20)")] = None,
+    num_frames: Annotated[PositiveInt | None, shown("INT", "(default: as many as in prediction)")] = None,
+    max_gigabytes: Annotated[Gigabytes | None, shown("FLOAT", "(default: 1, Kaggle's rule of 2018)")] = None,
+    json: Json = False,
+) -> int:
+    """Write a run's best model for other programs, or as an archive.
+
+    Example: yt8m export --run runs/sample --format saved-model --out exports/sample
+
+    Args:
+        run: The run directory, made by yt8m train.
+        format: saved-model, for TensorFlow Serving and MediaPipe; keras; litert; or archive, for yt8m unpack.
+        out: A new directory for saved-model, else a file.
+        float16: Keep the weights as float16, in half the bytes, and measure what that does to the scores.
+        data: Labelled records to measure it on: files, directories or globs.
+        top_k: Classes that a SavedModel returns for a record, the surest.
+        num_frames: Frames that the model is shown of those it is given; 5 for segments. For saved-model and litert.
+        max_gigabytes: Refuse an archive of more, uncompressed; 0 = any size.
+        json: Print one JSON object.
+    """
+    from yt8m.exporting.exporting import export as run_export
+    from yt8m.terminal import count_progress, say
+
+    result = run_export(
+        run,
+        out,
+        format,
+        float16=float16,
+        data=given_paths(data),
+        top_k=top_k,
+        num_frames=num_frames,
+        max_gigabytes=max_gigabytes,
+        progress=count_progress("measuring", "video"),
+        tell=say,
+    )
+    if json:
+        print_json(dataclasses.asdict(result))
+    else:
+        show(reports.exported(result))
+    return OK
+
+
+def unpack(
+    archive: File,
+    out: Annotated[str, shown("DIR")],
+    max_gigabytes: Gigabytes = DEFAULT_MAX_GIGABYTES,
+    json: Json = False,
+) -> int:
+    """Make a run of an exported archive or Keras file, without running anything in it.
+
+    Example: yt8m unpack model.tgz --out runs/model
+
+    Args:
+        archive: A file that yt8m export wrote, --format archive or keras.
+        out: The new run directory.
+        max_gigabytes: Refuse a model of more, uncompressed; 0 = any size.
+        json: Print one JSON object.
+    """
+    from yt8m.exporting.archives import unpack as run_unpacking
+
+    unpacked = run_unpacking(archive, out, max_gigabytes)
+    if json:
+        print_json(dataclasses.asdict(unpacked))
+    else:
+        show(f"{unpacked.run}: {unpacked.model}; yt8m evaluate --run {unpacked.run} --data PATH")
+    return OK

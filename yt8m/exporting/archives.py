@@ -1,0 +1,260 @@
+"""A run without what training needs, as one file that makes a run directory again; no TensorFlow.
+
+A `.tgz` archive holds ``config.json`` and ``best/model.weights.h5``. A `.keras` file holds the same weights, and the same
+configuration in its ``metadata.json``. Neither says where the records lie: they are somebody's own paths.
+
+What comes from elsewhere is not trusted: no path in it is written to, nothing in it is unpickled, imported or run, and what is
+larger than it says, or than is allowed, is refused.
+"""
+
+import dataclasses
+import gzip
+import io
+import json
+import os
+import posixpath
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal
+
+from yt8m import config as configuration
+from yt8m import runs
+from yt8m.config import RunConfig
+from yt8m.errors import InputError
+from yt8m.files import NewFile, new_directory
+from yt8m.runs import RunDirectory
+from yt8m.values import Range, checked
+
+Format = Literal["saved-model", "keras", "litert", "archive"]
+"""What `yt8m export` writes."""
+
+Gigabytes = Annotated[float, Range(least=0)]
+"""0 = any size."""
+
+GIGABYTE = 10**9
+DEFAULT_MAX_GIGABYTES = 1.0
+"""Kaggle's rule of 2018: a model has less than 1 GB, uncompressed."""
+
+_CONFIG, _WEIGHTS = "config.json", "best/model.weights.h5"
+KERAS_METADATA, KERAS_WEIGHTS = "metadata.json", "model.weights.h5"
+RUN_KEY = "yt8m_run"
+"""Of the configuration in the metadata of a `.keras` file."""
+
+
+def without_places(config: RunConfig) -> RunConfig:
+    """A configuration without the paths of records, runs and files."""
+    return dataclasses.replace(
+        config,
+        run="",
+        data=dataclasses.replace(config.data, root="", train=(), validate=(), test=()),
+        training=dataclasses.replace(config.training, initial_run=""),
+        loss=dataclasses.replace(config.loss, class_weights=""),
+        distill=dataclasses.replace(config.distill, teacher=""),
+    )
+
+
+def check_size(num_bytes: int, max_gigabytes: float, what: str, remedy: str) -> None:
+    """Raises InputError if something is larger than is allowed; 0 allows all."""
+    if max_gigabytes and num_bytes > max_gigabytes * GIGABYTE:
+        raise InputError(
+            f"{what}: {num_bytes / GIGABYTE:.3f} GB uncompressed, more than the {max_gigabytes:g} GB allowed "
+            f"(Kaggle's rule of 2018 is 1); {remedy}--max-gigabytes 0 allows any size"
+        )
+
+
+def write_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max_gigabytes: float) -> int:
+    """Writes an archive, with the same bytes for the same model.
+
+    Args:
+        config: the run's.
+        weights: the content of its file of weights.
+        out: the `.tgz` file.
+        max_gigabytes: refuse a larger one, uncompressed; 0 = any size.
+
+    Returns:
+        Its bytes, uncompressed.
+
+    Raises:
+        InputError: it is too large, or the file cannot be written.
+    """
+    members = {_CONFIG: _as_json(configuration.to_dict(without_places(config))), _WEIGHTS: weights}
+    size = sum(map(len, members.values()))
+    check_size(size, max_gigabytes, os.fspath(out), "export it with --float16; ")
+    with NewFile(out) as file:
+        try:
+            with (
+                open(file.temporary, "wb") as stream,
+                gzip.GzipFile("", "wb", compresslevel=6, fileobj=stream, mtime=0) as compressed,
+                tarfile.open(fileobj=compressed, mode="w") as archive,
+            ):
+                for name, content in members.items():
+                    member = tarfile.TarInfo(name)
+                    member.size, member.mode = len(content), 0o644
+                    archive.addfile(member, io.BytesIO(content))
+        except OSError as error:
+            raise file.unwritable(error) from error
+    return size
+
+
+def _as_json(values: Any) -> bytes:
+    return json.dumps(values, indent=2).encode() + b"\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Unpacked:
+    """A run that was made of an archive."""
+
+    run: str
+    model: str
+    num_bytes: int
+    """Of its files."""
+
+
+@checked
+def unpack(
+    archive: str | os.PathLike,
+    out: str | os.PathLike,
+    max_gigabytes: Gigabytes = DEFAULT_MAX_GIGABYTES,
+) -> Unpacked:
+    """Makes a run directory of an archive, or of a `.keras` file, that `yt8m.export` wrote; nothing in it is run.
+
+    Args:
+        archive: the file.
+        out: the new run directory.
+        max_gigabytes: refuse what is larger, uncompressed; 0 = any size.
+
+    Raises:
+        InputError: there is no such file, it is no such archive, holds anything else, is damaged or too large, or `out` exists.
+    """
+    if not os.path.isfile(archive):
+        raise InputError(f"{os.fspath(archive)}: no such file; name one that yt8m export wrote")
+    read = _read_keras_file if zipfile.is_zipfile(archive) else _read_tar
+    with new_directory(out) as directory:
+        run = RunDirectory(directory)
+        run.best_weights.parent.mkdir()
+        try:
+            read(archive, run, max_gigabytes)
+            config = without_places(runs.load_config(directory))
+            run.config.write_bytes(_as_json(configuration.to_dict(dataclasses.replace(config, run=os.fspath(out)))))
+            _check_weights(run.best_weights)
+        except RecursionError as error:
+            raise _no_archive(archive, "has a configuration that is nested too deeply") from error
+        except InputError as error:
+            # The user knows the archive, not where it is taken apart.
+            raise InputError(str(error).replace(f"{directory}", os.fspath(archive))) from error
+        size = sum(path.stat().st_size for path in (run.config, run.best_weights))
+    return Unpacked(os.fspath(out), config.model.name, size)
+
+
+def _no_archive(archive, reason: str) -> InputError:
+    return InputError(f"{os.fspath(archive)}: {reason}; give a file that yt8m export --format archive or keras wrote")
+
+
+class _Limited(io.RawIOBase):
+    """A stream that refuses to be read further than some bytes, however small the file behind it is."""
+
+    def __init__(self, stream: BinaryIO, archive, max_gigabytes: float):
+        super().__init__()
+        self._stream, self._archive, self._max_gigabytes, self._count = stream, archive, max_gigabytes, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._stream.read(size)
+        self._count += len(content)
+        check_size(self._count, self._max_gigabytes, os.fspath(self._archive), "")
+        return content
+
+
+def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
+    wanted = {_CONFIG: run.config, _WEIGHTS: run.best_weights}
+    try:
+        with (
+            gzip.open(archive) as stream,
+            tarfile.open(fileobj=_Limited(stream, archive, max_gigabytes), mode="r|") as tar,
+        ):
+            for member in tar:
+                # A directory of ours adds nothing; any other name is refused below.
+                if member.isdir() and posixpath.normpath(member.name) in (".", "best"):
+                    continue
+                place = wanted.pop(posixpath.normpath(member.name), None)
+                if place is None or not member.isreg() or member.issparse():
+                    raise _no_archive(archive, f"holds {member.name!r}, {_oddity(member)}")
+                with tar.extractfile(member) as content, open(place, "wb") as file:
+                    shutil.copyfileobj(content, file, 1 << 20)
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise _no_archive(archive, f"is no archive, or a damaged one ({error})") from error
+    if wanted:
+        raise _no_archive(archive, f"has no {next(iter(wanted))}")
+
+
+def _oddity(member: tarfile.TarInfo) -> str:
+    """Why a member of an archive is refused."""
+    if member.issym() or member.islnk():
+        return "a link"
+    if not member.isreg() or member.issparse():
+        return "which is no plain file"
+    if posixpath.isabs(member.name) or ".." in member.name.split("/"):
+        return "which points outside"
+    return "which is no part of a model, or is there twice"
+
+
+def _read_keras_file(archive, run: RunDirectory, max_gigabytes: float) -> None:
+    """Takes the configuration and the weights; the model as Keras describes it is not looked at."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            for name in (KERAS_METADATA, KERAS_WEIGHTS):
+                if name not in file.namelist():
+                    raise _no_archive(archive, f"has no {name}")
+            check_size(file.getinfo(KERAS_WEIGHTS).file_size, max_gigabytes, os.fspath(archive), "")
+            with file.open(KERAS_METADATA) as stream:
+                metadata = json.loads(_Limited(stream, archive, max_gigabytes).read())
+            if not isinstance(metadata, dict) or RUN_KEY not in metadata:
+                raise _no_archive(archive, "does not say which run it is of")
+            run.config.write_bytes(_as_json(metadata[RUN_KEY]))
+            with file.open(KERAS_WEIGHTS) as stream, open(run.best_weights, "wb") as weights:
+                limited = _Limited(stream, archive, max_gigabytes)
+                shutil.copyfileobj(limited, weights, 1 << 20)
+    except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _no_archive(archive, f"is damaged ({error})") from error
+
+
+def _check_weights(path: Path) -> None:
+    """Raises InputError unless a file of weights is HDF5 with all its values in it, not more of them than it has bytes for.
+
+    HDF5 has links to other files, values that lie in other files, and compressed values of any size; Keras writes none of them.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            sizes = list(_dataset_sizes(file))
+    except InputError as error:
+        raise InputError(f"{path}: {error}; have it exported again") from error
+    except Exception as error:  # h5py has errors of many kinds for damaged files
+        raise InputError(f"{path}: is no file of weights ({error}); have it exported again") from error
+    if sum(sizes) > path.stat().st_size:
+        raise InputError(f"{path}: says that it holds {sum(sizes)} bytes, more than it has; have it exported again")
+
+
+def _dataset_sizes(group) -> Iterator[int]:
+    """The bytes of every dataset below a group."""
+    import h5py
+
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise InputError(f"holds a link, {name!r}")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _dataset_sizes(item)
+        elif item.external or item.is_virtual:
+            raise InputError(f"takes values of {name!r} from another file")
+        else:
+            yield item.nbytes

@@ -1,0 +1,155 @@
+"""A run as a file or directory for other programs, or for yt8m elsewhere."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from yt8m import inference, runs
+from yt8m.config import RunConfig
+from yt8m.data.pipeline import Source
+from yt8m.errors import InputError
+from yt8m.evaluation import evaluate_source
+from yt8m.exporting import keras_file
+from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, write_archive
+from yt8m.exporting.half_precision import MetricChange, halved, halved_file
+from yt8m.exporting.litert import convert
+from yt8m.exporting.saved_model import write_saved_model
+from yt8m.exporting.signatures import ExportedModel
+from yt8m.files import NewFile, check_destination, check_new
+from yt8m.training.weights import load_weights
+from yt8m.values import PositiveInt, checked
+
+DEFAULT_TOP_K = 20
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    path: str
+    format: str
+    num_bytes: int
+    """Of the files; of an archive, of what is in it."""
+    signatures: tuple[str, ...]
+    """Of a SavedModel."""
+    change: MetricChange | None
+    """What float16 did to the scores; None where nothing was rounded, or no records were there to tell."""
+
+
+@checked
+def export(
+    run: str | os.PathLike,
+    out: str | os.PathLike,
+    format: Format,
+    *,
+    float16: bool = False,
+    data: Sequence[str] = (),
+    top_k: PositiveInt | None = None,
+    num_frames: PositiveInt | None = None,
+    max_gigabytes: Gigabytes | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Exported:
+    """Writes a run's best model for other programs (docs/exporting.md).
+
+    Args:
+        run: the run directory.
+        out: where to; a new directory for `saved-model`, else a file.
+        format: `saved-model`, `keras`, `litert`, or `archive`, which `yt8m.exporting.archives.unpack` makes a run of.
+        float16: keep the weights as float16, and measure what that does to the scores.
+        data: labelled records to measure it on; none = the run's validation split.
+        top_k: classes that a SavedModel returns for a record; None = 20.
+        num_frames: frames that SavedModel and LiteRT are shown of those they are given; None = as many as in prediction.
+        max_gigabytes: refuse a larger archive, uncompressed; 0 = any size, None = 1.
+        progress: called with the number of videos, or segments, after each batch of the measurement.
+        tell: gets a line on what could not be measured, and on records that are left out.
+
+    Raises:
+        InputError, RecordError: no such run, an argument that is not for this format, a place that cannot be written, a model
+            that is too large or that LiteRT cannot do, records that cannot be used.
+    """
+    _refuse("--top-k", top_k, format, "saved-model")
+    _refuse("--num-frames", num_frames, format, "saved-model", "litert")
+    _refuse("--max-gigabytes", max_gigabytes, format, "archive")
+    if data and not float16:
+        raise InputError("--data is for measuring what --float16 does; add that, or leave --data out")
+    config = runs.load_config(run)
+    weights = inference.best_weights(run)
+    _check_place(out, format)
+    if format == "litert":  # which has no bfloat16
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision="float32"))
+    model = inference.build(config)
+    load_weights(model, weights)
+    change = _round(model, run, config, data, progress, tell) if float16 else None
+    signatures: Sequence[str] = ()
+    size = None
+    if format == "archive":
+        content = halved_file(weights) if float16 else weights.read_bytes()
+        limit = DEFAULT_MAX_GIGABYTES if max_gigabytes is None else max_gigabytes
+        size = write_archive(config, content, out, limit)
+    elif format == "keras":
+        keras_file.write_keras_file(model, config, out, float16)
+    else:
+        exported = ExportedModel(model, config, top_k or DEFAULT_TOP_K, num_frames, float16 and format == "saved-model")
+        if format == "saved-model":
+            signatures = write_saved_model(exported, out)
+        else:
+            _write_litert(exported, run, out, float16)
+    return Exported(os.fspath(out), format, size or _size(Path(out)), tuple(signatures), change)
+
+
+def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
+    if value is not None and format not in formats:
+        raise InputError(f"{flag} is for --format {' and '.join(formats)}; leave it out for {format}")
+
+
+def _check_place(out: str | os.PathLike, format: Format) -> None:
+    """Says what is wrong with the place before the work rather than after it."""
+    if format == "saved-model":
+        check_new(out)
+        return
+    if format == "keras":
+        keras_file.check_ending(out)
+    check_destination(out)
+
+
+def _round(model: keras.Model, run, config: RunConfig, data: Sequence[str], progress, tell) -> MetricChange | None:
+    """Rounds the weights of a model to float16; what that did to its scores, where there are records to tell."""
+    try:
+        source = inference.open_validation(run, config, data, tell)
+    except InputError as error:
+        if data:
+            raise
+        tell(f"what float16 does to the scores is not measured ({error})")
+        source = None
+    before = _score(model, source, config, progress)
+    for variable in model.variables:
+        variable.assign(halved(variable.numpy()).astype(variable.dtype))
+    after = _score(model, source, config, progress)
+    if before is None or after is None:
+        return None
+    segments = "segment_map" in before
+    metric, count = ("segment_map", "num_segments") if segments else ("gap", "num_videos")
+    return MetricChange(metric, float(before[metric]), float(after[metric]), int(before[count]))
+
+
+def _score(model: keras.Model, source: Source | None, config: RunConfig, progress) -> dict | None:
+    return evaluate_source(inference.Scorer(model), source, config, progress) if source else None
+
+
+def _write_litert(exported: ExportedModel, run, out: str | os.PathLike, half: bool) -> None:
+    try:
+        content = convert(exported, half)
+    except InputError as error:
+        raise InputError(f"{os.fspath(run)}: {error}") from error
+    with NewFile(out) as file:
+        file.write(content)
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, or of all files below a directory."""
+    return sum(each.stat().st_size for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file())
