@@ -1,5 +1,7 @@
 """LiteRT files say what the run says, in LiteRT's own runtime."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -36,7 +38,7 @@ def probabilities(model: keras.Model, batch) -> np.ndarray:
 
 def check_litert(path, expected, **inputs) -> None:
     """Compares LiteRT's answers, one video at a time, with the run's, and looks for operations of other runtimes."""
-    interpreter = tf.lite.Interpreter(str(path))
+    interpreter = litert.load(path.read_bytes())
     assert not [each for each in interpreter._get_ops_details() if each["op_name"].startswith("Flex")]
     call = interpreter.get_signature_runner("serving_default")
     for row, scores in enumerate(expected):
@@ -93,13 +95,25 @@ def test_float16_files_are_half_as_large_and_say_nearly_the_same(name, precision
     assert len(told) == 1
     assert "not measured" in told[0], "the run has no validation records"
     batch, frames = video_batch((6, 2), 6)
-    exact, rounded = (tf.lite.Interpreter(f"{tmp_path}/{half}.tflite").get_signature_runner() for half in (False, True))
+    exact, rounded = (
+        litert.load((tmp_path / f"{half}.tflite").read_bytes()).get_signature_runner() for half in (False, True)
+    )
     expected = probabilities(inference.load_run(config.run), batch)
     for row in range(2):
         inputs = {"rgb_and_audio": frames[row : row + 1], "num_frames": batch["num_frames"][row : row + 1]}
         atol = 1e-5 if precision == "float32" else 3e-2
         np.testing.assert_allclose(exact(**inputs)["predictions"], expected[row : row + 1], atol=atol)
         np.testing.assert_allclose(rounded(**inputs)["predictions"], exact(**inputs)["predictions"], atol=1e-2)
+
+
+def test_tensorflow_s_own_interpreter_does_where_litert_s_is_not_installed(tmp_path, monkeypatch):
+    config = make_run(tmp_path / "run", "frame_logistic", features=("audio",))
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    export(config.run, tmp_path / "model.tflite", "litert")
+    monkeypatch.delattr(tf.lite, "Interpreter")
+    with pytest.raises(InputError, match=r"pip install 'yt8m\[litert\]'"):
+        export(config.run, tmp_path / "other.tflite", "litert")
+    assert not (tmp_path / "other.tflite").exists()
 
 
 def test_what_litert_has_not_is_named_and_nothing_is_written(tmp_path):

@@ -1,6 +1,8 @@
 """A model for LiteRT (TensorFlow Lite), of one video at a time, with nothing but LiteRT's own operations."""
 
 import re
+import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -45,9 +47,26 @@ def _reason(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
+def load(content: bytes) -> Any:
+    """An interpreter of a `.tflite` file: LiteRT's own where it is installed, else the one in TensorFlow, which is to go.
+
+    Raises:
+        InputError: there is neither.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        Interpreter = getattr(tf.lite, "Interpreter", None)
+    if Interpreter is None:
+        raise InputError("this TensorFlow has no LiteRT interpreter to try the model with: pip install 'yt8m[litert]'")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"[\s\S]*tf.lite.Interpreter is deprecated")
+        return Interpreter(model_content=content)
+
+
 def _try(content: bytes, function, tolerance: float) -> None:
     """Raises InputError unless LiteRT computes what TensorFlow does; the converter can go wrong without a word."""
-    runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
+    runner = load(content).get_signature_runner()
     random = np.random.default_rng(0)
     for share in (1.0, 0.3):
         inputs = {}
