@@ -1,11 +1,20 @@
 """Files are complete or not there."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_destination, make_directory, read_json, remove_empty, write_json
+from yt8m.files import (
+    NewFile,
+    check_destination,
+    make_directory,
+    new_directory,
+    read_json,
+    remove_empty,
+    write_json,
+)
 
 
 def test_a_new_file_appears_only_when_its_block_ends_well(tmp_path):
@@ -161,3 +170,25 @@ def test_a_file_may_have_another_name_in_messages(tmp_path):
         NewFile(tmp_path / "file/x", "final/out.csv"),
     ):
         raise AssertionError("the block must not run")
+
+
+def test_a_new_directory_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "above" / "made"
+    with new_directory(path) as directory:
+        (directory / "file").write_text("content")
+        assert not path.exists()
+    assert (path / "file").read_text() == "content"
+    with pytest.raises(InputError, match="exists; name a new directory"), new_directory(path):
+        raise AssertionError("the block must not be entered")
+
+    def fail(place, error):
+        with new_directory(place) as directory:
+            (directory / "file").write_text("content")
+            raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        fail(tmp_path / "other" / "half", KeyboardInterrupt)
+    with pytest.raises(InputError, match=r"full: cannot be written \(No space left on device\)"):
+        fail(tmp_path / "full", OSError(errno.ENOSPC, "No space left on device"))
+    assert [each.name for each in tmp_path.iterdir()] == ["above"]
+    assert [each.name for each in path.parent.iterdir()] == ["made"]

@@ -19,8 +19,10 @@ def test_every_public_name_is_there_and_no_module_takes_its_place():
         "load_run",
         "train",
         "evaluate",
+        "export",
         "predict",
         "read_records",
+        "unpack",
     ):
         assert name in yt8m.__all__
         assert callable(getattr(yt8m, name)), name

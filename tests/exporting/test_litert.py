@@ -106,6 +106,7 @@ def test_float16_files_are_half_as_large_and_say_nearly_the_same(name, precision
         np.testing.assert_allclose(rounded(**inputs)["predictions"], exact(**inputs)["predictions"], atol=1e-2)
 
 
+@pytest.mark.slow
 def test_tensorflow_s_own_interpreter_does_where_litert_s_is_not_installed(tmp_path, monkeypatch):
     config = make_run(tmp_path / "run", "frame_logistic", features=("audio",))
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)

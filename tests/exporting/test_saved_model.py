@@ -69,7 +69,7 @@ def test_real_records_get_the_run_s_surest_classes(real_data, tmp_path):
     np.testing.assert_allclose(predictions, expected["scores"], atol=1e-5)
 
 
-@pytest.mark.parametrize("longest", [5, 20])
+@pytest.mark.parametrize("longest", [5, pytest.param(20, marks=pytest.mark.slow)])
 def test_dequantised_frames_get_the_run_s_scores(longest, frame_run, frame_model, sample):
     frames, counts = frames_of(frame_run, sample / FRAMES, longest)
     assert longest > MAX_FRAMES or counts.min() == longest, "all videos of the sample are longer"

@@ -88,7 +88,8 @@ def write_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max
         try:
             with (
                 open(file.temporary, "wb") as stream,
-                gzip.GzipFile("", "wb", compresslevel=6, fileobj=stream, mtime=0) as compressed,
+                # Weights hardly compress, so quickly.
+                gzip.GzipFile("", "wb", compresslevel=1, fileobj=stream, mtime=0) as compressed,
                 tarfile.open(fileobj=compressed, mode="w") as archive,
             ):
                 for name, content in members.items():
@@ -174,23 +175,29 @@ class _Limited(io.RawIOBase):
 def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
     wanted = {_CONFIG: run.config, _WEIGHTS: run.best_weights}
     try:
-        with (
-            gzip.open(archive) as stream,
-            tarfile.open(fileobj=_Limited(stream, archive, max_gigabytes), mode="r|") as tar,
-        ):
-            for member in tar:
-                # A directory of ours adds nothing; any other name is refused below.
-                if member.isdir() and posixpath.normpath(member.name) in (".", "best"):
-                    continue
-                place = wanted.pop(posixpath.normpath(member.name), None)
-                if place is None or not member.isreg() or member.issparse():
-                    raise _no_archive(archive, f"holds {member.name!r}, {_oddity(member)}")
-                with tar.extractfile(member) as content, open(place, "wb") as file:
-                    shutil.copyfileobj(content, file, 1 << 20)
+        with gzip.open(archive) as stream:
+            limited = _Limited(stream, archive, max_gigabytes)
+            _read_members(archive, limited, wanted)
+            while limited.read(1 << 20):  # to the end, where the sum of all bytes is compared
+                pass
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise _no_archive(archive, f"is no archive, or a damaged one ({error})") from error
     if wanted:
         raise _no_archive(archive, f"has no {next(iter(wanted))}")
+
+
+def _read_members(archive, stream: BinaryIO, wanted: dict[str, Path]) -> None:
+    """Writes the members of a tar file to the places that are wanted of them, and takes these out of `wanted`."""
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        for member in tar:
+            # A directory of ours adds nothing; any other name is refused below.
+            if member.isdir() and posixpath.normpath(member.name) in (".", "best"):
+                continue
+            place = wanted.pop(posixpath.normpath(member.name), None)
+            if place is None or not member.isreg() or member.issparse():
+                raise _no_archive(archive, f"holds {member.name!r}, {_oddity(member)}")
+            with tar.extractfile(member) as content, open(place, "wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
 
 
 def _oddity(member: tarfile.TarInfo) -> str:
