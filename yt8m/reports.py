@@ -124,6 +124,20 @@ def exported(result: Any) -> str:
     return table(rows)
 
 
+def split(result: Any) -> str:
+    """Where the videos went, a `yt8m.data.splitting.Split`."""
+    total = sum(result.parts.values())
+    rows = [(name, f"{count} videos, {count / total:.4f} of all") for name, count in result.parts.items()]
+    rows.append(("classes", f"{result.num_classes}, {result.num_too_rare} of them too rare for every part"))
+    if result.num_missing:
+        rows.append(("not in every part", f"{result.num_missing} classes with enough videos: they contradict others"))
+    if result.num_unlabelled:
+        rows.append(("without labels", f"{result.num_unlabelled} videos"))
+    if result.num_repeated:
+        rows.append(("repeated", f"{result.num_repeated} records of videos that were there; they go where those are"))
+    return table([*rows, ("written", result.out)])
+
+
 def weighed(learned: Any) -> str:
     """What weights an ensemble got, a `yt8m.predictions.weighting.Weights`."""
     rows = [

@@ -1,6 +1,6 @@
-"""The commands on records: `download`, `synth` and `inspect`."""
+"""The commands on records: `download`, `synth`, `inspect` and `split`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -9,7 +9,7 @@ from yt8m.commands.flags import OK, PATHS, Json, print_json, shown
 from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
 from yt8m.errors import InputError
 from yt8m.streams import show
-from yt8m.values import NonNegativeInt, PositiveInt
+from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
 
 def synth(
@@ -58,6 +58,43 @@ def inspect(
         print_json(report)
     else:
         show(reports.inspected(report))
+    return OK
+
+
+def split(
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
+    parts: Annotated[str, shown("NAME=SHARE,...")],
+    out: Annotated[str, shown("PATH")],
+    form: Annotated[Literal["shards", "index"], tyro.conf.arg(name="as")] = "shards",
+    seed: Seed = 0,
+    json: Json = False,
+) -> int:
+    """Share videos out to parts, such as training and validation, with all classes in each.
+
+    Example: yt8m split data/sample/2/frame/train --parts train=.9,validate=.1 --out data/mine
+
+    Stratified by the labels, rare classes included; all records of one video stay together.
+
+    Args:
+        paths: Files, directories or globs.
+        parts: The parts with their shares, which sum to 1.
+        out: The directory that gets a directory a part, for --data.root; of an index, the CSV file.
+        form: Copies of the records in new files, or an index: a CSV with the columns id and part, for --data.fold.
+        seed: The same seed makes the same parts.
+        json: Print one JSON object.
+    """
+    import dataclasses
+
+    from yt8m.data.splitting import parse_parts
+    from yt8m.data.splitting import split as run_split
+    from yt8m.terminal import share_progress
+
+    shares = parse_parts(parts)
+    result = run_split(paths, shares, out, form, seed, share_progress("copying", "record"))
+    if json:
+        print_json(dataclasses.asdict(result))
+    else:
+        show(reports.split(result))
     return OK
 
 

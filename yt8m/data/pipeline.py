@@ -84,7 +84,7 @@ def record_errors(source: Source) -> Iterator[None]:
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
-def _refuse_broken_ends(source: Source) -> None:
+def refuse_broken_ends(source: Source) -> None:
     """Finds what a broken download leaves before the work starts: empty files, and files that are cut off.
 
     Some of it TensorFlow would not report at all (`yt8m.data.endings`). Files behind a network are not looked at.
@@ -182,7 +182,7 @@ def make_dataset(
     deterministic = deterministic or by_record
     if seed is None:
         seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
-    _refuse_broken_ends(source)
+    refuse_broken_ends(source)
     parse = make_parser(source, num_frames, sampling, max_frames, segments, seed, every)
     if service:
         if count > 1:

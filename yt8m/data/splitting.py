@@ -1,0 +1,272 @@
+"""`yt8m split`: the videos of some records shared out to parts, as new shards or as an index.
+
+The records are read twice at most: once for ids and labels, and for shards once more, to copy them as they are.
+"""
+
+import contextlib
+import csv
+import io
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data import parsing
+from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
+from yt8m.data.records import framed, read_framing
+from yt8m.data.schema import ID_KEYS
+from yt8m.data.stratification import VideoClasses, stratify
+from yt8m.errors import InputError, RecordError
+from yt8m.files import NewFile, check_destination, make_directory, remove_empty
+
+Form = Literal["shards", "index"]
+
+INDEX_COLUMNS = ("id", "part")
+_STAGING = ".yt8m-split-in-progress"
+_BATCH_SIZE = 256
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Split:
+    """What became of the records."""
+
+    out: str
+    parts: dict[str, int]
+    """Videos by part."""
+    records: dict[str, int]
+    """Records by part."""
+    num_classes: int
+    """Classes that occur; at segment level those rated present and those rated absent count apart."""
+    num_unlabelled: int
+    """Videos without any."""
+    num_repeated: int
+    """Records of a video that another record is of, too."""
+    num_too_rare: int
+    """Classes with fewer videos than there are parts, which cannot be in all."""
+    num_missing: int
+    """Classes with enough videos that no arrangement was found for in which every part has them."""
+
+
+@dataclass(frozen=True)
+class _Records:
+    """The ids and classes of some records, in the order of the files."""
+
+    ids: list[bytes]
+    """Of videos, each once, in the order in which they come first."""
+    videos: np.ndarray
+    """int [R]: the video of each record, as a place in `ids`."""
+    classes: VideoClasses
+    """Of the videos; of several records, all of their classes."""
+
+
+def parse_parts(text: str) -> dict[str, float]:
+    """`train=.9,validate=.1` as shares by name.
+
+    Raises:
+        InputError: it is no such text, names a part twice, or the shares do not sum to 1.
+    """
+    shares: dict[str, float] = {}
+    for piece in text.split(","):
+        found = re.fullmatch(r"\s*([A-Za-z][\w-]*)\s*=\s*(\d*\.?\d+(?:e-?\d+)?)\s*", piece)
+        if not found:
+            raise InputError(f"--parts has {piece!r}; write names with their shares, such as train=.9,validate=.1")
+        name, share = found[1], float(found[2])
+        if name in shares:
+            raise InputError(f"--parts names {name} twice; give each part a name of its own")
+        if not 0 < share < 1:
+            raise InputError(f"--parts gives {name} {found[2]}; a share must be above 0 and below 1")
+        shares[name] = share
+    total = math.fsum(shares.values())
+    if abs(total - 1) > _SUM_TOLERANCE:
+        raise InputError(f"--parts are {total:.6g} in all; the shares must sum to 1")
+    return shares
+
+
+def split(
+    paths: Sequence[str],
+    shares: dict[str, float],
+    out: str,
+    form: Form = "shards",
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Split:
+    """Shares the videos out, stratified by their classes (`yt8m.data.stratification`).
+
+    Classes are those of the labels; of records with rated segments, those that segments are rated for, where a class that is
+    rated present and one that is rated absent count as two. All records of one id go to one part, in their order.
+
+    Args:
+        paths: files, directories or globs of records of one level.
+        shares: of the parts, by name; 1 in all.
+        out: for shards, the directory that gets a directory a part; made if missing, must be empty otherwise. For an
+            index, the CSV file, with the columns id and part and a line a video.
+        form: which of the two.
+        seed: the same seed makes the same parts.
+        progress: called with the records copied and those in all.
+
+    Raises:
+        InputError, RecordError: nothing matches, a record cannot be used or has no id, there are fewer videos than parts, a
+            part would be empty, the output cannot be written. Nothing is left behind.
+    """
+    _check_out(out, form)
+    source = open_source(paths)
+    refuse_broken_ends(source)
+    records = _read(source)
+    names = list(shares)
+    parts = _share_out(records, shares, seed)
+    if form == "index":
+        _write_index(out, records.ids, [names[part] for part in parts])
+    else:
+        _write_shards(Path(out), source, names, parts[records.videos], progress)
+    counts = records.classes.counts(parts, len(names))
+    totals = counts.sum(axis=1)
+    return Split(
+        out=out,
+        parts=_by_name(names, parts),
+        records=_by_name(names, parts[records.videos]),
+        num_classes=records.classes.num_classes,
+        num_unlabelled=int((np.diff(records.classes.offsets) == 0).sum()),
+        num_repeated=len(records.videos) - len(records.ids),
+        num_too_rare=int((totals < len(names)).sum()),
+        num_missing=int(((counts == 0).any(axis=1) & (totals >= len(names))).sum()),
+    )
+
+
+def _check_out(out: str, form: Form) -> None:
+    if form == "index":
+        check_destination(out)
+        return
+    directory = Path(out)
+    if directory.exists() and (not directory.is_dir() or any(each.name != _STAGING for each in directory.iterdir())):
+        raise InputError(f"{out} is not an empty directory; name another, or remove it first")
+
+
+def _by_name(names: Sequence[str], parts: np.ndarray) -> dict[str, int]:
+    return dict(zip(names, np.bincount(parts, minlength=len(names)).tolist(), strict=True))
+
+
+def _share_out(records: _Records, shares: dict[str, float], seed: int) -> np.ndarray:
+    num_videos = len(records.ids)
+    if num_videos < len(shares):
+        raise InputError(f"--parts names {len(shares)} parts, but there are {num_videos} videos")
+    parts = stratify(records.classes, list(shares.values()), seed)
+    sizes = np.bincount(parts, minlength=len(shares))
+    if not sizes.all():
+        name = list(shares)[int(np.argmin(sizes))]
+        raise InputError(f"--parts leaves {name} without a video of the {num_videos}; give it a larger share")
+    return parts
+
+
+def _read(source: Source) -> _Records:
+    places: dict[bytes, int] = {}
+    videos: list[int] = []
+    classes: list[set[int]] = []
+    with record_errors(source):
+        for video_id, labels in _ids_and_classes(source):
+            place = places.setdefault(video_id, len(places))
+            if place == len(classes):
+                classes.append(set())
+            classes[place].update(labels)
+            videos.append(place)
+    return _Records(list(places), np.array(videos, np.int64), VideoClasses.of(classes))
+
+
+def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
+    keys = parsing.identifier_features()
+    if source.level == "segment":
+        keys |= {"segment_labels": tf.io.RaggedFeature(tf.int64), "segment_scores": tf.io.RaggedFeature(tf.float32)}
+
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
+        parsed = tf.io.parse_sequence_example(serialized, keys)[0]
+        labels = parsed["labels"]
+        if source.level == "segment":
+            present = tf.cast(parsed["segment_scores"].flat_values >= 0.5, tf.int64)
+            rated = parsed["segment_labels"]
+            labels = rated.with_flat_values(2 * rated.flat_values + present)
+        return parsing.identifier(parsed), labels
+
+    for path in source.files:
+        batches = tf.data.TFRecordDataset(path).batch(_BATCH_SIZE)
+        index = 0
+        for ids, labels in batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2):
+            for video_id, row in zip(ids.numpy().tolist(), labels.to_list(), strict=True):
+                if not video_id:
+                    raise RecordError(path, index, f"has no id (neither {' nor '.join(ID_KEYS)})")
+                yield video_id, row
+                index += 1
+
+
+def _write_index(out: str, ids: Sequence[bytes], parts: Sequence[str]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(INDEX_COLUMNS)
+    writer.writerows(
+        (video_id.decode(errors="surrogateescape"), part) for video_id, part in zip(ids, parts, strict=True)
+    )
+    with NewFile(out) as file:
+        file.write(text.getvalue().encode(errors="surrogateescape"))
+
+
+def _write_shards(
+    directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Callable[[int, int], None]
+) -> None:
+    """Copies each record to its part, in a hidden folder whose contents are moved to their places at the end."""
+    staging = directory / _STAGING
+    shutil.rmtree(staging, ignore_errors=True)
+    made = make_directory(staging)
+    try:
+        with contextlib.ExitStack() as stack:
+            writers = [
+                stack.enter_context(
+                    _PartWriter(staging, directory, name, int((parts == index).sum()), source, len(parts))
+                )
+                for index, name in enumerate(names)
+            ]
+            for number, content in enumerate(_contents(source)):
+                writers[parts[number]].write(framed(content))
+                progress(number + 1, len(parts))
+        for name in names:
+            (staging / name).rename(directory / name)
+        staging.rmdir()
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        remove_empty(made)
+        raise
+
+
+def _contents(source: Source) -> Iterator[bytes]:
+    """The serialized records, in the order of the files."""
+    for path in source.files:
+        for raw in read_framing(path):
+            if raw.problem:
+                raise raw.as_error(path)
+            yield raw.data
+
+
+class _PartWriter(contextlib.ExitStack):
+    """Writes the records of a part, in their order, to files of as many records each as those they come from."""
+
+    def __init__(self, staging: Path, directory: Path, name: str, num_records: int, source: Source, num_all: int):
+        super().__init__()
+        self._staging, self._directory, self._name, self._num_records = staging, directory, name, num_records
+        self._num_files = max(1, min(num_records, round(len(source.files) * num_records / num_all)))
+        self._written, self._number = 0, -1
+        self._file: NewFile
+
+    def write(self, content: bytes) -> None:
+        """Appends a framed record."""
+        number = self._written * self._num_files // self._num_records
+        if number > self._number:
+            self.close()
+            path = Path(self._name) / f"{self._name}{number:04d}.tfrecord"
+            self._file = self.enter_context(NewFile(self._staging / path, shown=self._directory / path))
+            self._number = number
+        self._file.write(content)
+        self._written += 1
