@@ -102,10 +102,11 @@ RULES = {
         *{"yt8m.inference", "yt8m.evaluation", "yt8m.training"},
         *{"yt8m.exporting.archives", "yt8m.exporting.half_precision"},
     },
+    "yt8m.tuning": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},
     "yt8m.streams": set(),
-    "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.streams", "yt8m.training.loop"},
     "yt8m.arguments": {"yt8m.errors", "yt8m.values"},
     "yt8m.reports": {"yt8m.errors"},
+    "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.reports", "yt8m.streams", "yt8m.training.loop"},
     "yt8m.commands": {
         *{
             *BASE,
@@ -133,6 +134,7 @@ RULES = {
         },
         *{"yt8m.submission", "yt8m.submission_options", "yt8m.terminal"},
         *{"yt8m.training.averaging", "yt8m.training.loop", "yt8m.training.profiling", "yt8m.training.sanity"},
+        "yt8m.tuning",
     },
     "yt8m.cli": {"yt8m.errors", "yt8m.arguments", "yt8m.commands", "yt8m.distribution", "yt8m.streams"},
     "yt8m.__main__": {"yt8m.cli"},

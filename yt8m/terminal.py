@@ -2,15 +2,19 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
 from yt8m.config import RunConfig
+from yt8m.reports import trial_value
 from yt8m.streams import is_muted
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
+_MOST_ENDED_TRIALS = 10
+"""In the table of a study: the best ones."""
 
 
 def count_progress(description: str, unit: str) -> Callable[[int], None]:
@@ -182,3 +186,80 @@ class DownloadProgress:
             self._bar.write(text, file=sys.stderr)
         else:
             say(text)
+
+
+class TuningProgress:
+    """A `yt8m.tuning.tuning.Progress`: a live table on a terminal, else a line a trial.
+
+    Args:
+        task: the `yt8m.tuning.tuning.Task`.
+    """
+
+    def __init__(self, task: Any):
+        self._task = task
+        self._live: Any = None
+        self.started = False
+        """Whether there is a trial that can save if the study is stopped."""
+
+    def update(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
+        """How the trials stand, of so many in all; called now and then."""
+        self.started = True
+        if not has_bars():
+            return
+        from rich.console import Console
+        from rich.live import Live
+
+        if self._live is None:
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(self._table(trials, num_trials, num_steps), refresh=True)
+
+    def ended(self, trial: Any) -> None:
+        """A trial ended."""
+        if self._live is None or trial.state == "failed":
+            self.message(self._line(trial))
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            say(text)
+
+    def close(self) -> None:
+        """Leaves the terminal as it should be."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    @property
+    def _metric(self) -> str:
+        return {"gap": "GAP", "segment_map": "segment MAP"}[self._task.metric]
+
+    def _line(self, trial: Any) -> str:
+        values = ", ".join(f"{name} {trial_value(value)}" for name, value in trial.values.items())
+        score = f", {self._metric} {trial.score:.4f}" if trial.score is not None else ""
+        reason = f": {trial.reason}" if trial.reason else ""
+        at_step = f" at step {trial.step}" if trial.state == "pruned" else ""
+        return f"trial {trial.number} {trial.state}{at_step}{score} ({values}){reason}"
+
+    def _table(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> Any:
+        """The trials that run, and the best of those that ended."""
+        from rich.table import Table
+
+        running = [trial for trial in trials if trial.state == "running"]
+        ended = [trial for trial in trials if trial.state in ("complete", "pruned")]
+        ended.sort(key=lambda trial: (trial.state == "complete", trial.score or 0), reverse=True)
+        num_failed = len(trials) - len(running) - len(ended)
+        title = f"{self._task.config.recipe}: {len(trials) - len(running)} of {num_trials} trials ended, {num_failed} failed"
+        table = Table(title=title, title_justify="left")
+        for name in ("trial", "state", "step", self._metric):
+            table.add_column(name, no_wrap=True, justify="left" if name == "state" else "right")
+        for dimension in self._task.dimensions:
+            table.add_column(dimension.name, justify="right")
+        for trial in [*running, *ended[:_MOST_ENDED_TRIALS]]:
+            score = "" if trial.score is None else f"{trial.score:.4f}"
+            values = [trial_value(trial.values.get(each.name, "")) for each in self._task.dimensions]
+            style = "bold" if ended and trial is ended[0] and trial.state == "complete" else None
+            table.add_row(str(trial.number), trial.state, f"{trial.step}/{num_steps}", score, *values, style=style)
+        return table

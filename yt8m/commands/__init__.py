@@ -19,7 +19,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     command.__name__.replace("_", "-"): command
     for command in (
         *(download, synth, inspect, split, recipes, models),
-        *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train")),
+        *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train", "tune")),
         *(average, evaluate, report, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
         *(export, unpack, launch, data_service),
     )

@@ -1,5 +1,6 @@
-"""The commands that take a recipe and the flags of its configuration: `check`, `profile`, `train` and `submit`."""
+"""The commands that take a recipe and the flags of its configuration: `check`, `profile`, `train`, `tune` and `submit`."""
 
+import dataclasses
 import inspect
 import math
 import os
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -20,6 +21,7 @@ from yt8m.commands.flags import OK, USER_ERROR, Json, print_json, shown
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import leave_closed_terminal, show
+from yt8m.values import PositiveInt, Seed, fit_fields
 
 _SECONDS_TO_ANSWER = 5.0
 """A call into TensorFlow takes about a second, less those that compile or wait for input."""
@@ -36,6 +38,28 @@ class _ProfileFlags:
     """A directory to leave a profile in that TensorBoard shows."""
     json: Json = False
     """Print one JSON object."""
+
+
+@dataclass(frozen=True)
+class _TuneFlags:
+    """What `tune` takes beside a configuration."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    space: Annotated[str, shown("FILE", "(required)")] = ""
+    """A JSON file: flags with the values to choose from, see docs/tuning.md."""
+    trials: PositiveInt = 20
+    """Trials in all, with those of earlier starts of the same study."""
+    jobs: Annotated[PositiveInt | Literal["auto"], shown("N|auto")] = "auto"
+    """Trials side by side. auto: as many as cores, memory, accelerators and the input allow, as measured."""
+    seed: Seed = 0
+    """Of what is tried; --training.seed is that of each trial."""
+    prune: bool = True
+    """Stop a trial whose best validation is below the median of the others' at that step."""
+    json: Json = False
+    """Print one JSON object."""
+
+    def __post_init__(self):
+        fit_fields(self, name_of=lambda name: f"--{name}")
 
 
 class _StopRequest:
@@ -114,6 +138,8 @@ class _StopRequest:
 
 def _example(command: str, recipe: str, directory: str) -> str:
     run = f" --run runs/{recipe}" if command in ("train", "submit") else ""
+    if command == "tune":
+        run = f" --space space.json --trials 30 --run runs/{recipe}-tuned"
     return f"yt8m {command} {recipe} --data.root {directory}{run}"
 
 
@@ -274,6 +300,71 @@ def profile(arguments: list[str]) -> int:
     return OK
 
 
+def tune(arguments: list[str]) -> int:
+    """Search for better hyper-parameters: many runs of a recipe, chosen and pruned by Optuna.
+
+    Arguments as `train`'s, with `--space FILE` and `--trials N`. `--run` is the directory of the whole study; stopped or killed,
+    the same command goes on.
+    """
+    flags = _configure("tune", arguments, _TuneFlags)
+    if flags is None:
+        return OK
+    from yt8m.terminal import TuningProgress, say
+    from yt8m.tuning.tuning import tune as run_tuning
+
+    task = _tuning_task(flags)
+    progress = TuningProgress(task)
+    with _StopRequest(lambda: progress.started, say) as stop:
+        try:
+            tuned = run_tuning(task, progress, lambda: stop.requested)
+        finally:
+            progress.close()
+    if flags.json:
+        print_json(reports.tuned_values(tuned))
+    else:
+        show(reports.tuned(tuned))
+    if tuned.interrupted:
+        say(f"stopped after {len(tuned.trials)} of {flags.trials} trials; the same command goes on")
+        return USER_ERROR
+    return OK
+
+
+def _tuning_task(flags: _TuneFlags) -> Any:
+    """What is to be tuned, with all mistakes found that can be found before a trial."""
+    from yt8m import recipes
+    from yt8m.distribution import cluster
+    from yt8m.tuning.space import read_space
+
+    config = flags.config
+    if not flags.space:
+        raise InputError("--space FILE is missing: a JSON file with the flags to search over (see docs/tuning.md)")
+    dimensions = read_space(flags.space, config)
+    if cluster.from_environment():
+        raise InputError(
+            "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
+        )
+    from yt8m.training.loop import resolve
+    from yt8m.tuning.jobs import list_accelerators
+    from yt8m.tuning.tuning import Task
+
+    # Broken records are the trials' own affair.
+    stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
+    _, _, validation = resolve(stopping)
+    if validation is None:
+        raise InputError("no validation records, by which trials are compared; name them with --data.validate PATH")
+    return Task(
+        config=config,
+        recipe=recipes.make_config(config.recipe),
+        dimensions=dimensions,
+        metric="segment_map" if validation.level == "segment" else "gap",
+        num_trials=flags.trials,
+        jobs=flags.jobs,
+        seed=flags.seed,
+        prune=flags.prune,
+        accelerators=list_accelerators(config.distribute.strategy),
+    )
+
+
 RECIPE_COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (check, profile, train, submit)
+    command.__name__: command for command in (check, profile, train, tune, submit)
 }

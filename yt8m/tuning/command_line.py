@@ -1,0 +1,50 @@
+"""A configuration as the flags that a person would type."""
+
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from yt8m.config import RunConfig
+from yt8m.tuning.space import SECTIONS
+
+
+def flags_of(config: RunConfig, recipe: RunConfig) -> list[str]:
+    """The flags that make a recipe's configuration another one, without `--run`.
+
+    Args:
+        config: what is wanted.
+        recipe: the configuration of its recipe.
+    """
+    flags: list[str] = []
+    for section in (*SECTIONS, "distribute"):
+        here, there = getattr(config, section), getattr(recipe, section)
+        for field in dataclasses.fields(here):
+            value = getattr(here, field.name)
+            if value != getattr(there, field.name):
+                flags += _flag(section, field.name, value)
+    return flags
+
+
+def _flag(section: str, field: str, value: Any) -> Iterator[str]:
+    name = field.replace("_", "-")
+    if isinstance(value, bool):
+        yield f"--{section}.{name}" if value else f"--{section}.no-{name}"
+    elif isinstance(value, tuple):
+        yield f"--{section}.{name}"
+        yield from map(str, value)
+    elif str(value).startswith("-"):  # else it would be taken for a flag
+        yield f"--{section}.{name}={value}"
+    else:
+        yield f"--{section}.{name}"
+        yield str(value)
+
+
+def train_command(config: RunConfig, recipe: RunConfig, run: str) -> list[str]:
+    """The words after `yt8m` that train a configuration in a run directory."""
+    return ["train", config.recipe, *flags_of(config, recipe), "--run", run]
+
+
+def in_shell(words: list[str]) -> str:
+    """Words as they are typed."""
+    return shlex.join(words)

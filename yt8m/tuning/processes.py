@@ -1,0 +1,139 @@
+"""The processes of trials, with what they take of the machine."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from yt8m.errors import InputError
+
+_SECONDS_TO_SAVE = 120.0
+"""What a process is given to save before it is killed."""
+_SHORTEST_SECONDS = 0.5
+"""In which processor time means something."""
+
+
+def import_psutil():
+    """psutil. Raises InputError where it is not installed."""
+    try:
+        import psutil
+    except ImportError as error:
+        raise not_installed("psutil") from error
+    return psutil
+
+
+def not_installed(package: str) -> InputError:
+    """What to raise where a package of the extra `tune` is missing."""
+    return InputError(f"tuning needs {package}, which is not installed; run pip install 'yt8m[tune]'")
+
+
+class TrialProcess:
+    """A command of `yt8m` in a process that Ctrl-C does not reach, and that does not outlive this one.
+
+    Args:
+        words: the command and its flags.
+        log: a file that what it prints is added to.
+        environment: of the process, added to that of this one.
+    """
+
+    def __init__(self, words: Sequence[str], log: Path, environment: Mapping[str, str]):
+        self.log = log
+        with log.open("ab") as printed:
+            self._start_of_log = printed.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "yt8m.tuning.child", *words],
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=printed,
+                env=os.environ | environment,
+                start_new_session=True,
+            )
+        self._told_to_stop: float | None = None
+        self.usage = Usage(self._process.pid)
+
+    @property
+    def identity(self) -> list[float]:
+        """Its number, and when it started, by which it can be told from a later process of the same number."""
+        return [self._process.pid, self.usage.started]
+
+    def poll(self) -> int | None:
+        """Its exit status, minus the signal's number if one ended it; None while it runs."""
+        if self._told_to_stop and time.monotonic() > self._told_to_stop + _SECONDS_TO_SAVE:
+            self.kill()
+        status = self._process.poll()
+        if status is not None and self._process.stdin:
+            self._process.stdin.close()
+        return status
+
+    def stop(self) -> None:
+        """Asks it to save and to end."""
+        if self._told_to_stop is None:
+            self._told_to_stop = time.monotonic()
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def reason(self) -> str:
+        """Why it failed, in one line: its last words, or the signal that ended it."""
+        status = self._process.returncode
+        if status is not None and status < 0:
+            name = signal.Signals(-status).name
+            return f"was ended by {name}" + (", as where memory runs out" if name == "SIGKILL" else "")
+        with self.log.open("rb") as file:
+            file.seek(self._start_of_log)
+            lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+        if status == 1:  # the last line says where to report it
+            lines = lines[:-1]
+        return re.sub(r"^yt8m: ", "", lines[-1]) if lines else f"ended with status {status}"
+
+
+class Usage:
+    """Memory and processor time of a process, looked at now and then."""
+
+    def __init__(self, number: int):
+        psutil = import_psutil()
+        self._gone = psutil.Error
+        self._process = psutil.Process(number)
+        self.started: float = self._process.create_time()
+        self.peak_bytes = 0
+        self._since = time.monotonic(), 0.0
+        self._trains = False
+        self.busy_cores = 0.0
+
+    def look(self, training: bool) -> None:
+        """Takes note of what it has now.
+
+        Args:
+            training: whether it is past its start, in which few cores are busy.
+        """
+        with contextlib.suppress(self._gone):
+            self.peak_bytes = max(self.peak_bytes, self._process.memory_info().rss)
+            times, now = self._process.cpu_times(), time.monotonic()
+            spent = times.user + times.system
+            if training and not self._trains:
+                self._trains, self._since = True, (now, spent)
+            elif now - self._since[0] > _SHORTEST_SECONDS:
+                self.busy_cores = (spent - self._since[1]) / (now - self._since[0])
+
+
+def end_orphan(identity: Sequence[float]) -> None:
+    """Ends a process that `TrialProcess.identity` named, if it still runs; it may be saving."""
+    psutil = import_psutil()
+    number, started = identity
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(int(number))
+        if process.create_time() != started:
+            return
+        process.terminate()
+        try:
+            process.wait(_SECONDS_TO_SAVE)
+        except psutil.TimeoutExpired:
+            process.kill()

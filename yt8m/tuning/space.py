@@ -1,0 +1,163 @@
+"""The space file of `yt8m tune`: which flags are searched over, and which values they may have.
+
+A JSON object from flags to a list of choices, or to a range::
+
+    {
+      "training.learning-rate": {"low": 1e-4, "high": 1e-2, "log": true},
+      "model.hidden-size": {"low": 256, "high": 1024, "step": 256},
+      "model.head": ["moe", "logistic"]
+    }
+"""
+
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from yt8m.config import RunConfig
+from yt8m.errors import InputError, unknown_name
+from yt8m.files import read_json
+from yt8m.values import fit
+
+SECTIONS = ("model", "data", "training", "loss", "distill")
+_FIXED = {f"data.{name}" for name in ("root", "train", "validate", "test", "fold", "num_classes", "max_labels")}
+"""What decides which records and classes a score is of."""
+_RANGE_KEYS = ("low", "high", "log", "step")
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A field that is searched over."""
+
+    section: str
+    """Of the configuration, such as `training`."""
+    field: str
+    choices: tuple[Any, ...] = ()
+    """Any one of them; none for a range."""
+    low: float = 0
+    high: float = 0
+    """Both can be had."""
+    log: bool = False
+    """Equal factors are equally likely, not equal differences."""
+    step: float | None = None
+    integer: bool = False
+
+    @property
+    def name(self) -> str:
+        """The flag, without its dashes."""
+        return f"{self.section}.{self.field.replace('_', '-')}"
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The choices, or the least and the greatest value."""
+        return self.choices or (self.low, self.high)
+
+
+def read_space(path: str, config: RunConfig) -> list[Dimension]:
+    """What a space file names, in its order, each checked against the recipe's fields and their ranges.
+
+    Raises:
+        InputError: the file cannot be read, names a flag that the recipe has not or that cannot be searched over, or a value
+            that the flag cannot have; the message names the file and the flag.
+    """
+    values = read_json(path)
+    if not isinstance(values, Mapping) or not values:
+        raise InputError(
+            f'{path}: must be an object from flags to values, such as {{"training.batch-size": [64, 128]}}'
+        )
+    dimensions = [_dimension(path, key, value, config) for key, value in values.items()]
+    names = [each.name for each in dimensions]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: names {name} twice, spelled differently; leave one out")
+    return dimensions
+
+
+def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapping[str, Any]) -> RunConfig:
+    """The configuration with other values in the dimensions.
+
+    Args:
+        config: of the recipe.
+        dimensions: those that are searched over.
+        values: by the dimensions' names.
+
+    Raises:
+        InputError: values that do not go together.
+    """
+    changed: dict[str, dict[str, Any]] = {}
+    for each in dimensions:
+        changed.setdefault(each.section, {})[each.field] = values[each.name]
+    sections = {name: dataclasses.replace(getattr(config, name), **fields) for name, fields in changed.items()}
+    return dataclasses.replace(config, **sections)
+
+
+def _dimension(path: str, key: str, value: Any, config: RunConfig) -> Dimension:
+    section, field = _locate(path, key, config)
+    annotation = _annotations(config, section)[field]
+    where = f"{path}: {key}"
+    if isinstance(value, list):
+        return Dimension(section, field, _choices(where, value, annotation))
+    if isinstance(value, Mapping):
+        return Dimension(section, field, **_range(where, value, annotation))
+    raise InputError(f'{where} is {value!r}; it must be a list of choices, or a range such as {{"low": 1, "high": 8}}')
+
+
+def _annotations(config: RunConfig, section: str) -> dict[str, Any]:
+    part = getattr(config, section)
+    return part.value_types() if section == "model" else typing.get_type_hints(type(part), include_extras=True)
+
+
+def _locate(path: str, key: str, config: RunConfig) -> tuple[str, str]:
+    """The section and the field that a flag is of."""
+    section, _, name = key.removeprefix("--").partition(".")
+    if section not in SECTIONS:
+        raise InputError(
+            f"{path}: {key} is no flag of a recipe that can be searched over; sections: {', '.join(SECTIONS)}"
+        )
+    field, known = name.replace("-", "_"), _annotations(config, section)
+    if field not in known:
+        flags = [f"{section}.{each.replace('_', '-')}" for each in known]
+        raise InputError(f"{path}: {unknown_name(f'flag of {config.recipe}', key, flags)}")
+    if f"{section}.{field}" in _FIXED or typing.get_origin(_bare(known[field])) is tuple:
+        raise InputError(
+            f"{path}: {key} cannot be searched over; give it as a flag, --{section}.{field.replace('_', '-')}"
+        )
+    return section, field
+
+
+def _bare(annotation: Any) -> Any:
+    """`int` of `Annotated[int, ...]`."""
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
+
+
+def _choices(where: str, values: list, annotation: Any) -> tuple[Any, ...]:
+    if not values:
+        raise InputError(f"{where} has no choices; name some, or leave it out")
+    fitted = tuple(fit(value, annotation, where) for value in values)
+    if len(set(fitted)) < len(fitted):
+        raise InputError(f"{where} has a choice twice; name each once")
+    return fitted
+
+
+def _range(where: str, values: Mapping[str, Any], annotation: Any) -> dict[str, Any]:
+    if _bare(annotation) not in (int, float):
+        raise InputError(f"{where} is not a number, so it has no range; give a list of choices")
+    for name in values:
+        if name not in _RANGE_KEYS:
+            raise InputError(f"{where}: {unknown_name('key', name, _RANGE_KEYS)}")
+    for name in ("low", "high"):
+        if name not in values:
+            raise InputError(f"{where} has no {name}; a range needs low and high")
+    low, high = (fit(values[name], annotation, f"{where}, {name},") for name in ("low", "high"))
+    log = fit(values.get("log", False), bool, f"{where}, log,")
+    step = values.get("step")
+    if step is not None:
+        step = fit(step, _bare(annotation), f"{where}, step,")
+    if not low < high:
+        raise InputError(f"{where} goes from {low} to {high}; low must be below high")
+    if log and low <= 0:
+        raise InputError(f"{where} goes from {low} in equal factors (log); low must be above 0")
+    if step is not None and (log or not 0 < step <= high - low):
+        raise InputError(f"{where} has step {step}; it must be above 0, within the range, and not beside log")
+    return {"low": low, "high": high, "log": log, "step": step, "integer": _bare(annotation) is int}

@@ -1,0 +1,187 @@
+"""A study of Optuna in a SQLite file: what is tried next, what is pruned, what was tried before a kill."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.tuning.processes import not_installed
+from yt8m.tuning.space import Dimension
+
+State = Literal["running", "complete", "pruned", "failed"]
+
+TRIALS_TO_COMPARE = 5
+"""Complete trials before any is pruned."""
+
+_NAME = "yt8m"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial, as it is stored."""
+
+    number: int
+    state: State
+    values: Mapping[str, Any]
+    """By the dimensions' names."""
+    scores: Mapping[int, float]
+    """Validation scores by step."""
+    reason: str = ""
+    """Why it failed."""
+    process: Sequence[float] = field(default=())
+    """`TrialProcess.identity` of its newest process."""
+
+    @property
+    def score(self) -> float | None:
+        """The best one, which is that of the weights that are kept."""
+        return max(self.scores.values(), default=None)
+
+    @property
+    def step(self) -> int:
+        """Of the newest score; 0 before the first."""
+        return max(self.scores, default=0)
+
+
+class Study:
+    """The trials of one space.
+
+    What is tried next depends on the seed, the trial's number and the scores known by then, so that a study that was killed
+    goes on as it would have.
+
+    Args:
+        path: the SQLite file; made if missing.
+        dimensions: of the space.
+        seed: of the choices.
+
+    Raises:
+        InputError: Optuna is not installed; the file is none of its.
+    """
+
+    def __init__(self, path: Path, dimensions: Sequence[Dimension], seed: int):
+        try:
+            import optuna
+        except ImportError as error:
+            raise not_installed("Optuna") from error
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._optuna, self._path, self._seed = optuna, path, seed
+        self._distributions = {each.name: self._distribution(each) for each in dimensions}
+        self._storage = None
+        with self._errors():
+            self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=_NAME,
+                direction="maximize",
+                load_if_exists=True,
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=TRIALS_TO_COMPARE),
+            )
+
+    def __enter__(self) -> "Study":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._storage is not None:
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turns errors of the database into one line."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except (SQLAlchemyError, self._optuna.exceptions.StorageInternalError) as error:
+            reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).splitlines()[
+                0
+            ]
+            self.close()
+            raise InputError(f"{self._path}: cannot be used ({reason}); make room, or give another --run") from error
+
+    def _distribution(self, dimension: Dimension) -> Any:
+        kinds = self._optuna.distributions
+        if dimension.choices:
+            return kinds.CategoricalDistribution(dimension.choices)
+        if dimension.integer:
+            low, high = int(dimension.low), int(dimension.high)
+            return kinds.IntDistribution(low, high, log=dimension.log, step=int(dimension.step or 1))
+        return kinds.FloatDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
+
+    def ask(self) -> Trial:
+        """A new trial, which is running from now on."""
+        with self._errors():
+            number = len(self._study.get_trials(deepcopy=False))
+            seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+            self._study.sampler = self._optuna.samplers.TPESampler(seed=seed)
+            return self.trial(self._study.ask(fixed_distributions=self._distributions).number)
+
+    def started(self, number: int, process: Sequence[float]) -> None:
+        """Takes note of a running trial's process."""
+        with self._errors():
+            self._running(number).set_user_attr("process", list(process))
+
+    def report(self, number: int, step: int, score: float) -> bool:
+        """Takes note of a running trial's score; whether it should be pruned: it is below the median of the others there."""
+        with self._errors():
+            trial = self._running(number)
+            trial.report(score, step)
+            return trial.should_prune()
+
+    def end(self, number: int, state: State, reason: str = "") -> None:
+        """Ends a running trial.
+
+        Args:
+            number: which.
+            state: `complete` takes its best score; `pruned`; `failed`.
+            reason: why it failed.
+        """
+        states = self._optuna.trial.TrialState
+        with self._errors():
+            if reason:
+                self._running(number).set_user_attr("reason", reason)
+            if state == "complete":
+                self._study.tell(number, self.trial(number).score)
+            else:
+                self._study.tell(number, state={"pruned": states.PRUNED, "failed": states.FAIL}[state])
+
+    def trials(self) -> list[Trial]:
+        """All of them, in order."""
+        with self._errors():
+            return [self._plain(each) for each in self._study.get_trials(deepcopy=False)]
+
+    def trial(self, number: int) -> Trial:
+        """One of them."""
+        return self.trials()[number]
+
+    def importances(self) -> dict[str, float]:
+        """How much of the scores' differences each dimension explains, the most first; none of too few trials."""
+        complete = [each for each in self.trials() if each.state == "complete"]
+        if len({each.score for each in complete}) < 2:
+            return {}
+        with self._errors():
+            return self._optuna.importance.get_param_importances(self._study)
+
+    def _running(self, number: int) -> Any:
+        """Optuna's trial, also of one that an earlier process began."""
+        found = self._study.get_trials(deepcopy=False)[number]
+        return self._optuna.trial.Trial(self._study, found._trial_id)
+
+    def _plain(self, trial: Any) -> Trial:
+        states: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+        attributes = trial.user_attrs
+        return Trial(
+            number=trial.number,
+            state=states.get(trial.state.name, "running"),
+            values=dict(trial.params),
+            scores=dict(trial.intermediate_values),
+            reason=attributes.get("reason", ""),
+            process=attributes.get("process", ()),
+        )
