@@ -198,14 +198,16 @@ class TuningProgress:
     def __init__(self, task: Any):
         self._task = task
         self._live: Any = None
+        self._shown: list[Any] = []
         self.started = False
         """Whether there is a trial that can save if the study is stopped."""
 
     def update(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
         """How the trials stand, of so many in all; called now and then."""
         self.started = True
-        if not has_bars():
+        if not has_bars() or self._shown == list(trials):
             return
+        self._shown = list(trials)
         from rich.console import Console
         from rich.live import Live
 

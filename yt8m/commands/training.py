@@ -324,7 +324,8 @@ def tune(arguments: list[str]) -> int:
     else:
         show(reports.tuned(tuned))
     if tuned.interrupted:
-        say(f"stopped after {len(tuned.trials)} of {flags.trials} trials; the same command goes on")
+        num_ended = len(tuned.trials) - tuned.count("running")
+        say(f"stopped when {num_ended} of {flags.trials} trials had ended; the same command goes on with the others")
         return USER_ERROR
     return OK
 

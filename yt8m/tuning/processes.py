@@ -12,6 +12,9 @@ from pathlib import Path
 
 from yt8m.errors import InputError
 
+PROGRAM = (sys.executable, "-m", "yt8m.tuning.child")
+"""What a trial's words are given to."""
+
 _SECONDS_TO_SAVE = 120.0
 """What a process is given to save before it is killed."""
 _SHORTEST_SECONDS = 0.5
@@ -46,7 +49,7 @@ class TrialProcess:
         with log.open("ab") as printed:
             self._start_of_log = printed.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "yt8m.tuning.child", *words],
+                [*PROGRAM, *words],
                 stdin=subprocess.PIPE,
                 stdout=printed,
                 stderr=printed,
@@ -90,7 +93,7 @@ class TrialProcess:
         with self.log.open("rb") as file:
             file.seek(self._start_of_log)
             lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        if status == 1:  # the last line says where to report it
+        if status == 1 and len(lines) > 1:  # the last line says where to report it
             lines = lines[:-1]
         return re.sub(r"^yt8m: ", "", lines[-1]) if lines else f"ended with status {status}"
 

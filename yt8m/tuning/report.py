@@ -57,12 +57,12 @@ def _plot_scores(axes: Any, trials: Sequence[Trial], metric: str) -> None:
     axes.plot(best.number, best.score, "o", color=_BEST, label=f"best: trial {best.number}, {best.score:.4f}")
     axes.set(title="Trials", xlabel="trial", ylabel=f"best validation {metric}")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=9, frameon=False)
     axes.grid(alpha=0.3)
 
 
 def _plot_importances(axes: Any, importances: Mapping[str, float]) -> None:
-    axes.set(title="Importance (PED-ANOVA)", xlabel="share of the differences between scores", xlim=(0, 1))
+    axes.set(title="Importance", xlabel="share of what sets the best trials apart (PED-ANOVA)", xlim=(0, 1))
     if not importances:
         axes.text(0.5, 0.5, "too few complete trials", ha="center", va="center", transform=axes.transAxes)
         axes.set_yticks([])

@@ -15,7 +15,7 @@ from yt8m.tuning.space import Dimension
 State = Literal["running", "complete", "pruned", "failed"]
 
 TRIALS_TO_COMPARE = 5
-"""Complete trials before any is pruned."""
+"""Complete trials before any is pruned, and before importances say something."""
 
 _NAME = "yt8m"
 
@@ -70,6 +70,9 @@ class Study:
         self._optuna, self._path, self._seed = optuna, path, seed
         self._distributions = {each.name: self._distribution(each) for each in dimensions}
         self._storage = None
+        self._known: list[Trial] | None = None
+        """The trials; None once one changed."""
+        self._begun: dict[int, Any] = {}
         with self._errors():
             self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
             self._study = optuna.create_study(
@@ -106,6 +109,13 @@ class Study:
             self.close()
             raise InputError(f"{self._path}: cannot be used ({reason}); make room, or give another --run") from error
 
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """The same, around what changes trials; nobody else changes them meanwhile."""
+        self._known = None
+        with self._errors():
+            yield
+
     def _distribution(self, dimension: Dimension) -> Any:
         kinds = self._optuna.distributions
         if dimension.choices:
@@ -117,20 +127,21 @@ class Study:
 
     def ask(self) -> Trial:
         """A new trial, which is running from now on."""
-        with self._errors():
-            number = len(self._study.get_trials(deepcopy=False))
+        number = len(self.trials())
+        with self._changing():
             seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
             self._study.sampler = self._optuna.samplers.TPESampler(seed=seed)
-            return self.trial(self._study.ask(fixed_distributions=self._distributions).number)
+            self._begun[number] = self._study.ask(fixed_distributions=self._distributions)
+        return self.trial(number)
 
     def started(self, number: int, process: Sequence[float]) -> None:
         """Takes note of a running trial's process."""
-        with self._errors():
+        with self._changing():
             self._running(number).set_user_attr("process", list(process))
 
     def report(self, number: int, step: int, score: float) -> bool:
         """Takes note of a running trial's score; whether it should be pruned: it is below the median of the others there."""
-        with self._errors():
+        with self._changing():
             trial = self._running(number)
             trial.report(score, step)
             return trial.should_prune()
@@ -143,19 +154,21 @@ class Study:
             state: `complete` takes its best score; `pruned`; `failed`.
             reason: why it failed.
         """
-        states = self._optuna.trial.TrialState
-        with self._errors():
+        states, score = self._optuna.trial.TrialState, self.trial(number).score
+        with self._changing():
             if reason:
                 self._running(number).set_user_attr("reason", reason)
             if state == "complete":
-                self._study.tell(number, self.trial(number).score)
+                self._study.tell(number, score)
             else:
                 self._study.tell(number, state={"pruned": states.PRUNED, "failed": states.FAIL}[state])
 
     def trials(self) -> list[Trial]:
         """All of them, in order."""
-        with self._errors():
-            return [self._plain(each) for each in self._study.get_trials(deepcopy=False)]
+        if self._known is None:
+            with self._errors():
+                self._known = [self._plain(each) for each in self._study.get_trials(deepcopy=False)]
+        return list(self._known)
 
     def trial(self, number: int) -> Trial:
         """One of them."""
@@ -164,15 +177,17 @@ class Study:
     def importances(self) -> dict[str, float]:
         """How much of the scores' differences each dimension explains, the most first; none of too few trials."""
         complete = [each for each in self.trials() if each.state == "complete"]
-        if len({each.score for each in complete}) < 2:
+        if len(complete) < TRIALS_TO_COMPARE or len({each.score for each in complete}) < 2:
             return {}
         with self._errors():
             return self._optuna.importance.get_param_importances(self._study)
 
     def _running(self, number: int) -> Any:
         """Optuna's trial, also of one that an earlier process began."""
-        found = self._study.get_trials(deepcopy=False)[number]
-        return self._optuna.trial.Trial(self._study, found._trial_id)
+        if number not in self._begun:
+            found = self._study.get_trials(deepcopy=False)[number]
+            self._begun[number] = self._optuna.trial.Trial(self._study, found._trial_id)
+        return self._begun[number]
 
     def _plain(self, trial: Any) -> Trial:
         states: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}

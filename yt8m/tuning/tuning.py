@@ -217,9 +217,10 @@ class _Session:
             self._progress.message(f"{self._directory}: all {len(trials)} trials are done; raise --trials to go on")
             return False
         if trials:
-            again = f", {len(self._to_resume)} of them gone on with" if self._to_resume else ""
+            num_ended = len(trials) - len(self._to_resume)
+            again = f", with {len(self._to_resume)} that were running" if self._to_resume else ""
             self._progress.message(
-                f"{self._directory}: going on after {len(trials)} of {self._task.num_trials} trials{again}"
+                f"{self._directory}: going on after {num_ended} of {self._task.num_trials} trials{again}"
             )
         try:
             for each in self._to_resume:

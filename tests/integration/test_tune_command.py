@@ -1,0 +1,108 @@
+"""`yt8m tune` and `yt8m split` as they are typed; the slow test kills one amid real trainings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import SHORT
+
+SPACE = {"training.learning-rate": {"low": 0.001, "high": 0.1, "log": True}, "training.clip-norm": [0.5, 1]}
+
+
+@pytest.fixture
+def space(tmp_path):
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps(SPACE))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "--space FILE is missing: a JSON file with the flags to search over"),
+        (["--space", "none.json"], "none.json: cannot be read (No such file or directory)"),
+        (["--space", "space.json", "--trials", "0"], "--trials is 0; it must be at least 1"),
+        (["--space", "space.json", "--jobs", "many"], "--jobs"),
+        (["--space", "space.json", "--run", "new"], "no training records; name them with --data.train PATH"),
+        (
+            ["--space", "space.json", "--data.train", "SAMPLE/2/video/train", "--run", "new"],
+            "no validation records, by which",
+        ),
+        (["--space", "space.json", "--data.root", "SAMPLE"], "no run directory; name one with --run DIR"),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_made(yt8m, sample, space, tmp_path, monkeypatch, flags, message):
+    monkeypatch.chdir(tmp_path)
+    outcome = yt8m("tune", "logistic", *(flag.replace("SAMPLE", str(sample)) for flag in flags))
+    assert outcome.status == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["space.json"]
+
+
+def test_the_parts_of_a_split_are_trained_on_as_a_data_set(yt8m, sample, tmp_path):
+    outcome = yt8m(
+        "split", sample / "2/video/train", "--parts", "train=.75,validate=.25", "--out", tmp_path / "mine", "--json"
+    )
+    assert outcome.json["parts"] == {"train": 48, "validate": 16}
+    assert yt8m("inspect", tmp_path / "mine/validate", "--json").json["num_records"] == 16
+    run = tmp_path / "run"
+    assert yt8m("train", "logistic", "--data.root", tmp_path / "mine", "--run", run, *SHORT).status == 0
+    assert yt8m("evaluate", "--run", run, "--json").json["num_videos"] == 16
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--parts", "a=.5,b=.6"], "--parts are 1.1 in all; the shares must sum to 1"),
+        (["--parts", "a=.5,b=.5", "--as", "files"], "--as"),
+        ([], "--parts NAME=SHARE,... is missing"),
+    ],
+)
+def test_mistakes_in_a_split_are_one_line(yt8m, sample, tmp_path, flags, message):
+    outcome = yt8m("split", sample / "2/video/train", "--out", tmp_path / "new", *flags)
+    assert outcome.status == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_real_trials_go_on_after_a_kill(sample, space, tmp_path):
+    flags = [
+        "--data.root",
+        str(sample),
+        "--space",
+        str(space),
+        "--trials",
+        "2",
+        "--jobs",
+        "2",
+        "--run",
+        str(tmp_path / "study"),
+    ]
+    short = dict(zip(SHORT[::2], SHORT[1::2], strict=True)) | {
+        "--training.num-steps": "600",
+        "--training.validate-every-steps": "30",
+    }
+    flags += [word for pair in short.items() for word in pair]
+    command = [sys.executable, "-m", "yt8m", "tune", "logistic", *flags]
+    trials = tmp_path / "study/trials"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not list(trials.glob("*/metrics.jsonl")):
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+    result = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    assert "going on after 0 of 1 trials, with 1 that were running" in result.stderr
+    found = json.loads(result.stdout)
+    assert [trial["state"] for trial in found["trials"]] == ["complete"]
+    for trial in found["trials"]:
+        best = json.loads((trials / f"{trial['number']:04d}" / "best/metrics.json").read_text())
+        assert best["gap"] == trial["score"]
+    assert (tmp_path / "study/report.png").stat().st_size > 10_000
+    assert os.path.dirname(found["report"]) == str(tmp_path / "study")

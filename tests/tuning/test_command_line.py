@@ -1,0 +1,39 @@
+"""Flags made from a configuration are read back as that configuration."""
+
+import dataclasses
+import shlex
+
+import pytest
+
+from yt8m.arguments import parse
+from yt8m.recipes import list_recipes, make_config
+from yt8m.tuning.command_line import flags_of, in_shell, train_command
+
+CHANGES = {
+    "data": {
+        "train": ("a b.tfrecord", "c*.tfrecord"),
+        "features": ("audio",),
+        "deterministic": False,
+        "segment_context": "video",
+        "fold": "0/5",
+    },
+    "training": {"learning_rate": 1.25e-7, "xla": True, "num_steps": 12, "schedule": "cosine", "initial_run": "-odd"},
+    "loss": {"kind": "focal", "label_smoothing": 0.1},
+    "distill": {"teacher": "run's", "weight": 1.0},
+    "distribute": {"strategy": "one"},
+}
+
+
+@pytest.mark.parametrize("name", ["moe", "netvlad", "transformer", "mix_nextvlad"])
+def test_flags_say_what_differs_from_the_recipe(name):
+    recipe = make_config(name)
+    sections = {section: dataclasses.replace(getattr(recipe, section), **fields) for section, fields in CHANGES.items()}
+    changed = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, l2=0.125), **sections)
+    words = train_command(changed, recipe, "my run")
+    assert words[:2] == ["train", name]
+    assert parse(type(recipe), words[2:], "test", default=recipe) == dataclasses.replace(changed, run="my run")
+    assert shlex.split(in_shell(words)) == words
+
+
+def test_what_does_not_differ_is_left_out():
+    assert all(flags_of(make_config(name), make_config(name)) == [] for name in list_recipes())

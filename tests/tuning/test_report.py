@@ -1,0 +1,106 @@
+"""The picture of few and of many trials, and the table on a terminal."""
+
+import io
+
+import numpy as np
+import pytest
+import studies
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from yt8m.terminal import TuningProgress
+from yt8m.tuning import report
+from yt8m.tuning.report import _Scale
+from yt8m.tuning.space import Dimension
+from yt8m.tuning.study import Trial
+
+DIMENSIONS = [
+    Dimension("training", "learning_rate", low=1e-4, high=1e-2, log=True),
+    Dimension("model", "num_clusters", low=1, high=3, integer=True),
+    Dimension("model", "head", choices=("moe", "logistic")),
+]
+
+
+def trial(number, state="complete", scores=None, rate=1e-3):
+    values = {"training.learning-rate": rate, "model.num-clusters": 2, "model.head": "logistic"}
+    return Trial(
+        number,
+        state,
+        values,
+        {5: 0.1 + 0.1 * number} if scores is None else scores,
+        "a reason" if state == "failed" else "",
+    )
+
+
+MANY = [
+    trial(0),
+    trial(1, "pruned"),
+    trial(2, rate=5e-3),
+    trial(3, "failed", {}),
+    trial(4, "running"),
+    trial(5, "failed"),
+]
+
+
+def test_values_have_their_places_on_an_axis():
+    rate, clusters, head = map(_Scale, DIMENSIONS)
+    assert [rate.place(value) for value in (1e-4, 1e-3, 1e-2)] == pytest.approx([0, 0.5, 1])
+    assert [clusters.place(value) for value in (1, 2, 3)] == [0, 0.5, 1]
+    assert [head.place("moe"), head.place("logistic")] == [0.25, 0.75]
+    assert clusters.ticks() == [(0, "1"), (0.5, "2"), (1, "3")]
+    assert rate.ticks()[::2] == [(0, "0.0001"), (pytest.approx(0.5), "0.001"), (1, "0.01")]
+    assert head.ticks() == [(0.25, "moe"), (0.75, "logistic")]
+    assert _Scale(Dimension("", "GAP", low=0.5, high=0.5)).place(0.5) == 0.5
+
+
+@pytest.mark.parametrize(("trials", "num_lines"), [([trial(0)], 1), (MANY, 3)])
+def test_every_trial_with_a_score_that_ended_is_a_line(trials, num_lines, tmp_path, monkeypatch):
+    drawn = {}
+
+    def keep(figure, file, **options):
+        drawn["axes"] = figure.axes
+        file.write(b"drawn")
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    report.plot(
+        trials, DIMENSIONS, {"model.head": 0.75, "training.learning-rate": 0.25}, "GAP", tmp_path / "report.png"
+    )
+    parallel = next(axes for axes in drawn["axes"] if axes.get_title().startswith("Every trial is a line"))
+    lines = [line for line in parallel.lines if len(line.get_xdata()) == len(DIMENSIONS) + 1]
+    assert len(lines) == num_lines + 1  # the best is drawn over itself
+    best = max((each for each in trials if each.state == "complete"), key=lambda each: each.score)
+    np.testing.assert_allclose(
+        lines[-1].get_ydata()[:3], [_Scale(DIMENSIONS[0]).place(best.values["training.learning-rate"]), 0.5, 0.75]
+    )
+
+
+def test_a_picture_without_importances(tmp_path):
+    report.plot([trial(0)], DIMENSIONS, {}, "GAP", tmp_path / "report.png")
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_has_what_runs_and_then_the_best():
+    progress = TuningProgress(studies.task("study", 9))
+    text = io.StringIO()
+    Console(file=text, width=100).print(progress._table(MANY, 9, 20))
+    lines = text.getvalue().splitlines()
+    assert lines[0].strip() == "logistic: 5 of 9 trials ended, 2 failed"
+    rows = [[cell.strip() for cell in line.split("│")[1:5]] for line in lines if "│" in line]
+    assert rows == [
+        ["4", "running", "5/20", "0.5000"],
+        ["2", "complete", "5/20", "0.3000"],
+        ["0", "complete", "5/20", "0.1000"],
+        ["1", "pruned", "5/20", "0.2000"],
+    ]
+
+
+def test_beside_a_terminal_a_trial_is_a_line(capsys):
+    progress = TuningProgress(studies.task("study", 9))
+    for each in (MANY[2], MANY[1], MANY[3]):
+        progress.ended(each)
+    values = "(training.learning-rate {}, model.num-clusters 2, model.head logistic)"
+    assert capsys.readouterr().err.splitlines() == [
+        f"trial 2 complete, GAP 0.3000 {values.format('0.005')}",
+        f"trial 1 pruned at step 5, GAP 0.2000 {values.format('0.001')}",
+        f"trial 3 failed {values.format('0.001')}: a reason",
+    ]

@@ -1,0 +1,204 @@
+"""Whole studies, with Optuna, SQLite and processes as they are, and stand-ins for the training."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import studies
+from studies import RATES, Watcher, task, use_stand_ins
+from trial_stand_in import score_of
+
+from yt8m.errors import InputError
+from yt8m.tuning import jobs, study, tuning
+from yt8m.tuning.tuning import tune
+
+
+@pytest.fixture(autouse=True)
+def _stand_ins(monkeypatch):
+    use_stand_ins(monkeypatch.setattr)
+    monkeypatch.setattr(tuning.report, "plot", lambda *arguments: None)
+
+
+def rates_of(trials):
+    return [trial.values["training.learning-rate"] for trial in trials]
+
+
+def starts(directory, number):
+    path = Path(directory) / "trials" / f"{number:04d}" / "starts"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def is_running(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_every_trial_is_a_run_of_its_own_and_the_best_is_found(tmp_path):
+    watcher = Watcher()
+    tuned = tune(task(tmp_path / "study", 3, prune=False), watcher)
+    assert [trial.state for trial in tuned.trials] == ["complete"] * 3
+    for trial, rate in zip(tuned.trials, rates_of(tuned.trials), strict=True):
+        assert trial.scores == pytest.approx({step: score_of(rate, step) for step in (5, 10)})
+        assert [start["step"] for start in starts(tuned.directory, trial.number)] == [0]
+    assert rates_of([tuned.best]) == [min(rates_of(tuned.trials))]
+    assert watcher.ends == [0, 1, 2]
+    assert f"--training.learning-rate {tuned.best.values['training.learning-rate']} " in tuned.command
+    assert tuned.command.startswith("yt8m train logistic ")
+    assert tuned.command.endswith("/study/best")
+
+
+def test_trials_that_are_behind_the_median_are_pruned(tmp_path, monkeypatch):
+    """All scores are in the order of the rates at every step, so it is known which are below the median of those before."""
+    monkeypatch.setattr(study, "TRIALS_TO_COMPARE", 1)
+    tuned = tune(task(tmp_path / "study", 4, num_steps=60), Watcher())
+    rates, hopeless = rates_of(tuned.trials), []
+    for number in range(1, 4):
+        others = sorted(-rate for rate in rates[:number])
+        middle = len(others) // 2
+        median = others[middle] if len(others) % 2 else (others[middle - 1] + others[middle]) / 2
+        if -rates[number] < median:
+            hopeless.append(number)
+    assert hopeless
+    assert [trial.number for trial in tuned.trials if trial.state == "pruned"] == hopeless
+    for number in hopeless:
+        assert max(tuned.trials[number].scores) < 60
+        assert (tmp_path / "study/trials" / f"{number:04d}" / "checkpoint").exists()  # SIGTERM, which saves
+
+
+def test_what_ends_a_trial_badly_does_not_end_the_study(tmp_path, monkeypatch):
+    monkeypatch.setenv("ENDS", "crash kill well refuse nothing well")
+    tuned = tune(task(tmp_path / "study", 6), Watcher())
+    assert [(trial.state, trial.reason) for trial in tuned.trials] == [
+        ("failed", "RuntimeError: a bug"),
+        ("failed", "was ended by SIGKILL, as where memory runs out"),
+        ("complete", ""),
+        ("failed", "train.tfrecord, record 7: is broken"),
+        ("failed", "validated nothing"),
+        ("complete", ""),
+    ]
+
+
+def test_where_all_fail_the_study_stops_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setenv("ENDS", "refuse refuse refuse well")
+    with pytest.raises(
+        InputError, match=r"the first 3 trials all failed, the last one: train\.tfrecord, record 7: is broken"
+    ):
+        tune(task(tmp_path / "study", 9), Watcher())
+    assert len(list((tmp_path / "study/trials").glob("*.log"))) == 3
+
+
+def test_values_that_do_not_go_together_fail_without_a_process(tmp_path):
+    impossible = task(tmp_path / "study", 9)
+    impossible.dimensions.append(study.Dimension("training", "gradient_accumulation", choices=(3,)))
+    with pytest.raises(InputError, match=r"cannot be cut into --training\.gradient-accumulation 3 equal pieces"):
+        tune(impossible, Watcher())
+    assert not list((tmp_path / "study/trials").iterdir())
+
+
+def test_so_many_run_side_by_side(tmp_path):
+    watcher = Watcher()
+    tuned = tune(task(tmp_path / "study", 3, num_steps=60, jobs=3, accelerators=("4", "7")), watcher)
+    assert tuned.count("complete") == 3
+    assert watcher.most_running == 3
+    environments = [starts(tuned.directory, number)[0]["environment"] for number in range(3)]
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["4", "7", "4"]
+    assert {each["TF_FORCE_GPU_ALLOW_GROWTH"] for each in environments} == {"true"}
+
+
+def test_a_stop_lets_trials_save_and_the_next_session_goes_on_with_them(tmp_path):
+    directory = tmp_path / "study"
+
+    def stop():
+        paths = list(directory.glob("trials/*/metrics.jsonl"))
+        return len(paths) == 2
+
+    tuned = tune(task(directory, 3, num_steps=60, jobs=2), Watcher(), stop)
+    assert tuned.interrupted
+    unfinished = [trial.number for trial in tuned.trials if trial.state == "running"]
+    assert unfinished
+    resumed = tune(task(directory, 3, num_steps=60, jobs=2), Watcher())
+    assert not resumed.interrupted
+    assert resumed.count("complete") == 3
+    for number in unfinished:
+        first, second = starts(directory, number)
+        assert first["step"] == 0 < second["step"]
+        rate = resumed.trials[number].values["training.learning-rate"]
+        assert resumed.trials[number].scores == pytest.approx({step: score_of(rate, step) for step in range(5, 61, 5)})
+
+
+def test_a_study_that_was_killed_goes_on_with_the_trials_that_ran(tmp_path):
+    directory = tmp_path / "study"
+    program = [sys.executable, studies.__file__, str(directory), "3", "2"]
+    with subprocess.Popen(program) as process:
+        while len(list(directory.glob("trials/*/metrics.jsonl"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    orphans = [starts(directory, number)[0]["pid"] for number in range(2)]
+    assert any(map(is_running, orphans))
+    watcher = Watcher()
+    tuned = tune(task(directory, 3, jobs=2), watcher)
+    assert not any(map(is_running, orphans))
+    assert tuned.count("complete") == 3
+    assert "going on after 0 of 3 trials, with 2 that were running" in watcher.messages[0]
+    assert [len(starts(directory, number)) for number in range(3)] == [2, 2, 1]
+
+
+def test_a_second_session_is_kept_out(tmp_path):
+    class Second(Watcher):
+        def update(self, trials, num_trials, num_steps):
+            with pytest.raises(InputError, match="another yt8m tune works on it"):
+                tune(task(tmp_path / "study", 2), Watcher())
+            self.messages.append("refused")
+
+    watcher = Second()
+    tune(task(tmp_path / "study", 1), watcher)
+    assert "refused" in watcher.messages
+
+
+def test_another_configuration_space_or_seed_is_refused(tmp_path):
+    tune(task(tmp_path / "study", 1), Watcher())
+    for other, message in (
+        (task(tmp_path / "study", 2, RATES[:2]), "differs in space;"),
+        (task(tmp_path / "study", 2, seed=9), "differs in seed;"),
+        (task(tmp_path / "study", 2, num_steps=30), r"differs in training\.num_steps;"),
+    ):
+        with pytest.raises(InputError, match=message):
+            tune(other, Watcher())
+    watcher = Watcher()
+    tune(task(tmp_path / "study", 1), watcher)
+    assert watcher.messages == [f"{tmp_path / 'study'}: all 1 trials are done; raise --trials to go on"]
+
+
+def test_a_directory_with_other_things_and_a_broken_study_are_refused(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(InputError, match="is a directory with other files"):
+        tune(task(tmp_path, 1), Watcher())
+    tune(task(tmp_path / "study", 1), Watcher())
+    (tmp_path / "study/study.db").write_bytes(b"no database" * 100)
+    with pytest.raises(InputError, match=r"study\.db: cannot be used \(file is not a database\)"):
+        tune(task(tmp_path / "study", 2), Watcher())
+
+
+def test_auto_runs_the_first_trial_alone_and_then_as_many_as_fit(tmp_path, monkeypatch):
+    profile = {
+        "stages": {"input": {"milliseconds_a_step": 10.0}, "loop": {"milliseconds_a_step": 39.0}},
+        "bound_by": "compute",
+    }
+    monkeypatch.setattr(tuning._Session, "_profile", lambda session: profile)
+    monkeypatch.setattr(jobs, "count_cores", lambda: 64)
+    watcher = Watcher()
+    tuned = tune(task(tmp_path / "study", 4, jobs="auto", num_steps=80), watcher)
+    assert tuned.count("complete") == 4
+    assert watcher.most_running == 3
+    assert watcher.messages[-1].startswith("3 trials side by side: a trial keeps ")
+    assert watcher.messages[-1].endswith("is bound by compute, and the input alone feeds 3 (room for 3)")
+    assert "TF_NUM_INTRAOP_THREADS" not in starts(tuned.directory, 0)[0]["environment"].keys() - os.environ.keys()
+    assert starts(tuned.directory, 1)[0]["environment"]["TF_NUM_INTRAOP_THREADS"] == "21"
