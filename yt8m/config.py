@@ -132,8 +132,9 @@ class DataConfig:
     a second model whose logits are weighed with the first one's."""
     context_num_frames: PositiveInt = 30
     """Frames that `video` shows of the whole video, the middles of equal parts."""
-    fold: Annotated[str, tyro.conf.arg(metavar="I/K", help_behavior_hint=_hint)] = ""
-    """Part I (from 0) of K of the training videos, by a hash of their ids, is left out of training and validated on."""
+    fold: Annotated[str, tyro.conf.arg(metavar="I/K|INDEX.csv:PART", help_behavior_hint=_hint)] = ""
+    """Part I (from 0) of K of the training videos, by a hash of their ids, is left out of training and validated on; or a part
+    that an index of yt8m split names."""
     shuffle_buffer: PositiveInt = 1024
     """Records the training order is shuffled in, after shuffling the files."""
     parallel_files: PositiveInt = 8

@@ -14,8 +14,9 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
+from yt8m.data.folds import are_all
 from yt8m.data.records import file_size
-from yt8m.data.schema import Fold
+from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.vocabulary import find_at_root
 from yt8m.distribution.devices import Devices, alone
@@ -214,7 +215,7 @@ def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
     return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
 
 
-def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold]:
+def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | IndexedFold]:
     """The folds of several runs; none of a single one.
 
     Raises:
@@ -223,8 +224,7 @@ def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold]:
     if len(configs) == 1:
         return []
     folds = [Fold.parse(config.data.fold) for config in configs]
-    count = folds[0].count if folds[0] else 0
-    if count < 2 or sorted(fold.index for fold in folds if fold and fold.count == count) != list(range(count)):
+    if not are_all(folds):
         found = ", ".join(f"{name} {fold or 'none'}" for name, fold in zip(names, folds, strict=True))
         raise InputError(
             f"several runs predict together where each left out another fold of the videos, and none is missing ({found}); "

@@ -1,25 +1,95 @@
-"""Parts of the videos, by a hash of their ids: for training on some and validating on the others."""
+"""Parts of the videos, by a hash of their ids or by an index: for training on some and validating on the others."""
 
-from collections.abc import Callable
+import csv
+import functools
+import os
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from yt8m.data.parsing import id_features, identifier
-from yt8m.data.schema import Fold
+from yt8m.data.schema import Fold, IndexedFold
+from yt8m.errors import InputError
+
+INDEX_COLUMNS = ("id", "part")
+
+_UNNAMED = -1
 
 
-def part_filter(fold: Fold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+def part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function of a serialized record string [] that says whether its video is in the fold, or in the others.
+
+    A video that an index does not name is in neither.
 
     Args:
         fold: which.
         held_out: keep those in it, else the others.
+
+    Raises:
+        InputError: the index cannot be read, or does not name the part.
     """
+    if isinstance(fold, IndexedFold):
+        table = _table(fold.path, fold.part, os.stat(fold.path).st_mtime_ns if os.path.exists(fold.path) else 0)
+
+        def keep_indexed(serialized: tf.Tensor) -> tf.Tensor:
+            return tf.equal(table.lookup(_id(serialized)), int(held_out))
+
+        return keep_indexed
 
     def keep(serialized: tf.Tensor) -> tf.Tensor:
-        parsed, _ = tf.io.parse_single_sequence_example(serialized, context_features=id_features())
         # Fixed for all time by its specification, unlike a hash of Python's.
-        part = tf.strings.to_hash_bucket_fast(identifier(parsed), fold.count)
+        part = tf.strings.to_hash_bucket_fast(_id(serialized), fold.count)
         return tf.equal(part, fold.index) == held_out
 
     return keep
+
+
+def are_all(folds: Sequence[Fold | IndexedFold | None]) -> bool:
+    """Whether they are two or more folds of the same videos, each once and none missing."""
+    given = [fold for fold in folds if fold]
+    if len(given) < max(2, len(folds)):
+        return False
+    if all(isinstance(fold, Fold) for fold in given):
+        return sorted((fold.index, fold.count) for fold in given) == [
+            (index, len(given)) for index in range(len(given))
+        ]
+    paths = {getattr(fold, "path", None) for fold in given}
+    if len(paths) > 1:
+        return False
+    return sorted(fold.part for fold in given) == sorted(set(read_index(paths.pop()).values()))
+
+
+def read_index(path: str) -> dict[bytes, str]:
+    """The part of each video, by its id.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            rows = csv.reader(file)
+            if tuple(next(rows, ())) != INDEX_COLUMNS:
+                raise InputError(
+                    f"{path}: must begin with the columns {','.join(INDEX_COLUMNS)}, as yt8m split --as index writes them"
+                )
+            return {video_id.encode(errors="surrogateescape"): part for video_id, part in rows}
+    except (OSError, ValueError, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or "a line without two columns"
+        raise InputError(f"{path}: cannot be read as an index of videos ({reason})") from error
+
+
+def _id(serialized: tf.Tensor) -> tf.Tensor:
+    parsed, _ = tf.io.parse_single_sequence_example(serialized, context_features=id_features())
+    return identifier(parsed)
+
+
+@functools.cache  # for a table is gone from the datasets that use it once Python forgets it
+def _table(path: str, part: str, modified: int) -> tf.lookup.StaticHashTable:
+    """1 for the ids in a part, 0 for those in others."""
+    index = read_index(path)
+    if part not in index.values():
+        raise InputError(f"{path}: names no part {part!r}; it has {', '.join(sorted(set(index.values()))) or 'none'}")
+    values = tf.constant([int(each == part) for each in index.values()], tf.int32)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(list(index)), values), _UNNAMED)

@@ -13,6 +13,7 @@ from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     Fold,
+    IndexedFold,
     Level,
     Sampling,
     SegmentContext,
@@ -43,7 +44,7 @@ class Source:
     """Frames of the whole video, if they come with those."""
     as_means: bool = False
     """Give the means of the frames, as video-level records have them, in place of the frames."""
-    fold: Fold | None = None
+    fold: Fold | IndexedFold | None = None
     """One of several parts of the videos: all but it are read."""
     held_out: bool = False
     """Read the fold and nothing else."""

@@ -83,23 +83,39 @@ class Fold:
     """At least 2."""
 
     @classmethod
-    def parse(cls, text: str) -> "Fold | None":
-        """`0/5` as a fold, the empty text as None.
+    def parse(cls, text: str) -> "Fold | IndexedFold | None":
+        """`0/5` as a fold, `index.csv:validate` as one of an index, the empty text as None.
 
         Raises:
             InputError: it is no such text.
         """
         if not text:
             return None
+        path, _, part = text.rpartition(":")
+        if path and part and "/" not in part:
+            return IndexedFold(path, part)
         found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
         if not found or not int(found[1]) < int(found[2]) or int(found[2]) < 2:
             raise InputError(
-                f"--data.fold is {text!r}; write 0/5 for the first of five parts (two at least), 4/5 for the last"
+                f"--data.fold is {text!r}; write 0/5 for the first of five parts (two at least), 4/5 for the last, or "
+                "INDEX.csv:PART for a part that yt8m split made"
             )
         return cls(int(found[1]), int(found[2]))
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+@dataclass(frozen=True)
+class IndexedFold:
+    """One of the parts that an index names, as `yt8m split --as index` writes it: the part that training leaves out."""
+
+    path: str
+    """A CSV file with the columns id and part."""
+    part: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.part}"
 
 
 def video_feature(name: str) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data import parsing
+from yt8m.data.folds import INDEX_COLUMNS
 from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS
@@ -27,7 +28,6 @@ from yt8m.files import NewFile, check_destination, make_directory, remove_empty
 
 Form = Literal["shards", "index"]
 
-INDEX_COLUMNS = ("id", "part")
 _STAGING = ".yt8m-split-in-progress"
 _BATCH_SIZE = 256
 _SUM_TOLERANCE = 1e-6

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import time
@@ -284,7 +285,7 @@ class _Session:
             threads = str(max(1, side_by_side.count_cores() // self._jobs))
             told |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
         accelerators = self._task.accelerators
-        if accelerators:
+        if accelerators and self._task.jobs != 1:  # one at a time may have all
             told["CUDA_VISIBLE_DEVICES"] = accelerators[slot % len(accelerators)]
             if self._jobs > len(accelerators):
                 told["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
@@ -369,7 +370,8 @@ class _Session:
         flags = flags_of(self._task.config, self._task.recipe)
         words = [sys.executable, "-m", "yt8m", "profile", self._task.config.recipe, *flags, "--json"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen(words, text=True, start_new_session=True, **pipes) as process:
+        environment = os.environ | self._environment(0)
+        with subprocess.Popen(words, text=True, start_new_session=True, env=environment, **pipes) as process:
             try:
                 while not self._stop_requested():
                     with contextlib.suppress(subprocess.TimeoutExpired):
