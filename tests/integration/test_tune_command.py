@@ -79,15 +79,15 @@ def test_real_trials_go_on_after_a_kill(sample, space, tmp_path):
         "--space",
         str(space),
         "--trials",
-        "2",
+        "1",
         "--jobs",
-        "2",
+        "1",
         "--run",
         str(tmp_path / "study"),
     ]
     short = dict(zip(SHORT[::2], SHORT[1::2], strict=True)) | {
-        "--training.num-steps": "600",
-        "--training.validate-every-steps": "30",
+        "--training.num-steps": "200",
+        "--training.validate-every-steps": "40",
     }
     flags += [word for pair in short.items() for word in pair]
     command = [sys.executable, "-m", "yt8m", "tune", "logistic", *flags]
