@@ -82,7 +82,7 @@ test-slow: $(INSTALLED)  ## Run the tests that take long
 	.venv/bin/python -m pytest -m slow
 
 test-newest: $(INSTALLED_NEWEST)  ## Run the same on the newest TensorFlow, without tensorflow-io, and the models on JAX
-	$(NEWEST)/bin/python -m pytest
+	$(NEWEST)/bin/python -m pytest tests tests/jax_backend
 
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks

@@ -19,7 +19,7 @@ from yt8m.data.address import parse_address
 from yt8m.data.pipeline import Source, make_dataset, read_records, record_errors
 from yt8m.data.reading import make_parser
 from yt8m.data.records import Ratings, frame_level_record
-from yt8m.data.schema import Fold
+from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.service import Epochs, find_workers
 from yt8m.errors import InputError, RecordError
 
@@ -104,6 +104,12 @@ class TestEpochs:
         ]
         assert all(parts)
         assert sorted(parts[0] + parts[1]) == ALL
+
+    def test_a_part_of_an_index_is_left_out(self, source, service, tmp_path):
+        index = tmp_path / "index.csv"
+        index.write_text("id,part\n" + "".join(f"{name},{'ab'[place % 2]}\n" for place, name in enumerate(ALL)))
+        without = dataclasses.replace(source, fold=IndexedFold(str(index), "b"))
+        assert sorted(ids_of(make_dataset(without, 4, service=service))) == ALL[::2]
 
     @pytest.mark.parametrize("num_workers", [1, 5])
     def test_orders_are_permutations_by_their_seed(self, source, num_workers):
