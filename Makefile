@@ -12,7 +12,7 @@ FLAGS ?=
 FILE ?= submissions/$(notdir $(RUN)).csv
 COMPETITION ?=
 # Of setup.cfg. The first environment has `io`, too: tensorflow-io, and with it paths of http://, s3:// and the like.
-EXTRAS ?= kaggle,litert,report,test,tune
+EXTRAS ?= kaggle,litert,parquet,report,test,tune
 
 YT8M := .venv/bin/yt8m
 INSTALLED := .venv/.installed
@@ -24,7 +24,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling bench-download segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -101,6 +101,9 @@ bench-scaling: $(INSTALLED) data/sample  ## Measure two workers, checkpoints, go
 
 bench-download: $(INSTALLED)  ## Measure yt8m download beside curl, from a server on this machine; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.download
+
+bench-convert: $(INSTALLED)  ## Measure yt8m convert beside raw reading; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.convert
 
 segments: $(INSTALLED) data/sample  ## Do the segment challenge on the sample data, 3 seeds (half an hour); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.segments

@@ -270,6 +270,15 @@ def downloaded(result: Any) -> str:
     )
 
 
+def converted(result: Any) -> str:
+    """What was written, a `yt8m.conversion.Converted`."""
+    kept = f" ({result.num_kept} of them were there)" if result.num_kept else ""
+    return (
+        f"{result.directory}: records written: {result.num_records}; files: {result.num_files}{kept}, "
+        f"{_bytes(result.num_bytes)}"
+    )
+
+
 def _bytes(count: int) -> str:
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:

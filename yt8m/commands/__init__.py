@@ -10,7 +10,7 @@ from yt8m.commands.distribution import launch
 from yt8m.commands.exports import export, unpack
 from yt8m.commands.models import average, models, recipes
 from yt8m.commands.predictions import ensemble, predict, weigh
-from yt8m.commands.records import download, inspect, split, synth
+from yt8m.commands.records import convert, download, inspect, split, synth
 from yt8m.commands.scores import evaluate, report, score, upload, validate
 from yt8m.commands.serving import data_service
 from yt8m.commands.training import RECIPE_COMMANDS
@@ -18,7 +18,7 @@ from yt8m.commands.training import RECIPE_COMMANDS
 COMMANDS: dict[str, Callable[..., int]] = {
     command.__name__.replace("_", "-"): command
     for command in (
-        *(download, synth, inspect, split, recipes, models),
+        *(download, synth, inspect, convert, split, recipes, models),
         *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train", "tune")),
         *(average, evaluate, report, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
         *(export, unpack, launch, data_service),

@@ -1,4 +1,4 @@
-"""The commands on records: `download`, `synth`, `inspect` and `split`."""
+"""The commands on records: `download`, `synth`, `inspect`, `split` and `convert`."""
 
 from typing import Annotated, Literal
 
@@ -95,6 +95,42 @@ def split(
         print_json(dataclasses.asdict(result))
     else:
         show(reports.split(result))
+    return OK
+
+
+def convert(
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
+    out: Annotated[str, shown("DIR")],
+    to: Literal["video", "tfrecord", "parquet"],
+    std: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")] = False,
+    num_shards: Annotated[PositiveInt | None, shown("INT", "(default: as many files as there are)")] = None,
+    records_per_shard: Annotated[PositiveInt | None, shown("INT", "(default: those of each file)")] = None,
+    keys: Annotated[Literal["2018"] | None, shown("{2018}", "(default: as they are)")] = None,
+) -> int:
+    """Write records in another form: means of frames, other files, Parquet and back.
+
+    Example: yt8m convert data/sample/2/frame/train --to video --out data/means/train
+
+    Stopped or killed, the same command goes on with the files that are missing; DIR is there when all are.
+
+    Args:
+        paths: Files, directories or globs: TFRecord files, or Parquet files that this command wrote.
+        out: A directory that is new or empty.
+        to: Video level, the means of frames; or the records themselves in either kind of file.
+        std: Beside the means, write the standard deviations, as std_rgb and std_audio; training does not read them.
+        num_shards: Merge or split: write so many files, with the records in their order.
+        records_per_shard: Merge or split: write files of so many records.
+        keys: Rename the id of records of 2017, video_id, to id.
+    """
+    from yt8m.conversion import convert as run_conversion
+    from yt8m.terminal import count_progress, say
+
+    options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
+    try:
+        progress = count_progress("converting", "record")
+        show(reports.converted(run_conversion(paths, out, to=to, **options, progress=progress, tell=say)))
+    except KeyboardInterrupt:
+        raise InputError("stopped; the same command goes on where it stood") from None
     return OK
 
 

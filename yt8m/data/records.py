@@ -140,22 +140,53 @@ def file_size(path: str) -> int:
     return tf.io.gfile.stat(path).length if "://" in path else os.stat(path).st_size
 
 
-def read_framing(path: str) -> Iterator[RawRecord]:
+def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawRecord]:
     """Reads a TFRecord file record by record and checks both checksums; holds one record in memory.
 
     A record whose data fail their checksum is reported, and the next one follows. After a damaged or cut-off header
     the next record cannot be found: that record is reported, and the file is over.
+
+    Args:
+        path: of the file.
+        index: number of the record to begin with.
+        offset: byte of the file at which that begins.
 
     Raises:
         OSError, tf.errors.OpError: the file cannot be opened or read.
     """
     size = file_size(path)
     with open_file(path) as file:
-        index, offset = 0, 0
+        if offset:
+            file.seek(offset)
         while offset is not None and (offset < size or size == 0):
             data, problem, next_offset = read_record(file, offset, size)
             yield RawRecord(index, offset, data, problem, ends_file=next_offset is None)
             index, offset = index + 1, next_offset
+
+
+def read_offsets(path: str) -> Iterator[int]:
+    """Where the records of a TFRecord file begin, and last where the file ends; reads the headers alone.
+
+    Raises:
+        RecordError: a header is damaged or cut off, or a record is cut off.
+        OSError, tf.errors.OpError: the file cannot be opened or read.
+    """
+    size = file_size(path)
+    with open_file(path) as file:
+        index, offset = 0, 0
+        while offset < size or size == 0:
+            file.seek(offset)
+            header = file.read(HEADER_BYTES)
+            end = size + 1
+            if is_header(header):
+                end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
+            if end > size:
+                file.seek(offset)
+                _, problem, _ = read_record(file, offset, size)
+                raise RawRecord(index, offset, b"", problem, ends_file=True).as_error(path)
+            yield offset
+            index, offset = index + 1, end
+        yield offset
 
 
 def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | None, int | None]:

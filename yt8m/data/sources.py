@@ -81,13 +81,15 @@ def _listing(path: str) -> Iterator[None]:
         raise InputError(f"{path}: cannot be listed ({describe_error(error)})") from error
 
 
-def _expand(path: str) -> list[str]:
+def _expand(path: str, endings: Sequence[str]) -> list[str]:
     if scheme(path) in ("http", "https"):  # cannot be listed: the name is the file
         return [path]
     if tf.io.gfile.isdir(_with_root(path)):
-        found = tf.io.gfile.glob(os.path.join(glob.escape(path), "*.tfrecord"))
+        listed = (tf.io.gfile.glob(os.path.join(glob.escape(path), f"*{ending}")) for ending in endings)
+        found = next(filter(None, listed), None)
         if not found:
-            raise InputError(f"{path}: the directory holds no *.tfrecord files; give files, a glob or their directory")
+            wanted = " or ".join(f"*{ending}" for ending in endings)
+            raise InputError(f"{path}: the directory holds no {wanted} files; give files, a glob or their directory")
         return sorted(found)
     if tf.io.gfile.exists(_with_root(path)):
         return [path]
@@ -99,11 +101,12 @@ def _expand(path: str) -> list[str]:
     return sorted(found)
 
 
-def expand_paths(paths: str | Sequence[str]) -> list[str]:
+def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecord",)) -> list[str]:
     """Files, directories and globs to a list of files, each once, in the order given; a directory or glob sorted.
 
     Args:
-        paths: one or several; local, `gs://`, or a scheme of tensorflow-io. A directory stands for its `*.tfrecord` files.
+        paths: one or several; local, `gs://`, or a scheme of tensorflow-io.
+        endings: a directory stands for its files of the first of these that it has any of.
 
     Raises:
         InputError: a path that does not exist, a glob that matches nothing, or no path at all.
@@ -118,7 +121,7 @@ def expand_paths(paths: str | Sequence[str]) -> list[str]:
     files = []
     for path in paths:
         with _listing(path):
-            files += _expand(path)
+            files += _expand(path, endings)
     return list(dict.fromkeys(files))
 
 

@@ -1,0 +1,107 @@
+"""Frame-level records to video-level records: the means of the frames, and their standard deviations on request.
+
+T = frames, D = values of a feature.
+"""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.conversion.frames import FrameRecord, varint
+from yt8m.data.schema import (
+    FEATURE_SIZES,
+    ID_KEYS,
+    QUANTISATION_OFFSET,
+    QUANTISATION_SCALE,
+    Feature,
+    video_feature,
+)
+
+_FRAMES_AT_ONCE = 257
+"""As many bytes add up to 65535 at most, and sums of 16 bits are the fastest; and as many squares to less than 2^24, up to which
+float32 holds every whole number."""
+
+
+def deviation_feature(name: str) -> str:
+    """The key of a feature's standard deviations: ``std_rgb``."""
+    return f"std_{name}"
+
+
+def mean_of_frames(frames: np.ndarray) -> np.ndarray:
+    """The mean over the frames, dequantised: exact sums, divided in float64, as float32 [D].
+
+    Args:
+        frames: uint8 [T, D], T at least 1.
+    """
+    mean = _sums(frames).astype(np.float64) / len(frames)
+    return (mean * QUANTISATION_SCALE + QUANTISATION_OFFSET).astype(np.float32)
+
+
+def deviation_of_frames(frames: np.ndarray) -> np.ndarray:
+    """The standard deviation over the frames, dequantised, as float32 [D]: the root of the mean square distance from the mean.
+
+    Args:
+        frames: uint8 [T, D], T at least 1.
+    """
+    sums, count = _sums(frames), len(frames)
+    squares = np.zeros(frames.shape[1], np.int64)
+    for start in range(0, count, _FRAMES_AT_ONCE):
+        some = frames[start : start + _FRAMES_AT_ONCE].astype(np.float32)
+        squares += np.einsum("td,td->d", some, some).astype(np.int64)
+    # Whole numbers up to the root: two near floats would leave nothing of their difference.
+    return (np.sqrt(squares * count - sums * sums) / count * QUANTISATION_SCALE).astype(np.float32)
+
+
+def _sums(frames: np.ndarray) -> np.ndarray:
+    """int64 [D]"""
+    sums = np.zeros(frames.shape[1], np.int64)
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        sums += np.add.reduce(frames[start : start + _FRAMES_AT_ONCE], axis=0, dtype=np.uint16)
+    return sums
+
+
+def to_video_level(record: FrameRecord, features: tuple[Feature, ...], deviations: bool) -> bytes:
+    """The `tf.train.Example` of a frame-level record: its id (under ``id``), its labels if it has any, and its means.
+
+    Args:
+        record: whose frames are summed up.
+        features: those of the data set. Of a record without any frames they are zeros, as models of video level see it; a
+            feature that it lacks beside another is left out.
+        deviations: add the standard deviations.
+    """
+    example = tf.train.Example()
+    given = record.context.feature
+    key = next(key for key in ID_KEYS if key in given and given[key].bytes_list.value)
+    example.features.feature["id"].CopyFrom(given[key])
+    if "labels" in given:
+        example.features.feature["labels"].CopyFrom(given["labels"])
+    streams = record.streams or dict.fromkeys(features)
+    vectors = {video_feature(name): _or_zeros(mean_of_frames, name, frames) for name, frames in streams.items()}
+    if deviations:
+        vectors |= {
+            deviation_feature(name): _or_zeros(deviation_of_frames, name, frames) for name, frames in streams.items()
+        }
+    # "id" and "labels" come before "mean_" and "std_", so this is what a deterministic serialization gives.
+    entries = [_entry(name, vectors[name]) for name in sorted(vectors)]
+    features_message = b"".join([example.features.SerializeToString(deterministic=True), *entries])
+    return b"\x0a" + varint(len(features_message)) + features_message
+
+
+def _or_zeros(function, name: Feature, frames: np.ndarray | None) -> np.ndarray:
+    return np.zeros(FEATURE_SIZES[name], np.float32) if frames is None else function(frames)
+
+
+def _entry(key: str, values: np.ndarray) -> bytes:
+    """A list of floats under a key, as it stands in a serialized `tf.train.Features`.
+
+    Appending a thousand floats to a proto takes longer than averaging the frames.
+    """
+    return _before_floats(key, len(values)) + values.astype("<f4", copy=False).tobytes()
+
+
+@functools.lru_cache
+def _before_floats(key: str, count: int) -> bytes:
+    features = tf.train.Features()
+    features.feature[key].float_list.value.extend([0.0] * count)
+    return features.SerializeToString()[: -4 * count]
