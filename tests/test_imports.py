@@ -36,6 +36,9 @@ RULES = {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.predictions", "yt8m.runs"},
         *{"yt8m.submission", "yt8m.training"},
     },
+    "yt8m.viewing": {
+        *{*BASE, "yt8m.config", "yt8m.conversion", "yt8m.data", "yt8m.files", "yt8m.inference", "yt8m.runs"},
+    },
     "yt8m.class_report": {*BASE, "yt8m.data", "yt8m.files", "yt8m.metrics"},
     "yt8m.scoring": {
         *{*BASE, "yt8m.class_report", "yt8m.data", "yt8m.metrics", "yt8m.predictions", "yt8m.submission"},
@@ -134,7 +137,7 @@ RULES = {
             "yt8m.scoring",
             "yt8m.streams",
         },
-        *{"yt8m.submission", "yt8m.submission_options", "yt8m.terminal"},
+        *{"yt8m.submission", "yt8m.submission_options", "yt8m.terminal", "yt8m.viewing"},
         *{"yt8m.training.averaging", "yt8m.training.loop", "yt8m.training.profiling", "yt8m.training.sanity"},
         "yt8m.tuning",
     },

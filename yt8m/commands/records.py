@@ -1,11 +1,11 @@
-"""The commands on records: `download`, `synth`, `inspect`, `split` and `convert`."""
+"""The commands on records: `download`, `synth`, `inspect`, `show`, `split` and `convert`."""
 
 from typing import Annotated, Literal
 
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import OK, PATHS, Json, print_json, shown
+from yt8m.commands.flags import OK, PATHS, Json, Vocabulary, given_paths, print_json, shown
 from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
 from yt8m.errors import InputError
 from yt8m.streams import show
@@ -95,6 +95,47 @@ def split(
         print_json(dataclasses.asdict(result))
     else:
         show(reports.split(result))
+    return OK
+
+
+def show_video(
+    video_id: Annotated[str, tyro.conf.Positional, shown("ID")],
+    data: Annotated[tuple[str, ...], shown(PATHS)],
+    out: Annotated[str, shown("PATH")],
+    run: Annotated[str | None, shown("DIR", "(default: no predictions)")] = None,
+    window: PositiveInt = 10,
+    stride: PositiveInt = 5,
+    vocabulary: Vocabulary = None,
+    json: Json = False,
+) -> int:
+    """Draw one video: its labels, ratings and predictions over time, by name.
+
+    Example: yt8m show 0000 --data data/sample/3/frame/validate --run runs/sample --out video.png
+
+    Args:
+        video_id: As records have it. One that begins with a dash comes last, after --.
+        data: Files, directories or globs, of any level; of several records with the id, that which tells most is shown.
+        out: The PNG file to write.
+        run: A run directory, whose best model scores the video.
+        window: Seconds that are scored at a time. A model of segments with what is around them scores those.
+        stride: Seconds from one window to the next.
+        vocabulary: A vocabulary.csv with the names of the classes.
+        json: Print one JSON object.
+    """
+    from yt8m.files import check_destination
+    from yt8m.terminal import count_progress
+    from yt8m.viewing.picture import draw_video
+    from yt8m.viewing.video import view_video
+
+    check_destination(out)
+    progress = count_progress("searching", "record")
+    options = {"window": window, "stride": stride, "vocabulary": vocabulary}
+    view = view_video(video_id, given_paths(data), run, **options, progress=progress)
+    draw_video(view, out)
+    if json:
+        print_json(reports.viewed_values(view))
+    else:
+        show(f"{reports.viewed(view)}\n{out}: drawn")
     return OK
 
 

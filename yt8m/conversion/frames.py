@@ -61,7 +61,7 @@ def read_frames(serialized: bytes, path: str, index: int) -> FrameRecord:
 
 def shortened(streams: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The streams that have frames, less the last second of those that are longer than others."""
-    present = {name: frames for name, frames in streams.items() if len(frames)}
+    present = {name: streams[name] for name in FEATURE_SIZES if name in streams and len(streams[name])}
     length = min(map(len, present.values()), default=0)
     return {name: frames[:length] for name, frames in present.items()}
 

@@ -1,0 +1,1 @@
+"""Pictures of records: one video (`yt8m show`), and all of them (`yt8m inspect --plots`)."""

@@ -1,0 +1,146 @@
+"""One video as a picture: classes by name, their scores over time, ratings, and how the features go."""
+
+import os
+import textwrap
+import warnings
+from typing import Any
+
+import numpy as np
+
+from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.files import NewFile
+from yt8m.viewing.video import VideoView
+
+_LONGEST_NAME = 34
+_PRESENT, _ABSENT = "tab:green", "tab:red"
+
+
+def plain(name: str, longest: int = _LONGEST_NAME) -> str:
+    """A name as matplotlib writes it: short enough, and with no formulas."""
+    short = textwrap.shorten(name, longest, placeholder=" …") if " " in name else name
+    if len(short) > longest or short == "…":
+        short = f"{name[: longest - 1]}…"
+    return short.replace("$", r"\$")
+
+
+def save_figure(figure: Any, path: str | os.PathLike) -> None:
+    """Writes a picture as PNG. Raises InputError if it cannot be written."""
+    with NewFile(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks
+        figure.savefig(file, format="png", dpi=110)
+
+
+def draw_video(view: VideoView, path: str | os.PathLike) -> None:
+    """Draws a video.
+
+    Args:
+        view: from `view_video`.
+        path: a PNG file, which appears when it is complete.
+    """
+    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+
+    classes = view.classes()
+    has_scores = view.scores is not None and view.scores.video is not None
+    over_time = bool(view.ratings) or (view.scores is not None and len(view.scores.starts) > 0)
+    title = _title(view)
+    if not has_scores and not over_time:
+        names = ", ".join(plain(view.name(each)) for each in classes)
+        title = f"{title}\n{textwrap.fill(f'labels: {names}' if names else 'no labels', 120)}"
+        figure = Figure(figsize=(11, 3 + 0.2 * title.count("\n")), layout="constrained")
+        features = figure.add_subplot()
+    else:
+        heights = (0.32 * len(classes) + 0.9, 1.7)
+        figure = Figure(figsize=(11, sum(heights) + 0.8), layout="constrained")
+        grid = figure.add_gridspec(2, 2, height_ratios=heights, width_ratios=(1, 2.6))
+        features = figure.add_subplot(grid[1, :])
+        if has_scores and over_time:
+            bars, times = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+            times.tick_params(labelleft=False)
+        else:
+            bars = times = figure.add_subplot(grid[0, :])
+        if has_scores:
+            _draw_bars(bars, view, classes)
+        if over_time:
+            _draw_times(figure, times, view, classes)
+        _name_rows(bars, view, classes)
+    _draw_features(features, view)
+    figure.suptitle(title)
+    save_figure(figure, path)
+
+
+def _title(view: VideoView) -> str:
+    count = f"{view.num_frames} frames" if view.level != "video" else "video level"
+    return f"{plain(view.video_id, 60)}: {count}; {plain(os.path.basename(view.path), 50)}, record {view.record}"
+
+
+def _name_rows(axes: Any, view: VideoView, classes: list[int]) -> None:
+    labels = set(view.labels or ())
+    axes.set_yticks(range(len(classes)), [plain(view.name(each)) for each in classes])
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    for text, class_id in zip(axes.get_yticklabels(), classes, strict=True):
+        if class_id in labels:
+            text.set_fontweight("bold")
+    axes.set_xlabel(f"{axes.get_xlabel()} · {'bold: labels of the video' if labels else 'no labels'}")
+
+
+def _draw_bars(axes: Any, view: VideoView, classes: list[int]) -> None:
+    labels, scores = set(view.labels or ()), view.scores.video
+    values = [float(scores[each]) if each < len(scores) else 0.0 for each in classes]
+    colours = ["tab:blue" if each in labels else "tab:gray" for each in classes]
+    axes.barh(range(len(classes)), values, color=colours)
+    axes.set(xlim=(0, 1), title="Whole video", xlabel="probability")
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def _draw_times(figure: Any, axes: Any, view: VideoView, classes: list[int]) -> None:
+    from matplotlib.patches import Rectangle
+
+    scores = view.scores
+    end = view.num_frames
+    title = []
+    if scores is not None and len(scores.starts):
+        # A window's colour is at its middle, as far as that of the next.
+        middles = scores.starts + scores.window / 2
+        bounds = np.concatenate([[0], (middles[1:] + middles[:-1]) / 2, [max(end, scores.window)]])
+        known = [each if each < scores.windows.shape[1] else -1 for each in classes]
+        values = np.array([scores.windows[:, each] if each >= 0 else np.zeros(len(middles)) for each in known])
+        image = axes.pcolormesh(bounds, np.arange(len(classes) + 1) - 0.5, values, vmin=0, vmax=1, cmap="Blues")
+        figure.colorbar(image, ax=axes, label="probability", pad=0.01)
+        title.append(f"Windows of {scores.window} s")
+    for rating in view.ratings:
+        present = rating.score >= 0.5
+        row = classes.index(rating.class_id)
+        box = {
+            "fill": False,
+            "linewidth": 2,
+            "linestyle": "-" if present else ":",
+            "edgecolor": _PRESENT if present else _ABSENT,
+        }
+        axes.add_patch(Rectangle((rating.start, row - 0.42), SEGMENT_FRAMES, 0.84, **box))
+    if view.ratings:
+        title.append("rated segments: green present, red dotted absent")
+    title = "; ".join(title)
+    axes.set(
+        xlim=(0, max(end, 1)), title=title[0].upper() + title[1:], xlabel="seconds", ylim=(len(classes) - 0.5, -0.5)
+    )
+
+
+def _draw_features(axes: Any, view: VideoView) -> None:
+    colours = {"rgb": "tab:blue", "audio": "tab:orange"}
+    if view.means:
+        start = 0
+        for name, values in view.means.items():
+            axes.plot(
+                range(start, start + len(values)), values, linewidth=0.6, color=colours[name], label=f"mean_{name}"
+            )
+            start += len(values)
+        axes.set(title="Mean features", xlabel="dimension", ylabel="value", xlim=(0, start))
+    else:
+        for name, values in view.changes.items():
+            axes.plot(np.arange(1, len(values) + 1), values, linewidth=1, color=colours[name], label=name)
+        title = "Change from second to second (root mean square)"
+        axes.set(title=title, xlabel="seconds", ylabel="change", xlim=(0, max(view.num_frames, 1)), ylim=(0, None))
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend(loc="upper right", ncols=2)
