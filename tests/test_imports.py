@@ -37,7 +37,8 @@ RULES = {
         *{"yt8m.submission", "yt8m.training"},
     },
     "yt8m.viewing": {
-        *{*BASE, "yt8m.config", "yt8m.conversion", "yt8m.data", "yt8m.files", "yt8m.inference", "yt8m.runs"},
+        *{*BASE, "yt8m.config", "yt8m.conversion", "yt8m.data", "yt8m.download", "yt8m.files"},
+        *{"yt8m.inference", "yt8m.runs"},
     },
     "yt8m.class_report": {*BASE, "yt8m.data", "yt8m.files", "yt8m.metrics"},
     "yt8m.scoring": {

@@ -26,6 +26,13 @@ def inspected(report: Mapping[str, Any]) -> str:
     return "\n".join([table(rows), *(str(RecordError(**problem)) for problem in problems)])
 
 
+def plotted(drawn: Sequence[str], reasons: Mapping[str, str]) -> str:
+    """The pictures that were drawn, a line each, and why others were not."""
+    return "\n".join(
+        [*(f"{path}: drawn" for path in drawn), *(f"{name}: not drawn: {why}" for name, why in reasons.items())]
+    )
+
+
 def upload(uploaded: Any) -> str:
     """What became of a `yt8m.submission.upload.Uploaded`."""
     values = upload_values(uploaded)

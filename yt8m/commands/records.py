@@ -40,24 +40,39 @@ def synth(
 
 
 def inspect(
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")], json: Json = False
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
+    plots: Annotated[str | None, shown("DIR", "(default: no pictures)")] = None,
+    vocabulary: Vocabulary = None,
+    json: Json = False,
 ) -> int:
     """Say what record files hold, and which records cannot be read.
 
-    Example: yt8m inspect data/sample/2/frame/train --json
+    Example: yt8m inspect data/sample/2/frame/train --plots pictures
 
     Args:
         paths: Files, directories or globs.
+        plots: Where to draw frames and labels a video, class frequency, co-occurrence, feature ranges and decoys.
+        vocabulary: A vocabulary.csv with the names of the classes, for the pictures.
         json: Print one JSON object.
     """
     from yt8m.data import inspection
     from yt8m.data.sources import expand_paths
 
-    report = inspection.inspect(expand_paths(paths))
+    files = expand_paths(paths)
+    if plots is None and vocabulary is not None:
+        raise InputError("--vocabulary only names the classes of pictures; give --plots DIR too")
+    if plots is None:
+        report, drawn = inspection.inspect(files), ""
+    else:
+        from yt8m.viewing.plots import Plots
+
+        pictures = Plots(plots, files, vocabulary)
+        report = inspection.inspect(files, pictures.statistics.add)
+        drawn = f"\n{reports.plotted(*pictures.draw())}"
     if json:
         print_json(report)
     else:
-        show(reports.inspected(report))
+        show(f"{reports.inspected(report)}{drawn}")
     return OK
 
 

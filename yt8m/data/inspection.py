@@ -3,7 +3,7 @@
 The training pipeline is fast and says little when a record is broken. This module is thorough and says where.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,11 +140,15 @@ class _Range:
         return {"min": min(counts), "mean": sum(counts) / len(counts), "max": max(counts)} if counts else None
 
 
-def inspect(files: Sequence[str]) -> dict[str, Any]:
+def inspect(
+    files: Sequence[str],
+    visit: Callable[[str, tf.train.SequenceExample, Level | None], None] = lambda path, example, level: None,
+) -> dict[str, Any]:
     """What some record files hold.
 
     Args:
         files: paths of files.
+        visit: called with each record that can be used: its file, the record, and its level.
 
     Returns:
         `level` (of most of the first records; `segment` if any record has ratings; None if nothing can be read),
@@ -168,6 +172,7 @@ def inspect(files: Sequence[str]) -> dict[str, Any]:
             found = level_of(example)
             level = "segment" if "segment" in (level, found) else found
             num_records += 1
+            visit(path, example, found)
             context, lists = example.context.feature, example.feature_lists.feature_list
             if found == "video":
                 keys = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]

@@ -23,7 +23,7 @@ PARTITIONS = (
     *("3/frame/validate", "3/frame/test"),
 )
 
-_DIGITS = string.ascii_lowercase + string.ascii_uppercase + string.digits
+SERVER_DIGITS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 """Of base 62, in the order in which the server's names count."""
 _SERVER_NAME = re.compile(r"(?P<stem>\w*)(?P<digits>[a-zA-Z0-9]{2})\.tfrecord", re.ASCII)
 
@@ -111,7 +111,7 @@ def local_name(server_name: str) -> str:
     found = _SERVER_NAME.fullmatch(server_name)
     if not found:
         raise ValueError(f"{server_name!r} does not end in two letters or digits and .tfrecord")
-    first, second = (_DIGITS.index(digit) for digit in found["digits"])
+    first, second = (SERVER_DIGITS.index(digit) for digit in found["digits"])
     return f"{found['stem']}{62 * first + second:04d}.tfrecord"
 
 

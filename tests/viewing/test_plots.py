@@ -1,0 +1,205 @@
+"""What is counted for the pictures of many records is what counting by hand gives, and it is what is drawn."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from matplotlib.image import imread
+
+from yt8m.data.checking import level_of
+from yt8m.data.inspection import inspect
+from yt8m.data.records import frame_level_record, framed, video_level_record
+from yt8m.viewing import plots, statistics
+from yt8m.viewing.plots import Plots, conditional_shares
+from yt8m.viewing.statistics import QUANTILES, Statistics, place_of_shard, shard_characters
+
+
+def frames(length, seed=0):
+    random = np.random.default_rng(seed)
+    return {name: random.integers(0, 256, (length, size), np.uint8) for name, size in (("rgb", 1024), ("audio", 128))}
+
+
+def add(counted, record, path="train0000.tfrecord"):
+    example = tf.train.SequenceExample.FromString(record)
+    counted.add(path, example, level_of(example))
+
+
+def with_labels(*labels):
+    return frame_level_record("abcd", labels, frames(1))
+
+
+def test_counts_of_frames_labels_and_classes():
+    counted = Statistics()
+    for length, labels in ((3, [5]), (3, [5, 9]), (7, None), (1, []), (2, [9, 5, 5])):
+        add(counted, frame_level_record("abcd", labels, frames(length)))
+    assert counted.num_videos == 5
+    assert dict(counted.frames) == {1: 1, 2: 1, 3: 2, 7: 1}
+    assert dict(counted.labels) == {0: 1, 1: 1, 2: 2}, "the video without the key has no number of labels"
+    assert dict(counted.classes) == {5: 3, 9: 2}
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4096])
+def test_classes_together(at_once, monkeypatch):
+    monkeypatch.setattr(statistics, "_VIDEOS_AT_ONCE", at_once)
+    counted = Statistics()
+    for labels in ([7], [7, 2], [2, 900], [7, 900, 2], [11], [7, 2], []):
+        add(counted, with_labels(*labels))
+    assert counted.most_frequent(3) == [2, 7, 900]
+    expected = [[4, 3, 2], [3, 4, 1], [2, 1, 2]]
+    np.testing.assert_array_equal(counted.together([2, 7, 900]), expected)
+    np.testing.assert_array_equal(counted.together([11, 2]), [[1, 0], [0, 4]])
+    shares = conditional_shares(np.array(expected))
+    np.testing.assert_allclose(shares, [[np.nan, 3 / 4, 1 / 2], [3 / 4, np.nan, 1 / 4], [1, 1 / 2, np.nan]])
+
+
+def test_quantiles_of_frames_are_exact():
+    counted, stored = Statistics(), [frames(length, seed) for seed, length in enumerate((4, 9, 1))]
+    for each in stored:
+        add(counted, frame_level_record("abcd", None, each))
+    for name in ("rgb", "audio"):
+        values = np.concatenate([each[name] for each in stored]).astype(np.float64) * 4 / 255 + 4 / 512 - 2
+        expected = np.quantile(values, QUANTILES, axis=0, method="inverted_cdf").T
+        np.testing.assert_allclose(counted.features[name].quantiles(), expected, atol=1e-6)
+
+
+def test_quantiles_of_means_are_within_half_a_bin():
+    random, counted = np.random.default_rng(0), Statistics()
+    means = random.normal(size=(40, 1024)).astype(np.float32).clip(-2.9, 2.9)
+    for row in means:
+        add(counted, video_level_record("abcd", None, {"rgb": row}))
+    expected = np.quantile(means, QUANTILES, axis=0, method="inverted_cdf").T
+    np.testing.assert_allclose(counted.features["mean_rgb"].quantiles(), expected, atol=1 / 512)
+    assert set(counted.features) == {"mean_rgb"}
+
+
+@pytest.mark.parametrize(
+    ("path", "characters"),
+    [
+        ("a/train0000.tfrecord", "aa"),
+        ("validate0026.tfrecord", "aA"),
+        ("train0939.tfrecord", "pj"),
+        ("test3843.tfrecord", "99"),
+        ("test0z.tfrecord", "0z"),
+        ("test3844.tfrecord", None),
+        ("mine.tfrecord", None),
+    ],
+)
+def test_characters_of_a_shard(path, characters):
+    assert shard_characters(path) == characters
+
+
+def test_decoys_begin_with_their_shard_and_are_flat():
+    counted = Statistics()
+    flat, usual = np.zeros(1024, np.float32), np.zeros(1024, np.float32)
+    flat[:512], usual[:512] = 0.1, 1.0  # standard deviations .05 and .5
+    for video_id, values, path in (
+        ("0zab", flat, "test0z.tfrecord"),
+        ("0zcd", flat, "test0z.tfrecord"),
+        ("ab0z", usual, "test0z.tfrecord"),
+        ("efgh", usual, "test0z.tfrecord"),
+        ("ijkl", flat, "mine.tfrecord"),
+    ):
+        add(counted, video_level_record(video_id, None, {"rgb": values}), path)
+    found = {place: np.flatnonzero(counts).tolist() for place, counts in counted.spreads.items()}
+    assert found == {"begins": [5], "ends": [50], "neither": [50], "unknown": [5]}
+    assert counted.spreads["begins"][5] == 2
+    assert dict(counted.num_flat) == {"begins": 2, "ends": 0, "neither": 0, "unknown": 1}
+    whole = Statistics()
+    halves = np.full((2, 1024), 127, np.uint8)
+    halves[:, :512] = 159  # 32 steps of 4/255: half of that is the deviation
+    add(whole, frame_level_record("abcd", None, {"rgb": halves}))
+    assert np.flatnonzero(whole.spreads["neither"]).tolist() == [int(32 * 4 / 255 / 2 / 0.01)]
+
+
+def test_real_decoys(real_data):
+    counted = Statistics()
+    inspect([str(real_data / "video_2018/test0z.tfrecord")], counted.add)
+    assert {place: counts.sum() for place, counts in counted.spreads.items()} == {"begins": 161, "ends": 144}
+    assert dict(counted.num_flat) == {"begins": 161, "ends": 0}
+
+
+def test_an_id_may_be_anything():
+    assert place_of_shard(b"\xff\xfe", "test0z.tfrecord") == "neither"
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: drawn.update({path.stem: figure}))
+    return drawn
+
+
+def test_what_is_drawn(sample, tmp_path, figures):
+    files = sorted(map(str, (sample / "2/frame/train").iterdir()))
+    pictures = Plots(str(tmp_path / "out"), files)
+    report = inspect(files, pictures.statistics.add)
+    drawn, reasons = pictures.draw()
+    assert (len(drawn), reasons, set(figures)) == (6, {}, set(plots.PICTURES))
+    counted = pictures.statistics
+    assert counted.num_videos == report["num_records"] == 64
+    for name, counts in (("frames", counted.frames), ("labels", counted.labels)):
+        (axes,) = figures[name].axes
+        assert sum(bar.get_height() for bar in axes.patches) == 64
+        mean = report[f"num_{name}"]["mean"]
+        np.testing.assert_allclose(axes.lines[0].get_xdata(), mean)
+        assert axes.get_legend().get_texts()[0].get_text() == f"mean {mean:.1f}; {min(counts)} to {max(counts)}"
+    ranks, named = figures["classes"].axes
+    assert ranks.lines[0].get_ydata().tolist() == sorted(counted.classes.values(), reverse=True)
+    assert (ranks.get_xscale(), ranks.get_yscale()) == ("log", "log")
+    assert [bar.get_width() for bar in named.patches] == sorted(counted.classes.values(), reverse=True)
+    assert "Class 0" in {text.get_text() for text in named.get_yticklabels()}
+    heat = figures["cooccurrence"].axes[0].images[0].get_array()
+    most = counted.most_frequent(30)
+    np.testing.assert_allclose(heat.filled(np.nan), conditional_shares(counted.together(most)))
+    for axes, key in zip(figures["features"].axes, ("rgb", "audio"), strict=True):
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), counted.features[key].quantiles()[:, 3])
+    bars = figures["decoys"].axes[0].patches
+    assert sum(bar.get_height() for bar in bars) == 64
+
+
+def test_what_there_is_not_is_said_and_not_drawn(tmp_path, figures):
+    path = tmp_path / "x.tfrecord"
+    path.write_bytes(framed(video_level_record("abcd", None, {"audio": np.zeros(128, np.float32)})))
+    pictures = Plots(str(tmp_path / "out"), [str(path)])
+    inspect([str(path)], pictures.statistics.add)
+    drawn, reasons = pictures.draw()
+    assert drawn == [str(tmp_path / "out/features.png")]
+    assert reasons == {
+        "frames": "video level",
+        **dict.fromkeys(("labels", "classes", "cooccurrence"), "no labels"),
+        "decoys": "no rgb",
+    }
+
+
+def run(capfd, *arguments):
+    from yt8m.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([*map(str, arguments), "--verbose"])
+    return ended.value.code, *capfd.readouterr()
+
+
+def test_the_command_draws(sample, tmp_path, capfd):
+    status, out, _ = run(capfd, "inspect", sample / "2/frame/validate", "--plots", tmp_path / "some/pictures")
+    assert status == 0
+    assert out.splitlines()[0].split() == ["level", "frame"]
+    files = [tmp_path / f"some/pictures/{name}.png" for name in plots.PICTURES]
+    assert out.splitlines()[-6:] == [f"{path}: drawn" for path in files]
+    assert sorted(path.name for path in (tmp_path / "some/pictures").iterdir()) == sorted(path.name for path in files)
+    assert all(imread(path).ndim == 3 for path in files)
+
+
+def test_mistakes_are_one_line_and_leave_nothing(sample, tmp_path, capfd):
+    data, file = sample / "2/frame/validate", tmp_path / "file"
+    file.touch()
+    broken = tmp_path / "x.tfrecord"
+    broken.write_bytes(framed(b"\xff"))
+    for flags, message in (
+        ((data, "--plots", file), f"{file}: cannot be made (File exists); choose another place"),
+        ((data, "--plots", tmp_path / "out", "--vocabulary", "none.csv"), "none.csv: cannot be read"),
+        ((data, "--vocabulary", sample / "vocabulary.csv"), "--vocabulary only names the classes of pictures"),
+        ((broken, "--plots", tmp_path / "out"), "there is nothing to draw: no record can be used"),
+    ):
+        status, out, err = run(capfd, "inspect", *flags)
+        assert (status, out, len(err.splitlines())) == (2, "", 1)
+        assert message in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "x.tfrecord"]

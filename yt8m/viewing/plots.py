@@ -1,0 +1,217 @@
+"""`yt8m inspect --plots`: what many records hold, as pictures."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
+from yt8m.errors import InputError
+from yt8m.files import check_destination, make_directory, remove_empty
+from yt8m.viewing.picture import plain, save_figure
+from yt8m.viewing.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
+
+PICTURES = ("frames", "labels", "classes", "cooccurrence", "features", "decoys")
+_MOST_NAMED, _MOST_TOGETHER = 20, 30
+_COLOURS = {"rgb": "tab:blue", "audio": "tab:orange"}
+
+
+class Plots:
+    """Pictures of records, which are drawn after all were seen.
+
+    Args:
+        directory: where they go.
+        files: the records, whose data set may have a vocabulary.
+        vocabulary: another; None = the one at the root of the data set, if there is one.
+
+    Raises:
+        InputError: the directory cannot be made or written to, or the vocabulary cannot be used.
+    """
+
+    def __init__(self, directory: str, files: list[str], vocabulary: str | None = None):
+        found = vocabulary or find_at_root(files[0], VOCABULARY_FILE)
+        self._names = read_class_names(found) if found else {}
+        self._directory = Path(directory)
+        remove_empty(make_directory(directory))
+        for name in PICTURES:
+            check_destination(self._path(name))
+        self.statistics = Statistics()
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.png"
+
+    def draw(self) -> tuple[list[str], dict[str, str]]:
+        """Draws what there is to draw: the files; and by name, why a picture is not drawn.
+
+        Raises:
+            InputError: a file cannot be written, or no record could be used.
+        """
+        statistics = self.statistics
+        if not statistics.num_videos:
+            raise InputError("there is nothing to draw: no record can be used")
+        labelled = None if statistics.classes else "no labels"
+        reasons = {
+            "frames": None if statistics.frames else "video level",
+            "labels": None if statistics.labels else "no labels",
+            "classes": labelled,
+            "cooccurrence": labelled or (None if len(statistics.classes) > 1 else "one class alone"),
+            "features": None if statistics.features else "no features",
+            "decoys": None if statistics.spreads else "no rgb",
+        }
+        drawn = []
+        for name in PICTURES:
+            if reasons[name] is None:
+                save_figure(_DRAW[name](statistics, self._names), self._path(name))
+                drawn.append(str(self._path(name)))
+        return drawn, {name: reason for name, reason in reasons.items() if reason}
+
+
+def _figure(width: float = 8, height: float = 4.5) -> Any:
+    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> Any:
+    """Videos by a whole number: a bar for each, or where there are too many, for some together."""
+    axes = (figure := _figure()).subplots()
+    low, high = min(counts), max(counts)
+    width = -(-(high - low + 1) // most_bars)
+    edges = np.arange(low, high + width + 1, width) - 0.5
+    values, weights = zip(*counts.items(), strict=True)
+    axes.hist(values, bins=edges, weights=weights, color="tab:blue", edgecolor="white", linewidth=0.4)
+    total = sum(weights)
+    mean = sum(value * weight for value, weight in counts.items()) / total
+    axes.axvline(mean, color="tab:red", linestyle="--", label=f"mean {mean:.1f}; {low} to {high}")
+    axes.set(title=f"{title} ({total:,} videos)", xlabel=xlabel, ylabel="videos")
+    if high - low < 30:
+        axes.set_xlim(low - 1, high + 1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_major_locator().set_params(integer=True)
+    _finish(axes)
+    return figure
+
+
+def _finish(axes: Any) -> None:
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.legend()
+
+
+def _draw_frames(statistics: Statistics, names: Mapping[int, str]) -> Any:
+    return _draw_counts(statistics.frames, "Frames of a video", "frames (seconds)", 60)
+
+
+def _draw_labels(statistics: Statistics, names: Mapping[int, str]) -> Any:
+    return _draw_counts(statistics.labels, "Labels of a video", "labels", 40)
+
+
+def _draw_classes(statistics: Statistics, names: Mapping[int, str]) -> Any:
+    figure = _figure(11, 5)
+    ranks, named = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    counts = sorted(statistics.classes.values(), reverse=True)
+    ranks.plot(
+        np.arange(1, len(counts) + 1), counts, marker=".", markersize=4, linewidth=1, label=f"{len(counts):,} classes"
+    )
+    ranks.set(title="Class frequency", xlabel="rank", ylabel="videos", xscale="log", yscale="log")
+    _finish(ranks)
+    most = statistics.most_frequent(_MOST_NAMED)
+    named.barh(range(len(most)), [statistics.classes[each] for each in most], color="tab:blue")
+    named.set_yticks(range(len(most)), [plain(class_name(each, names), 28) for each in most])
+    named.set(title=f"The {len(most)} most frequent", xlabel="videos", ylim=(len(most) - 0.5, -0.5))
+    named.grid(axis="x", alpha=0.3)
+    named.set_axisbelow(True)
+    return figure
+
+
+def _draw_together(statistics: Statistics, names: Mapping[int, str]) -> Any:
+    most = statistics.most_frequent(_MOST_TOGETHER)
+    share = conditional_shares(statistics.together(most))
+    axes = (figure := _figure(10, 8.5)).subplots()
+    image = axes.imshow(np.ma.masked_invalid(share), cmap="viridis", vmin=0)
+    axes.set_facecolor("lightgray")
+    shown = [plain(class_name(each, names), 24) for each in most]
+    axes.set_xticks(range(len(most)), shown, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(most)), shown, fontsize=8)
+    axes.set(title=f"Share of a row's videos that have the column's class too: the {len(most)} most frequent")
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    return figure
+
+
+def conditional_shares(together: np.ndarray) -> np.ndarray:
+    """From videos that have both of two classes, int [K, K], to shares of those of the row, float [K, K], diagonal NaN."""
+    shares = together / np.diag(together)[:, None]
+    np.fill_diagonal(shares, np.nan)
+    return shares
+
+
+def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
+    features = statistics.features
+    figure = _figure(11, 1 + 3 * len(features))
+    for axes, (key, values) in zip(
+        figure.subplots(len(features), 1, squeeze=False)[:, 0], features.items(), strict=True
+    ):
+        quantiles = values.quantiles()
+        places, colour = np.arange(len(quantiles)), _COLOURS[key.removeprefix("mean_")]
+        for low, high, alpha in ((0, 6, 0.15), (1, 5, 0.3), (2, 4, 0.5)):
+            label = ("least to most", "5 to 95 %", "25 to 75 %")[low]
+            axes.fill_between(
+                places,
+                quantiles[:, low],
+                quantiles[:, high],
+                step="mid",
+                color=colour,
+                alpha=alpha,
+                linewidth=0,
+                label=label,
+            )
+        axes.plot(places, quantiles[:, 3], color="black", linewidth=0.8, label="median")
+        axes.set(title=key, xlabel="dimension", ylabel="value", xlim=(0, len(quantiles) - 1))
+        axes.grid(alpha=0.3)
+        axes.legend(ncols=4, fontsize=8, loc="lower right")
+    figure.suptitle("Feature ranges")
+    return figure
+
+
+_PLACES = {
+    "ends": ("id ends in its shard's two characters", "tab:blue"),
+    "begins": ("id begins with them, as decoys do", "tab:red"),
+    "neither": ("neither", "tab:gray"),
+    "unknown": ("the file's name tells no shard", "tab:purple"),
+}
+
+
+def _draw_decoys(statistics: Statistics, names: Mapping[int, str]) -> Any:
+    axes = (figure := _figure()).subplots()
+    greatest = max(int(np.flatnonzero(counts).max()) for counts in statistics.spreads.values()) + 1
+    shown = max(greatest, round(2 * DECOY_SPREAD / SPREAD_STEP))
+    places, bottom = (np.arange(shown) + 0.5) * SPREAD_STEP, np.zeros(shown)
+    for place, (label, colour) in _PLACES.items():
+        if place in statistics.spreads:
+            counts = statistics.spreads[place]
+            text = f"{label}: {counts.sum():,}, {statistics.num_flat[place]:,} of them flat"
+            axes.bar(places, counts[:shown], SPREAD_STEP, bottom=bottom, color=colour, label=text)
+            bottom += counts[:shown]
+    axes.axvline(DECOY_SPREAD, color="black", linestyle="--", label=f"{DECOY_SPREAD}: flat below")
+    axes.set(
+        title=f"Decoys ({statistics.num_videos:,} videos)",
+        xlabel="standard deviation over the dimensions of mean rgb",
+        ylabel="videos",
+        xlim=(0, shown * SPREAD_STEP),
+        ylim=(0, 1.35 * bottom.max()),  # room for the legend
+    )
+    _finish(axes)
+    axes.legend(fontsize=8)
+    return figure
+
+
+_DRAW: dict[str, Callable[[Statistics, Mapping[int, str]], Any]] = {
+    "frames": _draw_frames,
+    "labels": _draw_labels,
+    "classes": _draw_classes,
+    "cooccurrence": _draw_together,
+    "features": _draw_features,
+    "decoys": _draw_decoys,
+}

@@ -1,0 +1,181 @@
+"""Counts over many records, in memory that does not grow with their number: what `yt8m inspect --plots` draws.
+
+D = dimensions of a feature, K = classes seen.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+from yt8m.conversion.video_level import mean_of_frames
+from yt8m.data.checking import num_frames, values_of
+from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, dequantise, video_feature
+from yt8m.download.layout import SERVER_DIGITS
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+_MEANS_LEAST, _MEANS_MOST, _MEANS_STEP = -3.0, 3.0, 1 / 256
+"""Means outside of this range, which no mean of stored bytes is, count as its ends."""
+_VIDEOS_AT_ONCE = 4096
+
+DECOY_SPREAD = 0.1
+"""Decoys of the 2018 test split have a smaller standard deviation over the dimensions of mean_rgb; other videos hardly ever."""
+SPREAD_STEP = 0.01
+_SPREADS = 200
+SHARD_PLACES = ("ends", "begins", "neither", "unknown")
+"""Where an id has the two characters of its shard: real videos of 2018 end in them, decoys begin with them."""
+
+
+@dataclass
+class FeatureValues:
+    """How often each value came in each dimension of a feature."""
+
+    values: np.ndarray
+    """Ascending, float [V]."""
+    counts: np.ndarray
+    """int64 [D, V]"""
+
+    def quantiles(self) -> np.ndarray:
+        """Of each dimension, float [D, number of `QUANTILES`]: the least value that so great a share does not exceed."""
+        cumulative = np.cumsum(self.counts, axis=1)
+        total = cumulative[:, -1:]
+        ranks = [np.maximum(np.ceil(quantile * total - 1e-9), 1) for quantile in QUANTILES]
+        return np.stack([self.values[(cumulative >= rank).argmax(axis=1)] for rank in ranks], axis=1)
+
+
+@dataclass
+class Statistics:
+    """Of the records that were given to `add`."""
+
+    num_videos: int = 0
+    frames: Counter = field(default_factory=Counter)
+    """Videos by number of frames; none of video-level records."""
+    labels: Counter = field(default_factory=Counter)
+    """Videos by number of labels; none of records without the key."""
+    classes: Counter = field(default_factory=Counter)
+    """Videos by label."""
+    features: dict[str, FeatureValues] = field(default_factory=dict)
+    """By key: ``rgb`` of frames, ``mean_rgb`` of means."""
+    spreads: dict[str, np.ndarray] = field(default_factory=dict)
+    """By `SHARD_PLACES`: videos by standard deviation over the dimensions of their mean rgb, in steps of `SPREAD_STEP`, the
+    last one for all that is greater; int64 [200]."""
+    num_flat: Counter = field(default_factory=Counter)
+    """By `SHARD_PLACES`: videos whose standard deviation is below `DECOY_SPREAD`."""
+    _columns: dict[int, int] = field(default_factory=dict)
+    _pending: list[list[int]] = field(default_factory=list)
+    _together: sparse.csr_matrix | None = None
+
+    def add(self, path: str, example: tf.train.SequenceExample, level: Level | None) -> None:
+        """Counts a record that can be used.
+
+        Args:
+            path: its file, whose name says which shard it is.
+            example: the record.
+            level: of it.
+        """
+        self.num_videos += 1
+        context = example.context.feature
+        if "labels" in context:
+            labels = sorted(set(values_of(context["labels"])))
+            self.labels[len(labels)] += 1
+            self.classes.update(labels)
+            self._add_together(labels)
+        mean_rgb = self._add_means(context) if level == "video" else self._add_frames(example)
+        if mean_rgb is not None:
+            key = next(key for key in ID_KEYS if key in context)
+            self._add_spread(place_of_shard(values_of(context[key])[0], path), float(np.std(mean_rgb)))
+
+    def _add_together(self, labels: list[int]) -> None:
+        self._pending.append([self._columns.setdefault(label, len(self._columns)) for label in labels])
+        if len(self._pending) == _VIDEOS_AT_ONCE:
+            self._count_together()
+
+    def _count_together(self) -> None:
+        size = len(self._columns)
+        columns = np.array([column for row in self._pending for column in row], np.int64)
+        ends = np.cumsum([0, *map(len, self._pending)])
+        videos = sparse.csr_matrix((np.ones(len(columns), np.int64), columns, ends), (len(self._pending), size))
+        together = (videos.T @ videos).tocsr()
+        if self._together is not None:
+            self._together.resize(size, size)
+            together = together + self._together
+        self._together, self._pending = together, []
+
+    def most_frequent(self, most: int) -> list[int]:
+        """The classes with the most videos; of equals the lower first."""
+        return sorted(self.classes, key=lambda label: (-self.classes[label], label))[:most]
+
+    def together(self, classes: list[int]) -> np.ndarray:
+        """Videos that have both of two classes, int64 [len(classes), len(classes)]; on the diagonal those that have one."""
+        if self._pending:
+            self._count_together()
+        assert self._together is not None, "the classes were seen"
+        columns = [self._columns[label] for label in classes]
+        return self._together[columns][:, columns].toarray()
+
+    def _add_means(self, context) -> np.ndarray | None:
+        for name, size in FEATURE_SIZES.items():
+            key = video_feature(name)
+            if key not in context:
+                continue
+            if key not in self.features:
+                values = np.arange(_MEANS_LEAST, _MEANS_MOST + _MEANS_STEP / 2, _MEANS_STEP)
+                self.features[key] = FeatureValues(values, np.zeros((size, len(values)), np.int64))
+            values = np.array(context[key].float_list.value)
+            places = np.rint((values.clip(_MEANS_LEAST, _MEANS_MOST) - _MEANS_LEAST) / _MEANS_STEP).astype(int)
+            self.features[key].counts[np.arange(size), places] += 1
+        key = video_feature("rgb")
+        return np.array(context[key].float_list.value) if key in context else None
+
+    def _add_frames(self, example: tf.train.SequenceExample) -> np.ndarray | None:
+        length = num_frames(example)
+        self.frames[length] += 1
+        mean_rgb = None
+        for name, size in FEATURE_SIZES.items():
+            lists = example.feature_lists.feature_list
+            stored = b"".join(frame.bytes_list.value[0] for frame in lists[name].feature) if name in lists else b""
+            if not stored:
+                continue
+            frames = np.frombuffer(stored, np.uint8).reshape(-1, size)
+            if name not in self.features:
+                values = dequantise(np.arange(256, dtype=np.uint8))
+                self.features[name] = FeatureValues(values, np.zeros((size, 256), np.int64))
+            places = frames + 256 * np.arange(size, dtype=np.int32)
+            self.features[name].counts += np.bincount(places.ravel(), minlength=256 * size).reshape(size, 256)
+            if name == "rgb":
+                mean_rgb = mean_of_frames(frames)
+        return mean_rgb
+
+    def _add_spread(self, place: str, spread: float) -> None:
+        counts = self.spreads.setdefault(place, np.zeros(_SPREADS, np.int64))
+        counts[min(int(spread / SPREAD_STEP), _SPREADS - 1)] += 1
+        self.num_flat[place] += spread < DECOY_SPREAD
+
+
+def shard_characters(path: str) -> str | None:
+    """The two characters of a shard, from the name of its file: `pj` of `train0939.tfrecord` or `trainpj.tfrecord`.
+
+    None of a file that is named in another way.
+    """
+    found = re.search(r"(?:train|validate|test)(?:(\d{4})|(\w\w))$", Path(path).stem)
+    if found is None:
+        return None
+    if found[2]:
+        return found[2]
+    first, second = divmod(int(found[1]), len(SERVER_DIGITS))
+    return SERVER_DIGITS[first] + SERVER_DIGITS[second] if first < len(SERVER_DIGITS) else None
+
+
+def place_of_shard(video_id: bytes, path: str) -> str:
+    """One of `SHARD_PLACES`."""
+    characters = shard_characters(path)
+    if characters is None:
+        return "unknown"
+    if video_id.endswith(characters.encode()):
+        return "ends"
+    return "begins" if video_id.startswith(characters.encode()) else "neither"
