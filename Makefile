@@ -12,7 +12,7 @@ FLAGS ?=
 FILE ?= submissions/$(notdir $(RUN)).csv
 COMPETITION ?=
 # Of setup.cfg. The first environment has `io`, too: tensorflow-io, and with it paths of http://, s3:// and the like.
-EXTRAS ?= kaggle,litert,parquet,report,test,tune
+EXTRAS ?= completion,kaggle,litert,parquet,report,test,tune
 
 YT8M := .venv/bin/yt8m
 INSTALLED := .venv/.installed

@@ -1,14 +1,64 @@
 """What a person sees meanwhile."""
 
+import contextlib
+import dataclasses
+import fcntl
 import io
+import os
+import re
+import struct
 import sys
+import termios
+import time
 
-from yt8m import terminal
+import pytest
+
+from yt8m import recipes, streams, terminal
+from yt8m.config import RunConfig
+
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+@pytest.fixture
+def log(capsys):
+    """What was written to a stderr that is no terminal, since it was asked for last."""
+    return lambda: capsys.readouterr().err
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands; `clock[0] += 1` is a second."""
+    seconds = [1000.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
+def quiet():
+    streams.set_quiet(True)
+    yield
+    streams.set_quiet(False)
+
+
+def configuration(steps: int) -> RunConfig:
+    config = recipes.make_config("sample")
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=steps))
+
+
+def train(steps: int = 100, at_every_step=lambda: None) -> None:
+    """Tells a `TrainingProgress` of a training with one validation."""
+    progress = terminal.TrainingProgress()
+    progress.start(configuration(steps), 0)
+    for step in range(1, steps + 1):
+        at_every_step()
+        progress.steps(step, 5.0 / step, 350.0)
+    progress.validated(steps, {"gap": 0.5, "map": 0.25, "hit_at_1": 0.75, "loss": 0.125}, True)
+    progress.close()
 
 
 def test_a_bar_is_there_while_something_is_done(monkeypatch):
@@ -24,7 +74,95 @@ def test_a_bar_is_there_while_something_is_done(monkeypatch):
     assert not seen().endswith("\n")
 
 
-def test_no_bar_is_drawn_where_nobody_looks(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+def test_in_a_log_training_is_a_line_every_ten_seconds_and_the_last_step(log, clock):
+    def a_second():
+        clock[0] += 1
+
+    train(96, a_second)
+    written = log()
+    lines = written.split("\n")[:-1]
+    steps = [int(match[1]) for line in lines if (match := re.search(r"step (\d+)/96, loss", line))]
+    assert steps == [1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 96]
+    assert all(re.match(rf"{TIME} \S", line) for line in lines)
+    assert lines[-1].endswith("validation at step 96: GAP 0.5000, MAP 0.2500, Hit@1 0.7500, loss 0.125 (best so far)")
+    assert not re.search(r"[\r\x1b]|[#█]|\d%", written)
+
+
+def test_in_a_log_what_is_counted_is_a_line_every_ten_seconds(log, clock):
+    advance = terminal.count_progress("evaluating", "video")
+    for _ in range(25):
+        clock[0] += 1
+        advance(200)
+    lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
+    assert lines == [
+        "evaluating: 2000 videos, 200.00video/s, 00:10 so far",
+        "evaluating: 4000 videos, 200.00video/s, 00:20 so far",
+    ]
+
+
+def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, clock):
+    advance = terminal.share_progress("making videos", "video")
+    for done in range(1, 26):
+        advance(done, 100)
+        clock[0] += 1
+    lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
+    assert lines == [
+        "making videos: 11/100 videos,  1.10video/s, 01:20 left",
+        "making videos: 21/100 videos,  1.05video/s, 01:15 left",
+    ]
+
+
+def test_what_is_done_soon_leaves_no_line_in_a_log(log):
     terminal.share_progress("compressing", "B")(1, 2)
+    terminal.count_progress("evaluating", "video")(64)
+    assert log() == ""
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("stderr", [io.StringIO, Terminal])
+def test_quiet_leaves_out_all_but_why_the_status_is_not_0(stderr, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stderr())
+    train()
+    terminal.count_progress("evaluating", "video")(64)
+    terminal.share_progress("compressing", "B")(1, 2)
+    terminal.say("a remark")
     assert sys.stderr.getvalue() == ""
+    terminal.explain("stopped at step 5")
+    assert sys.stderr.getvalue() == "stopped at step 5\n"
+
+
+@contextlib.contextmanager
+def window(monkeypatch):
+    """A terminal as stderr: sets its number of columns, and returns what was written to it since."""
+    master, slave = os.openpty()
+    os.set_blocking(master, False)
+    stderr = os.fdopen(slave, "w", buffering=1)
+    monkeypatch.setattr(sys, "stderr", stderr)
+
+    def resize(columns: int) -> str:
+        written = ""
+        with contextlib.suppress(BlockingIOError):
+            written = os.read(master, 1 << 20).decode()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        return written
+
+    yield resize
+    stderr.close()
+    os.close(master)
+
+
+def test_a_bar_fits_a_narrow_terminal_also_one_that_is_made_narrower(monkeypatch):
+    progress = terminal.TrainingProgress()
+    with window(monkeypatch) as resize:
+        resize(50)
+        progress.start(configuration(8), 0)
+        for columns, steps in ((50, range(1, 5)), (30, range(5, 9))):
+            resize(columns)
+            for step in steps:
+                time.sleep(0.11)  # tqdm draws ten times a second
+                progress.steps(step, 0.5, 350.0)
+            drawn = [part for part in re.split(r"[\r\n]+", resize(columns)) if part.strip()]
+            del drawn[:1]  # it has blanks over the longer one before
+            assert len(drawn) >= 2
+            assert all(part.startswith("sample: ") and len(part) <= columns for part in drawn), drawn
+        progress.close()

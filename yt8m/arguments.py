@@ -26,6 +26,21 @@ _UNFIT = (
 _NUMBERS = {"int": "a whole number", "INT": "a whole number", "float": "a number", "FLOAT": "a number"}
 
 
+_described: list[tuple[Any, dict[str, Any]]] | None = None
+"""What `parse` was asked for while somebody wants to know just that."""
+
+
+def described(command: Callable[[], Any]) -> list[tuple[Any, dict[str, Any]]]:
+    """The targets and options of `parse` that a command would parse its words with; it does not get to do so."""
+    global _described
+    _described = found = []
+    try:
+        command()
+    finally:
+        _described = None
+    return found
+
+
 def _parts(box: str) -> list[list[str]]:
     """The lines of one of tyro's messages, which come with or without a drawn frame, as parted by its rules.
 
@@ -80,13 +95,16 @@ def _explain_switch(arguments: Sequence[str], message: str) -> str:
 
 
 def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any:
-    """Parses flags with tyro; None if it showed the help.
+    """Parses flags with tyro; None if it showed the help, or if they were only to be `described`.
 
     `--no-data.deterministic` is taken for `--data.no-deterministic`.
 
     Raises:
         InputError: flags that are unknown, missing or of the wrong type.
     """
+    if _described is not None:
+        _described.append((target, options))
+        return None
     arguments = [re.sub(r"^--no-([a-z_]+)\.(?=[a-z])", r"--\1.no-", argument) for argument in arguments]
     if any(argument in ("-h", "--help") for argument in arguments):
         with contextlib.suppress(SystemExit):

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from yt8m import __version__, streams
 from yt8m.arguments import deferred, parse
 from yt8m.commands import COMMANDS, TAKE_WORDS
-from yt8m.commands.flags import BUG, OK, USER_ERROR
+from yt8m.commands.flags import BUG, OK, SWITCHES, USER_ERROR
 from yt8m.distribution import cluster
 from yt8m.errors import InputError, unknown_name
 from yt8m.streams import show
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
-_NEEDS_NO_TENSORFLOW = ("download", "recipes", "validate", "upload", "unpack")
+_NEEDS_NO_TENSORFLOW = ("completion", "download", "recipes", "validate", "upload", "unpack")
 
 
 def _help() -> str:
@@ -31,14 +31,16 @@ def _help() -> str:
     return (
         "usage: yt8m COMMAND ...\n\nTrain, evaluate and submit on YouTube-8M and features in its format.\n\n"
         f"{commands}\n\n"
-        "`yt8m COMMAND --help` has an example and the flags. --verbose, anywhere, shows TensorFlow's log. --version.\n"
+        "`yt8m COMMAND --help` has an example and the flags. --version.\n"
+        "Anywhere: --quiet leaves out progress and remarks, --verbose shows TensorFlow's log.\n"
         "Start here: make submit, or yt8m synth data/sample"
     )
 
 
 def _run(arguments: list[str]) -> int:
     verbose = "--verbose" in arguments
-    arguments = [argument for argument in arguments if argument != "--verbose"]
+    streams.set_quiet("--quiet" in arguments)
+    arguments = [argument for argument in arguments if argument not in SWITCHES]
     if not arguments or arguments[0] in ("-h", "--help"):
         show(_help())
         return OK

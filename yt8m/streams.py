@@ -28,7 +28,7 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
-_muted = False
+_muted = _quiet = False
 
 
 def mute() -> None:
@@ -40,6 +40,17 @@ def mute() -> None:
 def is_muted() -> bool:
     """Whether nothing but errors is printed."""
     return _muted
+
+
+def set_quiet(quiet: bool) -> None:
+    """Whether results and errors are all that is printed from now on: `--quiet`."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether neither progress nor remarks are printed."""
+    return _muted or _quiet
 
 
 def show(text: str, end: str = "\n") -> None:

@@ -1,15 +1,21 @@
-"""What a person sees while a command runs: progress, on stderr."""
+"""What a person sees while a command runs: progress, on stderr.
 
+On a terminal, or in a notebook that can draw it, that is a bar; in a log file, a pipe or any other notebook a line now and then,
+with the time of day and without carriage returns. With `--quiet` it is nothing.
+"""
+
+import importlib.util
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tqdm import tqdm
+from tqdm import TqdmWarning, tqdm
 
 from yt8m.config import RunConfig
 from yt8m.reports import trial_value
-from yt8m.streams import is_muted
+from yt8m.streams import is_muted, is_quiet
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
@@ -18,51 +24,146 @@ _MOST_ENDED_TRIALS = 10
 
 
 def count_progress(description: str, unit: str) -> Callable[[int], None]:
-    """A function that counts records on a bar; silent where stderr is no terminal, as the total is not known."""
-    bar = tqdm(desc=description, unit=unit, disable=not has_bars(), leave=False, file=sys.stderr)
+    """A function that counts records as they are done; how many there are is not known."""
+    meter = _Meter(description, unit)
 
     def advance(count: int) -> None:
-        bar.update(count)
+        meter.reach(meter.done + count, None)
 
     return advance
 
 
 def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
-    """A function of (done, all) that moves a bar, silent where stderr is no terminal.
+    """A function of (done, all) that shows how far a piece of work is.
 
-    The bar is there from the first call until all is done.
+    A bar is there from the first call until all is done.
 
     Args:
         description: what is done.
         unit: of what; "B" counts bytes, in kB, MB and so on.
     """
-    bar: tqdm | None = None
+    meter: _Meter | None = None
 
     def advance(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:  # not before: what fails until then is a line of its own
-            options = {"unit": unit, "unit_scale": unit == "B", "leave": False, "disable": not has_bars()}
-            bar = tqdm(desc=description, total=total, file=sys.stderr, **options)
-        bar.update(done - bar.n)
+        nonlocal meter
+        if meter is None:  # not before: what fails until then is a line of its own
+            meter = _Meter(description, unit, total=total)
+        meter.reach(done, total)
         if done >= total:
-            bar.close()
+            meter.close()
 
     return advance
 
 
 def has_bars() -> bool:
-    """Whether progress is drawn: on a terminal, by the one process that speaks."""
-    return sys.stderr.isatty() and not is_muted()
+    """Whether progress is drawn: for somebody who looks on, by the one process that speaks."""
+    return not is_quiet() and (sys.stderr.isatty() or _is_in_drawing_notebook())
+
+
+def _is_in_drawing_notebook() -> bool:
+    """Whether this is the kernel of a notebook, and ipywidgets is there, without which a notebook has no bars."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive and interactive.get_ipython()
+    return bool(shell) and "IPKernelApp" in shell.config and importlib.util.find_spec("ipywidgets") is not None
+
+
+def _bar(**options: Any) -> tqdm:
+    """A bar that fits its terminal, also after the window was made smaller."""
+    draw: type[tqdm] = tqdm
+    if not sys.stderr.isatty():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
+            from tqdm.auto import tqdm as draw
+    return draw(file=sys.stderr, dynamic_ncols=True, **options)
 
 
 def say(text: str) -> None:
-    """Tells the user something beside a command's result."""
+    """Tells the user something beside a command's result; not with `--quiet`."""
+    if not is_quiet():
+        print(text, file=sys.stderr, flush=True)
+
+
+def explain(text: str) -> None:
+    """Tells the user why a command ends with another status than 0, also with `--quiet`."""
     if not is_muted():
         print(text, file=sys.stderr, flush=True)
 
 
+def _log(text: str) -> None:
+    """A line of a log, with the time of day."""
+    say(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}")
+
+
+class _Meter:
+    """How far one piece of work is: a bar, else a line now and then, the first one after a while.
+
+    Args:
+        description: what is done.
+        unit: of what; "B" counts bytes, in kB, MB and so on.
+        done: how much of it was done before.
+        total: how much there is; None if that is not known.
+        seconds_between_lines: where there is no bar.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        unit: str,
+        *,
+        done: int = 0,
+        total: int | None = None,
+        seconds_between_lines: float | None = None,
+    ):
+        self.done = self._first = done
+        self._description, self._unit = description, unit
+        self._is_scaled = unit == "B"
+        self._gap = _SECONDS_BETWEEN_LINES if seconds_between_lines is None else seconds_between_lines
+        self._started = time.monotonic()
+        self._next_line = self._started + self._gap
+        self._bar: tqdm | None = None
+        if has_bars():
+            options = {"desc": description, "initial": done, "total": total, "unit": unit}
+            self._bar = _bar(unit_scale=self._is_scaled, leave=False, **options)
+
+    def reach(self, done: int, total: int | None) -> None:
+        """So much is done; `total` may be known better now."""
+        self.done = done
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + self._gap
+            _log(self._line(total))
+
+    def _line(self, total: int | None) -> str:
+        amount, left = ("{n_fmt}/{total_fmt}", "{remaining} left") if total else ("{n_fmt}", "{elapsed} so far")
+        unit = "B" if self._is_scaled else f" {self._unit}s"
+        return tqdm.format_meter(
+            self.done,
+            total,
+            time.monotonic() - self._started,
+            prefix=self._description,
+            unit=self._unit,
+            unit_scale=self._is_scaled,
+            initial=self._first,
+            bar_format=f"{{desc}}: {amount}{unit}, {{rate_fmt}}, {left}",
+        )
+
+    def write(self, text: str) -> None:
+        """Prints a line beside the bar."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            say(text)
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 class TrainingProgress:
-    """A `yt8m.training.loop.Progress`: a bar on a terminal, else a line now and then."""
+    """A `yt8m.training.loop.Progress`: a bar, else a line now and then."""
 
     def __init__(self):
         self._bar: tqdm | None = None
@@ -80,13 +181,8 @@ class TrainingProgress:
         if step and step < self._num_steps:
             self.message(f"{config.run}: going on after step {step} of {self._num_steps}")
         if has_bars():
-            self._bar = tqdm(
-                total=self._num_steps,
-                initial=step,
-                desc=config.recipe or config.model.name,
-                unit="step",
-                file=sys.stderr,
-            )
+            description = config.recipe or config.model.name
+            self._bar = _bar(total=self._num_steps, initial=step, desc=description, unit="step")
 
     def steps(self, step: int, loss: float, videos_per_second: float) -> None:
         """Steps were done, up to `step`."""
@@ -125,65 +221,35 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
         else:
-            say(line)
+            _log(line)
 
 
 class DownloadProgress:
-    """A `yt8m.download.downloading.Progress`: a bar on a terminal, else a line a minute."""
+    """A `yt8m.download.downloading.Progress`: a bar, else a line a minute."""
 
     def __init__(self):
-        self._bar: tqdm | None = None
-        self._description, self._unit, self._total = "", "", None
-        self._first, self._started, self._next_line = 0, 0.0, 0.0
+        self._meter: _Meter | None = None
 
     def start(self, description: str, done: int, total: int | None, unit: str) -> None:
         """A piece of work begins, or goes on after `done` of `total`."""
-        self._description, self._unit, self._total, self._first = description, unit, total, done
-        self._started = time.monotonic()
-        self._next_line = self._started + _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
-        if has_bars():
-            self._bar = tqdm(
-                desc=description,
-                initial=done,
-                total=total,
-                unit=unit,
-                unit_scale=True,
-                leave=False,
-                file=sys.stderr,
-            )
+        pace = _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
+        self._meter = _Meter(description, unit, done=done, total=total, seconds_between_lines=pace)
 
     def reach(self, done: int, total: int | None) -> None:
         """So much is done; `total` may be known better now."""
-        self._total = total
-        if self._bar is not None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
-            elapsed = time.monotonic() - self._started
-            say(
-                tqdm.format_meter(
-                    done,
-                    self._total,
-                    elapsed,
-                    prefix=self._description,
-                    unit=self._unit,
-                    unit_scale=True,
-                    initial=self._first,
-                    bar_format="{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left" if self._total else None,
-                )
-            )
+        assert self._meter is not None, "start comes first"
+        self._meter.reach(done, total)
 
     def end(self) -> None:
         """The piece of work ended."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        if self._meter is not None:
+            self._meter.close()
+            self._meter = None
 
     def message(self, text: str) -> None:
         """Something the user should know."""
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
+        if self._meter is not None:
+            self._meter.write(text)
         else:
             say(text)
 

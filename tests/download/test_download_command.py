@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,6 +159,9 @@ def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch, capfd)
     assert not list(tmp_path.iterdir())
 
 
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+
+
 def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES_OF_DOWNLOADS", 0.0)
     progress = terminal.DownloadProgress()
@@ -166,6 +170,5 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys)
     progress.reach(1_600_000, None)
     progress.end()
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("2/frame/train: 1.50M/3.00M, ")
-    assert first.endswith(" left")
-    assert second.startswith("2/frame/train: 1.60MB ")
+    assert re.fullmatch(rf"{TIME} 2/frame/train: 1\.50M/3\.00MB, .*B/s, [\d:]+ left", first)
+    assert re.fullmatch(rf"{TIME} 2/frame/train: 1\.60MB, .*B/s, [\d:]+ so far", second)

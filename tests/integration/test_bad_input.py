@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from yt8m import terminal
 from yt8m.commands import COMMANDS, training
 from yt8m.commands.training import _StopRequest
 from yt8m.data.records import frame_level_record, framed, video_level_record
@@ -175,8 +176,9 @@ def test_signals_that_are_answered_do_nothing_more(ended):
     assert (len(said), ended) == (1, [])
 
 
-def test_a_second_signal_stops_what_does_not_answer(ended):
+def test_a_second_signal_stops_what_does_not_answer(ended, monkeypatch):
     said = []
+    monkeypatch.setattr(terminal, "explain", said.append)
     with _StopRequest(lambda: True, said.append) as stop:
         stop._writer.send(bytes([signal.SIGINT]))  # as Python does where it cannot run the handler
         wait_for(lambda: said)

@@ -228,8 +228,10 @@ def test_both_ways_to_turn_a_switch_off(flag, yt8m):
     assert (outcome.status, outcome.err.splitlines()[-1].startswith("yt8m: no training records")) == (2, True)
 
 
-@pytest.mark.parametrize("arguments", [["--verbose", "recipes", "--json"], ["recipes", "--verbose", "--json"]])
-def test_verbose_may_stand_anywhere(arguments, yt8m):
+@pytest.mark.parametrize("switch", ["--verbose", "--quiet"])
+@pytest.mark.parametrize("arguments", [["SWITCH", "recipes", "--json"], ["recipes", "SWITCH", "--json"]])
+def test_verbose_and_quiet_may_stand_anywhere(arguments, switch, yt8m):
+    arguments = [argument.replace("SWITCH", switch) for argument in arguments]
     assert list(yt8m(*arguments).json) == list_recipes()
 
 

@@ -6,6 +6,7 @@ A command prints its result and returns the exit status.
 
 from collections.abc import Callable
 
+from yt8m.commands.completing import completion
 from yt8m.commands.distribution import launch
 from yt8m.commands.exports import export, unpack
 from yt8m.commands.models import average, models, recipes
@@ -24,7 +25,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
         *(download, synth, inspect, show_video, convert, split, recipes, models),
         *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train", "tune")),
         *(average, evaluate, report, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
-        *(export, unpack, launch, data_service),
+        *(export, unpack, launch, data_service, completion),
     )
 }
 

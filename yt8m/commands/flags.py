@@ -12,6 +12,9 @@ from yt8m.streams import show
 
 OK, BUG, USER_ERROR = 0, 1, 2
 
+SWITCHES = {"--quiet": "No progress and no remarks on stderr.", "--verbose": "Show TensorFlow's log."}
+"""What may stand anywhere in the command line of any command."""
+
 
 def shown(metavar: str, hint: str = "") -> Any:
     """How help shows a value, and what it says instead of a default that says nothing."""

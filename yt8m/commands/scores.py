@@ -114,6 +114,7 @@ def validate(
         json: Print one JSON object.
     """
     from yt8m.submission import validate as check
+    from yt8m.terminal import say
 
     found = check(file, num_classes, segment_classes, max_segments)
     if json:
@@ -121,8 +122,10 @@ def validate(
         print_json({key: getattr(found, key) for key in keys})
     elif not found.errors:
         show(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
-    for problem in [*([] if json else found.errors), *(f"warning: {each}" for each in found.warnings)]:
+    for problem in [] if json else found.errors:
         print(f"{file}: {problem}", file=sys.stderr)
+    for warning in found.warnings:
+        say(f"{file}: warning: {warning}")
     return USER_ERROR if found.errors else OK
 
 

@@ -117,7 +117,9 @@ class _StopRequest:
         if self._is_over or self._answered >= arrived - _SECONDS_TO_HEAR:
             return
         if is_second and number == signal.SIGINT:
-            self._say("yt8m: stopped")
+            from yt8m.terminal import explain
+
+            explain("yt8m: stopped")
             os._exit(USER_ERROR)
         self._say(
             "\nstopping after this step, which waits for TensorFlow or for input "
@@ -199,7 +201,7 @@ def _configure(
 
 def _train(config: Any) -> tuple[Any, int]:
     """Trains with progress and signals handled; the result and the process's exit status."""
-    from yt8m.terminal import TrainingProgress, say
+    from yt8m.terminal import TrainingProgress, explain, say
     from yt8m.training.loop import train as run_training
 
     progress = TrainingProgress()
@@ -209,7 +211,7 @@ def _train(config: Any) -> tuple[Any, int]:
         finally:
             progress.close()
     if result.interrupted:
-        say(
+        explain(
             f"stopped at step {result.step} of {config.training.num_steps}, which is saved in {result.run}; "
             "the same command goes on from there"
         )
