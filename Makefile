@@ -12,7 +12,7 @@ FLAGS ?=
 FILE ?= submissions/$(notdir $(RUN)).csv
 COMPETITION ?=
 # Of setup.cfg. The first environment has `io`, too: tensorflow-io, and with it paths of http://, s3:// and the like.
-EXTRAS ?= completion,kaggle,litert,parquet,report,test,tune
+EXTRAS ?= completion,docs,kaggle,litert,parquet,report,test,tune
 
 YT8M := .venv/bin/yt8m
 INSTALLED := .venv/.installed
@@ -24,7 +24,7 @@ INSTALLED_NEWEST := $(NEWEST)/.installed
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest bench bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest wheel docs bench bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -83,6 +83,12 @@ test-slow: $(INSTALLED)  ## Run the tests that take long
 
 test-newest: $(INSTALLED_NEWEST)  ## Run the same on the newest TensorFlow, without tensorflow-io, and the models on JAX
 	$(NEWEST)/bin/python -m pytest tests tests/jax_backend
+
+wheel: $(INSTALLED)  ## Build the wheel and the source distribution in dist/
+	.venv/bin/python -m build --no-isolation
+
+docs: $(INSTALLED)  ## Build the documentation in site/
+	.venv/bin/python -m mkdocs build --strict --quiet
 
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks

@@ -1,0 +1,112 @@
+"""What `make wheel` builds: what is in it, and whether it works where there is nothing else of this repository."""
+
+import configparser
+import email
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import yt8m
+from yt8m.recipes import describe, list_recipes
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OUTSIDE = {"build", "data", "dist", "runs", "site", "submissions", "yt8m.egg-info"}
+"""What there may be beside the source."""
+FILES = {
+    path.relative_to(REPOSITORY).as_posix()
+    for path in (REPOSITORY / "yt8m").rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
+}
+"""All of the package, data files too."""
+VERSION = yt8m.__version__
+
+
+def _not_source(directory: str, names: list[str]) -> set[str]:
+    if Path(directory) != REPOSITORY:
+        return {"__pycache__"}
+    return {name for name in names if name.startswith(".") or name in OUTSIDE}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Path, Path]:
+    """The wheel, and the source distribution that it is built from; the checkout stays as it is."""
+    directory = tmp_path_factory.mktemp("built")
+    shutil.copytree(REPOSITORY, directory / "source", ignore=_not_source)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", "source"]
+    ended = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    wheel, source = directory / f"dist/yt8m-{VERSION}-py3-none-any.whl", directory / f"dist/yt8m-{VERSION}.tar.gz"
+    assert {wheel, source} == set((directory / "dist").iterdir())
+    return wheel, source
+
+
+def test_the_wheel_has_the_package_and_nothing_else(built):
+    about = f"yt8m-{VERSION}.dist-info"
+    with zipfile.ZipFile(built[0]) as wheel:
+        names = {name for name in wheel.namelist() if not name.endswith("/")}
+        metadata = email.message_from_bytes(wheel.read(f"{about}/METADATA"))
+        entry_points = wheel.read(f"{about}/entry_points.txt").decode().split()
+        licence = wheel.read(f"{about}/licenses/LICENSE")
+    assert {name for name in names if not name.startswith(about)} == FILES
+    assert licence == (REPOSITORY / "LICENSE").read_bytes()
+    assert entry_points == ["[console_scripts]", "yt8m", "=", "yt8m.cli:main"]
+    assert (metadata["Name"], metadata["Version"], metadata["License"]) == ("yt8m", VERSION, "Apache-2.0")
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata.get_payload().strip() == (REPOSITORY / "README.md").read_text().strip()
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg")
+    assert set(metadata.get_all("Provides-Extra")) == set(setup["options.extras_require"])
+    needed = [each for each in metadata.get_all("Requires-Dist") if "extra ==" not in each]
+    assert len(needed) == len(setup["options"]["install_requires"].split())
+
+
+def test_the_source_distribution_can_be_built_from_and_has_neither_tests_nor_data(built):
+    with tarfile.open(built[1]) as source:
+        names = {member.name.partition("/")[2] for member in source.getmembers() if member.isfile()}
+    assert names >= FILES | {"LICENSE", "README.md", "pyproject.toml", "setup.cfg"}
+    assert not {name.partition("/")[0] for name in names} & {"tests", "benchmarks", "data", "runs", "submissions"}
+
+
+@pytest.fixture(scope="module")
+def run(built, tmp_path_factory):
+    """Runs a program of an environment that has the wheel, and the other packages of this one, from an empty directory."""
+    environment, directory = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("empty")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", built[0]]
+    subprocess.run(pip, check=True, capture_output=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    # A .pth file within that directory, as of an editable installation, is not read.
+    (packages / "others.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
+
+    def run_program(program: str, *arguments: str) -> str:
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        ended = subprocess.run(
+            [environment / "bin" / program, *arguments], cwd=directory, env=variables, capture_output=True, text=True
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    where = Path(run_program("python", "-c", "import yt8m; print(yt8m.__file__)").strip())
+    assert where == packages / "yt8m" / "__init__.py"
+    return run_program
+
+
+def test_an_installed_wheel_does_the_main_job(run):
+    assert run("yt8m", "--version") == f"yt8m {VERSION}\n"
+    assert json.loads(run("yt8m", "recipes", "--json")) == {name: describe(name) for name in list_recipes()}
+    run("yt8m", "synth", "sample", "--num-videos", "40", "--num-classes", "12", "--num-shards", "2")
+    flags = ["--data.root", "sample", "--data.num-classes", "12", "--training.batch-size", "16"]
+    run("yt8m", "submit", "logistic", "--run", "runs/logistic", "--training.num-steps", "5", *flags)
+    checked = json.loads(run("yt8m", "validate", "submissions/logistic.csv", "--json"))
+    assert (checked["task"], checked["num_rows"], checked["errors"]) == ("video", 8, [])
