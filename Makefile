@@ -88,7 +88,7 @@ wheel: $(INSTALLED)  ## Build the wheel and the source distribution in dist/
 	.venv/bin/python -m build --no-isolation
 
 docs: $(INSTALLED)  ## Build the documentation in site/
-	.venv/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
 
 bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks

@@ -1,0 +1,70 @@
+"""The documentation's site, as `make docs` builds it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = sorted(path.stem for path in (REPOSITORY / "docs").glob("*.md"))
+
+
+def build(repository: Path, site: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
+        cwd=repository,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("site")
+    built = build(REPOSITORY, directory)
+    assert built.returncode == 0, built.stderr
+    assert "WARNING" not in built.stderr
+    return directory
+
+
+def test_the_readme_is_the_home_page_and_leads_to_every_page(site):
+    home = (site / "index.html").read_text()
+    assert "Two commands on a fresh Debian or Ubuntu" in home
+    navigation = home.partition("md-sidebar--primary")[2].partition("md-sidebar--secondary")[0]
+    assert set(re.findall(r'href="([\w-]+)/"', navigation)) == set(PAGES)
+    article = home.partition("<article")[2].partition("</article>")[0]
+    assert set(re.findall(r'href="([\w-]+)/"', article)) == set(PAGES)
+    assert 'href="notebooks/yt8m.ipynb"' in article
+    assert (site / "notebooks/yt8m.ipynb").read_bytes() == (REPOSITORY / "notebooks/yt8m.ipynb").read_bytes()
+
+
+def test_a_link_says_the_title_of_a_page_and_not_the_name_of_its_file(site):
+    texts = [re.findall(r"<a href=[^>]*>([^<]*)</a>", page.read_text()) for page in site.rglob("index.html")]
+    assert not [text for page in texts for text in page if text.endswith(".md")]
+
+
+def test_nothing_is_fetched_from_elsewhere(site):
+    pages = [page.read_text() for page in site.rglob("*.html")]
+    assert len(pages) == len(PAGES) + 2  # the home page, and that of what is not there
+    fetched = [tag for page in pages for tag in re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", page)]
+    assert fetched
+    assert not [tag for tag in fetched if "//" in tag]
+
+
+def test_a_page_that_the_readme_does_not_list_and_a_link_to_nowhere_are_errors(tmp_path):
+    for name in ("README.md", "mkdocs.yml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    for name in ("docs", "notebooks"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    (tmp_path / "docs/forgotten.md").write_text("# Forgotten\n\n[a part](metrics.md#that-is-not-there)\n")
+    built = build(tmp_path, tmp_path / "site")
+    assert built.returncode == 1
+    warnings = re.findall(r"^WARNING.*(?:\n .*)*", built.stderr, re.MULTILINE)
+    assert len(warnings) == 2, built.stderr
+    assert 'not included in the "nav" configuration:\n  - forgotten.md' in warnings[0]
+    assert "does not contain an anchor '#that-is-not-there'" in warnings[1]
