@@ -139,11 +139,11 @@ def window(monkeypatch):
     stderr = os.fdopen(slave, "w", buffering=1)
     monkeypatch.setattr(sys, "stderr", stderr)
 
-    def resize(columns: int) -> str:
+    def resize(columns: int, rows: int = 24) -> str:
         written = ""
         with contextlib.suppress(BlockingIOError):
             written = os.read(master, 1 << 20).decode()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         return written
 
     yield resize
@@ -166,3 +166,14 @@ def test_a_bar_fits_a_narrow_terminal_also_one_that_is_made_narrower(monkeypatch
             assert len(drawn) >= 2
             assert all(part.startswith("sample: ") and len(part) <= columns for part in drawn), drawn
         progress.close()
+
+
+@pytest.mark.parametrize(("columns", "most"), [(0, 79), (40, 39)])
+def test_a_bar_is_drawn_on_a_terminal_that_does_not_know_its_size(columns, most, monkeypatch):
+    with window(monkeypatch) as resize:
+        resize(columns, rows=0)
+        terminal.share_progress("making videos", "video")(1, 4)
+        drawn = [part for part in re.split(r"[\r\n]+", resize(columns, rows=0)) if part.strip()]
+    assert len(drawn) == 1
+    assert drawn[0].startswith("making videos:   0%")
+    assert len(drawn[0]) <= most

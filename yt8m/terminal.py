@@ -4,7 +4,9 @@ On a terminal, or in a notebook that can draw it, that is a bar; in a log file, 
 with the time of day and without carriage returns. With `--quiet` it is nothing.
 """
 
+import contextlib
 import importlib.util
+import os
 import sys
 import time
 import warnings
@@ -68,13 +70,22 @@ def _is_in_drawing_notebook() -> bool:
 
 
 def _bar(**options: Any) -> tqdm:
-    """A bar that fits its terminal, also after the window was made smaller."""
-    draw: type[tqdm] = tqdm
-    if not sys.stderr.isatty():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
-            from tqdm.auto import tqdm as draw
-    return draw(file=sys.stderr, dynamic_ncols=True, **options)
+    """A bar that fits its terminal, also after the window was made smaller; or one of a notebook."""
+    if sys.stderr.isatty():
+        return tqdm(file=sys.stderr, **_window(), **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
+        from tqdm.auto import tqdm as draw
+    return draw(**options)
+
+
+def _window() -> dict[str, Any]:
+    """How tqdm is told the size of the terminal."""
+    with contextlib.suppress(OSError):
+        columns, rows = os.get_terminal_size(sys.stderr.fileno())
+        if not (columns and rows):  # as in a container; tqdm would draw nothing
+            return {"ncols": (columns or 80) - 1, "nrows": 24}
+    return {"dynamic_ncols": True}
 
 
 def say(text: str) -> None:

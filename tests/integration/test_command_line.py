@@ -12,6 +12,7 @@ import pytest
 from yt8m.commands import COMMANDS
 from yt8m.commands.records import synth
 from yt8m.data.synthetic import synthesise
+from yt8m.distribution import launching
 from yt8m.recipes import list_recipes
 
 WITHOUT_TENSORFLOW = """
@@ -233,6 +234,26 @@ def test_both_ways_to_turn_a_switch_off(flag, yt8m):
 def test_verbose_and_quiet_may_stand_anywhere(arguments, switch, yt8m):
     arguments = [argument.replace("SWITCH", switch) for argument in arguments]
     assert list(yt8m(*arguments).json) == list_recipes()
+
+
+def test_quiet_leaves_out_warnings_and_not_errors(yt8m, tmp_path):
+    file = tmp_path / "submission.csv"
+    file.write_text("VideoId,LabelConfidencePairs\nabcd,\n")
+    loud, quiet = yt8m("validate", file), yt8m("validate", file, "--quiet")
+    assert f"{file}: warning: " in loud.err
+    assert (quiet.status, quiet.out, quiet.err) == (loud.status, loud.out, "")
+    file.write_text("VideoId,LabelConfidencePairs\nabcd,9999 0.5\n")
+    loud, quiet = yt8m("validate", file), yt8m("validate", file, "--quiet")
+    assert loud.err
+    assert (quiet.status, quiet.err) == (loud.status, loud.err) == (2, loud.err)
+
+
+def test_launch_hands_quiet_on_to_the_workers(yt8m, monkeypatch):
+    started = []
+    monkeypatch.setattr(launching, "launch", lambda words, num_workers, say: started.append(words) or 0)
+    for words in (["launch", "--", "train", "moe"], ["--quiet", "launch", "--", "train", "moe"]):
+        assert yt8m(*words).status == 0
+    assert started == [["train", "moe"], ["train", "moe", "--quiet"]]
 
 
 RECIPES = [sys.executable, "-m", "yt8m", "recipes"]
