@@ -12,6 +12,7 @@ import pytest
 
 from yt8m.commands import COMMANDS
 from yt8m.commands.completing import completion
+from yt8m.commands.training import RECIPE_COMMANDS
 from yt8m.recipes import list_recipes
 
 NOTHING_TO_START = "/nonexistent"
@@ -62,7 +63,7 @@ OFFERED = {
     "switches of yt8m": (("yt8m", "--v"), {"--verbose", "--version"}),
     **{
         f"recipes of {command}": ((*("yt8m", command), "n"), {name for name in list_recipes() if name.startswith("n")})
-        for command in ("train", "check", "profile", "submit")
+        for command in RECIPE_COMMANDS
     },
     "a flag": (("yt8m", "train", "sample", "--training.prec"), {"--training.precision"}),
     "a flag of one model alone": (("yt8m", "train", "tcn", "--model.caus"), {"--model.causal"}),
@@ -89,8 +90,7 @@ def test_what_bash_offers(bash):
 
 
 def test_bash_offers_the_flags_that_help_shows(bash, yt8m):
-    commands = [(name,) for name in COMMANDS if name not in ("check", "profile", "submit", "train")]
-    commands += [("profile", "netvlad"), ("train", "tcn")]
+    commands = [(name, "tcn") if name in RECIPE_COMMANDS else (name,) for name in COMMANDS]
     for command, offered in zip(commands, bash(*(("yt8m", *command, "-") for command in commands)), strict=True):
         shown = re.findall(r"^│ (--?[\w.-]+)(?:, (--[\w.-]+))?", yt8m(*command, "--help").out, re.MULTILINE)
         assert offered >= {flag for flags in shown for flag in flags if flag}, command
