@@ -125,7 +125,7 @@ def show_video(
 ) -> int:
     """Draw one video: its labels, ratings and predictions over time, by name.
 
-    Example: yt8m show 0000 --data data/sample/3/frame/validate --run runs/sample --out video.png
+    Example: yt8m show INu4 --data data/sample/3/frame/validate --run runs/sample --out video.png
 
     Args:
         video_id: As records have it. One that begins with a dash comes last, after --.
