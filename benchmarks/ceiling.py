@@ -7,7 +7,7 @@ class's score is its best five seconds. What is left are labels whose shot was d
 import numpy as np
 
 from yt8m.data import synthetic_videos
-from yt8m.data.schema import dequantise
+from yt8m.data.quantisation import dequantise
 from yt8m.data.synthetic_videos import World, make_video, make_world
 from yt8m.metrics import VideoMetrics
 

@@ -5,8 +5,8 @@ import pytest
 from slow_reading import SIZES, assert_equal, elements_of, make_frames, protos, segment_level, write
 
 from yt8m.data.pipeline import Source, make_dataset
+from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record
-from yt8m.data.schema import dequantise
 
 MAX_LABELS = 4
 

@@ -50,7 +50,7 @@ def scored(config: RunConfig, records, segments: str | None = None) -> dict[str,
 def frames_of(config: RunConfig, records, max_frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Dequantised frames of records as MediaPipe has them, float32 [N, T, 1152], and their numbers, int32 [N]."""
     from yt8m.data.pipeline import read_records
-    from yt8m.data.schema import dequantise
+    from yt8m.data.quantisation import dequantise
 
     rows = list(read_records(str(records), max_frames=max_frames, level="frame", num_classes=config.data.num_classes))
     frames = [np.concatenate([dequantise(row[name].numpy()) for name in ("rgb", "audio")], axis=2) for row in rows]

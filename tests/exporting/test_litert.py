@@ -11,7 +11,7 @@ from small_models import make_batch
 
 from yt8m import inference
 from yt8m.data.parsing import means_of_frames
-from yt8m.data.schema import dequantise
+from yt8m.data.quantisation import dequantise
 from yt8m.errors import InputError
 from yt8m.exporting import litert
 from yt8m.exporting.exporting import export

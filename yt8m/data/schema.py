@@ -27,8 +27,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from yt8m.errors import InputError
 
 Level = Literal["frame", "video", "segment"]
@@ -121,13 +119,3 @@ class IndexedFold:
 def video_feature(name: str) -> str:
     """The key of a feature at video level: ``rgb`` becomes ``mean_rgb``."""
     return f"mean_{name}"
-
-
-def quantise(values: np.ndarray) -> np.ndarray:
-    """Real values to the bytes the data set stores: the nearest level, values outside [-2, 2] clipped."""
-    return np.clip(np.rint((values - QUANTISATION_OFFSET) / QUANTISATION_SCALE), 0, 255).astype(np.uint8)
-
-
-def dequantise(stored: np.ndarray) -> np.ndarray:
-    """Stored bytes to float32 values in [-2, 2]."""
-    return stored.astype(np.float32) * np.float32(QUANTISATION_SCALE) + np.float32(QUANTISATION_OFFSET)

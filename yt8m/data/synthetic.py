@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
-from yt8m.data.schema import SEGMENT_FRAMES, dequantise
+from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.data.synthetic_videos import Video, World, make_video, make_world
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_local, make_directory, remove_empty

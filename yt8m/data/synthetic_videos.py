@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yt8m.data.schema import FEATURE_SIZES, quantise
+from yt8m.data.quantisation import quantise
+from yt8m.data.schema import FEATURE_SIZES
 
 _SHORTEST_VIDEO, _LONGEST_VIDEO = 30, 120
 _LENGTH_SKEW = (1.3, 2.6)

@@ -12,7 +12,7 @@ from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate_source
+from yt8m.evaluation import measure_source
 from yt8m.exporting import keras_file
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, write_archive
 from yt8m.exporting.half_precision import MetricChange, halved, halved_file
@@ -138,7 +138,7 @@ def _round(model: keras.Model, run, config: RunConfig, data: Sequence[str], prog
 
 
 def _score(model: keras.Model, source: Source | None, config: RunConfig, progress) -> dict | None:
-    return evaluate_source(inference.Scorer(model), source, config, progress) if source else None
+    return measure_source(inference.Scorer(model), source, config, progress).result if source else None
 
 
 def _write_litert(exported: ExportedModel, run, out: str | os.PathLike, half: bool) -> None:

@@ -14,7 +14,8 @@ from scipy import sparse
 
 from yt8m.conversion.video_level import mean_of_frames
 from yt8m.data.checking import num_frames, values_of
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, dequantise, video_feature
+from yt8m.data.quantisation import dequantise
+from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, video_feature
 from yt8m.download.layout import SERVER_DIGITS
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

@@ -16,8 +16,9 @@ from yt8m.config import RunConfig
 from yt8m.conversion.frames import read_frames
 from yt8m.data.checking import num_frames, values_of
 from yt8m.data.pipeline import record_errors
+from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
-from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, dequantise, video_feature
+from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, video_feature
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
 from yt8m.errors import InputError, RecordError
