@@ -15,6 +15,8 @@ from yt8m.commands.completing import completion
 from yt8m.commands.training import RECIPE_COMMANDS
 from yt8m.recipes import list_recipes
 
+READS_A_LINE = "\x1b[?2004h"
+"""What zsh tells the terminal after each prompt."""
 NOTHING_TO_START = "/nonexistent"
 """As PATH: completing runs no program, Python least of all."""
 
@@ -101,13 +103,17 @@ def test_what_zsh_offers(script):
     if not shutil.which("zsh"):
         pytest.skip("no zsh here")
     directory = script("zsh", "_yt8m")
-    environment = {"PATH": NOTHING_TO_START, "HOME": str(directory), "TERM": "dumb"}
+    (directory / ".zshrc").write_text("fpath=($PWD $fpath)\nautoload -U compinit\ncompinit -u -D\n")
+    environment = {"PATH": NOTHING_TO_START, "ZDOTDIR": str(directory), "TERM": "dumb"}
     zsh = pexpect.spawn(
-        str(shutil.which("zsh")), ["-f"], env=environment, cwd=str(directory), dimensions=(40, 200), encoding="utf8"
+        str(shutil.which("zsh")),
+        ["-d", "-i"],
+        env=environment,
+        cwd=str(directory),
+        dimensions=(40, 200),
+        encoding="utf8",
     )
     try:
-        zsh.sendline("fpath=($PWD $fpath); autoload -U compinit; compinit -u -D; PS1='> '; print READ''Y")
-        zsh.expect_exact("READY")
         for typed, completed in (
             ("val", "yt8m validate "),
             ("train netvlad_", "yt8m train netvlad_128 "),
@@ -117,9 +123,10 @@ def test_what_zsh_offers(script):
             ("evaluate --run sub", "yt8m evaluate --run subdirectory/"),
             ("models trans", "yt8m models transformer "),
         ):
+            zsh.expect_exact(READS_A_LINE)  # else the terminal itself would show the first letters
             zsh.send(f"yt8m {typed}\t")
             zsh.expect_exact(completed, timeout=20)
-            zsh.sendcontrol("c")
+            zsh.send("\x15\r")  # away with it; Ctrl-C might come while zsh completes still
     finally:
         zsh.close(force=True)
 
