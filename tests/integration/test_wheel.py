@@ -84,13 +84,14 @@ def run(built, tmp_path_factory):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", built[0]]
-    subprocess.run(pip, check=True, capture_output=True)
+    # With the checkout in PYTHONPATH, pip would take what lies there for installed.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    subprocess.run(pip, env=variables, check=True, capture_output=True)
     (packages,) = environment.glob("lib/python*/site-packages")
     # A .pth file within that directory, as of an editable installation, is not read.
     (packages / "others.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
 
     def run_program(program: str, *arguments: str) -> str:
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         ended = subprocess.run(
             [environment / "bin" / program, *arguments], cwd=directory, env=variables, capture_output=True, text=True
         )
