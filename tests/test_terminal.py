@@ -40,9 +40,9 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def quiet():
-    streams.set_quiet(True)
+    streams.set_switches("--quiet")
     yield
-    streams.set_quiet(False)
+    streams.set_switches()
 
 
 def configuration(steps: int) -> RunConfig:

@@ -39,7 +39,7 @@ def _help() -> str:
 
 def _run(arguments: list[str]) -> int:
     verbose = "--verbose" in arguments
-    streams.set_quiet("--quiet" in arguments)
+    streams.set_switches(*(switch for switch in SWITCHES if switch in arguments))
     arguments = [argument for argument in arguments if argument not in SWITCHES]
     if not arguments or arguments[0] in ("-h", "--help"):
         show(_help())

@@ -28,7 +28,8 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
-_muted = _quiet = False
+_muted = False
+_switches: tuple[str, ...] = ()
 
 
 def mute() -> None:
@@ -42,15 +43,20 @@ def is_muted() -> bool:
     return _muted
 
 
-def set_quiet(quiet: bool) -> None:
-    """Whether results and errors are all that is printed from now on: `--quiet`."""
-    global _quiet
-    _quiet = quiet
+def set_switches(*names: str) -> None:
+    """What was asked for anywhere on the command line, such as `--quiet`: results and errors alone from now on."""
+    global _switches
+    _switches = names
+
+
+def switches() -> tuple[str, ...]:
+    """What `set_switches` was given."""
+    return _switches
 
 
 def is_quiet() -> bool:
     """Whether neither progress nor remarks are printed."""
-    return _muted or _quiet
+    return _muted or "--quiet" in _switches
 
 
 def show(text: str, end: str = "\n") -> None:

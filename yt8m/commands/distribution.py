@@ -6,7 +6,7 @@ from yt8m.arguments import deferred, parse
 from yt8m.commands.flags import OK
 from yt8m.distribution import launching
 from yt8m.errors import InputError
-from yt8m.streams import is_quiet
+from yt8m.streams import switches
 from yt8m.terminal import explain
 from yt8m.values import PositiveInt
 
@@ -33,8 +33,7 @@ def launch(arguments: list[str]) -> int:
         raise InputError("there is nothing to launch; write yt8m launch --num-workers 2 -- train RECIPE [flags]")
     if command[0] not in LAUNCHABLE:
         raise InputError(f"{command[0]} is not for several workers; launch {', '.join(LAUNCHABLE)}")
-    quiet = ["--quiet"] if is_quiet() else []
-    return launching.launch([*command, *quiet], call(), explain)
+    return launching.launch([*command, *switches()], call(), explain)
 
 
 def _launch(num_workers: PositiveInt = 2) -> int:
