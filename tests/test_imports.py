@@ -144,6 +144,7 @@ RULES = {
     },
     "yt8m.cli": {"yt8m.errors", "yt8m.arguments", "yt8m.commands", "yt8m.distribution", "yt8m.streams"},
     "yt8m.__main__": {"yt8m.cli"},
+    "yt8m.child": set(),
     "yt8m": set(),
 }
 

@@ -166,6 +166,17 @@ def test_a_run_that_was_opened_stays(config):
     assert load_config(run.path) == config
 
 
+def test_a_run_is_opened_by_one_at_a_time(config):
+    with (
+        opened_run(config) as run,
+        pytest.raises(InputError, match="another process is at work on this run"),
+        opened_run(config),
+    ):
+        pass
+    with opened_run(config) as again:
+        assert again.path == run.path
+
+
 def test_a_file_in_the_run_s_place_is_an_error(config, tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(InputError, match="runs/first"):

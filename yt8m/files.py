@@ -1,6 +1,7 @@
 """Files that are complete or not there."""
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -144,6 +145,29 @@ def remove_unfinished(directory: str | os.PathLike) -> None:
     """
     for path in Path(directory).rglob(".*.tmp.*"):
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(directory: str | os.PathLike, message: str) -> Iterator[None]:
+    """Keeps a directory for this process; the system gives it back when the process ends, however it ends.
+
+    Args:
+        directory: that is there. Some network file systems have no locks; there it is nobody's.
+        message: of the error.
+
+    Raises:
+        InputError: another process has it.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(message) from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def check_destination(path: str | os.PathLike, shown: str | os.PathLike | None = None) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 from yt8m import config as configuration
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_local, make_directory, read_json, remove_empty, write_json
+from yt8m.files import NewFile, check_local, locked, make_directory, read_json, remove_empty, write_json
 
 CHANGEABLE = {
     "run",
@@ -132,12 +132,14 @@ def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
     """`open_run`; after an error in the block, a new directory in which nothing was learned or measured is gone again.
 
     Raises:
-        InputError: as `open_run`.
+        InputError: as `open_run`; another process is in such a block.
     """
     run = RunDirectory(Path(config.run))
     made = make_directory(run.path)
+    busy = f"{run.path}: another process is at work on this run; wait for it, or give another --run"
     try:
-        yield open_run(config)
+        with locked(run.path, busy):
+            yield open_run(config)
     except BaseException:
         if run.path in made and not run.has_weights and not run.metrics.exists():
             shutil.rmtree(run.path, ignore_errors=True)

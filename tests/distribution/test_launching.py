@@ -20,10 +20,10 @@ TRAINING = [
 SECONDS = 300
 
 
-def launched(sample, run, num_steps: int) -> subprocess.Popen:
+def launched(sample, run, num_steps: int, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "yt8m", "launch", "--num-workers", "2", "--", "train", "frame_logistic", *TRAINING]
     where = ["--data.train", f"{sample}/2/frame/train", "--run", run, f"--training.num-steps={num_steps}"]
-    return subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def worker_of(launcher: subprocess.Popen, index: int) -> int:
@@ -67,13 +67,12 @@ def test_a_dead_worker_stops_the_others_within_a_minute_and_the_job_goes_on(inde
     line = rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached any more .* goes on from what was saved"
     assert re.search(line, said)
     assert "Traceback" not in said
-    if index == 1:
-        step = last_step(tmp_path / "run")
-        launcher = launched(sample, tmp_path / "run", step + 5)
-        _, said = launcher.communicate(timeout=SECONDS)
-        assert launcher.returncode == 0, said
-        assert f"going on after step {step} of {step + 5}" in said
-        assert len(losses(tmp_path / "run")) == step + 5
+    step = last_step(tmp_path / "run")
+    launcher = launched(sample, tmp_path / "run", step + 5)
+    _, said = launcher.communicate(timeout=SECONDS)
+    assert launcher.returncode == 0, said
+    assert f"going on after step {step} of {step + 5}" in said
+    assert len(losses(tmp_path / "run")) == step + 5
 
 
 @pytest.mark.slow
@@ -107,6 +106,39 @@ def test_a_worker_that_is_preempted_saves_and_stops_all(sample, tmp_path):
     assert len(losses(tmp_path / "run")) == step
 
 
+def stopped_launcher(sample, run: Path, stop) -> tuple[int, str]:
+    """Trains until a checkpoint was written, and stops the launcher, in a session of its own; exit status, what was said."""
+    launcher = launched(sample, run, num_steps=1_000_000, start_new_session=True)
+    try:
+        wait_for_checkpoint(run)
+        workers = [worker_of(launcher, index) for index in range(2)]
+        stop(launcher)
+        _, said = launcher.communicate(timeout=SECONDS)
+        deadline = time.monotonic() + 60
+        while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            assert time.monotonic() < deadline, "workers are left"
+            time.sleep(0.1)
+        return launcher.returncode, said
+    finally:
+        launcher.kill()
+
+
+@pytest.mark.slow
+def test_one_ctrl_c_saves(sample, tmp_path):
+    """A terminal sends it to every process of the launcher's group, and the launcher sends it on."""
+    status, said = stopped_launcher(sample, tmp_path / "run", lambda launcher: os.killpg(launcher.pid, signal.SIGINT))
+    assert status == 2
+    step = last_step(tmp_path / "run")
+    assert f"stopped at step {step} of 1000000, which is saved" in said
+    assert len(losses(tmp_path / "run")) == step
+
+
+@pytest.mark.slow
+def test_workers_save_and_end_after_their_launcher(sample, tmp_path):
+    stopped_launcher(sample, tmp_path / "run", lambda launcher: launcher.kill())
+    assert len(losses(tmp_path / "run")) == last_step(tmp_path / "run")
+
+
 def test_free_addresses_differ():
     addresses = free_addresses(5)
     assert len(set(addresses)) == 5
@@ -117,6 +149,7 @@ def test_free_addresses_differ():
     ("arguments", "message"),
     [
         (["--num-workers", "2"], "there is nothing to launch; write yt8m launch --num-workers 2 -- train RECIPE"),
+        (["train", "sample"], "write -- before what is launched: yt8m launch --num-workers 2 -- train ..."),
         (["--", "ensemble", "a"], "ensemble is not for several workers; launch train, evaluate, predict, submit"),
         (["--num-workers", "0", "--", "train"], "--num-workers"),
         (["train", "sample"], "train"),

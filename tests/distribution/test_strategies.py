@@ -44,7 +44,7 @@ def pretend(monkeypatch, **counts: int) -> None:
         ({"CPU": 1, "TPU": 8}, {}, {}, "tpu"),
         ({"CPU": 1}, {"TPU_NAME": "node"}, {}, "tpu"),
         ({"CPU": 1}, {"TF_CONFIG": WORKERS}, {"tpu": "node"}, "tpu"),
-        ({"CPU": 1, "GPU": 4}, {"TF_CONFIG": WORKERS, "TPU_NAME": "node"}, {"strategy": "one"}, "one"),
+        ({"CPU": 1, "GPU": 4}, {"TF_CONFIG": WORKERS, "TPU_NAME": "node"}, {"strategy": "tpu"}, "tpu"),
     ],
 )
 def test_auto_takes_what_there_is(devices, environment, config, expected, monkeypatch):
@@ -126,6 +126,13 @@ def test_slurm_nodes_become_addresses(monkeypatch):
 def test_workers_without_a_cluster_are_refused():
     with pytest.raises(InputError, match="neither TF_CONFIG nor Slurm names several workers"):
         open_devices(DistributeConfig(strategy="multiworker"))
+
+
+@pytest.mark.parametrize("strategy", ["one", "mirrored"])
+def test_workers_that_would_each_do_all_are_refused(strategy, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", WORKERS)
+    with pytest.raises(InputError, match=f"{strategy}: TF_CONFIG names 2 workers, each of which would do all the work"):
+        open_devices(DistributeConfig(strategy=strategy))
 
 
 def test_virtual_devices_come_before_everything_else():

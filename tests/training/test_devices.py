@@ -12,6 +12,8 @@ from small_runs import configure, losses, rows, saved_state
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, to_dict
+from yt8m.evaluation import evaluate
+from yt8m.prediction import predict
 from yt8m.training.loop import train
 
 SETTINGS = {
@@ -29,14 +31,21 @@ MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
 
 
 @pytest.mark.slow
-def test_two_devices_give_the_losses_of_one(sample, tmp_path):
+def test_two_devices_train_evaluate_and_predict_as_one(sample, tmp_path):
     one, two = (configure(tmp_path / name, sample, MODEL, SIZES, validate=True, **SETTINGS) for name in ("one", "two"))
     train(one)
     two = dataclasses.replace(two, distribute=DistributeConfig(virtual_devices=2))
     (tmp_path / "two.json").write_text(json.dumps(to_dict(two)))
-    command = [sys.executable, "-W", "ignore", Path(__file__).with_name("two_devices.py"), tmp_path / "two.json"]
+    script, records = Path(__file__).with_name("two_devices.py"), str(sample / "2/frame/validate")
+    command = [sys.executable, "-W", "ignore", script, tmp_path / "two.json", tmp_path / "one", records, tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
+    metrics = evaluate(str(tmp_path / "one"), [records])
+    for key, value in json.loads((tmp_path / "metrics.json").read_text()).items():
+        if key != "videos_per_second":
+            assert value == pytest.approx(metrics[key], rel=1e-6), key
+    predict(str(tmp_path / "one"), [records], tmp_path / "one.csv")
+    assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
     one, two = tmp_path / "one", tmp_path / "two"
     assert len(runs.read_json(runs.RunDirectory(two).environment)["devices"]) == 2
     np.testing.assert_allclose(losses(two), losses(one), rtol=1e-5)

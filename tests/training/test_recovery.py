@@ -14,9 +14,9 @@ from yt8m.training.loop import train
 
 KILLS = 20
 SETTINGS = {
-    "num_steps": 60,
+    "num_steps": 300,
     "checkpoint_every_steps": 3,
-    "validate_every_steps": 12,
+    "validate_every_steps": 60,
     "ema_decay": 0.9,
     "keep_checkpoints": 2,
 }
@@ -42,7 +42,7 @@ def test_a_run_killed_twenty_times_ends_bit_for_bit_as_one_never_killed(sample, 
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     kills = json.loads(done.stdout.splitlines()[-1])
-    assert min(kills.values()) > 0, kills
+    assert kills == {"at_any_moment": KILLS // 2, "while_saving": KILLS // 2}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert_same_state(whole, killed)
     first, second = (runs.RunDirectory(run) for run in (whole, killed))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -147,8 +148,13 @@ def test_a_study_that_was_killed_goes_on_with_the_trials_that_ran(tmp_path):
     tuned = tune(task(directory, 3, jobs=2), watcher)
     assert not any(map(is_running, orphans))
     assert tuned.count("complete") == 3
-    assert "going on after 0 of 3 trials, with 2 that were running" in watcher.messages[0]
-    assert [len(starts(directory, number)) for number in range(3)] == [2, 2, 1]
+    # On a busy machine one may have ended before the kill.
+    found = re.search(r"going on after (\d) of 3 trials, with (\d) that were running", watcher.messages[0])
+    ended, gone_on_with = map(int, found.groups())
+    assert (ended + gone_on_with, gone_on_with > 0) == (2, True)
+    assert sorted(len(starts(directory, number)) for number in range(3)) == sorted(
+        [1] * (ended + 1) + [2] * gone_on_with
+    )
 
 
 def test_a_second_session_is_kept_out(tmp_path):

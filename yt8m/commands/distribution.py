@@ -26,6 +26,9 @@ def launch(arguments: list[str]) -> int:
         own, command = arguments[:place], arguments[place + 1 :]
     else:
         own, command = arguments, []
+    misplaced = next((word for word in own if word in LAUNCHABLE), None)
+    if misplaced:
+        raise InputError(f"write -- before what is launched: yt8m launch --num-workers 2 -- {misplaced} ...")
     call = parse(deferred(_launch), own, "yt8m launch", description=inspect.getdoc(launch))
     if call is None:
         return OK

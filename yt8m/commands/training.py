@@ -1,5 +1,6 @@
 """The commands that take a recipe and the flags of its configuration: `check`, `profile`, `train`, `tune` and `submit`."""
 
+import contextlib
 import dataclasses
 import inspect
 import math
@@ -135,7 +136,8 @@ class _StopRequest:
             self._raised = True
             raise KeyboardInterrupt
         self._saving = True
-        self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
+        with contextlib.suppress(OSError):  # whoever read it may be gone; what was learned is to be saved all the more
+            self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
 
 
 def _example(command: str, recipe: str, directory: str) -> str:

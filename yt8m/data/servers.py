@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from yt8m.data.address import LARGEST_PORT, parse_address
 from yt8m.data.service import find_workers
-from yt8m.data.sources import describe_error, prepare_file_systems, scheme
+from yt8m.data.sources import describe_error, prepare_file_systems
 from yt8m.errors import InputError
 from yt8m.files import make_directory
 
@@ -114,7 +114,7 @@ class Servers:
 
     def _start_dispatcher(self) -> None:
         _require_free(self._port)
-        if self._work_dir and not scheme(self._work_dir):
+        if self._work_dir:
             make_directory(self._work_dir)
             self._work_dir = os.path.abspath(self._work_dir)  # workers read it, too
         api = tf.data.experimental.service
@@ -168,6 +168,7 @@ class Servers:
 
 def _work(dispatcher: str, address: str, port: int, ready: Connection) -> None:
     """A worker's process: serves until the process that started it ends, however it does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # a server waits for its dispatcher for ever
     # Ctrl-C reaches all processes of a terminal; the one that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(InputError):  # where it is not installed, nobody reads what it is for
@@ -175,9 +176,13 @@ def _work(dispatcher: str, address: str, port: int, ready: Connection) -> None:
     api = tf.data.experimental.service
     server = api.WorkerServer(api.WorkerConfig(dispatcher_address=dispatcher, worker_address=address, port=port))
     ready.send(address)
-    wait([multiprocessing.parent_process().sentinel])
-    signal.raise_signal(signal.SIGTERM)  # not server.stop(), which waits for readers that are still there
+    threading.Event().wait()
     del server
+
+
+def _end_with_parent() -> None:
+    wait([multiprocessing.parent_process().sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)  # not server.stop(), which waits for readers that are still there
 
 
 def _how(worker: multiprocessing.process.BaseProcess) -> str:

@@ -40,20 +40,29 @@ def launch(arguments: Sequence[str], num_workers: int, say: Callable[[str], None
         The exit status: 0, or that of the first worker that failed, 128 and the signal's number if one ended it.
     """
     addresses = free_addresses(num_workers)
-    with _forwarded_signals() as workers:
+    with _forwarded_signals() as (workers, received):
         for index in range(num_workers):
             workers.append(_start(arguments, addresses, index))
+        for number in received:  # by those that were not there yet
+            _send(workers, number)
         with _passed_on(workers, say):
             return _wait(workers, say)
 
 
 def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
     environment = os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}
-    command = [sys.executable, "-m", "yt8m", *arguments]
-    if index == 0:
-        return subprocess.Popen(command, env=environment)
+    # A worker saves and ends once this process is gone. A terminal sends Ctrl-C to all processes of a session, and a worker
+    # that is sent it twice stops without saving.
+    command = [sys.executable, "-m", "yt8m.child", *arguments]
+    errors = None if index == 0 else subprocess.PIPE
     return subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
 
 
@@ -78,6 +87,12 @@ def _passed_on(workers: Sequence[subprocess.Popen], say: Callable[[str], None]) 
             thread.join()
 
 
+def _send(workers: Sequence[subprocess.Popen], number: int) -> None:
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(number)
+
+
 def _end(workers: Sequence[subprocess.Popen]) -> None:
     for worker in workers:
         worker.kill()
@@ -85,19 +100,19 @@ def _end(workers: Sequence[subprocess.Popen]) -> None:
 
 
 @contextlib.contextmanager
-def _forwarded_signals() -> Iterator[list[subprocess.Popen]]:
-    """A list of processes that are sent the signals that this one gets; none of them is left over."""
+def _forwarded_signals() -> Iterator[tuple[list[subprocess.Popen], list[int]]]:
+    """A list of processes that are sent the signals that this one gets, and these; none of the processes is left over."""
     workers: list[subprocess.Popen] = []
+    received: list[int] = []
 
     def forward(number, frame):
-        for worker in workers:
-            if worker.poll() is None:
-                worker.send_signal(number)
+        received.append(number)
+        _send(workers, number)
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, forward) for number in numbers}
     try:
-        yield workers
+        yield workers, received
     finally:
         _end(workers)
         for number, handler in before.items():

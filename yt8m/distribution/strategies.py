@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import signal
+import textwrap
 import threading
 from collections.abc import Iterator
 
@@ -40,6 +41,7 @@ def _open(kind: str, tpu: str) -> Devices:
 
 def _choose(config: DistributeConfig) -> str:
     if config.strategy != "auto":
+        _refuse_to_work_alone(config.strategy)
         return config.strategy
     if config.tpu or os.environ.get("TPU_NAME"):
         return "tpu"
@@ -48,6 +50,16 @@ def _choose(config: DistributeConfig) -> str:
     if tf.config.list_physical_devices("TPU"):
         return "tpu"
     return "mirrored" if len(_local_devices()) > 1 else "one"
+
+
+def _refuse_to_work_alone(strategy: str) -> None:
+    """Several workers that know nothing of each other would each do all of the work, at the same place."""
+    found = cluster.from_environment() if strategy in ("one", "mirrored") else None
+    if found:
+        raise InputError(
+            f"--distribute.strategy {strategy}: {found.told_by} names {found.num_workers} workers, each of which would do all "
+            "the work; leave the flag out"
+        )
 
 
 def _local_devices() -> list[str]:
@@ -136,7 +148,7 @@ def _tpu(name: str) -> Devices:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         strategy = tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = textwrap.shorten(next(iter(str(error).splitlines()), type(error).__name__), 120, placeholder=" ...")
         raise InputError(
             f"--distribute.strategy tpu: TPU {name!r} cannot be used ({reason}); check --distribute.tpu and that this is a TPU VM"
         ) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from yt8m.errors import InputError
 
-PROGRAM = (sys.executable, "-m", "yt8m.tuning.child")
+PROGRAM = (sys.executable, "-m", "yt8m.child")
 """What a trial's words are given to."""
 
 _SECONDS_TO_SAVE = 120.0

@@ -10,7 +10,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import subprocess
@@ -25,7 +24,7 @@ from yt8m import config as configuration
 from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.files import make_directory, read_json, remove_empty, write_json
+from yt8m.files import locked, make_directory, read_json, remove_empty, write_json
 from yt8m.runs import RunDirectory
 from yt8m.tuning import jobs as side_by_side
 from yt8m.tuning import report
@@ -130,7 +129,7 @@ def _opened(task: Task) -> Iterator[Study]:
         raise InputError(f"{directory}: is a directory with other files; give an empty or new one as --run")
     made = make_directory(directory)
     try:
-        with _locked(directory):
+        with locked(directory, f"{directory}: another yt8m tune works on it; wait for it, or give another --run"):
             wanted = _describe(task)
             if description.exists():
                 _check_same(directory, read_json(description), wanted)
@@ -140,19 +139,6 @@ def _opened(task: Task) -> Iterator[Study]:
                 yield study
     finally:
         remove_empty(made)
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keeps other sessions out; the system opens the lock when this process ends, however it ends."""
-    with (directory / "study.lock").open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"{directory}: another yt8m tune works on it; wait for it, or give another --run"
-            ) from error
-        yield
 
 
 def _describe(task: Task) -> dict[str, Any]:

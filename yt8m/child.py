@@ -1,4 +1,7 @@
-"""A trial's process: a command of `yt8m` that is sent SIGTERM, at which it saves, once whoever started it is gone."""
+"""A command of `yt8m` that is sent SIGTERM, at which it saves, once whoever started it is gone: a trial, a worker.
+
+Its standard input is a pipe that nothing is written to.
+"""
 
 import os
 import runpy
@@ -7,7 +10,7 @@ import threading
 
 
 def _stop_when_alone() -> None:
-    os.read(0, 1)  # a pipe that nothing is written to: it ends with the process at its other end
+    os.read(0, 1)  # ends with the process at the other end of the pipe
     os.kill(os.getpid(), signal.SIGTERM)
 
 
