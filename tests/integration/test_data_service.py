@@ -218,6 +218,20 @@ class TestMistakes:
         reason = "no tf.data service answers there; start one with yt8m data-service"
         self.assert_refused(outcome, f"--dispatcher localhost:{taken}: {reason}")
 
+    def test_names_of_no_machine(self, yt8m):
+        for flags, shown in (
+            (("--host", "no.invalid", "--port", 0), "--host no.invalid"),
+            (("--role", "worker", "--dispatcher", "no.invalid:5050"), "--dispatcher no.invalid:5050"),
+        ):
+            outcome = yt8m("data-service", *flags)
+            assert (outcome.status, outcome.out) == (2, "")
+            assert outcome.err.startswith(f"yt8m: {shown}: there is no machine of this name (")
+
+    def test_a_journal_at_an_address(self, yt8m):
+        outcome = yt8m("data-service", "--port", 0, "--work-dir", "gs://bucket/journal")
+        assert (outcome.status, outcome.out) == (2, "")
+        assert outcome.err.startswith("yt8m: gs://bucket/journal: ")
+
     def test_a_journal_where_nothing_can_be_written(self, yt8m):
         outcome = yt8m("data-service", "--port", 0, "--work-dir", "/proc/journal")
         assert (outcome.status, outcome.out) == (2, "")

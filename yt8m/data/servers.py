@@ -14,7 +14,7 @@ from typing import Literal
 import tensorflow as tf
 
 from yt8m.data.address import LARGEST_PORT, parse_address
-from yt8m.data.service import find_workers
+from yt8m.data.service import find_workers, require_host
 from yt8m.data.sources import describe_error, prepare_file_systems
 from yt8m.errors import InputError
 from yt8m.files import make_directory
@@ -77,6 +77,8 @@ class Servers:
         """By port."""
 
     def __enter__(self) -> "Servers":
+        if self._host:
+            require_host(self._host, f"--host {self._host}")
         try:
             if self._role == "worker":
                 find_workers(self.dispatcher, least=0, name="--dispatcher")

@@ -6,6 +6,7 @@ batches to whoever trains. `yt8m.data.servers` runs both.
 
 import functools
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,14 @@ def registered_workers(address: str, seconds: float) -> list[str]:
     return [tf.train.BytesList.FromString(message).value[0].decode() for message in messages]
 
 
+def require_host(host: str, shown: str) -> None:
+    """Raises InputError if a name is that of no machine; `shown` is the flag and its value, for the message."""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise InputError(f"{shown}: there is no machine of this name ({error.strerror})") from error
+
+
 def find_workers(service: str, least: int = 1, name: str = "--data.service") -> list[str]:
     """The addresses of a service's workers, once there are enough; waits `ANSWER_SECONDS` for them.
 
@@ -63,6 +72,7 @@ def find_workers(service: str, least: int = 1, name: str = "--data.service") -> 
         InputError: the address is none, no dispatcher answers there, or it has too few workers.
     """
     address = parse_address(service, name)
+    require_host(address.rpartition(":")[0], f"{name} {service}")
     end = time.monotonic() + ANSWER_SECONDS
     while True:
         try:
