@@ -127,6 +127,7 @@ def test_a_killed_prediction_goes_on_where_it_stopped_and_gives_the_same_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "whole.csv"]
 
 
+@pytest.mark.slow
 def test_what_another_run_left_unfinished_is_replaced(run, folds, sample, tmp_path):
     out, data = tmp_path / "out.csv", str(sample / FRAMES)
     RunPredictions(folds[0], [data], top_k=20, precision="float32").store(tmp_path / ".out.csv.predictions" / "own")
@@ -135,6 +136,7 @@ def test_what_another_run_left_unfinished_is_replaced(run, folds, sample, tmp_pa
     assert out.read_bytes() == (tmp_path / "other.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_another_prior_left_unfinished_is_replaced(run, folds, sample, tmp_path):
     data, beside = [str(sample / RATED)], tmp_path / ".out.csv.predictions"
     RunPredictions(folds[0], data, task="video", class_ids=[1, 2]).store(beside / "prior", part_bytes=1)
@@ -155,6 +157,7 @@ def test_an_error_leaves_nothing_behind(run, sample, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_every_fold_predicts_the_videos_it_left_out(folds, sample, tmp_path):
     done = predict(folds, [str(sample / RATED)], None, stored=tmp_path / "stored")
     stored = StoredPredictions(tmp_path / "stored")
@@ -174,6 +177,7 @@ def test_every_fold_predicts_the_videos_it_left_out(folds, sample, tmp_path):
     assert predict(folds, (), tmp_path / "out.csv").num_segments == len(ids), "the training records are theirs"
 
 
+@pytest.mark.slow
 def test_runs_that_are_no_folds_of_one_training(run, folds, sample, tmp_path):
     for runs, message in (
         (folds[:2], "each left out another fold of the videos, and none is missing"),

@@ -13,6 +13,8 @@ from remote_reading import digest
 import yt8m
 from yt8m.runs import RunDirectory, read_metrics
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "gs://records"
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from yt8m.data.records import Ratings, frame_level_record, framed
 
+pytestmark = pytest.mark.slow
+
 RATED, ALL = "3/frame/validate", "3/frame/test"
 
 

@@ -16,6 +16,8 @@ from yt8m.models import MIXTURE_NAME, make_architecture, streams_of
 from yt8m.training.averaging import average
 from yt8m.training.loop import train
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"num_clusters": 16, "hidden_size": 12}
 
 
