@@ -13,6 +13,7 @@ from yt8m.files import (
     new_directory,
     read_json,
     remove_empty,
+    remove_unfinished,
     write_json,
 )
 
@@ -99,6 +100,31 @@ def test_an_address_is_no_local_directory_with_a_colon(address, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
     make_directory("gs:/bucket")  # is one
     assert [path.name for path in tmp_path.iterdir()] == ["gs:"]
+
+
+def test_an_empty_path_is_not_the_current_directory(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for attempt in (check_destination, make_directory, lambda path: write_json(path, {})):
+        with pytest.raises(InputError, match=r"^the path of the .* is empty; name a place$"):
+            attempt("")
+    with pytest.raises(InputError, match=r"^the path of the directory is empty"), new_directory(""):
+        raise AssertionError("the block must not run")
+    assert [each.name for each in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    for name in ("run/.12.tmp.exported/variables", "run/best", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in (
+        *("run/.12.tmp.exported/saved_model.pb", "run/.12.tmp.exported/variables/.13.tmp.data"),
+        *("run/best/.14.tmp.model.weights.h5", "run/best/model.weights.h5", "elsewhere/file"),
+    ):
+        (tmp_path / name).touch()
+    (tmp_path / "run/.15.tmp.link").symlink_to(tmp_path / "elsewhere")
+    remove_unfinished(tmp_path / "run")
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"run", "run/best", "run/best/model.weights.h5", "elsewhere", "elsewhere/file"}
 
 
 class FullDisk:

@@ -309,7 +309,8 @@ class RunConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=lambda name: f"--{name}")
-        check_local(self.run, "a run directory", shown=f"--run {self.run}")
+        if self.run:
+            check_local(self.run, "a run directory", shown=f"--run {self.run}")
 
 
 def _as_in_json(value: Any, wanted: type) -> Any:

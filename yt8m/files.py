@@ -17,11 +17,15 @@ from yt8m.errors import InputError
 def check_local(path: str | os.PathLike, what: str, shown: str | None = None) -> None:
     """Raises InputError for an address such as `gs://bucket/run`, which `Path` takes for a local directory named `gs:`.
 
+    So it does for an empty path (a shell's variable that is not set), which `Path` takes for the current directory.
+
     Args:
         path: where something is, or is to be written.
         what: it is, for the message.
         shown: what the message calls the path; None = as it is.
     """
+    if not os.fspath(path):
+        raise InputError(f"the path of {what} is empty; name a place")
     if "://" in os.fspath(path):
         shown = shown or os.fspath(path)
         raise InputError(f"{shown}: {what} must be on a local disk (on a TPU VM, the host's); copy it to or from there")
@@ -139,12 +143,15 @@ def new_directory(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove_unfinished(directory: str | os.PathLike) -> None:
-    """Removes what processes that were killed left of `NewFile`s in a directory and below it.
+    """Removes what processes that were killed left of `NewFile`s and new directories in a directory and below it.
 
     Nobody else may be writing there.
     """
-    for path in Path(directory).rglob(".*.tmp.*"):
-        path.unlink(missing_ok=True)
+    for path in list(Path(directory).rglob(".*.tmp.*")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)  # it may have gone with the directory around it
 
 
 @contextlib.contextmanager
