@@ -97,6 +97,21 @@ def test_padding_means_nothing_and_numbers_of_frames_may_be_a_column(frame_run, 
     np.testing.assert_allclose(together, np.concatenate([each["predictions"] for each in alone]), atol=1e-6)
 
 
+def test_no_more_frames_count_than_are_given(frame_run, frame_model, sample):
+    frames, _ = frames_of(frame_run, sample / FRAMES, 4)
+    function = frame_model["serving_default"]
+    expected = function(rgb_and_audio=frames[:2], num_frames=[4, 4])["predictions"]
+    found = function(rgb_and_audio=frames[:2], num_frames=[5, 300])["predictions"]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("signature", ["sequence_examples", "segments"])
+def test_no_records_have_no_classes(signature, frame_model):
+    answer = frame_model[signature](example_bytes=tf.constant([], tf.string))
+    assert answer["video_id"].shape == (0,)
+    assert answer["predictions"].shape == answer["class_indexes"].shape == (0, 4)
+
+
 def test_values_between_two_bytes_are_the_nearest_one_s(frame_run, frame_model, sample):
     frames, counts = frames_of(frame_run, sample / FRAMES, 4)
     near = frames + np.random.default_rng(0).uniform(-0.007, 0.007, frames.shape).astype(np.float32)

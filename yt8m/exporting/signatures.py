@@ -103,11 +103,13 @@ class ExportedModel(tf.Module):
         """The model's inputs from dequantised frames, of which there may be more or fewer than it is shown."""
         data = self._data
         longest = data.context_num_frames if prefix else self.num_frames
+        given: int | tf.Tensor = longest
         if frames.shape[1] != longest:  # a fixed number, as in prediction: not every model can be traced without
             frames = frames[:, :longest]
-            frames = tf.pad(frames, [[0, 0], [0, longest - tf.shape(frames)[1]], [0, 0]])
+            given = tf.shape(frames)[1]
+            frames = tf.pad(frames, [[0, 0], [0, longest - given], [0, 0]])
             frames = tf.ensure_shape(frames, [None, longest, frames.shape[2]])
-        count = tf.minimum(tf.reshape(num_frames, [-1]), longest)
+        count = tf.minimum(tf.reshape(num_frames, [-1]), given)  # what is filled up is no frame, whatever is said of it
         if data.prediction_num_frames and not data.segment_context:
             rows, count = sample_rows(
                 data.prediction_sampling, count, data.prediction_num_frames, longest, 0, tf.constant(0, tf.int64)
@@ -139,7 +141,9 @@ class ExportedModel(tf.Module):
         kinds = {
             key: tf.RaggedTensorSpec([None, *each.shape[1:]], each.dtype, ragged_rank=0) for key, each in shapes.items()
         }
-        batch = {key: each.flat_values for key, each in tf.map_fn(parse, serialized, fn_output_signature=kinds).items()}
+        rows = {key: each.flat_values for key, each in tf.map_fn(parse, serialized, fn_output_signature=kinds).items()}
+        # No videos have rows of no shape.
+        batch = {key: tf.reshape(each, [tf.shape(each)[0], *shapes[key].shape[1:]]) for key, each in rows.items()}
         if self._as_means:
             batch = parsing.means_of_frames(data.features)(batch)
             if self._sees_video:
