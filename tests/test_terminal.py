@@ -118,6 +118,20 @@ def test_what_is_done_soon_leaves_no_line_in_a_log(log):
     assert log() == ""
 
 
+@pytest.mark.parametrize("tell", [terminal.say, terminal.explain])
+def test_a_remark_is_a_line_above_the_bar(tell, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    advance = terminal.share_progress("evaluating", "video")
+    advance(1, 4)
+    tell("a remark")
+    before, _, after = sys.stderr.getvalue().rpartition("a remark\n")
+    cleared = before.rpartition("\r")[0].rpartition("\r")[2]
+    assert before.endswith("\r")
+    assert cleared.strip() == ""
+    assert after.startswith("\revaluating:  25%")
+    advance(4, 4)
+
+
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("stderr", [io.StringIO, Terminal])
 def test_quiet_leaves_out_all_but_why_the_status_is_not_0(stderr, monkeypatch):

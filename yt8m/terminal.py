@@ -91,12 +91,19 @@ def _window() -> dict[str, Any]:
 def say(text: str) -> None:
     """Tells the user something beside a command's result; not with `--quiet`."""
     if not is_quiet():
-        print(text, file=sys.stderr, flush=True)
+        _print(text)
 
 
 def explain(text: str) -> None:
     """Tells the user why a command ends with another status than 0, also with `--quiet`."""
     if not is_muted():
+        _print(text)
+
+
+def _print(text: str) -> None:
+    if has_bars():
+        tqdm.write(text, file=sys.stderr)  # above the bars that are drawn
+    else:
         print(text, file=sys.stderr, flush=True)
 
 
