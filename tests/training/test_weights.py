@@ -96,6 +96,7 @@ def test_damaged_weights_are_named_in_one_line(models, path):
     assert not any("\n" in message for message in messages)
 
 
+@pytest.mark.filterwarnings("error")
 def test_weights_of_another_model_are_refused(models, path):
     save_weights(models[0], path)
     with pytest.raises(InputError, match="of another model") as caught:

@@ -1,6 +1,7 @@
 """The weights of a model as a file, in Keras's own format (`keras.Model.load_weights` reads it too)."""
 
 import io
+import warnings
 from pathlib import Path
 
 import keras
@@ -37,7 +38,11 @@ def load_weights(model: keras.Model, path: Path) -> None:
         InputError: the file is damaged, or of another model.
     """
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # Keras's, of layers without weights in the file, before it fails
+            model.load_weights(path)
     except Exception as error:  # HDF5 has errors of many kinds for damaged files
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(":")
         raise InputError(
