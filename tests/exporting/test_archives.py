@@ -219,6 +219,37 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     assert text.startswith(f"{tmp_path}/e.tgz/best/model.weights.h5: is no file of weights")
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_keras_files_that_are_packed_otherwise_are_taken_and_damaged_ones_named(compression, keras_file, tmp_path):
+    path, out = tmp_path / "packed.keras", tmp_path / "run"
+    with zipfile.ZipFile(keras_file) as plain, zipfile.ZipFile(path, "w", compression) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert unpack(path, tmp_path / "whole").model == "frame_logistic"
+    damaged = bytearray(path.read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 30] = bytes(each ^ 0x5A for each in damaged[middle : middle + 30])
+    path.write_bytes(damaged)
+    text = refusal(path, out)
+    assert text.startswith(f"{path}: is")
+    assert "damaged" in text
+    assert "\n" not in text
+
+
+def test_a_damaged_header_of_an_archive_is_named(contents, tmp_path):
+    sparse = {"GNU.sparse.map": "0,x", "GNU.sparse.size": "q"}
+    write_tar(tmp_path / "a.tgz", [member(CONFIG, contents[CONFIG], pax_headers=sparse)])
+    assert "is no archive, or a damaged one" in refusal(tmp_path / "a.tgz", tmp_path / "run")
+
+
+@pytest.mark.parametrize("num_classes", [11, 13, 24, 10**12, 10**30])
+def test_a_configuration_of_other_classes_than_the_weights_is_refused(num_classes, contents, tmp_path):
+    values = json.loads(contents[CONFIG])
+    values["data"]["num_classes"] = num_classes
+    path = tar_of(tmp_path / "a.tgz", contents, **{CONFIG: json.dumps(values).encode()})
+    assert f"has no layer of the {num_classes} classes" in refusal(path, tmp_path / "run")
+
+
 def test_a_small_file_that_would_become_a_huge_one_is_refused(contents, tmp_path):
     bomb = tmp_path / "bomb.tgz"
     zeros, left = bytes(1 << 20), 40

@@ -11,6 +11,7 @@ import dataclasses
 import gzip
 import io
 import json
+import lzma
 import os
 import posixpath
 import shutil
@@ -141,7 +142,7 @@ def unpack(
             read(archive, run, max_gigabytes)
             config = without_places(runs.load_config(directory))
             run.config.write_bytes(_as_json(configuration.to_dict(dataclasses.replace(config, run=os.fspath(out)))))
-            _check_weights(run.best_weights)
+            _check_weights(run.best_weights, config.data.num_classes)
         except RecursionError as error:
             raise _no_archive(archive, "has a configuration that is nested too deeply") from error
         except InputError as error:
@@ -166,7 +167,10 @@ class _Limited(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        content = self._stream.read(size)
+        try:
+            content = self._stream.read(size)
+        except (OSError, lzma.LZMAError) as error:  # bz2 and gzip have OSErrors for what is damaged
+            raise _no_archive(self._archive, f"is no archive, or a damaged one ({error})") from error
         self._count += len(content)
         check_size(self._count, self._max_gigabytes, os.fspath(self._archive), "")
         return content
@@ -180,7 +184,9 @@ def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
             _read_members(archive, limited, wanted)
             while limited.read(1 << 20):  # to the end, where the sum of all bytes is compared
                 pass
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise _no_archive(archive, f"is no archive, or a damaged one ({error})") from error
     if wanted:
         raise _no_archive(archive, f"has no {next(iter(wanted))}")
@@ -233,26 +239,34 @@ def _read_keras_file(archive, run: RunDirectory, max_gigabytes: float) -> None:
         raise _no_archive(archive, f"is damaged ({error})") from error
 
 
-def _check_weights(path: Path) -> None:
+def _check_weights(path: Path, num_classes: int) -> None:
     """Raises InputError unless a file of weights is HDF5 with all its values in it, not more of them than it has bytes for.
 
     HDF5 has links to other files, values that lie in other files, and compressed values of any size; Keras writes none of them.
+    The last layer of every model has one or more columns a class: a configuration that has none for its classes is of another
+    model, which may be too large to be built.
     """
     import h5py
 
     try:
         with h5py.File(path) as file:
-            sizes = list(_dataset_sizes(file))
+            datasets = list(_datasets(file))
+            num_bytes = sum(each.nbytes for each in datasets)
+            widths = {each.shape[-1] for each in datasets if each.shape}
     except InputError as error:
         raise InputError(f"{path}: {error}; have it exported again") from error
     except Exception as error:  # h5py has errors of many kinds for damaged files
         raise InputError(f"{path}: is no file of weights ({error}); have it exported again") from error
-    if sum(sizes) > path.stat().st_size:
-        raise InputError(f"{path}: says that it holds {sum(sizes)} bytes, more than it has; have it exported again")
+    if num_bytes > path.stat().st_size:
+        raise InputError(f"{path}: says that it holds {num_bytes} bytes, more than it has; have it exported again")
+    if not any(width and width % num_classes == 0 for width in widths):
+        raise InputError(
+            f"{path}: has no layer of the {num_classes} classes that its configuration says; have it exported again"
+        )
 
 
-def _dataset_sizes(group) -> Iterator[int]:
-    """The bytes of every dataset below a group."""
+def _datasets(group) -> Iterator[Any]:
+    """Every dataset below a group."""
     import h5py
 
     for name in group:
@@ -260,8 +274,8 @@ def _dataset_sizes(group) -> Iterator[int]:
             raise InputError(f"holds a link, {name!r}")
         item = group[name]
         if isinstance(item, h5py.Group):
-            yield from _dataset_sizes(item)
+            yield from _datasets(item)
         elif item.external or item.is_virtual:
             raise InputError(f"takes values of {name!r} from another file")
         else:
-            yield item.nbytes
+            yield item
