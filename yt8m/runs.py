@@ -121,6 +121,21 @@ class RunDirectory:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    def keeps(self, path: str | os.PathLike) -> bool:
+        """Whether a path is that of a file or directory of the run, or lies in one of its directories, also by links."""
+        own = (
+            self.config,
+            self.environment,
+            self.metrics,
+            self.tensorboard,
+            self.checkpoints,
+            self.best_weights.parent,
+        )
+        wanted = Path(os.path.realpath(path))
+        return any(
+            Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in (*own, self.curves, self.report)
+        )
+
     @property
     def has_weights(self) -> bool:
         """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""

@@ -105,6 +105,29 @@ def test_float16_halves_the_file_and_its_change_is_that_of_the_run_it_makes(form
     assert np.abs(rounded - exact).max() > 0
 
 
+def test_an_export_never_replaces_a_part_of_its_run(run, tmp_path):
+    place = Path(run.run)
+    (tmp_path / "link").symlink_to(place)
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    for out, format in (
+        *((place / "config.json", "archive"), (place / "best/model.weights.h5", "litert")),
+        *((tmp_path / "link/best/new/model.keras", "keras"), (place / "checkpoints", "saved-model")),
+    ):
+        with pytest.raises(InputError, match="belongs to the run that is exported; name another place"):
+            export(run.run, out, format)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    (tmp_path / "model.tgz").write_bytes(b"old")
+    export(tmp_path / "link", tmp_path / "model.tgz", "archive")
+    assert unpack(tmp_path / "model.tgz", tmp_path / "unpacked").model == "frame_logistic"
+
+
+@pytest.mark.parametrize("num_frames", [0, 10_001, 10**12])
+def test_no_more_frames_than_there_is_memory_for(num_frames, run, tmp_path):
+    with pytest.raises(InputError, match=f"num_frames is {num_frames}; it must be from 1 to 10000"):
+        export(run.run, tmp_path / "model", "saved-model", num_frames=num_frames)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_archive_of_more_than_the_rule_allows_is_not_written(run, tmp_path):
     size = export(run.run, tmp_path / "small.tgz", "archive").num_bytes
     export(run.run, tmp_path / "just.tgz", "archive", max_gigabytes=size / 1e9)

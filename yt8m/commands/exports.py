@@ -7,7 +7,7 @@ import tyro
 
 from yt8m import reports
 from yt8m.commands.flags import OK, PATHS, File, Json, Run, given_paths, print_json, shown
-from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes
+from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames
 from yt8m.streams import show
 from yt8m.values import PositiveInt
 
@@ -21,7 +21,7 @@ def export(
     float16: Float16 = False,
     data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the run's validation split)")] = None,
     top_k: Annotated[PositiveInt | None, shown("INT", "(default: 20)")] = None,
-    num_frames: Annotated[PositiveInt | None, shown("INT", "(default: as many as in prediction)")] = None,
+    num_frames: Annotated[NumFrames | None, shown("INT", "(default: as many as in prediction)")] = None,
     max_gigabytes: Annotated[Gigabytes | None, shown("FLOAT", "(default: 1, Kaggle's rule of 2018)")] = None,
     json: Json = False,
 ) -> int:
@@ -32,7 +32,7 @@ def export(
     Args:
         run: The run directory, made by yt8m train.
         format: saved-model, for TensorFlow Serving and MediaPipe; keras; litert; or archive, for yt8m unpack.
-        out: A new directory for saved-model, else a file.
+        out: A new directory for saved-model, else a file, which is replaced if it is there.
         float16: Keep the weights as float16, in half the bytes, and measure what that does to the scores.
         data: Labelled records to measure it on: files, directories or globs.
         top_k: Classes that a SavedModel returns for a record, the surest.

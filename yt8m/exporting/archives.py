@@ -36,6 +36,9 @@ Format = Literal["saved-model", "keras", "litert", "archive"]
 Gigabytes = Annotated[float, Range(least=0)]
 """0 = any size."""
 
+NumFrames = Annotated[int, Range(least=1, most=10_000)]
+"""That an exported model is shown. The data set has 300 of a video; LiteRT makes room for all of them."""
+
 GIGABYTE = 10**9
 DEFAULT_MAX_GIGABYTES = 1.0
 """Kaggle's rule of 2018: a model has less than 1 GB, uncompressed."""

@@ -14,7 +14,7 @@ from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.evaluation import measure_source
 from yt8m.exporting import keras_file
-from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, write_archive
+from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, write_archive
 from yt8m.exporting.half_precision import MetricChange, halved, halved_file
 from yt8m.exporting.litert import convert
 from yt8m.exporting.saved_model import write_saved_model
@@ -49,7 +49,7 @@ def export(
     float16: bool = False,
     data: Sequence[str] = (),
     top_k: PositiveInt | None = None,
-    num_frames: PositiveInt | None = None,
+    num_frames: NumFrames | None = None,
     max_gigabytes: Gigabytes | None = None,
     progress: Callable[[int], None] = lambda count: None,
     tell: Callable[[str], None] = lambda text: None,
@@ -58,12 +58,13 @@ def export(
 
     Args:
         run: the run directory.
-        out: where to; a new directory for `saved-model`, else a file.
+        out: where to; a new directory for `saved-model`, else a file, which is replaced if it is there. None of the run's own.
         format: `saved-model`, `keras`, `litert`, or `archive`, which `yt8m.exporting.archives.unpack` makes a run of.
         float16: keep the weights as float16, and measure what that does to the scores.
         data: labelled records to measure it on; none = the run's validation split.
         top_k: classes that a SavedModel returns for a record; None = 20.
-        num_frames: frames that SavedModel and LiteRT are shown of those they are given; None = as many as in prediction.
+        num_frames: frames that SavedModel and LiteRT are shown of those they are given, 10 000 at most; None = as many as in
+            prediction.
         max_gigabytes: refuse a larger archive, uncompressed; 0 = any size, None = 1.
         progress: called with the number of videos, or segments, after each batch of the measurement.
         tell: gets a line on what could not be measured, and on records that are left out.
@@ -79,7 +80,7 @@ def export(
         raise InputError("--data is for measuring what --float16 does; add that, or leave --data out")
     config = runs.load_config(run)
     weights = inference.best_weights(run)
-    _check_place(out, format)
+    _check_place(out, format, run)
     if format == "litert":  # which has no bfloat16
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision="float32"))
     model = inference.build(config)
@@ -107,8 +108,10 @@ def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
         raise InputError(f"{flag} is for --format {' and '.join(formats)}; leave it out for {format}")
 
 
-def _check_place(out: str | os.PathLike, format: Format) -> None:
+def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> None:
     """Says what is wrong with the place before the work rather than after it."""
+    if os.fspath(out) and runs.RunDirectory(Path(run)).keeps(out):
+        raise InputError(f"{os.fspath(out)}: belongs to the run that is exported; name another place")
     if format == "saved-model":
         check_new(out)
         return
