@@ -7,6 +7,7 @@ import io
 import os
 import re
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -130,6 +131,24 @@ def test_a_remark_is_a_line_above_the_bar(tell, monkeypatch):
     assert cleared.strip() == ""
     assert after.startswith("\revaluating:  25%")
     advance(4, 4)
+
+
+LINES_OF_STDERR = """
+import os, threading
+from yt8m import streams
+streams.silence_tensorflow()
+os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\nINFO: ours\\n")
+os.write(2, b"I0000 00:00:17.1 1 cpu.cc:2] theirs\\nlast\\n")
+os.dup2(1, 2)  # nothing more comes
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join()
+"""
+
+
+def test_tensorflow_s_log_lines_are_taken_out_and_no_others():
+    done = subprocess.run([sys.executable, "-c", LINES_OF_STDERR], capture_output=True, text=True, check=True)
+    assert done.stderr == "INFO: ours\nlast\n"
 
 
 @pytest.mark.usefixtures("quiet")

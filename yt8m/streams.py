@@ -10,7 +10,7 @@ import threading
 
 _LOG_LINE = re.compile(
     rb"^(WARNING: All log messages before absl|Additional GRPC error information|:\{\"created\"|"
-    rb"[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
+    rb"INFO: (Created|Initialized) TensorFlow Lite |[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
 )
 
 
