@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import warnings
 
 import numpy as np
 import pytest
@@ -96,9 +97,22 @@ def test_damaged_weights_are_named_in_one_line(models, path):
     assert not any("\n" in message for message in messages)
 
 
-@pytest.mark.filterwarnings("error")
 def test_weights_of_another_model_are_refused(models, path):
     save_weights(models[0], path)
     with pytest.raises(InputError, match="of another model") as caught:
         load_weights(build_model("netvlad", 5, num_clusters=8, hidden_size=4, features=("audio",)), path)
     assert "\n" not in str(caught.value)
+
+
+class WarningModel:
+    """Warns before it fails, as Keras does of layers that the file has no weights of."""
+
+    def load_weights(self, path):
+        warnings.warn("Skipping nested container", stacklevel=2)
+        raise ValueError("Shape mismatch")
+
+
+def test_a_failure_is_told_without_the_warnings_before_it(path, recwarn):
+    with pytest.raises(InputError, match=r"cannot be loaded \(Shape mismatch\)"):
+        load_weights(WarningModel(), path)
+    assert not recwarn.list
