@@ -374,13 +374,14 @@ def test_what_was_stopped_goes_on_with_the_files_that_are_missing(three_files, t
     with pytest.raises(Stop):
         convert(**arguments, progress=stop_in_the_second)
     assert not out.exists()
-    assert sorted(path.name for path in staging.iterdir()) == ["conversion.json", "validate3.tfrecord"]
+    kept = {path.name for path in staging.glob("*.tfrecord")}
+    assert "validate3.tfrecord" in kept  # and what was complete before the thread heard of it
     (staging / ".77.tmp.validate5.tfrecord").write_bytes(b"half")  # what a kill leaves
     finished = (staging / "validate3.tfrecord").stat().st_ino
     told = []
     result = convert(**arguments, tell=told.append)
-    assert (result.num_files, result.num_kept, result.num_records) == (3, 1, 6)
-    assert told == [f"{out}: going on; 1 of 3 files are there"]
+    assert (result.num_files, result.num_kept, result.num_records) == (3, len(kept), 6)
+    assert told == [f"{out}: going on; {len(kept)} of 3 files are there"]
     assert (out / "validate3.tfrecord").stat().st_ino == finished
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in three_files.iterdir())
     assert records_of(out) == records_of(three_files)

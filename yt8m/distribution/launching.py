@@ -97,6 +97,8 @@ def _end(workers: Sequence[subprocess.Popen]) -> None:
     for worker in workers:
         worker.kill()
         worker.wait()
+        if worker.stdin:
+            worker.stdin.close()
 
 
 @contextlib.contextmanager
