@@ -1,4 +1,4 @@
-"""The command `yt8m`: which command is meant, and how the process ends.
+"""The command `yt8m`: how its process ends.
 
 Exit status: 0; 2 for what a user can cause, with one line on stderr; 1 for a bug of ours, with its traceback; 141 where
 whoever reads the output stops reading (`| head`), as if the signal for that had ended the process.
@@ -6,63 +6,17 @@ whoever reads the output stops reading (`| head`), as if the signal for that had
 
 import atexit
 import contextlib
-import inspect
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
-from yt8m import __version__, streams
-from yt8m.arguments import deferred, parse
-from yt8m.commands import COMMANDS, TAKE_WORDS
-from yt8m.commands.flags import BUG, OK, SWITCHES, USER_ERROR
-from yt8m.distribution import cluster
-from yt8m.errors import InputError, unknown_name
+from yt8m import streams
+from yt8m.errors import BUG, USER_ERROR, InputError
 from yt8m.streams import show
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
-
-_NEEDS_NO_TENSORFLOW = ("completion", "download", "recipes", "validate", "upload", "unpack")
-
-
-def _help() -> str:
-    commands = "\n".join(f"  {name:<12} {inspect.getdoc(each).splitlines()[0]}" for name, each in COMMANDS.items())
-    return (
-        "usage: yt8m COMMAND ...\n\nTrain, evaluate and submit on YouTube-8M and features in its format.\n\n"
-        f"{commands}\n\n"
-        "`yt8m COMMAND --help` has an example and the flags. --version.\n"
-        "Anywhere: --quiet leaves out progress and remarks, --verbose shows TensorFlow's log.\n"
-        "Start here: make submit, or yt8m synth data/sample"
-    )
-
-
-def _run(arguments: list[str]) -> int:
-    verbose = "--verbose" in arguments
-    streams.set_switches(*(switch for switch in SWITCHES if switch in arguments))
-    arguments = [argument for argument in arguments if argument not in SWITCHES]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        show(_help())
-        return OK
-    if arguments[0] == "--version":
-        show(f"yt8m {__version__}")
-        return OK
-    name, *rest = arguments
-    if name.startswith("-"):
-        raise InputError(f"{name} comes before the command; write yt8m COMMAND {name} (see yt8m --help)")
-    if name not in COMMANDS:
-        raise InputError(unknown_name("command", name, list(COMMANDS)))
-    wants_help = any(argument in ("-h", "--help") for argument in rest)
-    if name not in _NEEDS_NO_TENSORFLOW and not wants_help and not verbose:
-        streams.silence_tensorflow()
-    worker = cluster.from_environment()
-    if worker and not worker.is_chief:
-        streams.mute()
-    command = COMMANDS[name]
-    if name in TAKE_WORDS:
-        return command(rest)
-    call = parse(deferred(command), rest, f"yt8m {name}")
-    return OK if call is None else call()
 
 
 class _Interrupt:
@@ -84,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             signal.signal(number, interrupt)
     streams.open_closed_streams()
     try:
-        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        from yt8m.commands.running import run  # takes a while, in which signals are answered as later
+
+        status = run(list(sys.argv[1:] if arguments is None else arguments))
         show("", end="")
     except InputError as error:
         status = _refuse(str(error))

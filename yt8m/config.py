@@ -292,6 +292,10 @@ class DistributeConfig:
         fit_fields(self, name_of=functools.partial(_flag, "distribute"))
 
 
+DEFAULT_DISTRIBUTE = DistributeConfig()
+"""Of commands that take no other part of a configuration."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
     """Everything that determines a run."""

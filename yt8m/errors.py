@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Sequence
 
+OK, BUG, USER_ERROR = 0, 1, 2
+"""Exit statuses of the command line."""
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used. The message says what, where and what to do, in one line."""

@@ -11,13 +11,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import TqdmWarning, tqdm
 
-from yt8m.config import RunConfig
 from yt8m.reports import trial_value
 from yt8m.streams import is_muted, is_quiet
+
+if TYPE_CHECKING:
+    from yt8m.config import RunConfig
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
@@ -192,7 +194,7 @@ class TrainingProgress:
         self.started = False
         """Whether there is something to save if the run is stopped."""
 
-    def start(self, config: RunConfig, step: int) -> None:
+    def start(self, config: "RunConfig", step: int) -> None:
         """Training begins, or goes on, at `step`."""
         self.started = True
         self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size

@@ -66,6 +66,8 @@ class Served:
     always: Fault = Fault()
     """Where a path has no fault of its own left."""
     log: list[Sent] = field(default_factory=list)
+    connections: int = 0
+    """That were opened."""
     tells_sizes: bool = True
     seconds_a_block: float = 0.0
     """Waited before each 64 kB of a record file."""
@@ -174,6 +176,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def process_request(self, request, client_address):
+        self.served.connections += 1
+        super().process_request(request, client_address)
 
     def handle_error(self, request, client_address):
         """A client that went away is no news."""

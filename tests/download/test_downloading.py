@@ -270,6 +270,11 @@ def test_the_survey_knows_all_sizes_and_writes_nothing(served, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_thread_needs_one_connection(served, download, directory):
+    download(jobs=1)
+    assert served.connections == 1, "it serves for the plan, the sizes and all files"
+
+
 def test_of_many_files_some_tell_the_sum(served, tmp_path, monkeypatch):
     """Files of s, s + 1000, ... bytes, of which every second is asked for: the first, the third and the fifth."""
     monkeypatch.setattr("yt8m.download.downloading._SIZES_ASKED", 3)

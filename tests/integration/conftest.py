@@ -1,6 +1,7 @@
 """The commands, called in this process; each returns its exit status, stdout and stderr."""
 
 import json
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -30,7 +31,16 @@ class Outcome:
 
 
 @pytest.fixture
-def yt8m(capfd):
+def _signal_handlers():
+    """Those of a command end with its process; this one goes on."""
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for each, handler in handlers.items():
+        signal.signal(each, handler)
+
+
+@pytest.fixture
+def yt8m(capfd, _signal_handlers):
     """Runs a command: `yt8m("evaluate", "--run", run)`."""
 
     def run(*arguments) -> Outcome:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from yt8m import terminal
-from yt8m.commands import COMMANDS, training
+from yt8m.commands import models, training
 from yt8m.commands.training import _StopRequest
 from yt8m.data.records import frame_level_record, framed, video_level_record
 
@@ -149,12 +149,21 @@ def test_the_same_in_other_commands(yt8m, monkeypatch, number, status):
                 signal.raise_signal(number)
         raise ValueError("None values not supported.")
 
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    monkeypatch.setitem(COMMANDS, "recipes", recipes)
+    monkeypatch.setattr(models, "recipes", recipes)
     outcome = yt8m("recipes")
-    for each, handler in handlers.items():
-        signal.signal(each, handler)
     assert (outcome.status, outcome.err == "yt8m: stopped\n") == (status, status == 2)
+
+
+def test_ctrl_c_while_the_commands_are_still_loaded(yt8m, monkeypatch):
+    class Slow:
+        def find_spec(self, name, path, target=None):
+            if name == "yt8m.commands.running":
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.delitem(sys.modules, "yt8m.commands.running", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Slow(), *sys.meta_path])
+    outcome = yt8m("recipes")
+    assert (outcome.status, outcome.out, outcome.err) == (2, "", "yt8m: stopped\n")
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import sys
 import pexpect
 import pytest
 
-from yt8m.commands import COMMANDS
+from yt8m.commands import COMMANDS, RECIPE_COMMANDS
 from yt8m.commands.completing import completion
-from yt8m.commands.training import RECIPE_COMMANDS
 from yt8m.recipes import list_recipes
 
 READS_A_LINE = "\x1b[?2004h"

@@ -4,30 +4,51 @@ Every command imports what it needs when it runs, so that `--help`, `recipes` an
 A command prints its result and returns the exit status.
 """
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator, Mapping
 
-from yt8m.commands.completing import completion
-from yt8m.commands.distribution import launch
-from yt8m.commands.exports import export, unpack
-from yt8m.commands.models import average, models, recipes
-from yt8m.commands.predictions import ensemble, predict, weigh
-from yt8m.commands.records import convert, download, inspect, show_video, split, synth
-from yt8m.commands.scores import evaluate, report, score, upload, validate
-from yt8m.commands.serving import data_service
-from yt8m.commands.training import RECIPE_COMMANDS
-
-_NAMES = {show_video: "show"}
-"""Where the command is not called as its function, whose name another has."""
-
-COMMANDS: dict[str, Callable[..., int]] = {
-    _NAMES.get(command, command.__name__.replace("_", "-")): command
-    for command in (
-        *(download, synth, inspect, show_video, convert, split, recipes, models),
-        *(RECIPE_COMMANDS[name] for name in ("check", "profile", "train", "tune")),
-        *(average, evaluate, report, predict, ensemble, weigh, validate, score, RECIPE_COMMANDS["submit"], upload),
-        *(export, unpack, launch, data_service, completion),
-    )
+_MODULES = {
+    **dict.fromkeys(["download", "synth", "inspect", "show", "convert", "split"], "records"),
+    **dict.fromkeys(["recipes", "models"], "models"),
+    **dict.fromkeys(["check", "profile", "train", "tune"], "training"),
+    "average": "models",
+    **dict.fromkeys(["evaluate", "report"], "scores"),
+    **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),
+    **dict.fromkeys(["validate", "score"], "scores"),
+    "submit": "training",
+    "upload": "scores",
+    **dict.fromkeys(["export", "unpack"], "exports"),
+    "launch": "distribution",
+    "data-service": "serving",
+    "completion": "completing",
 }
+"""Which module of this package has a command."""
+
+_FUNCTIONS = {"show": "show_video"}
+"""The command's function where another has its name."""
+
+
+class _Commands(Mapping[str, Callable[..., int]]):
+    """The commands by name; a module is imported when one of its commands is asked for."""
+
+    def __getitem__(self, name: str) -> Callable[..., int]:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        return getattr(module, _FUNCTIONS.get(name, name.replace("-", "_")))
+
+    def __contains__(self, name: object) -> bool:
+        return name in _MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+COMMANDS = _Commands()
+
+RECIPE_COMMANDS = ("check", "profile", "train", "tune", "submit")
+"""Commands that take a recipe and flags of its configuration."""
 
 TAKE_WORDS = frozenset([*RECIPE_COMMANDS, "launch"])
 """Commands that are given their arguments as they are typed, a list of words; the others get them as parameters."""

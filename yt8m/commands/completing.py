@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from yt8m.arguments import deferred, described
-from yt8m.commands.flags import OK, SWITCHES
-from yt8m.errors import InputError
+from yt8m.commands import COMMANDS, RECIPE_COMMANDS, TAKE_WORDS
+from yt8m.commands.flags import SWITCHES
+from yt8m.errors import OK, InputError
 from yt8m.streams import show
 
 
@@ -37,8 +38,6 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positi
 
 def _parser() -> argparse.ArgumentParser:
     """A parser that knows what there is to type, and is not for parsing."""
-    from yt8m.commands import COMMANDS
-
     parser = argparse.ArgumentParser("yt8m")
     parser.add_argument("--version", action="store_true", help="Print the version.")
     _add_switches(parser)
@@ -63,8 +62,6 @@ def _add_arguments(
         command: as in `COMMANDS`.
         known: what tyro makes of the configurations seen so far, by their shapes.
     """
-    from yt8m.commands import TAKE_WORDS
-    from yt8m.commands.training import RECIPE_COMMANDS
     from yt8m.recipes import list_recipes
 
     _add_switches(parser)

@@ -3,9 +3,8 @@
 import inspect
 
 from yt8m.arguments import deferred, parse
-from yt8m.commands.flags import OK
 from yt8m.distribution import launching
-from yt8m.errors import InputError
+from yt8m.errors import OK, InputError
 from yt8m.streams import switches
 from yt8m.terminal import explain
 from yt8m.values import PositiveInt

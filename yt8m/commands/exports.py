@@ -6,7 +6,8 @@ from typing import Annotated
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import OK, PATHS, File, Json, Run, given_paths, print_json, shown
+from yt8m.commands.flags import PATHS, File, Json, Run, given_paths, print_json, shown
+from yt8m.errors import OK
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames
 from yt8m.streams import show
 from yt8m.values import PositiveInt

@@ -1,16 +1,13 @@
 """What commands have in common: the types of their flags, exit statuses, and how results are shown."""
 
 import json as json_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import tyro
 
 from yt8m import reports
-from yt8m.config import DistributeConfig
 from yt8m.errors import InputError
 from yt8m.streams import show
-
-OK, BUG, USER_ERROR = 0, 1, 2
 
 SWITCHES = {"--quiet": "No progress and no remarks on stderr.", "--verbose": "Show TensorFlow's log."}
 """What may stand anywhere in the command line of any command."""
@@ -21,6 +18,7 @@ def shown(metavar: str, hint: str = "") -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint) if hint else tyro.conf.arg(metavar=metavar)
 
 
+OptionalText = Optional[str]  # noqa: UP045  tyro would import typeguard, a tenth of a second, to check a `str | None`
 Run = Annotated[str, shown("DIR")]
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
 File = Annotated[str, tyro.conf.Positional, shown("PATH")]
@@ -29,7 +27,6 @@ SegmentClasses = Annotated[
 ]
 Classes = Annotated[str | None, shown("DIR", "(default: neither file)")]
 Vocabulary = Annotated[str | None, shown("PATH", "(default: the one at the root of the data set, if there is one)")]
-DEFAULT_DISTRIBUTE = DistributeConfig()
 PATHS = "PATH [PATH ...]"
 
 

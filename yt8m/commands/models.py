@@ -5,8 +5,9 @@ from typing import Annotated
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import OK, Json, print_json, shown
+from yt8m.commands.flags import Json, print_json, shown
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
+from yt8m.errors import OK
 from yt8m.streams import show
 from yt8m.values import PositiveInt
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import DEFAULT_DISTRIBUTE, OK, PATHS, Json, SegmentClasses, given_paths, print_json, shown
-from yt8m.config import DistributeConfig
-from yt8m.errors import InputError
+from yt8m.commands.flags import PATHS, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
+from yt8m.errors import OK, InputError
 from yt8m.streams import show
 from yt8m.submission_options import SubmissionOptions
 from yt8m.values import NonNegativeInt

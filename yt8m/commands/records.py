@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import OK, PATHS, Json, Vocabulary, given_paths, print_json, shown
+from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
 from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
-from yt8m.errors import InputError
+from yt8m.errors import OK, InputError
 from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
@@ -194,9 +194,9 @@ def download(
     partition: Annotated[str, tyro.conf.Positional, shown("PARTITION")],
     out: Annotated[str, shown("DIR")],
     mirror: Mirror = "us",
-    shard: Annotated[str | None, shown("X,Y", "(default: all files)")] = None,
+    shard: Annotated[OptionalText, shown("X,Y", "(default: all files)")] = None,
     jobs: Jobs = DEFAULT_JOBS,
-    base_url: Annotated[str | None, shown("URL", "(default: the data set's own servers)")] = None,
+    base_url: Annotated[OptionalText, shown("URL", "(default: the data set's own servers)")] = None,
     dry_run: Annotated[
         bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
     ] = False,

@@ -7,10 +7,7 @@ import tyro
 
 from yt8m import reports
 from yt8m.commands.flags import (
-    DEFAULT_DISTRIBUTE,
-    OK,
     PATHS,
-    USER_ERROR,
     Classes,
     File,
     Json,
@@ -21,8 +18,9 @@ from yt8m.commands.flags import (
     show_metrics,
     shown,
 )
-from yt8m.config import DistributeConfig
+from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
+from yt8m.errors import OK, USER_ERROR
 from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt
 

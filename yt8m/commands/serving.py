@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from yt8m.commands.flags import OK, Json, print_json, shown
+from yt8m.commands.flags import Json, print_json, shown
 from yt8m.data.address import LARGEST_PORT
+from yt8m.errors import OK
 from yt8m.streams import show
 from yt8m.values import PositiveInt, Range
 

@@ -18,9 +18,10 @@ import tyro
 
 from yt8m import reports
 from yt8m.arguments import parse
-from yt8m.commands.flags import OK, USER_ERROR, Json, print_json, shown
+from yt8m.commands import COMMANDS
+from yt8m.commands.flags import Json, print_json, shown
 from yt8m.config import RunConfig
-from yt8m.errors import InputError, unknown_name
+from yt8m.errors import OK, USER_ERROR, InputError, unknown_name
 from yt8m.streams import leave_closed_terminal, show
 from yt8m.values import PositiveInt, Seed, fit_fields
 
@@ -153,7 +154,7 @@ def _introduce(command: str) -> None:
 
     names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())
     show(
-        f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(RECIPE_COMMANDS[command])}\n\n"
+        f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(COMMANDS[command])}\n\n"
         f"Example: {_example(command, 'sample', 'data/sample')}\n\nRecipes:\n{names}\n\n"
         f"`yt8m {command} RECIPE --help` lists the flags and their values in that recipe."
     )
@@ -368,8 +369,3 @@ def _tuning_task(flags: _TuneFlags) -> Any:
         prune=flags.prune,
         accelerators=list_accelerators(config.distribute.strategy),
     )
-
-
-RECIPE_COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (check, profile, train, tune, submit)
-}

@@ -182,6 +182,7 @@ class Client:
         """Bytes of a file; None where the server does not tell, or cannot at the moment."""
         try:
             with self._request("HEAD", url, {}) as response:
+                response.raw.drain_conn()  # of the empty body, as a connection with anything unread is not used again
                 return extent(response, 0).end
         except (Refused, Broken):
             return None

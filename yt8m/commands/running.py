@@ -1,0 +1,63 @@
+"""From a command line to the command that it means."""
+
+import inspect
+
+from yt8m import __version__, streams
+from yt8m.arguments import deferred, parse
+from yt8m.commands import COMMANDS, TAKE_WORDS
+from yt8m.commands.flags import SWITCHES
+from yt8m.distribution import cluster
+from yt8m.errors import OK, InputError, unknown_name
+from yt8m.streams import show
+
+_NEEDS_NO_TENSORFLOW = ("completion", "download", "recipes", "validate", "upload", "unpack")
+
+
+def _help() -> str:
+    commands = "\n".join(f"  {name:<12} {inspect.getdoc(each).splitlines()[0]}" for name, each in COMMANDS.items())
+    return (
+        "usage: yt8m COMMAND ...\n\nTrain, evaluate and submit on YouTube-8M and features in its format.\n\n"
+        f"{commands}\n\n"
+        "`yt8m COMMAND --help` has an example and the flags. --version.\n"
+        "Anywhere: --quiet leaves out progress and remarks, --verbose shows TensorFlow's log.\n"
+        "Start here: make submit, or yt8m synth data/sample"
+    )
+
+
+def run(arguments: list[str]) -> int:
+    """Does what a command line says.
+
+    Args:
+        arguments: its words after `yt8m`.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        InputError: what a user can cause.
+    """
+    verbose = "--verbose" in arguments
+    streams.set_switches(*(switch for switch in SWITCHES if switch in arguments))
+    arguments = [argument for argument in arguments if argument not in SWITCHES]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        show(_help())
+        return OK
+    if arguments[0] == "--version":
+        show(f"yt8m {__version__}")
+        return OK
+    name, *rest = arguments
+    if name.startswith("-"):
+        raise InputError(f"{name} comes before the command; write yt8m COMMAND {name} (see yt8m --help)")
+    if name not in COMMANDS:
+        raise InputError(unknown_name("command", name, list(COMMANDS)))
+    wants_help = any(argument in ("-h", "--help") for argument in rest)
+    if name not in _NEEDS_NO_TENSORFLOW and not wants_help and not verbose:
+        streams.silence_tensorflow()
+    worker = cluster.from_environment()
+    if worker and not worker.is_chief:
+        streams.mute()
+    command = COMMANDS[name]
+    if name in TAKE_WORDS:
+        return command(rest)
+    call = parse(deferred(command), rest, f"yt8m {name}")
+    return OK if call is None else call()
