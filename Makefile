@@ -70,7 +70,7 @@ report: $(INSTALLED)  ## Write a page on RUN, or on RUNS="runs/a runs/b", for a 
 	@$(YT8M) report $(or $(RUNS),$(RUN))
 
 tensorboard: $(INSTALLED)  ## Show curves, hyper-parameters and precision against recall of all runs beside RUN
-	.venv/bin/tensorboard --logdir $(dir $(RUN))
+	.venv/bin/tensorboard --logdir $(dir $(RUN)) $(FLAGS)
 
 upload: $(INSTALLED)  ## Check FILE, upload it to COMPETITION on Kaggle and wait for its score
 	@$(YT8M) upload $(FILE) --competition "$(COMPETITION)" $(FLAGS)

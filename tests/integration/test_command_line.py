@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -234,6 +235,19 @@ def test_both_ways_to_turn_a_switch_off(flag, yt8m):
 def test_verbose_and_quiet_may_stand_anywhere(arguments, switch, yt8m):
     arguments = [argument.replace("SWITCH", switch) for argument in arguments]
     assert list(yt8m(*arguments).json) == list_recipes()
+
+
+@pytest.mark.slow
+def test_verbose_alone_shows_tensorflow_s_log(sample, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+
+    def log_lines(*switches):
+        command = [sys.executable, "-m", "yt8m", *switches, "inspect", str(sample / "2/video/validate")]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [line for line in ended.stderr.splitlines() if re.match(r"\d{4}-\d\d-\d\d .*\.cc:\d+\]", line)]
+
+    assert log_lines("--verbose")
+    assert not log_lines()
 
 
 def test_quiet_leaves_out_warnings_and_not_errors(yt8m, tmp_path):

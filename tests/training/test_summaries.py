@@ -1,6 +1,11 @@
 """What TensorBoard shows of a run, read back with its own loader."""
 
 import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -60,6 +65,39 @@ def test_the_scalars_are_those_of_the_metrics(trained):
     rows = [row for row in runs.read_metrics(runs.RunDirectory(trained)) if row["kind"] == "validation"]
     shown = [(each.step, float(make_ndarray(each.tensor_proto))) for each in events.Tensors("validation/gap")]
     assert shown == [(row["step"], pytest.approx(row["gap"], abs=1e-7)) for row in rows]
+
+
+@pytest.fixture
+def tensorboard(trained):
+    """Asks `make tensorboard` for what its page shows."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(trained.parent), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = next(found[0] for line in process.stderr if (found := re.search(r"http://\S+/", line)))
+
+            def ask(path, **body):
+                content = json.dumps(body).encode() if body else None
+                request = urllib.request.Request(f"{url}data/{path}", content, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.load(answer)
+
+            yield ask
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_tensorboard_itself_shows_all_of_it(tensorboard, trained):
+    deadline = time.monotonic() + 60
+    while not tensorboard("runs") and time.monotonic() < deadline:  # it loads in the background
+        time.sleep(0.2)
+    asked = {"allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"], "sliceSize": 10}
+    (group,) = tensorboard("plugin/hparams/session_groups", **asked, colParams=[])["sessionGroups"]
+    assert {key: group["hparams"][key] for key in FLAT} == FLAT
+    (curves,) = tensorboard("plugin/pr_curves/tags").values()
+    assert len(curves) == 1
+    (scalars,) = tensorboard("plugin/scalars/tags").values()
+    assert "validation/gap" in scalars
 
 
 def test_precision_and_recall_of_the_best_validation(trained, sample):
