@@ -75,6 +75,13 @@ def test_a_bar_is_there_while_something_is_done(monkeypatch):
     assert not seen().endswith("\n")
 
 
+def test_what_is_counted_is_told_in_words(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    advance = terminal.count_progress("evaluating", "video")
+    advance(64)
+    assert re.search(r"evaluating: (0|64) videos \[00:00, .*video/s\]", sys.stderr.getvalue())
+
+
 def test_in_a_log_training_is_a_line_every_ten_seconds_and_the_last_step(log, clock):
     def a_second():
         clock[0] += 1

@@ -142,7 +142,9 @@ class _Meter:
         self._next_line = self._started + self._gap
         self._bar: tqdm | None = None
         if has_bars():
-            options = {"desc": description, "initial": done, "total": total, "unit": unit}
+            options: dict[str, Any] = {"desc": description, "initial": done, "total": total, "unit": unit}
+            if total is None and not self._is_scaled:  # tqdm would write 64video
+                options["bar_format"] = f"{{desc}}: {{n_fmt}} {unit}s [{{elapsed}}, {{rate_fmt}}]"
             self._bar = _bar(unit_scale=self._is_scaled, leave=False, **options)
 
     def reach(self, done: int, total: int | None) -> None:

@@ -216,6 +216,7 @@ def some_weights(contents) -> bytes:
 def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     out = tmp_path / "run"
     assert "no such file" in refusal(tmp_path / "nothing.tgz", out)
+    assert refusal(tmp_path, out).startswith(f"{tmp_path}: is a directory; give a file that")
     (tmp_path / "text").write_text("hello")
     assert "is no archive, or a damaged one" in refusal(tmp_path / "text", out)
     with open(archive, "rb") as file:

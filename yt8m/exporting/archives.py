@@ -135,6 +135,8 @@ def unpack(
     Raises:
         InputError: there is no such file, it is no such archive, holds anything else, is damaged or too large, or `out` exists.
     """
+    if os.path.isdir(archive):
+        raise _no_archive(archive, "is a directory")
     if not os.path.isfile(archive):
         raise InputError(f"{os.fspath(archive)}: no such file; name one that yt8m export wrote")
     read = _read_keras_file if zipfile.is_zipfile(archive) else _read_tar
