@@ -26,6 +26,18 @@ class RecordError(InputError):
         self.path, self.record, self.reason = path, record, reason
 
 
+def not_installed(what: str, package: str, extra: str, error: ImportError) -> InputError:
+    """What to raise where a package is missing that only some need.
+
+    Args:
+        what: needs it.
+        package: as its users call it.
+        extra: of this package's, that brings it.
+        error: of the import; it may be another package that the first one lacks.
+    """
+    return InputError(f"{what} needs {package}, which cannot be loaded ({error}): pip install 'yt8m[{extra}]'")
+
+
 def unknown_name(kind: str, given: object, known: Sequence[str]) -> str:
     """The message for a name that is not known: the nearest one that is, if any is near, and all.
 

@@ -13,7 +13,7 @@ import tyro
 from yt8m.arguments import deferred, described
 from yt8m.commands import COMMANDS, RECIPE_COMMANDS, TAKE_WORDS
 from yt8m.commands.flags import SWITCHES
-from yt8m.errors import OK, InputError
+from yt8m.errors import OK, not_installed
 from yt8m.streams import show
 
 
@@ -30,8 +30,8 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positi
     """
     try:
         import shtab
-    except ImportError:
-        raise InputError("shell completion needs shtab; run: pip install 'yt8m[completion]'") from None
+    except ImportError as error:
+        raise not_installed("shell completion", "shtab", "completion", error) from None
     show(shtab.complete(_parser(), shell))
     return OK
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from yt8m.conversion.video_level import deviation_feature
 from yt8m.data.checking import check_record, level_of, parse
 from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError, RecordError, not_installed
 from yt8m.files import NewFile
 
 MAGIC = b"PAR1"
@@ -40,9 +40,7 @@ def load_pyarrow() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise InputError(
-            f"Parquet needs pyarrow, which cannot be loaded ({error}): pip install 'yt8m[parquet]'"
-        ) from None
+        raise not_installed("Parquet", "pyarrow", "parquet", error) from None
     return pyarrow
 
 

@@ -6,12 +6,11 @@ download lost for records that never were. A file cut off within a record's data
 
 import functools
 import os
-import struct
 from typing import BinaryIO
 
 import numpy as np
 
-from yt8m.data.records import EMPTY, FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, read_record
+from yt8m.data.records import EMPTY, FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, read_headers
 
 _TAILS = (1 << 14, 3 << 17)
 """Bytes read from a file's end: enough for the last record, of 5 kB at video level and at most 350 kB at frame level.
@@ -38,7 +37,9 @@ def _broken_end(path: str, size: int, _changed: int) -> RawRecord | None:
     if size == 0:
         return RawRecord(0, 0, b"", EMPTY, ends_file=True)
     with open(path, "rb", buffering=0) as file:
-        return None if any(_ends_with_record(file, size, tail) for tail in _TAILS) else _first_broken(file, size)
+        if any(_ends_with_record(file, size, tail) for tail in _TAILS):
+            return None
+        return next((broken for _, broken in read_headers(file, size) if broken), None)
 
 
 def _ends_with_record(file: BinaryIO, size: int, tail: int) -> bool:
@@ -57,20 +58,3 @@ def _ends_with_record(file: BinaryIO, size: int, tail: int) -> bool:
             if is_header(content[place : place + HEADER_BYTES]):
                 return True
     return False
-
-
-def _first_broken(file: BinaryIO, size: int) -> RawRecord | None:
-    """Goes from header to header: the first record that is not all there, None if all are."""
-    index, offset = 0, 0
-    while offset < size:
-        file.seek(offset)
-        header = file.read(HEADER_BYTES)
-        end = size + 1
-        if is_header(header):
-            end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
-        if end > size:
-            file.seek(offset)
-            _, problem, _ = read_record(file, offset, size)
-            return RawRecord(index, offset, b"", problem, ends_file=True)
-        index, offset = index + 1, end
-    return None

@@ -173,20 +173,37 @@ def read_offsets(path: str) -> Iterator[int]:
     """
     size = file_size(path)
     with open_file(path) as file:
-        index, offset = 0, 0
-        while offset < size or size == 0:
-            file.seek(offset)
-            header = file.read(HEADER_BYTES)
-            end = size + 1
-            if is_header(header):
-                end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
-            if end > size:
-                file.seek(offset)
-                _, problem, _ = read_record(file, offset, size)
-                raise RawRecord(index, offset, b"", problem, ends_file=True).as_error(path)
+        for offset, broken in read_headers(file, size):
+            if broken:
+                raise broken.as_error(path)
             yield offset
-            index, offset = index + 1, end
-        yield offset
+    yield size
+
+
+def read_headers(file: BinaryIO, size: int) -> Iterator[tuple[int, RawRecord | None]]:
+    """Goes from header to header, without the data between them, as far as records are all there.
+
+    Args:
+        file: open, of TFRecords.
+        size: its bytes.
+
+    Yields:
+        Where a record begins; and what is wrong with it if it is not all there, which is the last then.
+    """
+    index, offset = 0, 0
+    while offset < size or size == 0:
+        file.seek(offset)
+        header = file.read(HEADER_BYTES)
+        end = size + 1
+        if is_header(header):
+            end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
+        if end > size:
+            file.seek(offset)
+            _, problem, _ = read_record(file, offset, size)
+            yield offset, RawRecord(index, offset, b"", problem, ends_file=True)
+            return
+        yield offset, None
+        index, offset = index + 1, end
 
 
 def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | None, int | None]:

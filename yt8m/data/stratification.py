@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.errors import not_installed
 
 _MOST_CANDIDATES = 256
 """Videos of a class that are looked at when one of them is to move."""
@@ -123,9 +123,7 @@ def stratify(classes: VideoClasses, shares: Sequence[float], seed: int) -> np.nd
     try:
         from iterstrat.ml_stratifiers import IterativeStratification
     except ImportError as error:
-        raise InputError(
-            "splitting needs iterative-stratification, which is not installed; run pip install 'yt8m[tune]'"
-        ) from error
+        raise not_installed("splitting", "iterative-stratification", "tune", error) from None
     given = np.asarray(shares, np.float64)
     # In an order of their own, as that of the videos may go with their classes, and a part gets every so many.
     order = np.random.default_rng(seed).permutation(classes.num_videos)

@@ -12,7 +12,7 @@ import numpy as np
 from yt8m import config as configuration
 from yt8m.class_report import rank_classes
 from yt8m.data.vocabulary import class_name
-from yt8m.errors import InputError
+from yt8m.errors import not_installed
 from yt8m.run_report import drawing
 from yt8m.run_report.measuring import NUM_EXAMPLES, Example, RunResult
 from yt8m.runs import flatten
@@ -370,7 +370,7 @@ def require_jinja() -> Any:
     try:
         import jinja2
     except ImportError as error:
-        raise InputError("the page needs Jinja; install it with: pip install 'yt8m[report]'") from error
+        raise not_installed("the page", "Jinja", "report", error) from None
     return jinja2
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from yt8m.errors import InputError
+from yt8m.errors import InputError, not_installed
 
 Result = TypeVar("Result")
 
@@ -148,7 +148,7 @@ def _import_requests() -> Any:
     try:
         import requests
     except ImportError as error:
-        raise _not_installed() from error
+        raise not_installed("uploading", "Kaggle's client", "kaggle", error) from None
     return requests
 
 
@@ -162,7 +162,7 @@ def _authenticated_client() -> Any:
             client = KaggleApi()
             client.authenticate()
     except ImportError as error:
-        raise _not_installed() from error
+        raise not_installed("uploading", "Kaggle's client", "kaggle", error) from None
     except requests.RequestException:
         raise
     except (SystemExit, ValueError, OSError) as error:
@@ -172,10 +172,6 @@ def _authenticated_client() -> Any:
     if client.CONFIG_NAME_USER not in client.config_values:
         raise _no_token()
     return client
-
-
-def _not_installed() -> InputError:
-    return InputError("uploading needs Kaggle's client, which is not installed; run pip install 'yt8m[kaggle]'")
 
 
 def _no_token() -> InputError:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from yt8m.errors import InputError
+from yt8m.errors import not_installed
 
 PROGRAM = (sys.executable, "-m", "yt8m.child")
 """What a trial's words are given to."""
@@ -26,13 +26,8 @@ def import_psutil():
     try:
         import psutil
     except ImportError as error:
-        raise not_installed("psutil") from error
+        raise not_installed("tuning", "psutil", "tune", error) from None
     return psutil
-
-
-def not_installed(package: str) -> InputError:
-    """What to raise where a package of the extra `tune` is missing."""
-    return InputError(f"tuning needs {package}, which is not installed; run pip install 'yt8m[tune]'")
 
 
 class TrialProcess:

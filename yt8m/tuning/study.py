@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from yt8m.errors import InputError
-from yt8m.tuning.processes import not_installed
+from yt8m.errors import InputError, not_installed
 from yt8m.tuning.space import Dimension
 
 State = Literal["running", "complete", "pruned", "failed"]
@@ -65,7 +64,7 @@ class Study:
         try:
             import optuna
         except ImportError as error:
-            raise not_installed("Optuna") from error
+            raise not_installed("tuning", "Optuna", "tune", error) from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna, self._path, self._seed = optuna, path, seed
         self._distributions = {each.name: self._distribution(each) for each in dimensions}
