@@ -75,6 +75,16 @@ def test_a_bar_is_there_while_something_is_done(monkeypatch):
     assert not seen().endswith("\n")
 
 
+def test_a_download_s_bar_has_bytes_rate_and_remaining_time(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    progress = terminal.DownloadProgress()
+    progress.start("2/frame/train", 500_000, 2_000_000, "B")
+    time.sleep(0.11)  # tqdm draws ten times a second
+    progress.reach(1_000_000, 2_000_000)
+    assert re.search(r"2/frame/train:  50%.*1\.00M/2\.00M \[00:00<00:00, [\d.]+MB/s\]", sys.stderr.getvalue())
+    progress.end()
+
+
 def test_what_is_counted_is_told_in_words(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     advance = terminal.count_progress("evaluating", "video")

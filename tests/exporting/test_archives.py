@@ -20,6 +20,7 @@ from yt8m import config as configuration
 from yt8m import inference, runs
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate
+from yt8m.exporting import archives
 from yt8m.exporting.archives import unpack
 from yt8m.exporting.exporting import export
 
@@ -137,6 +138,18 @@ def test_an_archive_of_more_than_the_rule_allows_is_not_written(run, tmp_path):
     with pytest.raises(InputError, match="more than the"):
         unpack(tmp_path / "small.tgz", tmp_path / "run", max_gigabytes=(size - 1) / 1e9)
     assert not (tmp_path / "run").exists()
+
+
+def test_without_a_flag_the_rule_is_one_gigabyte(run, tmp_path, monkeypatch):
+    assert archives.GIGABYTE == 1e9
+    size = export(run.run, tmp_path / "small.tgz", "archive").num_bytes
+    monkeypatch.setattr(archives, "GIGABYTE", size)
+    export(run.run, tmp_path / "just.tgz", "archive")
+    monkeypatch.setattr(archives, "GIGABYTE", size - 1)
+    with pytest.raises(InputError, match="uncompressed, more than the 1 GB allowed"):
+        export(run.run, tmp_path / "large.tgz", "archive")
+    with pytest.raises(InputError, match="more than the 1 GB allowed"):
+        unpack(tmp_path / "small.tgz", tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
