@@ -2,17 +2,19 @@
 
 import configparser
 import email
+import importlib.metadata
 import json
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import yt8m
 from yt8m.recipes import describe, list_recipes
@@ -77,9 +79,35 @@ def test_the_source_distribution_can_be_built_from_and_has_neither_tests_nor_dat
     assert not {name.partition("/")[0] for name in names} & {"tests", "benchmarks", "data", "runs", "submissions"}
 
 
+def _required(
+    name: str, extras: frozenset[str] = frozenset(), seen: dict[str, frozenset[str]] | None = None
+) -> set[str]:
+    """A distribution and all that pip would bring with it."""
+    seen = {} if seen is None else seen
+    if extras <= seen.get(name, frozenset()) and name in seen:
+        return set(seen)
+    seen[name] = seen.get(name, frozenset()) | extras
+    for line in importlib.metadata.requires(name) or []:
+        requirement = Requirement(line)
+        if not requirement.marker or any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+            _required(canonicalize_name(requirement.name), frozenset(requirement.extras), seen)
+    return set(seen)
+
+
+def _link(name: str, packages: Path) -> None:
+    """Puts an installed distribution into another environment."""
+    for file in set(importlib.metadata.files(name) or []):  # some are listed twice
+        if ".." not in file.parts:
+            (packages / file).parent.mkdir(parents=True, exist_ok=True)
+            (packages / file).symlink_to(file.locate())
+
+
 @pytest.fixture(scope="module")
 def run(built, tmp_path_factory):
-    """Runs a program of an environment that has the wheel, and the other packages of this one, from an empty directory."""
+    """Runs a program, from an empty directory, of an environment that has the wheel and what it requires alone.
+
+    What it requires is linked from this environment, so that nothing is fetched.
+    """
     environment, directory = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("empty")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin" / "python"
@@ -88,8 +116,9 @@ def run(built, tmp_path_factory):
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run(pip, env=variables, check=True, capture_output=True)
     (packages,) = environment.glob("lib/python*/site-packages")
-    # A .pth file within that directory, as of an editable installation, is not read.
-    (packages / "others.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
+    for name in _required("yt8m") - {"yt8m"}:
+        _link(name, packages)
+    assert not any((packages / name).exists() for name in ("pytest", "kaggle", "optuna")), "they are for extras"
 
     def run_program(program: str, *arguments: str) -> str:
         ended = subprocess.run(
