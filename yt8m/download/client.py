@@ -14,7 +14,7 @@ from urllib3.util.retry import Retry
 
 Result = TypeVar("Result")
 
-_CHUNK_BYTES = 2**18
+_CHUNK_BYTES = 2**19
 _NOTHING_BEYOND = 416
 _SPAN = re.compile(r"bytes (?P<first>[0-9]+)-[0-9]*/(?P<all>[0-9]+|\*)")
 _TEMPORARY = {408, 425, 429}
