@@ -56,9 +56,8 @@ RULES = {
     },
     "yt8m.submission_options": BASE,
     "yt8m.run_predictions": {
-        "yt8m.distribution",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
-        "yt8m.submission",
+        *{"yt8m.distribution", "yt8m.files", "yt8m.submission"},
     },
     "yt8m.prediction": {
         *{*BASE, "yt8m.config", "yt8m.distribution", "yt8m.files", "yt8m.predictions", "yt8m.run_predictions"},

@@ -228,6 +228,17 @@ def test_a_line_cut_short_is_left_out(run, length):
     assert read_metrics(run) == LINES
 
 
+@pytest.mark.parametrize("damage", ["garbage{", "[1]", '{"a": 1}', '{"kind": "train"}', "\0\0"])
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_any_other_damaged_line_is_named(run, damage, place):
+    lines = [json.dumps(line) for line in LINES]
+    lines.insert(place, damage)
+    run.metrics.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError) as refused:
+        read_metrics(run)
+    assert str(refused.value) == f"{run.metrics}, line {place + 1}: is damaged; delete that line"
+
+
 @pytest.mark.parametrize(("step", "kept"), [(0, 0), (3, 1), (4, 2), (100, 3)])
 def test_later_steps_are_forgotten(run, step, kept):
     for line in LINES:

@@ -106,6 +106,12 @@ def _make_member(member: RunPredictions, progress: Progress, tell: Tell) -> Stor
     return member.store(place, progress)
 
 
+def _refuse_inputs(out: str | os.PathLike | None, members: Sequence[StoredPredictions | RunPredictions]) -> None:
+    for member in members:
+        if out is not None and isinstance(member, RunPredictions):
+            member.refuse(out)
+
+
 def ensemble(
     members: Sequence[str | os.PathLike],
     out: str | os.PathLike | None = None,
@@ -148,6 +154,7 @@ def ensemble(
     opened = open_members(members, data, segment_classes, task, tell)
     shares = normalised(weights, opened)
     into = None if stored is None else _open_store(stored, opened, mean, shares)
+    _refuse_inputs(out, opened)
     asked = open_prior(options, out, mean_description(opened), data)
     _check_videos(asked, opened)
     predictions: Predictions = Ensemble(make_members(opened, progress, tell), mean, shares)
@@ -217,6 +224,7 @@ def weigh(
     check_destination(out)
     opened = open_members(members, data, segment_classes, tell=tell)
     require_several(opened)
+    _refuse_inputs(out, opened)
     description = opened[0].description
     source = pipeline.open_source(data, num_classes=description.num_classes)
     if description.task == "segment":

@@ -187,6 +187,19 @@ def check_destination(path: str | os.PathLike, shown: str | os.PathLike | None =
     NewFile(path, shown).__enter__().discard()
 
 
+def refuse_inputs(path: str | os.PathLike, inputs: Iterable[str]) -> None:
+    """Raises InputError if a file that is to be written is one of those that are read.
+
+    Args:
+        path: of the file that is to be written.
+        inputs: paths of files; others than local ones are never it.
+    """
+    for each in inputs:
+        with contextlib.suppress(OSError):  # one of them is not there
+            if os.path.samefile(path, each):
+                raise InputError(f"{os.fspath(path)}: is one of the files that are read; name another place")
+
+
 def make_directory(path: str | os.PathLike) -> list[Path]:
     """Makes a directory and those above it.
 

@@ -208,6 +208,8 @@ def predict(
             precision="float32" if stored is None else "float16",
             tell=tell,
         )
+        if out is not None:
+            made.refuse(out)
         prior = None
 
         def ask() -> None:

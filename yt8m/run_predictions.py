@@ -21,6 +21,7 @@ from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.vocabulary import find_at_root
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
+from yt8m.files import refuse_inputs
 from yt8m.inference import SEGMENT_CLASSES_FILE, Scored, Scorer, best_weights, choose_paths, load_run, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.predictions import Description, Part, PredictionStore, StoredPredictions
@@ -94,6 +95,12 @@ class RunPredictions:
             top_k=min(top_k, num_classes) if class_ids is None else None,
             precision=precision,
         )
+
+    def refuse(self, out: str | os.PathLike) -> None:
+        """Raises InputError if a file that is to be written would replace what the runs keep, or records that are read."""
+        for run in self.runs:
+            runs.RunDirectory(Path(run)).refuse(out)
+        refuse_inputs(out, self._sources[0].files)
 
     @functools.cached_property
     def made_from(self) -> dict:

@@ -136,6 +136,16 @@ class RunDirectory:
             Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in (*own, self.curves, self.report)
         )
 
+    def refuse(self, path: str | os.PathLike, but: Path | None = None) -> None:
+        """Raises InputError if something that is to be written would replace what the run keeps.
+
+        Args:
+            path: of what is to be written.
+            but: what of the run it may be.
+        """
+        if self.keeps(path) and not (but and os.path.realpath(path) == os.path.realpath(but)):
+            raise InputError(f"{os.fspath(path)}: belongs to the run {self.path}; name another place")
+
     @property
     def has_weights(self) -> bool:
         """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""
@@ -246,16 +256,28 @@ def _in_words(value: Any) -> str:
 
 
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`; a last line that a kill cut short is left out."""
+    """The lines of `metrics.jsonl`; a last line that a kill cut short is left out.
+
+    Raises:
+        InputError: another line is damaged.
+    """
     if not run.metrics.exists():
         return []
-    rows = []
-    for line in run.metrics.read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
+    *lines, _ = run.metrics.read_text(errors="replace").split("\n")
+    return [_metrics_row(line, f"{run.metrics}, line {number}") for number, line in enumerate(lines, 1)]
+
+
+def _metrics_row(line: str, where: str) -> dict[str, Any]:
+    row = None
+    with contextlib.suppress(ValueError):
+        row = json.loads(line)
+    if (
+        not isinstance(row, dict)
+        or row.get("kind") not in ("train", "validation")
+        or not isinstance(row.get("step"), int)
+    ):
+        raise InputError(f"{where}: is damaged; delete that line")
+    return row
 
 
 def forget_after(run: RunDirectory, step: int, validated: bool = True) -> None:

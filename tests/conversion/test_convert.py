@@ -1,7 +1,12 @@
 """Records in other forms: what is written is what an independent calculation says, complete or not there."""
 
 import os
+import re
+import signal
+import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -388,6 +393,56 @@ def test_what_was_stopped_goes_on_with_the_files_that_are_missing(three_files, t
     assert hidden(tmp_path) == []
 
 
+def test_a_second_one_at_the_same_time_is_refused(three_files, tmp_path):
+    out, refused = tmp_path / "out", []
+
+    def again(count):
+        with pytest.raises(InputError) as error:
+            convert(str(three_files), out, to="tfrecord")
+        refused.append(str(error.value))
+
+    convert(str(three_files), out, to="tfrecord", progress=again)
+    assert set(refused) == {f"{out}: another yt8m convert is writing it; wait for it, or name another place"}
+    assert records_of(out) == records_of(three_files)
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_killed_one_goes_on(sample, tmp_path):
+    words = ["convert", str(sample / "2/frame/train"), "--to", "parquet", "--num-shards", "6"]
+    command = [sys.executable, "-m", "yt8m", *words, "--out"]
+    subprocess.run([*command, tmp_path / "whole"], check=True)
+    with subprocess.Popen([*command, tmp_path / "out"]) as process:
+        staging = tmp_path / ".out.converting"
+        while process.poll() is None and not list(staging.glob("[!.]*.parquet")):
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL, "it was done before it was killed; give it more to do"
+    ended = subprocess.run([*command, tmp_path / "out"], check=True, capture_output=True, text=True)
+    assert re.search(r"out: going on; [1-5] of 6 files are there", ended.stderr)
+    whole, gone_on = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "out")
+    )
+    assert gone_on == whole
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"to": "video"}, {"to": "tfrecord", "num_shards": 2}, {"to": "parquet"}], ids=str)
+def test_memory_holds_few_records_at_a_time(options, tmp_path):
+    record = framed(frame_level_record("abcd", [1], frames(rgb=200, audio=200)))
+    with open(tmp_path / "large.tfrecord", "wb") as file:
+        for _ in range(600):
+            file.write(record)
+    size = (tmp_path / "large.tfrecord").stat().st_size
+    tracemalloc.start()
+    convert(str(tmp_path / "large.tfrecord"), tmp_path / "out", **options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size > 130e6
+    assert peak < 40e6
+
+
 @pytest.mark.parametrize("change", ["another form", "a file that was written anew"])
 def test_what_would_be_made_otherwise_is_made_anew(change, three_files, tmp_path, monkeypatch):
     monkeypatch.setattr(converting, "_FILES_AT_ONCE", 1)
@@ -454,7 +509,7 @@ MISTAKES = {
     "too many shards": (
         lambda t: [write(t / "x.tfrecord", b"")],
         ["--to", "tfrecord", "--num-shards", "2"],
-        "--num-shards is 2; there are only 1 records",
+        "--num-shards is 2; it must be 1 at most, the number of records",
     ),
     "means of means": (
         lambda t: [write(t / "x.tfrecord", video_level_record("abcd", [1], means()))],
@@ -495,7 +550,7 @@ def test_mistakes_are_one_line_and_leave_nothing(make, flags, message, tmp_path,
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_places_that_cannot_be_written_are_refused_before_the_work(three_files, tmp_path):
+def test_places_that_cannot_be_written_are_refused_before_the_work(three_files, tmp_path, monkeypatch):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine").touch()
     for place in ("full", "full/mine"):
@@ -504,6 +559,10 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(three_files, 
     with pytest.raises(InputError, match="the directory must be on a local disk"):
         convert(str(three_files), "gs://bucket/out", to="tfrecord")
     (tmp_path / "empty").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "ismount", lambda path: os.fspath(path) == str(tmp_path / "empty"))
+        with pytest.raises(InputError, match="is a mounted disk; name a directory on it"):
+            convert(str(three_files), tmp_path / "empty", to="tfrecord")
     convert(str(three_files), tmp_path / "empty", to="tfrecord")
     assert len(list((tmp_path / "empty").iterdir())) == 3
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m.data import splitting
 from yt8m.data.records import Ratings, frame_level_record, framed, read_framing, video_level_record
 from yt8m.data.sources import find_splits
 from yt8m.data.splitting import parse_parts, split
@@ -130,7 +131,7 @@ def test_parts_may_be_any_number():
 @pytest.mark.parametrize(
     ("records", "shares", "message"),
     [
-        ([video("a", [1])], HALVES, "--parts names 2 parts, but there are 1 videos"),
+        ([video("a", [1])], HALVES, "--parts names 2 parts, more than there are videos (1)"),
         ([video(f"{n}", [1]) for n in range(9)], {"a": 0.999, "b": 0.001}, None),
         ([video(f"{n}", []) for n in range(9)], {"a": 0.999, "b": 0.001}, "--parts leaves b without a video of the 9"),
     ],
@@ -168,6 +169,43 @@ def test_a_directory_with_other_things_is_left_alone(made, tmp_path):
     with pytest.raises(InputError, match="is not an empty directory"):
         split(made, HALVES, str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_index_that_is_there_is_left_alone(made, tmp_path):
+    (tmp_path / "index.csv").write_text("mine")
+    with pytest.raises(InputError, match="exists, and runs may have been trained by it"):
+        split(made, HALVES, str(tmp_path / "index.csv"), "index")
+    assert (tmp_path / "index.csv").read_text() == "mine"
+
+
+def test_a_second_one_at_the_same_time_is_refused(made, tmp_path):
+    out, refused = str(tmp_path / "out"), []
+
+    def again(done, total):
+        with pytest.raises(InputError) as error:
+            split(made, HALVES, out)
+        refused.append(str(error.value))
+
+    split(made, HALVES, out, progress=again)
+    assert set(refused) == {f"{out}: another yt8m split is writing it; wait for it, or name another place"}
+    split(made, HALVES, str(tmp_path / "alone"))
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+
+
+def test_what_another_one_finished_since_is_left_alone(made, tmp_path, monkeypatch):
+    out, read = str(tmp_path / "out"), splitting._read
+
+    def slowly(source):
+        monkeypatch.setattr(splitting, "_read", read)
+        split(made, HALVES, out)
+        return read(source)
+
+    monkeypatch.setattr(splitting, "_read", slowly)
+    with pytest.raises(InputError, match="is not an empty directory"):
+        split(made, HALVES, out, seed=1)
+    monkeypatch.undo()
+    split(made, HALVES, str(tmp_path / "alone"))
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
 
 
 def test_what_stops_the_copying_leaves_nothing(made, tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import struct
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m import terminal
 from yt8m.commands import models, training
 from yt8m.commands.training import _StopRequest
-from yt8m.data.records import frame_level_record, framed, video_level_record
+from yt8m.data.records import frame_level_record, framed, read_framing, video_level_record
 
 HEADER_BYTES = 12
 
@@ -422,3 +424,31 @@ def test_a_damaged_configuration_is_named_once(yt8m, tmp_path):
     outcome = yt8m("evaluate", "--run", tmp_path)
     assert_refused(outcome, f"yt8m: {tmp_path / 'config.json'}: is no JSON")
     assert outcome.err.count("config.json") == 1
+
+
+OUTPUTS = {
+    "a page on a run's configuration": ["report", "RUN", "--data", "RECORDS", "--out", "RUN/config.json"],
+    "a page on records": ["report", "RUN", "--data", "RECORDS", "--out", "RECORDS"],
+    "a submission on weights": ["predict", "--run", "RUN", "--data", "RECORDS", "--out", "RUN/best/model.weights.h5"],
+    "a submission on records": ["predict", "--run", "RUN", "--data", "RECORDS", "--out", "RECORDS"],
+    "a mean on records": ["ensemble", "RUN", "--data", "RECORDS", "--out", "RECORDS"],
+    "a picture on a run's curves": ["show", "ID", "--data", "RECORDS", "--run", "RUN", "--out", "RUN/curves.png"],
+    "a picture on records": ["show", "ID", "--data", "RECORDS", "--out", "RECORDS"],
+}
+
+
+@pytest.mark.parametrize("words", OUTPUTS.values(), ids=OUTPUTS)
+def test_no_output_replaces_what_is_read(words, yt8m, tiny_run, sample, tmp_path):
+    records = tmp_path / "validate0000.png"  # `show` writes no other files
+    shutil.copy(next((sample / "2/frame/validate").iterdir()), records)
+    shutil.copytree(tiny_run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    first = tf.train.SequenceExample.FromString(next(read_framing(str(records))).data)
+    video_id = first.context.feature["id"].bytes_list.value[0].decode()
+    named = {"RUN": str(tmp_path / "run"), "RECORDS": str(records), "ID": video_id}
+    outcome = yt8m(*(re.sub("RUN|RECORDS|^ID$", lambda found: named[found[0]], word) for word in words))
+    assert outcome.status == 2
+    assert re.search(
+        r"is one of the files that are read; name|belongs to the run .*; name", outcome.err.splitlines()[-1]
+    )
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -48,7 +48,7 @@ def test_a_starved_training_is_bound_by_its_input(sample, tmp_path, monkeypatch)
     found = profile(configure(tmp_path / "run", sample))
     assert found.bound == "input"
     for name in ("read", "input", "loop"):
-        assert getattr(found.times, name) > 0.04, "half of it, as a batch may lie ready"
+        assert getattr(found.times, name) > 0.01, "a part of it, as batches may lie ready where the machine was busy"
     assert found.advice[0].flag == "--data.train", "two files, where eight could be read at a time"
     assert not (tmp_path / "run").exists(), "it writes nothing"
 

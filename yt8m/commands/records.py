@@ -1,5 +1,6 @@
 """The commands on records: `download`, `synth`, `inspect`, `show`, `split` and `convert`."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -137,11 +138,16 @@ def show_video(
         vocabulary: A vocabulary.csv with the names of the classes.
         json: Print one JSON object.
     """
-    from yt8m.files import check_destination
+    from yt8m.data.sources import expand_paths
+    from yt8m.files import check_destination, refuse_inputs
+    from yt8m.runs import RunDirectory
     from yt8m.terminal import count_progress
     from yt8m.viewing.picture import draw_video
     from yt8m.viewing.video import view_video
 
+    if run is not None:
+        RunDirectory(Path(run)).refuse(out)
+    refuse_inputs(out, expand_paths(data))
     check_destination(out)
     progress = count_progress("searching", "record")
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}

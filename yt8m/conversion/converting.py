@@ -4,6 +4,7 @@ The new files are written into a hidden directory beside the one that was asked 
 its name when the last one is there. What was stopped or killed goes on with the files that are missing.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,7 +12,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,7 +27,16 @@ from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
 from yt8m.errors import InputError, RecordError
-from yt8m.files import NewFile, check_local, make_directory, read_json, remove_empty, remove_unfinished, write_json
+from yt8m.files import (
+    NewFile,
+    check_local,
+    locked,
+    make_directory,
+    read_json,
+    remove_empty,
+    remove_unfinished,
+    write_json,
+)
 from yt8m.values import PositiveInt, checked
 
 Form = Literal["video", "tfrecord", "parquet"]
@@ -82,7 +91,7 @@ class _Work:
             _refuse_unusable(data, path, index)
         return with_current_keys(data, path, index) if self.keys else data
 
-    def open(self, path: Path) -> AbstractContextManager:
+    def open(self, path: Path) -> contextlib.AbstractContextManager:
         """A new file."""
         return ParquetFile(path, self.columns) if self.to == "parquet" else _TfrecordFile(path)
 
@@ -138,13 +147,10 @@ def convert(
     else:
         shards = evenly(files, num_shards, records_per_shard, work.parquet)
     staging = _Staging(directory, work, shards)
-    missing = staging.open(tell)
-    try:
+    with staging.made():
+        missing = staging.prepare(tell)
         num_records = _write_all(work, missing, staging.path, progress)
         num_bytes = staging.publish()
-    except InputError:
-        staging.close_unless_useful()
-        raise
     return Converted(str(out), len(shards), len(shards) - len(missing), num_records, num_bytes)
 
 
@@ -171,6 +177,10 @@ def with_current_keys(data: bytes, path: str, index: int) -> bytes:
 def _check_place(out: str | os.PathLike) -> Path:
     check_local(out, "the directory")
     directory = Path(os.path.realpath(out))
+    if os.path.ismount(directory):  # which no other directory can take the place of
+        raise InputError(
+            f"{os.fspath(out)}: is a mounted disk; name a directory on it, {os.path.join(out, 'converted')} say"
+        )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{os.fspath(out)}: is there already; name a directory that is new or empty")
     return directory
@@ -277,7 +287,6 @@ class _Staging:
     def __init__(self, directory: Path, work: _Work, shards: Sequence[Shard]):
         self.path = directory.parent / f".{directory.name}.converting"
         self._directory, self._shards, self._ending = directory, shards, _ENDINGS[work.to]
-        self._made: list[Path] = []
         done = dataclasses.asdict(work)
         states = {path: _state(path) for path in dict.fromkeys(part.path for shard in shards for part in shard.parts)}
         # A shard that is there stays only if the same would be made again, of files that nobody changed.
@@ -289,19 +298,29 @@ class _Staging:
             for shard in shards
         }
 
-    def open(self, tell: Callable[[str], None]) -> list[Shard]:
-        """Makes the directory; the shards that it lacks."""
-        self._made = make_directory(self.path)
+    @contextlib.contextmanager
+    def made(self) -> Iterator[None]:
+        """The directory, while nobody else works in it; after a mistake in the block, it stays only if it is of use."""
+        made = make_directory(self.path)
+        with locked(
+            self.path, f"{self._directory}: another yt8m convert is writing it; wait for it, or name another place"
+        ):
+            try:
+                yield
+            except InputError:
+                if not any((self.path / name).is_file() for name in self._plans):
+                    shutil.rmtree(self.path, ignore_errors=True)
+                    remove_empty(made)
+                raise
+
+    def prepare(self, tell: Callable[[str], None]) -> list[Shard]:
+        """Clears the directory of what is of no use; the shards that it lacks."""
         remove_unfinished(self.path)
         kept = self._kept()
         for path in self.path.iterdir():
             if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        try:
-            write_json(self.path / _MANIFEST, self._plans)
-        except InputError:
-            remove_empty(self._made)
-            raise
+        write_json(self.path / _MANIFEST, self._plans)
         if kept:
             tell(f"{self._directory}: going on; {len(kept)} of {len(self._shards)} files are there")
         return [shard for shard in self._shards if f"{shard.name}{self._ending}" not in kept]
@@ -323,12 +342,6 @@ class _Staging:
         except OSError as error:
             raise InputError(f"{self._directory}: cannot be made ({error.strerror}); choose another place") from error
         return num_bytes
-
-    def close_unless_useful(self) -> None:
-        """After a failure: leaves no directory behind that has no complete file."""
-        if not any((self.path / name).is_file() for name in self._plans):
-            shutil.rmtree(self.path, ignore_errors=True)
-            remove_empty(self._made)
 
 
 def _state(path: str) -> tuple[int, int]:

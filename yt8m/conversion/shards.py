@@ -87,7 +87,7 @@ def evenly(files: Sequence[str], num_shards: int | None, records_per_shard: int 
         bounds = [*range(0, count, records_per_shard), count]
     else:
         if num_shards > count:
-            raise InputError(f"--num-shards is {num_shards}; there are only {count} records")
+            raise InputError(f"--num-shards is {num_shards}; it must be {count} at most, the number of records")
         bounds = [number * count // num_shards for number in range(num_shards + 1)]
     shards: list[list[Part]] = [[] for _ in bounds[1:]]
     number = 0

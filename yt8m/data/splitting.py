@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.stratification import VideoClasses, stratify
 from yt8m.errors import InputError, RecordError
-from yt8m.files import NewFile, check_destination, make_directory, remove_empty
+from yt8m.files import NewFile, check_destination, locked, make_directory, remove_empty
 
 Form = Literal["shards", "index"]
 
@@ -141,6 +142,8 @@ def split(
 
 def _check_out(out: str, form: Form) -> None:
     if form == "index":
+        if os.path.lexists(out):
+            raise InputError(f"{out} exists, and runs may have been trained by it; name a new file, or remove it first")
         check_destination(out)
         return
     directory = Path(out)
@@ -155,7 +158,7 @@ def _by_name(names: Sequence[str], parts: np.ndarray) -> dict[str, int]:
 def _share_out(records: _Records, shares: dict[str, float], seed: int) -> np.ndarray:
     num_videos = len(records.ids)
     if num_videos < len(shares):
-        raise InputError(f"--parts names {len(shares)} parts, but there are {num_videos} videos")
+        raise InputError(f"--parts names {len(shares)} parts, more than there are videos ({num_videos})")
     parts = stratify(records.classes, list(shares.values()), seed)
     sizes = np.bincount(parts, minlength=len(shares))
     if not sizes.all():
@@ -198,7 +201,7 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
         for ids, labels in batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2):
             for video_id, row in zip(ids.numpy().tolist(), labels.to_list(), strict=True):
                 if not video_id:
-                    raise RecordError(path, index, f"has no id (neither {' nor '.join(ID_KEYS)})")
+                    raise RecordError(path, index, f"has no id that can be used (neither {' nor '.join(ID_KEYS)})")
                 yield video_id, row
                 index += 1
 
@@ -219,26 +222,29 @@ def _write_shards(
 ) -> None:
     """Copies each record to its part, in a hidden folder whose contents are moved to their places at the end."""
     staging = directory / _STAGING
-    shutil.rmtree(staging, ignore_errors=True)
     made = make_directory(staging)
-    try:
-        with contextlib.ExitStack() as stack:
-            writers = [
-                stack.enter_context(
-                    _PartWriter(staging, directory, name, int((parts == index).sum()), source, len(parts))
-                )
-                for index, name in enumerate(names)
-            ]
-            for number, content in enumerate(_contents(source)):
-                writers[parts[number]].write(framed(content))
-                progress(number + 1, len(parts))
-        for name in names:
-            (staging / name).rename(directory / name)
-        staging.rmdir()
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        remove_empty(made)
-        raise
+    with locked(staging, f"{directory}: another yt8m split is writing it; wait for it, or name another place"):
+        try:
+            _check_out(str(directory), "shards")  # another one may have ended since
+            for left in staging.iterdir():
+                shutil.rmtree(left)
+            with contextlib.ExitStack() as stack:
+                writers = [
+                    stack.enter_context(
+                        _PartWriter(staging, directory, name, int((parts == index).sum()), source, len(parts))
+                    )
+                    for index, name in enumerate(names)
+                ]
+                for number, content in enumerate(_contents(source)):
+                    writers[parts[number]].write(framed(content))
+                    progress(number + 1, len(parts))
+            for name in names:
+                (staging / name).rename(directory / name)
+            staging.rmdir()
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            remove_empty(made)
+            raise
 
 
 def _contents(source: Source) -> Iterator[bytes]:

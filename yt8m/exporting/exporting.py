@@ -110,8 +110,8 @@ def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
 
 def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> None:
     """Says what is wrong with the place before the work rather than after it."""
-    if os.fspath(out) and runs.RunDirectory(Path(run)).keeps(out):
-        raise InputError(f"{os.fspath(out)}: belongs to the run that is exported; name another place")
+    if os.fspath(out):
+        runs.RunDirectory(Path(run)).refuse(out)
     if format == "saved-model":
         check_new(out)
         return

@@ -12,7 +12,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.vocabulary import VOCABULARY_FILE, find_at_root, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_destination
+from yt8m.files import NewFile, check_destination, refuse_inputs
 from yt8m.inference import Scorer, best_weights, choose_paths, load_run, open_validation
 from yt8m.run_report import page
 from yt8m.run_report.measuring import RunResult, measure_run
@@ -71,6 +71,10 @@ def report(
         class_names = _class_names(opened[0].source, vocabulary)
         path = Path(out) if out is not None else runs.RunDirectory(Path(names[0])).report
         if devices.is_chief:
+            for each in opened:
+                directory = runs.RunDirectory(Path(each.name))
+                directory.refuse(path, but=directory.report)
+                refuse_inputs(path, each.source.files)
             check_destination(path)
         results = []
         for each in opened:
