@@ -114,7 +114,7 @@ def test_an_export_never_replaces_a_part_of_its_run(run, tmp_path):
         *((place / "config.json", "archive"), (place / "best/model.weights.h5", "litert")),
         *((tmp_path / "link/best/new/model.keras", "keras"), (place / "checkpoints", "saved-model")),
     ):
-        with pytest.raises(InputError, match="belongs to the run .*; name another place"):
+        with pytest.raises(InputError, match=r"belongs to the run .*; name another place"):
             export(run.run, out, format)
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
     (tmp_path / "model.tgz").write_bytes(b"old")
