@@ -136,6 +136,32 @@ def test_scores_of_windows_are_those_of_their_frames(run, tmp_path):
     np.testing.assert_allclose(view.changes["rgb"], np.sqrt((difference**2).mean(axis=1)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("window", [10, 10**12])
+def test_a_window_ends_with_the_video(window, run, figures, tmp_path):
+    stored = frames(5)
+    path = write(tmp_path / "x.tfrecord", frame_level_record("abcd", [2], stored))
+    shown = view_video("abcd", path, run, window=window)
+    assert (shown.scores.starts.tolist(), shown.scores.window) == ([0], 5)
+    np.testing.assert_allclose(shown.scores.windows, shown.scores.video[None], atol=1e-6)
+    assert reports.viewed(shown).count(", from 0 to 5 s") == len(shown.classes())
+    draw_video(shown, tmp_path / "x.png")
+    _, _, times, _ = figures[0].axes
+    assert (times.get_title(), times.get_xlim()) == ("Windows of 5 s", (0, 5))
+    (heat,) = times.collections
+    assert heat.get_coordinates()[..., 0].max() == 5
+
+
+def test_a_video_without_frames_is_named_where_a_run_cannot_score_it(run, sample, tmp_path):
+    path = write(
+        tmp_path / "x.tfrecord", frame_level_record("other", [1], frames(2)), frame_level_record("abcd", [1], {})
+    )
+    message = r"x\.tfrecord, record 1: has no frames, so .*logistic has nothing to score; name other records or no run$"
+    with pytest.raises(RecordError, match=f"^{tmp_path}/{message}"):
+        view_video("abcd", path, run)
+    view = view_video("abcd", path)
+    assert (view.num_frames, view.features, view.labels) == (0, (), (1,))
+
+
 def test_a_video_of_means_has_no_time(run, tmp_path):
     means = {"rgb": np.full(1024, 0.25, np.float32), "audio": np.full(128, -0.5, np.float32)}
     path = write(tmp_path / "x.tfrecord", video_level_record("abcd", None, means))
@@ -187,6 +213,11 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
             ["show", "nope", "--data", data, "--out", tmp_path / "x.png", "--window", "0"],
             "--window is 0; it must be at least 1",
         ),
+        (
+            ["show", "nope", "--data", data, "--out", tmp_path / "new/x.jpg"],
+            "new/x.jpg: pictures are written as PNG; name a file that ends in .png",
+        ),
+        (["show", "nope", "--data", data, "--out", tmp_path / "png"], "/png: pictures are written as PNG"),
     ):
         assert_refused(main, capfd, arguments, message)
     audio = write(tmp_path / "x.tfrecord", frame_level_record("-abc", [1], {"audio": frames(5)["audio"]}))
@@ -198,7 +229,7 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("yt8m.viewing.video.load_run", lambda run: None)
     with pytest.raises(RecordError, match=r"x\.tfrecord, record 0: has audio, and .*rgb reads rgb"):
         view_video("-abc", audio, only_rgb)
-    assert not (tmp_path / "x.png").exists()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["rgb", "x.tfrecord"]
 
 
 def view(**changes):

@@ -139,16 +139,16 @@ def show_video(
         json: Print one JSON object.
     """
     from yt8m.data.sources import expand_paths
-    from yt8m.files import check_destination, refuse_inputs
+    from yt8m.files import refuse_inputs
     from yt8m.runs import RunDirectory
     from yt8m.terminal import count_progress
-    from yt8m.viewing.picture import draw_video
+    from yt8m.viewing.picture import check_picture, draw_video
     from yt8m.viewing.video import view_video
 
     if run is not None:
         RunDirectory(Path(run)).refuse(out)
     refuse_inputs(out, expand_paths(data))
-    check_destination(out)
+    check_picture(out)
     progress = count_progress("searching", "record")
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}
     view = view_video(video_id, given_paths(data), run, **options, progress=progress)

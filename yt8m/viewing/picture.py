@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
-from yt8m.files import NewFile
+from yt8m.errors import InputError
+from yt8m.files import NewFile, check_destination
 from yt8m.viewing.video import VideoView
 
 _LONGEST_NAME = 34
@@ -21,6 +22,13 @@ def plain(name: str, longest: int = _LONGEST_NAME) -> str:
     if len(short) > longest or short == "…":
         short = f"{name[: longest - 1]}…"
     return short.replace("$", r"\$")
+
+
+def check_picture(path: str | os.PathLike) -> None:
+    """Raises InputError unless a picture can be written there, under a name that says that it is a PNG file."""
+    check_destination(path)
+    if not os.fspath(path).lower().endswith(".png"):
+        raise InputError(f"{os.fspath(path)}: pictures are written as PNG; name a file that ends in .png")
 
 
 def save_figure(figure: Any, path: str | os.PathLike) -> None:
@@ -102,7 +110,7 @@ def _draw_times(figure: Any, axes: Any, view: VideoView, classes: list[int]) -> 
     if scores is not None and len(scores.starts):
         # A window's colour is at its middle, as far as that of the next.
         middles = scores.starts + scores.window / 2
-        bounds = np.concatenate([[0], (middles[1:] + middles[:-1]) / 2, [max(end, scores.window)]])
+        bounds = np.concatenate([[0], (middles[1:] + middles[:-1]) / 2, [end]])
         known = [each if each < scores.windows.shape[1] else -1 for each in classes]
         values = np.array([scores.windows[:, each] if each >= 0 else np.zeros(len(middles)) for each in known])
         image = axes.pcolormesh(bounds, np.arange(len(classes) + 1) - 0.5, values, vmin=0, vmax=1, cmap="Blues")

@@ -51,7 +51,7 @@ class Scores:
     starts: np.ndarray
     """int [W], seconds; empty at video level."""
     window: int
-    """Seconds of each."""
+    """Seconds of each, at most those of the video."""
     windows: np.ndarray
     """float32 [W, C]"""
 
@@ -190,8 +190,11 @@ def _score(
         raise RecordError(
             found.path, found.record, f"{what}, and {run} reads frames; name other records or another run"
         )
-    missing = set(config.data.features).isdisjoint(streams or means)
-    if missing and (streams or means):
+    if not streams and not means:
+        raise RecordError(
+            found.path, found.record, f"has no frames, so {run} has nothing to score; name other records or no run"
+        )
+    if set(config.data.features).isdisjoint(streams or means):
         has, reads = ", ".join(streams or means), ", ".join(config.data.features)
         raise RecordError(found.path, found.record, f"has {has}, and {run} reads {reads}")
     scorer = Scorer(model)
@@ -202,7 +205,9 @@ def _score(
     of_video = _scored(scorer, config, [whole])[0][0]
     if not streams:
         return Scores(run, of_video, np.zeros(0, int), window, np.zeros((0, len(of_video)), np.float32))
-    starts = windows_of(min(map(len, streams.values())), window, stride)
+    length = min(map(len, streams.values()))
+    window = min(window, length)
+    starts = windows_of(length, window, stride)
     parts = [{name: frames[start : start + window] for name, frames in streams.items()} for start in starts]
     shown = [frame_level_record("video", None, part) for part in parts]
     return Scores(run, of_video, np.array(starts), window, _scored(scorer, config, shown)[0])
