@@ -68,7 +68,35 @@ def test_quantiles_of_means_are_within_half_a_bin():
         add(counted, video_level_record("abcd", None, {"rgb": row}))
     expected = np.quantile(means, QUANTILES, axis=0, method="inverted_cdf").T
     np.testing.assert_allclose(counted.features["mean_rgb"].quantiles(), expected, atol=1 / 512)
+    np.testing.assert_array_equal(counted.features["mean_rgb"].quantiles()[:, [0, -1]], expected[:, [0, -1]])
     assert set(counted.features) == {"mean_rgb"}
+
+
+def bands(axes):
+    """The lower and upper edges of what is filled, in the order of drawing, float [3, 2, D]."""
+    edges = []
+    for area in axes.collections:
+        # There along the lower edge and back along the upper one, two corners a dimension, with one more at each end.
+        there, back = np.split(area.get_paths()[0].vertices[:-1], 2)
+        edges.append([there[1::2, 1], back[1::2, 1][::-1]])
+    return np.array(edges)
+
+
+def test_means_far_outside_keep_their_ends_and_the_picture_says_that_it_is_cut(figures, tmp_path):
+    means = np.tile(np.linspace(-1, 1, 128, dtype=np.float32), (40, 1))
+    means[7, 3], means[9, 3], means[5, 4], means[:, 6] = 1e38, -5, 4, 1e30
+    path = tmp_path / "x.tfrecord"
+    path.write_bytes(b"".join(framed(video_level_record("abcd", None, {"audio": row})) for row in means))
+    pictures = Plots(str(tmp_path / "out"), [str(path)])
+    inspect([str(path)], pictures.statistics.add)
+    found = pictures.statistics.features["mean_audio"].quantiles()
+    expected = np.quantile(means.astype(np.float64), QUANTILES, axis=0, method="inverted_cdf").T
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1 / 512)
+    pictures.draw()
+    (axes,) = figures["features"].axes
+    assert axes.get_title() == "mean_audio from -5 to 1e+38, cut at -3 and 3"
+    np.testing.assert_allclose(bands(axes)[0], expected[:, [0, -1]].T.clip(-3, 3), atol=1e-9)
+    assert max(map(abs, axes.get_ylim())) < 4
 
 
 @pytest.mark.parametrize(
@@ -128,6 +156,15 @@ def figures(monkeypatch):
     return drawn
 
 
+def frames_of(files, key):
+    """All frames of some files, a list of uint8 [T, D], read by TensorFlow."""
+    lists = [
+        tf.train.SequenceExample.FromString(record.numpy()).feature_lists.feature_list[key].feature
+        for record in tf.data.TFRecordDataset(files)
+    ]
+    return [np.stack([np.frombuffer(frame.bytes_list.value[0], np.uint8) for frame in each]) for each in lists]
+
+
 def test_what_is_drawn(sample, tmp_path, figures):
     files = sorted(map(str, (sample / "2/frame/train").iterdir()))
     pictures = Plots(str(tmp_path / "out"), files)
@@ -151,9 +188,71 @@ def test_what_is_drawn(sample, tmp_path, figures):
     most = counted.most_frequent(30)
     np.testing.assert_allclose(heat.filled(np.nan), conditional_shares(counted.together(most)))
     for axes, key in zip(figures["features"].axes, ("rgb", "audio"), strict=True):
-        np.testing.assert_allclose(axes.lines[0].get_ydata(), counted.features[key].quantiles()[:, 3])
+        values = np.concatenate(frames_of(files, key)).astype(np.float64) * 4 / 255 + 4 / 512 - 2
+        quantiles = np.quantile(values, QUANTILES, axis=0, method="inverted_cdf")
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), quantiles[3], atol=1e-6)
+        pairs = [quantiles[[low, high]] for low, high in ((0, 6), (1, 5), (2, 4))]
+        np.testing.assert_allclose(bands(axes), pairs, atol=1e-6)
+        labels = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert (axes.get_title(), labels) == (key, ["least to most", "5 to 95 %", "25 to 75 %", "median"])
     bars = figures["decoys"].axes[0].patches
     assert sum(bar.get_height() for bar in bars) == 64
+
+
+def ticks(axis):
+    """The numbers at an axis as they are written, of those that are seen."""
+    low, high = axis.get_view_interval()
+    ticks = zip(axis.get_majorticklocs(), axis.get_major_ticks(), strict=True)
+    return [tick.label1.get_text() for place, tick in ticks if low <= place <= high]
+
+
+@pytest.mark.parametrize(
+    ("videos_of_classes", "at_ranks", "at_videos"),
+    [
+        ([1, 1, 1], "1 2 3", "1"),
+        ([14, 13], "1 2", "10"),
+        ([300, 40, 2], "1 2 3", "2 5 10 20 50 100 200"),
+        ([1234, 1], "1 2", "1 10 100 1,000"),
+    ],
+)
+def test_few_videos_are_counted_in_whole_numbers(videos_of_classes, at_ranks, at_videos):
+    counted = Statistics(num_videos=4)
+    for label, count in enumerate(videos_of_classes):
+        counted.classes[label] = count
+    counted.spreads["neither"] = np.zeros(200, np.int64)
+    counted.spreads["neither"][[30, 52]] = 1
+    counted.num_flat["neither"] = 0
+    classes, decoys = plots._draw_classes(counted, {}), plots._draw_decoys(counted, {})
+    for figure in (classes, decoys):
+        figure.draw_without_rendering()
+    ranks, named = classes.axes
+    assert ticks(ranks.xaxis) == at_ranks.split()
+    assert ticks(ranks.yaxis) == at_videos.split()
+    for (low, high), values in ((ranks.get_xlim(), [1, len(videos_of_classes)]), (ranks.get_ylim(), videos_of_classes)):
+        assert low < min(values) <= max(values) < high
+    for axis in (ranks.xaxis, ranks.yaxis, named.xaxis, decoys.axes[0].yaxis):
+        places = np.concatenate([axis.get_majorticklocs(), axis.get_minorticklocs()])
+        np.testing.assert_array_equal(places, np.rint(places))
+    bars = decoys.axes[0].patches
+    assert max(bar.get_x() + bar.get_width() for bar in bars if bar.get_height()) < decoys.axes[0].get_xlim()[1]
+    assert decoys.axes[0].get_xlabel() == "standard deviation over the dimensions of mean rgb"
+
+
+def test_a_bar_of_all_that_is_greater_says_so():
+    counted = Statistics(num_videos=1)
+    add(counted, video_level_record("abcd", None, {"rgb": np.tile(np.float32([-9, 9]), 512)}))
+    axes = plots._draw_decoys(counted, {}).axes[0]
+    assert axes.get_xlabel() == "standard deviation over the dimensions of mean rgb (the last bar: all from 1.99 on)"
+    assert [bar.get_height() for bar in axes.patches][-1] == 1
+
+
+@pytest.mark.parametrize(("labels", "limits"), [([[0], [1], [2]], (0, 1)), ([[0], [0, 1], [0], [0]], (0, 1))])
+def test_shares_of_classes_have_colours_from_0_on(labels, limits):
+    counted = Statistics()
+    for each in labels:
+        add(counted, with_labels(*each))
+    (image,) = plots._draw_together(counted, {}).axes[0].images
+    assert image.get_clim() == limits
 
 
 def test_what_there_is_not_is_said_and_not_drawn(tmp_path, figures):
@@ -193,13 +292,23 @@ def test_mistakes_are_one_line_and_leave_nothing(sample, tmp_path, capfd):
     file.touch()
     broken = tmp_path / "x.tfrecord"
     broken.write_bytes(framed(b"\xff"))
+    two = tmp_path / "two.tfrecord"
+    two.write_bytes(framed(video_level_record("", None, {"rgb": np.zeros(1024, np.float32)})) + framed(b"\xff"))
     for flags, message in (
         ((data, "--plots", file), f"{file}: cannot be made (File exists); choose another place"),
         ((data, "--plots", tmp_path / "out", "--vocabulary", "none.csv"), "none.csv: cannot be read"),
         ((data, "--vocabulary", sample / "vocabulary.csv"), "--vocabulary only names the classes of pictures"),
-        ((broken, "--plots", tmp_path / "out"), "there is nothing to draw: no record can be used"),
+        (
+            (broken, "--plots", tmp_path / "out"),
+            f"there is nothing to draw: the only record cannot be used; {broken}, record 0: is no tf.train.Example",
+        ),
+        (
+            (two, broken, "--plots", tmp_path / "out"),
+            f"there is nothing to draw: none of 3 records can be used; {two}, record 0: has an unusable id",
+        ),
+        ((file, "--plots", tmp_path / "out"), f"nothing to draw: there are no records; {file}: the file is empty"),
     ):
         status, out, err = run(capfd, "inspect", *flags)
         assert (status, out, len(err.splitlines())) == (2, "", 1)
         assert message in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "x.tfrecord"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "two.tfrecord", "x.tfrecord"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from yt8m.data.inspection import inspect
 from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
-from yt8m.errors import InputError
+from yt8m.errors import InputError, RecordError
 from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.viewing.picture import plain, save_figure
 from yt8m.viewing.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
@@ -33,6 +34,7 @@ class Plots:
     def __init__(self, directory: str, files: list[str], vocabulary: str | None = None):
         found = vocabulary or find_at_root(files[0], VOCABULARY_FILE)
         self._names = read_class_names(found) if found else {}
+        self._files = files
         self._directory = Path(directory)
         remove_empty(make_directory(directory))
         for name in PICTURES:
@@ -50,7 +52,7 @@ class Plots:
         """
         statistics = self.statistics
         if not statistics.num_videos:
-            raise InputError("there is nothing to draw: no record can be used")
+            raise InputError(f"there is nothing to draw: {self._why_nothing()}")
         labelled = None if statistics.classes else "no labels"
         reasons = {
             "frames": None if statistics.frames else "video level",
@@ -66,6 +68,13 @@ class Plots:
                 save_figure(_DRAW[name](statistics, self._names), self._path(name))
                 drawn.append(str(self._path(name)))
         return drawn, {name: reason for name, reason in reasons.items() if reason}
+
+    def _why_nothing(self) -> str:
+        """Why no record was added: read once more, as only those that can be used were shown."""
+        problems = inspect(self._files)["corrupt_files"]
+        count = sum(problem["record"] is not None for problem in problems)
+        known = {0: "there are no records", 1: "the only record cannot be used"}
+        return f"{known.get(count, f'none of {count} records can be used')}; {RecordError(**problems[0])}"
 
 
 def _figure(width: float = 8, height: float = 4.5) -> Any:
@@ -89,9 +98,28 @@ def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> An
     if high - low < 30:
         axes.set_xlim(low - 1, high + 1)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.get_major_locator().set_params(integer=True)
+        _whole(axis)
     _finish(axes)
     return figure
+
+
+def _whole(axis: Any) -> None:
+    """Ticks at whole numbers alone."""
+    axis.get_major_locator().set_params(integer=True)
+
+
+def _logarithmic_of_whole(axis: Any, set_limits: Callable[[float, float], Any], least: int, most: int) -> None:
+    """A logarithmic axis of numbers from 1 on, with ticks at whole numbers alone, written out."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+    start = int(str(least)[0]) * 10 ** (len(str(least)) - 1)  # a place for a tick
+    labelled = range(1, 10) if most < 10 * start else (1, 2, 5) if most < 200 * start else (1,)
+    powers = [10**power for power in range(len(str(most)))]
+    axis.set_major_locator(FixedLocator([digit * power for power in powers for digit in labelled]))
+    axis.set_minor_locator(FixedLocator([digit * power for power in powers for digit in range(1, 10)]))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+    set_limits(0.92 * start, 1.15 * most)
 
 
 def _finish(axes: Any) -> None:
@@ -116,11 +144,14 @@ def _draw_classes(statistics: Statistics, names: Mapping[int, str]) -> Any:
         np.arange(1, len(counts) + 1), counts, marker=".", markersize=4, linewidth=1, label=f"{len(counts):,} classes"
     )
     ranks.set(title="Class frequency", xlabel="rank", ylabel="videos", xscale="log", yscale="log")
+    _logarithmic_of_whole(ranks.xaxis, ranks.set_xlim, 1, len(counts))
+    _logarithmic_of_whole(ranks.yaxis, ranks.set_ylim, counts[-1], counts[0])
     _finish(ranks)
     most = statistics.most_frequent(_MOST_NAMED)
     named.barh(range(len(most)), [statistics.classes[each] for each in most], color="tab:blue")
     named.set_yticks(range(len(most)), [plain(class_name(each, names), 28) for each in most])
     named.set(title=f"The {len(most)} most frequent", xlabel="videos", ylim=(len(most) - 0.5, -0.5))
+    _whole(named.xaxis)
     named.grid(axis="x", alpha=0.3)
     named.set_axisbelow(True)
     return figure
@@ -130,7 +161,7 @@ def _draw_together(statistics: Statistics, names: Mapping[int, str]) -> Any:
     most = statistics.most_frequent(_MOST_TOGETHER)
     share = conditional_shares(statistics.together(most))
     axes = (figure := _figure(10, 8.5)).subplots()
-    image = axes.imshow(np.ma.masked_invalid(share), cmap="viridis", vmin=0)
+    image = axes.imshow(np.ma.masked_invalid(share), cmap="viridis", vmin=0, vmax=np.nanmax(share) or 1)
     axes.set_facecolor("lightgray")
     shown = [plain(class_name(each, names), 24) for each in most]
     axes.set_xticks(range(len(most)), shown, rotation=90, fontsize=8)
@@ -154,6 +185,10 @@ def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
         figure.subplots(len(features), 1, squeeze=False)[:, 0], features.items(), strict=True
     ):
         quantiles = values.quantiles()
+        least, most, limits = quantiles.min(), quantiles.max(), values.values[[0, -1]]
+        is_cut = least < limits[0] or most > limits[1]
+        title = f"{key} from {least:g} to {most:g}, cut at {limits[0]:g} and {limits[1]:g}" if is_cut else key
+        quantiles = quantiles.clip(*limits)
         places, colour = np.arange(len(quantiles)), _COLOURS[key.removeprefix("mean_")]
         for low, high, alpha in ((0, 6, 0.15), (1, 5, 0.3), (2, 4, 0.5)):
             label = ("least to most", "5 to 95 %", "25 to 75 %")[low]
@@ -168,7 +203,7 @@ def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
                 label=label,
             )
         axes.plot(places, quantiles[:, 3], color="black", linewidth=0.8, label="median")
-        axes.set(title=key, xlabel="dimension", ylabel="value", xlim=(0, len(quantiles) - 1))
+        axes.set(title=title, xlabel="dimension", ylabel="value", xlim=(0, len(quantiles) - 1))
         axes.grid(alpha=0.3)
         axes.legend(ncols=4, fontsize=8, loc="lower right")
     figure.suptitle("Feature ranges")
@@ -195,13 +230,16 @@ def _draw_decoys(statistics: Statistics, names: Mapping[int, str]) -> Any:
             axes.bar(places, counts[:shown], SPREAD_STEP, bottom=bottom, color=colour, label=text)
             bottom += counts[:shown]
     axes.axvline(DECOY_SPREAD, color="black", linestyle="--", label=f"{DECOY_SPREAD}: flat below")
+    all_steps = max(len(counts) for counts in statistics.spreads.values())
+    and_more = f" (the last bar: all from {(shown - 1) * SPREAD_STEP:g} on)" if shown == all_steps else ""
     axes.set(
         title=f"Decoys ({statistics.num_videos:,} videos)",
-        xlabel="standard deviation over the dimensions of mean rgb",
+        xlabel=f"standard deviation over the dimensions of mean rgb{and_more}",
         ylabel="videos",
-        xlim=(0, shown * SPREAD_STEP),
+        xlim=(0, (shown + 1) * SPREAD_STEP),  # the spine would lie on half of the last bar
         ylim=(0, 1.35 * bottom.max()),  # room for the legend
     )
+    _whole(axes.yaxis)
     _finish(axes)
     axes.legend(fontsize=8)
     return figure

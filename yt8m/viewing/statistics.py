@@ -21,7 +21,7 @@ from yt8m.download.layout import SERVER_DIGITS
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 _MEANS_LEAST, _MEANS_MOST, _MEANS_STEP = -3.0, 3.0, 1 / 256
-"""Means outside of this range, which no mean of stored bytes is, count as its ends."""
+"""Means outside of this range, which no mean of stored bytes is, count as its ends; the least and the greatest are kept."""
 _VIDEOS_AT_ONCE = 4096
 
 DECOY_SPREAD = 0.1
@@ -40,13 +40,20 @@ class FeatureValues:
     """Ascending, float [V]."""
     counts: np.ndarray
     """int64 [D, V]"""
+    ends: np.ndarray | None = None
+    """The least and the greatest value of each dimension, float [D, 2], where `values` are rounded; None where they are exact."""
 
     def quantiles(self) -> np.ndarray:
         """Of each dimension, float [D, number of `QUANTILES`]: the least value that so great a share does not exceed."""
         cumulative = np.cumsum(self.counts, axis=1)
         total = cumulative[:, -1:]
         ranks = [np.maximum(np.ceil(quantile * total - 1e-9), 1) for quantile in QUANTILES]
-        return np.stack([self.values[(cumulative >= rank).argmax(axis=1)] for rank in ranks], axis=1)
+        found = np.stack([self.values[(cumulative >= rank).argmax(axis=1)] for rank in ranks], axis=1)
+        if self.ends is None:
+            return found
+        found = found.clip(self.ends[:, :1], self.ends[:, 1:])
+        found[:, [0, -1]] = self.ends
+        return found
 
 
 @dataclass
@@ -126,8 +133,12 @@ class Statistics:
                 continue
             if key not in self.features:
                 values = np.arange(_MEANS_LEAST, _MEANS_MOST + _MEANS_STEP / 2, _MEANS_STEP)
-                self.features[key] = FeatureValues(values, np.zeros((size, len(values)), np.int64))
+                ends = np.tile([np.inf, -np.inf], (size, 1))
+                self.features[key] = FeatureValues(values, np.zeros((size, len(values)), np.int64), ends)
             values = np.array(context[key].float_list.value)
+            ends = self.features[key].ends
+            np.minimum(ends[:, 0], values, out=ends[:, 0])
+            np.maximum(ends[:, 1], values, out=ends[:, 1])
             places = np.rint((values.clip(_MEANS_LEAST, _MEANS_MOST) - _MEANS_LEAST) / _MEANS_STEP).astype(int)
             self.features[key].counts[np.arange(size), places] += 1
         key = video_feature("rgb")
