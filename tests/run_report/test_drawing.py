@@ -52,6 +52,28 @@ def test_curves_have_a_line_a_run_and_a_ring_at_the_best_step(drawn):
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("step", "loss", "linear")
 
 
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ([(9000, 2.52), (10_000, 2.5)], 9000),
+        ([(9000, 2.51), (10_000, 2.52)], 10_000),
+        ([(50, 0.7), (100, 0.8)], 100),
+        ([(10, 0.0), (20, 0.0)], 20),
+    ],
+)
+def test_points_and_rings_are_whole(values, best, drawn):
+    drawing.curves([values, [(best, values[-1][1])]], "loss", [best, None])
+    figure, (axes,) = drawn[0], drawn[0].axes
+    figure.set(size_inches=(4.4, 3.3), layout_engine="constrained")
+    figure.draw_without_rendering()
+    for line in axes.lines:
+        radius = (line.get_markersize() + line.get_markeredgewidth()) / 2 * figure.dpi / 72
+        for x, y in axes.transData.transform(line.get_xydata()):
+            assert x + radius <= axes.bbox.x1
+            assert y + radius <= axes.bbox.y1
+    assert (axes.get_xlim()[0], axes.get_ylim()[0]) == (0, 0)
+
+
 def test_runs_that_differ_much_get_a_logarithmic_axis(drawn):
     drawing.curves([[(10, 30.0), (20, 31.0)], [(10, 7000.0)]], "videos a second")
     assert drawn[0].axes[0].get_yscale() == "log"

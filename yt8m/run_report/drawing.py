@@ -23,6 +23,8 @@ Steps = Sequence[tuple[int, float]]
 
 _SIZE = (4.4, 3.3)
 """Inches; with 72 points each, a drawing is about as wide as a phone, so text has about its size in pixels there."""
+_ROOM = 1.06
+"""How far an axis from 0 on goes beyond the greatest value, so that a ring around it is whole."""
 _INK, _LINE = "#010101", "#010102"
 _SERIES = [f"#0102{index:02x}" for index in range(NUM_COLOURS)]
 _VARIABLES = {_INK: "var(--ink)", _LINE: "var(--line)"} | {
@@ -74,15 +76,17 @@ def curves(of_runs: Sequence[Steps], ylabel: str, best_steps: Sequence[int | Non
             best = best_steps[index] if index < len(best_steps) else None
             marked = points[points[:, 0] == best] if best is not None else points[:0]
             axes.plot(*marked.T, "o", markersize=9, fillstyle="none", markeredgewidth=1.6, color=_colour(index))
+        every = np.concatenate([np.array(values, np.float64).reshape(-1, 2) for values in of_runs])
+        last_step, highest = every[np.isfinite(every).all(axis=1)].max(axis=0, initial=0)
         axes.set(xlabel="step", ylabel=ylabel)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, _ROOM * last_step or None)
         _shorten_ticks(axes.xaxis)
         medians = [np.median([value for _, value in values]) for values in of_runs if values]
         if min(medians) > 0 and max(medians) > 20 * min(medians):
             axes.set_yscale("log")
             _powers_of_ten(axes.yaxis, *axes.get_ylim())
         else:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, _ROOM * highest or None)
             _shorten_ticks(axes.yaxis)
 
     return _svg(draw, f"{ylabel} over the steps of training")
