@@ -38,6 +38,21 @@ OUTSIDE = """() => [...document.querySelectorAll("main *, header *, footer *")].
     !element.closest(".scroll, svg, .hidden") && element.getBoundingClientRect().right > innerWidth + 0.5
 ).map(element => element.tagName + " " + element.textContent.trim().slice(0, 40))"""
 
+# A table of numbers: its width and what is seen of it, how far its numbers reach, and those that are on several lines.
+NUMBERS = """section => {
+    const frame = document.querySelector(section + " .scroll");
+    const rows = [...frame.querySelectorAll("td")].map(cell => {
+        const range = document.createRange();
+        range.selectNode(cell.firstChild);
+        return [cell.firstChild.textContent, range.getClientRects().length, range.getBoundingClientRect().right];
+    });
+    return {
+        inner: frame.scrollWidth, outer: frame.clientWidth, end: frame.getBoundingClientRect().right,
+        right: Math.max(...rows.map(([text, lines, right]) => right)),
+        broken: rows.filter(([text, lines, right]) => lines > 1).map(([text]) => text),
+    };
+}"""
+
 # The contrast of colours as WCAG 2.2 defines it, of every text with what is behind it.
 CONTRASTS = """() => {
     const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
@@ -144,14 +159,23 @@ def test_pictures_are_there_and_nothing_sticks_out(opened, size):
 def test_tables_scroll_within_themselves(opened):
     page = opened("phone", "light")
     inner, outer = page.evaluate(
-        "(each => [each.scrollWidth, each.clientWidth])(document.querySelector('#metrics .scroll'))"
+        "(each => [each.scrollWidth, each.clientWidth])(document.querySelector('#runs .scroll'))"
     )
     assert outer <= SIZES["phone"]["width"]
-    is_wide = page.evaluate("document.querySelectorAll('#metrics thead th').length") > 2
+    is_wide = page.evaluate("document.querySelectorAll('#runs thead')[0].querySelectorAll('th').length") > 2
     assert (inner > outer) == is_wide
-    page.evaluate("document.querySelector('#metrics .scroll').scrollLeft = 1000")
-    name = page.locator("#metrics tbody th").first.bounding_box()
+    page.evaluate("document.querySelector('#runs .scroll').scrollLeft = 1000")
+    name = page.locator("#runs tbody th").first.bounding_box()
     assert 0 <= name["x"] < 40, "the names of the rows stay where they are"
+
+
+@pytest.mark.parametrize("section", ["metrics", "throughput"])
+def test_the_numbers_of_three_runs_fit_on_a_phone(section, opened):
+    page = opened("phone", "light")
+    table = page.evaluate(NUMBERS, f"#{section}")
+    assert table["inner"] == table["outer"] <= SIZES["phone"]["width"]
+    assert table["right"] < table["end"]
+    assert table["broken"] == []
 
 
 def test_light_and_dark_differ_and_both_can_be_read(opened):
