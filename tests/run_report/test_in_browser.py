@@ -4,8 +4,11 @@ import shutil
 
 import pytest
 from made_up_runs import CLASS_NAMES, made_up_run
+from small_runs import configure
 
+from yt8m.cli import main
 from yt8m.run_report import page as report_page
+from yt8m.training.loop import train
 
 pytestmark = pytest.mark.slow
 
@@ -104,10 +107,22 @@ def browser(chromium, tmp_path_factory):
         context.close()
 
 
-@pytest.fixture(scope="module", params=["videos", "segments"])
-def report(request, tmp_path_factory):
-    """A page on three runs of videos, or on one of segments, with names that are long."""
+def write_report(sample, directory):
+    """The page that the command writes on a run that was trained."""
+    run, path = directory / "trained", directory / "report.html"
+    train(configure(run, sample, validate=True, num_steps=12, validate_every_steps=3))
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(run), "--out", str(path), "--verbose"])
+    assert ended.value.code == 0
+    return path
+
+
+@pytest.fixture(scope="module", params=["videos", "segments", "trained"])
+def report(request, sample, tmp_path_factory):
+    """A page on three runs of videos, or on one of segments, with names that are long; or of the command, on a small run."""
     path = tmp_path_factory.mktemp("pages") / "report.html"
+    if request.param == "trained":
+        return write_report(sample, path.parent)
     if request.param == "videos":
         runs = [made_up_run(f"runs/{'a_very_long_name_' * index}{index}", index) for index in range(3)]
     else:

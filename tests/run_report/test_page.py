@@ -10,7 +10,7 @@ import pytest
 from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
 
 from yt8m.errors import InputError
-from yt8m.metrics import PerClass
+from yt8m.metrics import PerClass, Reliability
 from yt8m.run_report import drawing, page
 from yt8m.run_report.measuring import Records
 
@@ -118,6 +118,64 @@ def test_headings_go_down_one_step_at_a_time(two):
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def head(found, section):
+    """The cells of the head of a section's first table."""
+    return next([" ".join(cell.split()) for cell in rows[0]] for name, rows in found.tables if name == section)
+
+
+def test_every_run_s_metrics_are_in_its_own_column():
+    of_a = {"gap": 0.81111, "map": 0.7, "hit_at_1": 0.95, "perr": 0.6, "loss": 7.5, "num_videos": 1234}
+    of_b = {"gap": 0.62229, "map": 0.75, "perr": 0.65, "loss": 6.25, "num_videos": 99}
+    reliabilities = [Reliability(np.array([10]), np.array([0.5]), np.array([share])) for share in (0.5, 0.75)]
+    runs = [
+        made_up_run(name, metrics=metrics, num_parameters=size, reliability=reliability)
+        for name, metrics, size, reliability in zip(
+            ("x/b", "x/a"), (of_b, of_a), (2_000_000, 37), reliabilities[::-1], strict=True
+        )
+    ]
+    _, found = rendered(*runs)
+    assert head(found, "metrics") == ["Metrics", "b", "a"]
+    rows = found.rows("metrics")
+    names = ["GAP", "MAP", "Hit@1", "PERR", "Loss", "Calibration error", "Videos", "Parameters"]
+    assert all(row[0].startswith(name) for row, name in zip(rows, names, strict=True))
+    assert [row[1:] for row in rows] == [
+        ["0.6223", "0.8111 (best)"],
+        ["0.7500 (best)", "0.7000"],
+        ["–", "0.9500 (best)"],
+        ["0.6500 (best)", "0.6000"],
+        ["6.2500 (best)", "7.5000"],
+        ["0.2500", "0.0000 (best)"],
+        ["99", "1,234"],
+        ["2,000,000", "37"],
+    ]
+
+
+def test_throughput_is_the_median_rate_in_training_its_course_and_the_rate_of_scoring(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(drawing, "curves", lambda of_runs, ylabel, best=(): drawn.setdefault(ylabel, of_runs) and "")
+
+    def run(name, rates, scoring):
+        logged = [{"kind": "train", "step": 10 * step, "loss": 1.0} for step in range(1, len(rates) + 2)]
+        for row, rate in zip(logged[1:], rates, strict=True):  # the first line has no rate
+            row["videos_per_second"] = rate
+        logged.append({"kind": "validation", "step": 10, "loss": 1.0, "gap": 0.5, "videos_per_second": 1e6})
+        one = made_up_run(name, rows=logged)
+        return replace(one, metrics={**one.metrics, "videos_per_second": scoring})
+
+    _, found = rendered(run("a", [300.0, 100.0, 190.4], 98_765.4), run("b", [1000.0, 2501.0], 12.0), run("c", [], 1.0))
+    assert head(found, "throughput") == ["Throughput", "a", "b", "c"]
+    training, scoring = found.rows("throughput")
+    assert training[0].startswith("Training")
+    assert scoring[0].startswith("Scoring")
+    assert training[1:] == ["190", "1,750 (best)", "–"]
+    assert scoring[1:] == ["98,765 (best)", "12", "1"]
+    assert drawn["videos a second in training"] == [
+        [(20, 300.0), (30, 100.0), (40, 190.4)],
+        [(20, 1000.0), (30, 2501.0)],
+        [],
+    ]
 
 
 def test_names_are_escaped():
