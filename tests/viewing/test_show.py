@@ -274,6 +274,15 @@ def test_what_is_drawn(figures, tmp_path):
     np.testing.assert_array_equal(features.lines[0].get_ydata(), np.arange(19))
 
 
+@pytest.mark.parametrize("changes", [{"rgb": np.array([1.71, 1.7])}, {"rgb": np.zeros(3)}, {"rgb": np.zeros(0)}, {}])
+def test_changes_have_room_above_them(changes, figures, tmp_path):
+    draw_video(view(scores=None, ratings=(), changes=changes), tmp_path / "x.png")
+    (axes,) = figures[0].axes
+    low, high = axes.get_ylim()
+    assert low == 0
+    assert high > 1.1 * max((values.max() for values in changes.values() if len(values)), default=0)
+
+
 def test_without_scores_and_ratings_the_labels_are_in_the_title(figures, tmp_path):
     draw_video(view(scores=None, ratings=()), tmp_path / "x.png")
     (axes,) = figures[0].axes

@@ -148,7 +148,9 @@ def _draw_features(axes: Any, view: VideoView) -> None:
         for name, values in view.changes.items():
             axes.plot(np.arange(1, len(values) + 1), values, linewidth=1, color=colours[name], label=name)
         title = "Change from second to second (root mean square)"
-        axes.set(title=title, xlabel="seconds", ylabel="change", xlim=(0, max(view.num_frames, 1)), ylim=(0, None))
+        axes.set(title=title, xlabel="seconds", ylabel="change", xlim=(0, max(view.num_frames, 1)))
+        greatest = max((values.max() for values in view.changes.values() if len(values)), default=0)
+        axes.set_ylim(0, 1.3 * greatest or None)  # room for the legend
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend(loc="upper right", ncols=2)
