@@ -145,13 +145,14 @@ def show_video(
     from yt8m.viewing.picture import check_picture, draw_video
     from yt8m.viewing.video import view_video
 
+    paths = given_paths(data)
     if run is not None:
         RunDirectory(Path(run)).refuse(out)
-    refuse_inputs(out, expand_paths(data))
+    refuse_inputs(out, expand_paths(paths))
     check_picture(out)
     progress = count_progress("searching", "record")
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}
-    view = view_video(video_id, given_paths(data), run, **options, progress=progress)
+    view = view_video(video_id, paths, run, **options, progress=progress)
     draw_video(view, out)
     if json:
         print_json(reports.viewed_values(view))
