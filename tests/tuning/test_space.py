@@ -7,6 +7,7 @@ import pytest
 from yt8m.errors import InputError
 from yt8m.recipes import make_config
 from yt8m.tuning.space import Dimension, read_space, with_values
+from yt8m.tuning.study import Study
 
 NETVLAD = make_config("netvlad")
 
@@ -67,7 +68,24 @@ def test_flags_of_every_section_as_choices_and_ranges(tmp_path):
         ({"model.dropout": {"low": 0, "high": 0.1, "log": True}}, "low must be above 0"),
         ({"model.dropout": {"low": 0, "high": 0.1, "log": 1}}, "model.dropout, log, is 1; it must be true or false"),
         ({"model.dropout": {"low": 0, "high": 0.1, "step": 0}}, "model.dropout has step 0.0; it must be above 0"),
+        (
+            {"training.batch-size": {"low": 32, "high": 100, "step": 32}},
+            "training.batch-size goes from 32 to 100, which steps of 32 do not reach; make high 96 or 128",
+        ),
+        (
+            {"model.dropout": {"low": 0.1, "high": 0.55, "step": 0.2}},
+            "model.dropout goes from 0.1 to 0.55, which steps of 0.2 do not reach; make high 0.5 or 0.7",
+        ),
+        (  # 1 is no dropout
+            {"model.dropout": {"low": 0, "high": 0.75, "step": 0.5}},
+            "model.dropout goes from 0.0 to 0.75, which steps of 0.5 do not reach; make high 0.5",
+        ),
         ({"model.dropout": [0.1], "--model.dropout": [0.2]}, "names model.dropout twice"),
+        ('{"model.dropout": [0.1], "model.dropout": [0.2]}', "names model.dropout twice; leave one out"),
+        (
+            '{"model.dropout": {"low": 0, "high": 0.5, "low": 0.1}}',
+            "model.dropout: names low twice; leave one out",
+        ),
     ],
 )
 def test_mistakes_name_the_file_and_the_flag(tmp_path, content, message):
@@ -76,6 +94,26 @@ def test_mistakes_name_the_file_and_the_flag(tmp_path, content, message):
     assert str(raised.value).startswith(f"{tmp_path / 'space.json'}: ")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_steps_that_reach_the_end_are_all_tried_and_nothing_is_warned_of(tmp_path, recwarn):
+    values = {
+        "training.batch-size": [32, 64, 96],
+        "model.dropout": [0.1, 0.2, 0.3, 0.4, 0.5],
+        "loss.label-smoothing": [0.1, 0.2, 3 * 0.1],  # 0.30000000000000004
+        "training.learning-rate": [1e-5, 2e-5, 3e-5],
+        "training.weight-decay": [0, 1 / 3, 2 / 3, 1],
+    }
+    steps = {flag: dict(low=few[0], high=few[-1], step=few[1] - few[0]) for flag, few in values.items()}
+    tried = {flag: set() for flag in values}
+    with Study(tmp_path / "study.db", read(tmp_path, steps), 0) as study:
+        for number in range(25):
+            for flag, value in study.ask().values.items():
+                tried[flag].add(value)
+            study.end(number, "failed")
+    for flag, few in values.items():
+        assert sorted(tried[flag]) == pytest.approx(few), flag
+    assert not [each for each in recwarn if "step" in str(each.message)]
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -10,20 +10,25 @@ A JSON object from flags to a list of choices, or to a range::
 """
 
 import dataclasses
+import json
 import typing
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any
 
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
-from yt8m.files import read_json
 from yt8m.values import fit
 
 SECTIONS = ("model", "data", "training", "loss", "distill")
 _FIXED = {f"data.{name}" for name in ("root", "train", "validate", "test", "fold", "num_classes", "max_labels")}
 """What decides which records and classes a score is of."""
 _RANGE_KEYS = ("low", "high", "log", "step")
+_STEP_TOLERANCE = 1e-9
+"""In steps, by which the last one may miss the end of a range, as 3 * 0.1 misses 0.3."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,12 @@ def read_space(path: str, config: RunConfig) -> list[Dimension]:
         InputError: the file cannot be read, names a flag that the recipe has not or that cannot be searched over, or a value
             that the flag cannot have; the message names the file and the flag.
     """
-    values = read_json(path)
-    if not isinstance(values, Mapping) or not values:
+    values = _read(path)
+    if not isinstance(values, _Object) or not values:
         raise InputError(
             f'{path}: must be an object from flags to values, such as {{"training.batch-size": [64, 128]}}'
         )
+    values.refuse_twice(path)
     dimensions = [_dimension(path, key, value, config) for key, value in values.items()]
     names = [each.name for each in dimensions]
     for name in names:
@@ -92,13 +98,35 @@ def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapp
     return dataclasses.replace(config, **sections)
 
 
+class _Object(dict[str, Any]):
+    """An object of JSON that knows which of its keys are written twice; Python's own keeps the last one and says nothing."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]):
+        super().__init__(pairs)
+        self._twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+
+    def refuse_twice(self, where: str) -> None:
+        """Raises InputError if a key is written twice."""
+        for key in self._twice:
+            raise InputError(f"{where}: names {key} twice; leave one out")
+
+
+def _read(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(), object_pairs_hook=_Object)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error})") from error
+
+
 def _dimension(path: str, key: str, value: Any, config: RunConfig) -> Dimension:
     section, field = _locate(path, key, config)
     annotation = _annotations(config, section)[field]
     where = f"{path}: {key}"
     if isinstance(value, list):
         return Dimension(section, field, _choices(where, value, annotation))
-    if isinstance(value, Mapping):
+    if isinstance(value, _Object):
         return Dimension(section, field, **_range(where, value, annotation))
     raise InputError(f'{where} is {value!r}; it must be a list of choices, or a range such as {{"low": 1, "high": 8}}')
 
@@ -140,9 +168,10 @@ def _choices(where: str, values: list, annotation: Any) -> tuple[Any, ...]:
     return fitted
 
 
-def _range(where: str, values: Mapping[str, Any], annotation: Any) -> dict[str, Any]:
+def _range(where: str, values: _Object, annotation: Any) -> dict[str, Any]:
     if _bare(annotation) not in (int, float):
         raise InputError(f"{where} is not a number, so it has no range; give a list of choices")
+    values.refuse_twice(where)
     for name in values:
         if name not in _RANGE_KEYS:
             raise InputError(f"{where}: {unknown_name('key', name, _RANGE_KEYS)}")
@@ -160,4 +189,33 @@ def _range(where: str, values: Mapping[str, Any], annotation: Any) -> dict[str, 
         raise InputError(f"{where} goes from {low} in equal factors (log); low must be above 0")
     if step is not None and (log or not 0 < step <= high - low):
         raise InputError(f"{where} has step {step}; it must be above 0, within the range, and not beside log")
+    if step is not None:
+        high = _last_step(where, low, high, step, annotation)
     return {"low": low, "high": high, "log": log, "step": step, "integer": _bare(annotation) is int}
+
+
+def _last_step(where: str, low: float, high: float, step: float, annotation: Any) -> float:
+    """The end that the steps of a range reach, reckoned in decimals as Optuna does.
+
+    Raises:
+        InputError: it is not `high`, which Optuna would never try then; the message names the ends that could be had.
+    """
+    first, length = Fraction(str(low)), Fraction(str(step))
+    count = (Fraction(str(high)) - first) // length
+    ends = [_bare(annotation)(first + number * length) for number in (count, count + 1)]
+    ends = [end for end in ends if _is_allowed(end, annotation)]
+    for end in ends:
+        if abs(end - high) <= _STEP_TOLERANCE * step:
+            return end
+    raise InputError(
+        f"{where} goes from {low} to {high}, which steps of {step} do not reach; make high {' or '.join(map(str, ends))}"
+    )
+
+
+def _is_allowed(value: float, annotation: Any) -> bool:
+    """Whether a field may have a value."""
+    try:
+        fit(value, annotation, "")
+    except InputError:
+        return False
+    return True
