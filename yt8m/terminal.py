@@ -25,6 +25,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
 _MOST_ENDED_TRIALS = 10
 """In the table of a study: the best ones."""
+_FEWEST_COLUMNS = 3
+"""Of that table: number, state and score, which are 34 wide at most."""
 
 
 def count_progress(description: str, unit: str) -> Callable[[int], None]:
@@ -286,23 +288,26 @@ class TuningProgress:
     def __init__(self, task: Any):
         self._task = task
         self._live: Any = None
-        self._shown: list[Any] = []
+        self._shown: tuple[list[Any], int] | None = None
+        """The trials in the table, and the columns of the terminal then."""
         self.started = False
         """Whether there is a trial that can save if the study is stopped."""
 
     def update(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
         """How the trials stand, of so many in all; called now and then."""
         self.started = True
-        if not has_bars() or self._shown == list(trials):
+        if not has_bars():
             return
-        self._shown = list(trials)
         from rich.console import Console
         from rich.live import Live
 
         if self._live is None:
             self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(self._table(trials, num_trials, num_steps), refresh=True)
+        width = self._live.console.width
+        if self._shown != (list(trials), width):
+            self._shown = list(trials), width
+            self._live.update(self._table(trials, num_trials, num_steps, width), refresh=True)
 
     def ended(self, trial: Any) -> None:
         """A trial ended."""
@@ -333,8 +338,8 @@ class TuningProgress:
         at_step = f" at step {trial.step}" if trial.state == "pruned" else ""
         return f"trial {trial.number} {trial.state}{at_step}{score} ({values}){reason}"
 
-    def _table(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> Any:
-        """The trials that run, and the best of those that ended."""
+    def _table(self, trials: Sequence[Any], num_trials: int, num_steps: int, width: int) -> Any:
+        """The trials that run, and the best of those that ended, in so many columns of the terminal."""
         from rich.table import Table
 
         running = [trial for trial in trials if trial.state == "running"]
@@ -342,14 +347,46 @@ class TuningProgress:
         ended.sort(key=lambda trial: (trial.state == "complete", trial.score or 0), reverse=True)
         num_failed = len(trials) - len(running) - len(ended)
         title = f"{self._task.config.recipe}: {len(trials) - len(running)} of {num_trials} trials ended, {num_failed} failed"
-        table = Table(title=title, title_justify="left")
-        for name in ("trial", "state", "step", self._metric):
-            table.add_column(name, no_wrap=True, justify="left" if name == "state" else "right")
-        for dimension in self._task.dimensions:
-            table.add_column(dimension.name, justify="right")
-        for trial in [*running, *ended[:_MOST_ENDED_TRIALS]]:
-            score = "" if trial.score is None else f"{trial.score:.4f}"
-            values = [trial_value(trial.values.get(each.name, "")) for each in self._task.dimensions]
-            style = "bold" if ended and trial is ended[0] and trial.state == "complete" else None
-            table.add_row(str(trial.number), trial.state, f"{trial.step}/{num_steps}", score, *values, style=style)
+        shown = [*running, *ended[:_MOST_ENDED_TRIALS]]
+        columns = self._columns(shown, num_steps)
+        fitting = _fit_columns(columns, width)
+        left_out = len(columns) - len(fitting)
+        caption = f"{left_out} {'column' if left_out == 1 else 'columns'} left out: too narrow" if left_out else None
+        table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+        for heading, *_cells in fitting:
+            table.add_column(heading, no_wrap=True, justify="left" if heading == "state" else "right")
+        for place, trial in enumerate(shown, start=1):
+            is_best = ended and trial is ended[0] and trial.state == "complete"
+            table.add_row(*(column[place] for column in fitting), style="bold" if is_best else None)
         return table
+
+    def _columns(self, trials: Sequence[Any], num_steps: int) -> list[list[str]]:
+        """A heading and a cell a trial, the columns that are the most wanted first."""
+        dimensions = [each.name for each in self._task.dimensions]
+        return [
+            ["trial", *(str(trial.number) for trial in trials)],
+            ["state", *(trial.state for trial in trials)],
+            [self._metric, *("" if trial.score is None else f"{trial.score:.4f}" for trial in trials)],
+            ["step", *(f"{trial.step}/{num_steps}" for trial in trials)],
+            *(
+                [heading, *(trial_value(trial.values.get(name, "")) for trial in trials)]
+                for name, heading in zip(dimensions, _headings(dimensions), strict=True)
+            ),
+        ]
+
+
+def _headings(names: Sequence[str]) -> list[str]:
+    """Flags without their sections, where that leaves them apart."""
+    fields = [name.partition(".")[2] for name in names]
+    return [field if fields.count(field) == 1 else name for name, field in zip(names, fields, strict=True)]
+
+
+def _fit_columns(columns: Sequence[list[str]], width: int) -> list[list[str]]:
+    """As many columns of a table, from the first on, as fit whole into a terminal; three at least."""
+    from rich.cells import cell_len
+
+    left, fitting = width - 1, 0  # of n columns there are n + 1 lines, and two spaces within each
+    for column in columns:
+        left -= max(map(cell_len, column)) + 3
+        fitting += left >= 0
+    return list(columns[: max(fitting, _FEWEST_COLUMNS)])

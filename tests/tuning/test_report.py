@@ -1,6 +1,8 @@
 """The picture of few and of many trials, and the table on a terminal."""
 
+import dataclasses
 import io
+import re
 
 import numpy as np
 import pytest
@@ -79,19 +81,63 @@ def test_a_picture_without_importances(tmp_path):
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_table_has_what_runs_and_then_the_best():
-    progress = TuningProgress(studies.task("study", 9))
+def drawn(task, trials, width, num_steps=20):
+    """The lines of a table on a terminal so wide, and the cells of its rows, the headings first."""
     text = io.StringIO()
-    Console(file=text, width=100).print(progress._table(MANY, 9, 20))
+    Console(file=text, width=width).print(TuningProgress(task)._table(trials, 9, num_steps, width))
     lines = text.getvalue().splitlines()
+    rows = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in lines if re.search("[│┃]", line)]
+    return lines, rows
+
+
+def test_the_table_has_what_runs_and_then_the_best():
+    lines, rows = drawn(studies.task("study", 9), MANY, 100)
     assert lines[0].strip() == "logistic: 5 of 9 trials ended, 2 failed"
-    rows = [[cell.strip() for cell in line.split("│")[1:5]] for line in lines if "│" in line]
-    assert rows == [
-        ["4", "running", "5/20", "0.5000"],
-        ["2", "complete", "5/20", "0.3000"],
-        ["0", "complete", "5/20", "0.1000"],
-        ["1", "pruned", "5/20", "0.2000"],
+    assert [row[:4] for row in rows] == [
+        ["trial", "state", "GAP", "step"],
+        ["4", "running", "0.5000", "5/20"],
+        ["2", "complete", "0.3000", "5/20"],
+        ["0", "complete", "0.1000", "5/20"],
+        ["1", "pruned", "0.2000", "5/20"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "headings", "caption"),
+    [
+        (120, ["trial", "state", "GAP", "step", "learning-rate", "num-clusters", "head"], None),
+        (80, ["trial", "state", "GAP", "step", "learning-rate", "num-clusters", "head"], None),
+        (78, ["trial", "state", "GAP", "step", "learning-rate", "num-clusters", "head"], None),
+        (77, ["trial", "state", "GAP", "step", "learning-rate", "num-clusters"], "1 column left out: too narrow"),
+        (50, ["trial", "state", "GAP", "step"], "3 columns left out: too narrow"),
+        (40, ["trial", "state", "GAP", "step"], "3 columns left out: too narrow"),
+    ],
+)
+def test_columns_are_left_out_of_a_narrow_table_and_none_is_cut(width, headings, caption):
+    """Of 5, 8, 6, 4, 13, 12 and 8 letters, with 2 spaces and a line each, and one line more: 36 for four columns, 52, 67, 78."""
+    task = dataclasses.replace(studies.task("study", 9), dimensions=DIMENSIONS)
+    lines, (first, *rows) = drawn(task, MANY, width)
+    assert first == headings
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    assert (lines[-1].strip() if caption else None) == caption
+    assert rows[0] == ["4", "running", "0.5000", "5/20", "0.001", "2", "logistic"][: len(headings)]
+
+
+def test_the_score_has_its_place_before_the_step():
+    """At 40 columns, with the longer metric and many steps."""
+    task = dataclasses.replace(studies.task("study", 9), metric="segment_map", dimensions=DIMENSIONS)
+    many = [trial(1234, scores={100_000: 0.5})]
+    lines, rows = drawn(task, many, 40, num_steps=100_000)
+    assert rows == [["trial", "state", "segment MAP"], ["1234", "complete", "0.5000"]]
+    assert lines[-1].strip() == "4 columns left out: too narrow"
+
+
+def test_headings_keep_what_tells_them_apart():
+    dimensions = [Dimension("loss", "weight"), Dimension("distill", "weight"), Dimension("model", "hidden_size")]
+    task = dataclasses.replace(studies.task("study", 9), dimensions=dimensions)
+    _, (headings, *_rows) = drawn(task, MANY, 120)
+    assert headings[4:] == ["loss.weight", "distill.weight", "hidden-size"]
 
 
 def test_beside_a_terminal_a_trial_is_a_line(capsys):
