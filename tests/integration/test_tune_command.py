@@ -10,6 +10,9 @@ import time
 import pytest
 from conftest import SHORT
 
+from yt8m.tuning import tuning
+from yt8m.tuning.study import Trial
+
 SPACE = {"training.learning-rate": {"low": 0.001, "high": 0.1, "log": True}, "training.clip-norm": [0.5, 1]}
 
 
@@ -42,6 +45,22 @@ def test_mistakes_are_one_line_and_nothing_is_made(yt8m, sample, space, tmp_path
     assert message in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["space.json"]
+
+
+@pytest.mark.parametrize("switches", [[], ["--quiet"], ["--quiet", "--json"]])
+def test_a_stopped_study_says_so_also_when_quiet(yt8m, sample, space, tmp_path, monkeypatch, switches):
+    def stopped(task, progress, stop_requested):
+        progress.message("a remark")
+        trials = [Trial(0, "complete", {"training.clip-norm": 1.0}, {5: 0.5}), Trial(1, "running", {}, {})]
+        return tuning.Tuned(task.config.run, task.metric, trials, True, trials[0], "yt8m train ...", "report.png")
+
+    monkeypatch.setattr(tuning, "tune", stopped)
+    flags = ["--data.root", sample, "--data.num-classes", "12", "--space", space, "--trials", "3"]
+    outcome = yt8m("tune", "logistic", *flags, "--run", tmp_path / "study", *switches)
+    assert outcome.status == 2
+    last = "stopped when 1 of 3 trials had ended; the same command goes on with the others"
+    assert outcome.err.splitlines() == ([last] if switches else ["a remark", last])
+    assert "yt8m train ..." in outcome.out
 
 
 def test_the_parts_of_a_split_are_trained_on_as_a_data_set(yt8m, sample, tmp_path):

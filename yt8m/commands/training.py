@@ -314,7 +314,7 @@ def tune(arguments: list[str]) -> int:
     flags = _configure("tune", arguments, _TuneFlags)
     if flags is None:
         return OK
-    from yt8m.terminal import TuningProgress, say
+    from yt8m.terminal import TuningProgress, explain, say
     from yt8m.tuning.tuning import tune as run_tuning
 
     task = _tuning_task(flags)
@@ -330,7 +330,7 @@ def tune(arguments: list[str]) -> int:
         show(reports.tuned(tuned))
     if tuned.interrupted:
         num_ended = len(tuned.trials) - tuned.count("running")
-        say(f"stopped when {num_ended} of {flags.trials} trials had ended; the same command goes on with the others")
+        explain(f"stopped when {num_ended} of {flags.trials} trials had ended; the same command goes on with the others")
         return USER_ERROR
     return OK
 
