@@ -2,7 +2,7 @@
 
 import pytest
 
-from yt8m.tuning.jobs import Footprint, Machine, choose, trials_fed
+from yt8m.tuning.jobs import Footprint, Machine, choose, list_accelerators, trials_fed
 
 GB = 10**9
 
@@ -38,3 +38,21 @@ def test_the_reason_names_all_that_was_measured():
 
 def test_what_the_input_feeds_is_how_much_quicker_it_is_than_a_step():
     assert [trials_fed(10, 39), trials_fed(10, 40), trials_fed(30, 25), trials_fed(0, 10) > 1000] == [3, 4, 1, True]
+
+
+@pytest.mark.parametrize(
+    ("visible", "strategy", "names"),
+    [
+        (None, "auto", ("0", "1")),
+        ("3, GPU-1f", "one", ("3", "GPU-1f")),
+        (None, "mirrored", ()),
+    ],
+)
+def test_gpus_have_the_names_that_a_process_is_told(monkeypatch, visible, strategy, names):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one", "another"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert list_accelerators(strategy) == names

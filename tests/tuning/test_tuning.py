@@ -14,7 +14,7 @@ from studies import RATES, Watcher, task, use_stand_ins
 from trial_stand_in import score_of
 
 from yt8m.errors import InputError
-from yt8m.tuning import jobs, study, tuning
+from yt8m.tuning import jobs, processes, study, tuning
 from yt8m.tuning.tuning import tune
 
 
@@ -31,6 +31,12 @@ def rates_of(trials):
 def starts(directory, number):
     path = Path(directory) / "trials" / f"{number:04d}" / "starts"
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def profile(input_milliseconds):
+    """What `yt8m profile --json` says of a step of 39 ms, as far as it is read."""
+    stages = {"input": {"milliseconds_a_step": input_milliseconds}, "loop": {"milliseconds_a_step": 39.0}}
+    return {"stages": stages, "bound_by": "compute"}
 
 
 def is_running(number):
@@ -111,6 +117,44 @@ def test_so_many_run_side_by_side(tmp_path):
     environments = [starts(tuned.directory, number)[0]["environment"] for number in range(3)]
     assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["4", "7", "4"]
     assert {each["TF_FORCE_GPU_ALLOW_GROWTH"] for each in environments} == {"true"}
+
+
+def test_trials_side_by_side_have_a_gpu_each_and_one_more_waits(tmp_path, monkeypatch):
+    """On a machine with room for many more but for its GPUs. Worked by hand from how often each trial is looked at."""
+    looks = [5, 2, 5, 1, 5, 5, 1]
+    given, used = [], []
+
+    class Process:
+        """Scores at the first look, and ends at the last."""
+
+        identity = (1, 0.0)
+
+        def __init__(self, words, log, environment):
+            self.gpu, self.run, self.left = environment["CUDA_VISIBLE_DEVICES"], Path(words[-1]), looks[len(given)]
+            self.usage = processes.Usage(os.getpid())
+            assert self.gpu not in used
+            given.append(self.gpu)
+            used.append(self.gpu)
+
+        def poll(self):
+            self.run.mkdir(exist_ok=True)
+            (self.run / "metrics.jsonl").write_text(json.dumps({"kind": "validation", "step": 5, "gap": 0.5}) + "\n")
+            self.left -= 1
+            if not self.left:
+                used.remove(self.gpu)
+            return None if self.left else 0
+
+    monkeypatch.setattr(tuning, "TrialProcess", Process)
+    monkeypatch.setattr(tuning, "SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(tuning._Session, "_profile", lambda session: profile(input_milliseconds=1))
+    monkeypatch.setattr(jobs, "count_cores", lambda: 64)
+    monkeypatch.setattr(jobs, "count_free_bytes", lambda: 10**12)
+    watcher = Watcher()
+    tuned = tune(task(tmp_path / "study", 7, jobs="auto", accelerators=("0", "2", "5")), watcher)
+    assert tuned.count("complete") == 7
+    assert watcher.most_running == 3
+    assert "takes one of 3 GPUs (room for 3)" in watcher.messages[-1]
+    assert given == ["0", "2", "5", "2", "2", "0", "5"]
 
 
 def test_a_stop_lets_trials_save_and_the_next_session_goes_on_with_them(tmp_path):
@@ -194,11 +238,7 @@ def test_a_directory_with_other_things_and_a_broken_study_are_refused(tmp_path):
 
 
 def test_auto_runs_the_first_trial_alone_and_then_as_many_as_fit(tmp_path, monkeypatch):
-    profile = {
-        "stages": {"input": {"milliseconds_a_step": 10.0}, "loop": {"milliseconds_a_step": 39.0}},
-        "bound_by": "compute",
-    }
-    monkeypatch.setattr(tuning._Session, "_profile", lambda session: profile)
+    monkeypatch.setattr(tuning._Session, "_profile", lambda session: profile(input_milliseconds=10))
     monkeypatch.setattr(jobs, "count_cores", lambda: 64)
     watcher = Watcher()
     tuned = tune(task(tmp_path / "study", 4, jobs="auto", num_steps=80), watcher)
