@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from conftest import SHORT
 
 from yt8m.tuning import tuning
@@ -61,6 +62,23 @@ def test_a_stopped_study_says_so_also_when_quiet(yt8m, sample, space, tmp_path, 
     last = "stopped when 1 of 3 trials had ended; the same command goes on with the others"
     assert outcome.err.splitlines() == ([last] if switches else ["a remark", last])
     assert "yt8m train ..." in outcome.out
+
+
+def test_the_memory_of_gpus_is_left_to_the_trials(yt8m, sample, space, tmp_path, monkeypatch):
+    """TensorFlow takes all of it as soon as it reads a record, unless the GPUs are hidden from it before."""
+    done = []
+    read = tf.data.TFRecordDataset
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["one", "another"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda devices, kind: done.append((devices, kind)))
+    monkeypatch.setattr(
+        tf.data, "TFRecordDataset", lambda *args, **options: done.append("reads") or read(*args, **options)
+    )
+    monkeypatch.setattr(tuning, "tune", lambda task, *arguments: done.append(task.accelerators) or sys.exit(0))
+    flags = ["--data.root", sample, "--data.num-classes", "12", "--space", space]
+    yt8m("tune", "logistic", *flags, "--run", tmp_path / "study")
+    assert done[0] == ([], "GPU")
+    assert set(done[1:-1]) == {"reads"}
+    assert done[-1] == ("0", "1")
 
 
 def test_the_parts_of_a_split_are_trained_on_as_a_data_set(yt8m, sample, tmp_path):

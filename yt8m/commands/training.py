@@ -330,7 +330,9 @@ def tune(arguments: list[str]) -> int:
         show(reports.tuned(tuned))
     if tuned.interrupted:
         num_ended = len(tuned.trials) - tuned.count("running")
-        explain(f"stopped when {num_ended} of {flags.trials} trials had ended; the same command goes on with the others")
+        explain(
+            f"stopped when {num_ended} of {flags.trials} trials had ended; the same command goes on with the others"
+        )
         return USER_ERROR
     return OK
 
@@ -350,9 +352,10 @@ def _tuning_task(flags: _TuneFlags) -> Any:
             "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
         )
     from yt8m.training.loop import resolve
-    from yt8m.tuning.jobs import list_accelerators
+    from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
     from yt8m.tuning.tuning import Task
 
+    leave_accelerators_alone()
     # Broken records are the trials' own affair.
     stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
     _, _, validation = resolve(stopping)

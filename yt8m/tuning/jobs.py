@@ -83,6 +83,15 @@ def count_free_bytes() -> int:
     return free
 
 
+def leave_accelerators_alone() -> None:
+    """Keeps this process off the GPUs, all memory of which TensorFlow would take from the trials as soon as it reads a record."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # too late: they are in use by this process, as in a notebook
+            tf.config.set_visible_devices([], "GPU")
+
+
 def list_accelerators(strategy: str) -> tuple[str, ...]:
     """The GPUs that trials may have one each of, as `CUDA_VISIBLE_DEVICES` names them.
 
