@@ -13,6 +13,8 @@ GB = 10**9
         (Machine(8, 100 * GB, ()), Footprint(2.0, GB), 4),  # the cores
         (Machine(2, 100 * GB, ()), Footprint(1.9, GB), 1),
         (Machine(2, 100 * GB, ()), Footprint(2.4, GB), 1),  # never none
+        (Machine(2, 100 * GB, ()), Footprint(0.6, GB), 2),  # nor more than cores
+        (Machine(2, 100 * GB, ("0", "1", "2")), Footprint(0.6, GB), 3),  # but where GPUs compute
         (Machine(64, 7 * GB, ()), Footprint(1.0, 2 * GB), 4),  # the memory: 0.9 * 7 / 2 = 3 beside the one that runs
         (Machine(64, 0, ()), Footprint(1.0, 2 * GB), 1),
         (Machine(64, 100 * GB, ("0", "1")), Footprint(1.0, GB), 2),  # the GPUs
