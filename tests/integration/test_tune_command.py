@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 import tensorflow as tf
 from conftest import SHORT
 
-from yt8m.tuning import tuning
+from yt8m.tuning import study, tuning
+from yt8m.tuning.jobs import count_cores, list_accelerators
+from yt8m.tuning.space import Dimension
 from yt8m.tuning.study import Trial
 
 SPACE = {"training.learning-rate": {"low": 0.001, "high": 0.1, "log": True}, "training.clip-norm": [0.5, 1]}
@@ -143,3 +146,64 @@ def test_real_trials_go_on_after_a_kill(sample, space, tmp_path):
         assert best["gap"] == trial["score"]
     assert (tmp_path / "study/report.png").stat().st_size > 10_000
     assert os.path.dirname(found["report"]) == str(tmp_path / "study")
+
+
+@pytest.mark.slow
+def test_a_real_trial_that_learns_nothing_is_pruned_and_the_jobs_are_measured(yt8m, sample, tmp_path, monkeypatch):
+    """Nothing of the measurement is replaced. The good trial comes first and has small batches, to be complete in time."""
+    if 1 in (count_cores(), len(list_accelerators("auto"))):
+        pytest.skip("one core or one GPU, so nothing is measured")
+    monkeypatch.setattr(study, "TRIALS_TO_COMPARE", 1)
+    monkeypatch.setattr(tuning.report, "plot", lambda *arguments: None)
+    names = ["training.learning-rate", "training.batch-size"]
+    good, bad, num_steps = [0.05, 16], [1e-9, 1024], 100
+    space = {name: list(choices) for name, choices in zip(names, zip(good, bad, strict=True), strict=True)}
+    path, directory = tmp_path / "space.json", tmp_path / "study"
+    path.write_text(json.dumps(space))
+    flags = ["--data.root", sample, "--data.num-classes", 12, "--space", path, "--trials", 2, "--jobs", "auto"]
+    flags += ["--seed", seed_of([good, bad]), "--training.batch-size", 16]  # of what is profiled
+    flags += ["--training.num-steps", num_steps, "--training.validate-every-steps", 10]
+    outcome = yt8m("tune", "logistic", *flags, "--run", directory, "--json")
+    assert outcome.status == 0
+
+    first, second = outcome.json["trials"]
+    assert [list(trial["values"].values()) for trial in (first, second)] == [good, bad]
+    assert [(trial["state"], trial["reason"]) for trial in (first, second)] == [("complete", None), ("pruned", None)]
+    assert outcome.json["best"] == 0
+    gaps = [validations(directory / f"trials/{number:04d}") for number in range(2)]
+    assert [max(gap.values()) for gap in gaps] == [first["score"], second["score"]]
+    stopped = second["step"]
+    assert max(gap for step, gap in gaps[1].items() if step <= stopped) < gaps[0][stopped]
+    assert last_checkpoint(directory / "trials/0000") == max(gaps[0]) == num_steps
+    assert stopped <= last_checkpoint(directory / "trials/0001") < num_steps
+    assert f"trial 1 pruned at step {stopped}, GAP {second['score']:.4f} " in outcome.err
+
+    reason = re.search(r"^(\d+) trials? side by side: a trial keeps .*$", outcome.err, re.MULTILINE)
+    rooms = [int(number) for number in re.findall(r"\(room for (\d+)\)", reason[0])]
+    assert len(rooms) == 3 + bool(list_accelerators("auto"))
+    assert int(reason[1]) == min(rooms)
+    assert 1 <= int(reason[1]) <= count_cores()
+
+
+def seed_of(trials):
+    """A seed with which trials have these learning rates and batches."""
+    rates, batches = (tuple(choices) for choices in zip(*trials, strict=True))
+    dimensions = [
+        Dimension("training", "learning_rate", choices=rates),
+        Dimension("training", "batch_size", choices=batches),
+    ]
+    for seed in range(200):
+        with study.Study(":memory:", dimensions, seed) as tried:
+            if all(list(tried.ask().values.values()) == trial for trial in trials):
+                return seed
+    raise AssertionError("no such seed")
+
+
+def validations(run):
+    """GAP by step."""
+    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return {row["step"]: row["gap"] for row in rows if row["kind"] == "validation"}
+
+
+def last_checkpoint(run):
+    return max(int(path.stem.partition("-")[2]) for path in (run / "checkpoints").glob("ckpt-*.index"))
