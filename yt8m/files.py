@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -239,10 +239,18 @@ def write_json(path: str | os.PathLike, values: Any) -> None:
         file.write(json.dumps(values, indent=2).encode() + b"\n")
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """Reads a JSON file. Raises InputError if it cannot be read or is no JSON."""
+def read_json(path: str | os.PathLike, object_of: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: of the file.
+        object_of: what an object becomes of its keys and values.
+
+    Raises:
+        InputError: it cannot be read or is no JSON.
+    """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(), object_pairs_hook=object_of)
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
     except ValueError as error:

@@ -10,17 +10,16 @@ A JSON object from flags to a list of choices, or to a range::
 """
 
 import dataclasses
-import json
 import typing
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any
 
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
+from yt8m.files import read_json
 from yt8m.values import fit
 
 SECTIONS = ("model", "data", "training", "loss", "distill")
@@ -66,7 +65,7 @@ def read_space(path: str, config: RunConfig) -> list[Dimension]:
         InputError: the file cannot be read, names a flag that the recipe has not or that cannot be searched over, or a value
             that the flag cannot have; the message names the file and the flag.
     """
-    values = _read(path)
+    values = read_json(path, _Object)
     if not isinstance(values, _Object) or not values:
         raise InputError(
             f'{path}: must be an object from flags to values, such as {{"training.batch-size": [64, 128]}}'
@@ -109,15 +108,6 @@ class _Object(dict[str, Any]):
         """Raises InputError if a key is written twice."""
         for key in self._twice:
             raise InputError(f"{where}: names {key} twice; leave one out")
-
-
-def _read(path: str) -> Any:
-    try:
-        return json.loads(Path(path).read_text(), object_pairs_hook=_Object)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error})") from error
 
 
 def _dimension(path: str, key: str, value: Any, config: RunConfig) -> Dimension:
