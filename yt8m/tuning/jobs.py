@@ -46,9 +46,8 @@ def choose(machine: Machine, footprint: Footprint, num_running: int) -> tuple[in
         num_running: trials that run now, whose memory is not free.
     """
     of_cores = max(1, round(machine.cores / max(footprint.busy_cores, 0.1)))
-    if (
-        not machine.accelerators
-    ):  # it computes on the cores, and waits for its input or its start where it keeps less than one busy
+    # A trial on the cores that keeps less than one busy waits for its input or its start.
+    if not machine.accelerators:
         of_cores = min(of_cores, machine.cores)
     limits = {f"a trial keeps {footprint.busy_cores:.1f} of {machine.cores} cores busy": of_cores}
     peak = max(footprint.peak_bytes, 1)
