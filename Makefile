@@ -14,6 +14,9 @@ COMPETITION ?=
 # Of setup.cfg. The first environment has `io`, too: tensorflow-io, and with it paths of http://, s3:// and the like.
 EXTRAS ?= completion,docs,kaggle,litert,parquet,report,test,tune
 
+# Flags of pytest, for example TESTS_LEFT_OUT="--ignore tests/integration".
+TESTS_LEFT_OUT ?=
+
 YT8M := .venv/bin/yt8m
 INSTALLED := .venv/.installed
 # The newest TensorFlow, which tensorflow-io cannot be loaded beside, and JAX, which needs its NumPy.
@@ -82,7 +85,7 @@ test-slow: $(INSTALLED)  ## Run the tests that take long
 	.venv/bin/python -m pytest -m slow
 
 test-newest: $(INSTALLED_NEWEST)  ## Run the same on the newest TensorFlow, without tensorflow-io, and the models on JAX
-	$(NEWEST)/bin/python -m pytest tests tests/jax_backend
+	$(NEWEST)/bin/python -m pytest tests tests/jax_backend $(TESTS_LEFT_OUT)
 
 wheel: $(INSTALLED)  ## Build the wheel and the source distribution in dist/
 	.venv/bin/python -m build --no-isolation

@@ -43,6 +43,7 @@ if ! "$environment/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 
 echo "set-up: installing yt8m[$extras] (TensorFlow is about 600 MB; this takes a few minutes, once)"
-"$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+# Compiling every module of TensorFlow takes a minute; those that are used are compiled when they are.
+"$environment/bin/python" -m pip install --no-compile --quiet --disable-pip-version-check \
     --constraint "$constraints" --editable ".[$extras]" ||
     fail "the installation failed; see the lines above, and run the same command again"

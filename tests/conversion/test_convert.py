@@ -385,7 +385,8 @@ def test_what_was_stopped_goes_on_with_the_files_that_are_missing(three_files, t
     finished = (staging / "validate3.tfrecord").stat().st_ino
     told = []
     result = convert(**arguments, tell=told.append)
-    assert (result.num_files, result.num_kept, result.num_records) == (3, len(kept), 6)
+    num_written = sum(len(records_of(path)) for path in three_files.iterdir() if path.name not in kept)
+    assert (result.num_files, result.num_kept, result.num_records) == (3, len(kept), num_written)
     assert told == [f"{out}: going on; {len(kept)} of 3 files are there"]
     assert (out / "validate3.tfrecord").stat().st_ino == finished
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in three_files.iterdir())
