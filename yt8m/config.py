@@ -103,7 +103,7 @@ class DataConfig:
 
     root: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint=_hint)] = ""
     """A directory with train, validate and test splits; gives those of the three below that are not given.
-    This or --data.train is needed."""
+    This or --data.train is needed. Validation records alone are cut, if neither of the first two is given."""
     train: Paths = ()
     """Files, directories or globs to train on; local, gs://, s3:// or http(s)://."""
     validate: Paths = ()

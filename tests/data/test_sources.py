@@ -11,7 +11,15 @@ import tensorflow as tf
 from slow_reading import edited, make_frames, renamed_id, small_video, write
 
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
-from yt8m.data.sources import RecordFormat, describe_error, detect_format, expand_paths, find_splits, scheme
+from yt8m.data.sources import (
+    RecordFormat,
+    cut_validation,
+    describe_error,
+    detect_format,
+    expand_paths,
+    find_splits,
+    scheme,
+)
 from yt8m.errors import InputError, RecordError
 
 
@@ -230,24 +238,11 @@ class TestFindSplits:
         touch(tmp_path, "other.tfrecord", "test.txt")
         assert find_splits(str(tmp_path), "video") == {"train": tuple(train), "validate": tuple(validate)}
 
-    @pytest.mark.parametrize("below", ["", "validate/", "2/video/validate/"])
-    def test_where_only_validation_shards_are_at_hand_the_last_sixth_validates(self, tmp_path, below):
-        files = touch(tmp_path, *(f"{below}validate{index:04d}.tfrecord" for index in range(36)))
-        found = find_splits(str(tmp_path), "video")
-        assert found == {"train": tuple(files[:30]), "validate": tuple(files[30:])}
-
-    @pytest.mark.parametrize(("count", "num_train"), [(1, None), (2, 1), (5, 4), (12, 10), (13, 11)])
-    def test_any_number_of_validation_shards(self, tmp_path, count, num_train):
-        files = touch(tmp_path, *(f"validate{index:04d}.tfrecord" for index in range(count)))
-        found = find_splits(str(tmp_path), "video")
-        assert len(found.get("train", ())) == (num_train or 0)
-        assert (*found.get("train", ()), *found["validate"]) == tuple(files)
-
     def test_real_records(self, real_data):
         found = find_splits(str(real_data / "video_2018"), "video")
         names = {split: [os.path.basename(path) for path in paths] for split, paths in found.items()}
         shards = [f"validate{index:04d}.tfrecord" for index in range(36)]
-        assert names == {"train": shards[:30], "validate": shards[30:], "test": ["test0z.tfrecord"]}
+        assert names == {"validate": shards, "test": ["test0z.tfrecord"]}
 
     def test_the_sample(self, sample):
         for level in ("frame", "video"):
@@ -262,6 +257,13 @@ class TestFindSplits:
             assert refusal(find_splits, f"{tmp_path}/{name}", "frame") == (
                 f"{tmp_path}/{name}: no such directory; --data.root needs one with train, validate and test records"
             )
+
+
+@pytest.mark.parametrize(("count", "num_train"), [(1, 0), (2, 1), (5, 4), (12, 10), (13, 11), (36, 30)])
+def test_the_last_sixth_of_validation_records_validates(tmp_path, count, num_train):
+    files = touch(tmp_path, *(f"validate{index:04d}.tfrecord" for index in range(count)))
+    for paths in ([str(tmp_path)], files):
+        assert cut_validation(paths) == (tuple(files[:num_train]), tuple(files[num_train:]))
 
 
 @pytest.mark.parametrize(

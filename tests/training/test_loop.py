@@ -281,8 +281,8 @@ def test_without_validation_the_last_weights_are_kept(dropout_run):
 
 
 def test_rated_segments_are_trained_on_and_validated(sample, tmp_path):
-    segments = str(sample / "3" / "frame" / "validate")
-    data = {"train": (segments,), "validate": (segments,)}
+    files = [str(sample / "3/frame/validate" / f"validate000{index}.tfrecord") for index in range(2)]
+    data = {"train": files[:1], "validate": files[1:]}
     settings = {"num_steps": 20, "learning_rate": 0.02, "log_every_steps": 10}
     result = train(configure(tmp_path / "run", sample, "frame_logistic", data=data, **settings))
     assert result.best_metrics.keys() >= {"segment_map", "segment_map_submitted", "num_segments", "loss"}

@@ -197,8 +197,7 @@ def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
     """The splits of a data set below one directory.
 
     Looked for, in this order: the official layout (`2/frame/train/`), one directory a split (`train/`), and files of
-    all splits side by side (`train0000.tfrecord`). Where only validation shards are at hand, as for users who fetched
-    the smallest split, the last sixth of them validates and the rest trains.
+    all splits side by side (`train0000.tfrecord`).
 
     Args:
         root: a directory.
@@ -212,13 +211,24 @@ def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
     """
     prepare_file_systems([root])
     with _listing(root):
-        found = _locate_splits(root, level)
-    if "train" not in found and "validate" in found:
-        files = expand_paths(found["validate"])
-        cut = len(files) - max(1, len(files) // 6)
-        if cut:
-            found |= {"train": tuple(files[:cut]), "validate": tuple(files[cut:])}
-    return found
+        return _locate_splits(root, level)
+
+
+def cut_validation(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Validation records as two splits, for users who fetched the smallest one alone: the last sixth of the files validates.
+
+    Args:
+        paths: as `expand_paths` takes them.
+
+    Returns:
+        The files that train and those that validate, of which there is at least one.
+
+    Raises:
+        InputError: as `expand_paths`.
+    """
+    files = expand_paths(paths)
+    cut = len(files) - max(1, len(files) // 6)
+    return tuple(files[:cut]), tuple(files[cut:])
 
 
 def _locate_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:

@@ -21,7 +21,6 @@ from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.service import find_workers
-from yt8m.data.sources import find_splits
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
@@ -32,6 +31,7 @@ from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.distillation import teacher_errors
 from yt8m.training.schedules import learning_rate_at, warmup_remark
+from yt8m.training.splits import choose_splits
 from yt8m.training.trainer import Trainer, stop_at_non_finite
 
 SECONDS_A_CALL = 1.0
@@ -94,34 +94,22 @@ def resolve(
 
     Args:
         config: a recipe, with `run` and the paths of the data set.
-        tell: gets a line on the broken records of each split that are left out, if they are to be skipped.
+        tell: gets a line on the broken records of each split that are left out, if they are to be skipped, and on validation
+            records that train.
 
     Returns:
         The complete configuration, the training records and the validation records.
 
     Raises:
-        InputError, RecordError: no run directory named, no training records, files that cannot be used, a data service that
-            does not answer.
+        InputError, RecordError: no run directory named, no training records, records that train and validate, files that cannot
+            be used, a data service that does not answer.
     """
     if not config.run:
         raise InputError("no run directory; name one with --run DIR")
     data = config.data
     if data.service:
         find_workers(data.service)
-    if data.root:
-        found = find_splits(data.root, config.model.level)
-        paths = {split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}
-        data = dataclasses.replace(data, **paths)
-    if not data.train:
-        raise InputError(
-            "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
-        )
-    if data.fold:
-        if config.data.validate:
-            raise InputError(
-                f"--data.fold {data.fold} validates on the training records that it leaves out; leave out --data.validate"
-            )
-        data = dataclasses.replace(data, validate=data.train)
+    data = choose_splits(config, tell)
     with_data = dataclasses.replace(config, data=data)
     train = inference.open_data(with_data, data.train, tell=tell, part="training")
     data = dataclasses.replace(data, features=train.features)

@@ -1,0 +1,98 @@
+"""Whether two lists of record files have something in common, as far as that is told quickly."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+
+from yt8m.data.checking import parse, values_of
+from yt8m.data.records import read_framing
+from yt8m.data.schema import ID_KEYS
+
+_COMPARED_BYTES = 1 << 16
+"""At either end of files of one size, to tell whether they are copies."""
+_MOST_BYTES = 64 << 20
+"""Of both lists together, for all ids to be compared: about a second."""
+_MOST_FILES, _FIRST_RECORDS = 64, 4
+"""Of each list that has more: files, spread evenly, and records at the beginning of each."""
+
+
+def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
+    """What two lists of record files have in common, as a clause; None if nothing was found.
+
+    A file is found whatever it is called: by links, and as a copy. A single video is found by its id if the files have 64 MiB or
+    less; of more, the first ids of some files of each list are compared. Of files that are not local, the addresses are.
+
+    Args:
+        files, others: paths of record files; those that cannot be read are left to whoever reads them.
+    """
+    return _same_file(files, others) or _same_content(files, others) or _same_video(files, others)
+
+
+def _same_file(files: Sequence[str], others: Sequence[str]) -> str | None:
+    named = {_identity(path): path for path in files}
+    for other in others:
+        path = named.get(_identity(other))
+        if path is not None:
+            return f"{path} is in both" if path == other else f"{path} and {other} are one file"
+    return None
+
+
+def _identity(path: str) -> tuple[int, int] | str:
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return path
+
+
+def _same_content(files: Sequence[str], others: Sequence[str]) -> str | None:
+    by_size: dict[int, list[str]] = {}
+    for path, size in _sizes(files).items():
+        by_size.setdefault(size, []).append(path)
+    for other, size in _sizes(others).items():
+        for path in by_size.get(size, ()):
+            if size and _ends(path, size) == _ends(other, size):
+                return f"{path} and {other} hold the same records"
+    return None
+
+
+def _sizes(files: Sequence[str]) -> dict[str, int]:
+    """Bytes of the files that are local."""
+    sizes = {}
+    for path in files:
+        with contextlib.suppress(OSError):
+            sizes[path] = os.stat(path).st_size
+    return sizes
+
+
+def _ends(path: str, size: int) -> bytes:
+    """The first and last bytes of a file; its name if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            first = file.read(_COMPARED_BYTES)
+            file.seek(max(0, size - _COMPARED_BYTES))
+            return first + file.read(_COMPARED_BYTES)
+    except OSError:
+        return os.fsencode(path)
+
+
+def _same_video(files: Sequence[str], others: Sequence[str]) -> str | None:
+    local, local_others = _sizes(files), _sizes(others)
+    is_small = sum(local.values()) + sum(local_others.values()) <= _MOST_BYTES
+    named = {video: path for path, video in _ids(list(local), is_small)}
+    for other, video in _ids(list(local_others), is_small):
+        if video in named:
+            return f"video {video.decode(errors='replace')} is in {named[video]} and in {other}"
+    return None
+
+
+def _ids(files: Sequence[str], are_small: bool) -> Iterator[tuple[str, bytes]]:
+    """Files and ids of the videos in them: of all, or of the first ones of some files."""
+    for path in files if are_small else files[:: -(-len(files) // _MOST_FILES) or 1]:
+        with contextlib.suppress(OSError):
+            for raw in itertools.islice(read_framing(path), None if are_small else _FIRST_RECORDS):
+                example = None if raw.problem else parse(raw.data)
+                context = example.context.feature if example else {}
+                for key in ID_KEYS:
+                    if key in context:
+                        yield from ((path, value) for value in values_of(context[key]) if isinstance(value, bytes))

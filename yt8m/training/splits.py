@@ -1,0 +1,78 @@
+"""Which records train and which validate: what the user named, and what the data set's directory adds to it."""
+
+import dataclasses
+from collections.abc import Callable
+
+from yt8m.config import DataConfig, RunConfig
+from yt8m.data.overlap import find_overlap
+from yt8m.data.sources import cut_validation, expand_paths, find_splits
+from yt8m.errors import InputError
+
+
+def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: None) -> DataConfig:
+    """The configuration of the data with the paths of all splits there are.
+
+    Where the directory holds validation records and none to train on, and neither kind is named, the last sixth of the files
+    validates and the others train; with `--data.fold`, all train but the fold.
+
+    Args:
+        config: a recipe with the paths of the data set.
+        tell: gets a line if validation records train.
+
+    Raises:
+        InputError: no training records; a directory that holds none; validation records beside a fold; files or videos that
+            train and validate.
+    """
+    data = config.data
+    if data.fold and data.validate:
+        raise InputError(
+            f"--data.fold {data.fold} validates on the training records that it leaves out; leave out --data.validate"
+        )
+    found = find_splits(data.root, config.model.level) if data.root else {}
+    if "train" not in found and "validate" in found and not data.train:
+        found |= _cut(data, found["validate"], tell)
+    data = dataclasses.replace(
+        data, **{split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}
+    )
+    if not data.train:
+        raise InputError(
+            "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
+        )
+    if data.fold:
+        return dataclasses.replace(data, validate=data.train)
+    if data.validate:
+        _refuse_overlap(data)
+    return data
+
+
+def _cut(data: DataConfig, paths: tuple[str, ...], tell: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
+    """Both splits of validation records."""
+    if data.validate:
+        raise InputError(
+            f"{data.root}: holds no training records beside those that validate; name some with --data.train PATH, or leave "
+            "out --data.validate: then the last sixth of the files validates"
+        )
+    alone = f"{data.root}: holds validation records and none to train on"
+    if data.fold:
+        tell(f"{alone}; they train, less the fold")
+        return {"train": paths}
+    train, validate = cut_validation(paths)
+    if not train:
+        raise InputError(
+            f"{alone}, and only one file of them, {validate[0]}; name others with --data.train PATH, or leave out a part of "
+            "the videos to validate on with --data.fold 0/6"
+        )
+    tell(
+        f"{alone}; {len(train)} of the {len(train) + len(validate)} files train, and the last {len(validate)} "
+        f"{'validate' if validate[1:] else 'validates'}, from {validate[0]} on"
+    )
+    return {"train": train, "validate": validate}
+
+
+def _refuse_overlap(data: DataConfig) -> None:
+    common = find_overlap(expand_paths(data.train), expand_paths(data.validate))
+    if common:
+        raise InputError(
+            f"{common}, and what trains must not validate: name other records with --data.train or --data.validate, or leave "
+            "out a part of the training videos with --data.fold 0/6"
+        )
