@@ -43,7 +43,11 @@ if ! "$environment/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 
 echo "set-up: installing yt8m[$extras] (TensorFlow is about 600 MB; this takes a few minutes, once)"
-# Compiling every module of TensorFlow takes a minute; those that are used are compiled when they are.
 "$environment/bin/python" -m pip install --no-compile --quiet --disable-pip-version-check \
     --constraint "$constraints" --editable ".[$extras]" ||
     fail "the installation failed; see the lines above, and run the same command again"
+
+# pip compiles on one core. Where nothing is compiled now and Python may not write what it compiles when it is used
+# (PYTHONDONTWRITEBYTECODE, as in most container images), every command would compile TensorFlow anew: 16 s instead of 4.
+# Packages ship files of other Pythons, too, which cannot be compiled.
+"$environment/bin/python" -m compileall -qq -j 0 "$environment/lib" yt8m || true
