@@ -328,7 +328,7 @@ def viewed(view: Any) -> str:
         mark = "label" if class_id in (view.labels or ()) else ""
         lines.append(f"{text:<{width}}  {mark:<5}  {_scores_of(view, class_id)}".rstrip())
     for rating in view.ratings:
-        found = "present" if rating.score >= 0.5 else "absent"
+        found = "present" if rating.present else "absent"
         lines.append(f"{rating.start:>4} s  {found:<7}  {rating.class_id} {view.name(rating.class_id)}")
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from yt8m.data.schema import (
     LARGEST_NUM_CLASSES,
     SEGMENT_FRAMES,
     Level,
+    is_present,
     video_feature,
 )
 
@@ -204,7 +205,7 @@ def _check_ratings(
         return "has segment lists of different lengths: " + ", ".join(f"{len(v)} {key}" for key, v in columns.items())
     starts, labels, scores = (columns[key] for key in _RATING_KINDS if key not in _OPTIONAL_RATING_KEYS)
     ends = columns.get("segment_end_times", [start + SEGMENT_FRAMES for start in starts])
-    ratings: dict[tuple[int, int], float] = {}
+    ratings: dict[tuple[int, int], bool] = {}
     for start, end, label, score in zip(starts, ends, labels, scores, strict=True):
         if start % SEGMENT_FRAMES or start < 0:
             return f"has a segment at {start} s; segments start at multiples of {SEGMENT_FRAMES} s"
@@ -214,7 +215,7 @@ def _check_ratings(
             return f"has a segment from {start} to {end} s; segments last {SEGMENT_FRAMES} s"
         if not 0 <= score <= 1:
             return f"rates class {label} in the segment at {start} s with {score:g}; scores go from 0 to 1"
-        if ratings.setdefault((start, label), score) != score:
+        if ratings.setdefault((start, label), is_present(score)) != is_present(score):
             return f"rates class {label} in the segment at {start} s both present and absent"
     most = max(Counter(starts).values(), default=0)
     problem = _check_classes("segment label", labels, num_classes) or _too_many(most, max_labels)

@@ -12,8 +12,9 @@ key                 type, shape         meaning
 ``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
 ``mean_rgb``, ...   float32 [B, D]      video level
 ``segment_start``   int32 [B]           segment level: the segment's first second, a multiple of 5
-``label_scores``    float32 [B, L]      rated segments: 1 for a label that is there, 0 for one rated absent, -1 padding.
-                                        Classes not in ``labels`` are unrated: neither positive nor negative
+``label_scores``    float32 [B, L]      rated segments: 1 for a label that is there, 0 for one rated absent, between them as
+                                        `is_present` says, -1 padding. Classes not in ``labels`` are unrated: neither
+                                        positive nor negative
 ``video_labels``    int32 [B, L]        segment level: the labels of the whole video, padded with -1
 ``context_rgb`` ..  as without          segment level, with the whole video as context: its frames, sampled uniformly, and
                                         their number, ``context_num_frames``
@@ -25,7 +26,7 @@ dequantises, normalises and masks them in one fused pass.
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from yt8m.errors import InputError
 
@@ -52,6 +53,9 @@ DEFAULT_MAX_LABELS = 64
 
 SEGMENT_FRAMES = 5
 """A segment is five seconds, which is five frames."""
+
+PRESENT_FROM = 0.5
+"""The least score of a rating that says that its class is there."""
 
 DEFAULT_NUM_CLASSES = 3862
 """Classes of the vocabulary since 2018."""
@@ -114,6 +118,18 @@ class IndexedFold:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.part}"
+
+
+def is_present(scores: Any) -> Any:
+    """Whether ratings say that their class is there: from `PRESENT_FROM` on, wherever ratings are read.
+
+    Args:
+        scores: from 0 to 1, or the padding -1, which is not there: a number, or an array or tensor of any shape.
+
+    Returns:
+        bool, or an array or tensor of bool of that shape.
+    """
+    return scores >= PRESENT_FROM
 
 
 def video_feature(name: str) -> str:

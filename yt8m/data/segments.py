@@ -19,7 +19,7 @@ from yt8m.data.parsing import (
     require,
 )
 from yt8m.data.sampling import uniform_rows
-from yt8m.data.schema import CONTEXT_PREFIX, FEATURE_SIZES, LABEL_PADDING, SEGMENT_FRAMES, SegmentContext
+from yt8m.data.schema import CONTEXT_PREFIX, FEATURE_SIZES, LABEL_PADDING, SEGMENT_FRAMES, SegmentContext, is_present
 
 _RATINGS = {
     "segment_start_times": tf.io.RaggedFeature(tf.int64),
@@ -171,8 +171,9 @@ def _checked_ratings(
         checks.append(tf.reduce_all(known))
     with tf.control_dependencies([require(check, "segment ratings") for check in checks]):
         slots = tf.cast(tf.identity(starts) // SEGMENT_FRAMES, tf.int32)
-    # A class rated twice in a segment must be rated alike.
+    # A class rated twice in a segment must be rated alike: there both times, or absent both times.
+    present = is_present(scores)
     keys = tf.cast(slots, tf.int64) * num_classes + labels
-    contradictory = (keys[:, None] == keys) & (scores[:, None] != scores)
+    contradictory = (keys[:, None] == keys) & (present[:, None] != present)
     with tf.control_dependencies([require(~tf.reduce_any(contradictory), "contradictory ratings")]):
         return tf.identity(slots), labels, scores

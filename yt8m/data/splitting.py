@@ -22,7 +22,7 @@ from yt8m.data import parsing
 from yt8m.data.folds import INDEX_COLUMNS
 from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
 from yt8m.data.records import framed, read_framing
-from yt8m.data.schema import ID_KEYS
+from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.stratification import VideoClasses, stratify
 from yt8m.errors import InputError, RecordError
 from yt8m.files import NewFile, check_destination, locked, make_directory, remove_empty
@@ -190,7 +190,7 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
         parsed = tf.io.parse_sequence_example(serialized, keys)[0]
         labels = parsed["labels"]
         if source.level == "segment":
-            present = tf.cast(parsed["segment_scores"].flat_values >= 0.5, tf.int64)
+            present = tf.cast(is_present(parsed["segment_scores"].flat_values), tf.int64)
             rated = parsed["segment_labels"]
             labels = rated.with_flat_values(2 * rated.flat_values + present)
         return parsing.identifier(parsed), labels

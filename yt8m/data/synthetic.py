@@ -23,7 +23,7 @@ import numpy as np
 
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
-from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.data.schema import SEGMENT_FRAMES, is_present
 from yt8m.data.synthetic_videos import Video, World, make_video, make_world
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_local, make_directory, remove_empty
@@ -235,7 +235,7 @@ def rate_segments(video: Video, world: World, segment_classes: np.ndarray, rando
         similar = others[[_resemble(class_id, video.labels, world) for class_id in others]]
         rated_labels = random.choice(similar if len(similar) else others, size=1)
     counts = {label: (seconds == label).sum(axis=1) for label in random.permutation(rated_labels)}
-    shown = {label: count * 2 > SEGMENT_FRAMES for label, count in counts.items()}
+    shown = {label: is_present(count / SEGMENT_FRAMES) for label, count in counts.items()}
     main = max(shown, key=lambda label: shown[label].sum())
 
     num_ratings = min(int(random.integers(4, 6)), len(starts))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.schema import LABEL_PADDING, is_present
 from yt8m.errors import InputError
 from yt8m.metrics.inputs import check_ids, id_text
 
@@ -53,7 +53,7 @@ class SegmentRatings:
             ids: the videos' ids, [N].
             starts: int [N], the segments' first seconds.
             labels: int [N, L], rated classes, padded with -1.
-            label_scores: float [N, L], above 0 where the class was seen.
+            label_scores: float [N, L], from 0 to 1; the class was seen where `is_present` says so.
 
         Returns:
             The new ratings as (row, class, positive).
@@ -68,7 +68,7 @@ class SegmentRatings:
         check_ids(ids, len(labels))
         new = []
         for row, column in np.argwhere(labels != LABEL_PADDING).tolist():
-            class_id, positive = int(labels[row, column]), bool(label_scores[row, column] > 0)
+            class_id, positive = int(labels[row, column]), bool(is_present(label_scores[row, column]))
             if self.add((id_text(ids[row]), int(starts[row])), class_id, positive):
                 new.append((row, class_id, positive))
         return new

@@ -49,7 +49,7 @@ class SegmentMetrics:
             ids: the videos' ids, [N].
             starts: int [N], the segments' first seconds.
             labels: int [N, L], rated classes, padded with -1.
-            label_scores: float [N, L], above 0 where the class was seen.
+            label_scores: float [N, L], from 0 to 1; the class was seen where `yt8m.data.schema.is_present` says so.
 
         Raises:
             InputError: a score is NaN or infinite, a rated class is out of range, or ratings contradict each other.

@@ -11,7 +11,7 @@ import numpy as np
 
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
-from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.schema import LABEL_PADDING, is_present
 from yt8m.evaluation import measure_source, multi_hot
 from yt8m.files import read_json
 from yt8m.inference import Scored, Scorer
@@ -121,7 +121,7 @@ class RecordObserver:
         if batch.label_scores is None:
             present, known = multi_hot(batch.labels, self.num_classes), None
         else:
-            present = multi_hot(np.where(batch.label_scores > 0, batch.labels, LABEL_PADDING), self.num_classes)
+            present = multi_hot(np.where(is_present(batch.label_scores), batch.labels, LABEL_PADDING), self.num_classes)
             known = multi_hot(batch.labels, self.num_classes)
         self.confusions.update(batch.logits, present, known)
         names = _names(batch)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import LossConfig
+from yt8m.data.schema import is_present
 from yt8m.errors import InputError
 
 
@@ -37,7 +38,7 @@ def targets_and_weights(batch: dict[str, tf.Tensor], num_classes: int) -> tuple[
     ones = tf.ones(tf.shape(labels), tf.float32)
     if "label_scores" not in batch:
         return _scatter(labels, ones, num_classes), None
-    present = tf.cast(batch["label_scores"] > 0.5, tf.float32)
+    present = tf.cast(is_present(batch["label_scores"]), tf.float32)
     return _scatter(labels, present, num_classes), _scatter(labels, ones, num_classes)
 
 
@@ -117,7 +118,7 @@ class TrainingLoss:
         """
         config = self._config
         targets, rated = targets_and_weights(batch, logits.shape[-1])
-        factors = tf.where(targets > 0.5, config.positive_weight, config.negative_weight)
+        factors = tf.where(targets == 1.0, config.positive_weight, config.negative_weight)
         if rated is not None:
             factors *= rated
             if config.mined_negatives and config.mined_negative_weight:

@@ -117,13 +117,12 @@ def _draw_times(figure: Any, axes: Any, view: VideoView, classes: list[int]) -> 
         figure.colorbar(image, ax=axes, label="probability", pad=0.01)
         title.append(f"Windows of {scores.window} s")
     for rating in view.ratings:
-        present = rating.score >= 0.5
         row = classes.index(rating.class_id)
         box = {
             "fill": False,
             "linewidth": 2,
-            "linestyle": "-" if present else ":",
-            "edgecolor": _PRESENT if present else _ABSENT,
+            "linestyle": "-" if rating.present else ":",
+            "edgecolor": _PRESENT if rating.present else _ABSENT,
         }
         axes.add_patch(Rectangle((rating.start, row - 0.42), SEGMENT_FRAMES, 0.84, **box))
     if view.ratings:

@@ -18,7 +18,7 @@ from yt8m.data.checking import num_frames, values_of
 from yt8m.data.pipeline import record_errors
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
-from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, video_feature
+from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, video_feature
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
 from yt8m.errors import InputError, RecordError
@@ -39,6 +39,11 @@ class Rating:
     class_id: int
     score: float
     """1 where the class is there, 0 where it was rated absent."""
+
+    @property
+    def present(self) -> bool:
+        """Whether that says that the class is there."""
+        return is_present(self.score)
 
 
 @dataclass(frozen=True)
