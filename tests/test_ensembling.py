@@ -163,3 +163,13 @@ def test_learned_weights_name_their_members_as_typed(run, second, sample, tmp_pa
     learned = weigh([run, second], [str(sample / RATED)], tmp_path / "new" / "weights.json")
     assert learned.members == [run, second]
     assert (tmp_path / "new" / "weights.json").exists()
+
+
+def test_weights_are_not_learned_from_what_a_member_learned_from(run, second, sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(Scorer, "scores", lambda *_, **__: pytest.fail("something is predicted"))
+    learned = str(sample / "2/frame/train/train0001.tfrecord")
+    with pytest.raises(
+        InputError, match=f"^{run}: learned from records that .* \\({learned} is in both\\); name others"
+    ):
+        weigh([run, second], [str(sample / RATED), learned], tmp_path / "weights.json")
+    assert list(tmp_path.iterdir()) == []

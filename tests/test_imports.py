@@ -71,7 +71,7 @@ RULES = {
     "yt8m.training.distillation": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.runs", "yt8m.submission", "yt8m.training"},
     },
-    "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data"},
+    "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
     "yt8m.training.summaries": {*BASE, "yt8m.config", "yt8m.evaluation", "yt8m.metrics", "yt8m.runs"},
     "yt8m.training.averaging": {
         *{*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},

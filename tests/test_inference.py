@@ -35,6 +35,20 @@ def test_no_records_at_all_is_an_error(split):
         choose_paths("runs/a", config_of("moe"), (), split)
 
 
+def test_measuring_on_what_was_learned_is_told(sample):
+    learned = str(sample / "2/video/train")
+    told: list[str] = []
+    config = config_of("logistic", train=(learned,), validate=(str(sample / VIDEOS),))
+    for data in ((), [str(sample / VIDEOS)]):
+        open_validation("runs/a", config, data, told.append)
+    assert told == []
+    open_validation("runs/a", config, [f"{learned}/train0001.tfrecord"], told.append)
+    assert told == [
+        f"runs/a: learned from records that it is measured on here ({learned}/train0001.tfrecord is in both); "
+        "it will do worse on others"
+    ]
+
+
 KEYS = ("id", "mean_rgb", "mean_audio")
 FRAMES, RATED, VIDEOS = "2/frame/validate", "3/frame/validate", "2/video/validate"
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from yt8m.data import pipeline
+from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
 from yt8m.files import check_destination, read_json, write_json
 from yt8m.prediction import AskedPrior, Prediction, count_rows, open_prior, write_ranked
@@ -110,6 +111,16 @@ def _refuse_inputs(out: str | os.PathLike | None, members: Sequence[StoredPredic
     for member in members:
         if out is not None and isinstance(member, RunPredictions):
             member.refuse(out)
+
+
+def _refuse_learned(members: Sequence[StoredPredictions | RunPredictions], data: Sequence[str]) -> None:
+    """Raises InputError if a run learned from the records that weights are to be learned from: its weight would be too large."""
+    for member in members:
+        if isinstance(member, RunPredictions) and (common := find_learned(member.config.data.train, data)):
+            raise InputError(
+                f"{member.name}: learned from records that the weights would be learned from ({common}); name others with "
+                "--data, or store what runs of several folds predict for these (yt8m predict --run RUN RUN ... --store DIR)"
+            )
 
 
 def ensemble(
@@ -219,12 +230,13 @@ def weigh(
         mean, segment_classes, progress, tell: see `ensemble`.
 
     Raises:
-        InputError, RecordError: as `ensemble` and `learn_weights`.
+        InputError, RecordError: as `ensemble` and `learn_weights`; a run learned from the records.
     """
     check_destination(out)
     opened = open_members(members, data, segment_classes, tell=tell)
     require_several(opened)
     _refuse_inputs(out, opened)
+    _refuse_learned(opened, data)
     description = opened[0].description
     source = pipeline.open_source(data, num_classes=description.num_classes)
     if description.task == "segment":

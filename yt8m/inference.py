@@ -16,6 +16,7 @@ import tensorflow as tf
 from yt8m import models, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline, salvage
+from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import CONTEXT_PREFIX, Fold
 from yt8m.data.vocabulary import find_at_root
@@ -29,7 +30,6 @@ from yt8m.training.weights import load_weights
 
 BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
 """Records a step at prediction, by level: about 20 MB of features each."""
-
 
 SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
 """At the root of a data set: the classes that segments are rated and ranked for."""
@@ -157,8 +157,7 @@ def open_data(
         config: the run's.
         paths: files, directories or globs.
         segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
-        tell: gets a line on the broken records that are left out, if the run is to skip them (`--data.on-corrupt skip`), and
-            one on records that are read in a slower way than others.
+        tell: gets a line on broken records that are left out (`--data.on-corrupt skip`), and on records that are slow to read.
         part: of the videos, where the run leaves a fold of them out (`--data.fold`).
 
     Raises:
@@ -217,6 +216,8 @@ def open_validation(
     Raises:
         InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
     """
+    if data and (common := find_learned(config.data.train, data)):
+        tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
     part = "held out" if config.data.fold and not data else "all"
     return open_data(config, choose_paths(run, config, data, "validate"), tell=tell, part=part)
 

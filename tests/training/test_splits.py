@@ -10,6 +10,7 @@ from small_runs import Watcher, configure
 from yt8m.config import RunConfig
 from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError
+from yt8m.runs import open_run
 from yt8m.training.loop import resolve, train
 from yt8m.training.splits import choose_splits
 
@@ -96,6 +97,34 @@ def test_what_trains_does_not_validate(tmp_path):
     assert refusal(root, tmp_path).startswith(f"video validate0001-0 is in {train[0]} and in {validate[1]}, and what")
     with pytest.raises(InputError, match="must not validate"):
         resolve(asking(root, tmp_path))
+
+
+def test_an_initial_run_that_learned_from_what_validates_is_told(tmp_path):
+    root = tmp_path / "root"
+    own, validate = shards(tmp_path, "own", 2), shards(root, "validate", 2)
+    other = shards(tmp_path, "other", 1)
+    for name, paths, fold in (
+        ("all", (*own, *validate), ""),
+        ("own", own, ""),
+        ("other", other, ""),
+        ("fold", own, "0/2"),
+    ):
+        open_run(configure(tmp_path / name, root, data={"train": paths, "fold": fold}))
+
+    def told(initial: str, **data) -> list[str]:
+        told: list[str] = []
+        config = asking(root, tmp_path, train=own, **data)
+        training = dataclasses.replace(config.training, initial_run=str(tmp_path / initial))
+        choose_splits(dataclasses.replace(config, training=training), told.append)
+        return told
+
+    (message,) = told("all")
+    start = f"--training.initial-run {tmp_path}/all: learned from records that validate here ({validate[0]} is in both)"
+    assert message.startswith(start)
+    assert told("own") == told("fold") == told("other", fold="0/2") == told("fold", fold="0/2") == []
+    for initial, fold in (("fold", "1/2"), ("own", "0/2")):
+        (message,) = told(initial, fold=fold)
+        assert f"({own[0]} is in both)" in message
 
 
 def test_real_records(real_data, tmp_path):

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from yt8m.data.checking import parse, values_of
 from yt8m.data.records import read_framing
 from yt8m.data.schema import ID_KEYS
+from yt8m.data.sources import expand_paths
+from yt8m.errors import InputError
 
 _COMPARED_BYTES = 1 << 16
 """At either end of files of one size, to tell whether they are copies."""
@@ -27,6 +29,19 @@ def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
         files, others: paths of record files; those that cannot be read are left to whoever reads them.
     """
     return _same_file(files, others) or _same_content(files, others) or _same_video(files, others)
+
+
+def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | None:
+    """What the records that a run learned from have in common with others, as `find_overlap`; None if they are gone.
+
+    Args:
+        learned: the run's paths, which may be of another place or another time.
+        paths: of the others, as `expand_paths` takes them.
+    """
+    try:
+        return find_overlap(expand_paths(learned), expand_paths(paths))
+    except InputError:
+        return None
 
 
 def _same_file(files: Sequence[str], others: Sequence[str]) -> str | None:

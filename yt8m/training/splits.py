@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
+from yt8m import runs
 from yt8m.config import DataConfig, RunConfig
-from yt8m.data.overlap import find_overlap
+from yt8m.data.overlap import find_learned, find_overlap
 from yt8m.data.sources import cut_validation, expand_paths, find_splits
 from yt8m.errors import InputError
 
@@ -17,7 +18,7 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
 
     Args:
         config: a recipe with the paths of the data set.
-        tell: gets a line if validation records train.
+        tell: gets a line if validation records train, and if an initial run learned from those that validate.
 
     Raises:
         InputError: no training records; a directory that holds none; validation records beside a fold; files or videos that
@@ -39,9 +40,11 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
             "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
         )
     if data.fold:
-        return dataclasses.replace(data, validate=data.train)
-    if data.validate:
+        data = dataclasses.replace(data, validate=data.train)
+    elif data.validate:
         _refuse_overlap(data)
+    if config.training.initial_run and data.validate:
+        _compare_initial_run(config.training.initial_run, data, tell)
     return data
 
 
@@ -67,6 +70,16 @@ def _cut(data: DataConfig, paths: tuple[str, ...], tell: Callable[[str], None]) 
         f"{'validate' if validate[1:] else 'validates'}, from {validate[0]} on"
     )
     return {"train": train, "validate": validate}
+
+
+def _compare_initial_run(run: str, data: DataConfig, tell: Callable[[str], None]) -> None:
+    initial = runs.load_config(run).data
+    is_same_fold = data.fold and initial.fold == data.fold
+    if not is_same_fold and (common := find_learned(initial.train, data.validate)):
+        tell(
+            f"--training.initial-run {run}: learned from records that validate here ({common}); the validation will look "
+            "better than it is"
+        )
 
 
 def _refuse_overlap(data: DataConfig) -> None:
