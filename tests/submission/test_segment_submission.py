@@ -85,7 +85,7 @@ def test_neither_threads_nor_batches_change_the_file(monkeypatch, tmp_path, dtyp
 def test_a_large_batch_and_ids_of_many_lengths(tmp_path, dtype):
     rng = np.random.default_rng(4)
     lengths = rng.integers(1, 40, 300)
-    ids = [f"{video:03}" + "x:" * (lengths[video] // 2) for video in rng.integers(0, 300, 5000)]
+    ids = [f"{video:03}" + "x;" * (lengths[video] // 2) for video in rng.integers(0, 300, 5000)]
     starts = rng.permutation(5000) * 5  # from one digit to five, and no segment twice
     scores = rng.normal(size=(5000, 3)).astype(dtype)
     ranking = SegmentRanking([1, 2, 3], max_segments=2000)
@@ -163,7 +163,7 @@ def test_a_class_ranks_segments_of_which_it_is_not_among_the_best_20():
 
 def test_a_written_file_reads_back(tmp_path):
     ids, starts, scores = random_segments(2, 80, 3)
-    ids = ["C:\\ä.mp4" if video == "v03" else video for video in ids]
+    ids = ["C\\ä.mp4" if video == "v03" else video for video in ids]
     ranking = SegmentRanking([0, 3861, 17], max_segments=50)
     ranking.update(ids, starts, scores)
     path = tmp_path / "out.csv"
@@ -182,10 +182,10 @@ def test_a_written_file_reads_back(tmp_path):
         (["a"], [7], 0.0, "video 'a': segment at 7 s; segments start at multiples of 5 s"),
         (["a"], [-5], 0.0, "segment at -5 s"),
         (["a"], [10], np.inf, r"segment 'a:10' \(row 0\): the score of class 40 is inf"),
-        (["a b"], [10], 0.0, "video 'a b': an id that is empty"),
-        (["a,b"], [10], 0.0, "cannot be submitted"),
-        ([""], [10], 0.0, "cannot be submitted"),
-        (["a" * 256], [10], 0.0, "cannot be submitted"),
+        (["a b"], [10], 0.0, "video 'a b': the id has a space and cannot stand in a submission"),
+        (["a,b"], [10], 0.0, "video 'a,b': the id has a comma and cannot"),
+        ([""], [10], 0.0, "video '': the id is empty and cannot"),
+        (["a" * 256], [10], 0.0, "the id has more than 255 bytes and cannot"),
     ],
 )
 def test_bad_segments_are_refused(ids, starts, score, message):

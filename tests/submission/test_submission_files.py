@@ -17,7 +17,12 @@ def test_the_header_tells_the_task(tmp_path, header, task, line_end):
     [
         (b"", "there is no header; it must be 'VideoId,LabelConfidencePairs'"),
         (b"VideoId,Pairs\n", "the header is 'VideoId,Pairs'"),
-        (b"\xff\xfe\x00" * 1000, "the header is"),
+        (b"\xfd\xfe\x00" * 1000, "the header is"),
+        (b"\xff\xfe" + "VideoId,LabelConfidencePairs\n".encode("utf-16-le"), "is UTF-16 text; save it as UTF-8"),
+        ("VideoId,LabelConfidencePairs\na,1 1\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+        ("Class,Segments\r\n3,a:5\r\n".encode("utf-16-be"), "is UTF-16 text; save it as UTF-8"),
+        (b"Class,Segments\r3,a:5\r", "its lines end in a carriage return alone; save it with the line ends of"),
+        (b"Class,Segments \n3,a:5\n", "the header begins or ends in a space; remove it"),
     ],
 )
 def test_other_headers_are_refused(tmp_path, content, message):

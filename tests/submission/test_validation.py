@@ -3,6 +3,7 @@ import pytest
 
 from yt8m.errors import InputError
 from yt8m.submission import Validation, reading, validate
+from yt8m.submission.ids import RULE
 
 VIDEO = "VideoId,LabelConfidencePairs\n"
 SEGMENT = "Class,Segments\n"
@@ -17,7 +18,7 @@ def check(tmp_path, content, **options):
 def test_valid_submissions_have_no_errors(tmp_path):
     video = VIDEO + "ab12,7 1 0 0.5\r\ncd34,3861 1e-3 2 0\ngh,1 0.5 2 0.5"
     assert check(tmp_path, video) == Validation(task="video", num_rows=3, num_entries=6, errors=[])
-    segment = SEGMENT + "3,ab12:0 cd:295 ab12:5\n3861,C:\\a.mp4:5\n"
+    segment = SEGMENT + "3,ab12:0 cd:295 ab12:5\n3861,C\\ä.mp4:5\n"
     assert check(tmp_path, segment) == Validation(task="segment", num_rows=2, num_entries=4, errors=[])
 
 
@@ -60,17 +61,34 @@ def test_what_no_rule_forbids_is_a_warning(tmp_path):
         ("b," + " ".join(f"{c} 0.5" for c in range(21)), "video 'b': 21 predictions; keep the best 20"),
         ("b,1 0.5 2 0.", None),
         ("b,1.5 0.5", "video 'b': '1.5' is no class; write pairs of a class and a score, one space between"),
-        ("b,1 0.5,2 0.4", "video 'b': 3 values are no whole number of class and score pairs; complete the last pair"),
+        ("b,1 0.5,2 0.4", "has a second comma; write one alone, between the two columns"),
+        ("b,c,1 0.5", "has a second comma; write one alone, between the two columns"),
+        ("b,1 0.5 ", "ends in a space; remove it"),
+        ("b, ", "ends in a space; remove it"),
+        (" b,1 0.5", "begins with a space; remove it"),
+        ("b, 1 0.5", "has a space after the comma; remove it"),
+        ("b ,1 0.5", f"video 'b ': the id has a space; {RULE}"),
+        ("C:b,1 0.5", f"video 'C:b': the id has a colon; {RULE}"),
+        ('"b,1 0.5', f"video '\"b': the id has a quote; {RULE}"),
+        ("b\u2003c,1 0.5", f"video 'b\\u2003c': the id has the character '\\u2003'; {RULE}"),
+        ("b\r,1 0.5", "has the control character '\\r'; remove it"),
+        ("b,1 0.5\r\r", "has the control character '\\r'; remove it"),
+        ("b\0,1 0.5", "has the control character '\\x00'; remove it"),
+        ("b,1\t0.5", "has the control character '\\t'; remove it"),
+        ("b,1 ٣", "video 'b': '٣' is no score; write pairs of a class and a score, one space between"),
+        ("b,1\u00a0 0.5", "video 'b': '1\\xa0' is no class; write pairs of a class and a score, one space between"),
+        ("b" * 256 + ",1 0.5", f"video '{'b' * 60}': the id has more than 255 bytes; {RULE}"),
+        ("\ufeffb,1 0.5", f"video '\\ufeffb': the id has the character '\\ufeff'; {RULE}"),
         ("b,1 O.5", "video 'b': 'O.5' is no score; write pairs of a class and a score, one space between"),
         ("b,1 0.5  2 0.4", "video 'b': 5 values are no whole number of class and score pairs; complete the last pair"),
-        ("b, 1 0.5 ", "video 'b': '' is no class; write pairs of a class and a score, one space between"),
+        ("b,1 0.5  2", "video 'b': '' is no class; write pairs of a class and a score, one space between"),
         ("b,1_0 0.5", "video 'b': '1_0' is no class; write pairs of a class and a score, one space between"),
         ("b,1 0.0_5", "video 'b': '0.0_5' is no score; write pairs of a class and a score, one space between"),
         ('b,"1 0.5"', "'\"1 0.5\"' is in quotes; write the line without them"),
         ('"b","1 0.5"', "'\"b\"' is in quotes; write the line without them"),
         ('"b",1 0.5', "'\"b\"' is in quotes; write the line without them"),
         ('"b,1 0.5"', "'\"b,1 0.5\"' is in quotes; write the line without them"),
-        ('b"c",1 0.5 2 0.4', None),
+        ('b"c",1 0.5 2 0.4', f"video 'b\"c\"': the id has a quote; {RULE}"),
         ("b", "'b' is not followed by a comma; complete the line"),
         ("", "this line is empty; remove it"),
         (b"b\xff,1 0.5", "this is not UTF-8 text; write the file as UTF-8"),
@@ -98,7 +116,16 @@ def test_each_rule_of_the_video_task(tmp_path, row, reason):
         ("2,a:0 b:", "'b:' is no segment; write id:start, the start in whole seconds, one space between"),
         ("2,:5", "':5' is no segment; write id:start, the start in whole seconds, one space between"),
         ("2,a:0  b:5", "'' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,a:0 ", "'' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2,a:0 ", "ends in a space; remove it"),
+        ("2, a:0", "has a space after the comma; remove it"),
+        ("2,a,a:0 b:5", "has a second comma; write one alone, between the two columns"),
+        ("2,a:0 b:c:5", f"segment 'b:c:5': the id has a colon; {RULE}"),
+        ("2,a:0 ::5", f"segment '::5': the id has a colon; {RULE}"),
+        ('2,a:0 b"c:5', f"segment 'b\"c:5': the id has a quote; {RULE}"),
+        ('2,"a:0 b:5', f"segment '\"a:0': the id has a quote; {RULE}"),
+        ("2,a:0 ä\u2028:5", f"segment 'ä\\u2028:5': the id has the character '\\u2028'; {RULE}"),
+        ("2,a:0 b\0:5", "has the control character '\\x00'; remove it"),
+        ("2 ,a:0", "'2 ' is no class; start the line with a class id"),
         ("2,a:5000000", "'a:5000000' is no segment; write id:start, the start in whole seconds, one space between"),
         ("2,a:0 b:0 c:0 d:0", "4 segments; keep the best 3"),
         ("3862,b:0", "class 3862 is not one of the 3862 classes of the task; remove the line"),
@@ -121,8 +148,8 @@ def test_each_rule_of_the_segment_task(tmp_path, row, reason):
     [
         ("a:5 b:5 c:5", None),
         ("a:5 b:5 c:5 b:5", "b:5"),
-        ("a:5:10 a:10 a:5 :a:5 a::5", None),
-        ("a:5:10 a:10 a:5 :a:5 a::5 a:5:10", "a:5:10"),
+        ("a;5:10 a:10 a:5 ;a:5 a;:5", None),
+        ("a;5:10 a:10 a:5 ;a:5 a;:5 a;5:10", "a;5:10"),
         ("ab:0 a:0 b:0 ba:0 aab:0", None),
         ("a:5 a:50 a:500 a:5000 a5:0 a50:0", None),
         ("aaaaaaaa:5 aaaaaaaaa:5 aaaaaaaaaa:5 aaaaaaaab:5", None),
@@ -130,7 +157,7 @@ def test_each_rule_of_the_segment_task(tmp_path, row, reason):
         ("12345678abcdefgh:5 abcdefgh12345678:5", None),
         ("ä:5 a:5 Ã:5", None),
         ("ä:5 a:5 ä:5", "ä:5"),
-        ("a:5 a\0:5", None),
+        ("a:5 aa:5", None),
     ],
 )
 def test_segments_listed_twice(monkeypatch, tmp_path, segments, twice, factor):

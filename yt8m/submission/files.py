@@ -11,6 +11,11 @@ Task = Literal["video", "segment"]
 HEADERS: dict[Task, str] = {"video": "VideoId,LabelConfidencePairs", "segment": "Class,Segments"}
 """A submission's first line, by task."""
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""What text in UTF-16 begins with, by the order of its bytes."""
+
+_CONTROLS = bytes([*range(0x20), 0x7F])
+
 _LONGEST_HEADER = 1000
 """Bytes looked at for a header, so that a file of another kind is not read to its first line end."""
 
@@ -46,17 +51,30 @@ def detect_task(path: str | os.PathLike) -> Task:
         InputError: the file cannot be read.
     """
     with _open(path) as stream:
-        header = stream.readline(_LONGEST_HEADER).rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+        line = stream.readline(_LONGEST_HEADER)
+    header = _without_end(line).decode("utf-8", "backslashreplace")
     for task, known in HEADERS.items():
         if header == known:
             return task
-    wanted = " or ".join(f"{known!r} ({task} task)" for task, known in HEADERS.items())
+    raise LineError(os.fspath(path), 1, _header_problem(line, header))
+
+
+def _header_problem(line: bytes, header: str) -> str:
+    """Why a first line, as it is and as text without its end, is no submission's header."""
+    known = b"\0" in line and line.replace(b"\0", b"").strip().decode("latin-1") in HEADERS.values()
+    if known or line.startswith(_UTF_16):
+        return "is UTF-16 text; save it as UTF-8"
     if header.startswith("\ufeff") and header[1:] in HEADERS.values():
-        raise LineError(os.fspath(path), 1, "begins with a byte order mark; save it as plain UTF-8, without one")
+        return "begins with a byte order mark; save it as plain UTF-8, without one"
     if header.replace('"', "") in HEADERS.values():
-        raise LineError(os.fspath(path), 1, "the header is in quotes; write it, and the lines below it, without them")
+        return "the header is in quotes; write it, and the lines below it, without them"
+    if header.split("\r")[0] in HEADERS.values():
+        return "its lines end in a carriage return alone; save it with the line ends of Unix or Windows"
+    if header.strip(" ") in HEADERS.values():
+        return "the header begins or ends in a space; remove it"
     found = f"the header is {header[:60]!r}" if header else "there is no header"
-    raise LineError(os.fspath(path), 1, f"{found}; it must be {wanted}")
+    wanted = " or ".join(f"{known!r} ({task} task)" for task, known in HEADERS.items())
+    return f"{found}; it must be {wanted}"
 
 
 def check_task(path: str | os.PathLike, task: Task) -> None:
@@ -69,32 +87,55 @@ def check_task(path: str | os.PathLike, task: Task) -> None:
 def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, str, bytes]]:
     """The data lines of a submission as (line number, text before the first comma, bytes after it).
 
-    Lines that are empty, not UTF-8, in quotes or without a comma go to `report`.
+    Every line yielded is one row of two columns for any reader of CSV files; what begins with a quote is left to the caller.
+    Other lines go to `report`.
     """
     with _open(path) as stream:
         for number, line in enumerate(stream, start=1):
             if number == 1:
                 continue
-            line = line.rstrip(b"\r\n")
-            first, comma, rest = line.partition(b",")
-            try:
-                rest.decode()
-                text = first.decode()
-            except UnicodeDecodeError:
-                report(LineError(os.fspath(path), number, "this is not UTF-8 text; write the file as UTF-8"))
-                continue
-            quoted = next((part for part in (first, rest, line) if _is_in_quotes(part)), None)
-            if quoted:
-                shown = quoted.decode()[:40]
-                report(LineError(os.fspath(path), number, f"{shown!r} is in quotes; write the line without them"))
-            elif comma:
-                yield number, text, rest
-            elif text:
-                report(
-                    LineError(os.fspath(path), number, f"{text[:40]!r} is not followed by a comma; complete the line")
-                )
+            line = _without_end(line)
+            problem = _line_problem(line)
+            if problem:
+                report(LineError(os.fspath(path), number, problem))
             else:
-                report(LineError(os.fspath(path), number, "this line is empty; remove it"))
+                first, _, rest = line.partition(b",")
+                yield number, first.decode(), rest
+
+
+def _without_end(line: bytes) -> bytes:
+    """A line without its line end, of Unix or Windows."""
+    if not line.endswith(b"\n"):
+        return line
+    return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+
+
+def _line_problem(line: bytes) -> str | None:
+    """Why a line cannot be a row of two columns; None if it can."""
+    if not line:
+        return "this line is empty; remove it"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "this is not UTF-8 text; write the file as UTF-8"
+    if len(line.translate(None, _CONTROLS)) < len(line):
+        control = next(bytes([byte]) for byte in line if byte in _CONTROLS).decode()
+        return f"has the control character {control!r}; remove it"
+    first, comma, rest = line.partition(b",")
+    quoted = next((part for part in (first, rest, line) if _is_in_quotes(part)), None)
+    if quoted:
+        return f"{quoted.decode()[:40]!r} is in quotes; write the line without them"
+    if not comma:
+        return f"{first.decode()[:40]!r} is not followed by a comma; complete the line"
+    if b"," in rest:
+        return "has a second comma; write one alone, between the two columns"
+    if line.endswith(b" "):
+        return "ends in a space; remove it"
+    if line.startswith(b" "):
+        return "begins with a space; remove it"
+    if rest.startswith(b" "):
+        return "has a space after the comma; remove it"
+    return None
 
 
 def _is_in_quotes(text: bytes) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES, SEGMENT_FRAMES
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission.files import LineError, Report, check_task, read_fields, stop_at_error
-from yt8m.submission.segments import LONGEST_ID, LONGEST_START
+from yt8m.submission.ids import LONGEST_ID, RULE, UNFIT, id_problem
+from yt8m.submission.segments import LONGEST_START
 from yt8m.submission.video import MAX_PAIRS
 
 _LARGEST_SCORE = float(np.finfo(np.float32).max)
@@ -52,6 +53,10 @@ def read_video_submission(
         if not video_id:
             report(LineError(os.fspath(path), line, "the video's id is empty; start the line with it"))
             continue
+        problem = id_problem(video_id)
+        if problem:
+            report(LineError(os.fspath(path), line, f"video {video_id[:60]!r}: the id {problem}; {RULE}"))
+            continue
         if video_id in first_lines:
             reason = f"video {video_id!r} was on line {first_lines[video_id]} already; keep one of the two"
             report(LineError(os.fspath(path), line, reason))
@@ -73,7 +78,8 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
     tokens = text.split(" ")
     if len(tokens) % 2:
         raise ValueError(f"{len(tokens)} values are no whole number of class and score pairs; complete the last pair")
-    if "_" not in text:  # which Python's own parsing would allow between digits
+    # Python's own parsing would also take an underscore between digits, digits of other scripts and spaces of other kinds.
+    if text.isascii() and "_" not in text:
         try:
             return list(map(int, tokens[::2])), list(map(float, tokens[1::2]))
         except ValueError:
@@ -81,7 +87,7 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
     for kind, parse, values in (("class", int, tokens[::2]), ("score", float, tokens[1::2])):
         for value in values:
             try:
-                parse(value.replace("_", "?"))
+                parse(value.replace("_", "?") if value.isascii() else "?")
             except ValueError:
                 raise ValueError(
                     f"{value[:40]!r} is no {kind}; write pairs of a class and a score, one space between"
@@ -184,6 +190,7 @@ def _parse_segments(line: bytes) -> tuple[np.ndarray, np.ndarray]:
     ends = np.append(np.flatnonzero(text == _SPACE), text.size)
     begins = np.concatenate(([0], ends[:-1] + 1))
     colons = np.concatenate(([-1], np.flatnonzero(text == _COLON)))
+    num_colons = len(colons) - 1
     colons = colons[np.searchsorted(colons, ends) - 1]
     id_lengths, num_digits = colons - begins, ends - colons - 1
     broken = (id_lengths < 1) | (id_lengths > LONGEST_ID) | (num_digits < 1) | (num_digits > LONGEST_START)
@@ -199,10 +206,23 @@ def _parse_segments(line: bytes) -> tuple[np.ndarray, np.ndarray]:
         token = int(np.argmax(broken))
         shown = line[begins[token] : ends[token]].decode()[:40]
         raise ValueError(f"{shown!r} is no segment; write id:start, the start in whole seconds, one space between")
+    if num_colons > len(ends) or b'"' in line or not line.isascii():
+        _check_ids_of(line)
     columns = np.arange(id_lengths.max())
     characters = text[np.minimum(begins[:, None] + columns, text.size - 1)]
     characters[columns >= id_lengths[:, None]] = 0
     return characters.view(f"S{len(columns)}")[:, 0], starts
+
+
+def _check_ids_of(line: bytes) -> None:
+    """Raises ValueError with the reason if one of a class's segments has an id that cannot stand in a submission."""
+    text = line.decode()
+    if text.count(":") == text.count(" ") + 1 and not UNFIT.search(text.replace(" ", "").replace(":", "")):
+        return
+    for token in text.split(" "):
+        problem = id_problem(token.rpartition(":")[0])
+        if problem:
+            raise ValueError(f"segment {token[:60]!r}: the id {problem}; {RULE}")
 
 
 def _check_segments(line: bytes, ids: np.ndarray, starts: np.ndarray, max_segments: int) -> None:

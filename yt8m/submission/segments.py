@@ -14,6 +14,7 @@ from yt8m.metrics.entries import descending_code, score_of_code
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text, row_blocks
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
 from yt8m.submission.files import HEADERS, LineError
+from yt8m.submission.ids import check_submittable
 
 _FRESH_SEGMENTS = 1 << 16
 """Segments collected before they are merged into the rankings."""
@@ -24,9 +25,8 @@ _CLASSES_A_TASK = 16
 _MOST_THREADS = 8
 """Unless told otherwise: what they have in hand then stays below 100 MB."""
 
-LONGEST_ID = 255
 LONGEST_START = 6
-"""Bytes of an id, and digits of a start, that a submission may hold."""
+"""Digits of a segment's first second that a submission may hold."""
 
 
 class SegmentRanking:
@@ -84,7 +84,7 @@ class SegmentRanking:
             scores: float [N, C], one a class of `class_ids`; compared as float32. float16 is taken as it is.
 
         Raises:
-            InputError: a segment came before, its id would break the line, its start is no multiple of 5, or a score
+            InputError: a segment came before, its id cannot stand in a submission, its start is no multiple of 5, or a score
                 is NaN or infinite.
             ValueError: the shapes do not fit together.
         """
@@ -166,11 +166,7 @@ class SegmentRanking:
         return videos
 
     def _add_video(self, video_id: str) -> int:
-        if not 1 <= len(video_id.encode()) <= LONGEST_ID or any(sign in video_id for sign in ", \r\n\0"):
-            raise InputError(
-                f"video {video_id!r}: an id that is empty, very long, or has a comma, a space or a line end "
-                "cannot be submitted"
-            )
+        check_submittable([video_id])
         video = self._videos[video_id] = len(self._videos)
         self._places.append(0)
         return video

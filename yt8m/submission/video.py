@@ -10,6 +10,7 @@ from yt8m.errors import InputError
 from yt8m.files import NewFile
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
 from yt8m.submission.files import HEADERS
+from yt8m.submission.ids import check_submittable
 
 MAX_PAIRS = 20
 """Predictions a video that a submission may hold."""
@@ -49,7 +50,7 @@ class VideoSubmissionWriter:
             scores: float [N, k], every row descending; written as float32.
 
         Raises:
-            InputError: a video was written before, its id would break the line, or a score is NaN or infinite.
+            InputError: a video was written before, its id cannot stand in a submission, or a score is NaN or infinite.
             ValueError: the shapes do not fit together, k > 20, or scores ascend.
         """
         classes, scores = np.asarray(classes), as_float32(scores)
@@ -76,7 +77,6 @@ class VideoSubmissionWriter:
         text = id_text(video_id)
         if text in self._ids:
             raise InputError(f"video {text!r} occurs twice in the data; a submission may list it once")
-        if not text or "," in text or "\n" in text or "\r" in text:
-            raise InputError(f"video {text!r}: an id that is empty or has a comma or a line end cannot be submitted")
+        check_submittable([text])
         self._ids.add(text)
         return text
