@@ -65,7 +65,7 @@ RULES = {
     },
     "yt8m.ensembling": {
         *{*BASE, "yt8m.data", "yt8m.files", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},
-        *{"yt8m.runs", "yt8m.scoring", "yt8m.submission_options"},
+        *{"yt8m.runs", "yt8m.scoring", "yt8m.submission", "yt8m.submission_options"},
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
     "yt8m.training.distillation": {

@@ -16,6 +16,7 @@ from trained_runs import FRAMES, RATED, trained
 from yt8m import inference, run_predictions
 from yt8m.config import to_dict
 from yt8m.data.pipeline import read_ids
+from yt8m.data.records import frame_level_record, framed
 from yt8m.data.sources import expand_paths
 from yt8m.ensembling import ensemble
 from yt8m.errors import InputError
@@ -301,6 +302,36 @@ def test_a_run_that_cannot_be_a_prior_is_refused_at_once(run, sample, tmp_path):
         with pytest.raises(InputError, match=f"^--prior {other}: {message}"):
             predict(run, [str(sample / RATED)], tmp_path / "out.csv", prior=str(other))
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def write_videos(path, *names):
+    frames = {"audio": np.random.default_rng(0).integers(0, 256, (6, 128), np.uint8)}
+    path.write_bytes(b"".join(framed(frame_level_record(name, None, frames)) for name in names))
+    return str(path)
+
+
+@pytest.mark.parametrize("task", ["video", "segment"])
+def test_an_id_that_cannot_stand_in_a_submission_is_refused_before_predicting(run, tmp_path, monkeypatch, task):
+    data = [write_videos(tmp_path / "test.tfrecord", "abcd", "a,b")]
+    monkeypatch.setattr(Scorer, "scores", lambda *_, **__: pytest.fail("something is predicted"))
+    message = (
+        rf"^{data[0]}: video 'a,b': the id has a comma and cannot stand in a submission; give the video another one .*, "
+        "leave it out, or keep the predictions with --store DIR and without --out"
+    )
+    with pytest.raises(InputError, match=message):
+        predict(run, data, tmp_path / "new" / "out.csv", task=task, stored=tmp_path / "stored")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["test.tfrecord"]
+
+
+def test_an_id_of_a_later_file_is_refused_when_it_is_met_and_predictions_without_a_submission_take_it(run, tmp_path):
+    data = [write_videos(tmp_path / "a.tfrecord", "abcd"), write_videos(tmp_path / "b.tfrecord", 'q"', "c d")]
+    with pytest.raises(InputError, match=f"^{data[0]} ...: video 'q\"': the id has a quote and cannot stand in a"):
+        predict(run, data, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+    assert predict(run, data, None, stored=tmp_path / "stored").num_videos == 3
+    with pytest.raises(InputError, match=f"^{tmp_path}/stored: video 'q\"': the id has a quote"):
+        ensemble([tmp_path / "stored"], tmp_path / "out.csv", stored=tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
 
 
 def test_a_prior_without_a_submission_is_refused(run, sample, tmp_path):

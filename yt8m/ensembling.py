@@ -29,6 +29,7 @@ from yt8m.predictions.weighting import Weights, learn_weights, require_several
 from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell, kept_in_run
 from yt8m.runs import RunDirectory
 from yt8m.scoring import read_labels, read_ratings
+from yt8m.submission.ids import check_submittable
 from yt8m.submission_options import SubmissionOptions
 
 
@@ -38,13 +39,14 @@ def open_members(
     segment_classes: str | os.PathLike | None = None,
     task: Literal["video", "segment"] | None = None,
     tell: Tell = lambda text: None,
+    submitted: bool = False,
 ) -> list[StoredPredictions | RunPredictions]:
     """Stored predictions, and those that runs will make: what is known of them before that fits together.
 
     Args:
         members: directories of either kind.
         data: the records, for runs.
-        segment_classes, task: see `RunPredictions`.
+        segment_classes, task, submitted: see `RunPredictions`.
         tell: gets a line on the broken records that are left out, if a run is to skip them.
 
     Raises:
@@ -52,7 +54,7 @@ def open_members(
             tasks or classes, or stored for different rows; a run's predictions cannot be kept in it.
     """
     _refuse_twice(members)
-    opened = [_open_member(member, data, segment_classes, task, tell) for member in members]
+    opened = [_open_member(member, data, segment_classes, task, tell, submitted) for member in members]
     check_descriptions(opened)
     there = [member for member in opened if isinstance(member, StoredPredictions)]
     if there:
@@ -76,7 +78,12 @@ def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:
 
 
 def _open_member(
-    path: str | os.PathLike, data: Sequence[str], segment_classes: str | os.PathLike | None, task, tell: Tell
+    path: str | os.PathLike,
+    data: Sequence[str],
+    segment_classes: str | os.PathLike | None,
+    task: Literal["video", "segment"] | None,
+    tell: Tell,
+    submitted: bool,
 ) -> StoredPredictions | RunPredictions:
     if is_stored(path):
         return StoredPredictions(path)
@@ -84,7 +91,15 @@ def _open_member(
         raise InputError(f"{path}: is neither a run nor stored predictions; make some with yt8m predict --store DIR")
     if not data:
         raise InputError(f"{path}: is a run; name the records to predict with --data, or give stored predictions")
-    return RunPredictions(path, data, segment_classes=segment_classes, task=task, top_k=STORED_TOP_K, tell=tell)
+    return RunPredictions(
+        path,
+        data,
+        segment_classes=segment_classes,
+        task=task,
+        top_k=STORED_TOP_K,
+        submitted=submitted,
+        tell=tell,
+    )
 
 
 def make_members(
@@ -162,7 +177,9 @@ def ensemble(
     if out is not None:
         check_destination(out)
     mean, weights = _mean_and_weights(mean, weights)
-    opened = open_members(members, data, segment_classes, task, tell)
+    opened = open_members(members, data, segment_classes, task, tell, submitted=out is not None)
+    if out is not None:
+        _check_ids(opened)
     shares = normalised(weights, opened)
     into = None if stored is None else _open_store(stored, opened, mean, shares)
     _refuse_inputs(out, opened)
@@ -171,6 +188,8 @@ def ensemble(
     predictions: Predictions = Ensemble(make_members(opened, progress, tell), mean, shares)
     prior = asked and asked.make(tell)
     _check_videos(asked, [predictions])
+    if out is not None:
+        _check_ids([predictions])  # of those that runs had kept, these are not checked yet
     if into is not None:
         predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
     submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
@@ -209,6 +228,16 @@ def _check_videos(prior: AskedPrior | None, members: Sequence[Predictions | RunP
         else:
             for part in member.rows():
                 prior.check_videos(part.ids.tolist())
+
+
+def _check_ids(members: Sequence[Predictions | RunPredictions]) -> None:
+    """Raises InputError if an id that is known cannot stand in a submission."""
+    for member in members:
+        if isinstance(member, RunPredictions):
+            member.check_first_ids()
+        else:
+            for part in member.rows():
+                check_submittable(dict.fromkeys(part.ids.tolist()), member.name)
 
 
 def weigh(

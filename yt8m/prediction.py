@@ -184,8 +184,8 @@ def predict(
             there are fewer parts than workers share out each; worker 0 writes the submission.
 
     Raises:
-        InputError, RecordError: no such run, no such files, a record that cannot be used, a place that cannot be
-            written to, an argument out of range.
+        InputError, RecordError: no such run, no such files, a record that cannot be used, an id that cannot stand in a
+            submission, a place that cannot be written to, an argument out of range.
     """
     options = options or SubmissionOptions(**submission)
     devices = open_devices(distribute)
@@ -206,6 +206,7 @@ def predict(
             segment_classes=segment_classes,
             top_k=options.top_k if stored is None else stored_top_k,
             precision="float32" if stored is None else "float16",
+            submitted=out is not None,
             tell=tell,
         )
         if out is not None:
@@ -214,6 +215,8 @@ def predict(
 
         def ask() -> None:
             nonlocal prior
+            if out is not None:
+                made.check_first_ids()
             prior = open_prior(options, out, made.description, made.paths, beside / "prior")
             if prior:
                 prior.check_videos(made.first_videos())

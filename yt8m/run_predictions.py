@@ -27,6 +27,7 @@ from yt8m.metrics import top_k_predictions
 from yt8m.predictions import Description, Part, PredictionStore, StoredPredictions
 from yt8m.predictions.stored import concatenated, store
 from yt8m.submission import read_segment_class_ids
+from yt8m.submission.ids import check_submittable
 
 PART_BYTES = 256 << 20
 """Records that one part of stored predictions is made of: about 1000 videos at frame level."""
@@ -50,6 +51,7 @@ class RunPredictions:
         top_k: classes kept of a video, the surest; 0 = all.
         precision: of the logits that are kept.
         class_ids: keep these classes alone, a column each; for videos.
+        submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
         tell: gets a line on the broken records that are left out, if the run is to skip them.
 
     Raises:
@@ -67,9 +69,11 @@ class RunPredictions:
         top_k: int = STORED_TOP_K,
         precision: Literal["float16", "float32"] = "float16",
         class_ids: Sequence[int] | None = None,
+        submitted: bool = False,
         tell: Tell = lambda text: None,
     ):
         self._devices = devices or alone()
+        self._submitted = submitted
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
@@ -118,11 +122,19 @@ class RunPredictions:
         """In which they are stored."""
         return len(self._groups())
 
-    def first_videos(self) -> list[bytes]:
-        """The ids of the videos in the first file, which are known without predicting. Raises as `store`."""
+    @functools.cached_property
+    def _ids_of_first_file(self) -> list[bytes]:
         source = self._sources[0]
         with pipeline.record_errors(source):
             return pipeline.read_ids(source.files[:1])
+
+    def first_videos(self) -> list[bytes]:
+        """The ids of the videos in the first file, which are known without predicting. Raises as `store`."""
+        return self._ids_of_first_file
+
+    def check_first_ids(self) -> None:
+        """Raises InputError if one of these cannot stand in a submission."""
+        check_submittable(self.first_videos(), self._sources[0].files[0])
 
     def open_store(
         self, directory: str | os.PathLike, *, part_bytes: int | None = None, replace: bool = False
@@ -195,6 +207,8 @@ class RunPredictions:
         for scorer, source in zip(scorers, self._sources, strict=True):
             source = dataclasses.replace(source, files=files)
             for batch in scorer.scores(source, self.config, segments="all", shard=shard):
+                if self._submitted:
+                    check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")
                 parts.append(self._rows(batch))
                 progress(len(batch.ids))
         part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])
