@@ -59,13 +59,15 @@ RULES = {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
         *{"yt8m.distribution", "yt8m.files", "yt8m.submission"},
     },
+    "yt8m.kept_predictions": {*BASE, "yt8m.data", "yt8m.predictions", "yt8m.run_predictions", "yt8m.runs"},
     "yt8m.prediction": {
         *{*BASE, "yt8m.config", "yt8m.distribution", "yt8m.files", "yt8m.predictions", "yt8m.run_predictions"},
+        "yt8m.kept_predictions",
         *{"yt8m.runs", "yt8m.submission_options"},
     },
     "yt8m.ensembling": {
         *{*BASE, "yt8m.data", "yt8m.files", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},
-        *{"yt8m.runs", "yt8m.scoring", "yt8m.submission", "yt8m.submission_options"},
+        *{"yt8m.kept_predictions", "yt8m.runs", "yt8m.scoring", "yt8m.submission", "yt8m.submission_options"},
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
     "yt8m.training.distillation": {

@@ -13,6 +13,7 @@ from yt8m.data import pipeline
 from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
 from yt8m.files import check_destination, read_json, write_json
+from yt8m.kept_predictions import keep, kept_in_run
 from yt8m.prediction import AskedPrior, Prediction, count_rows, open_prior, write_ranked
 from yt8m.predictions import Predictions, PredictionStore, StoredPredictions
 from yt8m.predictions.combining import (
@@ -26,7 +27,7 @@ from yt8m.predictions.combining import (
 )
 from yt8m.predictions.stored import is_stored, store
 from yt8m.predictions.weighting import Weights, learn_weights, require_several
-from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell, kept_in_run
+from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell
 from yt8m.runs import RunDirectory
 from yt8m.scoring import read_labels, read_ratings
 from yt8m.submission.ids import check_submittable
@@ -61,7 +62,7 @@ def open_members(
         check_members(there)
     for member in opened:
         if isinstance(member, RunPredictions):
-            member.open_store(kept_in_run(member))
+            member.open_store(kept_in_run(member), replace=True)
     return opened
 
 
@@ -119,7 +120,7 @@ def _make_member(member: RunPredictions, progress: Progress, tell: Tell) -> Stor
     place = kept_in_run(member)
     if not is_stored(place):
         tell(f"{member.name}: predicting, kept in {place}")
-    return member.store(place, progress)
+    return keep(member, progress, tell)
 
 
 def _refuse_inputs(out: str | os.PathLike | None, members: Sequence[StoredPredictions | RunPredictions]) -> None:

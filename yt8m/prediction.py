@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from yt8m.config import DistributeConfig
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import check_destination
+from yt8m.kept_predictions import keep, kept_in_run
 from yt8m.predictions import Description, Predictions, StoredPredictions
 from yt8m.predictions.prior import Places, Prior, check_prior
 from yt8m.predictions.stored import is_stored
 from yt8m.predictions.submitting import Submitted, write_submission
-from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell, kept_in_run
+from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell
 from yt8m.runs import RunDirectory, load_config
 from yt8m.submission_options import SubmissionOptions
 
@@ -87,12 +88,8 @@ class AskedPrior:
             )
         check_prior(run, Description(task="video", num_classes=data.num_classes, classes=None), class_ids)
         made = RunPredictions(run, paths, task="video", class_ids=class_ids)
-        made.open_store(**self._place(made))
+        made.open_store(self._directory or kept_in_run(made), replace=True)
         return made
-
-    def _place(self, made: RunPredictions) -> dict[str, Any]:
-        """Where a run's predictions go, and whether others there give way."""
-        return {"directory": self._directory or kept_in_run(made), "replace": self._directory is not None}
 
     def check_videos(self, videos: Iterable[bytes]) -> None:
         """Raises InputError if the prior is known to lack one of the videos; those of a run are not known yet."""
@@ -103,7 +100,10 @@ class AskedPrior:
         """The prior itself; a run predicts now, and `tell` is told of it."""
         if isinstance(self._found, RunPredictions):
             tell(f"{self._found.name}: predicting whole videos for the prior")
-            self._found = self._of(self._found.store(**self._place(self._found)))
+            made = self._found
+            self._found = self._of(
+                made.store(self._directory, replace=True) if self._directory else keep(made, tell=tell)
+            )
         return self._found
 
 

@@ -7,14 +7,15 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from yt8m import runs
-from yt8m.config import RunConfig
+from yt8m.config import RunConfig, to_dict
 from yt8m.data import pipeline
 from yt8m.data.folds import are_all
+from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.records import file_size
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
@@ -52,7 +53,8 @@ class RunPredictions:
         precision: of the logits that are kept.
         class_ids: keep these classes alone, a column each; for videos.
         submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
-        tell: gets a line on the broken records that are left out, if the run is to skip them.
+        tell: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
+            made again.
 
     Raises:
         InputError, RecordError: no such run, no such files, runs that are no folds of one training.
@@ -77,10 +79,12 @@ class RunPredictions:
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
+        self._models = [[config.training.precision, to_dict(config)["model"]] for config in configs]
         config = self.config = configs[0]
         folds = _folds_of(self.runs, configs)
         self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test")
         self._weights = [best_weights(each) for each in self.runs]
+        self._folds, self._tell = folds, tell
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
         source = open_data(config, self.paths, None if task is None else task == "segment", tell)
@@ -107,14 +111,18 @@ class RunPredictions:
         refuse_inputs(out, self._sources[0].files)
 
     @functools.cached_property
-    def made_from(self) -> dict:
-        """What determines the predictions, as plain JSON values."""
+    def made_from(self) -> dict[str, Any]:
+        """What determines the predictions, as plain JSON values; and of each part there are the ids of its records."""
         data, source = self.config.data, self._sources[0]
         return {
-            "weights": [hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in self._weights],
-            "files": [[os.path.basename(path), file_size(path)] for path in source.files],
+            "weights": [_digest_of_file(path) for path in self._weights],
+            "models": self._models,
+            # Those that were named: what is left out of broken ones follows from them.
+            "files": identify(expand_paths(self.paths)),
+            "features": list(data.features),
             "frames": [data.prediction_num_frames, data.prediction_sampling, data.max_frames],
             "context": [source.context, source.context_num_frames],
+            "folds": [_identity_of_fold(fold) for fold in self._folds],
         }
 
     @property
@@ -163,13 +171,14 @@ class RunPredictions:
             directory: where to; one with some of the same predictions is gone on with.
             progress: called with the number of videos, or segments, after each batch.
             part_bytes: records that a part is made of; None = `PART_BYTES`.
-            replace: other predictions that are there give way.
+            replace: other predictions that are there give way, as do parts of records with other ids.
 
         Raises:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
         devices, groups = self._devices, self._groups(part_bytes)
         into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
+        devices.on_chief(lambda: self._compare_ids(into, groups, replace))
         missing = devices.on_chief(into.missing)
         with devices.strategy.scope():
             scorers = [Scorer(load_run(run), devices) for run in self.runs] if missing else []
@@ -183,18 +192,39 @@ class RunPredictions:
         def maker(files: tuple[str, ...]) -> Callable[[], Part]:
             return lambda: self._part(scorers, files, progress)
 
-        devices.on_chief(lambda: store(map(maker, groups), into, progress))
+        devices.on_chief(lambda: store(map(maker, groups), into, progress, lambda number: self._ids(groups[number])))
         return StoredPredictions(directory, self.name)
+
+    def _ids(self, files: Sequence[str]) -> str:
+        """A digest of the ids of some files' records; empty where the files' versions say enough."""
+        if not needs_ids(self.made_from["files"]):
+            return ""
+        with pipeline.record_errors(self._sources[0]):
+            return digest_of(pipeline.read_ids(files))
+
+    def _compare_ids(self, into: PredictionStore, groups: list[tuple[str, ...]], replace: bool) -> None:
+        """Parts that are there must be of records with the ids that the files hold now: a copy can look like another file."""
+        missing = set(into.missing())
+        there = [number for number in range(len(groups)) if number not in missing]
+        other = [number for number in there if into.records(number) != self._ids(groups[number])]
+        if not other:
+            return
+        files = groups[other[0]]
+        what = f"{into.directory}: was made from records with other ids than {files[0]} holds now"
+        if not replace:
+            raise InputError(f"{what}; give another directory, or remove it")
+        self._tell(f"{what}; predicting them again")
+        into.discard(other)
 
     def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
         """Makes some parts, as one of several workers, each of which makes others."""
         for number in sorted(numbers):
-            into.write(number, self._part(scorers, groups[number], progress))
+            into.write(number, self._part(scorers, groups[number], progress), self._ids(groups[number]))
 
     def _make_together(self, scorers: list[Scorer], files: tuple[str, ...], number: int, into, progress) -> None:
         """Makes a part of which every worker scores a share."""
         shares = self._devices.together(lambda: self._part(scorers, files, progress, self._devices.shard))
-        self._devices.on_chief(lambda: into.write(number, _in_order(concatenated(shares), files)))
+        self._devices.on_chief(lambda: into.write(number, _in_order(concatenated(shares), files), self._ids(files)))
 
     def _part(
         self,
@@ -236,6 +266,13 @@ def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
     return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
 
 
+_ALIKE = (
+    *("num_classes", "features", "train", "segment_context", "context_num_frames", "max_frames"),
+    *("prediction_num_frames", "prediction_sampling"),
+)
+"""What the folds of one training have in common, as the records are read as the first one's configuration says."""
+
+
 def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | IndexedFold]:
     """The folds of several runs; none of a single one.
 
@@ -252,7 +289,7 @@ def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | Inde
             "yt8m ensemble takes means of runs"
         )
     for config in configs[1:]:
-        for key in ("num_classes", "features", "train", "segment_context", "context_num_frames", "max_frames"):
+        for key in _ALIKE:
             if getattr(config.data, key) != getattr(configs[0].data, key):
                 raise InputError(f"{names[0]} and the other folds differ in data.{key}; train them alike")
         if config.model.level != configs[0].model.level:
@@ -280,7 +317,10 @@ def _ranked_classes(file: str | os.PathLike | None, run: str | os.PathLike, num_
     return class_ids
 
 
-def kept_in_run(made: RunPredictions) -> Path:
-    """Where a run keeps its predictions for some records, so that they are made once."""
-    text = repr((made.made_from, made.description))
-    return Path(made.runs[0]) / "predictions" / hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
+def _digest_of_file(path: str | os.PathLike) -> str:
+    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def _identity_of_fold(fold: Fold | IndexedFold) -> list[str]:
+    """A fold, and where an index says which videos are in it, what that says."""
+    return [str(fold), _digest_of_file(fold.path)] if isinstance(fold, IndexedFold) else [str(fold)]

@@ -8,6 +8,8 @@
 ``checkpoints/``    what training needs to go on
 ``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result; a run without
                     validation records has no best, and its last weights are here, without metrics
+``predictions/``    what `yt8m ensemble`, `yt8m weigh` and ``--prior`` had the run predict: a directory for each set of records
+                    (`yt8m.predictions.stored`), the eight used last. They may be deleted at any time, and are made again
 ``curves.png``      loss and GAP over the steps, at the end
 ``report.html``     what `yt8m report` makes
 ==================  ====================================================================================================
@@ -114,6 +116,10 @@ class RunDirectory:
         return self.path / "best" / "metrics.json"
 
     @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
+
+    @property
     def curves(self) -> Path:
         return self.path / "curves.png"
 
@@ -130,6 +136,7 @@ class RunDirectory:
             self.tensorboard,
             self.checkpoints,
             self.best_weights.parent,
+            self.predictions,
         )
         wanted = Path(os.path.realpath(path))
         return any(

@@ -394,6 +394,31 @@ def test_what_was_stopped_goes_on_with_the_files_that_are_missing(three_files, t
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.parametrize("changes", ["version", "unknown", "nothing"])
+def test_what_was_stopped_goes_on_with_files_that_are_known_to_be_the_same(three_files, tmp_path, monkeypatch, changes):
+    monkeypatch.setattr(converting, "_FILES_AT_ONCE", 1)
+    versions = {"version": iter("ab"), "unknown": iter(["", ""]), "nothing": iter("aa")}[changes]
+
+    def identify(paths):
+        version = next(versions)
+        return [[path, 10, version] for path in paths]
+
+    monkeypatch.setattr(converting, "identify", identify)
+    calls, told = [], []
+
+    def stop_in_the_second(count):
+        calls.append(count)
+        if len(calls) == 2:
+            raise Stop
+
+    arguments = {"paths": str(three_files), "out": tmp_path / "out", "to": "tfrecord"}
+    with pytest.raises(Stop):
+        convert(**arguments, progress=stop_in_the_second)
+    result = convert(**arguments, tell=told.append)
+    assert bool(result.num_kept) == bool(told) == (changes == "nothing")
+    assert records_of(tmp_path / "out") == records_of(three_files)
+
+
 def test_a_second_one_at_the_same_time_is_refused(three_files, tmp_path):
     out, refused = tmp_path / "out", []
 

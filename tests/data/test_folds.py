@@ -1,6 +1,7 @@
 """Folds that an index names: what is read, and what is refused."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -45,6 +46,16 @@ def test_a_video_that_the_index_does_not_name_is_in_neither(records, tmp_path):
     (tmp_path / "index.csv").write_text("id,part\nv01,train\nv02,validate\n")
     fold = f"{tmp_path / 'index.csv'}:validate"
     assert (ids(records, fold, True), ids(records, fold, False)) == (["v02"], ["v01"])
+
+
+def test_an_index_that_is_written_anew_is_read_anew(records, tmp_path):
+    index = tmp_path / "index.csv"
+    index.write_text("id,part\nv01,train\nv02,validate\n")
+    assert ids(records, f"{index}:validate", True) == ["v02"]
+    before = index.stat().st_mtime_ns
+    index.write_text("id,part\nv01,train\nv02,validate\nv03,validate\n")
+    os.utime(index, ns=(0, before))
+    assert ids(records, f"{index}:validate", True) == ["v02", "v03"]
 
 
 def test_text_is_a_fold_of_either_kind():

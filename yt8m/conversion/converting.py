@@ -23,9 +23,10 @@ from yt8m.conversion.parquet import ParquetFile, columns_for, load_pyarrow, read
 from yt8m.conversion.shards import Part, Shard, evenly, is_parquet, one_each, refuse_broken_ends
 from yt8m.conversion.video_level import to_video_level
 from yt8m.data.checking import check_record, parse
-from yt8m.data.records import file_size, framed, read_framing
+from yt8m.data.identity import identify
+from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS
-from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
+from yt8m.data.sources import describe_error, detect_format, expand_paths
 from yt8m.errors import InputError, RecordError
 from yt8m.files import (
     NewFile,
@@ -288,8 +289,9 @@ class _Staging:
         self.path = directory.parent / f".{directory.name}.converting"
         self._directory, self._shards, self._ending = directory, shards, _ENDINGS[work.to]
         done = dataclasses.asdict(work)
-        states = {path: _state(path) for path in dict.fromkeys(part.path for shard in shards for part in shard.parts)}
-        # A shard that is there stays only if the same would be made again, of files that nobody changed.
+        paths = list(dict.fromkeys(part.path for shard in shards for part in shard.parts))
+        states = dict(zip(paths, identify(paths), strict=True))
+        # A shard that is there stays only if the same would be made again, of files that are known to be the same.
         self._plans = {
             f"{shard.name}{self._ending}": [
                 done,
@@ -331,7 +333,8 @@ class _Staging:
         except InputError:
             return set()
         plans = json.loads(json.dumps(self._plans))
-        return {name for name, plan in plans.items() if before.get(name) == plan and (self.path / name).is_file()}
+        known = {name for name, (_, *parts) in plans.items() if all(version for *_, version in parts)}
+        return {name for name in known if before.get(name) == plans[name] and (self.path / name).is_file()}
 
     def publish(self) -> int:
         """Gives the directory its name; the bytes in it."""
@@ -342,8 +345,3 @@ class _Staging:
         except OSError as error:
             raise InputError(f"{self._directory}: cannot be made ({error.strerror}); choose another place") from error
         return num_bytes
-
-
-def _state(path: str) -> tuple[int, int]:
-    """What tells whether a file was changed: its size and, of a local one, when it was last written."""
-    return file_size(path), 0 if scheme(path) else os.stat(path).st_mtime_ns

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from yt8m.data.identity import identify
 from yt8m.data.parsing import id_features, identifier
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.errors import InputError
@@ -29,7 +30,8 @@ def part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor
         InputError: the index cannot be read, or does not name the part.
     """
     if isinstance(fold, IndexedFold):
-        table = _table(fold.path, fold.part, os.stat(fold.path).st_mtime_ns if os.path.exists(fold.path) else 0)
+        version = tuple(identify([fold.path])[0]) if os.path.exists(fold.path) else ()
+        table = _table(fold.path, fold.part, version)
 
         def keep_indexed(serialized: tf.Tensor) -> tf.Tensor:
             return tf.equal(table.lookup(_id(serialized)), int(held_out))
@@ -86,8 +88,8 @@ def _id(serialized: tf.Tensor) -> tf.Tensor:
 
 
 @functools.cache  # for a table is gone from the datasets that use it once Python forgets it
-def _table(path: str, part: str, modified: int) -> tf.lookup.StaticHashTable:
-    """1 for the ids in a part, 0 for those in others."""
+def _table(path: str, part: str, _version: tuple) -> tf.lookup.StaticHashTable:
+    """1 for the ids in a part, 0 for those in others; remembered as long as the file is not changed."""
     index = read_index(path)
     if part not in index.values():
         raise InputError(f"{path}: names no part {part!r}; it has {', '.join(sorted(set(index.values()))) or 'none'}")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from yt8m.data import inspection, parsing
 from yt8m.data.endings import broken_end
+from yt8m.data.identity import local_ids
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
@@ -136,10 +137,21 @@ def _every(dataset: tf.data.Dataset, shard: tuple[int, int]) -> tf.data.Dataset:
 
 
 def read_ids(files: Sequence[str]) -> list[bytes]:
-    """The ids of all records, in their order; nothing else of them is looked at."""
-    serialized = tf.data.TFRecordDataset(list(files)).batch(64)
+    """The ids of all records, in their order; nothing else of them is looked at, nor read from a local disk.
+
+    Raises:
+        RecordError: a local file is damaged. Of others TensorFlow's error is raised, as by `make_dataset`.
+    """
     ids: list[bytes] = []
-    for batch in serialized:
+    for path in files:
+        own = None if scheme(path) else local_ids(path)
+        ids += _parsed_ids(path) if own is None else own
+    return ids
+
+
+def _parsed_ids(path: str) -> list[bytes]:
+    ids: list[bytes] = []
+    for batch in tf.data.TFRecordDataset(path).batch(64):
         parsed = tf.io.parse_sequence_example(batch, parsing.id_features())[0]
         ids += parsing.identifier(parsed).numpy().tolist()
     return ids

@@ -4,7 +4,8 @@
 ``predictions.json``    what they are of and from (`Description`, the run, the records); the rows and the digest of each
                         part once all are there
 ``parts/00000.npz``     NumPy arrays, uncompressed: ``ids`` bytes [N], ``logits`` float16 or float32 [N, C or k]; of
-                        segments ``starts`` int32 [N]; of the surest classes alone ``classes`` uint16 or int32 [N, k]
+                        segments ``starts`` int32 [N]; of the surest classes alone ``classes`` uint16 or int32 [N, k];
+                        ``records``, a digest of the ids of the records that the part was made from, if it is known
 ======================  ================================================================================================
 
 A part has the records of some whole files, about 256 MB of them, in their order. Logits, since float16 tells 0.9990 from
@@ -46,6 +47,15 @@ def _part_path(directory: Path, number: int) -> Path:
 def is_stored(directory: str | os.PathLike) -> bool:
     """Whether a directory holds stored predictions, complete or not."""
     return _description_path(Path(directory)).is_file()
+
+
+def made_from(directory: str | os.PathLike) -> dict[str, Any] | None:
+    """What predictions were made from that a directory holds, complete or not; None if that cannot be read there."""
+    try:
+        header = read_json(_description_path(Path(directory)))
+    except InputError:
+        return None
+    return header.get("made_from") if isinstance(header, dict) else None
 
 
 class PredictionStore:
@@ -98,8 +108,26 @@ class PredictionStore:
         every = range(self.num_parts)
         return [number for number in every if self._gives_way or not _part_path(self.directory, number).exists()]
 
-    def write(self, number: int, part: Part) -> None:
+    def records(self, number: int) -> str:
+        """What `write` was given of a part that is there."""
+        with _arrays(self.directory, number) as arrays:
+            return str(arrays["records"]) if "records" in arrays else ""
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Removes parts, which are then missing."""
+        if numbers:
+            write_json(_description_path(self.directory), self._header)  # which is not complete any more
+            self._is_complete = False
+        for number in numbers:
+            _part_path(self.directory, number).unlink(missing_ok=True)
+
+    def write(self, number: int, part: Part, records: str = "") -> None:
         """Writes one part, whole or not at all.
+
+        Args:
+            number: of the part.
+            part: what it holds.
+            records: a digest of the ids of the records that it was made from; empty where nobody asks for it.
 
         Raises:
             InputError: a logit is NaN or infinite, or the disk is full.
@@ -118,6 +146,8 @@ class PredictionStore:
         if part.classes is not None:
             small = description.num_classes <= np.iinfo(np.uint16).max
             arrays["classes"] = part.classes.astype(np.uint16 if small else np.int32)
+        if records:
+            arrays["records"] = np.array(records)
         content = io.BytesIO()
         np.savez(content, **arrays)
         with self._begun(), NewFile(_part_path(self.directory, number)) as file:
@@ -165,9 +195,20 @@ def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
         if isinstance(there, Mapping) and isinstance(here, Mapping):
             return _difference(there, here)
         if isinstance(here, list):
-            return f"{key} differ"
+            return f"{key} differ{_first_difference(there, here)}"
         return f"{key} is {there} there, {here} here"
     return "something is missing"
+
+
+def _first_difference(there: Any, here: list) -> str:
+    """Of lists of files, which begin with their paths; of others nothing can be named."""
+    files = [each for each in (there or [], here) if all(isinstance(one, list) and one for one in each)]
+    for one, other in zip(*files, strict=False) if len(files) == 2 else ():
+        if one[0] != other[0]:
+            return f": {one[0]} there, {other[0]} here"
+        if one != other:
+            return f": {one[0]} has been changed since"
+    return ""
 
 
 class StoredPredictions(Predictions):
@@ -216,29 +257,46 @@ class StoredPredictions(Predictions):
         return sum(part["num_rows"] for part in self._parts)
 
     def read(self, number: int) -> Part:
-        return _read_part(self.directory, number)
+        return self._checked(number, _read_part(self.directory, number))
 
     def read_rows(self, number: int) -> Part:
-        return _read_part(self.directory, number, rows_alone=True)
+        return self._checked(number, _read_part(self.directory, number, rows_alone=True))
+
+    def _checked(self, number: int, part: Part) -> Part:
+        """A part, if it has the rows that it is listed with."""
+        if part.digest != self._parts[number]["digest"]:
+            path = _part_path(self.directory, number)
+            raise InputError(
+                f"{path}: has other rows than {_FILE} lists for it; remove {self.directory}, and make it anew"
+            )
+        return part
+
+
+@contextlib.contextmanager
+def _arrays(directory: Path, number: int) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of a part. Raises InputError if it is damaged, also while they are read."""
+    path = _part_path(directory, number)
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            yield arrays
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it and make the predictions again") from error
 
 
 def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
     """A part; with `rows_alone`, without its logits, which are nearly all of it."""
-    path = _part_path(directory, number)
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            columns = {key: arrays.get(key) for key in ("ids", "starts")}
-            if rows_alone:
-                return Part(**columns, logits=np.empty((len(columns["ids"]), 0)))
-            return Part(**columns, logits=arrays["logits"], classes=arrays.get("classes"))
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it and make the predictions again") from error
+    with _arrays(directory, number) as arrays:
+        columns = {key: arrays.get(key) for key in ("ids", "starts")}
+        if rows_alone:
+            return Part(**columns, logits=np.empty((len(columns["ids"]), 0)))
+        return Part(**columns, logits=arrays["logits"], classes=arrays.get("classes"))
 
 
 def store(
     parts: Iterable[Callable[[], Part]],
     into: PredictionStore,
     skipped: Callable[[int], None] = lambda count: None,
+    records: Callable[[int], str] = lambda number: "",
 ) -> StoredPredictions:
     """Makes the parts that are missing and completes the store.
 
@@ -246,11 +304,12 @@ def store(
         parts: a function a part, which makes it.
         into: where to.
         skipped: gets the number of rows of each part that was there already.
+        records: what `PredictionStore.write` is given of the records of a part.
     """
     missing = set(into.missing())
     for number, make in enumerate(parts):
         if number in missing:
-            into.write(number, make())
+            into.write(number, make(), records(number))
         else:
             skipped(len(_read_part(into.directory, number, rows_alone=True)))
     return into.finish()
