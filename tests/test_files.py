@@ -1,7 +1,9 @@
 """Files are complete or not there."""
 
 import errno
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +11,8 @@ from yt8m.errors import InputError
 from yt8m.files import (
     NewFile,
     check_destination,
+    check_new,
+    check_room,
     make_directory,
     new_directory,
     read_json,
@@ -25,6 +29,35 @@ def test_a_new_file_appears_only_when_its_block_ends_well(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == b"abc"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_room_is_compared_with_what_is_free_where_the_file_will_be(tmp_path, monkeypatch):
+    asked = []
+
+    def disk_usage(place):
+        asked.append(place)
+        return SimpleNamespace(free=2_500_000_000)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    check_room(tmp_path / "new" / "newer", 2_500_000_000, "two files", "or go")
+    with pytest.raises(InputError) as caught:
+        check_room(tmp_path / "new" / "newer", 1_234_567_890_123, "two files", "or go")
+    assert str(caught.value) == (
+        f"{tmp_path}/new/newer: two files need 1,234.6 GB, and 2.5 GB are free there; make room, or go"
+    )
+    assert asked == [tmp_path, tmp_path]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^new: two files need 2\.6 GB"):
+        check_room("new", 2_600_000_000, "two files", "or go")
+
+
+def test_a_new_directory_that_cannot_be_made_is_refused(tmp_path):
+    check_new(tmp_path / "new" / "newer")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"^/proc/new: cannot be made"):
+        check_new("/proc/new")
+    with pytest.raises(InputError, match="exists; name a new directory"):
+        check_new(tmp_path)
 
 
 def test_directories_that_are_missing_are_made_for_the_file(tmp_path):

@@ -28,9 +28,11 @@ RULES = {
     "yt8m.data": {*BASE, "yt8m.data.address", "yt8m.files"},
     "yt8m.conversion": {*BASE, "yt8m.data", "yt8m.files"},
     "yt8m.download": {"yt8m.errors", "yt8m.files", "yt8m.values"},
-    "yt8m.runs": {*BASE, "yt8m.config", "yt8m.files", "yt8m.models"},
+    "yt8m.unlike_runs": set(),
+    "yt8m.runs": {*BASE, "yt8m.config", "yt8m.files", "yt8m.models", "yt8m.unlike_runs"},
     "yt8m.distribution": {*BASE, "yt8m.config"},
     "yt8m.training": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},  # losses, optimizers, checkpoints, curves ...
+    "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
     "yt8m.inference": {
         "yt8m.distribution",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.predictions", "yt8m.runs"},
@@ -62,21 +64,30 @@ RULES = {
     "yt8m.kept_predictions": {*BASE, "yt8m.data", "yt8m.predictions", "yt8m.run_predictions", "yt8m.runs"},
     "yt8m.prediction": {
         *{*BASE, "yt8m.config", "yt8m.distribution", "yt8m.files", "yt8m.predictions", "yt8m.run_predictions"},
-        "yt8m.kept_predictions",
-        *{"yt8m.runs", "yt8m.submission_options"},
+        *{"yt8m.inference", "yt8m.kept_predictions", "yt8m.runs", "yt8m.submission_options", "yt8m.training.splits"},
+        "yt8m.unlike_runs",
     },
     "yt8m.ensembling": {
         *{*BASE, "yt8m.data", "yt8m.files", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},
         *{"yt8m.kept_predictions", "yt8m.runs", "yt8m.scoring", "yt8m.submission", "yt8m.submission_options"},
+        "yt8m.unlike_runs",
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
     "yt8m.training.distillation": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.runs", "yt8m.submission", "yt8m.training"},
     },
-    "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
     "yt8m.training.summaries": {*BASE, "yt8m.config", "yt8m.evaluation", "yt8m.metrics", "yt8m.runs"},
     "yt8m.training.averaging": {
-        *{*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
+        *{
+            *BASE,
+            "yt8m.config",
+            "yt8m.data",
+            "yt8m.files",
+            "yt8m.runs",
+            "yt8m.inference",
+            "yt8m.evaluation",
+            "yt8m.training",
+        },
     },
     "yt8m.training.objective": {
         *{*BASE, "yt8m.config", "yt8m.layers", "yt8m.models", "yt8m.training", "yt8m.training.distillation"},
@@ -103,7 +114,7 @@ RULES = {
         *{"yt8m.training.trainer", "yt8m.training.loop", "yt8m.training.bottleneck"},
     },
     "yt8m.exporting.half_precision": set(),
-    "yt8m.exporting.archives": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},
+    "yt8m.exporting.archives": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.unlike_runs"},
     "yt8m.exporting": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models", "yt8m.runs"},
         *{"yt8m.inference", "yt8m.evaluation", "yt8m.training"},

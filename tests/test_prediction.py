@@ -75,6 +75,13 @@ def test_all_ranked_classes_of_segments_are_stored(run, sample, tmp_path):
     np.testing.assert_allclose(rows, np.concatenate(list(expected.values()))[:, listed], rtol=2e-3, atol=1e-6)
 
 
+def test_a_file_that_is_cut_off_is_found_before_the_first_part(run, sample, tmp_path):
+    files = shutil.copytree(sample / FRAMES, tmp_path / "records")
+    (last := files / "validate0001.tfrecord").write_bytes(last.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"validate0001\.tfrecord, record \d+: is cut off .*; fetch it again"):
+        RunPredictions(run, [str(files)])
+
+
 @pytest.mark.parametrize("part_bytes", [1, 10**9])
 def test_parts_are_of_whole_files_and_hold_the_same_rows(run, sample, tmp_path, part_bytes):
     stored = RunPredictions(run, [str(sample / FRAMES)]).store(tmp_path / "stored", part_bytes=part_bytes)

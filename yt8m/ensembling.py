@@ -32,6 +32,7 @@ from yt8m.runs import RunDirectory
 from yt8m.scoring import read_labels, read_ratings
 from yt8m.submission.ids import check_submittable
 from yt8m.submission_options import SubmissionOptions
+from yt8m.unlike_runs import describe_place
 
 
 def open_members(
@@ -89,7 +90,10 @@ def _open_member(
     if is_stored(path):
         return StoredPredictions(path)
     if not RunDirectory(Path(path)).config.is_file():
-        raise InputError(f"{path}: is neither a run nor stored predictions; make some with yt8m predict --store DIR")
+        known = (
+            describe_place(path) or "is neither a run nor stored predictions; make some with yt8m predict --store DIR"
+        )
+        raise InputError(f"{path}: {known}")
     if not data:
         raise InputError(f"{path}: is a run; name the records to predict with --data, or give stored predictions")
     return RunPredictions(

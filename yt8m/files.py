@@ -106,10 +106,36 @@ class NewFile:
 
 
 def check_new(path: str | os.PathLike) -> None:
-    """Raises InputError if something is there already, or the place is not local."""
+    """Raises InputError if something is there already, the place is not local, or a directory cannot be made there."""
     check_local(path, "the directory")
     if os.path.lexists(path):
         raise InputError(f"{os.fspath(path)}: exists; name a new directory")
+    remove_empty(make_directory(path))
+
+
+def check_room(path: str | os.PathLike, num_bytes: int, what: str, remedy: str) -> None:
+    """Raises InputError if the file system has less room than what is to be written needs; for asking before the work.
+
+    Args:
+        path: where it is to be written, or will be.
+        num_bytes: that it will need, beside what is there already.
+        what: it is, as the beginning of a sentence: "the copies of 3 files".
+        remedy: what helps beside making room.
+    """
+    wanted = Path(os.path.abspath(path))
+    place = next(each for each in (wanted, *wanted.parents) if each.exists())
+    free = shutil.disk_usage(place).free
+    if num_bytes > free:
+        raise InputError(
+            f"{os.fspath(path)}: {what} need {bytes_in_words(num_bytes)}, and {bytes_in_words(free)} are free there; make room, "
+            f"{remedy}"
+        )
+
+
+def bytes_in_words(num_bytes: int) -> str:
+    """`1.5 MB` of 1500000."""
+    unit, size = next(((name, size) for name, size in (("GB", 1e9), ("MB", 1e6)) if num_bytes >= size), ("kB", 1e3))
+    return f"{num_bytes / size:,.1f} {unit}"
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A run's predictions for records as a submission file."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -9,10 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from yt8m.config import DistributeConfig
+from yt8m.config import DistributeConfig, RunConfig
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import check_destination
+from yt8m.inference import open_data
 from yt8m.kept_predictions import keep, kept_in_run
 from yt8m.predictions import Description, Predictions, StoredPredictions
 from yt8m.predictions.prior import Places, Prior, check_prior
@@ -21,6 +23,8 @@ from yt8m.predictions.submitting import Submitted, write_submission
 from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell
 from yt8m.runs import RunDirectory, load_config
 from yt8m.submission_options import SubmissionOptions
+from yt8m.training.splits import choose_splits
+from yt8m.unlike_runs import describe_place
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,11 @@ class AskedPrior:
     def _open_run(self, paths: Sequence[str]) -> RunPredictions:
         run, class_ids = self._options.prior, self._class_ids.tolist()
         if not RunDirectory(Path(run)).config.is_file():
-            raise InputError(
-                f"--prior {run}: is neither a run nor stored predictions; name a run of whole videos, or make some with "
+            known = describe_place(run) or (
+                "is neither a run nor stored predictions; name a run of whole videos, or make some with "
                 "yt8m predict --task video --store DIR"
             )
+            raise InputError(f"--prior {run}: {known}")
         if not paths:
             raise InputError(f"--prior {run}: is a run; name the records to predict with --data")
         data = load_config(run).data
@@ -145,6 +150,29 @@ def write_ranked(
         places=Places(first=options.skip_first_segments, last=options.skip_last_segments),
         progress=progress,
     )
+
+
+def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
+    """What is knowable before a training of what follows it in `yt8m submit`.
+
+    Args:
+        config: a recipe with the paths of the data set.
+        out: the CSV file of the test records.
+
+    Raises:
+        InputError, RecordError: a split is missing, the test records cannot be read, the file cannot be written.
+    """
+    check_destination(out)
+    data = choose_splits(config)
+    for split, use in (("validate", "measures the run"), ("test", "predicts")):
+        if not getattr(data, split):
+            raise InputError(
+                f"no {split} records, on which yt8m submit {use} after the training; name them with --data.{split} PATH, "
+                "or use yt8m train alone"
+            )
+    # Broken records are left out by those who read them.
+    data = dataclasses.replace(data, on_corrupt="stop")
+    open_data(dataclasses.replace(config, data=data), data.test)
 
 
 def predict(

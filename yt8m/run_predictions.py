@@ -88,6 +88,7 @@ class RunPredictions:
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
         source = open_data(config, self.paths, None if task is None else task == "segment", tell)
+        pipeline.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
         self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
         self.segment_classes = None
         num_classes = config.data.num_classes

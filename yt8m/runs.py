@@ -30,7 +30,17 @@ from typing import Any
 from yt8m import config as configuration
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_local, locked, make_directory, read_json, remove_empty, write_json
+from yt8m.files import (
+    NewFile,
+    check_destination,
+    check_local,
+    locked,
+    make_directory,
+    read_json,
+    remove_empty,
+    write_json,
+)
+from yt8m.unlike_runs import describe_place
 
 CHANGEABLE = {
     "run",
@@ -179,6 +189,19 @@ def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
         raise
 
 
+def check_place(path: str | os.PathLike) -> None:
+    """Raises InputError unless a run can be made in a directory, or one is there; for asking before the work.
+
+    Args:
+        path: of the run directory; directories that are missing are not left behind.
+    """
+    run = RunDirectory(Path(path))
+    if not run.config.exists() and run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
+        known = describe_place(path) or "is a directory with other files"
+        raise InputError(f"{run.path}: {known}; give an empty or new one as --run")
+    check_destination(run.config, shown=run.path)
+
+
 def open_run(config: RunConfig) -> RunDirectory:
     """Creates the run directory of a configuration, or opens it again if it is of the same one or has no weights yet.
 
@@ -202,8 +225,8 @@ def open_run(config: RunConfig) -> RunDirectory:
                 f"{run.path}: holds a run of another configuration ({examples}"
                 f"{f', and {len(different) - 3} more' if different[3:] else ''}); give another --run, or the same flags"
             )
-    elif run.path.is_dir() and any(run.path.iterdir()):
-        raise InputError(f"{run.path}: is a directory with other files; give an empty or new one as --run")
+    else:
+        check_place(run.path)
     make_directory(run.path)
     write_json(run.config, wanted)
     make_directory(run.best_weights.parent)
@@ -231,7 +254,8 @@ def load_config(run: str | os.PathLike) -> RunConfig:
     check_local(run, "a run directory")
     directory = RunDirectory(Path(run))
     if not directory.config.exists():
-        raise InputError(f"{run}: no run directory (it has no config.json); train one with --run {run}")
+        known = describe_place(run) or f"no run directory (it has no config.json); train one with --run {run}"
+        raise InputError(f"{run}: {known}")
     values = read_json(directory.config)
     try:
         return configuration.from_dict(values, ARCHITECTURES)

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -434,6 +436,21 @@ def test_a_second_one_at_the_same_time_is_refused(three_files, tmp_path):
 
 
 @pytest.mark.slow
+def test_room_for_the_files_that_are_missing_is_looked_for_first(tmp_path, monkeypatch):
+    records = [video_level_record(f"v{index}", [1], means(index)) for index in range(4)]
+    paths = [str(write(tmp_path / f"{index}.tfrecord", *records[index::2])) for index in range(2)]
+    size = sum(os.path.getsize(path) for path in paths)
+    out = tmp_path / "out"
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=size - 1))
+    with pytest.raises(InputError, match=f"^{out}: copies of 2 files need .*; make room, or choose another --out"):
+        convert(paths, out, to="tfrecord")
+    assert hidden(tmp_path) == []
+    assert not out.exists()
+    convert(paths, tmp_path / "other", to="parquet")
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=size))
+    convert(paths, out, to="tfrecord")
+
+
 def test_a_killed_one_goes_on(sample, tmp_path):
     words = ["convert", str(sample / "2/frame/train"), "--to", "parquet", "--num-shards", "6"]
     command = [sys.executable, "-m", "yt8m", *words, "--out"]

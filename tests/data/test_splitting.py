@@ -1,8 +1,11 @@
 """`yt8m.data.splitting` on records made here: what goes where, byte for byte, and what is refused."""
 
 import csv
+import os
+import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,6 +172,20 @@ def test_a_directory_with_other_things_is_left_alone(made, tmp_path):
     with pytest.raises(InputError, match="is not an empty directory"):
         split(made, HALVES, str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_room_for_the_copies_is_looked_for_before_the_records_are_read(made, tmp_path, monkeypatch):
+    size = sum(os.path.getsize(path) for path in made)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=size - 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(splitting, "_read", lambda source: pytest.fail("the records are read"))
+        with pytest.raises(
+            InputError, match=f"^{tmp_path}/out: copies of {len(made)} files need .*; make room, choose another"
+        ):
+            split(made, HALVES, str(tmp_path / "out"))
+    split(made, HALVES, str(tmp_path / "index.csv"), "index")
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=size))
+    split(made, HALVES, str(tmp_path / "out"))
 
 
 def test_an_index_that_is_there_is_left_alone(made, tmp_path):

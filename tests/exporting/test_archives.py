@@ -20,7 +20,7 @@ from yt8m import config as configuration
 from yt8m import inference, runs
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate
-from yt8m.exporting import archives
+from yt8m.exporting import archives, exporting
 from yt8m.exporting.archives import unpack
 from yt8m.exporting.exporting import export
 
@@ -129,6 +129,18 @@ def test_no_more_frames_than_there_is_memory_for(num_frames, run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("place", "format", "limit"), [("out.tgz", "archive", {"max_gigabytes": 1e-6}), ("/proc/new", "saved-model", {})]
+)
+def test_what_is_too_large_or_has_no_place_is_refused_before_anything_is_measured(
+    place, format, limit, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(exporting, "measure_source", lambda *_, **__: pytest.fail("the scores are measured first"))
+    with pytest.raises(InputError, match=r"more than the .* allowed|^/proc/new: cannot be made"):
+        export(run.run, tmp_path / place, format, float16=True, **limit)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_archive_of_more_than_the_rule_allows_is_not_written(run, tmp_path):
     size = export(run.run, tmp_path / "small.tgz", "archive").num_bytes
     export(run.run, tmp_path / "just.tgz", "archive", max_gigabytes=size / 1e9)
@@ -231,11 +243,15 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     assert "no such file" in refusal(tmp_path / "nothing.tgz", out)
     assert refusal(tmp_path, out).startswith(f"{tmp_path}: is a directory; give a file that")
     (tmp_path / "text").write_text("hello")
-    assert "is no archive, or a damaged one" in refusal(tmp_path / "text", out)
+    assert "is no archive, or a damaged one (it is not compressed with gzip); give" in refusal(tmp_path / "text", out)
+    (tmp_path / "empty").touch()
+    assert "is no archive, or a damaged one (it is empty); give" in refusal(tmp_path / "empty", out)
+    (tmp_path / "no.tgz").write_bytes(gzip.compress(b"neither header nor blocks" * 100))
+    assert "is no archive, or a damaged one (no tar archive is in it); give" in refusal(tmp_path / "no.tgz", out)
     with open(archive, "rb") as file:
         content = file.read()
     (tmp_path / "cut.tgz").write_bytes(content[: len(content) // 2])
-    assert "is no archive, or a damaged one" in refusal(tmp_path / "cut.tgz", out)
+    assert "is no archive, or a damaged one (it is cut off); give" in refusal(tmp_path / "cut.tgz", out)
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 255
     (tmp_path / "flipped.tgz").write_bytes(flipped)
@@ -245,7 +261,7 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     stored = bytearray(gzip.compress(plain, compresslevel=0))
     stored[stored.index(some_weights(contents)) + 1] ^= 1  # a weight that is a little different, and nothing else
     whole.write_bytes(stored)
-    assert "CRC check failed" in refusal(whole, out)
+    assert "is no archive, or a damaged one (its bytes do not match their checksum); give" in refusal(whole, out)
     assert f"has no {WEIGHTS}" in refusal(tar_of(tmp_path / "a.tgz", contents, **{WEIGHTS: None}), out)
     assert "has no config.json" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: None}), out)
     assert "b.tgz/config.json: is no JSON" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: b"{"}), out)

@@ -452,3 +452,25 @@ def test_no_output_replaces_what_is_read(words, yt8m, tiny_run, sample, tmp_path
         r"is one of the files that are read; name|belongs to the run .*; name", outcome.err.splitlines()[-1]
     )
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_submit_lacks_after_the_training_is_said_before_it(yt8m, sample, short_flags, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("yt8m.training.loop.train", lambda *_: pytest.fail("something is trained"))
+    train, validate = sample / "2/video/train", sample / "2/video/validate"
+    both = ("--data.train", train, "--data.validate", validate)
+    for flags, message in (
+        (both[:2], "no validate records, on which yt8m submit measures the run after the training; name them with"),
+        (
+            both,
+            "no test records, on which yt8m submit predicts after the training; name them with --data.test PATH, or",
+        ),
+        ((*both, "--data.test", "none"), "none: no such file or directory"),
+    ):
+        outcome = yt8m("submit", "logistic", *short_flags, *flags, "--run", "runs/mine")
+        assert (outcome.status, outcome.out) == (2, "")
+        assert message in outcome.err
+    Path("submissions").touch()
+    outcome = yt8m("submit", "logistic", *short_flags, "--data.root", sample, "--run", "runs/mine")
+    assert "submissions/mine.csv: cannot be written" in outcome.err
+    assert not Path("runs").exists()

@@ -1,6 +1,7 @@
 """Averaged weights against the mean by hand."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -120,6 +121,16 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(trained, monkey
     monkeypatch.setattr(inference, "build", lambda config: pytest.fail("the work began"))
     with pytest.raises(InputError, match=r"^/proc/out: cannot be written"):
         average([trained / "one"], "/proc/out", last=2)
+
+
+def test_a_validation_split_that_is_gone_is_found_before_the_work(trained, tmp_path, monkeypatch):
+    run = shutil.copytree(trained / "one", tmp_path / "one")
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["validate"] = [f"{tmp_path}/gone"]
+    (run / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(inference, "build", lambda config: pytest.fail("the work began"))
+    with pytest.raises(InputError, match=f"{tmp_path}/gone: no such file"):
+        average([run], tmp_path / "out", last=2)
 
 
 def test_a_damaged_checkpoint_is_named(trained, tmp_path):

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import re
+import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -321,6 +324,42 @@ def test_a_run_directory_that_cannot_be_made_is_named(sample, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file/run"):
         train(configure(tmp_path / "file" / "run", sample))
+
+
+def test_what_ends_a_run_late_is_found_before_the_first_step(sample, tmp_path, monkeypatch):
+    files = shutil.copytree(sample / "2/video/validate", tmp_path / "validate")
+    (last := files / "validate0001.tfrecord").write_bytes(last.read_bytes()[:-20])
+    config = configure(tmp_path / "run", sample, data={"validate": (str(files),)})
+    monkeypatch.setattr(loop, "take_steps", lambda *_: pytest.fail("there are steps"))
+    with pytest.raises(InputError, match=r"validate0001\.tfrecord, record \d+: is cut off .*; fetch it again"):
+        train(config)
+    monkeypatch.setattr(loop, "resolve", lambda *_: pytest.fail("the records are looked at"))
+    with pytest.raises(
+        InputError, match=f"^{files}: is a directory with other files; give an empty or new one as --run"
+    ):
+        train(dataclasses.replace(config, run=str(files)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_room_for_what_a_run_keeps_is_looked_for_before_the_first_step(sample, tmp_path, monkeypatch):
+    settings = {"num_steps": 6, "checkpoint_every_steps": 1, "keep_checkpoints": 3}
+    config = configure(tmp_path / "run", sample, "moe", validate=True, **settings)
+    free = [0]
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=free[0]))
+    message = (
+        f"{tmp_path}/run: 3 checkpoints of .* kB and the best weights, .* need (.*) kB, and 0.0 kB are free there; "
+    )
+    with pytest.raises(InputError, match=message) as caught:
+        train(config)
+    assert not (tmp_path / "run").exists()
+    needed = 1e3 * float(re.match(message, str(caught.value))[1])
+    free[0] = 1.01 * needed
+    train(config)
+    written = sum(path.stat().st_size for path in (tmp_path / "run").rglob("*ckpt*") if path.is_file())
+    written += (tmp_path / "run/best/model.weights.h5").stat().st_size
+    assert needed == pytest.approx(written + written / 4, rel=0.25), "a fourth checkpoint and other weights for a while"
+    free[0] = needed - written  # which is there, and gives way to what comes
+    train(dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=7)))
 
 
 def test_paths_override_the_root(sample, tmp_path):

@@ -99,6 +99,13 @@ def test_what_trains_does_not_validate(tmp_path):
         resolve(asking(root, tmp_path))
 
 
+def test_test_records_that_are_named_and_not_there_are_found_before_the_training(tmp_path):
+    root = tmp_path / "root"
+    own, test = shards(root, "train", 2), shards(root, "test", 1)
+    assert refusal(root, tmp_path, test=(f"{root}/tests",)) == f"{root}/tests: no such file or directory"
+    assert chosen(root, tmp_path, test=test) == (own, (), test, [])
+
+
 def test_an_initial_run_that_learned_from_what_validates_is_told(tmp_path):
     root = tmp_path / "root"
     own, validate = shards(tmp_path, "own", 2), shards(root, "validate", 2)

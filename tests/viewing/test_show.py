@@ -220,6 +220,10 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
         (["show", "nope", "--data", data, "--out", tmp_path / "png"], "/png: pictures are written as PNG"),
     ):
         assert_refused(main, capfd, arguments, message)
+    monkeypatch.setattr("yt8m.viewing.video.find_video", lambda *_: pytest.fail("the records are searched"))
+    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+        view_video("abc", str(data), vocabulary="none.csv")
+    monkeypatch.undo()
     audio = write(tmp_path / "x.tfrecord", frame_level_record("-abc", [1], {"audio": frames(5)["audio"]}))
     only_rgb = tmp_path / "rgb"
     shutil.copytree(run, only_rgb)

@@ -241,6 +241,11 @@ def submit(arguments: list[str]) -> int:
     config = _configure("submit", arguments)
     if config is None:
         return OK
+    out = Path("submissions") / f"{Path(config.run).name}.csv"
+    if config.run:  # without one, training says so
+        from yt8m.prediction import check_submission
+
+        check_submission(config, out)
     result, status = _train(config)
     if status != OK:
         return status
@@ -252,7 +257,6 @@ def submit(arguments: list[str]) -> int:
 
     config = runs.load_config(result.run)
     metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say, distribute=config.distribute)
-    out = Path("submissions") / f"{Path(result.run).name}.csv"
     prediction = predict(
         result.run, (), out, progress=count_progress("predicting", "video"), tell=say, distribute=config.distribute
     )

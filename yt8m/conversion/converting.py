@@ -24,13 +24,14 @@ from yt8m.conversion.shards import Part, Shard, evenly, is_parquet, one_each, re
 from yt8m.conversion.video_level import to_video_level
 from yt8m.data.checking import check_record, parse
 from yt8m.data.identity import identify
-from yt8m.data.records import framed, read_framing
+from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import describe_error, detect_format, expand_paths
 from yt8m.errors import InputError, RecordError
 from yt8m.files import (
     NewFile,
     check_local,
+    check_room,
     locked,
     make_directory,
     read_json,
@@ -150,6 +151,9 @@ def convert(
     staging = _Staging(directory, work, shards)
     with staging.made():
         missing = staging.prepare(tell)
+        if to == "tfrecord" and not work.parquet:  # whose size is known before
+            size = sum(map(file_size, files)) * len(missing) // len(shards)
+            check_room(out, size, f"copies of {len(files)} files", "or choose another --out")
         num_records = _write_all(work, missing, staging.path, progress)
         num_bytes = staging.publish()
     return Converted(str(out), len(shards), len(shards) - len(missing), num_records, num_bytes)

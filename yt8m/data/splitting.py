@@ -21,11 +21,11 @@ import tensorflow as tf
 from yt8m.data import parsing
 from yt8m.data.folds import INDEX_COLUMNS
 from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
-from yt8m.data.records import framed, read_framing
+from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.stratification import VideoClasses, stratify
 from yt8m.errors import InputError, RecordError
-from yt8m.files import NewFile, check_destination, locked, make_directory, remove_empty
+from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
 
 Form = Literal["shards", "index"]
 
@@ -118,6 +118,9 @@ def split(
     """
     _check_out(out, form)
     source = open_source(paths)
+    if form == "shards":
+        size, remedy = sum(map(file_size, source.files)), "choose another --out, or write an index with --as index"
+        check_room(out, size, f"copies of {len(source.files)} files", remedy)
     refuse_broken_ends(source)
     records = _read(source)
     names = list(shares)

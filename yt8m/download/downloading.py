@@ -5,7 +5,6 @@ with Download("2/frame/validate", "/data/yt8m", shard=(1, 100)) as download:
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from yt8m.download.layout import (
 from yt8m.download.threads import Meter, in_threads
 from yt8m.download.transfer import CheckedFiles, Wrong, fetch, file_md5, partial_path
 from yt8m.errors import InputError
-from yt8m.files import NewFile, make_directory, remove_empty
+from yt8m.files import NewFile, check_room, make_directory, remove_empty
 from yt8m.values import checked
 
 _PLAN_ATTEMPTS = 5
@@ -194,7 +193,7 @@ class Download:
         """
         result = Downloaded(self._directory, survey.num_present)
         if survey.files:
-            check_room(survey)
+            _require_room(survey)
             made = make_directory(self._directory)
             try:
                 self._fetch_all(survey, result)
@@ -366,21 +365,13 @@ class Download:
         raise InputError(f"{text}; the same command tries them again and goes on where it stood")
 
 
-def check_room(survey: Survey) -> None:
-    """Looks whether the file system has room for what is missing.
-
-    Raises:
-        InputError: it has not.
-    """
+def _require_room(survey: Survey) -> None:
+    """Raises InputError unless the file system has room for what is missing."""
     if survey.num_bytes is None:
         return
-    place = next(each for each in (survey.directory, *survey.directory.parents) if each.exists())
-    needed, free = survey.num_bytes - survey.num_partial_bytes, shutil.disk_usage(place).free
-    if needed > free:
-        raise InputError(
-            f"{survey.directory}: {needed / 1e9:,.1f} GB are to be fetched, and {free / 1e9:,.1f} GB are free; "
-            "make room, choose another --out, or fetch a part with --shard 1,100"
-        )
+    needed = survey.num_bytes - survey.num_partial_bytes
+    remedy = "choose another --out, or fetch a part with --shard 1,100"
+    check_room(survey.directory, needed, "the files that are missing", remedy)
 
 
 def _local_directory(out: str | os.PathLike) -> Path:

@@ -28,6 +28,7 @@ from yt8m.config import RunConfig
 from yt8m.errors import InputError
 from yt8m.files import NewFile, new_directory
 from yt8m.runs import RunDirectory
+from yt8m.unlike_runs import describe_place, is_of_starter
 from yt8m.values import Range, checked
 
 Format = Literal["saved-model", "keras", "litert", "archive"]
@@ -70,6 +71,17 @@ def check_size(num_bytes: int, max_gigabytes: float, what: str, remedy: str) -> 
         )
 
 
+def _members(config: RunConfig, weights: bytes) -> dict[str, bytes]:
+    return {_CONFIG: _as_json(configuration.to_dict(without_places(config))), _WEIGHTS: weights}
+
+
+def check_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max_gigabytes: float) -> int:
+    """The bytes of an archive, uncompressed; raises InputError if it would be too large. The arguments are `write_archive`'s."""
+    size = sum(map(len, _members(config, weights).values()))
+    check_size(size, max_gigabytes, os.fspath(out), "export it with --float16; ")
+    return size
+
+
 def write_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max_gigabytes: float) -> int:
     """Writes an archive, with the same bytes for the same model.
 
@@ -85,9 +97,8 @@ def write_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max
     Raises:
         InputError: it is too large, or the file cannot be written.
     """
-    members = {_CONFIG: _as_json(configuration.to_dict(without_places(config))), _WEIGHTS: weights}
-    size = sum(map(len, members.values()))
-    check_size(size, max_gigabytes, os.fspath(out), "export it with --float16; ")
+    members = _members(config, weights)
+    size = check_archive(config, weights, out, max_gigabytes)
     with NewFile(out) as file:
         try:
             with (
@@ -136,9 +147,11 @@ def unpack(
         InputError: there is no such file, it is no such archive, holds anything else, is damaged or too large, or `out` exists.
     """
     if os.path.isdir(archive):
-        raise _no_archive(archive, "is a directory")
+        raise _no_archive(archive, describe_place(archive) or "is a directory")
     if not os.path.isfile(archive):
         raise InputError(f"{os.fspath(archive)}: no such file; name one that yt8m export wrote")
+    if is_of_starter(os.path.basename(archive)):
+        raise _no_archive(archive, "is a file of TensorFlow 1, as the YouTube-8M starter code leaves it")
     read = _read_keras_file if zipfile.is_zipfile(archive) else _read_tar
     with new_directory(out) as directory:
         run = RunDirectory(directory)
@@ -161,6 +174,26 @@ def _no_archive(archive, reason: str) -> InputError:
     return InputError(f"{os.fspath(archive)}: {reason}; give a file that yt8m export --format archive or keras wrote")
 
 
+def _why(error: Exception) -> str:
+    """What is wrong with a damaged file, of which libraries say more than helps."""
+    text = str(error).lower()
+    if isinstance(error, OSError) and error.errno:
+        return error.strerror
+    if isinstance(error, gzip.BadGzipFile) and text.startswith("not a gzipped"):
+        return "it is not compressed with gzip"
+    if isinstance(error, EOFError) or "unexpected end" in text:
+        return "it is cut off"
+    if text == "empty file":
+        return "it is empty"
+    if isinstance(error, tarfile.TarError):
+        return "no tar archive is in it"
+    if "crc" in text or "incorrect length" in text:
+        return "its bytes do not match their checksum"
+    if isinstance(error, NotImplementedError | RuntimeError):  # of a ZIP file: another compression, or a password
+        return "it is compressed in a way that is not ours"
+    return "its bytes are damaged"
+
+
 class _Limited(io.RawIOBase):
     """A stream that refuses to be read further than some bytes, however small the file behind it is."""
 
@@ -175,7 +208,7 @@ class _Limited(io.RawIOBase):
         try:
             content = self._stream.read(size)
         except (OSError, lzma.LZMAError) as error:  # bz2 and gzip have OSErrors for what is damaged
-            raise _no_archive(self._archive, f"is no archive, or a damaged one ({error})") from error
+            raise _no_archive(self._archive, f"is no archive, or a damaged one ({_why(error)})") from error
         self._count += len(content)
         check_size(self._count, self._max_gigabytes, os.fspath(self._archive), "")
         return content
@@ -192,7 +225,7 @@ def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise _no_archive(archive, f"is no archive, or a damaged one ({error})") from error
+        raise _no_archive(archive, f"is no archive, or a damaged one ({_why(error)})") from error
     if wanted:
         raise _no_archive(archive, f"has no {next(iter(wanted))}")
 
@@ -241,7 +274,7 @@ def _read_keras_file(archive, run: RunDirectory, max_gigabytes: float) -> None:
     except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        raise _no_archive(archive, f"is damaged ({error})") from error
+        raise _no_archive(archive, f"is damaged ({_why(error)})") from error
 
 
 def _check_weights(path: Path, num_classes: int) -> None:
@@ -261,7 +294,7 @@ def _check_weights(path: Path, num_classes: int) -> None:
     except InputError as error:
         raise InputError(f"{path}: {error}; have it exported again") from error
     except Exception as error:  # h5py has errors of many kinds for damaged files
-        raise InputError(f"{path}: is no file of weights ({error}); have it exported again") from error
+        raise InputError(f"{path}: is no file of weights, or a damaged one; have it exported again") from error
     if num_bytes > path.stat().st_size:
         raise InputError(f"{path}: says that it holds {num_bytes} bytes, more than it has; have it exported again")
     if not any(width and width % num_classes == 0 for width in widths):

@@ -14,7 +14,7 @@ from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.evaluation import measure_source
 from yt8m.exporting import keras_file
-from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, write_archive
+from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, check_archive, write_archive
 from yt8m.exporting.half_precision import MetricChange, halved, halved_file
 from yt8m.exporting.litert import convert
 from yt8m.exporting.saved_model import write_saved_model
@@ -83,14 +83,16 @@ def export(
     _check_place(out, format, run)
     if format == "litert":  # which has no bfloat16
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision="float32"))
+    limit = DEFAULT_MAX_GIGABYTES if max_gigabytes is None else max_gigabytes
+    if format == "archive":  # whose size is known before the work
+        content = halved_file(weights) if float16 else weights.read_bytes()
+        check_archive(config, content, out, limit)
     model = inference.build(config)
     load_weights(model, weights)
     change = _round(model, run, config, data, progress, tell) if float16 else None
     signatures: Sequence[str] = ()
     size = None
     if format == "archive":
-        content = halved_file(weights) if float16 else weights.read_bytes()
-        limit = DEFAULT_MAX_GIGABYTES if max_gigabytes is None else max_gigabytes
         size = write_archive(config, content, out, limit)
     elif format == "keras":
         keras_file.write_keras_file(model, config, out, float16)

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from yt8m import inference, runs
 from yt8m.config import RunConfig
+from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.evaluation import measure_source
 from yt8m.files import check_destination, check_local, write_json
@@ -67,6 +68,7 @@ def average(
     if Path(out).exists():
         raise InputError(f"{out}: exists; name a new directory with --out")
     check_destination(RunDirectory(Path(out)).config, shown=out)
+    source = inference.open_validation(configs[0].run, configs[0]) if configs[0].data.validate else None
     model = inference.build(configs[0])
     total, names = None, []
     for each, config in zip(run, configs, strict=True):
@@ -79,7 +81,7 @@ def average(
         )
     for variable, values in zip(model.variables, total, strict=True):
         variable.assign((values / len(names)).astype(variable.dtype))
-    return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names)
+    return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, source)
 
 
 def _require_same_model(first, config: RunConfig, other, other_config: RunConfig) -> None:
@@ -137,11 +139,10 @@ def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
         raise InputError(f"{path}: the checkpoint cannot be read; delete its files, or ask for fewer") from error
 
 
-def _save(model: keras.Model, config: RunConfig, names: list[str]) -> Average:
+def _save(model: keras.Model, config: RunConfig, names: list[str], source: Source | None) -> Average:
     """Writes the new run; its validation comes first, so that nothing is left behind where that fails."""
     metrics = None
-    if config.data.validate:
-        source = inference.open_validation(config.run, config)
+    if source:
         metrics = measure_source(inference.Scorer(model), source, config).result
     with runs.opened_run(config) as directory:
         save_weights(model, directory.best_weights)

@@ -1,5 +1,6 @@
 """Everything a run needs to go on, saved under `checkpoints/` of its run directory."""
 
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -24,6 +25,10 @@ class Checkpoints:
         optimizer: what it remembers of the gradients, and the averages.
         counters: variables such as the step.
         keep: states kept.
+
+    Attributes:
+        num_bytes: of one state, without its index.
+        num_weights_bytes: of the weights in it.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class Checkpoints:
             **counters,
         )
         self._checkpoint = checkpoint
+        self.num_weights_bytes = _num_bytes(weights)
+        self.num_bytes = self.num_weights_bytes + _num_bytes([optimizer.averages, optimizer.slots])
         self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=keep)
 
     def save(self, step: int) -> None:
@@ -93,6 +100,11 @@ class Checkpoints:
         # The file that lists them may be damaged too.
         found = [path.with_suffix("") for path in Path(self._manager.directory).glob("ckpt-*.index")]
         return [str(path) for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True)]
+
+
+def _num_bytes(variables) -> int:
+    """Of the values of nested variables."""
+    return sum(math.prod(each.shape) * each.dtype.size for each in tf.nest.flatten(variables))
 
 
 def _reason(error: Exception) -> str:

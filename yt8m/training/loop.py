@@ -25,7 +25,7 @@ from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.evaluation import Measured
-from yt8m.files import read_json, remove_unfinished, write_json
+from yt8m.files import bytes_in_words, check_room, read_json, remove_unfinished, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
@@ -142,7 +142,11 @@ def train(
     devices = open_devices(config.distribute)
     progress = progress or Silent()
     with devices.lost_workers():
+        if config.run:
+            devices.on_chief(lambda: runs.check_place(config.run))
         config, source, validation = resolve(config, progress.message)
+        if validation:  # which is read late
+            pipeline.refuse_broken_ends(validation)
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
         with contextlib.ExitStack() as stack:
             run = devices.on_chief(lambda: _enter(runs.opened_run(config), stack))
@@ -165,6 +169,7 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     checkpoints = Checkpoints(
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
     )
+    trainer.devices.on_chief(lambda: _require_room(run, checkpoints, config.training.keep_checkpoints))
     _restore(checkpoints, trainer, run, progress)
     progress.start(config, int(trainer.step.numpy()))
     if remark := warmup_remark(config.training):
@@ -172,6 +177,18 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     with _files(run, checkpoints, trainer.devices) as files:
         files.log_configuration(config)
         return _run(trainer, source, validation, files, progress, stop_requested)
+
+
+def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> None:
+    """Raises InputError unless the disk has room for what the run keeps, and for a checkpoint and weights more meanwhile."""
+    there = sum(each.stat().st_size for place in (run.checkpoints, run.best_weights.parent) for each in place.glob("*"))
+    needed = (keep + 1) * checkpoints.num_bytes + 2 * checkpoints.num_weights_bytes
+    check_room(
+        run.path,
+        max(0, needed - there),
+        f"{keep} checkpoints of {bytes_in_words(checkpoints.num_bytes)} and the best weights, with one of each being written,",
+        "give another --run, or keep fewer with --training.keep-checkpoints",
+    )
 
 
 def _restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, progress: Progress) -> None:

@@ -22,7 +22,7 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
 
     Raises:
         InputError: no training records; a directory that holds none; validation records beside a fold; files or videos that
-            train and validate.
+            train and validate; test records that are named and not there.
     """
     data = config.data
     if data.fold and data.validate:
@@ -39,6 +39,8 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
         raise InputError(
             "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
         )
+    if config.data.test:  # which nobody reads before the end
+        expand_paths(config.data.test)
     if data.fold:
         data = dataclasses.replace(data, validate=data.train)
     elif data.validate:

@@ -132,8 +132,11 @@ def view_video(
     config = None if run is None else runs.load_config(run)
     if config is not None:
         model = load_run(run)  # what is wrong with it is said before the search
+    names = None if vocabulary is None else read_class_names(vocabulary)
     found, *others = find_video(video_id, files, progress)
-    path = vocabulary or find_at_root(found.path, VOCABULARY_FILE)
+    if names is None:
+        path = find_at_root(found.path, VOCABULARY_FILE)
+        names = read_class_names(path) if path else {}
     context = found.example.context.feature
     streams = {} if found.level == "video" else read_frames(found.data, found.path, found.record).streams
     means = {
@@ -155,7 +158,7 @@ def view_video(
         changes={name: _changes(frames) for name, frames in streams.items()},
         means=means,
         scores=scores,
-        names=read_class_names(path) if path else {},
+        names=names,
     )
 
 

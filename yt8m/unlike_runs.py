@@ -1,0 +1,41 @@
+"""What a place is that is named as a run directory and is none."""
+
+import os
+import re
+from pathlib import Path
+
+_SHOWN = 3
+"""Files that a message names."""
+
+
+def describe_place(path: str | os.PathLike) -> str | None:
+    """What is there instead of a run, and what to do with it, as a clause; None if nothing is known of it.
+
+    Args:
+        path: a local path without a `config.json`.
+    """
+    place = Path(path)
+    if place.is_file():
+        if place.name.endswith((".tgz", ".tar.gz", ".keras")):
+            return f"is a file; make a run of what yt8m export wrote with yt8m unpack {path} --out DIR"
+        return "is a file; name the run directory"
+    if not place.is_dir():
+        return None
+    names = sorted(each.name for each in place.iterdir())
+    if found := [name for name in names if is_of_starter(name)]:
+        shown = ", ".join(found[:_SHOWN])
+        return (
+            f"is a train directory of TensorFlow 1, as the YouTube-8M starter code leaves it ({shown}), whose weights cannot be "
+            "read here; train the model anew, in a directory of its own (yt8m recipes lists the models)"
+        )
+    if "saved_model.pb" in names:
+        return "is a SavedModel, which is for other programs; name the run that it was exported from"
+    for parent in (place.parent, *place.resolve().parents[:2]):
+        if (parent / "config.json").is_file() and (parent / "best").is_dir():
+            return f"is a part of the run {parent}; name that"
+    return None
+
+
+def is_of_starter(name: str) -> bool:
+    """Whether only the starter code, or another program of TensorFlow 1, gives a file this name."""
+    return name == "model_flags.json" or bool(re.fullmatch(r"model\.ckpt-\d+\.(meta|index|data-.*)", name))
