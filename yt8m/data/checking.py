@@ -1,13 +1,16 @@
-"""Whether one record can be used, and if not, why not."""
+"""Whether a record can be used, and if not, why not."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data.refusals import MOST_CLASSES, refusals
 from yt8m.data.schema import (
+    DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     FEATURE_SIZES,
     ID_KEYS,
@@ -25,7 +28,7 @@ _RATING_KINDS = {
     "segment_scores": "float_list",
 }
 _OPTIONAL_RATING_KEYS = {"segment_end_times"}
-"""Nothing reads it: a segment ends five seconds after its start."""
+"""It says nothing new: a segment ends five seconds after its start."""
 
 
 def parse(serialized: bytes) -> tf.train.SequenceExample | None:
@@ -50,20 +53,29 @@ def level_of(example: tf.train.SequenceExample) -> Level | None:
     return "video" if any(video_feature(name) in context for name in FEATURE_SIZES) else None
 
 
+def video_id(example: tf.train.SequenceExample) -> bytes:
+    """The id of a record, under whichever name; empty if it has none that can be used."""
+    for key in ID_KEYS:
+        values = example.context.feature[key].bytes_list.value if key in example.context.feature else ()
+        if values and values[0]:
+            return values[0]
+    return b""
+
+
 def check_record(
     serialized: bytes,
     level: Level | None = None,
     features: Sequence[str] = tuple(FEATURE_SIZES),
     num_classes: int | None = None,
     max_labels: int | None = None,
-    rated_classes: Collection[int] | None = None,
+    rated_classes: Sequence[int] | None = None,
 ) -> str | None:
-    """Why a record cannot be used; None if it can.
+    """Why a record cannot be used; None if it can: if training reads it.
 
     Args:
         serialized: a `tf.train.Example` or `SequenceExample`.
         level: what is expected; None takes any. Segment-level records are frame-level records with ratings, so each of
-            these two passes for the other.
+            these two passes for the other; the ratings are looked at unless it is frame level that is expected.
         features: those that are read, as named at frame level.
         num_classes: labels must be below it; None takes any.
         max_labels: the most labels a video, or ratings a segment, may have; None takes any number.
@@ -72,42 +84,89 @@ def check_record(
     Returns:
         A clause without a full stop.
     """
+    return check_records([serialized], level, features, num_classes, max_labels, rated_classes)[0]
+
+
+def check_records(
+    records: Sequence[bytes],
+    level: Level | None = None,
+    features: Sequence[str] = tuple(FEATURE_SIZES),
+    num_classes: int | None = None,
+    max_labels: int | None = None,
+    rated_classes: Sequence[int] | None = None,
+) -> list[str | None]:
+    """`check_record` of each of some records, which takes less time than one by one."""
+    expected = (level, features, num_classes, max_labels, rated_classes)
+    seen = [_look_at(record, *expected) for record in records]
+    reasons = [each.problem for each in seen]
+    for kind in {each.level for each in seen if each.problem is None}:
+        # What is wrong in ways that nobody foresaw, the parser says itself.
+        places = [place for place, each in enumerate(seen) if each.problem is None and each.level == kind]
+        most = max_labels or DEFAULT_MAX_LABELS
+        while most < max(seen[place].num_labels for place in places):
+            most *= 2
+        found = refusals([records[place] for place in places], kind, features, num_classes, most, rated_classes)
+        for place, reason in zip(places, found, strict=True):
+            reasons[place] = reason
+    return reasons
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What protobuf finds in a record."""
+
+    level: Level = "frame"
+    """At which it is read."""
+    num_labels: int = 0
+    """Of the video, or of the segment that has most."""
+    problem: str | None = None
+
+
+def _look_at(
+    serialized: bytes,
+    level: Level | None,
+    features: Sequence[str],
+    num_classes: int | None,
+    max_labels: int | None,
+    rated_classes: Sequence[int] | None,
+) -> _Look:
     example = parse(serialized)
     if example is None:
-        return "is no tf.train.Example or SequenceExample"
+        return _Look(problem="is no tf.train.Example or SequenceExample")
     found = level_of(example)
     if found is None and level in (None, "video"):
-        return "holds neither rgb or audio frames nor mean_rgb or mean_audio"
+        return _Look(problem="holds neither rgb or audio frames nor mean_rgb or mean_audio")
     found = found or "frame"  # a video without frames may lack the lists of frames altogether
     if level is not None and (found == "video") != (level == "video"):
-        return f"is a {found}-level record, {level}-level was expected"
-    context = example.context.feature
-    problem = _check_id(context) or _check_count(context, max_labels)
-    if problem:
-        return problem
-    if found == "video":
-        return _check_labels(context, num_classes) or _check_means(context, features)
-    lists = example.feature_lists.feature_list
-    problem = _check_labels(context, num_classes) or _check_frames(lists, features)
-    if problem or found != "segment":
-        return problem
-    return _check_ratings(context, num_frames(example), num_classes, max_labels, rated_classes)
+        return _Look(problem=f"is a {found}-level record, {level}-level was expected")
+    level = level or found
+    context, lists = example.context.feature, example.feature_lists.feature_list
+    num_labels = len(values_of(context["labels"])) if "labels" in context else 0
+    problem = _check_id(context) or _too_many(num_labels, max_labels) or _check_labels(context, num_classes)
+    if level == "video":
+        return _Look(level, num_labels, problem or _check_means(context, features))
+    problem = problem or _check_frames(lists, features)
+    if problem or level == "frame":
+        return _Look(level, num_labels, problem)
+    starts = values_of(context["segment_start_times"]) if "segment_start_times" in context else ()
+    most = max(Counter(starts).values(), default=0)
+    length = num_frames(example, features)
+    problem = _check_ratings(context, length, num_classes, rated_classes) or _too_many(most, max_labels)
+    return _Look(level, max(num_labels, most), problem)
 
 
 def _check_id(context) -> str | None:
+    problem = f"has no id (neither {' nor '.join(ID_KEYS)})"
     for key in ID_KEYS:
         if key not in context or not values_of(context[key]):
             continue
         values = context[key].bytes_list.value
-        if len(values) != 1 or not values[0]:
-            return f"has an unusable {key}; it must be one text that is not empty"
-        return None
-    return f"has no id (neither {' nor '.join(ID_KEYS)})"
-
-
-def _check_count(context, max_labels: int | None) -> str | None:
-    count = len(values_of(context["labels"])) if "labels" in context else 0
-    return _too_many(count, max_labels)
+        if len(values) == 1 and values[0]:
+            return None
+        problem = f"has an unusable {key}; it must be one text that is not empty"
+        if len(values) != 1:
+            break
+    return problem
 
 
 def _too_many(count: int, max_labels: int | None) -> str | None:
@@ -126,14 +185,14 @@ def _check_labels(context, num_classes: int | None) -> str | None:
 
 def _check_classes(what: str, classes: Sequence[int], num_classes: int | None) -> str | None:
     for each in classes:
-        if each < 0 or (num_classes is not None and each >= num_classes):
+        if not 0 <= each < (num_classes or MOST_CLASSES):
             return f"{what} {each} is out of range; {_say_classes(each, num_classes)}"
     return None
 
 
 def _say_classes(label: int, num_classes: int | None) -> str:
     if num_classes is None:
-        return "classes go from 0"
+        return f"classes go from 0 to {MOST_CLASSES - 1}"
     known = f"the {num_classes} classes go from 0 to {num_classes - 1}"
     if label < num_classes:
         return known
@@ -183,24 +242,19 @@ def _frame_size(frame: tf.train.Feature) -> int | None:
     return len(values[0]) if len(values) == 1 else None
 
 
-def num_frames(example: tf.train.SequenceExample) -> int:
-    """Frames that all streams present have."""
+def num_frames(example: tf.train.SequenceExample, features: Sequence[str] = tuple(FEATURE_SIZES)) -> int:
+    """Frames that all streams present have, of those named."""
     lists = example.feature_lists.feature_list
-    counts = [len(lists[name].feature) for name in FEATURE_SIZES if name in lists]
+    counts = [len(lists[name].feature) for name in features if name in lists]
     return min((count for count in counts if count), default=0)
 
 
-def _check_ratings(
-    context, length: int, num_classes: int | None, max_labels: int | None, rated_classes: Collection[int] | None
-) -> str | None:
+def _check_ratings(context, length: int, num_classes: int | None, rated_classes: Sequence[int] | None) -> str | None:
     for key, kind in _RATING_KINDS.items():
         if key in context and context[key].WhichOneof("kind") not in (kind, None):
             return f"{key} are not {'integers' if kind == 'int64_list' else 'floats'}"
-    columns = {
-        key: list(values_of(context[key])) if key in context else []
-        for key in _RATING_KINDS
-        if key in context or key not in _OPTIONAL_RATING_KEYS
-    }
+    columns = {key: list(values_of(context[key])) if key in context else [] for key in _RATING_KINDS}
+    columns = {key: values for key, values in columns.items() if values or key not in _OPTIONAL_RATING_KEYS}
     if len({len(column) for column in columns.values()}) > 1:
         return "has segment lists of different lengths: " + ", ".join(f"{len(v)} {key}" for key, v in columns.items())
     starts, labels, scores = (columns[key] for key in _RATING_KINDS if key not in _OPTIONAL_RATING_KEYS)
@@ -217,8 +271,7 @@ def _check_ratings(
             return f"rates class {label} in the segment at {start} s with {score:g}; scores go from 0 to 1"
         if ratings.setdefault((start, label), is_present(score)) != is_present(score):
             return f"rates class {label} in the segment at {start} s both present and absent"
-    most = max(Counter(starts).values(), default=0)
-    problem = _check_classes("segment label", labels, num_classes) or _too_many(most, max_labels)
+    problem = _check_classes("segment label", labels, num_classes)
     if problem or rated_classes is None:
         return problem
     unknown = next((label for label in labels if label not in rated_classes), None)

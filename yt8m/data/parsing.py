@@ -11,6 +11,7 @@ B = records, T = frames, D = a frame's bytes, L = label columns, n = frames or l
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m.data.sampling import sample_rows
@@ -43,6 +44,13 @@ def identifier(parsed: Element) -> tf.Tensor:
     """The id, string [B], under whichever name."""
     current, former = (parsed[key] for key in ID_KEYS)
     return tf.where(tf.equal(current, ""), former, current)
+
+
+def required_identifier(parsed: Element) -> tf.Tensor:
+    """The same, where every record must have one."""
+    found = identifier(parsed)
+    with tf.control_dependencies([require(tf.reduce_all(tf.not_equal(found, "")), "a record has no id")]):
+        return tf.identity(found)
 
 
 def require(condition: tf.Tensor, message: str) -> tf.Operation:
@@ -162,7 +170,7 @@ def frame_batch_parser(
         if num_frames:
             rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number, share)
         element = {
-            "id": identifier(parsed),
+            "id": required_identifier(parsed),
             "labels": label_rows(parsed["labels"], num_classes, max_labels),
             "num_frames": count,
         }
@@ -176,17 +184,53 @@ def frame_batch_parser(
     return parse
 
 
+_MISSING = np.array(0x7FC0_0A8C, np.uint32).view(np.float32)
+"""A NaN that no arithmetic makes: of a feature that a record lacks."""
+
+
+def _are_finite(values: tf.Tensor) -> tf.Tensor:
+    """Whether no number is NaN or infinite, bool []."""
+    # One that is makes the sum so, and a sum costs a fifth of looking at every number.
+    finite = tf.math.is_finite(tf.reduce_sum(values))
+    return tf.cond(finite, lambda: True, lambda: tf.reduce_all(tf.math.is_finite(values)))
+
+
+def _means(stored: Element) -> Element:
+    """Features float32 [B, D] by key, where those of records that lack one become zeros.
+
+    A record has at least one feature, and no number that is NaN or infinite.
+    """
+    lacking = {
+        key: tf.equal(tf.bitcast(values[:, :1], tf.int32), _MISSING.view(np.int32)) for key, values in stored.items()
+    }
+    checks = []
+    if len(stored) == len(FEATURE_SIZES):  # else those that nobody asks for may be there
+        lacks_all = tf.reduce_all(tf.concat(list(lacking.values()), axis=1), axis=1)
+        checks.append(require(~tf.reduce_any(lacks_all), "a record has no feature"))
+    for key, lacks in lacking.items():
+        # A copy of the whole batch, for what is rare.
+        stored[key] = tf.cond(
+            tf.reduce_any(lacks),
+            lambda values=stored[key], lacks=lacks: tf.where(lacks, 0.0, values),
+            lambda values=stored[key]: values,
+        )
+        checks.append(require(_are_finite(stored[key]), f"{key} is NaN or infinite"))
+    with tf.control_dependencies(checks):
+        return {key: tf.identity(values) for key, values in stored.items()}
+
+
 def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: int) -> Callable[[tf.Tensor], Element]:
     """A function of serialized Examples string [B] for video level. Parsing whole batches is several times faster."""
+    keys = {video_feature(name): FEATURE_SIZES[name] for name in features}
 
     def parse(serialized: tf.Tensor) -> Element:
-        specification = identifier_features()
-        for name in features:
-            size = FEATURE_SIZES[name]
-            specification[video_feature(name)] = tf.io.FixedLenFeature([size], tf.float32, default_value=[0.0] * size)
-        parsed = tf.io.parse_example(serialized, specification)
-        element = {"id": identifier(parsed), "labels": label_rows(parsed["labels"], num_classes, max_labels)}
-        return element | {video_feature(name): parsed[video_feature(name)] for name in features}
+        missing = {
+            key: tf.io.FixedLenFeature([size], tf.float32, default_value=np.full(size, _MISSING))
+            for key, size in keys.items()
+        }
+        parsed = tf.io.parse_example(serialized, identifier_features() | missing)
+        element = {"id": required_identifier(parsed), "labels": label_rows(parsed["labels"], num_classes, max_labels)}
+        return element | _means({key: parsed[key] for key in keys})
 
     return parse
 

@@ -11,6 +11,7 @@ from yt8m.data import inspection, parsing
 from yt8m.data.endings import broken_end
 from yt8m.data.identity import local_ids
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
+from yt8m.data.refusals import error_message
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
@@ -72,8 +73,8 @@ def record_errors(source: Source) -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        offset = re.search(r"record at (\d+)", str(error))
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        offset = re.search(r"record at (\d+)", error_message(error))
         byte_offset = int(offset.group(1)) if offset else None
         found = inspection.locate(source.files, source.expectations, byte_offset)
         if found:

@@ -11,12 +11,12 @@ from yt8m.data.parsing import (
     Element,
     decode_batch,
     decode_rows,
-    identifier,
     identifier_features,
     label_rows,
     parse_frames,
     pick,
     require,
+    required_identifier,
 )
 from yt8m.data.sampling import uniform_rows
 from yt8m.data.schema import CONTEXT_PREFIX, FEATURE_SIZES, LABEL_PADDING, SEGMENT_FRAMES, SegmentContext, is_present
@@ -26,6 +26,8 @@ _RATINGS = {
     "segment_labels": tf.io.RaggedFeature(tf.int64),
     "segment_scores": tf.io.RaggedFeature(tf.float32),
 }
+_END_TIMES = {"segment_end_times": tf.io.RaggedFeature(tf.int64)}
+"""Which may be left out: they say nothing new."""
 
 
 def segment_parser(
@@ -68,7 +70,8 @@ def segment_parser(
         return slots * SEGMENT_FRAMES, classes, values
 
     def parse(serialized: tf.Tensor) -> Element:
-        parsed, streams, stored, count = parse_frames(serialized[None], features, identifier_features() | _RATINGS)
+        keys = identifier_features() | _RATINGS | _END_TIMES
+        parsed, streams, stored, count = parse_frames(serialized[None], features, keys)
         starts, classes, scores = segments_of(parsed, count[0])
         first = tf.maximum(starts - around, 0)
         rows = first[:, None] + tf.range(length)
@@ -82,7 +85,7 @@ def segment_parser(
             return tf.repeat(values, tf.size(starts), axis=0)
 
         element = {
-            "id": of_video(identifier(parsed)),
+            "id": of_video(required_identifier(parsed)),
             "segment_start": starts,
             "labels": classes,
             "label_scores": scores,
@@ -159,9 +162,13 @@ def _checked_ratings(
         allowed: bool [C], which classes may be rated; None = all.
     """
     starts, labels, scores = (parsed[key].flat_values for key in _RATINGS)
-    same_length = (tf.size(starts) == tf.size(labels)) & (tf.size(starts) == tf.size(scores))
+    (ends,) = (parsed[key].flat_values for key in _END_TIMES)
+    ends = tf.cond(tf.size(ends) > 0, lambda: ends, lambda: starts + SEGMENT_FRAMES)
+    same_length = tf.reduce_all(tf.equal(tf.stack([tf.size(each) for each in (labels, scores, ends)]), tf.size(starts)))
+    with tf.control_dependencies([require(same_length, "segment lists of different lengths")]):
+        ends = tf.identity(ends)
     checks = [
-        same_length,
+        tf.reduce_all(ends == starts + SEGMENT_FRAMES),
         tf.reduce_all((starts >= 0) & (starts < tf.cast(num_frames, tf.int64))),
         tf.reduce_all(starts % SEGMENT_FRAMES == 0),
         tf.reduce_all((scores >= 0) & (scores <= 1)),
