@@ -3,24 +3,27 @@
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import data, documents, metrics, places, reading
+from benchmarks import data, documents, metrics, places, processes, reading
+from benchmarks.sizes import sized
 from yt8m.recipes import list_recipes
 
-FRAME_RECIPES = ("frame_logistic", "dbof", "netvlad", "sample")
-VIDEO_RECIPES = ("logistic", "moe")
+FRAME_RECIPES = sized(("frame_logistic", "dbof", "netvlad", "sample"), ("frame_logistic",))
+VIDEO_RECIPES = sized(("logistic", "moe"), ("logistic",))
+STEP_RECIPES = sized(list_recipes(), ["moe", "frame_logistic"])
 
 
 def _reading_table(rates: dict[str, float]) -> str:
     raw = next(iter(rates.values()))
     rows = [[name, f"{rate:,.0f}", f"{rate / raw:.2f}"] for name, rate in rates.items()]
-    return documents.table(["reading (800 videos of 240 kB)", "videos/s", "of raw"], rows)
+    return documents.table(
+        [f"reading ({data.NUM_FILES * data.VIDEOS_A_FILE} videos of 240 kB)", "videos/s", "of raw"], rows
+    )
 
 
 def _metrics_table(rates: dict[str, float]) -> str:
@@ -38,8 +41,7 @@ def _model_rows(recipes: tuple[str, ...], files: list[str]) -> list[list[str]]:
     rows = []
     for recipe in recipes:
         print(f"measuring {recipe} ...", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", "benchmarks.model", recipe, *files]
-        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+        found = json.loads(processes.last_line("-m", "benchmarks.model", recipe, *files))
         share = f"{found['evaluate'] / found['read']:.2f}"
         rates = [f"{found[key]:,.0f}" for key in ("train", "read", "evaluate", "predict")]
         rows.append([recipe, f"{found['parameters']:.1f} M", str(found["batch"]), *rates, share])
@@ -48,10 +50,9 @@ def _model_rows(recipes: tuple[str, ...], files: list[str]) -> list[list[str]]:
 
 def _step_table() -> str:
     rows = []
-    for recipe in list_recipes():
+    for recipe in STEP_RECIPES:
         print(f"measuring a step of {recipe} ...", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", "benchmarks.step", recipe]
-        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+        found = json.loads(processes.last_line("-m", "benchmarks.step", recipe))
         sizes = [f"{found['parameters']:.1f} M", str(found["batch"]), str(found["frames"] or "-")]
         rate = found["batch"] / found["seconds"]
         rows.append([f"`{recipe}`", *sizes, f"{found['seconds']:.2f}", f"{rate:,.0f}", f"{found['memory']:.1f}"])

@@ -11,13 +11,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from benchmarks import data, documents
+from benchmarks.sizes import sized
 from yt8m.conversion import convert
 from yt8m.data.records import read_framing
 
-ROUNDS = 7
+ROUNDS = sized(7, 1)
 """The variants take turns, so that what else the machine does falls on all of them."""
 
-COPIES = 4
+COPIES = sized(4, 2)
 """Each file comes so often, by links, so that what a command does once counts as little as with a whole data set."""
 
 

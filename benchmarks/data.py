@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.sizes import sized
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES
 
 NUM_FILES = 8
-VIDEOS_A_FILE = 100
+VIDEOS_A_FILE = sized(100, 8)
 
 
 def _labels(random: np.random.Generator) -> list[int]:
@@ -16,7 +17,7 @@ def _labels(random: np.random.Generator) -> list[int]:
 
 
 def write_frame_level(directory: Path) -> list[str]:
-    """800 videos of 120 to 300 frames, 240 kB each, in 8 files; the values are noise, which costs as much to read."""
+    """Videos of 120 to 300 frames, 240 kB each; the values are noise, which costs as much to read."""
     random = np.random.default_rng(0)
     noise = {name: random.integers(0, 256, (2000, size), np.uint8) for name, size in FEATURE_SIZES.items()}
     paths = []
@@ -32,7 +33,7 @@ def write_frame_level(directory: Path) -> list[str]:
 
 
 def write_video_level(directory: Path) -> list[str]:
-    """8 000 videos in 8 files."""
+    """Ten times as many videos."""
     random = np.random.default_rng(0)
     paths = []
     for index in range(NUM_FILES):

@@ -1,11 +1,11 @@
 """Tables that a benchmark writes into docs/benchmarks.md, each between marks of its own."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.sizes import IS_SMALL, ROOT
 from yt8m.files import NewFile
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -14,13 +14,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write(name: str, text: str) -> None:
-    """Prints a benchmark's result, and puts it between the marks `<!-- NAME: start -->` and `<!-- NAME: end -->`."""
+def write(name: str, text: str, keep: bool = True) -> None:
+    """Prints a benchmark's result, and puts it between the marks `<!-- NAME: start -->` and `<!-- NAME: end -->`.
+
+    Args:
+        name: as the marks have it.
+        text: Markdown.
+        keep: whether all was measured that the document has; what is small (`benchmarks.sizes`) is never kept.
+    """
     print(text)
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
     before, _, rest = DOCUMENT.read_text().partition(start)
     _, found, after = rest.partition(end)
     if not found:
         raise ValueError(f"{DOCUMENT} has no marks {start} and {end}")
+    if IS_SMALL or not keep:
+        return
     with NewFile(DOCUMENT) as file:
         file.write(f"{before}{start}\n\n{text}\n\n{end}{after}".encode())

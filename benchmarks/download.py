@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import documents
+from benchmarks.sizes import sized
 
-NUM_FILES = 200
-FILE_BYTES = 5_000_000
+NUM_FILES = sized(200, 4)
+FILE_BYTES = sized(5_000_000, 10_000)
 JOBS = 8
-ROUNDS = 5
+ROUNDS = sized(5, 1)
 PARTITION = "2/frame/train"
 _DIGITS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 

@@ -20,14 +20,15 @@ import keras
 import numpy as np
 
 from benchmarks import documents
+from benchmarks.sizes import sized
 from yt8m.config import Architecture
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES, FEATURE_SIZES
 from yt8m.models import build_for_training
 from yt8m.recipes import make_config
 
-RECIPES = ("dbof", "netvlad", "nextvlad", "transformer")
+RECIPES = sized(("dbof", "netvlad", "nextvlad", "transformer"), ("frame_logistic",))
 PRECISIONS = ("float32", "mixed_bfloat16")
-ROUNDS = 5
+ROUNDS = sized(5, 1)
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,15 @@ def measure_step(model: Architecture, precision: str, batch_size: int, num_frame
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=8192, help="of the matrices that the peak is measured with")
+    parser.add_argument(
+        "--size", type=int, default=sized(8192, 256), help="of the matrices that the peak is measured with"
+    )
     size = parser.parse_args().size
     device = jax.devices()[0]
     rows, peaks = [], {precision: measure_peak(precision, size) for precision in PRECISIONS}
     for recipe in RECIPES:
         config = make_config(recipe)
-        batch_size, num_frames = config.training.batch_size, config.data.num_frames or DEFAULT_MAX_FRAMES
+        batch_size, num_frames = sized(config.training.batch_size, 4), config.data.num_frames or DEFAULT_MAX_FRAMES
         for precision in PRECISIONS:
             step = measure_step(config.model, precision, batch_size, num_frames, DEFAULT_NUM_CLASSES)
             shortest = step.shortest(peaks[precision])

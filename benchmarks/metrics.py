@@ -5,9 +5,10 @@ import time
 
 import numpy as np
 
+from benchmarks.sizes import sized
 from yt8m.metrics import VideoMetrics
 
-NUM_CLASSES, TOP_K, BATCH_SIZE, NUM_BATCHES, ROUNDS = 3862, 20, 1024, 16, 3
+NUM_CLASSES, TOP_K, BATCH_SIZE, NUM_BATCHES, ROUNDS = 3862, 20, 1024, sized(16, 1), sized(3, 1)
 
 
 def _naive(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from benchmarks.parameters import count_trainable
+from benchmarks.parameters import at_published_size, count_trainable
+from benchmarks.sizes import sized
 from yt8m import runs
 from yt8m.data.pipeline import Source, make_dataset
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES
+from yt8m.data.schema import DEFAULT_MAX_FRAMES
 from yt8m.distribution.strategies import open_devices
 from yt8m.evaluation import measure_source
 from yt8m.inference import BATCH_SIZE, Scorer, open_data
 from yt8m.metrics import top_k_predictions
-from yt8m.recipes import make_config
 from yt8m.submission import VideoSubmissionWriter
 from yt8m.training.trainer import Trainer
 
-SECONDS = 4.0
+SECONDS = sized(4.0, 0.1)
 
 
 def train_rate(trainer: Trainer, source) -> float:
@@ -61,15 +61,8 @@ def prediction_rate(scorer: Scorer, source, config) -> float:
 
 def measure(recipe: str, files: list[str]) -> dict[str, float]:
     """Videos a second, millions of parameters, gigabytes."""
-    config = make_config(recipe)
-    data = dataclasses.replace(
-        config.data,
-        train=tuple(files),
-        features=("rgb", "audio"),
-        num_classes=DEFAULT_NUM_CLASSES,
-        max_frames=DEFAULT_MAX_FRAMES,
-        shuffle_buffer=64,
-    )
+    config = at_published_size(recipe)
+    data = dataclasses.replace(config.data, train=tuple(files), max_frames=DEFAULT_MAX_FRAMES, shuffle_buffer=64)
     config = dataclasses.replace(config, data=data)
     source = open_data(config, files)
     trainer = Trainer(config, open_devices(), source)
@@ -77,7 +70,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     scorer = Scorer(trainer.model)
     measure_source(scorer, dataclasses.replace(source, files=source.files[:1]), config)  # traces the graph
     # 400 of the 800 videos are enough of a model that takes a minute for them; one that takes a second shows its start.
-    repeated = source.files[:4] if rates["train"] < 100 else source.files * 6
+    repeated = source.files[:4] if rates["train"] < 100 else source.files * sized(6, 1)
     source = dataclasses.replace(source, files=repeated)
     rates["read"] = max(_reading_rate(source) for _ in range(2))
     rates["evaluate"] = max(measure_source(scorer, source, config).result["videos_per_second"] for _ in range(2))

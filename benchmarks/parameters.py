@@ -9,9 +9,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from benchmarks.sizes import IS_SMALL
+from yt8m.config import RunConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES
 from yt8m.inference import build
 from yt8m.recipes import make_config
+
+SMALL_BATCH = 8
 
 
 def count_trainable(model: keras.Model) -> int:
@@ -19,11 +23,17 @@ def count_trainable(model: keras.Model) -> int:
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
-def count(recipe: str) -> int:
-    """At the published number of classes, with all features."""
+def at_published_size(recipe: str) -> RunConfig:
+    """A recipe for the published number of classes and all features; small, in batches of a few videos."""
     config = make_config(recipe)
     data = dataclasses.replace(config.data, features=tuple(FEATURE_SIZES), num_classes=DEFAULT_NUM_CLASSES)
-    return count_trainable(build(dataclasses.replace(config, data=data)))
+    training = dataclasses.replace(config.training, batch_size=SMALL_BATCH) if IS_SMALL else config.training
+    return dataclasses.replace(config, data=data, training=training)
+
+
+def count(recipe: str) -> int:
+    """Of the model at its published size."""
+    return count_trainable(build(at_published_size(recipe)))
 
 
 if __name__ == "__main__":

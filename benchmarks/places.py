@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.sizes import sized
 from yt8m.config import TrainingConfig
 from yt8m.layers.heads import MixtureOfExpertsHead
 from yt8m.layers.vlad import NetRVLAD
 from yt8m.training import optimizers
 
-ROUNDS = 7
+ROUNDS = sized(7, 1)
 
 
 def _gradients(function: Callable[..., tf.Tensor], variables: list, *inputs: tf.Tensor) -> Callable[[], object]:
@@ -29,7 +30,7 @@ def _gradients(function: Callable[..., tf.Tensor], variables: list, *inputs: tf.
 
 def _head() -> tuple[Callable, Callable]:
     """A mixture of 2 experts of 3862 classes: two products and a softmax over the last axis; one product and planes."""
-    classes, mixtures, vectors = 3862, 2, tf.random.stateless_normal([128, 1024], [0, 1])
+    classes, mixtures, vectors = sized(3862, 40), 2, tf.random.stateless_normal([128, 1024], [0, 1])
     gates = tf.keras.layers.Dense(classes * (mixtures + 1), use_bias=False)
     experts = tf.keras.layers.Dense(classes * mixtures)
 
@@ -69,7 +70,7 @@ def _residuals() -> tuple[Callable, Callable]:
 
 def _adam() -> tuple[Callable, Callable]:
     """An update of 30 million weights: a pass for each operation; one fused pass."""
-    size, config = [7680, 3862], TrainingConfig(clip_norm=0.0)
+    size, config = [7680, sized(3862, 40)], TrainingConfig(clip_norm=0.0)
     gradient = tf.random.stateless_normal(size, [0, 5])
     variables = [tf.Variable(tf.zeros(size)) for _ in range(2)]
     first, second = tf.Variable(tf.zeros(size)), tf.Variable(tf.zeros(size))

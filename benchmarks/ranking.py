@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import documents
+from benchmarks.sizes import sized
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, SEGMENT_FRAMES
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission import SegmentRanking, VideoSubmissionWriter
@@ -158,7 +159,8 @@ def _run(*arguments: str) -> tuple[str, _Spent]:
     # One thread to simulate scores, as idle ones would for a while compete with those that rank.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, env=environment)
-    output = process.stdout.read()
+    with process.stdout:
+        output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -237,7 +239,10 @@ def _ratio(spent: _Spent, reference: _Spent, name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ranking", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--share", type=float, default=1.0, help="of the full size; with less than 1 the document stays as it is"
+        "--share",
+        type=float,
+        default=sized(1.0, 0.001),
+        help="of the full size; with less than 1 the document stays as it is",
     )
     parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
     parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
@@ -248,11 +253,7 @@ def main() -> None:
         stopwatches = WORK[arguments.work](arguments.path, arguments.share)
         print(json.dumps([(stopwatch.seconds, stopwatch.cpu) for stopwatch in stopwatches]))
         return
-    text = measure(arguments.share)
-    if arguments.share == 1:
-        documents.write("make bench-ranking", text)
-    else:
-        print(text)
+    documents.write("make bench-ranking", measure(arguments.share), keep=arguments.share == 1)
 
 
 if __name__ == "__main__":

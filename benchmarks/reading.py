@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from benchmarks.sizes import sized
 from yt8m.data.pipeline import make_dataset, open_source
 
-ROUNDS = 3
+ROUNDS = sized(3, 1)
 BATCH_SIZE = 64
-PASSES = 12
+PASSES = sized(12, 2)
 """Over the files in one go: a stream's start (tracing, filling the shuffle buffer) takes as long as hundreds of videos, and
 a training starts once."""
 

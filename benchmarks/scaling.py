@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 
 from benchmarks import documents
+from benchmarks.sizes import ROOT, sized
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.data import pipeline
 from yt8m.data.servers import Servers
@@ -30,15 +31,16 @@ from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.loop import Silent, resolve, train
 from yt8m.training.trainer import Trainer
 
-SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample"
-REPEATS = 3
-SECONDS = 10.0
+SAMPLE = ROOT / "data" / "sample"
+REPEATS = sized(3, 1)
+SECONDS = sized(10.0, 0.1)
 """That a rate is taken over, after a start that is not counted."""
-RESUMED_STEPS = 10_000
+RESUMED_STEPS = sized(10_000, 10)
 
 
-LARGE_BATCH = 512
-LISTED_TIMES = 50
+KINDS = sized(("reading", "training", "training, large batch"), ("reading", "training"))
+LARGE_BATCH = sized(512, 16)
+LISTED_TIMES = sized(50, 4)
 
 
 def configure(data: Path, run: Path, batch_size: int = 64, **training) -> RunConfig:
@@ -121,7 +123,7 @@ def in_workers(kind: str, data: Path, count: int) -> float:
                 "-m",
                 "benchmarks.scaling",
                 "--data",
-                data,
+                str(data),
                 "--work",
                 kind,
                 str(index),
@@ -195,7 +197,7 @@ def first_batch_seconds(data: Path, steps: int) -> float:
 def measure(data: Path) -> str:
     """The table."""
     rows = []
-    for kind in ("reading", "training", "training, large batch"):
+    for kind in KINDS:
         pairs = [(in_workers(kind, data, 1), in_workers(kind, data, 2)) for _ in range(REPEATS)]
         one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(second / first for first, second in pairs)

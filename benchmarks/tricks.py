@@ -10,12 +10,16 @@ import statistics
 import sys
 from pathlib import Path
 
-from benchmarks import documents, zoo
+from benchmarks import documents, processes, zoo
+from benchmarks.sizes import ROOT, runs_of, sized
 
-ROOT = Path(__file__).resolve().parents[1]
-RUNS = ROOT / "runs" / "tricks"
+RUNS = runs_of("tricks")
 STUDENT = ["--model.num-clusters=8", "--model.hidden-size=64"]
-KEEP = ["--training.validate-every-steps=50", "--training.checkpoint-every-steps=50", "--training.keep-checkpoints=10"]
+APART = sized(50, 1)
+"""Steps from one checkpoint to the next."""
+KEEP = [f"--training.{what}-every-steps={APART}" for what in ("validate", "checkpoint")] + [
+    "--training.keep-checkpoints=10"
+]
 
 
 def _trained(name: str, recipe: str, seed: int, data: Path, *flags: str) -> dict[str, float]:
@@ -29,7 +33,7 @@ def _averaged(seed: int, which: str, count: int) -> dict[str, float]:
     result = directory / "averaged.json"
     if not result.exists():
         flags = [f"--{which}", str(count), "--out", str(directory), "--json"]
-        result.write_text(zoo.yt8m("average", str(RUNS / f"plain-{seed}"), *flags))
+        result.write_text(processes.yt8m("average", str(RUNS / f"plain-{seed}"), *flags))
     return json.loads(result.read_text())["metrics"]
 
 
@@ -38,7 +42,7 @@ def _predictions(teacher: Path, data: Path) -> Path:
     path = RUNS / f"{teacher.name}.csv"
     if not path.exists():
         RUNS.mkdir(parents=True, exist_ok=True)
-        zoo.yt8m("predict", "--run", str(teacher), "--data", str(data / "2/frame/train"), "--out", str(path))
+        processes.yt8m("predict", "--run", str(teacher), "--data", str(data / "2/frame/train"), "--out", str(path))
     return path
 
 
@@ -55,7 +59,7 @@ def measure(data: Path) -> list[tuple[str, str, list[tuple[dict, dict]]]]:
         plain = _trained("plain", "netvlad", seed, data, *STUDENT, *KEEP)
         averaged = _trained("ema", "netvlad", seed, data, *STUDENT, *KEEP, "--training.ema-decay=0.98")
         add("moving average of the weights, decay 0.98", "small `netvlad`", plain, averaged)
-        add("`yt8m average --last 3`, 50 steps apart", "small `netvlad`", plain, _averaged(seed, "last", 3))
+        add(f"`yt8m average --last 3`, {APART} steps apart", "small `netvlad`", plain, _averaged(seed, "last", 3))
         add("`yt8m average --best 3`", "small `netvlad`", plain, _averaged(seed, "best", 3))
         distil = ["--distill.weight=0.7", "--distill.temperature=2"]
         found = _trained("run", "netvlad", seed, data, *STUDENT, *KEEP, f"--distill.teacher={teacher}", *distil)

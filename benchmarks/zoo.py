@@ -9,29 +9,30 @@ trained the next time. Rates are measured afterwards, one recipe after another, 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import ceiling, documents
+from benchmarks import ceiling, documents, processes
+from benchmarks.sizes import ROOT, runs_of, sized
 from yt8m.files import NewFile, read_json
 from yt8m.models import hyperparameters_of
 from yt8m.recipes import list_recipes, make_config
 from yt8m.runs import RunDirectory
 
-ROOT = Path(__file__).resolve().parents[1]
-RUNS = ROOT / "runs" / "zoo"
-SEEDS = (0, 1, 2)
+RUNS = runs_of("zoo")
+SEEDS = sized((0, 1, 2), (0,))
+RECIPES = sized(list_recipes(), ["moe", "dbof"])
 
 SAMPLE_SIZES = {
-    "num_clusters": 32,
-    "hidden_size": 256,
+    "num_clusters": sized(32, 8),
+    "hidden_size": sized(256, 8),
     "num_units": 256,
     "num_heads": 8,
     "num_layers": 2,
     "num_mixtures": 2,
 }
 """Hyper-parameters that say how large a model is, at their sizes here."""
+NUM_STEPS = sized(500, 4)
 CHANGES: dict[str, dict[str, object]] = {
     "dbof": {"num_clusters": 512},
     "soft_dbow": {"num_clusters": 512},
@@ -62,8 +63,8 @@ def flags_of(recipe: str, data: Path, seed: int) -> list[str]:
     sizes = {key: value for key, value in (SAMPLE_SIZES | CHANGES.get(recipe, {})).items() if key in known}
     flags = [f"--model.{key.replace('_', '-')}={value}" for key, value in sizes.items()]
     flags += [f"--data.root={data}", "--data.num-classes=60", f"--training.seed={seed}", "--training.batch-size=64"]
-    flags += ["--training.num-steps=500", "--training.validate-every-steps=250"]
-    flags += ["--training.checkpoint-every-steps=500"]
+    flags += [f"--training.num-steps={NUM_STEPS}", f"--training.validate-every-steps={NUM_STEPS // 2}"]
+    flags += [f"--training.checkpoint-every-steps={NUM_STEPS}"]
     flags += [f"--training.warmup-steps={WARMUP_STEPS.get(recipe, 0)}"]
     flags += [
         f"--training.learning-rate={LEARNING_RATES.get(recipe, LEARNING_RATE)}",
@@ -77,12 +78,6 @@ def flags_of(recipe: str, data: Path, seed: int) -> list[str]:
     return flags
 
 
-def yt8m(*arguments: str) -> str:
-    """What a command prints."""
-    command = [sys.executable, "-m", "yt8m", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-
-
 def evaluated(directory: Path, train: list[str]) -> dict[str, float]:
     """Trains a run, or goes on with it: the metrics of its best validation; done before, they are read.
 
@@ -93,7 +88,7 @@ def evaluated(directory: Path, train: list[str]) -> dict[str, float]:
     result = directory / "zoo.json"
     if not result.exists():
         print(f"{directory.name} ...", file=sys.stderr, flush=True)
-        yt8m("train", *train, "--run", str(directory))
+        processes.yt8m("train", *train, "--run", str(directory))
         found = read_json(RunDirectory(directory).best_metrics)
         with NewFile(result) as file:
             file.write(json.dumps({key: found[key] for key in ("gap", "map")}).encode())
@@ -109,13 +104,11 @@ def mean_and_spread(values: list[float]) -> str:
 def _rates(recipe: str, data: Path) -> dict[str, float]:
     """Videos a second of the run of the first seed."""
     arguments = [str(RUNS / f"{recipe}-{SEEDS[0]}"), str(data / "2" / make_config(recipe).model.level / "validate")]
-    command = [sys.executable, "-m", "benchmarks.run_rates", *arguments]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout.splitlines()[-1])
+    return json.loads(processes.last_line("-m", "benchmarks.run_rates", *arguments))
 
 
 def _parameters(recipe: str) -> str:
-    command = [sys.executable, "-m", "benchmarks.parameters", recipe]
-    count = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout.splitlines()[-1])
+    count = int(processes.last_line("-m", "benchmarks.parameters", recipe))
     return f"{count / 1e6:.1f} M"
 
 
@@ -141,14 +134,10 @@ def table(recipes: list[str], data: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.zoo", description=__doc__.splitlines()[0])
-    parser.add_argument("recipes", nargs="*", default=list_recipes(), help="default: all")
+    parser.add_argument("recipes", nargs="*", default=RECIPES, help="default: all")
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "sample")
     arguments = parser.parse_args()
-    text = table(arguments.recipes, arguments.data)
-    if arguments.recipes == list_recipes():
-        documents.write("make zoo", text)
-    else:
-        print(text)
+    documents.write("make zoo", table(arguments.recipes, arguments.data), keep=arguments.recipes == list_recipes())
 
 
 if __name__ == "__main__":

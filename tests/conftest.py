@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores are the other workers'
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# A benchmark that a test runs shows that it runs; `benchmarks.sizes` says what is small then.
+os.environ["BENCHMARK_SIZE"] = "small"
 # What XLA compiles here runs once or twice.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
@@ -31,6 +34,15 @@ def sample(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("sample")
     synthesise(directory, num_videos=64, num_classes=12, num_shards=2, seed=1)
     return directory
+
+
+@pytest.fixture
+def _signal_handlers():
+    """Those of a command end with its process; this one goes on."""
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for each, handler in handlers.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture

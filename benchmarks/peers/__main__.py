@@ -4,20 +4,23 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
-from benchmarks import documents
+from benchmarks import documents, processes
+from benchmarks.sizes import ROOT, sized
 
-ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SIZES = {"clusters": 3000, "hidden": 2000, "mixtures": 5, "batch": 64, "frames": 30, "classes": 3862, "seconds": 12}
-ROUNDS = 3
+SIZES |= sized({}, {"clusters": 16, "hidden": 8, "batch": 4, "classes": 20, "seconds": 0.1})
+ROUNDS = sized(3, 1)
 
 
-def _run(command: list[str], pooling: str) -> dict[str, float]:
-    arguments = [*command, json.dumps(SIZES | {"pooling": pooling})]
-    result = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
-    return json.loads(result.stdout.splitlines()[-1])
+def _theirs(settings: str) -> str:
+    command = [str(PYTHON), "benchmarks/peers/model_garden.py", settings]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.splitlines()[-1]
+
+
+def _ours(settings: str) -> str:
+    return processes.last_line("-m", "benchmarks.peers.ours", settings)
 
 
 def main() -> None:
@@ -26,8 +29,9 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {"theirs": [], "ours": []}
         for turn in range(ROUNDS):
             print(f"pooling {pooling}, turn {turn + 1} of {ROUNDS} ...", file=sys.stderr, flush=True)
-            found["theirs"].append(_run([str(PYTHON), "benchmarks/peers/model_garden.py"], pooling))
-            found["ours"].append(_run([sys.executable, "-m", "benchmarks.peers.ours"], pooling))
+            settings = json.dumps(SIZES | {"pooling": pooling})
+            found["theirs"].append(json.loads(_theirs(settings)))
+            found["ours"].append(json.loads(_ours(settings)))
         ratio = statistics.median(
             ours["rate"] / theirs["rate"] for ours, theirs in zip(found["ours"], found["theirs"], strict=True)
         )

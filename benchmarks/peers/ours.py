@@ -11,10 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.parameters import count_trainable
+from benchmarks.step import trainer_without_records
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
-from yt8m.distribution.strategies import open_devices
 from yt8m.models.frame import DeepBagOfFrames
-from yt8m.training.trainer import Trainer
 
 POOLING = {"average": "mean", "max": "max"}
 
@@ -44,7 +43,7 @@ def main(settings: dict) -> dict[str, float]:
         "num_frames": tf.fill([batch], length),
         "labels": tf.constant(labels, tf.int32),
     }
-    trainer = Trainer(config, open_devices(), None)
+    trainer = trainer_without_records(config)
     repeated = iter(tf.data.Dataset.from_tensors(videos).repeat())
     trainer.run_steps(repeated, tf.constant(1))
     times, end = [], time.perf_counter() + settings["seconds"]

@@ -1,7 +1,6 @@
 """The commands, called in this process; each returns its exit status, stdout and stderr."""
 
 import json
-import signal
 from dataclasses import dataclass
 
 import pytest
@@ -28,15 +27,6 @@ class Outcome:
     @property
     def json(self):
         return json.loads(self.out)
-
-
-@pytest.fixture
-def _signal_handlers():
-    """Those of a command end with its process; this one goes on."""
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for each, handler in handlers.items():
-        signal.signal(each, handler)
 
 
 @pytest.fixture

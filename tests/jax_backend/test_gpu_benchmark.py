@@ -35,6 +35,16 @@ def test_a_step_is_timed_and_its_operations_counted():
         assert shortest > 0
 
 
+def test_it_runs_in_its_small_form_and_leaves_the_document_alone():
+    document = REPOSITORY / "docs" / "benchmarks.md"
+    before = document.read_bytes()
+    command = [sys.executable, "-m", "benchmarks.gpu"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "| `frame_logistic` | mixed_bfloat16 | 4 x 300 |" in done.stdout
+    assert document.read_bytes() == before
+
+
 def test_the_shortest_step_is_bound_by_the_slower_of_the_two():
     code = (
         "from benchmarks.gpu import Peak, Step; "
