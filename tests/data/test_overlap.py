@@ -74,5 +74,3 @@ def test_what_cannot_be_read_is_left_to_whoever_reads_it(shards, tmp_path):
     missing = [str(tmp_path / "missing"), str(tmp_path)]
     assert find_overlap(shards, [*others, *remote, *missing]) is None
     assert find_overlap([*remote, *shards], remote[1:]) == f"{remote[1]} is in both"
-    again = write(tmp_path / "again.tfrecord", small_video("a"))
-    assert find_overlap(others, [again]) == f"video a is in {others[3]} and in {again}"

@@ -1,6 +1,7 @@
 """What tells files of records from others: their place, size and time of change, and the ids of their records."""
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -83,8 +84,12 @@ def digest_of(ids: Iterable[bytes]) -> str:
     return hashlib.md5(b"\n".join(ids), usedforsecurity=False).hexdigest()
 
 
-def local_ids(path: str) -> list[bytes] | None:
+def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
     """The ids of a local file's records, in their order, read without their frames; None if they are not where expected.
+
+    Args:
+        path: of the file.
+        most: records to read, from the first on; None = all.
 
     Raises:
         RecordError: the file is damaged.
@@ -92,7 +97,9 @@ def local_ids(path: str) -> list[bytes] | None:
     """
     size, ids = file_size(path), []
     with open_file(path) as file:
-        for _, broken in read_headers(file, size):  # which leaves the file where the record's data begin
+        for _, broken in itertools.islice(
+            read_headers(file, size), most
+        ):  # which leaves the file where the record's data begin
             if broken:
                 raise broken.as_error(path)
             video = _id_of(file)

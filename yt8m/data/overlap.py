@@ -1,19 +1,16 @@
 """Whether two lists of record files have something in common, as far as that is told quickly."""
 
 import contextlib
-import itertools
 import os
 from collections.abc import Iterator, Sequence
 
-from yt8m.data.checking import parse, values_of
-from yt8m.data.records import read_framing
-from yt8m.data.schema import ID_KEYS
+from yt8m.data.identity import local_ids
 from yt8m.data.sources import expand_paths
-from yt8m.errors import InputError
+from yt8m.errors import InputError, RecordError
 
 _COMPARED_BYTES = 1 << 16
 """At either end of files of one size, to tell whether they are copies."""
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 256 << 20
 """Of both lists together, for all ids to be compared: about a second."""
 _MOST_FILES, _FIRST_RECORDS = 64, 4
 """Of each list that has more: files, spread evenly, and records at the beginning of each."""
@@ -22,7 +19,7 @@ _MOST_FILES, _FIRST_RECORDS = 64, 4
 def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
     """What two lists of record files have in common, as a clause; None if nothing was found.
 
-    A file is found whatever it is called: by links, and as a copy. A single video is found by its id if the files have 64 MiB or
+    A file is found whatever it is called: by links, and as a copy. A single video is found by its id if the files have 256 MiB or
     less; of more, the first ids of some files of each list are compared. Of files that are not local, the addresses are.
 
     Args:
@@ -104,10 +101,6 @@ def _same_video(files: Sequence[str], others: Sequence[str]) -> str | None:
 def _ids(files: Sequence[str], are_small: bool) -> Iterator[tuple[str, bytes]]:
     """Files and ids of the videos in them: of all, or of the first ones of some files."""
     for path in files if are_small else files[:: -(-len(files) // _MOST_FILES) or 1]:
-        with contextlib.suppress(OSError):
-            for raw in itertools.islice(read_framing(path), None if are_small else _FIRST_RECORDS):
-                example = None if raw.problem else parse(raw.data)
-                context = example.context.feature if example else {}
-                for key in ID_KEYS:
-                    if key in context:
-                        yield from ((path, value) for value in values_of(context[key]) if isinstance(value, bytes))
+        with contextlib.suppress(OSError, RecordError):
+            for video in local_ids(path, None if are_small else _FIRST_RECORDS) or ():
+                yield path, video
