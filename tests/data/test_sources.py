@@ -73,6 +73,61 @@ class TestExpandPaths:
             "train": (str(tmp_path / "?" / "train.tfrecord"),)
         }
 
+    def test_a_directory_with_the_characters_of_globs_before_a_glob(self, tmp_path):
+        inside = touch(tmp_path / "run[1]" / "a?", "0.tfrecord", "1.tfrecord")
+        others = touch(tmp_path / "run1" / "ab", "0.tfrecord", "1.tfrecord")
+        assert expand_paths(f"{tmp_path}/run[1]/a?/*.tfrecord") == inside
+        assert expand_paths(f"{tmp_path}/run[1]/*/*.tfrecord") == inside
+        assert expand_paths(f"{tmp_path}/run[[]1]/a[?]/*.tfrecord") == inside, "as it is written for a shell"
+        assert expand_paths(f"{tmp_path}/run[0-9]/a?/[01].tfrecord") == others
+
+    def test_braces(self, tmp_path, monkeypatch):
+        files = touch(
+            tmp_path, *(f"train{index:04d}.tfrecord" for index in range(12)), "test/a.tfrecord", "test/b.tfrecord"
+        )
+        *train, a, b = files
+        assert expand_paths(f"{tmp_path}/train{{0003,0001}}.tfrecord") == [train[3], train[1]]
+        assert expand_paths(f"{tmp_path}/train{{0009..0011}}.tfrecord") == train[9:]
+        assert expand_paths(f"{tmp_path}/train00{{11..9}}.tfrecord".replace("9}", "10}")) == [train[11], train[10]]
+        nested = expand_paths(f"{tmp_path}/{{test/{{b,a}},train000{{1,2}}}}.tfrecord")
+        assert sorted(nested) == [a, b, *train[1:3]]
+        assert expand_paths(f"{tmp_path}/t{{rain000[12],est/*}}.tfrecord") == [*train[1:3], a, b]
+        (literal,) = touch(tmp_path, "{0,1}.tfrecord")
+        assert expand_paths(literal) == [literal]
+        monkeypatch.chdir(tmp_path)
+        assert refusal(expand_paths, "train{0011..0013}.tfrecord") == "train0012.tfrecord: no such file or directory"
+        assert refusal(expand_paths, "{a}{b..c}{}.tfrecord") == "{a}{b..c}{}.tfrecord: no such file or directory"
+        assert (
+            refusal(expand_paths, "{0..9}{0..99999}")
+            == "{0..9}{0..99999}: stands for more than 100000 paths; name fewer in braces"
+        )
+
+    def test_two_stars_stand_for_directories_at_any_depth(self, tmp_path):
+        names = ("a.tfrecord", "b/c/d.tfrecord", "b/e.tfrecord", "f/g.records")
+        a, d, e, g = touch(tmp_path, *names)
+        touch(tmp_path, "b/.unfinished/x.tfrecord", "b/notes.txt")
+        assert expand_paths(f"{tmp_path}/**/*.tfrecord") == [a, d, e]
+        assert expand_paths(f"{tmp_path}/b/**/*.tfrecord") == [d, e]
+        assert sorted(expand_paths(f"{tmp_path}/**")) == [a, d, e], "of directories, the record files"
+        assert expand_paths(f"{tmp_path}/**/*.rec*") == [g]
+        assert refusal(expand_paths, "gs://bucket/**/*.tfrecord") == (
+            "gs://bucket/**/*.tfrecord: ** is for local paths; name each level with */"
+        )
+
+    def test_a_directory_that_a_glob_matches_is_its_record_files(self, tmp_path):
+        files = touch(tmp_path, "a/0.tfrecord", "a/1.tfrecord", "b.tfrecord", "c/0.tfrecord")
+        touch(tmp_path, "d/notes.txt")
+        assert expand_paths(f"{tmp_path}/*") == files
+        assert (
+            refusal(expand_paths, f"{tmp_path}/d*") == f"{tmp_path}/d*: no file matches but directories without records"
+        )
+
+    def test_hidden_files_are_being_written(self, tmp_path):
+        (shown,) = touch(tmp_path, "a.tfrecord")
+        (hidden,) = touch(tmp_path, ".1234.tmp.b.tfrecord")
+        assert expand_paths(str(tmp_path)) == expand_paths(f"{tmp_path}/*.tfrecord") == [shown]
+        assert expand_paths(f"{tmp_path}/.*.tfrecord") == expand_paths(hidden) == [hidden]
+
     def test_refusals(self, tmp_path):
         (tmp_path / "empty").mkdir()
         touch(tmp_path / "text", "notes.txt")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from yt8m.data.globs import expand_braces, find_matches, is_hidden
 from yt8m.data.records import file_size, read_framing
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
 from yt8m.errors import InputError, RecordError
@@ -82,30 +83,56 @@ def _listing(path: str) -> Iterator[None]:
 
 
 def _expand(path: str, endings: Sequence[str]) -> list[str]:
-    if scheme(path) in ("http", "https"):  # cannot be listed: the name is the file
-        return [path]
+    if scheme(path) in ("http", "https"):
+        if "*" in path:
+            raise InputError(
+                f"{path}: a server's files cannot be listed; name each, several as {{0000,0001}} or {{0000..0009}}"
+            )
+        return expand_braces(path)
+    if scheme(path) and "**" in path:
+        raise InputError(f"{path}: ** is for local paths; name each level with */")
     if tf.io.gfile.isdir(_with_root(path)):
-        listed = (tf.io.gfile.glob(os.path.join(glob.escape(path), f"*{ending}")) for ending in endings)
-        found = next(filter(None, listed), None)
+        found = _records_in(path, endings)
         if not found:
             wanted = " or ".join(f"*{ending}" for ending in endings)
             raise InputError(f"{path}: the directory holds no {wanted} files; give files, a glob or their directory")
-        return sorted(found)
+        return found
     if tf.io.gfile.exists(_with_root(path)):
         return [path]
+    alternatives = expand_braces(path)
+    if alternatives != [path]:
+        return [file for each in alternatives for file in _expand(each, endings)]
     if not glob.has_magic(path):
         raise InputError(f"{path}: no such file or directory")
-    found = tf.io.gfile.glob(path)
-    if not found:
-        raise InputError(f"{path}: no file matches")
-    return sorted(found)
+    matches = find_matches(path)
+    # As a shell would give them; but directories without records are left out, if anything else matches.
+    files = [file for each in matches for file in (_records_in(each, endings) if _is_directory(each) else [each])]
+    if not files:
+        only_directories = " but directories without records" if matches else ""
+        raise InputError(f"{path}: no file matches{only_directories}")
+    return files
+
+
+def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
+    """The files of the first of some endings that a directory has any of, sorted; less hidden ones, which are being written."""
+    for ending in endings:
+        found = tf.io.gfile.glob(os.path.join(glob.escape(directory), f"*{ending}"))
+        if visible := sorted(path for path in found if not is_hidden(path)):
+            return visible
+    return []
+
+
+def _is_directory(path: str) -> bool:
+    # Where a look costs a request, a name with an ending is that of a file.
+    return tf.io.gfile.isdir(path) if not scheme(path) or not os.path.splitext(path)[1] else False
 
 
 def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecord",)) -> list[str]:
     """Files, directories and globs to a list of files, each once, in the order given; a directory or glob sorted.
 
     Args:
-        paths: one or several; local, `gs://`, or a scheme of tensorflow-io.
+        paths: one or several; local, `gs://`, or a scheme of tensorflow-io. Of globs, see `yt8m.data.globs`; a directory that
+            one matches stands for its files, too.
         endings: a directory stands for its files of the first of these that it has any of.
 
     Raises:
