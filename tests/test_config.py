@@ -87,7 +87,7 @@ def test_json_that_is_no_object_is_an_error(values):
 
 NAN = float("nan")
 OUT_OF_RANGE = [
-    (DataConfig, {"num_classes": 0}),
+    (DataConfig, {"num_classes": -1}),
     (DataConfig, {"num_frames": -1}),
     (DataConfig, {"max_frames": 0}),
     (DataConfig, {"max_labels": 0}),

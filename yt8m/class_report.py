@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yt8m.data.sources import expand_paths
-from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
+from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_destination, make_directory, remove_empty
 from yt8m.metrics import PerClass
@@ -53,7 +53,7 @@ def open_class_report(
         if vocabulary is not None:
             raise InputError("--vocabulary only names the classes of a report; give --classes DIR too")
         return None
-    found = vocabulary or find_at_root(expand_paths(data)[0], VOCABULARY_FILE)
+    found = vocabulary or find_vocabulary(expand_paths(data)[0])
     names = read_class_names(found) if found else {}
     remove_empty(make_directory(directory))
     for name in (TABLE_FILE, PICTURE_FILE):

@@ -21,7 +21,6 @@ from yt8m.data.address import parse_address
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
-    DEFAULT_NUM_CLASSES,
     Feature,
     Fold,
     Sampling,
@@ -110,10 +109,11 @@ class DataConfig:
     """Files, directories or globs to validate on."""
     test: Paths = ()
     """Files, directories or globs that `predict` reads when it is given no --data."""
-    num_classes: PositiveInt = DEFAULT_NUM_CLASSES
-    """Classes of the vocabulary; 3862 since 2018, 4716 in 2017."""
+    num_classes: NonNegativeInt = 0
+    """Classes of the vocabulary; 0 = those of vocabulary.csv at the root of the data set, without one 3862, as since 2018. In
+    2017 there were 4716."""
     features: Annotated[tuple[Feature, ...], tyro.conf.arg(help_behavior_hint=_hint)] = ()
-    """Features to use; none named: those that the first training record has."""
+    """Features to use; none named: those that any training record has, of some that are looked at."""
     num_frames: NonNegativeInt = 0
     """Frames sampled from a video in training; 0 = all."""
     sampling: Sampling = "random"

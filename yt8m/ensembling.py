@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-from yt8m.data import pipeline
 from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
 from yt8m.files import check_destination, read_json, write_json
@@ -29,7 +28,7 @@ from yt8m.predictions.stored import is_stored, store
 from yt8m.predictions.weighting import Weights, learn_weights, require_several
 from yt8m.run_predictions import STORED_TOP_K, Progress, RunPredictions, Tell
 from yt8m.runs import RunDirectory
-from yt8m.scoring import read_labels, read_ratings
+from yt8m.scoring import open_labelled, read_labels, read_ratings
 from yt8m.submission.ids import check_submittable
 from yt8m.submission_options import SubmissionOptions
 from yt8m.unlike_runs import describe_place
@@ -272,7 +271,7 @@ def weigh(
     _refuse_inputs(out, opened)
     _refuse_learned(opened, data)
     description = opened[0].description
-    source = pipeline.open_source(data, num_classes=description.num_classes)
+    source = open_labelled(data, description.task, description.num_classes, tell)
     if description.task == "segment":
         if source.level != "segment":
             raise InputError(

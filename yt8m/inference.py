@@ -15,10 +15,12 @@ import tensorflow as tf
 
 from yt8m import models, runs
 from yt8m.config import RunConfig
-from yt8m.data import pipeline, salvage
+from yt8m.data import pipeline, remarks, salvage
 from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import CONTEXT_PREFIX, Fold
+from yt8m.data.sources import expand_paths
+from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_at_root
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
@@ -148,40 +150,40 @@ def open_data(
     segments: bool | None = None,
     tell: Callable[[str], None] = lambda text: None,
     part: Literal["all", "training", "held out"] = "all",
+    labels_for: str = "",
 ) -> Source:
     """Records for a run's model: of its level, with its features and classes.
 
-    A model of video level is given the means of the frames where the records have frames.
+    A model of video level is given the means of the frames where the records have frames. What they are a look at some of them
+    says (`yt8m.data.survey`).
 
     Args:
         config: the run's.
         paths: files, directories or globs.
         segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
-        tell: gets a line on broken records that are left out (`--data.on-corrupt skip`), and on records that are slow to read.
+        tell: gets a line on broken records that are left out (`--data.on-corrupt skip`), and those of `yt8m.data.remarks`.
         part: of the videos, where the run leaves a fold of them out (`--data.fold`).
+        labels_for: what labels are needed for, `training` say; none = they are not.
 
     Raises:
         InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used; whole videos for a model of
             segments with their videos.
     """
     data = config.data
-    found = pipeline.open_source(paths, num_classes=data.num_classes).level
+    found = survey(expand_paths(paths))
     if segments is None:
-        segments = found == "segment"
-    as_means = config.model.level == "video" and found != "video"
+        segments = found.level == "segment"
+    as_means = config.model.level == "video" and found.level != "video"
     frames_or_means = "frame" if as_means else config.model.level
-    source = pipeline.open_source(
-        paths,
-        level="segment" if segments else frames_or_means,
-        features=data.features,
-        num_classes=data.num_classes,
-        max_labels=data.max_labels,
-    )
+    level = "segment" if segments else frames_or_means
+    source = pipeline.source_of(found, level, data.features, data.num_classes, data.max_labels)
     if data.segment_context and not segments:
         raise InputError(
             f"{source.files[0]}: holds whole videos, and --data.segment-context, which this run has, is of rated segments; "
             "name records of those"
         )
+    if part != "held out":  # training told of these records
+        remarks.remark(found, source, data, labels_for, tell)
     if as_means and not segments:
         tell(
             f"{source.files[0]} ...: holds frames, of which {config.model.name} reads the means; video-level records are faster"
@@ -214,12 +216,12 @@ def open_validation(
     """The records to evaluate a run on: those given, or else its own validation records; of folds, the one left out.
 
     Raises:
-        InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
+        InputError, RecordError: none are given, and the run has no validation split; they have no labels; as `open_data`.
     """
     if data and (common := find_learned(config.data.train, data)):
         tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
     part = "held out" if config.data.fold and not data else "all"
-    return open_data(config, choose_paths(run, config, data, "validate"), tell=tell, part=part)
+    return open_data(config, choose_paths(run, config, data, "validate"), tell=tell, part=part, labels_for="validation")
 
 
 def _apply(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:

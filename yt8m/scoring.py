@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 from yt8m.class_report import ClassRow, open_class_report
 from yt8m.data import pipeline
@@ -34,7 +35,7 @@ def score(
         file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
         num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
-        tell: gets a line on labelled videos that a submission of the video task lacks.
+        tell: gets a line on labelled videos that a submission of the video task lacks, and on records without labels.
         classes, vocabulary, tell_classes: as `evaluate` takes them.
 
     Raises:
@@ -45,7 +46,7 @@ def score(
     stored = StoredPredictions(file) if os.path.isdir(file) else None
     num_classes = stored.description.num_classes if stored else num_classes or LARGEST_VOCABULARY
     task = stored.description.task if stored else detect_task(file)
-    source = pipeline.open_source(data, num_classes=num_classes)
+    source = open_labelled(data, task, num_classes, tell)
     if task == "segment" and source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
     report = open_class_report(classes, vocabulary, source.files, tell_classes)
@@ -65,6 +66,21 @@ def score(
     if report:
         report.write(metrics.per_class())
     return result
+
+
+def open_labelled(
+    data: str | Sequence[str], task: Literal["video", "segment"], num_classes: int, tell: Callable[[str], None]
+) -> pipeline.Source:
+    """Records whose labels are wanted; for the video task also those with rated segments are of whole videos.
+
+    Raises:
+        InputError, RecordError: as `yt8m.data.pipeline.open_source`, which has the arguments.
+    """
+    found = pipeline.open_source(data, num_classes=num_classes)
+    if task == "segment" and found.level != "segment":
+        return found  # which whoever asked refuses
+    level = "frame" if task == "video" and found.level == "segment" else found.level
+    return pipeline.open_source(data, level=level, num_classes=num_classes, labels_for="a score", tell=tell)
 
 
 def read_ratings(source: pipeline.Source) -> SegmentRatings:
@@ -92,7 +108,6 @@ def _batches(source: pipeline.Source) -> Iterator[dict]:
 
 
 def _labelled_videos(source: pipeline.Source) -> Iterator[tuple[bytes, list[int]]]:
-    whole = source if source.level != "segment" else pipeline.open_source(source.files, level="frame")
-    for batch in _batches(whole):
+    for batch in _batches(source):
         for video_id, labels in zip(batch["id"].numpy(), batch["labels"].numpy(), strict=True):
             yield video_id, labels[labels != LABEL_PADDING].tolist()

@@ -1,26 +1,14 @@
 """From paths to files, from files to what they hold, from a directory to its splits."""
 
-import gzip
 import os
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
-from slow_reading import edited, make_frames, renamed_id, small_video, write
 
-from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
-from yt8m.data.sources import (
-    RecordFormat,
-    cut_validation,
-    describe_error,
-    detect_format,
-    expand_paths,
-    find_splits,
-    scheme,
-)
-from yt8m.errors import InputError, RecordError
+from yt8m.data.sources import cut_validation, describe_error, expand_paths, find_splits, scheme
+from yt8m.errors import InputError
 
 
 def touch(directory: Path, *names: str) -> list[str]:
@@ -181,96 +169,6 @@ class TestWithoutTensorflowIo:
         monkeypatch.setitem(sys.modules, "tensorflow_io", None)
         (path,) = touch(tmp_path, "a.tfrecord")
         assert expand_paths(path) == [path]
-
-
-FRAMES = make_frames(np.random.default_rng(0), rgb=2, audio=2)
-NO_FRAMES = make_frames(np.random.default_rng(0), rgb=0, audio=0)
-MEANS = {"rgb": np.zeros(1024), "audio": np.zeros(128)}
-RATINGS = Ratings(start_times=[0], end_times=[5], labels=[3], scores=[1.0])
-
-
-class TestDetectFormat:
-    @pytest.mark.parametrize(
-        ("record", "level", "features"),
-        [
-            (video_level_record("abcd", [1], MEANS), "video", ("rgb", "audio")),
-            (video_level_record("abcd", None, {"audio": MEANS["audio"]}), "video", ("audio",)),
-            (renamed_id(video_level_record("abcd", [1], MEANS)), "video", ("rgb", "audio")),
-            (frame_level_record("abcd", [1], FRAMES), "frame", ("rgb", "audio")),
-            (frame_level_record("abcd", None, {"rgb": FRAMES["rgb"]}), "frame", ("rgb",)),
-            (frame_level_record("abcd", [1], {**FRAMES, "audio": NO_FRAMES["audio"]}), "frame", ("rgb",)),
-            (renamed_id(frame_level_record("abcd", [1], FRAMES)), "frame", ("rgb", "audio")),
-            (frame_level_record("abcd", [1], FRAMES, RATINGS), "segment", ("rgb", "audio")),
-        ],
-    )
-    def test_levels_and_features(self, tmp_path, record, level, features):
-        assert detect_format([write(tmp_path / "a.tfrecord", record)]) == RecordFormat(level, features)
-
-    def test_videos_without_frames_are_passed_over(self, tmp_path):
-        bare = edited(frame_level_record("a", [1], {}), lambda example: example.ClearField("feature_lists"))
-        records = [bare, frame_level_record("b", [1], NO_FRAMES), frame_level_record("c", [1], FRAMES)]
-        expected = RecordFormat("frame", ("rgb", "audio"))
-        assert detect_format([write(tmp_path / "a.tfrecord", *records)]) == expected
-        assert detect_format([write(tmp_path / "b.tfrecord", records[1], bare)]) == RecordFormat("frame", ())
-
-    def test_empty_files_are_passed_over(self, tmp_path):
-        files = [*touch(tmp_path, "a.tfrecord", "b.tfrecord"), write(tmp_path / "c.tfrecord", small_video("x"))]
-        assert detect_format(files) == RecordFormat("video", ("audio",))
-
-    def test_empty_files(self, tmp_path):
-        files = touch(tmp_path, "a.tfrecord", "b.tfrecord", "c.tfrecord")
-        assert refusal(detect_format, files[:1]) == f"{files[0]}: the file is empty"
-        assert refusal(detect_format, files) == f"{files[0]}: the file is empty, and so are 2 others"
-
-    @pytest.mark.parametrize(
-        ("content", "record", "reason"),
-        [
-            (b"this is no TFRecord file, but it is long\n", None, "the file is not a TFRecord file, or its"),
-            (gzip.compress(framed(small_video("a")), mtime=0), None, "the file is compressed with gzip; decompress"),
-            (b"short", 0, "its header is cut off by the end of the file, at byte 5"),
-            (framed(small_video("a"))[:50], 0, "is cut off by the end of the file: it should end at"),
-            (framed(small_video("a"))[:-5] + b"?" * 5, 0, "its data do not match their checksum"),
-            (framed(frame_level_record("a", [1], NO_FRAMES)) + b"?" * 20, 1, "its header does not match its checksum"),
-            (framed(b"\xff\xff\xff"), 0, "is no tf.train.Example or SequenceExample"),
-            (framed(video_level_record("a", [1], {})), 0, "holds neither rgb or audio frames nor mean_rgb or mean_a"),
-        ],
-    )
-    def test_files_that_cannot_be_used(self, tmp_path, content, record, reason):
-        path = tmp_path / "a.tfrecord"
-        path.write_bytes(content)
-        with pytest.raises(RecordError) as caught:
-            detect_format([str(path)])
-        assert (caught.value.path, caught.value.record) == (str(path), record)
-        assert caught.value.reason.startswith(reason)
-        assert len(str(caught.value).splitlines()) == 1
-
-    def test_broken_files_say_nothing_of_the_others(self, tmp_path):
-        broken = [b"this is no TFRecord file, but it is long\n", b"short", framed(b"\xff\xff\xff"), b""]
-        for number, content in enumerate(broken):
-            (tmp_path / f"{number}.tfrecord").write_bytes(content)
-        (tmp_path / "good.tfrecord").write_bytes(framed(small_video("a")))
-        *files, good = expand_paths(tmp_path)
-        assert detect_format([*files, "/none", good]) == detect_format([good])
-        assert refusal(detect_format, files).startswith(f"{files[0]}: the file is not a TFRecord file")
-
-    def test_a_missing_file(self, tmp_path):
-        path = f"{tmp_path}/a.tfrecord"
-        assert refusal(detect_format, [path]) == f"{path}: cannot be read ({path}; No such file or directory)"
-
-    @pytest.mark.parametrize(
-        ("pattern", "level"),
-        [
-            ("video_2017/*.tfrecord", "video"),
-            ("video_2018/validate000*.tfrecord", "video"),
-            ("video_2018/test0z.tfrecord", "video"),
-            ("frame_2018/*.tfrecord", "frame"),
-            ("odd/*.tfrecord", "frame"),
-        ],
-    )
-    def test_real_records(self, real_data, pattern, level):
-        paths = expand_paths(str(real_data / pattern))
-        for path in paths:
-            assert detect_format([path]) == RecordFormat(level, ("rgb", "audio"))
 
 
 class TestFindSplits:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yt8m.data.vocabulary import class_name, find_at_root, read_class_names
+from yt8m.data.vocabulary import class_name, count_classes, find_at_root, find_vocabulary, read_class_names
 from yt8m.errors import InputError
 
 HEADER = "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertical2,Vertical3,WikiDescription\n"
@@ -91,3 +91,25 @@ def test_nothing_is_found_for_records_that_are_elsewhere(tmp_path, monkeypatch):
     (tmp_path / "names.csv").touch()
     assert find_at_root("train.tfrecord", "names.csv") == (tmp_path / "names.csv").resolve()
     assert find_at_root("gs://bucket/train.tfrecord", "names.csv") is None
+
+
+def test_the_starter_code_s_list_of_names(tmp_path):
+    path = tmp_path / "label_names.csv"
+    path.write_text("label_id,label_name\n1,Second\n0,First\n")
+    assert read_class_names(path) == {0: "First", 1: "Second"}
+    (tmp_path / "2").mkdir()
+    record = tmp_path / "2" / "a.tfrecord"
+    assert find_vocabulary(record) == path
+    (tmp_path / "vocabulary.csv").write_text("Index,Name\n0,a\n")
+    assert find_vocabulary(record) == tmp_path / "vocabulary.csv", "the data set's own comes first"
+    path.write_text("label_id,name\n0,a\n")
+    with pytest.raises(InputError, match=r"label_names\.csv, line 1: the header has no column 'label_name'"):
+        read_class_names(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"), [("0,a\n1,\n", 2), ("1,b\n0,a\n", 2), ("0,a\n2,c\n", None), ("1,a\n", None), ("", None)]
+)
+def test_a_vocabulary_says_how_many_classes_there_are_if_it_lists_all(tmp_path, rows, count):
+    (tmp_path / "vocabulary.csv").write_text(f"Index,Name\n{rows}")
+    assert count_classes(tmp_path / "vocabulary.csv") == count

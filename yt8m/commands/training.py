@@ -355,6 +355,7 @@ def _tuning_task(flags: _TuneFlags) -> Any:
         raise InputError(
             "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
         )
+    from yt8m.terminal import say
     from yt8m.training.loop import resolve
     from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
     from yt8m.tuning.tuning import Task
@@ -362,7 +363,7 @@ def _tuning_task(flags: _TuneFlags) -> Any:
     leave_accelerators_alone()
     # Broken records are the trials' own affair.
     stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
-    _, _, validation = resolve(stopping)
+    _, _, validation = resolve(stopping, say)
     if validation is None:
         raise InputError("no validation records, by which trials are compared; name them with --data.validate PATH")
     return Task(

@@ -26,7 +26,8 @@ from yt8m.data.checking import check_record, parse
 from yt8m.data.identity import identify
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS
-from yt8m.data.sources import describe_error, detect_format, expand_paths
+from yt8m.data.sources import describe_error, expand_paths
+from yt8m.data.survey import survey
 from yt8m.errors import InputError, RecordError
 from yt8m.files import (
     NewFile,
@@ -209,7 +210,7 @@ def _prepare(files: Sequence[str], to: Form, std: bool, keys: str | None) -> _Wo
     else:
         refuse_broken_ends(files)
     if to == "video":
-        found = detect_format(files)
+        found = survey(files)
         if found.level == "video":
             raise RecordError(files[0], 0, "is a video-level record already; --to video takes the means of frames")
         return dataclasses.replace(work, features=found.features)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data import foreign
 from yt8m.data.refusals import MOST_CLASSES, refusals
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
@@ -135,7 +136,7 @@ def _look_at(
         return _Look(problem="is no tf.train.Example or SequenceExample")
     found = level_of(example)
     if found is None and level in (None, "video"):
-        return _Look(problem="holds neither rgb or audio frames nor mean_rgb or mean_audio")
+        return _Look(problem=foreign.explain(example))
     found = found or "frame"  # a video without frames may lack the lists of frames altogether
     if level is not None and (found == "video") != (level == "video"):
         return _Look(problem=f"is a {found}-level record, {level}-level was expected")

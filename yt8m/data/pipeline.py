@@ -2,12 +2,12 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import tensorflow as tf
 
-from yt8m.data import inspection, parsing
+from yt8m.data import inspection, parsing, remarks
 from yt8m.data.endings import broken_end
 from yt8m.data.identity import local_ids
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
@@ -23,7 +23,8 @@ from yt8m.data.schema import (
 )
 from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
 from yt8m.data.service import Epochs, read_epochs
-from yt8m.data.sources import describe_error, detect_format, expand_paths, scheme
+from yt8m.data.sources import describe_error, expand_paths, scheme
+from yt8m.data.survey import Survey, survey
 from yt8m.errors import InputError, RecordError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
@@ -38,6 +39,8 @@ def open_source(
     features: tuple[Feature, ...] = (),
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
+    labels_for: str = "",
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Source:
     """Finds the files and what they hold.
 
@@ -45,23 +48,39 @@ def open_source(
         paths: files, directories or globs.
         level: what the caller can use; None takes what the files hold. `frame` and `segment` read the same files:
             frame-level records can be cut into segments, and segment-level records be read as whole videos.
-        features: what the caller needs; none named takes what the first record has. One that a record lacks is filled
-            with zeros.
+        features: what the caller needs; none named takes what any record looked at has (`yt8m.data.survey`). One that a
+            record lacks is filled with zeros.
         num_classes: labels must be below it.
         max_labels: the most labels a video may have.
+        labels_for: what labels are needed for, `a score` say; none = they are not.
+        tell: gets a line on records without labels, if they are needed.
 
     Raises:
-        InputError, RecordError: nothing matches, a file cannot be read or is of the wrong level, or has none of `features`.
+        InputError, RecordError: nothing matches, a file cannot be read or is of the wrong level, has none of `features`, or
+            lacks the labels that are needed.
     """
-    files = tuple(expand_paths(paths))
-    found = detect_format(files)
+    found = survey(expand_paths(paths))
+    source = source_of(found, level, features, num_classes, max_labels)
+    if labels_for:
+        remarks.require_labels(found, source.level, labels_for, tell)
+    return source
+
+
+def source_of(
+    found: Survey,
+    level: Level | None = None,
+    features: Sequence[Feature] = (),
+    num_classes: int = DEFAULT_NUM_CLASSES,
+    max_labels: int = DEFAULT_MAX_LABELS,
+) -> Source:
+    """The files of a survey as a source; `open_source` has the arguments."""
     level = level or found.level
     if (level == "video") != (found.level == "video"):
-        raise RecordError(files[0], 0, f"is a {found.level}-level record, {level}-level was expected")
+        raise RecordError(found.files[0], 0, f"is a {found.level}-level record, {level}-level was expected")
     features = tuple(features) or found.features or tuple(FEATURE_SIZES)
     if found.features and not set(features) & set(found.features):
-        raise RecordError(files[0], 0, f"has {', '.join(found.features)} but not {', '.join(features)}")
-    return Source(files, level, features, num_classes, max_labels)
+        raise RecordError(found.files[0], 0, f"has {', '.join(found.features)} but not {', '.join(features)}")
+    return Source(found.files, level, features, num_classes, max_labels)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ import google_crc32c
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data import foreign
 from yt8m.data.schema import video_feature
 from yt8m.errors import RecordError
 
@@ -31,6 +32,8 @@ FOOTER_BYTES = 4
 _CRC_MASK = 0xA282EAD8
 _GZIP_MAGIC = b"\x1f\x8b"
 
+_OF_FILE = "the file "
+"""How a problem begins that is of a file, not of one record."""
 EMPTY = "the file is empty"
 _GZIP = "the file is compressed with gzip; decompress it first"
 _OTHER = "the file is not a TFRecord file, or its first header is damaged"
@@ -53,7 +56,7 @@ class RawRecord(NamedTuple):
     def as_error(self, path: str) -> RecordError:
         """The error for what is wrong; it names the file alone where that is what is wrong."""
         assert self.problem is not None
-        return RecordError(path, None if self.problem in (EMPTY, _GZIP, _OTHER) else self.index, self.problem)
+        return RecordError(path, None if self.problem.startswith(_OF_FILE) else self.index, self.problem)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,7 +226,7 @@ def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | No
     if len(header) < HEADER_BYTES:
         return b"", f"its header is cut off by the end of the file, at byte {size}", None
     if not is_header(header):
-        return b"", _header_problem(header, offset, size), None
+        return b"", _header_problem(file, header, offset, size), None
     (length,) = struct.unpack_from("<Q", header)
     end = offset + HEADER_BYTES + length + FOOTER_BYTES
     if end > size:
@@ -240,10 +243,13 @@ def is_header(header: bytes) -> bool:
     return len(header) == HEADER_BYTES and header[8:] == struct.pack("<I", masked_checksum(header[:8]))
 
 
-def _header_problem(header: bytes, offset: int, size: int) -> str:
+def _header_problem(file: BinaryIO, header: bytes, offset: int, size: int) -> str:
     if offset > 0:
         lost = f"the next record cannot be found, and the last {size - offset} bytes of the file are lost"
         return f"its header does not match its checksum, so {lost}"
     if header.startswith(_GZIP_MAGIC):
         return _GZIP
+    if foreign.may_be_bare(header, size):
+        file.seek(0)
+        return foreign.explain_bare(file.read(size)) or _OTHER
     return _OTHER

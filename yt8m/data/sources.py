@@ -6,26 +6,14 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import tensorflow as tf
 
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
-from yt8m.data.records import file_size, read_framing
-from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError
 
 SCHEMES_OF_TENSORFLOW_IO = ("http", "https", "s3", "az", "hdfs")
 SPLITS = ("train", "validate", "test")
-
-
-@dataclass(frozen=True)
-class RecordFormat:
-    """What the records of a set of files look like, read from the first record."""
-
-    level: Level
-    features: tuple[str, ...]
-    """The features present, in the order of `FEATURE_SIZES`, named as at frame level."""
 
 
 def scheme(path: str) -> str:
@@ -150,74 +138,6 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
         with _listing(path):
             files += _expand(path, endings)
     return list(dict.fromkeys(files))
-
-
-def _format_of(example: tf.train.SequenceExample) -> RecordFormat | None:
-    lists = example.feature_lists.feature_list
-    context = example.context.feature
-    if "rgb" in lists or "audio" in lists:
-        features = tuple(name for name in FEATURE_SIZES if name in lists and lists[name].feature)
-        return RecordFormat("segment" if "segment_start_times" in context else "frame", features)
-    features = tuple(name for name in FEATURE_SIZES if video_feature(name) in context)
-    return RecordFormat("video", features) if features else None
-
-
-def _framing_error(path: str) -> RecordError | None:
-    """The first record whose framing is broken, as an error; None if there is none, or if the file is empty."""
-    with contextlib.suppress(OSError, tf.errors.OpError):
-        for raw in read_framing(path) if file_size(path) else ():
-            if raw.problem:
-                return raw.as_error(path)
-    return None
-
-
-def _probe(path: str, num_probes: int) -> RecordFormat | None:
-    """The format of a file's first records; None of an empty file."""
-    num_records, found = 0, None
-    try:
-        for serialized in tf.data.TFRecordDataset(path).take(num_probes):
-            num_records += 1
-            # An Example parses as a SequenceExample with nothing but a context: the two share field 1.
-            found = _format_of(tf.train.SequenceExample.FromString(serialized.numpy())) or found
-            if found and found.features:
-                return found
-        # TensorFlow takes a file that is shorter than a record's header for an empty one.
-        broken = _framing_error(path) if not num_records else None
-    except tf.errors.DataLossError as error:
-        raise _framing_error(path) or RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
-    except tf.errors.OpError as error:
-        raise RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
-    except Exception as error:  # protobuf's DecodeError, whose class depends on the protobuf backend
-        raise RecordError(path, num_records - 1, "is no tf.train.Example or SequenceExample") from error
-    if broken:
-        raise broken
-    if num_records and found is None:
-        raise RecordError(path, 0, "holds neither rgb or audio frames nor mean_rgb or mean_audio")
-    return found
-
-
-def detect_format(files: Sequence[str], num_probes: int = 16) -> RecordFormat:
-    """Level and features of the records, from the first records of the first file that has any that can be used.
-
-    Several records are looked at, since a video without frames says nothing of the features. That a file is broken is
-    left to whoever reads it, unless all are: the broken ones may be left out (`yt8m.data.salvage`).
-
-    Raises:
-        RecordError: no file can be read and holds features of this data set; a remote one cannot be read.
-        InputError: all files are empty.
-    """
-    first_error = None
-    for path in files:
-        try:
-            if found := _probe(path, num_probes):
-                return found
-        except RecordError as error:
-            if scheme(path):  # where a server is down, each further file would take as long to fail
-                raise
-            first_error = first_error or error
-    if first_error:
-        raise first_error
-    raise InputError(f"{files[0]}: the file is empty" + (f", and so are {len(files) - 1} others" if files[1:] else ""))
 
 
 def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:

@@ -113,11 +113,11 @@ def split(
         progress: called with the records copied and those in all.
 
     Raises:
-        InputError, RecordError: nothing matches, a record cannot be used or has no id, there are fewer videos than parts, a
-            part would be empty, the output cannot be written. Nothing is left behind.
+        InputError, RecordError: nothing matches, no record of a file has labels, a record cannot be used or has no id, there
+            are fewer videos than parts, a part would be empty, the output cannot be written. Nothing is left behind.
     """
     _check_out(out, form)
-    source = open_source(paths)
+    source = open_source(paths, labels_for="a split by labels")
     if form == "shards":
         size, remedy = sum(map(file_size, source.files)), "choose another --out, or write an index with --as index"
         check_room(out, size, f"copies of {len(source.files)} files", remedy)

@@ -9,7 +9,7 @@ from pathlib import Path
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data.pipeline import Source
-from yt8m.data.vocabulary import VOCABULARY_FILE, find_at_root, read_class_names
+from yt8m.data.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_destination, refuse_inputs
@@ -125,7 +125,7 @@ def _require_one_task(opened: Sequence[_OpenedRun]) -> None:
 
 
 def _class_names(source: Source, vocabulary: str | os.PathLike | None) -> dict[int, str]:
-    found = vocabulary or find_at_root(source.files[0], VOCABULARY_FILE)
+    found = vocabulary or find_vocabulary(source.files[0])
     return read_class_names(found) if found else {}
 
 

@@ -20,6 +20,7 @@ from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
+from yt8m.data.remarks import TRAINING
 from yt8m.data.service import find_workers
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
@@ -29,6 +30,7 @@ from yt8m.files import bytes_in_words, check_room, read_json, remove_unfinished,
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
+from yt8m.training.completion import with_choices
 from yt8m.training.distillation import teacher_errors
 from yt8m.training.schedules import learning_rate_at, warmup_remark
 from yt8m.training.splits import choose_splits
@@ -109,9 +111,9 @@ def resolve(
     data = config.data
     if data.service:
         find_workers(data.service)
-    data = choose_splits(config, tell)
+    data = with_choices(choose_splits(config, tell), config.run, tell)
     with_data = dataclasses.replace(config, data=data)
-    train = inference.open_data(with_data, data.train, tell=tell, part="training")
+    train = inference.open_data(with_data, data.train, tell=tell, part="training", labels_for=TRAINING)
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
     return config, train, inference.open_validation(config.run, config, tell=tell) if data.validate else None

@@ -17,6 +17,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.errors import InputError
 from yt8m.inference import build_for_training, start_from
+from yt8m.training.completion import number_of_classes
 from yt8m.training.loop import resolve
 from yt8m.training.losses import video_losses
 from yt8m.training.objective import Objective
@@ -53,14 +54,19 @@ def check(config: RunConfig) -> Iterator[Finding]:
     source, batch = None, None
     if config.data.train or config.data.root:
         # Nothing is written to the run directory, so any name will do.
-        config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"))
+        told: list[str] = []
+        config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), told.append)
+        yield from (Finding("records", line, "look") for line in told)
         batch = _first_batch(config, source)
         yield Finding("records", f"{len(source.files)} files, {source.level} level, {', '.join(source.features)}", "ok")
     elif config.data.segment_context:
         raise InputError("--data.segment-context is of rated segments; name some with --data.train")
     else:
-        features = config.data.features or tuple(FEATURE_SIZES)
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, features=features))
+        chosen = {
+            "features": config.data.features or tuple(FEATURE_SIZES),
+            "num_classes": config.data.num_classes or number_of_classes(),
+        }
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, **chosen))
         batch = _random_batch(config)
         yield Finding("records", "none named (--data.train, --data.root); random videos stand in", "look")
     yield Finding(

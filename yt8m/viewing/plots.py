@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from yt8m.data.inspection import inspect
-from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
+from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError, RecordError
 from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.viewing.picture import plain, save_figure
@@ -32,7 +32,7 @@ class Plots:
     """
 
     def __init__(self, directory: str, files: list[str], vocabulary: str | None = None):
-        found = vocabulary or find_at_root(files[0], VOCABULARY_FILE)
+        found = vocabulary or find_vocabulary(files[0])
         self._names = read_class_names(found) if found else {}
         self._files = files
         self._directory = Path(directory)

@@ -20,7 +20,7 @@ from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, video_feature
 from yt8m.data.sources import expand_paths
-from yt8m.data.vocabulary import VOCABULARY_FILE, class_name, find_at_root, read_class_names
+from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError, RecordError
 from yt8m.inference import Scorer, load_run, open_data
 from yt8m.viewing.finding import Found, find_video, id_bytes
@@ -135,7 +135,7 @@ def view_video(
     names = None if vocabulary is None else read_class_names(vocabulary)
     found, *others = find_video(video_id, files, progress)
     if names is None:
-        path = find_at_root(found.path, VOCABULARY_FILE)
+        path = find_vocabulary(found.path)
         names = read_class_names(path) if path else {}
     context = found.example.context.feature
     streams = {} if found.level == "video" else read_frames(found.data, found.path, found.record).streams

@@ -1,0 +1,67 @@
+"""What records hold that are not of this form, in words: those that other programs write, and what to do with them."""
+
+import tensorflow as tf
+
+from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
+
+NEITHER = "holds neither rgb or audio frames nor mean_rgb or mean_audio"
+
+_OUR_CONTEXT = {*ID_KEYS, "labels"}
+_MOST_KEYS = 4
+_LARGEST_BARE = 64 << 20
+"""Bytes of a file that is tried as one bare proto: no video has more."""
+_FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
+
+
+def held_keys(example: tf.train.SequenceExample) -> tuple[str, ...]:
+    """The keys of a record, lists of frames first, without its id and labels, each part sorted."""
+    lists, context = example.feature_lists.feature_list, example.context.feature
+    return (*sorted(lists), *sorted(key for key in context if key not in _OUR_CONTEXT))
+
+
+def explain(example: tf.train.SequenceExample) -> str:
+    """Why a record without features of this data set cannot be used, which keys it holds, and what to do: a clause."""
+    keys = held_keys(example)
+    if not keys:
+        return f"{NEITHER}, nor any other features"
+    shown = ", ".join(keys[:_MOST_KEYS]) + (f" and {len(keys) - _MOST_KEYS} more" if keys[_MOST_KEYS:] else "")
+    advice = _advice(example, keys)
+    return f"{NEITHER}, but {shown}" + (f"; {advice}" if advice else f"; write them as rgb and audio, {_FORM}")
+
+
+def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
+    """What to do with the records of programs that are known."""
+    lists, context = example.feature_lists.feature_list, example.context.feature
+    if "audio_embedding" in lists:
+        return f"this is AudioSet's form, with classes of its own; write audio_embedding as audio, {_FORM}"
+    if any(key.endswith("/feature/floats") for key in keys):
+        return (
+            "these are MediaPipe's floats, neither quantised nor with an id and labels; quantise them and write them as rgb and "
+            f"audio, {_FORM}"
+        )
+    if any(name in context for name in FEATURE_SIZES) and not any(
+        video_feature(name) in context for name in FEATURE_SIZES
+    ):
+        return f"this is a tf.train.Example with frames; write them as {_FORM}"
+    return ""
+
+
+def may_be_bare(beginning: bytes, size: int) -> bool:
+    """Whether a file of so many bytes that begins so may be one bare proto: it has the tag of one of its two fields."""
+    return size <= _LARGEST_BARE and beginning[:1] in (b"\x0a", b"\x12")
+
+
+def explain_bare(content: bytes) -> str | None:
+    """What a file is that holds one bare proto in place of TFRecords, as a clause; None if it is no such file.
+
+    Args:
+        content: of the file, all of it.
+    """
+    try:
+        example = tf.train.SequenceExample.FromString(content)
+    except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
+        return None
+    if not example.feature_lists.feature_list and not example.context.feature:
+        return None
+    what = explain(example) if not any(name in example.feature_lists.feature_list for name in FEATURE_SIZES) else ""
+    return "the file is one bare tf.train.SequenceExample, not TFRecords of them" + (f"; it {what}" if what else "")

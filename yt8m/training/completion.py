@@ -1,0 +1,66 @@
+"""What a configuration leaves to the data set or to the run that it goes on with: the number of classes and the features."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from yt8m import runs
+from yt8m.config import DataConfig
+from yt8m.data.schema import DEFAULT_NUM_CLASSES
+from yt8m.data.sources import expand_paths
+from yt8m.data.vocabulary import count_classes, find_vocabulary
+from yt8m.errors import InputError
+
+
+def with_choices(data: DataConfig, run: str, tell: Callable[[str], None]) -> DataConfig:
+    """The configuration with its number of classes, and with the features of a run that is gone on with.
+
+    A run keeps what it was begun with, whatever its records are found to hold by now.
+
+    Args:
+        data: with the training records.
+        run: the run directory, which need not exist.
+        tell: gets a line where the data set says how many classes there are.
+
+    Raises:
+        InputError: the records do not exist, or the vocabulary beside them cannot be used.
+    """
+    begun = _begun(run)
+    if begun:
+        return dataclasses.replace(
+            data, num_classes=data.num_classes or begun.num_classes, features=data.features or begun.features
+        )
+    return dataclasses.replace(data, num_classes=data.num_classes or number_of_classes(data.train, tell))
+
+
+def number_of_classes(paths: Sequence[str] = (), tell: Callable[[str], None] = lambda text: None) -> int:
+    """Of the vocabulary at the root of the data set; of one without, those since 2018.
+
+    Args:
+        paths: the training records; none = of no data set.
+        tell: gets a line, if the vocabulary says another number.
+
+    Raises:
+        InputError: as `with_choices`.
+    """
+    path = find_vocabulary(expand_paths(paths)[0]) if paths else None
+    if path is None:
+        return DEFAULT_NUM_CLASSES
+    try:
+        count = count_classes(path)
+    except InputError as error:
+        raise InputError(f"{error}; or give --data.num-classes, which is else taken from it") from error
+    if count not in (None, DEFAULT_NUM_CLASSES):
+        tell(f"{path}: names {count} classes, and so many the model has; --data.num-classes gives another number")
+    return count or DEFAULT_NUM_CLASSES
+
+
+def _begun(run: str) -> DataConfig | None:
+    """The configuration of a run directory in which something was learned."""
+    directory = runs.RunDirectory(Path(run))
+    if not directory.has_weights:
+        return None
+    with contextlib.suppress(InputError):  # said when the run directory is opened
+        return runs.load_config(run).data
+    return None
