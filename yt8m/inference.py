@@ -154,8 +154,7 @@ def open_data(
 ) -> Source:
     """Records for a run's model: of its level, with its features and classes.
 
-    A model of video level is given the means of the frames where the records have frames. What they are a look at some of them
-    says (`yt8m.data.survey`).
+    A model of video level is given the means where the records have frames. `yt8m.data.survey` says what they are.
 
     Args:
         config: the run's.
@@ -174,8 +173,7 @@ def open_data(
     if segments is None:
         segments = found.level == "segment"
     as_means = config.model.level == "video" and found.level != "video"
-    frames_or_means = "frame" if as_means else config.model.level
-    level = "segment" if segments else frames_or_means
+    level = "segment" if segments else "frame" if as_means else config.model.level
     source = pipeline.source_of(found, level, data.features, data.num_classes, data.max_labels)
     if data.segment_context and not segments:
         raise InputError(
@@ -216,7 +214,7 @@ def open_validation(
     """The records to evaluate a run on: those given, or else its own validation records; of folds, the one left out.
 
     Raises:
-        InputError, RecordError: none are given, and the run has no validation split; they have no labels; as `open_data`.
+        InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
     """
     if data and (common := find_learned(config.data.train, data)):
         tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
