@@ -77,17 +77,13 @@ RULES = {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.runs", "yt8m.submission", "yt8m.training"},
     },
     "yt8m.training.summaries": {*BASE, "yt8m.config", "yt8m.evaluation", "yt8m.metrics", "yt8m.runs"},
+    "yt8m.training.stream": {*BASE, "yt8m.config", "yt8m.data"},
+    "yt8m.training.statistics": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.distribution", "yt8m.layers", "yt8m.training.stream"},
+    },
     "yt8m.training.averaging": {
-        *{
-            *BASE,
-            "yt8m.config",
-            "yt8m.data",
-            "yt8m.files",
-            "yt8m.runs",
-            "yt8m.inference",
-            "yt8m.evaluation",
-            "yt8m.training",
-        },
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.runs", "yt8m.inference", "yt8m.evaluation"},
+        *{"yt8m.training", "yt8m.training.statistics"},
     },
     "yt8m.training.objective": {
         *{*BASE, "yt8m.config", "yt8m.layers", "yt8m.models", "yt8m.training", "yt8m.training.distillation"},
@@ -96,7 +92,7 @@ RULES = {
         "yt8m.distribution",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
-        *{"yt8m.training.distillation", "yt8m.training.objective"},
+        *{"yt8m.training.distillation", "yt8m.training.objective", "yt8m.training.statistics", "yt8m.training.stream"},
     },
     "yt8m.training.completion": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
     "yt8m.training.loop": {

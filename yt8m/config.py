@@ -195,6 +195,9 @@ class TrainingConfig:
     """Decoupled decay of matrices a step, times the learning rate; biases and scales are left alone."""
     ema_decay: Share = 0.0
     """Decay of a moving average of the weights, which is what is evaluated and kept; 0 = none."""
+    statistics_batches: NonNegativeInt = 100
+    """Of ema-decay: batches of training records, one pass over them at most, that batch normalisation takes its statistics
+    from before each validation, as those of the steps are of other weights; 0 = keep those of the steps."""
     validate_every_steps: NonNegativeInt = 1_000
     """Steps between two passes over the validation split; 0 = at the end only."""
     early_stopping: NonNegativeInt = 0

@@ -49,6 +49,7 @@ CHANGEABLE = {
     "training.early_stopping",
     "training.checkpoint_every_steps",
     "training.keep_checkpoints",
+    "training.statistics_batches",
     "training.log_every_steps",
     "data.test",
     "data.service",

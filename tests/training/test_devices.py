@@ -31,15 +31,21 @@ MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
 
 
 @pytest.mark.slow
-def test_two_devices_train_evaluate_and_predict_as_one(sample, tmp_path):
+def test_two_devices_train_average_statistics_evaluate_and_predict_as_one(sample, tmp_path):
     one, two = (configure(tmp_path / name, sample, MODEL, SIZES, validate=True, **SETTINGS) for name in ("one", "two"))
     train(one)
     two = dataclasses.replace(two, distribute=DistributeConfig(virtual_devices=2))
     (tmp_path / "two.json").write_text(json.dumps(to_dict(two)))
+    # Five batches, of which one is left over; each device's come from elsewhere.
+    vectors = np.random.default_rng(0).normal(np.arange(5)[:, None, None], 1.0, (5, 7, 3)).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", vectors)
     script, records = Path(__file__).with_name("two_devices.py"), str(sample / "2/frame/validate")
     command = [sys.executable, "-W", "ignore", script, tmp_path / "two.json", tmp_path / "one", records, tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
+    statistics, seen = np.load(tmp_path / "statistics.npz"), vectors[:4].reshape(-1, 3).astype(np.float64)
+    np.testing.assert_allclose(statistics["means"], 2 * [seen.mean(0)], rtol=1e-5)
+    np.testing.assert_allclose(statistics["variances"], 2 * [seen.var(0)], rtol=1e-5)
     metrics = evaluate(str(tmp_path / "one"), [records])
     for key, value in json.loads((tmp_path / "metrics.json").read_text()).items():
         if key != "videos_per_second":

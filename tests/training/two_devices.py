@@ -1,19 +1,27 @@
 """Trains the run of the configuration file given, in a process of its own; test_devices.py starts it.
 
-Then evaluates and predicts with another run on the same devices: arguments are the configuration, that run, the records, and a
-directory for `metrics.json` and `predictions.csv`.
+Then evaluates and predicts with another run on the same devices, and takes statistics of batch normalisation of vectors.
+Arguments are the configuration, that run, the records, and a directory for `metrics.json`, `predictions.csv` and
+`statistics.npz`, where the vectors are as `vectors.npy`.
 """
 
 import json
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from yt8m.config import from_dict
+from yt8m.distribution.strategies import open_devices
 from yt8m.evaluation import evaluate
+from yt8m.layers.normalisation import BatchNormalisation
 from yt8m.models import ARCHITECTURES
 from yt8m.prediction import predict
 from yt8m.training import curves
 from yt8m.training.loop import train
+from yt8m.training.statistics import StatisticsPass
 
 curves.plot = lambda rows, path: None  # drawing takes a second
 
@@ -23,3 +31,14 @@ run, records, place = sys.argv[2:]
 metrics = evaluate(run, [records], distribute=config.distribute)
 (Path(place) / "metrics.json").write_text(json.dumps(metrics))
 predict(run, [records], Path(place) / "predictions.csv", distribute=config.distribute)
+
+devices = open_devices(config.distribute)
+with devices.strategy.scope():
+    layer = BatchNormalisation(name="bn")
+    model = keras.Model(inputs := {"x": keras.Input((3,), name="x")}, layer(inputs["x"]))
+batches = [{"x": tf.constant(each)} for each in np.load(Path(place) / "vectors.npy")]
+assert StatisticsPass(model, devices).pool(batches) == len(batches) // 2
+copies = [
+    devices.strategy.experimental_local_results(each.value) for each in (layer.moving_mean, layer.moving_variance)
+]
+np.savez(Path(place) / "statistics.npz", means=copies[0], variances=copies[1])

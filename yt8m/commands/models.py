@@ -5,11 +5,11 @@ from typing import Annotated
 import tyro
 
 from yt8m import reports
-from yt8m.commands.flags import Json, print_json, shown
+from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import OK
 from yt8m.streams import show
-from yt8m.values import PositiveInt
+from yt8m.values import NonNegativeInt, PositiveInt
 
 
 def recipes(json: Json = False) -> int:
@@ -68,6 +68,8 @@ def average(
     out: Annotated[str, shown("DIR")],
     last: Annotated[PositiveInt | None, shown("N", "(default: the best weights of each run)")] = None,
     best: Annotated[PositiveInt | None, shown("N", "(default: the best weights of each run)")] = None,
+    statistics_batches: NonNegativeInt = 100,
+    data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the training records of the first run)")] = None,
     json: Json = False,
 ) -> int:
     """Average the weights of a run's checkpoints, or of several runs, into a new run.
@@ -79,14 +81,20 @@ def average(
         out: The new run directory.
         last: Checkpoints of each run to average, the newest ones.
         best: Checkpoints of each run to average, those that validated best.
+        statistics_batches: Batches of training records, one pass over them at most, that batch normalisation takes its
+            statistics of, as those of the checkpoints are of other weights; 0 = the mean of the checkpoints'.
+        data: Files, directories or globs of these records.
         json: Print one JSON object.
     """
+    from yt8m.terminal import say
     from yt8m.training.averaging import average as run_average
 
-    result = run_average(runs, out, last, best)
+    result = run_average(runs, out, last, best, statistics_batches, given_paths(data), say)
     if json:
-        print_json({"run": result.run, "averaged": result.averaged, "metrics": result.metrics})
+        keys = ("run", "averaged", "metrics", "num_statistics")
+        print_json({key: getattr(result, key) for key in keys})
     else:
         text = reports.scores(result.metrics) if result.metrics else "no validation split to score it on"
-        show(f"{result.run}: the mean of {len(result.averaged)} sets of weights; {text}")
+        statistics = f", batch statistics of {result.num_statistics} videos" if result.num_statistics else ""
+        show(f"{result.run}: the mean of {len(result.averaged)} sets of weights{statistics}; {text}")
     return OK

@@ -3,11 +3,13 @@
 Along one run this removes the noise of the last steps, as a moving average does, without having decided on it before
 (arXiv 1803.05407); over runs that started from the same weights it can replace an ensemble (arXiv 2203.05482). Runs that
 started from different weights have different hidden units in the same place: their mean is of no use.
+
+The mean of running statistics is not the statistics of mean weights, so those are taken anew (`yt8m.training.statistics`).
 """
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -21,8 +23,9 @@ from yt8m.errors import InputError
 from yt8m.evaluation import measure_source
 from yt8m.files import check_destination, check_local, write_json
 from yt8m.runs import RunDirectory
+from yt8m.training.statistics import StatisticsPass
 from yt8m.training.weights import load_weights, save_weights
-from yt8m.values import PositiveInt, checked
+from yt8m.values import NonNegativeInt, PositiveInt, checked
 
 Weights = list[np.ndarray]
 """One array a variable of a model, in the order of `model.variables`."""
@@ -38,6 +41,8 @@ class Average:
     """The checkpoints and files that went in."""
     metrics: dict[str, float] | None
     """On the validation split; None without one."""
+    num_statistics: int = 0
+    """Training videos, or segments, that batch normalisation took its statistics of; 0 = none were read."""
 
 
 @checked
@@ -46,6 +51,9 @@ def average(
     out: str | os.PathLike,
     last: PositiveInt | None = None,
     best: PositiveInt | None = None,
+    statistics_batches: NonNegativeInt = 100,
+    data: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Average:
     """Averages weights into a new run directory, and validates it.
 
@@ -54,10 +62,14 @@ def average(
         out: the new run directory.
         last: average the newest so many checkpoints of each run (`--training.keep-checkpoints` keeps them).
         best: average the so many checkpoints of each run that validated best. Without both, the best weights of each.
+        statistics_batches: batches of training records, one pass over them at most, that batch normalisation takes its
+            statistics of; 0 = the mean of the sets' statistics. A model without such layers reads none.
+        data: files, directories or globs of these records; none = the training records of the first run.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them.
 
     Raises:
         InputError: fewer than two sets of weights, fewer checkpoints than asked for, different models, a damaged
-            checkpoint, or `out` exists or is not local.
+            checkpoint, training records that are not there or cannot be used, or `out` exists or is not local.
     """
     if last and best:
         raise InputError("--last and --best exclude each other; name one")
@@ -81,7 +93,8 @@ def average(
         )
     for variable, values in zip(model.variables, total, strict=True):
         variable.assign((values / len(names)).astype(variable.dtype))
-    return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, source)
+    num_statistics = _renew_statistics(model, configs[0], statistics_batches, data, tell)
+    return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, num_statistics, source)
 
 
 def _require_same_model(first, config: RunConfig, other, other_config: RunConfig) -> None:
@@ -139,7 +152,28 @@ def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
         raise InputError(f"{path}: the checkpoint cannot be read; delete its files, or ask for fewer") from error
 
 
-def _save(model: keras.Model, config: RunConfig, names: list[str], source: Source | None) -> Average:
+def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, data, tell) -> int:
+    """Gives batch normalisation the statistics of the averaged weights; the number of videos that they are of."""
+    renewal = StatisticsPass(model)
+    if not most_batches or not renewal.has_layers:
+        return 0
+    try:
+        if not (data or config.data.train):
+            raise InputError(f"{config.run}: does not say where its training records are")
+        source = inference.open_data(config, data or config.data.train, tell=tell, part="all" if data else "training")
+    except InputError as error:
+        if data:
+            raise
+        raise InputError(
+            f"{error}; batch normalisation takes its statistics of the run's training records: name them with --data, or keep "
+            "the mean of the statistics with --statistics-batches 0"
+        ) from error
+    return renewal.run(config, source, most_batches)
+
+
+def _save(
+    model: keras.Model, config: RunConfig, names: list[str], num_statistics: int, source: Source | None
+) -> Average:
     """Writes the new run; its validation comes first, so that nothing is left behind where that fails."""
     metrics = None
     if source:
@@ -147,4 +181,4 @@ def _save(model: keras.Model, config: RunConfig, names: list[str], source: Sourc
     with runs.opened_run(config) as directory:
         save_weights(model, directory.best_weights)
         write_json(directory.best_metrics, {"averaged": names, **(metrics or {})})
-    return Average(str(directory.path), names, metrics)
+    return Average(str(directory.path), names, metrics, num_statistics)

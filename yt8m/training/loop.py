@@ -22,7 +22,7 @@ from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service import find_workers
-from yt8m.distribution.devices import Devices
+from yt8m.distribution.devices import Devices, Stopped
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.evaluation import Measured
@@ -302,7 +302,8 @@ def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
             finished = validated and (finished or _is_out_of_patience(trainer))
             stopped |= not validated
         elif finished:
-            files.save_weights(trainer)
+            with trainer.kept_weights():
+                files.save_weights(trainer)
         if finished or stopped or checkpoint_due:
             files.save_checkpoint(step)
         if finished or stopped:
@@ -382,12 +383,20 @@ def _log_training(files, trainer, step: int, norm: float, videos_per_second: flo
 
 def _validate(trainer, validation, files, progress, stop_requested) -> bool:
     """One validation; keeps the weights if they are the best. False if it was stopped on request."""
-    measured = trainer.evaluate(validation, stop_requested)
-    trainer.validation_pending.assign(measured is None)
-    if measured is None:
+    trainer.validation_pending.assign(True)
+    with contextlib.suppress(Stopped), trainer.kept_weights(stop_requested):
+        _keep_if_best(trainer, validation, trainer.evaluate(validation, stop_requested), files, progress)
+        trainer.validation_pending.assign(False)
+    if trainer.validation_pending.numpy():
         return False
-    metrics = measured.result
-    step = int(trainer.step.numpy())
+    if _is_out_of_patience(trainer):
+        progress.message(f"stopping early: no better validation in the last {trainer.config.training.early_stopping}")
+    return True
+
+
+def _keep_if_best(trainer, validation, measured: Measured, files, progress) -> None:
+    """Takes note of a validation, and keeps the weights if it is the best."""
+    metrics, step = measured.result, int(trainer.step.numpy())
     score = metrics["segment_map" if validation.level == "segment" else "gap"]
     is_best = score > float(trainer.best.numpy())
     if is_best:
@@ -399,9 +408,6 @@ def _validate(trainer, validation, files, progress, stop_requested) -> bool:
         trainer.validations_without_best.assign_add(1)
     files.log("validation", step, metrics)
     progress.validated(step, metrics, is_best)
-    if _is_out_of_patience(trainer):
-        progress.message(f"stopping early: no better validation in the last {trainer.config.training.early_stopping}")
-    return True
 
 
 def _is_out_of_patience(trainer) -> bool:

@@ -11,9 +11,8 @@ import tensorflow as tf
 
 from yt8m import inference
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
-from yt8m.distribution.devices import Devices, Stopped
+from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError
 from yt8m.evaluation import Measured, measure_source
 from yt8m.files import write_json
@@ -23,6 +22,8 @@ from yt8m.training.distillation import make_teacher
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import make_optimizer
 from yt8m.training.schedules import learning_rate_at
+from yt8m.training.statistics import StatisticsPass
+from yt8m.training.stream import training_batches
 
 
 class Trainer:
@@ -39,6 +40,7 @@ class Trainer:
 
     def __init__(self, config: RunConfig, devices: Devices, source: Source):
         self.config, self.devices, self.strategy = config, devices, devices.strategy
+        self._source = source
         pieces = devices.num_replicas * config.training.gradient_accumulation
         if config.training.batch_size % pieces:
             raise InputError(
@@ -65,6 +67,7 @@ class Trainer:
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.scorer = inference.Scorer(self.model, devices)
+        self._statistics = StatisticsPass(self.model, devices)
         # A function within the step's would be a wall that synchronised statistics cannot cross.
         self._loss_and_gradients = (
             tf.function(self._compute, jit_compile=True) if config.training.xla else self._compute
@@ -117,26 +120,15 @@ class Trainer:
 
     def dataset(self, source: Source) -> tf.data.Dataset:
         """The same in the host's memory: batches for all devices of this worker together."""
-        data, training, devices = self.config.data, self.config.training, self.devices
-        size = training.batch_size // devices.num_workers
-        dataset = pipeline.make_dataset(
+        service = self.config.data.service
+        dataset = training_batches(
+            self.config,
             source,
-            size,
-            num_frames=data.num_frames or None,
-            sampling=data.sampling,
-            max_frames=data.max_frames,
-            shuffle=True,
-            shuffle_buffer=data.shuffle_buffer,
-            seed=training.seed,
-            repeat=True,
-            drop_remainder=True,
-            parallel_files=data.parallel_files,
-            deterministic=data.deterministic,
-            shard=devices.shard if not data.service else (0, 1),
-            shard_by=data.shard,
-            skip_records=int(self.step.numpy()) * size,
-            service=data.service,
-            job_name=new_job_name(self.config.run, devices) if data.service else "",
+            self.config.training.batch_size // self.devices.num_workers,
+            shard=self.devices.shard if not service else (0, 1),
+            steps_done=int(self.step.numpy()),
+            service=service,
+            job_name=new_job_name(self.config.run, self.devices) if service else "",
         )
         if self.teacher:
             dataset = self.teacher.attach(dataset)
@@ -144,16 +136,47 @@ class Trainer:
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
         return dataset.prefetch(2)
 
-    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured | None:
-        """A pass of the weights that would be kept over labelled records: of their moving averages, if there are any.
+    @contextlib.contextmanager
+    def kept_weights(self, stop_requested: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """A context in which the model is the one that is validated and kept, on all workers; afterwards it is as it was.
+
+        With `--training.ema-decay` it has the moving averages of its weights, and statistics of batch normalisation that are of
+        those: a pass over `--training.statistics-batches` batches. Call `average_statistics` before.
+
+        Args:
+            stop_requested: asked after every batch.
+
+        Raises:
+            Stopped: a worker was requested to stop.
+            InputError, RecordError: the training records cannot be read any more.
+        """
+        most = self.config.training.statistics_batches
+        if not (self.optimizer.averages and most and self._statistics.has_layers):
+            with self.optimizer.averaged_weights():
+                yield
+            return
+        # With the counters of dropout: a step does not depend on whether the one before it was validated.
+        others = [variable.value for variable in self.model.non_trainable_variables]
+        before = [tf.identity(variable) for variable in others]
+        try:
+            with self.optimizer.averaged_weights():
+                self._statistics.run(self.config, self._source, most, stop_requested)
+                yield
+        finally:
+            for variable, value in zip(others, before, strict=True):
+                variable.assign(value)
+
+    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured:
+        """A pass of the model over labelled records, in `kept_weights`.
 
         Args:
             source: the validation records.
-            stop_requested: asked about once a second; True ends it, and None is returned.
+            stop_requested: asked about once a second.
+
+        Raises:
+            Stopped: a worker was requested to stop.
         """
-        with self.optimizer.averaged_weights(), contextlib.suppress(Stopped):
-            return measure_source(self.scorer, source, self.config, stop_requested=stop_requested)
-        return None
+        return measure_source(self.scorer, source, self.config, stop_requested=stop_requested)
 
     def average_statistics(self) -> None:
         """Makes the devices' running statistics (BatchNorm's) one: their mean. Call it before evaluating or saving."""
@@ -185,9 +208,8 @@ class Trainer:
             stop_at_non_finite("the weights after", norm.numpy(), int(self.step.numpy()), self.config)
 
     def save_weights(self, run: RunDirectory, metrics: dict[str, float] | None = None) -> None:
-        """Keeps the weights, averaged if they are, as the run's best, with the metrics that say so."""
-        with self.optimizer.averaged_weights():
-            weights.save_weights(self.model, run.best_weights)
+        """Keeps the model of `kept_weights`, in which it is called, as the run's best, with the metrics that say so."""
+        weights.save_weights(self.model, run.best_weights)
         if metrics is not None:
             write_json(run.best_metrics, metrics)
 
