@@ -13,6 +13,8 @@ from yt8m.errors import InputError
 from yt8m.inference import Scorer
 from yt8m.prediction import predict
 from yt8m.predictions import StoredPredictions
+from yt8m.scoring import score
+from yt8m.submission import read_segment_submission, read_video_submission
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +175,90 @@ def test_weights_are_not_learned_from_what_a_member_learned_from(run, second, sa
     ):
         weigh([run, second], [str(sample / RATED), learned], tmp_path / "weights.json")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def lists(trained_once, sample, tmp_path_factory) -> dict[str, str]:
+    """Submissions of the run, by task."""
+    directory = tmp_path_factory.mktemp("lists")
+    places = {"video": (FRAMES, directory / "videos.csv"), "segment": (RATED, directory / "segments.csv")}
+    for records, out in places.values():
+        predict(trained_once, [str(sample / records)], out)
+    return {task: str(out) for task, (_, out) in places.items()}
+
+
+def ranked(path) -> dict[int, list[tuple[bytes, int]]]:
+    """The segments of each class of a submission, in their order."""
+    rows = read_segment_submission(path, range(12))
+    return {row.class_id: list(zip(row.ids.tolist(), row.starts.tolist(), strict=True)) for row in rows}
+
+
+def test_a_list_of_a_run_and_the_run_agree(run, lists, sample, tmp_path):
+    ensemble([lists["video"], run], tmp_path / "mean.csv", data=[str(sample / FRAMES)])
+    expected = {row.video_id: row for row in read_video_submission(lists["video"], 12)}
+    found = list(read_video_submission(tmp_path / "mean.csv", 12))
+    assert [row.video_id for row in found] == list(expected)
+    for row in found:
+        of_list = dict(zip(expected[row.video_id].classes, expected[row.video_id].scores, strict=True))
+        assert row.scores == pytest.approx([of_list[class_id] for class_id in row.classes], rel=2e-3)
+
+
+def test_a_list_of_segments_beside_a_run_and_stored_predictions(run, rated, lists, sample, tmp_path):
+    told = []
+    data = {"data": [str(sample / RATED)], "tell": told.append}
+    done = ensemble([rated, lists["segment"], run], tmp_path / "mean.csv", mean="rank", **data)
+    assert (done.task, done.num_videos) == ("segment", 13)
+    expected = ranked(lists["segment"])
+    for class_id, segments_of_class in ranked(tmp_path / "mean.csv").items():
+        wanted = {segment: place for place, segment in enumerate(expected[class_id])}
+        assert sorted(wanted) == sorted(segments_of_class)
+        moved = [abs(wanted[segment] - place) for place, segment in enumerate(segments_of_class)]
+        assert max(moved) <= 5, "but for what float16 does not tell apart, the members agree"
+    assert told == [f"{run}: predicting, kept in {next(Path(run, 'predictions').iterdir())}"]
+
+
+@pytest.mark.parametrize("task", ["video", "segment"])
+@pytest.mark.parametrize("mean", ["arithmetic", "geometric", "rank"])
+def test_lists_alone_need_no_records(lists, tmp_path, task, mean):
+    other = shutil.copy(lists[task], tmp_path / "other.csv")
+    done = ensemble([lists[task], other], tmp_path / "mean.csv", mean=mean, stored=tmp_path / "stored")
+    assert (done.task, done.num_videos) == (task, 13)
+    if task == "video":
+        before, after = (list(read_video_submission(path)) for path in (lists[task], tmp_path / "mean.csv"))
+        assert [row.classes[:12] for row in after] == [row.classes for row in before]
+    else:
+        assert ranked(tmp_path / "mean.csv") == ranked(lists[task])
+    ensemble([tmp_path / "stored"], tmp_path / "again.csv", mean="arithmetic")
+    assert done.num_segments == StoredPredictions(tmp_path / "stored").num_rows or task == "video"
+
+
+def test_weights_are_learned_for_lists_too(rated, lists, sample, tmp_path):
+    worst = tmp_path / "worst.csv"
+    rows = [line.split(",") for line in Path(lists["segment"]).read_text().splitlines()]
+    worst.write_text("\n".join(f"{first},{' '.join(rest.split(' ')[::-1])}" for first, rest in rows) + "\n")
+    members = [rated, lists["segment"], worst]
+    learned = weigh(members, [str(sample / RATED)], tmp_path / "weights.json", mean="rank")
+    assert learned.alone[1] == pytest.approx(learned.alone[0], abs=0.02)
+    scores = [score(each, str(sample / RATED), 12)["segment_map"] for each in members[1:]]
+    assert learned.alone[1:] == pytest.approx(scores, abs=1e-6)
+    ensemble(members, tmp_path / "mean.csv", weights=tmp_path / "weights.json")
+
+
+def test_lists_that_do_not_fit_are_refused_before_anything_is_predicted(run, rated, lists, sample, tmp_path, refused):
+    class_id = next(iter(ranked(lists["segment"])))
+    (tmp_path / "strange.csv").write_text(f"Class,Segments\n{class_id},zzzz:0\n")
+    message = f"^{tmp_path}/strange.csv: has none of the videos of the first file that {run} is to predict, such as"
+    refused([tmp_path / "strange.csv", run], message)
+    refused([lists["video"], rated], f"^{rated}: is of the segment task, {lists['video']} of the video task")
+    refused([lists["video"], run], "is a submission for the video task, and --task is segment", task="segment")
+    (tmp_path / "notes.csv").write_text("a,b\n")
+    refused([tmp_path / "notes.csv"], "notes.csv, line 1: the header is 'a,b'; it must be")
+    refused([tmp_path / "nothing.csv"], "nothing.csv: is neither a run nor stored predictions nor a submission")
+    refused([lists["segment"]], "--skip-last-segments 2: lists do not say how long videos are", skip_last_segments=2)
+    copy = shutil.copy(lists["segment"], tmp_path / "copy.csv")
+    refused([lists["segment"], copy], "copy.csv: is one of the files that are read", out=copy)
+    refused([copy, copy], "copy.csv: is a member already")
+    (tmp_path / "three.csv").write_text("Index\n1\n2\n3\n")
+    refused(
+        [copy], "copy.csv: ranks class .*, which the list of classes does not", segment_classes=tmp_path / "three.csv"
+    )

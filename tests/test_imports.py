@@ -67,10 +67,13 @@ RULES = {
         *{"yt8m.inference", "yt8m.kept_predictions", "yt8m.runs", "yt8m.submission_options", "yt8m.training.splits"},
         "yt8m.unlike_runs",
     },
+    "yt8m.ensemble_members": {
+        *{*BASE, "yt8m.files", "yt8m.kept_predictions", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},
+        *{"yt8m.runs", "yt8m.submission", "yt8m.unlike_runs"},
+    },
     "yt8m.ensembling": {
-        *{*BASE, "yt8m.data", "yt8m.files", "yt8m.prediction", "yt8m.predictions", "yt8m.run_predictions"},
-        *{"yt8m.kept_predictions", "yt8m.runs", "yt8m.scoring", "yt8m.submission", "yt8m.submission_options"},
-        "yt8m.unlike_runs",
+        *{*BASE, "yt8m.data", "yt8m.ensemble_members", "yt8m.files", "yt8m.prediction", "yt8m.predictions"},
+        *{"yt8m.run_predictions", "yt8m.scoring", "yt8m.submission_options"},
     },
     "yt8m.recipes": {*BASE, "yt8m.config", "yt8m.models"},
     "yt8m.training.distillation": {

@@ -16,7 +16,7 @@ def describe_place(path: str | os.PathLike) -> str | None:
     """
     place = Path(path)
     if place.is_file():
-        if place.name.endswith((".tgz", ".tar.gz", ".keras")):
+        if is_archive(place):
             return f"is a file; make a run of what yt8m export wrote with yt8m unpack {path} --out DIR"
         return "is a file; name the run directory"
     if not place.is_dir():
@@ -34,6 +34,11 @@ def describe_place(path: str | os.PathLike) -> str | None:
         if (parent / "config.json").is_file() and (parent / "best").is_dir():
             return f"is a part of the run {parent}; name that"
     return None
+
+
+def is_archive(path: str | os.PathLike) -> bool:
+    """Whether a file is, by its name, what `yt8m export` makes of a run and `yt8m unpack` takes."""
+    return os.fspath(path).endswith((".tgz", ".tar.gz", ".keras"))
 
 
 def is_of_starter(name: str) -> bool:

@@ -71,7 +71,7 @@ def predict(
 
 
 def ensemble(
-    members: Annotated[tuple[str, ...], tyro.conf.Positional, shown("DIR [DIR ...]", "(required)")],
+    members: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
     out: Annotated[str | None, shown("PATH", "(required, unless --store is given)")] = None,
     data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: none)")] = None,
     mean: Annotated[
@@ -84,12 +84,13 @@ def ensemble(
     store: Annotated[str | None, shown("DIR", "(default: the mean is not kept)")] = None,
     submission: Submission = _DEFAULT_SUBMISSION,
 ) -> int:
-    """Write the mean of several runs or stored predictions as a submission.
+    """Write the mean of several runs, stored predictions or submissions as a submission.
 
     Example: yt8m ensemble runs/a runs/b --data data/sample/2/frame/test --out submissions/both.csv
 
     Args:
-        members: Run directories, whose predictions are made and kept in them, or directories of yt8m predict --store.
+        members: Run directories, whose predictions are made and kept in them, directories of yt8m predict --store, or
+            submissions for the same records.
         out: The CSV file to write.
         data: Files, directories or globs, for runs.
         mean: Of probabilities, of their logarithms, or of ranks.
@@ -129,7 +130,7 @@ def _weights(given: tuple[str, ...]) -> list[float] | str | None:
 
 
 def weigh(
-    members: Annotated[tuple[str, ...], tyro.conf.Positional, shown("DIR [DIR ...]", "(required)")],
+    members: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
     data: Annotated[tuple[str, ...], shown(PATHS)],
     out: Annotated[str, shown("PATH")],
     mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
@@ -141,7 +142,8 @@ def weigh(
     Example: yt8m weigh runs/a runs/b --data data/sample/2/frame/validate --out weights.json
 
     Args:
-        members: Run directories, whose predictions are made and kept in them, or directories of yt8m predict --store.
+        members: Run directories, whose predictions are made and kept in them, directories of yt8m predict --store, or
+            submissions for the same records.
         data: Files, directories or globs, with labels.
         out: The file to write, for yt8m ensemble --weights.
         mean: Of probabilities, of their logarithms, or of ranks.

@@ -3,12 +3,13 @@
 M = members, N = rows of a part, C = classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
 
 from yt8m.errors import InputError
+from yt8m.predictions.listed import ListedPredictions
 from yt8m.predictions.parts import Described, Description, Part, Predictions, log_probability, logit
 
 Mean = Literal["arithmetic", "geometric", "rank"]
@@ -40,7 +41,7 @@ class Ensemble(Predictions):
         self._class_ids = class_ids_of(members)
         self.description = mean_description(members)
         self._order = _matching_parts(members)
-        self._ranks = [RankTable(member, self._class_ids) for member in members] if mean == "rank" else []
+        self._valued = values_of(members, mean, self._class_ids)
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -49,16 +50,14 @@ class Ensemble(Predictions):
     def read(self, number: int) -> Part:
         first = self.members[0].read(number)
         total = np.zeros((len(first), len(self._class_ids)), np.float32)
+        heard = Heard()
         for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
             if weight:
                 part = first if place == 0 else member.read(self._order[place][number])
-                values = part.dense(member.description, self._class_ids)
-                total += (
-                    np.float32(weight) * self._ranks[place](values)
-                    if self._ranks
-                    else weight * of_mean(values, self.mean)
-                )
-        return self._as_part(first, as_logits(total, self.mean))
+                values = np.float32(weight) * self._valued[place](part.dense(member.description, self._class_ids))
+                total += values if part.said is None else np.where(part.said, values, np.float32(0.0))
+                heard.add(weight, part.said)
+        return self._as_part(first, as_logits(heard.mean(total, self.mean), self.mean))
 
     def read_rows(self, number: int) -> Part:
         return self.members[0].read_rows(number)
@@ -69,6 +68,40 @@ class Ensemble(Predictions):
         kept = min(self.description.top_k or 1, logits.shape[1])
         order = np.argsort(-logits, axis=1, kind="stable")[:, :kept]
         return Part(rows.ids, np.take_along_axis(logits, order, axis=1), rows.starts, self._class_ids[order])
+
+
+class Heard:
+    """Whose word a sum has, where some members say nothing of some rows or classes."""
+
+    def __init__(self) -> None:
+        self._weight: np.ndarray | float = 0.0
+        self._all_said = True
+
+    def add(self, weight: float, said: np.ndarray | None) -> None:
+        """A member's weight, and what it says something of, bool of a shape that goes with the sum's; None = all."""
+        self._all_said = self._all_said and said is None
+        self._weight = self._weight + (weight if said is None else weight * said)
+
+    def mean(self, total: np.ndarray, mean: Mean) -> np.ndarray:
+        """The sum as a mean of those who say something, float32; what nobody says anything of comes after all else."""
+        if self._all_said:
+            return total
+        weight = np.broadcast_to(self._weight, total.shape)
+        return np.divide(total, weight, out=np.full_like(total, _LOWEST[mean]), where=weight > 0, casting="same_kind")
+
+
+_LOWEST: dict[Mean, float] = {"arithmetic": 0.0, "geometric": -70.0, "rank": 0.0}
+
+
+def values_of(
+    members: Sequence[Predictions], mean: Mean, class_ids: np.ndarray
+) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """For each member what the mean is taken of, from its logits of these classes: float32 of the same shape."""
+    if mean != "rank":
+        return [lambda logits: of_mean(logits, mean)] * len(members)
+    return [
+        member.shares if isinstance(member, ListedPredictions) else RankTable(member, class_ids) for member in members
+    ]
 
 
 def mean_description(members: Sequence[Described]) -> Description:

@@ -5,7 +5,7 @@ N = rows of a part (videos, or segments), C = classes with a column, k = classes
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -47,6 +47,11 @@ class Part:
     """int32 [N]: the segment's first second; None of whole videos."""
     classes: np.ndarray | None = None
     """int [N, k]; None where columns are classes."""
+    rest: np.ndarray | None = None
+    """float32 [N]: of all classes without a column; None = the lowest of the row."""
+    said: np.ndarray | None = None
+    """bool [N, 1] or [1, C]: of which rows, or classes, something is said at all; None = of all. The others take no part in a
+    mean."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,10 +71,18 @@ class Part:
             return ids
         return [f"{video}:{start}" for video, start in zip(ids, self.starts.tolist(), strict=True)]
 
+    def take(self, rows: Sequence[int]) -> "Part":
+        """Some of the rows, in this order."""
+        chosen = np.asarray(rows, np.int64)
+        by_row = self.said is not None and len(self.said) == len(self) and self.said.shape[1] == 1
+        columns = {key: getattr(self, key) for key in ("ids", "logits", "starts", "classes", "rest")}
+        taken = {key: None if each is None else each[chosen] for key, each in columns.items()}
+        return Part(**taken, said=self.said[chosen] if by_row else self.said)
+
     def dense(self, description: Description, class_ids: np.ndarray) -> np.ndarray:
         """Logits of some classes, float32 [N, len(class_ids)].
 
-        A class that was not kept of a row has the lowest logit that was: it had at most that.
+        A class that was not kept of a row has the row's `rest`, or the lowest logit that was: it had at most that.
 
         Args:
             description: of the predictions that this is of.
@@ -83,8 +96,8 @@ class Part:
             if np.array_equal(wanted, np.arange(description.num_columns)):
                 return self.logits.astype(np.float32)
             return self.logits[:, wanted].astype(np.float32)
-        lowest = self.logits.min(axis=1, keepdims=True, initial=np.inf).astype(np.float32)
-        every = np.repeat(lowest, description.num_classes, axis=1)
+        lowest = self.logits.min(axis=1, initial=np.inf) if self.rest is None else self.rest
+        every = np.repeat(lowest.astype(np.float32)[:, None], description.num_classes, axis=1)
         np.put_along_axis(every, self.classes.astype(np.int64), self.logits.astype(np.float32), axis=1)
         return every[:, class_ids]
 

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from yt8m.errors import InputError
 from yt8m.metrics.entries import RankedEntries
 from yt8m.metrics.ratings import SegmentRatings
-from yt8m.predictions.combining import Mean, RankTable, check_members, class_ids_of, of_mean
+from yt8m.predictions.combining import Mean, check_members, class_ids_of, values_of
 from yt8m.predictions.parts import Described, Part, Predictions
 from yt8m.submission.video import MAX_PAIRS
 
@@ -41,6 +41,13 @@ class Pairs:
     """int64 [P]: which part of the videos the row is in."""
     positives: np.ndarray
     """int64 [parts, C]: labels of each class, also those that no pair has."""
+    said: np.ndarray
+    """bool [P, M]: which members say something of the row and the class; the others' values are 0."""
+
+    def means(self, weights: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The weighted means of those who say something, float [P], of the pairs that are chosen."""
+        total, weight = self.values[chosen] @ weights, self.said[chosen] @ weights
+        return np.divide(total, weight, out=np.full(len(total), total.min(initial=0.0) - 1.0), where=weight > 0)
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def learn_weights(
     for part in range(_PARTS):
         if (pairs.parts == part).any():
             weights = _search(pairs, pairs.parts != part, metric)
-            totals[pairs.parts == part] = pairs.values[pairs.parts == part] @ weights
+            totals[pairs.parts == part] = pairs.means(weights, pairs.parts == part)
     single = np.eye(len(members))
     return Weights(
         members=[member.name for member in members],
@@ -105,8 +112,8 @@ def learn_weights(
         weights=_search(pairs, every, metric).tolist(),
         metric="segment_map" if task == "segment" else "gap",
         score=metric(pairs, every, totals),
-        equal=metric(pairs, every, pairs.values.mean(axis=1)),
-        alone=[metric(pairs, every, pairs.values @ weights) for weights in single],
+        equal=metric(pairs, every, pairs.means(np.full(len(members), 1 / len(members)))),
+        alone=[metric(pairs, every, pairs.means(weights)) for weights in single],
     )
 
 
@@ -129,7 +136,7 @@ def _search(pairs: Pairs, chosen: np.ndarray, metric: _Metric) -> np.ndarray:
         return exponentials / exponentials.sum()
 
     def loss(free: np.ndarray) -> float:
-        return -metric(pairs, chosen, pairs.values @ weights_of(free))
+        return -metric(pairs, chosen, pairs.means(weights_of(free)))
 
     simplex = np.vstack([np.zeros(count - 1), 1.5 * np.eye(count - 1)])
     options = {"initial_simplex": simplex, "maxfev": 60 * count, "xatol": 0.01, "fatol": 1e-6}
@@ -175,12 +182,6 @@ def _aligned(members: Sequence[Predictions], number: int) -> list[Part]:
     return [member.read(member.digests.index(digest)) for member in members]
 
 
-def _tables(members: Sequence[Predictions], mean: Mean, class_ids: np.ndarray) -> list[Callable]:
-    if mean == "rank":
-        return [RankTable(member, class_ids) for member in members]
-    return [lambda logits: of_mean(logits, mean)] * len(members)
-
-
 def _rated_pairs(members: Sequence[Predictions], mean: Mean, ratings: SegmentRatings) -> Pairs:
     class_ids, num_classes = class_ids_of(members), members[0].description.num_classes
     ranked = set(class_ids.tolist())
@@ -192,8 +193,8 @@ def _rated_pairs(members: Sequence[Predictions], mean: Mean, ratings: SegmentRat
     for name, of_segment in rated.items():
         for class_id, positive in of_segment:
             positives[_part_of(_video_of(name)), class_id] += positive
-    tables, column_of = _tables(members, mean, class_ids), {each: column for column, each in enumerate(class_ids)}
-    values, pairs = [], []
+    tables, column_of = values_of(members, mean, class_ids), {each: column for column, each in enumerate(class_ids)}
+    values, said, pairs = [], [], []
     for number in range(len(members[0].digests)):
         parts = _aligned(members, number)
         names = parts[0].names()
@@ -201,9 +202,10 @@ def _rated_pairs(members: Sequence[Predictions], mean: Mean, ratings: SegmentRat
         places = [(place, *rating) for place, row in enumerate(rows) for rating in rated[names[row]]]
         if not places:
             continue
-        dense = _values(members, tables, parts, rows, class_ids)
+        dense, heard = _values(members, tables, parts, rows, class_ids)
         at = np.array([place for place, _, _ in places]), np.array([column_of[each] for _, each, _ in places])
-        values.append(np.stack([each[at] for each in dense], axis=-1))
+        values.append(dense[at])
+        said.append(heard[at])
         first = len(pairs)
         pairs += [(first + place, each, hit, _part_of(_video_of(names[rows[place]]))) for place, each, hit in places]
     if not pairs:
@@ -211,23 +213,26 @@ def _rated_pairs(members: Sequence[Predictions], mean: Mean, ratings: SegmentRat
             f"{members[0].name}: none of its segments is rated in the records; give those it was predicted for"
         )
     rows, classes, hits, parts = (np.array(column) for column in zip(*pairs, strict=True))
-    return Pairs(np.concatenate(values), classes, rows, hits, parts, positives)
+    return Pairs(np.concatenate(values), classes, rows, hits, parts, positives, np.concatenate(said))
 
 
-def _values(members, tables, parts: Sequence[Part], rows: list[int], class_ids: np.ndarray) -> list[np.ndarray]:
-    """What each member says of some rows of a part: float32 [len(rows), C], M of them."""
-    found = []
+def _values(
+    members, tables, parts: Sequence[Part], rows: list[int], class_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each member says of some rows of a part: float32 [len(rows), C, M], and bool of whether it says anything."""
+    shape = (len(rows), len(class_ids))
+    found, said = [], []
     for member, table, part in zip(members, tables, parts, strict=True):
-        classes = None if part.classes is None else part.classes[rows]
-        some = Part(part.ids[rows], part.logits[rows], None, classes)
-        found.append(table(some.dense(member.description, class_ids)))
-    return found
+        some = part.take(rows)
+        said.append(np.broadcast_to(True if some.said is None else some.said, shape))
+        found.append(np.where(said[-1], table(some.dense(member.description, class_ids)), np.float32(0.0)))
+    return np.stack(found, axis=-1), np.stack(said, axis=-1)
 
 
 def _video_pairs(members: Sequence[Predictions], mean: Mean, labels: Mapping[str, Sequence[int]]) -> Pairs:
     class_ids, num_classes = class_ids_of(members), members[0].description.num_classes
-    tables = _tables(members, mean, class_ids)
-    values, classes, hits, counts, parts = [], [], [], [], []
+    tables = values_of(members, mean, class_ids)
+    values, said, classes, hits, counts, parts = [], [], [], [], [], []
     positives = np.zeros((_PARTS, num_classes), np.int64)
     for number in range(len(members[0].digests)):
         aligned = _aligned(members, number)
@@ -235,16 +240,18 @@ def _video_pairs(members: Sequence[Predictions], mean: Mean, labels: Mapping[str
         rows = [row for row, name in enumerate(names) if name in labels]
         for first in range(0, len(rows), 256):
             some = rows[first : first + 256]
-            dense = np.stack(_values(members, tables, aligned, some, class_ids), axis=-1)
+            dense, heard = _values(members, tables, aligned, some, class_ids)
             kept = min(_CANDIDATES, len(class_ids))
-            columns = np.sort(np.argpartition(-dense.mean(axis=-1), kept - 1, axis=1)[:, :kept], axis=1)
+            means = dense.sum(axis=-1) / np.maximum(heard.sum(axis=-1), 1)
+            columns = np.sort(np.argpartition(-means, kept - 1, axis=1)[:, :kept], axis=1)
             hot = np.zeros((len(some), num_classes), bool)
             for place, row in enumerate(some):
                 own = [label for label in labels[names[row]] if 0 <= label < num_classes]
                 hot[place, own] = True
                 np.add.at(positives[_part_of(names[row])], np.flatnonzero(hot[place]), 1)
                 parts.append(np.full(kept, _part_of(names[row])))
-            values.append(np.take_along_axis(dense, columns[:, :, None], axis=1).reshape(-1, len(members)))
+            for each, into in ((dense, values), (heard, said)):
+                into.append(np.take_along_axis(each, columns[:, :, None], axis=1).reshape(-1, len(members)))
             classes.append(class_ids[columns].ravel())
             hits.append(np.take_along_axis(hot, class_ids[columns], axis=1).ravel())
             counts += [kept] * len(some)
@@ -257,4 +264,5 @@ def _video_pairs(members: Sequence[Predictions], mean: Mean, labels: Mapping[str
         np.concatenate(hits),
         np.concatenate(parts),
         positives,
+        np.concatenate(said),
     )
