@@ -233,17 +233,17 @@ class ListedSegments(ListedPredictions):
         rows = self.read_rows(number)
         first, last = self._ends[number], self._ends[number + 1]
         classes = self.description.classes or ()
-        logits = np.zeros((len(rows), len(classes)), np.float32)
+        logits = np.zeros((len(classes), len(rows)), np.float32)  # a row is written at once, and is a column in the end
         said = np.zeros((1, len(classes)), bool)
         for column, class_id in enumerate(classes):
             if class_id not in self._entries:
                 continue
             said[0, column] = True
             found = self._entries[class_id]
-            logits[:, column] = -np.log((len(found) + 1 + self._ends[-1]) / 2)
+            logits[column] = -np.log((len(found) + 1 + self._ends[-1]) / 2)
             chosen = np.flatnonzero((found >= first) & (found < last))
-            logits[found[chosen] - first, column] = -np.log(chosen + 1)
-        return dataclasses.replace(rows, logits=logits, said=said)
+            logits[column, found[chosen] - first] = -np.log(chosen + 1)
+        return dataclasses.replace(rows, logits=logits.T, said=said)
 
     def shares(self, logits: np.ndarray) -> np.ndarray:
         places = np.round(2 * np.exp(-logits.astype(np.float64))) / 2  # whole ones, and the means of whole ones
