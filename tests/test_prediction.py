@@ -32,6 +32,15 @@ from yt8m.training.loop import train
 NUM_FOLDS = 3
 
 
+def write_videos(path, *names, **counts):
+    """Records without labels: videos of six frames, or of so many."""
+    frames = np.random.default_rng(0).integers(0, 256, (10, 128), np.uint8)
+    counts = dict.fromkeys(names, 6) | counts
+    records = [frame_level_record(name, None, {"audio": frames[:count]}) for name, count in counts.items()]
+    path.write_bytes(b"".join(map(framed, records)))
+    return str(path)
+
+
 @pytest.fixture(scope="module")
 def run(sample, tmp_path_factory) -> str:
     return trained(tmp_path_factory.mktemp("run") / "run", sample)
@@ -241,6 +250,23 @@ def test_the_rows_of_a_mean_are_counted_without_reading_its_logits(run, sample, 
     assert (done.num_videos, done.num_segments) == (13, StoredPredictions(members[0]).num_rows)
 
 
+def test_every_five_seconds_that_begin_are_ranked_and_what_is_short_is_told(run, tmp_path):
+    counts = {"none": 0, "four": 4, "five": 5, "nine": 9, "ten": 10}
+    data = write_videos(tmp_path / "test.tfrecord", **counts)
+    told = []
+    made = predict(run, [data], tmp_path / "out.csv", task="segment", tell=told.append)
+    expected = {("four", 0), ("five", 0), ("nine", 0), ("nine", 5), ("ten", 0), ("ten", 5)}
+    for row in read_segment_submission(tmp_path / "out.csv", range(12)):
+        found = {(video.decode(), int(start)) for video, start in zip(row.ids, row.starts, strict=True)}
+        assert found == expected
+    assert (made.num_videos, made.num_segments) == (4, 6)
+    assert told[-2:] == [
+        f"{run}: 2 segments have fewer than five frames, as the last of a video or the only one; "
+        "what there is of them is ranked",
+        f"{run}: 1 video has no frames, so no segment, and nothing of that is ranked",
+    ]
+
+
 def test_stored_and_submitted_at_once(run, sample, tmp_path):
     predict(run, [str(sample / FRAMES)], tmp_path / "out.csv", stored=tmp_path / "stored", stored_top_k=0)
     stored = StoredPredictions(tmp_path / "stored")
@@ -309,12 +335,6 @@ def test_a_run_that_cannot_be_a_prior_is_refused_at_once(run, sample, tmp_path):
         with pytest.raises(InputError, match=f"^--prior {other}: {message}"):
             predict(run, [str(sample / RATED)], tmp_path / "out.csv", prior=str(other))
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
-
-
-def write_videos(path, *names):
-    frames = {"audio": np.random.default_rng(0).integers(0, 256, (6, 128), np.uint8)}
-    path.write_bytes(b"".join(framed(frame_level_record(name, None, frames)) for name in names))
-    return str(path)
 
 
 @pytest.mark.parametrize("task", ["video", "segment"])

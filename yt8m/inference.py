@@ -18,7 +18,7 @@ from yt8m.config import RunConfig
 from yt8m.data import pipeline, remarks, salvage
 from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
-from yt8m.data.schema import CONTEXT_PREFIX, Fold
+from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES, Fold
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_at_root
@@ -52,6 +52,10 @@ class Scored:
     """int32 [N], at segment level."""
     label_scores: np.ndarray | None = None
     """float32 [N, L], at segment level."""
+    num_short: int = 0
+    """Segments among them that have fewer than five frames."""
+    num_without_frames: int = 0
+    """Videos that have no frames, so no segment, and are in no row; at segment level."""
 
     @property
     def scores(self) -> np.ndarray:
@@ -255,6 +259,22 @@ def _padded(batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
     return {key: fill(value) for key, value in batch.items()}
 
 
+def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:
+    """A batch of segments with what is known of them, less the rows of videos without frames."""
+    frames = batch["segment_frames"].numpy()
+    there = frames > 0
+    return Scored(
+        ids=list(itertools.compress(scored.ids, there)),
+        logits=scored.logits[there],
+        labels=scored.labels[there],
+        losses=scored.losses[there],
+        segment_starts=batch["segment_start"].numpy()[there],
+        label_scores=batch["label_scores"].numpy()[there],
+        num_short=int(np.count_nonzero(there & (frames < SEGMENT_FRAMES))),
+        num_without_frames=int(np.count_nonzero(~there)),
+    )
+
+
 class Scorer:
     """Applies a model to records; made once a model, so that its graph is traced once.
 
@@ -318,14 +338,8 @@ class Scorer:
         inputs = [self._inputs(names, batch, size) for names, batch in zip(ids, batches, strict=True)]
         for names, batch, (logits, losses) in zip(ids, batches, self._compute(inputs), strict=True):
             rows = slice(names.shape[0])
-            yield Scored(
-                ids=names.numpy().tolist(),
-                logits=logits.numpy()[rows],
-                labels=batch["labels"].numpy(),
-                losses=losses.numpy()[rows],
-                segment_starts=batch["segment_start"].numpy() if "segment_start" in batch else None,
-                label_scores=batch["label_scores"].numpy() if "label_scores" in batch else None,
-            )
+            scored = Scored(names.numpy().tolist(), logits.numpy()[rows], batch["labels"].numpy(), losses.numpy()[rows])
+            yield _as_segments(scored, batch) if "segment_start" in batch else scored
 
     def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
         """What the step of one device is given: no strings."""

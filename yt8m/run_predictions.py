@@ -75,7 +75,8 @@ class RunPredictions:
         tell: Tell = lambda text: None,
     ):
         self._devices = devices or alone()
-        self._submitted = submitted
+        self._submitted, self._tell = submitted, tell
+        self._num_short = self._num_without_frames = 0
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
@@ -178,6 +179,7 @@ class RunPredictions:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
         devices, groups = self._devices, self._groups(part_bytes)
+        self._num_short = self._num_without_frames = 0
         into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
         devices.on_chief(lambda: self._compare_ids(into, groups, replace))
         missing = devices.on_chief(into.missing)
@@ -194,6 +196,8 @@ class RunPredictions:
             return lambda: self._part(scorers, files, progress)
 
         devices.on_chief(lambda: store(map(maker, groups), into, progress, lambda number: self._ids(groups[number])))
+        counts = devices.together(lambda: (self._num_short, self._num_without_frames))
+        devices.on_chief(lambda: self._tell_short(*map(sum, zip(*counts, strict=True))))
         return StoredPredictions(directory, self.name)
 
     def _ids(self, files: Sequence[str]) -> str:
@@ -216,6 +220,18 @@ class RunPredictions:
             raise InputError(f"{what}; give another directory, or remove it")
         self._tell(f"{what}; predicting them again")
         into.discard(other)
+
+    def _tell_short(self, num_short: int, num_without_frames: int) -> None:
+        """Says of what has just been predicted which segments are not of five seconds, and which videos have none."""
+        if num_short:
+            segments = "1 segment has" if num_short == 1 else f"{num_short} segments have"
+            self._tell(
+                f"{self.name}: {segments} fewer than five frames, as the last of a video or the only one; "
+                "what there is of them is ranked"
+            )
+        if num_without_frames:
+            videos = "1 video has" if num_without_frames == 1 else f"{num_without_frames} videos have"
+            self._tell(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
 
     def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
         """Makes some parts, as one of several workers, each of which makes others."""
@@ -240,6 +256,8 @@ class RunPredictions:
             for batch in scorer.scores(source, self.config, segments="all", shard=shard):
                 if self._submitted:
                     check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")
+                self._num_short += batch.num_short
+                self._num_without_frames += batch.num_without_frames
                 parts.append(self._rows(batch))
                 progress(len(batch.ids))
         part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])

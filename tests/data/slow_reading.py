@@ -134,9 +134,9 @@ def segment_level(
     ):
         ratings.setdefault(start, []).append((label, score))
     streams, count = _streams(example)
-    whole = [] if rated_only else [SECONDS * index for index in range(count // SECONDS)]
+    begun = [] if rated_only else list(range(0, count, SECONDS)) or [0]
     elements = []
-    for start in sorted({*whole, *ratings}):
+    for start in sorted({*begun, *ratings}):
         rated = ratings.get(start, [])
         seconds = [second for second in range(start - around, start + SECONDS + around) if 0 <= second < count]
         inside = {name: [frames[second] for second in seconds] for name, frames in streams.items()}
@@ -144,6 +144,7 @@ def segment_level(
             {
                 "id": identity(example),
                 "segment_start": np.int32(start),
+                "segment_frames": np.int32(sum(second < count for second in range(start, start + SECONDS))),
                 "labels": padded((label for label, _ in rated), max_labels, np.int32),
                 "label_scores": padded((score for _, score in rated), max_labels, np.float32),
                 "video_labels": padded(context["labels"].int64_list.value, max_labels, np.int32),

@@ -309,24 +309,27 @@ class TestSegments:
         ]
 
     def test_all_segments_in_figures(self, segments):
-        """floor(frames / 5) of every video, and beyond those only a rated one."""
+        """One for every five seconds that begin; of a video without frames, a row that has none either."""
         starts: dict[bytes, list[int]] = {}
         lengths = {}
         for element in elements_of(segments["all"]):
             starts.setdefault(element["id"], []).append(int(element["segment_start"]))
             lengths[element["id"]] = int(element["num_frames"])
         assert starts == {
-            b"unsorted": [0, 5, 10, 15],
+            b"unsorted": [0, 5, 10, 15, 20],
             b"last is partial": [0, 5, 10, 15, 20],
             b"streams differ": [0, 5, 10],
-            b"unrated": [0, 5],
+            b"unrated": [0, 5, 10],
             b"whole": [0, 5],
-            b"no audio": [0],
+            b"no audio": [0, 5],
+            b"too short and unrated": [0],
             b"too short and rated": [0],
+            b"none": [0],
         }
         assert lengths[b"last is partial"] == 2
         assert lengths[b"streams differ"] == 4
         assert lengths[b"too short and rated"] == 3
+        assert lengths[b"none"] == 0
 
     def test_segment_records_as_whole_videos(self, segment_file):
         expected = [frame_level(example, 30, MAX_LABELS) for example in protos(segment_file)]
@@ -349,6 +352,7 @@ class TestSegments:
         assert specification(segments["rated"]) == {
             "id": ([None], tf.string),
             "segment_start": ([None], tf.int32),
+            "segment_frames": ([None], tf.int32),
             "labels": ([None, MAX_LABELS], tf.int32),
             "label_scores": ([None, MAX_LABELS], tf.float32),
             "video_labels": ([None, MAX_LABELS], tf.int32),

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from made_runs import MAX_FRAMES, NUM_CLASSES, frames_of, make_run, scored
 
+from yt8m.data.records import frame_level_record
 from yt8m.exporting.exporting import export
 
 FRAMES, VIDEOS, RATED = "2/frame/validate", "2/video/validate", "3/frame/validate"
@@ -141,6 +142,14 @@ def test_every_segment_gets_the_run_s_surest_classes(frame_run, frame_model, sam
     expected = scored(frame_run, sample / RATED, "all")
     check_classes(answer, expected, 4)
     np.testing.assert_array_equal(answer["segment_start"], expected["starts"])
+
+
+def test_a_short_video_has_one_segment_and_one_without_frames_none(frame_model):
+    frames = {"rgb": np.zeros((3, 1024), np.uint8), "audio": np.zeros((3, 128), np.uint8)}
+    none = {name: values[:0] for name, values in frames.items()}
+    records = [frame_level_record("none", None, none), frame_level_record("three", None, frames)]
+    answer = frame_model["segments"](example_bytes=tf.constant(records))
+    assert (answer["video_id"].numpy().tolist(), answer["segment_start"].numpy().tolist()) == ([b"three"], [0])
 
 
 @pytest.mark.slow

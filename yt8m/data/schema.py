@@ -12,6 +12,8 @@ key                 type, shape         meaning
 ``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
 ``mean_rgb``, ...   float32 [B, D]      video level
 ``segment_start``   int32 [B]           segment level: the segment's first second, a multiple of 5
+``segment_frames``  int32 [B]           segment level: how many of its five frames the video has; 0 in the one row of a video
+                                        without frames, which is there where all segments are asked for
 ``label_scores``    float32 [B, L]      rated segments: 1 for a label that is there, 0 for one rated absent, between them as
                                         `is_present` says, -1 padding. Classes not in ``labels`` are unrated: neither
                                         positive nor negative
@@ -52,7 +54,7 @@ DEFAULT_MAX_LABELS = 64
 """Columns of ``labels``. Fixed, so that every batch has one shape; the fullest real video has 31 labels."""
 
 SEGMENT_FRAMES = 5
-"""A segment is five seconds, which is five frames."""
+"""A segment is five seconds, which is five frames; the last one of a video may have fewer."""
 
 PRESENT_FROM = 0.5
 """The least score of a rating that says that its class is there."""
@@ -118,6 +120,18 @@ class IndexedFold:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.part}"
+
+
+def num_segments(num_frames: Any) -> Any:
+    """How many segments a video has: one for every five seconds that begin, in training, rating and prediction alike.
+
+    Args:
+        num_frames: a number, or an array or tensor of whole numbers.
+
+    Returns:
+        The same kind of value; 0 for a video without frames.
+    """
+    return -(-num_frames // SEGMENT_FRAMES)
 
 
 def is_present(scores: Any) -> Any:

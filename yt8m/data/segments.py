@@ -19,7 +19,15 @@ from yt8m.data.parsing import (
     required_identifier,
 )
 from yt8m.data.sampling import uniform_rows
-from yt8m.data.schema import CONTEXT_PREFIX, FEATURE_SIZES, LABEL_PADDING, SEGMENT_FRAMES, SegmentContext, is_present
+from yt8m.data.schema import (
+    CONTEXT_PREFIX,
+    FEATURE_SIZES,
+    LABEL_PADDING,
+    SEGMENT_FRAMES,
+    SegmentContext,
+    is_present,
+    num_segments,
+)
 
 _RATINGS = {
     "segment_start_times": tf.io.RaggedFeature(tf.int64),
@@ -45,7 +53,8 @@ def segment_parser(
         features: which features to read.
         num_classes: ratings must be of classes below it.
         max_labels: L: the most classes one segment is rated for, and the most labels of a video.
-        rated_only: only the segments with a rating, else every whole segment of the video, rated or not.
+        rated_only: only the segments with a rating, else every segment of the video (`num_segments`), rated or not; of a
+            video without frames, one row without frames.
         context: frames on each side of a segment that come with it, as far as the video has them; or `video`: the video's
             own, sampled uniformly, under keys of their own.
         context_num_frames: how many of them.
@@ -63,7 +72,7 @@ def segment_parser(
         if rated_only:
             slots, rows = tf.unique(slots)
         else:
-            rows, slots = slots, tf.range(tf.maximum(num_frames // SEGMENT_FRAMES, tf.reduce_max(slots, axis=0) + 1))
+            rows, slots = slots, tf.range(tf.maximum(num_segments(num_frames), 1))
         ragged = tf.RaggedTensor.from_value_rowids(labels, rows, tf.size(slots), validate=False)
         classes = label_rows(ragged, num_classes, max_labels)
         values = ragged.with_flat_values(scores).to_tensor(float(LABEL_PADDING), shape=[None, max_labels])
@@ -87,6 +96,7 @@ def segment_parser(
         element = {
             "id": of_video(required_identifier(parsed)),
             "segment_start": starts,
+            "segment_frames": tf.clip_by_value(count - starts, 0, SEGMENT_FRAMES),
             "labels": classes,
             "label_scores": scores,
             "video_labels": of_video(label_rows(parsed["labels"], num_classes, max_labels)),

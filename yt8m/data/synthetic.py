@@ -227,7 +227,7 @@ def rate_segments(video: Video, world: World, segment_classes: np.ndarray, rando
     times was taken in: then the class is one that the video does not have and that shares a scene or an object with one of
     its labels. A video without any of `segment_classes` is always rated so.
     """
-    starts = np.arange(0, len(video.activity) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)
+    starts = np.arange(0, len(video.activity) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)  # raters saw whole ones
     seconds = video.activity[starts[:, None] + np.arange(SEGMENT_FRAMES)]
     rated_labels = np.intersect1d(video.labels, segment_classes)
     others = np.setdiff1d(segment_classes, video.labels)

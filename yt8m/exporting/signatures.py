@@ -144,6 +144,8 @@ class ExportedModel(tf.Module):
         rows = {key: each.flat_values for key, each in tf.map_fn(parse, serialized, fn_output_signature=kinds).items()}
         # No videos have rows of no shape.
         batch = {key: tf.reshape(each, [tf.shape(each)[0], *shapes[key].shape[1:]]) for key, each in rows.items()}
+        there = batch["segment_frames"] > 0  # a video without frames has no segment
+        batch = {key: tf.boolean_mask(each, there) for key, each in batch.items()}
         if self._as_means:
             batch = parsing.means_of_frames(data.features)(batch)
             if self._sees_video:

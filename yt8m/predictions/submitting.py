@@ -82,8 +82,8 @@ def _write_segments(predictions: Predictions, out, max_segments: int, prior, pla
         progress(len(part))
     if not ranking.num_segments:
         raise InputError(
-            f"{predictions.name}: no video has a segment to rank: a whole one of five seconds, and not among those that "
-            "--skip-first-segments and --skip-last-segments leave out"
+            f"{predictions.name}: no video has a segment to rank: none has frames, or --skip-first-segments and "
+            "--skip-last-segments leave all of them out"
         )
     ranking.write(out)
     return Submitted(len(videos), ranking.num_segments)

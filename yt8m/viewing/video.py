@@ -21,7 +21,7 @@ from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, video_feature
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import RecordError
 from yt8m.inference import Scorer, load_run, open_data
 from yt8m.viewing.finding import Found, find_video, id_bytes
 
@@ -234,7 +234,5 @@ def _scored(
         source = open_data(config, str(path), segments)
         with record_errors(source):
             parts = list(scorer.scores(source, config, segments="all"))
-    if not parts:
-        raise InputError("the video is shorter than a segment, and this run scores segments; name another run")
     starts = [part.segment_starts for part in parts if part.segment_starts is not None]
     return np.concatenate([part.scores for part in parts]), np.concatenate(starts) if starts else np.zeros(0, int)
