@@ -75,7 +75,7 @@ class RunPredictions:
         tell: Tell = lambda text: None,
     ):
         self._devices = devices or alone()
-        self._submitted, self._tell = submitted, tell
+        self._submitted = submitted
         self._num_short = self._num_without_frames = 0
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
