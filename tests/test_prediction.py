@@ -64,6 +64,45 @@ def logits_of(run, source) -> dict[bytes, list[np.ndarray]]:
     return found
 
 
+def test_a_run_of_segments_says_that_it_predicts_whole_videos(run, folds, sample):
+    """Records that nobody rated, as those of the test split, are whole videos unless the task is named."""
+
+    def told(run, **options):
+        lines = []
+        made = RunPredictions(run, [str(sample / "3/frame/test")], tell=lines.append, **options)
+        return made.description.task, [line for line in lines if "--task segment ranks their segments" in line]
+
+    task, lines = told(folds[0])
+    assert (task, len(lines)) == ("video", 1)
+    assert lines[0].startswith(
+        f"{expand_paths(str(sample / '3/frame/test'))[0]} ...: holds no rated segments, from which"
+    )
+    assert told(folds[0], task="segment") == ("segment", [])
+    assert told(folds[0], task="video") == ("video", [])
+    assert told(run) == ("video", []), "a run of whole videos"
+
+
+def test_a_run_that_was_not_validated_is_one_of_segments_by_its_training_records(run, folds, sample, tmp_path):
+    config = load_config(folds[0])
+    without = dataclasses.replace(config, data=dataclasses.replace(config.data, fold="", validate=()))
+    assert run_predictions._learned_segments(tmp_path, without)
+    assert not run_predictions._learned_segments(tmp_path, load_config(run))
+    gone = dataclasses.replace(without, data=dataclasses.replace(without.data, train=(str(tmp_path / "gone"),)))
+    assert not run_predictions._learned_segments(tmp_path, gone)
+
+
+def test_a_run_with_audio_on_records_without_says_so(run, tmp_path):
+    frames = {"rgb": np.zeros((3, 1024), np.uint8)}
+    audio = {"audio": np.zeros((3, 128), np.uint8)}
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(
+        framed(frame_level_record("a", None, frames)) + framed(frame_level_record("b", None, frames | audio))
+    )
+    lines = []
+    RunPredictions(run, [str(path)], tell=lines.append)
+    assert lines == [f"{path}: found rgb, audio; 1 of 2 records lacks audio, and zeros stand in for it"]
+
+
 def test_the_surest_classes_of_videos_are_stored(run, sample, tmp_path):
     stored = RunPredictions(run, [str(sample / FRAMES)], top_k=4).store(tmp_path / "stored")
     expected = logits_of(run, open_data(load_config(run), str(sample / FRAMES)))

@@ -157,7 +157,8 @@ def evaluate(
         run: the run directory.
         data: files, directories or globs; none = the run's validation split.
         progress: called with the number of videos, or segments, after each batch.
-        tell: gets a line on the broken records that are left out, if the run was told to skip them.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them, those of
+            `yt8m.data.remarks`, and one where other records give much less than the run's own validation did.
         classes: a directory, made if it does not exist, for `classes.csv` and `classes.png`: the average precision of
             every class. None = neither is written.
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
@@ -184,6 +185,19 @@ def evaluate(
         with devices.strategy.scope():
             model = load_run(run)
         measured = measure_source(Scorer(model, devices), source, config, progress)
+        if data:
+            _compare_with_validation(run, measured.result, config.data.num_classes, tell)
         if report:
             report.write(measured.metrics.per_class())
         return measured.result
+
+
+def _compare_with_validation(run: str | os.PathLike, result: dict[str, float | int], num_classes: int, tell) -> None:
+    """Tells of a result that is below half of the run's own: labels of another vocabulary give one, say."""
+    own = runs.best_metrics(run)
+    for key, name in (("gap", "GAP"), ("segment_map", "segment MAP")):
+        if key in result and key in own and result[key] < own[key] / 2:
+            tell(
+                f"{run}: {name} {result[key]:.4f} here, {own[key]:.4f} in the run's own validation; are these labels of the same "
+                f"vocabulary, of {num_classes} classes?"
+            )

@@ -1,5 +1,6 @@
 """Results as text for a person."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
 
 
 def inspected(report: Mapping[str, Any]) -> str:
-    """What `yt8m.data.inspection.inspect` found, and a line for each record that cannot be used."""
+    """What `yt8m.data.inspection.inspect` found, and a line for each reason for which records of a file cannot be used."""
     rows: list[tuple[str, Any]] = []
     for name, value in report.items():
         if isinstance(value, Mapping):
@@ -23,7 +24,22 @@ def inspected(report: Mapping[str, Any]) -> str:
         rows.append((name, "-" if value in (None, "") else value))
     problems = report["corrupt_files"]
     rows[-1] = ("corrupt_files", len({problem["path"] for problem in problems}) or "none")
-    return "\n".join([table(rows), *(str(RecordError(**problem)) for problem in problems)])
+    return "\n".join([table(rows), *_problems(problems)])
+
+
+def _problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for what is wrong with a file or its records, with the first of the records that it is wrong with."""
+    firsts: dict[tuple[str, str], Mapping[str, Any]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for problem in problems:
+        kind = problem["path"], problem["reason"]
+        firsts.setdefault(kind, problem)
+        counts[kind] += 1
+    return [
+        str(RecordError(**first))
+        + (f". So it is with {counts[kind] - 1} more of its records" if counts[kind] > 1 else "")
+        for kind, first in firsts.items()
+    ]
 
 
 def plotted(drawn: Sequence[str], reasons: Mapping[str, str]) -> str:

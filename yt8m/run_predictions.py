@@ -1,5 +1,6 @@
 """A run's predictions for records, made part by part: what was stopped goes on."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -19,6 +20,7 @@ from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.records import file_size
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
+from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_at_root
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
@@ -89,6 +91,11 @@ class RunPredictions:
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
         source = open_data(config, self.paths, None if task is None else task == "segment", tell)
+        if task is None and source.level == "frame" and any(map(_learned_segments, self.runs, configs)):
+            tell(
+                f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
+                "--task segment ranks their segments"
+            )
         pipeline.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
         self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
         self.segment_classes = None
@@ -290,6 +297,18 @@ _ALIKE = (
     *("prediction_num_frames", "prediction_sampling"),
 )
 """What the folds of one training have in common, as the records are read as the first one's configuration says."""
+
+
+def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
+    """Whether a run was trained on rated segments: its validation says so, or else its training records, if they are here."""
+    measured = runs.best_metrics(run)
+    if "segment_map" in measured or "gap" in measured:
+        return "segment_map" in measured
+    if any(map(scheme, config.data.train)):
+        return False
+    with contextlib.suppress(InputError):  # they may be gone
+        return survey(expand_paths(config.data.train)).level == "segment"
+    return False
 
 
 def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | IndexedFold]:

@@ -287,6 +287,16 @@ def _in_words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
+def best_metrics(run: str | os.PathLike) -> dict[str, Any]:
+    """What the validation of a run's best weights gave; empty of a run without validation records, or without one so far.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = RunDirectory(Path(run)).best_metrics
+    return read_json(path) if path.exists() else {}
+
+
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
     """The lines of `metrics.jsonl`; a last line that a kill cut short is left out.
 

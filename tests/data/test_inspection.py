@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m import reports
 from yt8m.data.checking import check_record
 from yt8m.data.inspection import inspect, locate, usable_records
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
@@ -326,3 +327,18 @@ def test_records_that_others_made(real_data):
     assert report["num_records"] == 0
     assert [problem["record"] for problem in report["corrupt_files"]] == [0, 1, 2]
     assert {problem["reason"].split(";")[0] for problem in report["corrupt_files"]} == {"rgb holds floats"}
+
+
+def test_what_is_wrong_with_many_records_of_a_file_is_said_once():
+    problems = [
+        {"path": "a", "record": 0, "reason": "is odd"},
+        {"path": "a", "record": 1, "reason": "is even"},
+        {"path": "a", "record": 2, "reason": "is odd"},
+        {"path": "b", "record": 4, "reason": "is odd"},
+        {"path": "a", "record": 6, "reason": "is odd"},
+    ]
+    assert reports.inspected({"level": None, "corrupt_files": problems}).splitlines()[2:] == [
+        "a, record 0: is odd. So it is with 2 more of its records",
+        "a, record 1: is even",
+        "b, record 4: is odd",
+    ]

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from slow_reading import make_frames, write
+from slow_reading import edited, make_frames, write
 
 from yt8m.data import remarks
+from yt8m.data.checking import check_record
 from yt8m.data.pipeline import open_source
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.survey import survey
@@ -127,3 +128,23 @@ def test_all_that_a_run_is_told(tmp_path):
     for line, part in zip(lines, ("no labels", "12 classes", "lacks rgb", "more than 5 frames"), strict=True):
         assert part in line
     assert [each for each in told(remarks.remark, found, source, wanted, "") if "labels" in each] == []
+
+
+def test_single_records_of_another_form(tmp_path):
+    def rename(example):
+        lists = example.feature_lists.feature_list
+        lists["vggish"].CopyFrom(lists["audio"])
+        del lists["audio"]
+
+    path = write(tmp_path / "a.tfrecord", video("a"), edited(video("b", features=("audio",)), rename), video("c"))
+    wanted = SimpleNamespace(features=("audio",), num_classes=2, max_frames=5)
+    (line,) = told(remarks.remark, survey([path]), open_source(path), wanted, remarks.TRAINING)
+    assert line.startswith(
+        f"{path}: 1 of the records looked at is of another form than the other 2, and is taken for empty ones"
+    )
+    assert (
+        f"(the first: {path}, record 1: holds neither rgb or audio frames nor mean_rgb or mean_audio, but vggish;"
+        in line
+    )
+    for level in (None, "frame", "segment", "video"):
+        assert "but vggish" in check_record(edited(video("b", features=("audio",)), rename), level)

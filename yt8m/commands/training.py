@@ -250,6 +250,8 @@ def submit(arguments: list[str]) -> int:
     if status != OK:
         return status
     from yt8m import runs
+    from yt8m.data.sources import expand_paths
+    from yt8m.data.survey import survey
     from yt8m.evaluation import evaluate
     from yt8m.prediction import predict
     from yt8m.submission import validate
@@ -258,7 +260,15 @@ def submit(arguments: list[str]) -> int:
     config = runs.load_config(result.run)
     metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say, distribute=config.distribute)
     prediction = predict(
-        result.run, (), out, progress=count_progress("predicting", "video"), tell=say, distribute=config.distribute
+        result.run,
+        (),
+        out,
+        task="segment"
+        if "segment_map" in metrics and survey(expand_paths(config.data.test)).level != "video"
+        else None,
+        progress=count_progress("predicting", "video"),
+        tell=say,
+        distribute=config.distribute,
     )
     found = validate(out, config.data.num_classes)
     if found.errors:

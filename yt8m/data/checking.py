@@ -135,9 +135,10 @@ def _look_at(
     if example is None:
         return _Look(problem="is no tf.train.Example or SequenceExample")
     found = level_of(example)
-    if found is None and level in (None, "video"):
+    # A video without frames may lack the lists of frames altogether; one that has other things instead is something else.
+    if found is None and (level in (None, "video") or foreign.held_keys(example)):
         return _Look(problem=foreign.explain(example))
-    found = found or "frame"  # a video without frames may lack the lists of frames altogether
+    found = found or "frame"
     if level is not None and (found == "video") != (level == "video"):
         return _Look(problem=f"is a {found}-level record, {level}-level was expected")
     level = level or found

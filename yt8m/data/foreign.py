@@ -6,7 +6,7 @@ from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
 
 NEITHER = "holds neither rgb or audio frames nor mean_rgb or mean_audio"
 
-_OUR_CONTEXT = {*ID_KEYS, "labels"}
+_OUR_CONTEXT = {*ID_KEYS, "labels", *(f"segment_{each}" for each in ("start_times", "end_times", "labels", "scores"))}
 _MOST_KEYS = 4
 _LARGEST_BARE = 64 << 20
 """Bytes of a file that is tried as one bare proto: no video has more."""
@@ -14,7 +14,7 @@ _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs
 
 
 def held_keys(example: tf.train.SequenceExample) -> tuple[str, ...]:
-    """The keys of a record, lists of frames first, without its id and labels, each part sorted."""
+    """The keys of a record, lists of frames first, without its id, labels and ratings, each part sorted."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     return (*sorted(lists), *sorted(key for key in context if key not in _OUR_CONTEXT))
 

@@ -45,6 +45,12 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, tell
         InputError: as `require_labels`.
     """
     is_training = labels_for == TRAINING
+    if survey.num_foreign:
+        count = survey.num_foreign
+        tell(
+            f"{_name(survey)}: {count} of the records looked at {_are(count)} of another form than the other "
+            f"{survey.num_records}, and {_are(count)} taken for empty ones (the first: {survey.first_foreign})"
+        )
     if labels_for:
         require_labels(survey, source.level, labels_for, tell)
         tell_vocabulary(survey, wanted.num_classes, tell)

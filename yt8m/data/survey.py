@@ -61,7 +61,9 @@ class Survey:
     largest_label: int | None = None
     """Of videos and of ratings."""
     num_foreign: int = 0
-    """Records that hold other keys than those of this data set; the first is in `first_error`, if nothing was wrong before."""
+    """Records that hold other keys than those of this data set."""
+    first_foreign: RecordError | None = None
+    """What there is to say of the first."""
     first_error: RecordError | None = None
     """What is wrong with the first record, or file, that cannot be used."""
     first_bare: RecordError | None = None
@@ -121,6 +123,7 @@ class Survey:
             error = RecordError(path, index, foreign.explain(example))
             if foreign.held_keys(example):
                 self.num_foreign += 1
+                self.first_foreign = self.first_foreign or error
                 self.refuse(error)
                 return
             self.first_bare = self.first_bare or error  # a video without frames may lack the lists of frames altogether
@@ -196,7 +199,7 @@ def _nothing_usable(result: Survey) -> InputError:
         return InputError(
             f"{files[0]}: the file is empty" + (f", and so are {len(files) - 1} others" if files[1:] else "")
         )
-    if result.num_foreign > 1 and foreign.NEITHER in error.reason:
+    if result.num_foreign > 1 and error is result.first_foreign:
         how_many = f"all {result.num_foreign} records" + ("" if result.is_whole else " looked at")
         return RecordError(error.path, error.record, f"{error.reason}. So it is with {how_many}")
     return error

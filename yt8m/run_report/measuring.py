@@ -27,7 +27,7 @@ from yt8m.metrics import (
 )
 from yt8m.metrics.inputs import id_text
 from yt8m.predictions.parts import probability
-from yt8m.runs import RunDirectory, read_metrics
+from yt8m.runs import RunDirectory, best_metrics, read_metrics
 
 NUM_EXAMPLES = 12
 NUM_PREDICTIONS = 5
@@ -186,7 +186,7 @@ def measure_run(
     observe = functools.partial(RecordObserver, config.data.num_classes)
     measured = measure_source(scorer, source, config, progress, observe=observe)
     observed = measured.observed
-    best = read_json(run.best_metrics) if run.best_metrics.exists() else {}
+    best = best_metrics(name)
     return RunResult(
         name=name,
         config=config,

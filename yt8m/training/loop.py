@@ -26,7 +26,7 @@ from yt8m.distribution.devices import Devices, Stopped
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.evaluation import Measured
-from yt8m.files import bytes_in_words, check_room, read_json, remove_unfinished, write_json
+from yt8m.files import bytes_in_words, check_room, remove_unfinished, write_json
 from yt8m.runs import RunDirectory
 from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
@@ -211,7 +211,7 @@ def _restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, prog
 def _finish(run: RunDirectory) -> dict[str, float] | None:
     """Draws the curves; the metrics of the best validation."""
     curves.plot(runs.read_metrics(run), run.curves)
-    return read_json(run.best_metrics) if run.best_metrics.exists() else None
+    return runs.best_metrics(run.path) or None
 
 
 class _Files:
