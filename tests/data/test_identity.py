@@ -12,7 +12,7 @@ from yt8m.data import identity
 from yt8m.data.identity import digest_of, has_changed, identify, local_ids, needs_ids
 from yt8m.data.pipeline import read_ids
 from yt8m.data.records import framed
-from yt8m.errors import RecordError
+from yt8m.errors import InputError, RecordError
 
 
 def example(**ids: bytes) -> bytes:
@@ -100,11 +100,12 @@ class Server(http.server.BaseHTTPRequestHandler):
         "/moved": {"Location": "/both"},
     }
 
-    def do_HEAD(self):
+    def do_GET(self):
         known = self.tells.get(self.path)
-        self.send_response(404 if known is None else 302 if "Location" in known else 200)
+        self.send_response(404 if known is None else 302 if "Location" in known else 206)
         for name, value in (known or {}).items():
             self.send_header(name, value)
+        self.send_header("Content-Range", "bytes 0-0/10")
         self.end_headers()
 
     def log_message(self, *_):
@@ -113,15 +114,16 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 def test_a_server_tells_the_version_of_a_file(monkeypatch):
     monkeypatch.setattr(identity, "prepare_file_systems", lambda paths: None)
-    monkeypatch.setattr(identity, "file_size", lambda path: 10)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host = f"http://127.0.0.1:{server.server_port}"
-        found = identify([f"{host}/{name}" for name in ("both", "time", "nothing", "moved", "gone")])
+        found = identify([f"{host}/{name}" for name in ("both", "time", "nothing", "moved")])
+        with pytest.raises(InputError, match="gone: cannot be read"):
+            identify([f"{host}/gone"])
         server.shutdown()
     time = "Sat, 01 Jan 2022 00:00:00 GMT"
-    assert [version for _, _, version in found] == ['"one"', time, "", '"one"', ""]
+    assert [version for _, _, version in found] == ['"one"', time, "", '"one"']
     assert found[0][:2] == [f"{host}/both", 10]
     assert not needs_ids(found[:2])
     assert needs_ids(found[:3])

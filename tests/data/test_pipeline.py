@@ -358,6 +358,24 @@ class TestReadingErrors:
         assert str(caught.value) == f"reading {path} ...: {path}; No such file or directory"
 
     def test_errors_of_others_pass_through(self, source):
+        remote = dataclasses.replace(source, files=("http://127.0.0.1/a.tfrecord",))
+        for message, words in (
+            (
+                "Unable to perform (23): Failure writing output to destination",
+                "the server ignores Range requests, by which",
+            ),
+            (
+                "Error executing an HTTP request: HTTP response code 302",
+                "the server redirects, which cannot be followed",
+            ),
+            ("Unable to perform (28): Timeout was reached", "Unable to perform (28): Timeout was reached"),
+        ):
+            for kind in (tf.errors.InternalError, tf.errors.FailedPreconditionError):
+                with pytest.raises(InputError) as caught, record_errors(remote):
+                    raise kind(None, None, message)
+                assert str(caught.value).startswith(f"reading http://127.0.0.1/a.tfrecord ...: {words}")
+                with pytest.raises(kind), record_errors(source):
+                    raise kind(None, None, message)
         with pytest.raises(ZeroDivisionError), record_errors(source):
             raise ZeroDivisionError
         with pytest.raises(tf.errors.InvalidArgumentError), record_errors(source):

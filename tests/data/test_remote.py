@@ -5,6 +5,7 @@ import http.server
 import importlib.util
 import json
 import re
+import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,32 @@ BUCKET = "records"
 
 
 class RangeHandler(http.server.SimpleHTTPRequestHandler):
-    """Files, whole or the bytes of one `Range: bytes=first-last`, which is how tensorflow-io reads."""
+    """Files, whole or the bytes of one `Range: bytes=first-last`, which is how tensorflow-io reads.
+
+    What lies at `/moved/x` is at `/x`, and of what lies at `/whole/x` there are no ranges.
+    """
 
     protocol_version = "HTTP/1.1"
     requested_ranges: set[str]
 
+    def do_HEAD(self):
+        if not self._moves():
+            super().do_HEAD()
+
+    def _moves(self) -> bool:
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        if self.path.startswith("/whole/"):
+            self.path = self.path.removeprefix("/whole")
+            del self.headers["Range"]
+        return self.path.startswith("/moved/")
+
     def do_GET(self):
+        if self._moves():
+            return
         path = Path(self.translate_path(self.path))
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not path.is_file() or not wanted:
@@ -125,6 +146,10 @@ class Remote:
 def remote(tmp_path_factory):
     directory = tmp_path_factory.mktemp("remote")
     root = write_data(directory / "root")
+    shards = [root / f"2/frame/train/train000{index}.tfrecord" for index in range(2)]
+    (root / "a space").mkdir()
+    shutil.copyfile(shards[1], root / "a space/train 1.tfrecord")
+    (root / "large.tfrecord").write_bytes(shards[0].read_bytes() * 20)  # more than is read at a time
     run, submission, temporary = directory / "run", directory / "remote.csv", directory / "temporary"
     temporary.mkdir()
     bucket = f"s3://{BUCKET}"
@@ -153,6 +178,9 @@ def test_single_files_equal_the_local_ones(remote):
     for which, file in (
         ("s3 file", "2/frame/train/train0001.tfrecord"),
         ("http video level", "2/video/test/test0000.tfrecord"),
+        ("http redirected", "2/frame/train/train0001.tfrecord"),
+        ("http with a space", "2/frame/train/train0001.tfrecord"),
+        ("http small", "2/video/test/test0000.tfrecord"),
     ):
         assert remote.report[which] == digest(str(remote.root / file))
 
@@ -172,9 +200,10 @@ def test_s3_is_listed(remote):
 @pytest.mark.parametrize(
     ("which", "message"),
     [
-        ("http nothing there", "HOST/none.tfrecord: cannot be read (.*404.*)"),
+        ("http nothing there", r"HOST/none.tfrecord: cannot be read \(the server answers 404 File not found\)"),
         ("http not a record", "HOST/notes.txt: the file is not a TFRecord file.*"),
-        ("http no server", r"http://127.0.0.1:9/a.tfrecord: cannot be read \(.*connect.*\)"),
+        ("http no server", r"http://127.0.0.1:9/a.tfrecord: cannot be read \(Connection refused\)"),
+        ("http without ranges", "HOST/whole/large.tfrecord: .* ignores Range requests.*; fetch the file .*"),
         ("s3 nothing there", "BUCKET/none.tfrecord: no such file or directory"),
         ("s3 no match", r"BUCKET/none\*.tfrecord: no file matches"),
         ("s3 no bucket", "s3://nowhere/none.tfrecord: no such file or directory"),

@@ -8,12 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m import web
 from yt8m.data.records import file_size, open_file, read_headers
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import prepare_file_systems, scheme
 
-_SECONDS = 30
-"""To wait for what a server says of a file."""
 _CONTEXT_TAG = 0x0A
 """Field 1 of an `Example` and of a `SequenceExample`, of a length: what a record says of the whole video."""
 _CONTEXT_BYTES = 1 << 12
@@ -27,7 +26,7 @@ def identify(files: Sequence[str]) -> list[list[Any]]:
     that the server tells, as text; of others that time in nanoseconds. It is empty where a server tells neither.
 
     Raises:
-        OSError, tf.errors.OpError: a file is not there.
+        OSError, tf.errors.OpError, InputError: a file is not there.
     """
     prepare_file_systems(files)
     return [_identify(path) for path in files]
@@ -37,20 +36,8 @@ def _identify(path: str) -> list[Any]:
     if not scheme(path):
         status = os.stat(path)
         return [os.path.realpath(path), status.st_size, status.st_mtime_ns]
-    version = _version_of_server(path) if scheme(path) in ("http", "https") else tf.io.gfile.stat(path).mtime_nsec
+    version = web.find(path).version if web.is_web(path) else tf.io.gfile.stat(path).mtime_nsec
     return [path, file_size(path), version or ""]
-
-
-def _version_of_server(path: str) -> str:
-    """What an HTTP server says of a file's version; empty if it says nothing."""
-    import requests
-
-    try:
-        answer = requests.head(path, allow_redirects=True, timeout=_SECONDS)
-        answer.raise_for_status()
-    except requests.RequestException:
-        return ""
-    return answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
 
 
 def has_changed(identity: Sequence[Any]) -> bool:

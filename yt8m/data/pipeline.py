@@ -103,6 +103,10 @@ def record_errors(source: Source) -> Iterator[None]:
         if "Collective" in str(error):  # another worker is gone
             raise
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
+    except (tf.errors.InternalError, tf.errors.FailedPreconditionError, tf.errors.UnknownError) as error:
+        if not any(map(scheme, source.files)) or not re.search(r"HTTP|Unable to perform|libcurl", str(error)):
+            raise
+        raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
 def refuse_broken_ends(source: Source) -> None:

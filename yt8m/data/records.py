@@ -22,6 +22,7 @@ import google_crc32c
 import numpy as np
 import tensorflow as tf
 
+from yt8m import web
 from yt8m.data import foreign
 from yt8m.data.schema import video_feature
 from yt8m.errors import RecordError
@@ -140,6 +141,8 @@ def open_file(path: str) -> BinaryIO:
 
 def file_size(path: str) -> int:
     """Bytes in a file."""
+    if web.is_web(path):  # of which tensorflow-io would ask for the whole file
+        return web.find(path).num_bytes
     return tf.io.gfile.stat(path).length if "://" in path else os.stat(path).st_size
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import itertools
 import os
 import re
 import warnings
@@ -11,8 +12,15 @@ import tensorflow as tf
 
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
 from yt8m.errors import InputError
+from yt8m.web import find_all, is_web
 
 SCHEMES_OF_TENSORFLOW_IO = ("http", "https", "s3", "az", "hdfs")
+_IN_WORDS = {
+    r"Unable to perform \(23\)": "the server ignores Range requests, by which a file is read in parts",
+    r"HTTP response code 30[1-8]": "the server redirects, which cannot be followed here; name the address that it leads to",
+    r"Unable to perform \(3\)": "this is no address; write %20 for a space",
+}
+"""What libcurl means by some of its codes."""
 SPLITS = ("train", "validate", "test")
 
 
@@ -24,7 +32,8 @@ def scheme(path: str) -> str:
 def describe_error(error: tf.errors.OpError) -> str:
     """What a TensorFlow error says, in one line without the names of graph nodes; its kind if it says nothing."""
     lines = re.sub(r"^\{\{.*?\}\} | \[Op:.*| with body '.*", "", str(error.message).strip()).splitlines()
-    return lines[0].strip() if lines and lines[0].strip() else type(error).__name__
+    line = lines[0].strip() if lines and lines[0].strip() else type(error).__name__
+    return next((words for pattern, words in _IN_WORDS.items() if re.search(pattern, line)), line)
 
 
 def _load_tensorflow_io() -> None:
@@ -71,12 +80,6 @@ def _listing(path: str) -> Iterator[None]:
 
 
 def _expand(path: str, endings: Sequence[str]) -> list[str]:
-    if scheme(path) in ("http", "https"):
-        if "*" in path:
-            raise InputError(
-                f"{path}: a server's files cannot be listed; name each, several as {{0000,0001}} or {{0000..0009}}"
-            )
-        return expand_braces(path)
     if scheme(path) and "**" in path:
         raise InputError(f"{path}: ** is for local paths; name each level with */")
     if tf.io.gfile.isdir(_with_root(path)):
@@ -101,6 +104,16 @@ def _expand(path: str, endings: Sequence[str]) -> list[str]:
     return files
 
 
+def _find_on_web(urls: Sequence[str]) -> list[str]:
+    """Where several addresses lead to."""
+    listed = next((url for url in urls if "*" in url.split("?")[0]), None)
+    if listed:
+        raise InputError(
+            f"{listed}: a server's files cannot be listed; name each, several as {{0000,0001}} or {{0000..0009}}"
+        )
+    return [found.address for found in find_all(each for url in urls for each in expand_braces(url))]
+
+
 def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
     """The files of the first of some endings that a directory has any of, sorted; less hidden ones, which are being written."""
     for ending in endings:
@@ -120,11 +133,12 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
 
     Args:
         paths: one or several; local, `gs://`, or a scheme of tensorflow-io. Of globs, see `yt8m.data.globs`; a directory that
-            one matches stands for its files, too.
+            one matches stands for its files, too. Of addresses behind HTTP, where they lead to is given.
         endings: a directory stands for its files of the first of these that it has any of.
 
     Raises:
-        InputError: a path that does not exist, a glob that matches nothing, or no path at all.
+        InputError: a path that does not exist, a glob that matches nothing, a file whose server cannot be read from, or no
+            path at all.
     """
     try:
         paths = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
@@ -134,9 +148,13 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
         raise InputError("no record files given; name files, directories or globs")
     prepare_file_systems(paths)
     files = []
-    for path in paths:
-        with _listing(path):
-            files += _expand(path, endings)
+    for together, group in itertools.groupby(paths, is_web):
+        if together:
+            files += _find_on_web(list(group))
+            continue
+        for path in group:
+            with _listing(path):
+                files += _expand(path, endings)
     return list(dict.fromkeys(files))
 
 

@@ -12,6 +12,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from yt8m.web import reason_of
+
 Result = TypeVar("Result")
 
 _CHUNK_BYTES = 2**19
@@ -126,7 +128,7 @@ class Client:
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise Refused(str(error)) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Broken(self._reason(error)) from error
+            raise Broken(reason_of(error, self._patience.timeout)) from error
 
     def _check(self, response: requests.Response) -> None:
         status = response.status_code
@@ -136,16 +138,6 @@ class Client:
         if status < 500 and status not in _TEMPORARY:
             raise Refused(said)
         raise Broken(said, _retry_after(response))
-
-    def _reason(self, error: Exception) -> str:
-        causes = list(_causes(error))
-        texts = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-        if texts:
-            return texts[-1]
-        timeouts = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
-        if any(isinstance(cause, timeouts) for cause in causes):
-            return f"no answer for {self._patience.timeout:g} s"
-        return "the connection broke"
 
     def get(self, url: str, first: int = 0) -> contextlib.AbstractContextManager[requests.Response]:
         """Opens a file, once.
@@ -231,17 +223,3 @@ def _retry_after(response: requests.Response) -> float | None:
         return Retry().parse_retry_after(header) if header else None
     except urllib3.exceptions.InvalidHeader:
         return None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what is behind it, from the outside in."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        behind = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [other for other in behind if isinstance(other, BaseException)]
