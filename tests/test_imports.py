@@ -99,11 +99,15 @@ RULES = {
         *{"yt8m.training.distillation", "yt8m.training.objective", "yt8m.training.statistics", "yt8m.training.stream"},
     },
     "yt8m.training.completion": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
+    "yt8m.training.resuming": {
+        *{*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.training", "yt8m.training.trainer"},
+    },
     "yt8m.training.loop": {
         "yt8m.distribution",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training", "yt8m.training.trainer"},
-        *{"yt8m.training.completion", "yt8m.training.distillation", "yt8m.training.splits", "yt8m.training.summaries"},
+        *{"yt8m.training.completion", "yt8m.training.distillation", "yt8m.training.resuming", "yt8m.training.splits"},
+        "yt8m.training.summaries",
     },
     "yt8m.training.sanity": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.training", "yt8m.training.completion"},

@@ -109,7 +109,16 @@ def trained(result: Any) -> str:
         best_text = f"best validation at step {best['step']}: {scores(best)}"
     else:
         best_text = "no validation split"
-    return f"{result.run}: {result.step} steps in {result.seconds:.0f} s; {best_text}"
+    return f"{result.run}: {steps_done(result)}; {best_text}"
+
+
+def steps_done(result: Any) -> str:
+    """The steps of a `yt8m.training.loop.TrainingResult`, and what this start of the run took for how many of them."""
+    done = result.step - result.first_step
+    if not done:
+        return f"{result.step} steps, all done before"
+    before = f", {done} of them now," if result.first_step else ""
+    return f"{result.step} steps{before} in {result.seconds:.0f} s"
 
 
 def tuned(result: Any) -> str:

@@ -13,6 +13,11 @@
 ``curves.png``      loss and GAP over the steps, at the end
 ``report.html``     what `yt8m report` makes
 ==================  ====================================================================================================
+
+What may be deleted, and is missed by: ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: nothing but `yt8m
+report`, which shows less. ``checkpoints/``: training, which then refuses to go on, and `yt8m average --last` and ``--best``.
+``metrics.jsonl``: the curves, and `yt8m average --best`. ``best/``: all that uses the run, until the same `yt8m train` keeps the
+newest checkpoint's weights in its place. ``config.json``: everything.
 """
 
 import contextlib

@@ -226,7 +226,7 @@ def test_what_was_run_and_which_fields_differ():
     assert short["Directory"] == ["runs/one", "runs/two"]
     assert short["Batch size"] == ["8", "16"]
     assert short["Steps"] == ["200 of 6"] * 2
-    assert short["Commit"] == ["0123456789ab"] * 2
+    assert short["Commit, newest start"] == ["0123456789ab"] * 2
     assert "Teacher" not in short, "neither has one"
     whole = {row[0]: row[1:] for row in found.rows("runs", 1)}
     assert whole["training.batch_size"] == ["8", "16"]

@@ -176,7 +176,7 @@ def test_where_all_states_are_damaged_the_message_says_what_to_do(damaged):
         cut(damaged / f"ckpt-{step}.data-00000-of-00001")
     with pytest.raises(InputError, match=f"{damaged}/ckpt-2: the checkpoint cannot be restored") as caught:
         State(damaged).checkpoints.restore()
-    assert f"delete {damaged} to train from the start, or give another --run" in str(caught.value)
+    assert f"give another --run, or delete {damaged.parent} to train from the start" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

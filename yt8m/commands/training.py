@@ -274,7 +274,7 @@ def submit(arguments: list[str]) -> int:
     if found.errors:
         raise AssertionError(f"{out} is not valid: {found.errors[0]}")
     show(
-        f"trained    {config.model.name}, recipe {config.recipe}: {result.step} steps in {result.seconds:.0f} s\n"
+        f"trained    {config.model.name}, recipe {config.recipe}: {reports.steps_done(result)}\n"
         f"validated  {reports.scores(metrics)}\n"
         f"predicted  {reports.predicted(prediction)}: {out}, checked, ready to upload\n"
         f"kept       {result.run}/: best/ (weights), metrics.jsonl, curves.png, tensorboard/, config.json\n"

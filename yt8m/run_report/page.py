@@ -160,9 +160,9 @@ def run_rows(results: Sequence[RunResult]) -> list[Row]:
         row("Started from", lambda result: result.config.training.initial_run),
         row("Teacher", lambda result: result.config.distill.teacher),
         row("Seed", lambda result: str(result.config.training.seed)),
-        row("Versions", versions),
-        row("Commit", lambda result: (result.environment.get("git_commit") or "")[:12]),
-        row("Devices", lambda result: ", ".join(result.environment.get("devices", []))),
+        row("Versions, newest start", versions),
+        row("Commit, newest start", lambda result: (result.environment.get("git_commit") or "")[:12]),
+        row("Devices, newest start", lambda result: ", ".join(result.environment.get("devices", []))),
     ]
     return [each for each in rows if set(each.values) != {_NOTHING}]
 

@@ -88,10 +88,15 @@ class Checkpoints:
             return True
         if problem:
             raise InputError(
-                f"{problem}, nor can one before it; delete {self._manager.directory} to train from the start, "
-                "or give another --run"
+                f"{problem}, nor can one before it; give another --run, or delete {Path(self._manager.directory).parent} to "
+                "train from the start"
             )
         return False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether any state was saved."""
+        return bool(self._saved())
 
     def _saved(self) -> list[str]:
         """The states' paths, newest first."""

@@ -32,6 +32,7 @@ from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.completion import with_choices
 from yt8m.training.distillation import teacher_errors
+from yt8m.training.resuming import restore
 from yt8m.training.schedules import learning_rate_at, warmup_remark
 from yt8m.training.splits import choose_splits
 from yt8m.training.trainer import Trainer, stop_at_non_finite
@@ -81,6 +82,8 @@ class TrainingResult:
     run: str
     step: int
     """Steps done over all starts."""
+    first_step: int
+    """Steps done before this one."""
     interrupted: bool
     """Stopped on request before its last step; the same command goes on."""
     best_metrics: dict[str, float] | None
@@ -152,9 +155,10 @@ def train(
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
         with contextlib.ExitStack() as stack:
             run = devices.on_chief(lambda: _enter(runs.opened_run(config), stack))
-            interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
+            first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
         best = devices.on_chief(lambda: _finish(run))
-    return TrainingResult(str(run.path), int(trainer.step.numpy()), interrupted, best, time.perf_counter() - started)
+    step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
+    return TrainingResult(str(run.path), step, first_step, interrupted, best, seconds)
 
 
 def _enter(opened: contextlib.AbstractContextManager[RunDirectory], stack: contextlib.ExitStack) -> RunDirectory:
@@ -165,20 +169,21 @@ def _enter(opened: contextlib.AbstractContextManager[RunDirectory], stack: conte
     return run
 
 
-def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress, stop_requested) -> bool:
-    """Goes on where the run directory stands; whether it was stopped on request."""
+def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress, stop_requested) -> tuple[int, bool]:
+    """Goes on where the run directory stands: from which step, and whether it was stopped on request."""
     config = trainer.config
     checkpoints = Checkpoints(
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
     )
     trainer.devices.on_chief(lambda: _require_room(run, checkpoints, config.training.keep_checkpoints))
-    _restore(checkpoints, trainer, run, progress)
-    progress.start(config, int(trainer.step.numpy()))
+    restore(checkpoints, trainer, run, validation is not None, progress.message)
+    first_step = int(trainer.step.numpy())
+    progress.start(config, first_step)
     if remark := warmup_remark(config.training):
         progress.message(remark)
     with _files(run, checkpoints, trainer.devices) as files:
         files.log_configuration(config)
-        return _run(trainer, source, validation, files, progress, stop_requested)
+        return first_step, _run(trainer, source, validation, files, progress, stop_requested)
 
 
 def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> None:
@@ -191,21 +196,6 @@ def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> Non
         f"{keep} checkpoints of {bytes_in_words(checkpoints.num_bytes)} and the best weights, with one of each being written,",
         "give another --run, or keep fewer with --training.keep-checkpoints",
     )
-
-
-def _restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, progress: Progress) -> None:
-    """Takes up the newest state that can be read, the same one on every worker."""
-    checkpoints.restore(progress.message)
-    step = int(trainer.step.numpy())
-    steps = trainer.devices.gather(step)
-    if len(set(steps)) > 1:
-        raise InputError(
-            f"{run.path}: the workers find different states there (of steps {', '.join(map(str, steps))}); name a directory that "
-            "all of them share with --run"
-        )
-    if trainer.devices.is_chief:
-        checkpoints.remove_unfinished()
-        runs.forget_after(run, step, validated=not trainer.validation_pending.numpy())
 
 
 def _finish(run: RunDirectory) -> dict[str, float] | None:
@@ -236,6 +226,11 @@ class _Files:
         """Of the best validation so far, for TensorBoard."""
         if self._is_chief:
             summaries.write_precision_recall(step, measured)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is anything to go on from; on workers that write nothing, always."""
+        return not self._is_chief or self._checkpoints.is_there
 
     def save_checkpoint(self, step: int) -> None:
         """What training needs to go on."""
@@ -293,6 +288,9 @@ def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
             trainer.check_weights()
             trainer.average_statistics()
         if validation_due:
+            if not files.has_checkpoint:  # or a kill right after it would leave best weights and no way to go on
+                trainer.validation_pending.assign(True)
+                files.save_checkpoint(step)
             try:
                 validated = _validate(trainer, validation, files, progress, stop_requested)
             except InputError:  # a record that cannot be used, say: once that is mended, the run goes on from here
@@ -402,12 +400,13 @@ def _keep_if_best(trainer, validation, measured: Measured, files, progress) -> N
     if is_best:
         trainer.best.assign(score)
         trainer.validations_without_best.assign(0)
-        files.save_weights(trainer, {"step": step, **metrics})
-        files.log_precision_recall(step, measured)
     else:
         trainer.validations_without_best.assign_add(1)
+    if is_best and score >= trainer.kept_score:
+        files.save_weights(trainer, {"step": step, **metrics})
+        files.log_precision_recall(step, measured)
     files.log("validation", step, metrics)
-    progress.validated(step, metrics, is_best)
+    progress.validated(step, metrics, is_best and score >= trainer.kept_score)
 
 
 def _is_out_of_patience(trainer) -> bool:

@@ -41,6 +41,8 @@ class Trainer:
     def __init__(self, config: RunConfig, devices: Devices, source: Source):
         self.config, self.devices, self.strategy = config, devices, devices.strategy
         self._source = source
+        self.kept_score = -math.inf
+        """Of best weights that are kept from a step that is done again; a validation must be as good to replace them."""
         pieces = devices.num_replicas * config.training.gradient_accumulation
         if config.training.batch_size % pieces:
             raise InputError(
