@@ -19,6 +19,7 @@ RULES = {
     "yt8m.data.schema": {"yt8m.errors"},
     "yt8m.data.address": {"yt8m.errors"},
     "yt8m.files": {"yt8m.errors"},
+    "yt8m.figures": {"yt8m.files"},
     "yt8m.config": {*BASE, "yt8m.data.address", "yt8m.files"},
     "yt8m.metrics": BASE,
     "yt8m.submission": {*BASE, "yt8m.files", "yt8m.metrics"},
@@ -32,7 +33,8 @@ RULES = {
     "yt8m.unlike_runs": set(),
     "yt8m.runs": {*BASE, "yt8m.config", "yt8m.files", "yt8m.models", "yt8m.unlike_runs"},
     "yt8m.distribution": {*BASE, "yt8m.config"},
-    "yt8m.training": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},  # losses, optimizers, checkpoints, curves ...
+    # Losses, optimizers, checkpoints, curves ...
+    "yt8m.training": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.runs"},
     "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
     "yt8m.inference": {
         "yt8m.distribution",
@@ -40,10 +42,10 @@ RULES = {
         *{"yt8m.submission", "yt8m.training"},
     },
     "yt8m.viewing": {
-        *{*BASE, "yt8m.config", "yt8m.conversion", "yt8m.data", "yt8m.download", "yt8m.files"},
+        *{*BASE, "yt8m.config", "yt8m.conversion", "yt8m.data", "yt8m.download", "yt8m.figures", "yt8m.files"},
         *{"yt8m.inference", "yt8m.runs"},
     },
-    "yt8m.class_report": {*BASE, "yt8m.data", "yt8m.files", "yt8m.metrics"},
+    "yt8m.class_report": {*BASE, "yt8m.data", "yt8m.figures", "yt8m.files", "yt8m.metrics"},
     "yt8m.scoring": {
         *{*BASE, "yt8m.class_report", "yt8m.data", "yt8m.metrics", "yt8m.predictions", "yt8m.submission"},
     },
@@ -125,10 +127,10 @@ RULES = {
         *{"yt8m.inference", "yt8m.evaluation", "yt8m.training"},
         *{"yt8m.exporting.archives", "yt8m.exporting.half_precision"},
     },
-    "yt8m.tuning": {*BASE, "yt8m.config", "yt8m.files", "yt8m.runs"},
+    "yt8m.tuning": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.runs"},
     "yt8m.streams": set(),
     "yt8m.arguments": {"yt8m.errors", "yt8m.values"},
-    "yt8m.reports": {"yt8m.errors"},
+    "yt8m.reports": {"yt8m.errors", "yt8m.metrics"},
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.reports", "yt8m.streams", "yt8m.training.loop"},
     "yt8m.commands": {
         *{

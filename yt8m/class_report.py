@@ -10,6 +10,7 @@ from pathlib import Path
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError
+from yt8m.figures import head, logarithmic_counts, new_figure, save_figure, whole_numbers
 from yt8m.files import NewFile, check_destination, make_directory, remove_empty
 from yt8m.metrics import PerClass
 
@@ -114,40 +115,30 @@ def plot(rows: Sequence[ClassRow], path: Path) -> None:
         rows: the classes; those without a positive are left out. There is at least one with.
         path: a PNG file.
     """
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     drawn = [row for row in rows if row.average_precision is not None]
     precisions, counts = [row.average_precision for row in drawn], [row.num_positives for row in drawn]
     mean = sum(precisions) / len(precisions)
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    spread, against_count = figure.subplots(1, 2)
+    figure = new_figure(height=7)
+    spread, against_count = figure.subplots(2, 1)
 
     # The sum of a block of equal scores may come out as 1 and a last bit, which the last bar would not count.
     spread.hist(
         [min(precision, 1.0) for precision in precisions], bins=20, range=(0, 1), color="tab:blue", edgecolor="white"
     )
     spread.axvline(mean, color="tab:red", linestyle="--", label=f"mean {mean:.4f}")
-    title = f"Average precision of {len(drawn)} {'class' if len(drawn) == 1 else 'classes'}"
-    spread.set(title=title, xlabel="average precision", ylabel="classes", xlim=(0, 1))
-    spread.yaxis.get_major_locator().set_params(integer=True)
+    spread.set(xlabel="average precision", ylabel="classes", xlim=(0, 1))
+    whole_numbers(spread.yaxis)
 
     size = 24 if len(drawn) <= 300 else 8
     against_count.scatter(counts, precisions, s=size, alpha=0.5, linewidths=0, color="tab:blue", zorder=3)
     against_count.axhline(mean, color="tab:red", linestyle="--", label=f"mean {mean:.4f}")
     unit = "videos with the label" if drawn[0].num_negatives is None else "positive segments"
-    against_count.set(title="Rare and frequent classes", xlabel=unit, ylabel="average precision")
-    # The room at the sides is enough for one tick, also where all counts are equal.
-    against_count.set(xscale="log", xlim=(min(counts) / 1.5, max(counts) * 1.5), ylim=(-0.03, 1.03))
-    # A small data set has one power of ten in its range, or none; a large one has enough.
-    span = max(counts) / min(counts)
-    digits = range(1, 10) if span < 5 else (1, 2, 5) if span < 500 else (1,)
-    against_count.xaxis.set_major_locator(LogLocator(subs=digits))
-    against_count.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    against_count.xaxis.set_minor_formatter(NullFormatter())
-    for axes in (spread, against_count):
+    against_count.set(xlabel=unit, ylabel="average precision", xscale="log", ylim=(-0.03, 1.03))
+    low, high = logarithmic_counts(against_count.xaxis, min(counts), max(counts))
+    against_count.set_xlim(low / 1.1, high * 1.1)  # a dot at the end is whole
+    titles = (f"{len(drawn):,} {'class' if len(drawn) == 1 else 'classes'}", "Rare and frequent classes")
+    for axes, title in zip((spread, against_count), titles, strict=True):
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
-        axes.legend()
-    with NewFile(path) as file:
-        figure.savefig(file, format="png", dpi=120)
+        head(axes, title)
+    save_figure(figure, path)

@@ -87,18 +87,22 @@ def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
     """The best and the worst classes of a report, `yt8m.class_report.ClassRow`s with the best first.
 
     Args:
-        rows: the classes; those without an average precision are left out.
+        rows: the classes; those without an average precision, or with too few positives for it to mean much, are left out.
         most: classes of either kind; none is shown twice.
     """
-    ranked = [row for row in rows if row.average_precision is not None]
-    width = max(len(row.name) for row in ranked)
+    from yt8m.metrics import enough_positives
+
+    known = [row for row in rows if row.average_precision is not None]
+    enough = enough_positives((row.num_positives for row in known), 2 * most)
+    ranked = [row for row in known if row.num_positives >= enough]
+    width = max(13, *(len(row.name) for row in ranked))
     lines = []
     for title, shown in (("best", ranked[:most]), ("worst", ranked[most:][: -most - 1 : -1])):
         if shown:
-            lines += ["", f"{f'{title} classes':<{max(width, 13)}}      AP  positives"]
-            lines += [
-                f"{row.name:<{max(width, 13)}}  {row.average_precision:.4f}  {row.num_positives:>9}" for row in shown
-            ]
+            lines += ["", f"{f'{title} classes':<{width}}      AP  positives"]
+            lines += [f"{row.name:<{width}}  {row.average_precision:.4f}  {row.num_positives:>9}" for row in shown]
+    if len(ranked) < len(known):
+        lines += ["", f"of {len(ranked)} classes with at least {enough} positives; {len(known)} have any"]
     return "\n".join(lines)
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import slow_metrics
 
-from yt8m.metrics import PerClass, SegmentMetrics, SegmentRankingMetrics, SegmentRatings, VideoMetrics
+from yt8m.metrics import (
+    PerClass,
+    SegmentMetrics,
+    SegmentRankingMetrics,
+    SegmentRatings,
+    VideoMetrics,
+    enough_positives,
+)
 
 NUM_CLASSES = 12
 
@@ -159,3 +166,17 @@ def test_it_cannot_be_changed():
     per_class = PerClass(np.array([1]), np.array([0.5]), np.array([2]))
     with pytest.raises(dataclasses.FrozenInstanceError):
         per_class.num_positives = np.array([3])
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted", "enough"),
+    [
+        ([500, 10, 11, 9, 3, 1], 3, 10),
+        ([500, 10, 11, 9, 3, 1], 4, 9),  # else there were three
+        ([3, 1, 2, 2], 2, 2),
+        ([3, 1], 20, 1),
+        ([], 20, 10),
+    ],
+)
+def test_classes_with_enough_positives_are_as_many_as_wanted(counts, wanted, enough):
+    assert enough_positives(counts, wanted) == enough

@@ -1,9 +1,12 @@
 """The page in headless Chromium: nothing goes wrong, nothing is asked for, and it can be read on a phone and a wide screen."""
 
+import io
 import shutil
 
+import numpy as np
 import pytest
 from made_up_runs import CLASS_NAMES, made_up_run
+from matplotlib.image import imread
 from small_runs import configure
 
 from yt8m.cli import main
@@ -96,15 +99,35 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def browser(chromium, tmp_path_factory):
-    """Chromium with an empty profile of its own."""
+def launch(chromium, tmp_path_factory):
+    """Starts Chromium with an empty profile of its own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        profile = tmp_path_factory.mktemp("profile")
-        context = playwright.chromium.launch_persistent_context(profile, executable_path=chromium, args=FLAGS)
-        yield context
-        context.close()
+
+        def started(**options):
+            profile = tmp_path_factory.mktemp("profile")
+            return playwright.chromium.launch_persistent_context(
+                profile, executable_path=chromium, args=FLAGS, **options
+            )
+
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    """Chromium."""
+    context = launch()
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def phone(launch):
+    """Chromium on a screen of two pixels to one of CSS, as phones have, where rows may end between two of the latter."""
+    context = launch(viewport=SIZES["phone"], device_scale_factor=2, color_scheme="light")
+    yield context
+    context.close()
 
 
 def write_report(sample, directory):
@@ -182,6 +205,26 @@ def test_tables_scroll_within_themselves(opened):
     page.evaluate("document.querySelector('#runs .scroll').scrollLeft = 1000")
     name = page.locator("#runs tbody th").first.bounding_box()
     assert 0 <= name["x"] < 40, "the names of the rows stay where they are"
+
+
+@pytest.mark.parametrize("section", ["metrics", "classes"])
+def test_the_lines_between_rows_go_on_below_the_column_that_stays(section, phone, report):
+    page = phone.new_page()
+    page.goto(report.as_uri())
+    table = page.locator(f"#{section} table").first
+    image = imread(io.BytesIO(table.screenshot(style="nav { display: none; }")))[..., :3]
+    ends = table.evaluate(
+        "table => [...table.querySelectorAll('tbody tr')].slice(0, -1).map("
+        "row => row.getBoundingClientRect().bottom - table.getBoundingClientRect().top)"
+    )
+    page.close()
+    line = np.array([0xDC, 0xE0, 0xE8]) / 255  # --line
+    assert image.shape[1] > 2 * 300
+    assert len(ends) > 4
+    for end in ends:
+        place = round(2 * end)
+        strip = image[place - 4 : place + 4, 20:160]
+        assert (abs(strip - line).max(axis=-1) < 0.02).any(axis=0).all(), end
 
 
 @pytest.mark.parametrize("section", ["metrics", "throughput"])

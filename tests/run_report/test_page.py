@@ -12,6 +12,7 @@ from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass, Reliability
 from yt8m.run_report import drawing, page
+from yt8m.run_report.classes import class_tables
 from yt8m.run_report.measuring import Records
 
 VOID = {"meta", "link", "br", "wbr", "use", "path"}
@@ -126,7 +127,7 @@ def head(found, section):
 
 
 def test_every_run_s_metrics_are_in_its_own_column():
-    of_a = {"gap": 0.81111, "map": 0.7, "hit_at_1": 0.95, "perr": 0.6, "loss": 7.5, "num_videos": 1234}
+    of_a = {"gap": 0.81111, "map": 0.7, "hit_at_1": 0.95, "perr": 0.6, "loss": 17.123456, "num_videos": 1234}
     of_b = {"gap": 0.62229, "map": 0.75, "perr": 0.65, "loss": 6.25, "num_videos": 99}
     reliabilities = [Reliability(np.array([10]), np.array([0.5]), np.array([share])) for share in (0.5, 0.75)]
     runs = [
@@ -145,10 +146,10 @@ def test_every_run_s_metrics_are_in_its_own_column():
         ["0.7500 (best)", "0.7000"],
         ["–", "0.9500 (best)"],
         ["0.6500 (best)", "0.6000"],
-        ["6.2500 (best)", "7.5000"],
+        ["6.2500 (best)", "17.123"],
         ["0.2500", "0.0000 (best)"],
         ["99", "1,234"],
-        ["2,000,000", "37"],
+        ["2M", "37"],
     ]
 
 
@@ -197,7 +198,7 @@ def test_the_best_of_each_row_is_marked():
         assert shown == [f"{value:.4f}" + (" (best)" if value == better(values) else "") for value in values]
     ties = next(cells for title, cells in rows.items() if title.startswith("Hit@1"))
     assert all(cell.endswith(" (best)") for cell in ties)
-    assert rows["Parameters"] == ["1,234,567", "1,234,567"]
+    assert rows["Parameters"] == ["1.235M", "1.235M"]
     assert [cell.split()[0] for cell in next(iter(found.rows("throughput")))[1:]] == ["100", "3,000"]
 
 
@@ -253,7 +254,7 @@ def test_best_and_worst_classes_are_those_of_the_mean_over_the_runs():
     _, found = rendered(
         *(made_up_run(name, per_class=each, confusions=[]) for name, each in (("a", one), ("b", other)))
     )
-    best, worst = (found.rows("classes", table) for table in (0, 1))
+    best, worst = (found.rows("classes", table) for table in (1, 2))
     # Class 29 has a precision in one run alone.
     assert [row[0] for row in best][:4] == ["Class 29", "Class 19", "Class 9", "Class 28"]
     assert best[0] == ["Class 29", "5", "0.929", "–"]
@@ -263,12 +264,50 @@ def test_best_and_worst_classes_are_those_of_the_mean_over_the_runs():
     assert not {row[0] for row in best} & {row[0] for row in worst}
 
 
+def test_classes_where_the_runs_differ_most_come_first():
+    def of(*precisions):
+        counts = np.where(np.isnan(precisions), 0, 20)
+        return PerClass(np.arange(len(precisions)), np.array(precisions), counts)
+
+    runs = [
+        made_up_run(name, per_class=each, confusions=[])
+        for name, each in (("a", of(0.5, 0.2, 0.9, 0.5, 1.0)), ("b", of(0.5, 0.6, 0.1, 0.4, np.nan)))
+    ]
+    _, found = rendered(*runs)
+    # Class 0 has equal ones, and class 4 none in one run.
+    assert found.rows("classes") == [
+        ["Class 2", "20", "0.900", "0.100"],
+        ["Class 1", "20", "0.200", "0.600"],
+        [LONG_NAME, "20", "0.500", "0.400"],
+    ]
+    assert "Where the runs differ most" in found.texts["classes"]
+    for shown in (
+        runs[:1],
+        [runs[0], replace(runs[1], records=Records(150, 18))],
+        [runs[0], replace(runs[0], name="c")],
+    ):
+        assert "differ most" not in rendered(*shown)[1].texts["classes"]
+
+
+def test_classes_of_few_videos_are_neither_the_best_nor_the_worst():
+    """40 classes of 1 and 2 videos would be both; of those with ten on there are 25."""
+    ids = np.arange(65)
+    precisions = np.where(ids < 20, 1.0, np.where(ids < 40, 0.0, 0.3 + ids / 200))
+    run = made_up_run(per_class=PerClass(ids, precisions, np.where(ids < 40, 1 + ids % 2, 10 + ids)), confusions=[])
+    shown = class_tables([run], {})
+    assert (shown.enough_positives, shown.num_classes) == (10, 25)
+    assert [line.name for line in shown.best] == [f"class {each}" for each in range(64, 54, -1)]
+    assert [line.name for line in shown.worst] == [f"class {each}" for each in range(40, 50)]
+    words = " ".join(rendered(run)[1].texts["classes"].split())
+    assert "of 25 classes with at least 10 videos." in words
+
+
 def test_of_equal_classes_the_more_frequent_comes_first():
     ids = np.arange(24)
-    classes = PerClass(ids, (ids < 12).astype(float), 1 + ids % 12)
-    best, worst = page.class_lines([made_up_run(per_class=classes)], {})
-    assert [line.num_positives for line in best] == [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]
-    assert [line.name for line in worst] == [f"class {class_id}" for class_id in range(23, 13, -1)]
+    classes = PerClass(ids, (ids < 12).astype(float), 11 + ids % 12)
+    shown = class_tables([made_up_run(per_class=classes)], {})
+    assert [line.num_positives for line in shown.best] == [22, 21, 20, 19, 18, 17, 16, 15, 14, 13]
+    assert [line.name for line in shown.worst] == [f"class {class_id}" for class_id in range(23, 13, -1)]
 
 
 def test_few_classes_are_all_among_the_best():
@@ -276,6 +315,7 @@ def test_few_classes_are_all_among_the_best():
     _, found = rendered(made_up_run(per_class=few, confusions=[]))
     assert [row[0] for row in found.rows("classes")] == ["Class 7", "Class 2"]
     assert [name for name, _ in found.tables].count("classes") == 1
+    assert "of 2 classes with at least 1 video." in " ".join(found.texts["classes"].split())
 
 
 def test_confusions_by_name_with_their_share_of_the_missed_class(two):

@@ -11,5 +11,5 @@ SIGNATURE = b"\x89PNG"
 def _draw_nothing():
     """Drawing the curves takes a third of so small a run's time; test_curves.py draws some."""
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(curves, "plot", lambda rows, path: path.write_bytes(SIGNATURE))
+        patches.setattr(curves, "plot", lambda rows, path, best_step: path.write_bytes(SIGNATURE))
         yield

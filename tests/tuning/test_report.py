@@ -50,9 +50,24 @@ def test_values_have_their_places_on_an_axis():
     assert [clusters.place(value) for value in (1, 2, 3)] == [0, 0.5, 1]
     assert [head.place("moe"), head.place("logistic")] == [0.25, 0.75]
     assert clusters.ticks() == [(0, "1"), (0.5, "2"), (1, "3")]
-    assert rate.ticks()[::2] == [(0, "0.0001"), (pytest.approx(0.5), "0.001"), (1, "0.01")]
+    assert rate.ticks() == [(0, "0.0001"), (pytest.approx(0.5), "0.001"), (1, "0.01")]
     assert head.ticks() == [(0.25, "moe"), (0.75, "logistic")]
     assert _Scale(Dimension("", "GAP", low=0.5, high=0.5)).place(0.5) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "integer", "values"),
+    [
+        (1e-4, 3e-2, False, "0.0001 0.001 0.01 0.03"),
+        (1e-8, 1e-2, False, "1e-08 1e-07 1e-06 1e-05 0.0001 0.001 0.01"),
+        (128, 1024, True, "128 200 500 1024"),
+        (1e-3, 3e-3, False, "0.001 0.002 0.003"),
+        (0.0012, 0.0013, False, "0.0012 0.0013"),
+    ],
+)
+def test_a_logarithmic_axis_has_round_numbers_between_its_ends(low, high, integer, values):
+    scale = _Scale(Dimension("training", "x", low=low, high=high, log=True, integer=integer))
+    assert [text for _, text in scale.ticks()] == values.split()
 
 
 @pytest.mark.parametrize(("trials", "num_lines"), [([trial(0)], 1), (MANY, 3)])
@@ -67,7 +82,7 @@ def test_every_trial_with_a_score_that_ended_is_a_line(trials, num_lines, tmp_pa
     report.plot(
         trials, DIMENSIONS, {"model.head": 0.75, "training.learning-rate": 0.25}, "GAP", tmp_path / "report.png"
     )
-    parallel = next(axes for axes in drawn["axes"] if axes.get_title().startswith("Every trial is a line"))
+    parallel = next(axes for axes in drawn["axes"] if axes.get_title(loc="left").startswith("Every trial is a line"))
     lines = [line for line in parallel.lines if len(line.get_xdata()) == len(DIMENSIONS) + 1]
     assert len(lines) == num_lines + 1  # the best is drawn over itself
     best = max((each for each in trials if each.state == "complete"), key=lambda each: each.score)
@@ -76,9 +91,23 @@ def test_every_trial_with_a_score_that_ended_is_a_line(trials, num_lines, tmp_pa
     )
 
 
-def test_a_picture_without_importances(tmp_path):
+def test_a_picture_without_importances_has_no_empty_box_for_them(tmp_path, monkeypatch):
     report.plot([trial(0)], DIMENSIONS, {}, "GAP", tmp_path / "report.png")
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+    figures = []
+    monkeypatch.setattr(report, "save_figure", lambda figure, path: figures.append(figure))
+    for importances in ({}, {"model.head": 1.0}):
+        report.plot([trial(0)], DIMENSIONS, importances, "GAP", tmp_path / "report.png")
+    titles = [[axes.get_title(loc="left") for axes in figure.axes] for figure in figures]
+    assert [[title.split()[0] for title in each] for each in titles] == [
+        ["Trials", "Every"],
+        ["Trials", "Importance", "Every"],
+    ]
+    figures[0].draw_without_rendering()
+    trials = figures[0].axes[0]
+    low, high = trials.get_xlim()
+    texts = [text.get_text() for text in trials.get_xticklabels() if low <= text.get_position()[0] <= high]
+    assert texts == ["0"], "the only trial, and no parts of one"
 
 
 def drawn(task, trials, width, num_steps=20):

@@ -1,5 +1,7 @@
 """What is counted for the pictures of many records is what counting by hand gives, and it is what is drawn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -94,7 +96,7 @@ def test_means_far_outside_keep_their_ends_and_the_picture_says_that_it_is_cut(f
     np.testing.assert_allclose(found, expected, rtol=0, atol=1 / 512)
     pictures.draw()
     (axes,) = figures["features"].axes
-    assert axes.get_title() == "mean_audio from -5 to 1e+38, cut at -3 and 3"
+    assert axes.get_title(loc="left") == "mean_audio from -5 to 1e+38, cut at -3 and 3"
     np.testing.assert_allclose(bands(axes)[0], expected[:, [0, -1]].T.clip(-3, 3), atol=1e-9)
     assert max(map(abs, axes.get_ylim())) < 4
 
@@ -170,7 +172,8 @@ def test_what_is_drawn(sample, tmp_path, figures):
     pictures = Plots(str(tmp_path / "out"), files)
     report = inspect(files, pictures.statistics.add)
     drawn, reasons = pictures.draw()
-    assert (len(drawn), reasons, set(figures)) == (6, {}, set(plots.PICTURES))
+    assert reasons == {"decoys": "no id begins with the two characters of its shard"}
+    assert [Path(path).stem for path in drawn] == list(figures) == [name for name in plots.PICTURES if name != "decoys"]
     counted = pictures.statistics
     assert counted.num_videos == report["num_records"] == 64
     for name, counts in (("frames", counted.frames), ("labels", counted.labels)):
@@ -194,9 +197,73 @@ def test_what_is_drawn(sample, tmp_path, figures):
         pairs = [quantiles[[low, high]] for low, high in ((0, 6), (1, 5), (2, 4))]
         np.testing.assert_allclose(bands(axes), pairs, atol=1e-6)
         labels = [text.get_text() for text in axes.get_legend().get_texts()]
-        assert (axes.get_title(), labels) == (key, ["least to most", "5 to 95 %", "25 to 75 %", "median"])
-    bars = figures["decoys"].axes[0].patches
-    assert sum(bar.get_height() for bar in bars) == 64
+        assert (axes.get_title(loc="left"), labels) == (key, ["all", "5 to 95 %", "25 to 75 %", "median"])
+
+
+def test_decoys_are_drawn_where_an_id_says_so(tmp_path, figures):
+    usual = np.zeros(1024, np.float32)
+    usual[:512] = 1
+    for file, ids, is_drawn in (
+        ("test0z", ("ab0z", "0zab"), True),
+        ("test0z", ("ab0z", "0z0z"), False),  # both ends: as a video's id ends
+        ("test0z", ("abcd",), False),
+        ("mine", ("0zab",), False),
+    ):
+        figures.clear()
+        path = tmp_path / f"{file}.tfrecord"
+        path.write_bytes(b"".join(framed(video_level_record(each, [1], {"rgb": usual})) for each in ids))
+        pictures = Plots(str(tmp_path / "out"), [str(path)])
+        inspect([str(path)], pictures.statistics.add)
+        _, reasons = pictures.draw()
+        assert ("decoys" in figures, "decoys" not in reasons) == (is_drawn, is_drawn), (file, ids)
+        if is_drawn:
+            assert sum(bar.get_height() for bar in figures["decoys"].axes[0].patches) == 2
+
+
+def test_where_there_is_nothing_the_picture_of_classes_together_is_light():
+    counted = Statistics()
+    for labels in ([0, 1], [0], [2]):
+        add(counted, with_labels(*labels))
+    axes, bar = plots._draw_together(counted, {}).axes
+    (image,) = axes.images
+    assert min(image.cmap(image.norm(0.0))[:3]) > 0.9
+    assert max(image.cmap(image.norm(1.0))[:3]) < 0.5
+    assert bar.get_ylabel() == "share of the row's videos that have the column's class too"
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ([[0], [1]], "no video has two of the most frequent classes"),
+        ([[3], [3]], "one class alone"),
+        ([[0], [0, 1]], None),
+    ],
+)
+def test_classes_that_are_never_together_are_not_drawn(labels, reason, tmp_path, figures):
+    path = tmp_path / "x.tfrecord"
+    path.write_bytes(b"".join(framed(with_labels(*each)) for each in labels))
+    pictures = Plots(str(tmp_path / "out"), [str(path)])
+    inspect([str(path)], pictures.statistics.add)
+    assert pictures.draw()[1].get("cooccurrence") == reason
+    assert ("cooccurrence" in figures) == (reason is None)
+
+
+def test_no_legend_hides_what_is_drawn(sample, tmp_path, figures):
+    files = sorted(map(str, (sample / "2/frame/train").iterdir()))
+    pictures = Plots(str(tmp_path / "out"), files)
+    inspect(files, pictures.statistics.add)
+    pictures.draw()
+    for name, figure in figures.items():
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            if legend := axes.get_legend():
+                assert legend.get_window_extent().y0 >= axes.get_window_extent().y1, name
+                (title,) = [
+                    each
+                    for each in axes.get_children()
+                    if axes.get_title(loc="left") == getattr(each, "get_text", str)()
+                ]
+                assert legend.get_window_extent().x0 > title.get_window_extent().x1, name
 
 
 def ticks(axis):
@@ -281,8 +348,11 @@ def test_the_command_draws(sample, tmp_path, capfd):
     status, out, _ = run(capfd, "inspect", sample / "2/frame/validate", "--plots", tmp_path / "some/pictures")
     assert status == 0
     assert out.splitlines()[0].split() == ["level", "frame"]
-    files = [tmp_path / f"some/pictures/{name}.png" for name in plots.PICTURES]
-    assert out.splitlines()[-6:] == [f"{path}: drawn" for path in files]
+    files = [tmp_path / f"some/pictures/{name}.png" for name in plots.PICTURES if name != "decoys"]
+    assert out.splitlines()[-6:] == [
+        *(f"{path}: drawn" for path in files),
+        "decoys: not drawn: no id begins with the two characters of its shard",
+    ]
     assert sorted(path.name for path in (tmp_path / "some/pictures").iterdir()) == sorted(path.name for path in files)
     assert all(imread(path).ndim == 3 for path in files)
 

@@ -146,7 +146,7 @@ def test_a_window_ends_with_the_video(window, run, figures, tmp_path):
     assert reports.viewed(shown).count(", from 0 to 5 s") == len(shown.classes())
     draw_video(shown, tmp_path / "x.png")
     _, _, times, _ = figures[0].axes
-    assert (times.get_title(), times.get_xlim()) == ("Windows of 5 s", (0, 5))
+    assert (times.get_title(loc="left"), times.get_xlim()) == ("Windows of 5 s", (0, 5))
     (heat,) = times.collections
     assert heat.get_coordinates()[..., 0].max() == 5
 
@@ -278,13 +278,22 @@ def test_what_is_drawn(figures, tmp_path):
     np.testing.assert_array_equal(features.lines[0].get_ydata(), np.arange(19))
 
 
+def test_times_are_below_each_other(figures, tmp_path):
+    draw_video(view(names={}), tmp_path / "x.png")
+    figures[0].draw_without_rendering()
+    features, _, times, _ = figures[0].axes
+    assert features.get_xlim() == times.get_xlim() == (0, 20)
+    for edge in ("x0", "x1"):
+        assert getattr(features.get_position(), edge) == pytest.approx(getattr(times.get_position(), edge), abs=1e-3)
+
+
 @pytest.mark.parametrize("changes", [{"rgb": np.array([1.71, 1.7])}, {"rgb": np.zeros(3)}, {"rgb": np.zeros(0)}, {}])
 def test_changes_have_room_above_them(changes, figures, tmp_path):
     draw_video(view(scores=None, ratings=(), changes=changes), tmp_path / "x.png")
     (axes,) = figures[0].axes
     low, high = axes.get_ylim()
     assert low == 0
-    assert high > 1.1 * max((values.max() for values in changes.values() if len(values)), default=0)
+    assert high > 1.05 * max((values.max() for values in changes.values() if len(values)), default=0)
 
 
 def test_without_scores_and_ratings_the_labels_are_in_the_title(figures, tmp_path):

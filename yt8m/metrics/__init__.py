@@ -1,7 +1,7 @@
 """Metrics of predictions, in NumPy alone: importing this loads no TensorFlow. Definitions: docs/metrics.md."""
 
 from yt8m.metrics.confusions import Confusion, Confusions
-from yt8m.metrics.per_class import PerClass
+from yt8m.metrics.per_class import PerClass, enough_positives
 from yt8m.metrics.pooled import PrecisionRecall, Reliability, counts_at, precision_recall, reliability
 from yt8m.metrics.ranking import (
     average_precision,
@@ -27,6 +27,7 @@ __all__ = [
     "VideoMetrics",
     "average_precision",
     "counts_at",
+    "enough_positives",
     "global_average_precision",
     "hit_at_one",
     "mean_average_precision",

@@ -1,8 +1,12 @@
 """Average precision class by class: what the means over classes are means of."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+MANY_POSITIVES = 10
+"""From so many videos, or segments, on, an average precision says something of the class."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,16 @@ def from_precision_sums(
     undefined = np.full(len(class_ids), np.nan)
     precisions = np.divide(sums, num_positives, out=undefined, where=num_positives > 0)
     return PerClass(class_ids, precisions, num_positives, num_negatives)
+
+
+def enough_positives(counts: Iterable[int], wanted: int) -> int:
+    """The positives that a class must have to be named among the best or the worst ones.
+
+    The average precision of a class of three videos is chance. So it is `MANY_POSITIVES`, or fewer, where otherwise not as many
+    classes as wanted were left.
+
+    Args:
+        counts: positives of the classes that have any.
+        wanted: classes that are to be left, if there are so many.
+    """
+    return min([MANY_POSITIVES, *sorted(counts, reverse=True)[:wanted]])

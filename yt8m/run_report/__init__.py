@@ -1,5 +1,5 @@
 """`yt8m report`: runs side by side on one page of HTML that holds all it needs.
 
-`measuring.py` scores a run, `drawing.py` draws, `page.py` puts the page together from `page.html`, `building.py` is the order
-of things. docs/reports.md says what the page shows and how it is defined.
+`measuring.py` scores a run, `classes.py` chooses classes, `drawing.py` draws, `page.py` puts the page together from `page.html`,
+`building.py` is the order of things. docs/reports.md says what the page shows and how it is defined.
 """

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from yt8m import config as configuration
-from yt8m.class_report import rank_classes
 from yt8m.data.vocabulary import class_name
 from yt8m.errors import not_installed
 from yt8m.run_report import drawing
+from yt8m.run_report.classes import class_tables
 from yt8m.run_report.measuring import NUM_EXAMPLES, Example, RunResult
 from yt8m.runs import flatten
 
-_MOST_CLASSES = 10
-"""Classes shown of either kind, the best and the worst."""
 _NOTHING = "–"
 
 
@@ -58,6 +56,10 @@ def _score(value: float) -> str:
     return f"{value:.4f}"
 
 
+def _loss(value: float) -> str:
+    return f"{value:.4f}" if value < 10 else f"{value:.5g}"
+
+
 def _count(value: float) -> str:
     return f"{value:,.0f}"
 
@@ -74,13 +76,13 @@ METRICS = (
     Metric("Hit@1", _of_metrics("hit_at_1"), _score, max, "share of videos whose surest class is a label"),
     Metric("PERR", _of_metrics("perr"), _score, max, "precision at equal recall rate"),
     Metric("Segment MAP", _of_metrics("segment_map"), _score, max, "mean over the classes of the average precision"),
-    Metric("Loss", _of_metrics("loss"), _score, min, "cross-entropy, summed over the classes"),
+    Metric("Loss", _of_metrics("loss"), _loss, min, "cross-entropy, summed over the classes"),
     Metric(
         "Calibration error", lambda result: result.reliability.expected_calibration_error, _score, min, "of 15 bins"
     ),
     Metric("Segments", _of_metrics("num_segments"), _count),
     Metric("Videos", _of_metrics("num_videos"), _count),
-    Metric("Parameters", lambda result: result.num_parameters, _count),
+    Metric("Parameters", lambda result: result.num_parameters, drawing.short_number),
 )
 
 THROUGHPUT = (
@@ -181,36 +183,6 @@ def configuration_rows(results: Sequence[RunResult]) -> list[Row]:
 
 def _value_text(value: Any) -> str:
     return _shortened(value) if isinstance(value, list) else str(value)
-
-
-@dataclass(frozen=True)
-class ClassLine:
-    """A class in a table: its name, its positives and its average precision in every run, None where it has none."""
-
-    name: str
-    num_positives: int
-    precisions: Sequence[float | None]
-
-
-def class_lines(results: Sequence[RunResult], names: Mapping[int, str]) -> tuple[list[ClassLine], list[ClassLine]]:
-    """The best classes, and the worst ones, none of which is among the best.
-
-    By the mean average precision over the runs that have one; of equal ones the more frequent comes first.
-    """
-    by_run = [
-        {row.class_id: row for row in rank_classes(result.per_class, names) if row.average_precision is not None}
-        for result in results
-    ]
-    ranked = []
-    for class_id in sorted(set().union(*by_run)):
-        of_class = [rows.get(class_id) for rows in by_run]
-        precisions = [row.average_precision if row else None for row in of_class]
-        mean = statistics.fmean(each for each in precisions if each is not None)
-        count = max(row.num_positives for row in of_class if row)
-        ranked.append((mean, ClassLine(class_name(class_id, names), count, precisions)))
-    best = sorted(ranked, key=lambda pair: (-pair[0], -pair[1].num_positives))
-    worst = sorted(best[_MOST_CLASSES:], key=lambda pair: (pair[0], -pair[1].num_positives))
-    return [line for _, line in best[:_MOST_CLASSES]], [line for _, line in worst[:_MOST_CLASSES]]
 
 
 @dataclass(frozen=True)
@@ -390,7 +362,6 @@ def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks
     options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
     template = jinja2.Environment(loader=loader, autoescape=True, **options).get_template("page.html")
     comparable = len({result.records for result in results}) == 1
-    best_classes, worst_classes = class_lines(results, class_names)
     what = "segments" if results[0].is_segments else "videos"
     return template.render(
         names=short_names([result.name for result in results]),
@@ -403,8 +374,8 @@ def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks
         configuration=configuration_rows(results),
         curves=_curves(results),
         quality=_quality(results),
-        best_classes=best_classes,
-        worst_classes=worst_classes,
+        classes=class_tables(results, class_names),
+        comparable=comparable,
         confusions=[confusion_lines(result, class_names) for result in results],
         cards=cards(results, class_names),
         throughput=metric_rows(results, THROUGHPUT, comparable=True),

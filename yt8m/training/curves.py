@@ -4,37 +4,48 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from yt8m.files import NewFile
+from yt8m.figures import WIDTH, head, new_figure, save_figure
+
+SCORES = {"gap": "GAP", "map": "MAP", "hit_at_1": "Hit@1", "perr": "PERR", "segment_map": "segment MAP"}
 
 
-def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws the loss of training and validation, and the validation score, over the steps.
+def plot(rows: Sequence[Mapping[str, Any]], path: Path, best_step: int | None = None) -> None:
+    """Draws the loss of training and validation and, below it, the validation scores, over the same steps.
 
     Args:
         rows: the lines of `metrics.jsonl`.
         path: a PNG file.
+        best_step: of the validation whose weights were kept, which is marked; None = there is none.
     """
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
     training = [row for row in rows if row["kind"] == "train"]
     validation = [row for row in rows if row["kind"] == "validation"]
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, scores = figure.subplots(1, 2)
-    losses.plot([row["step"] for row in training], [row["loss"] for row in training], label="training")
-    if validation:
-        steps = [row["step"] for row in validation]
-        losses.plot(steps, [row["loss"] for row in validation], "o-", label="validation")
-        names = {"gap": "GAP", "map": "MAP", "hit_at_1": "Hit@1", "perr": "PERR", "segment_map": "segment MAP"}
-        for key, name in names.items():
-            if key in validation[0]:
-                scores.plot(steps, [row[key] for row in validation], "o-", label=name)
-        scores.legend()
-    else:
-        scores.text(0.5, 0.5, "no validation", ha="center", va="center", transform=scores.transAxes)
-    losses.set(title="Loss", xlabel="step", ylabel="cross-entropy a video", ylim=(0, None))
-    losses.legend()
-    scores.set(title="Validation", xlabel="step", ylim=(0, 1))
-    for axes in (losses, scores):
+    keys = [key for key in SCORES if any(key in row for row in validation)]
+    figure = new_figure(WIDTH, 5.6 if keys else 3.2)
+    every = figure.subplots(2 if keys else 1, 1, sharex=True, squeeze=False)[:, 0]
+    losses = every[0]
+    _line(losses, training, "loss", "training")
+    _line(losses, validation, "loss", "validation")
+    losses.set(ylabel="loss", ylim=(0, None))
+    if keys:
+        for key in keys:
+            _line(every[1], validation, key, SCORES[key])
+        every[1].set(ylabel="score", ylim=(0, 1.02))
+    is_marked = any(row["step"] == best_step for row in validation)
+    for axes in every:
+        if is_marked:
+            text = f"the best, step {best_step:,}" if axes is losses else None
+            axes.axvline(best_step, color="black", linestyle=":", linewidth=1.2, zorder=1, label=text)
         axes.grid(alpha=0.3)
-    with NewFile(path) as file:
-        figure.savefig(file, format="png", dpi=120)
+    last = max((row["step"] for row in rows), default=0)
+    every[-1].set(xlabel="step", xlim=(0, 1.03 * last or None))
+    head(losses, "Loss")
+    if keys:
+        head(every[1], "Validation")
+    save_figure(figure, path)
+
+
+def _line(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, name: str) -> None:
+    """A value over the steps, with a mark for each while they are few; nothing where no row has it."""
+    points = [(row["step"], row[key]) for row in rows if key in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), marker="o" if len(points) <= 30 else "", markersize=3.5, label=name)

@@ -200,8 +200,9 @@ def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> Non
 
 def _finish(run: RunDirectory) -> dict[str, float] | None:
     """Draws the curves; the metrics of the best validation."""
-    curves.plot(runs.read_metrics(run), run.curves)
-    return runs.best_metrics(run.path) or None
+    best = runs.best_metrics(run.path) or None
+    curves.plot(runs.read_metrics(run), run.curves, best.get("step") if best else None)
+    return best
 
 
 class _Files:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.files import NewFile
+from yt8m.figures import WIDTH, head, new_figure, save_figure, whole_numbers
 from yt8m.tuning.space import Dimension
 from yt8m.tuning.study import Trial
 
@@ -26,17 +26,16 @@ def plot(
         metric: what the scores are.
         path: a PNG file.
     """
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
-    width = max(10.0, 1.7 * (len(dimensions) + 1))
-    figure = Figure(figsize=(width, 8.5), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(0.85, 1))
-    scores, weights = upper.subplots(1, 2)
-    _plot_scores(scores, trials, metric)
-    _plot_importances(weights, importances)
-    _plot_parallel(lower, trials, dimensions, metric)
-    with NewFile(path) as file:
-        figure.savefig(file, format="png", dpi=120)
+    # Axes need room for their names and values; what is wider than need be is small on a phone.
+    width = max(WIDTH, 1.25 * (len(dimensions) + 1) + 0.6)
+    height = 0.9 + 0.3 * len(importances) if importances else 0
+    figure = new_figure(width, 7.4 + height)
+    parts = iter(figure.subfigures(3 if height else 2, 1, height_ratios=[3.2, *([height] if height else []), 4.2]))
+    _plot_scores(next(parts).subplots(), trials, metric)
+    if height:
+        _plot_importances(next(parts).subplots(), importances)
+    _plot_parallel(next(parts), trials, dimensions, metric)
+    save_figure(figure, path)
 
 
 def _scored(trials: Sequence[Trial], state: str) -> list[Trial]:
@@ -55,18 +54,15 @@ def _plot_scores(axes: Any, trials: Sequence[Trial], metric: str) -> None:
     if pruned:
         axes.plot([each.number for each in pruned], [each.score for each in pruned], "x", color=_GREY, label="pruned")
     axes.plot(best.number, best.score, "o", color=_BEST, label=f"best: trial {best.number}, {best.score:.4f}")
-    axes.set(title="Trials", xlabel="trial", ylabel=f"best validation {metric}")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=9, frameon=False)
+    shown = [each.number for each in complete + pruned]
+    axes.set(xlabel="trial", ylabel=f"best validation {metric}", xlim=(min(shown) - 0.6, max(shown) + 0.6))
+    whole_numbers(axes.xaxis)
     axes.grid(alpha=0.3)
+    head(axes, "Trials")
 
 
 def _plot_importances(axes: Any, importances: Mapping[str, float]) -> None:
-    axes.set(title="Importance", xlabel="share of what sets the best trials apart (PED-ANOVA)", xlim=(0, 1))
-    if not importances:
-        axes.text(0.5, 0.5, "too few complete trials", ha="center", va="center", transform=axes.transAxes)
-        axes.set_yticks([])
-        return
+    axes.set(xlabel="share of what sets the best trials apart (PED-ANOVA)", xlim=(0, 1))
     names, shares = list(importances)[::-1], list(importances.values())[::-1]
     axes.barh(names, shares, color="tab:blue")
     for place, share in enumerate(shares):
@@ -80,6 +76,7 @@ def _plot_importances(axes: Any, importances: Mapping[str, float]) -> None:
             color="white" if inside else "black",
         )
     axes.grid(axis="x", alpha=0.3)
+    head(axes, "Importance")
 
 
 def _plot_parallel(figure: Any, trials: Sequence[Trial], dimensions: Sequence[Dimension], metric: str) -> None:
@@ -116,8 +113,7 @@ def _plot_parallel(figure: Any, trials: Sequence[Trial], dimensions: Sequence[Di
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     beside = ", dotted: pruned" if pruned else ""
-    axes.set_title(f"Every trial is a line (red: the best{beside})")
-    figure.colorbar(colours, ax=axes, label=f"{metric} of complete trials", pad=0.01, fraction=0.04)
+    head(axes, f"Every trial is a line (red: the best{beside})")
 
 
 def _colours(scores: Sequence[float]) -> Any:
@@ -149,11 +145,24 @@ class _Scale:
             return [(self.place(choice), str(choice)) for choice in dimension.choices]
         if dimension.low == dimension.high:
             return [(0.5, f"{dimension.low:.3g}")]
-        spaced = np.geomspace if dimension.log else np.linspace
-        values = spaced(dimension.low, dimension.high, _TICKS)
+        if dimension.log:
+            values = _logarithmic_ticks(dimension.low, dimension.high)
+        else:
+            values = np.linspace(dimension.low, dimension.high, _TICKS)
         if dimension.integer:
             values = np.unique(np.rint(values).astype(int))
         return [(self.place(value), _short(value)) for value in values]
+
+
+def _logarithmic_ticks(low: float, high: float) -> np.ndarray:
+    """Both ends, and between them round numbers that are not too near to one another."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    digits = (1,) if high >= 50 * low else (1, 2, 5) if high >= 5 * low else range(1, 10)
+    every = np.outer(powers, digits).ravel()
+    nearest = (high / low) ** (1 / (2 * _TICKS))
+    inner = every[(every > low * nearest) & (every < high / nearest)]
+    inner = inner[:: -(-len(inner) // _TICKS) or 1]
+    return np.array([low, *inner, high])
 
 
 def _short(value: float) -> str:

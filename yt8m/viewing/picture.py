@@ -2,17 +2,20 @@
 
 import os
 import textwrap
-import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_destination
+from yt8m.figures import head, new_figure, save_figure
+from yt8m.files import check_destination
 from yt8m.viewing.video import VideoView
 
 _LONGEST_NAME = 34
+_WIDTH = 8.2
+"""Inches; two drawings are beside each other."""
 _PRESENT, _ABSENT = "tab:green", "tab:red"
 
 
@@ -31,13 +34,6 @@ def check_picture(path: str | os.PathLike) -> None:
         raise InputError(f"{os.fspath(path)}: pictures are written as PNG; name a file that ends in .png")
 
 
-def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """Writes a picture as PNG. Raises InputError if it cannot be written."""
-    with NewFile(path) as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks
-        figure.savefig(file, format="png", dpi=110)
-
-
 def draw_video(view: VideoView, path: str | os.PathLike) -> None:
     """Draws a video.
 
@@ -45,34 +41,35 @@ def draw_video(view: VideoView, path: str | os.PathLike) -> None:
         view: from `view_video`.
         path: a PNG file, which appears when it is complete.
     """
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
     classes = view.classes()
     has_scores = view.scores is not None and view.scores.video is not None
     over_time = bool(view.ratings) or (view.scores is not None and len(view.scores.starts) > 0)
     title = _title(view)
     if not has_scores and not over_time:
         names = ", ".join(plain(view.name(each)) for each in classes)
-        title = f"{title}\n{textwrap.fill(f'labels: {names}' if names else 'no labels', 120)}"
-        figure = Figure(figsize=(11, 3 + 0.2 * title.count("\n")), layout="constrained")
+        title = f"{title}\n{textwrap.fill(f'labels: {names}' if names else 'no labels', 90)}"
+        figure = new_figure(_WIDTH, 2.8 + 0.2 * title.count("\n"))
         features = figure.add_subplot()
     else:
-        heights = (0.32 * len(classes) + 0.9, 1.7)
-        figure = Figure(figsize=(11, sum(heights) + 0.8), layout="constrained")
-        grid = figure.add_gridspec(2, 2, height_ratios=heights, width_ratios=(1, 2.6))
-        features = figure.add_subplot(grid[1, :])
-        if has_scores and over_time:
-            bars, times = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+        heights = (0.26 * len(classes) + 0.9, 1.7)
+        figure = new_figure(_WIDTH, sum(heights) + 0.8)
+        # The colours have a column of their own, so that the drawings above each other have one axis of time.
+        grid = figure.add_gridspec(2, 3, height_ratios=heights, width_ratios=(1, 1.9, 0.06))
+        beside = has_scores and over_time
+        features = figure.add_subplot(grid[1, 1] if beside else grid[1, :2])
+        bars = times = figure.add_subplot(grid[0, 0] if beside else grid[0, :2])
+        if beside:
+            times = figure.add_subplot(grid[0, 1], sharex=features)
             times.tick_params(labelleft=False)
-        else:
-            bars = times = figure.add_subplot(grid[0, :])
+        elif over_time:
+            times.sharex(features)
         if has_scores:
             _draw_bars(bars, view, classes)
         if over_time:
-            _draw_times(figure, times, view, classes)
+            _draw_times(times, lambda: figure.add_subplot(grid[0, 2]), view, classes)
         _name_rows(bars, view, classes)
     _draw_features(features, view)
-    figure.suptitle(title)
+    figure.suptitle(title, fontsize="large")
     save_figure(figure, path)
 
 
@@ -88,7 +85,7 @@ def _name_rows(axes: Any, view: VideoView, classes: list[int]) -> None:
     for text, class_id in zip(axes.get_yticklabels(), classes, strict=True):
         if class_id in labels:
             text.set_fontweight("bold")
-    axes.set_xlabel(f"{axes.get_xlabel()} · {'bold: labels of the video' if labels else 'no labels'}")
+    axes.set_xlabel(f"{axes.get_xlabel()}\n{'bold: labels of the video' if labels else 'no labels'}")
 
 
 def _draw_bars(axes: Any, view: VideoView, classes: list[int]) -> None:
@@ -96,12 +93,13 @@ def _draw_bars(axes: Any, view: VideoView, classes: list[int]) -> None:
     values = [float(scores[each]) if each < len(scores) else 0.0 for each in classes]
     colours = ["tab:blue" if each in labels else "tab:gray" for each in classes]
     axes.barh(range(len(classes)), values, color=colours)
-    axes.set(xlim=(0, 1), title="Whole video", xlabel="probability")
+    axes.set(xlim=(0, 1), xlabel="probability")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
+    head(axes, "Whole video")
 
 
-def _draw_times(figure: Any, axes: Any, view: VideoView, classes: list[int]) -> None:
+def _draw_times(axes: Any, colours: Callable[[], Any], view: VideoView, classes: list[int]) -> None:
     from matplotlib.patches import Rectangle
 
     scores = view.scores
@@ -114,7 +112,7 @@ def _draw_times(figure: Any, axes: Any, view: VideoView, classes: list[int]) -> 
         known = [each if each < scores.windows.shape[1] else -1 for each in classes]
         values = np.array([scores.windows[:, each] if each >= 0 else np.zeros(len(middles)) for each in known])
         image = axes.pcolormesh(bounds, np.arange(len(classes) + 1) - 0.5, values, vmin=0, vmax=1, cmap="Blues")
-        figure.colorbar(image, ax=axes, label="probability", pad=0.01)
+        axes.figure.colorbar(image, cax=colours(), label="probability")
         title.append(f"Windows of {scores.window} s")
     for rating in view.ratings:
         row = classes.index(rating.class_id)
@@ -126,11 +124,10 @@ def _draw_times(figure: Any, axes: Any, view: VideoView, classes: list[int]) -> 
         }
         axes.add_patch(Rectangle((rating.start, row - 0.42), SEGMENT_FRAMES, 0.84, **box))
     if view.ratings:
-        title.append("rated segments: green present, red dotted absent")
+        title.append("boxes: rated present, dotted: absent")
+    axes.set(xlim=(0, max(end, 1)), xlabel="seconds", ylim=(len(classes) - 0.5, -0.5))
     title = "; ".join(title)
-    axes.set(
-        xlim=(0, max(end, 1)), title=title[0].upper() + title[1:], xlabel="seconds", ylim=(len(classes) - 0.5, -0.5)
-    )
+    head(axes, title[0].upper() + title[1:])
 
 
 def _draw_features(axes: Any, view: VideoView) -> None:
@@ -142,14 +139,14 @@ def _draw_features(axes: Any, view: VideoView) -> None:
                 range(start, start + len(values)), values, linewidth=0.6, color=colours[name], label=f"mean_{name}"
             )
             start += len(values)
-        axes.set(title="Mean features", xlabel="dimension", ylabel="value", xlim=(0, start))
+        axes.set(xlabel="dimension", ylabel="value", xlim=(0, start))
+        title = "Mean features"
     else:
         for name, values in view.changes.items():
             axes.plot(np.arange(1, len(values) + 1), values, linewidth=1, color=colours[name], label=name)
-        title = "Change from second to second (root mean square)"
-        axes.set(title=title, xlabel="seconds", ylabel="change", xlim=(0, max(view.num_frames, 1)))
+        title = "Change per second"
+        axes.set(xlabel="seconds", ylabel="root mean square", xlim=(0, max(view.num_frames, 1)))
         greatest = max((values.max() for values in view.changes.values() if len(values)), default=0)
-        axes.set_ylim(0, 1.3 * greatest or None)  # room for the legend
+        axes.set_ylim(0, 1.12 * greatest or None)
     axes.grid(alpha=0.3)
-    if axes.lines:
-        axes.legend(loc="upper right", ncols=2)
+    head(axes, title)

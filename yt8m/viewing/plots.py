@@ -10,8 +10,9 @@ import numpy as np
 from yt8m.data.inspection import inspect
 from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError, RecordError
+from yt8m.figures import head, logarithmic_counts, new_figure, save_figure, whole_numbers
 from yt8m.files import check_destination, make_directory, remove_empty
-from yt8m.viewing.picture import plain, save_figure
+from yt8m.viewing.picture import plain
 from yt8m.viewing.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
 
 PICTURES = ("frames", "labels", "classes", "cooccurrence", "features", "decoys")
@@ -58,9 +59,9 @@ class Plots:
             "frames": None if statistics.frames else "video level",
             "labels": None if statistics.labels else "no labels",
             "classes": labelled,
-            "cooccurrence": labelled or (None if len(statistics.classes) > 1 else "one class alone"),
+            "cooccurrence": labelled or _why_not_together(statistics),
             "features": None if statistics.features else "no features",
-            "decoys": None if statistics.spreads else "no rgb",
+            "decoys": _why_no_decoys(statistics),
         }
         drawn = []
         for name in PICTURES:
@@ -77,15 +78,22 @@ class Plots:
         return f"{known.get(count, f'none of {count} records can be used')}; {RecordError(**problems[0])}"
 
 
-def _figure(width: float = 8, height: float = 4.5) -> Any:
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+def _why_not_together(statistics: Statistics) -> str | None:
+    if len(statistics.classes) == 1:
+        return "one class alone"
+    together = statistics.together(statistics.most_frequent(_MOST_TOGETHER))
+    return None if together.sum() > np.trace(together) else "no video has two of the most frequent classes"
 
-    return Figure(figsize=(width, height), layout="constrained")
+
+def _why_no_decoys(statistics: Statistics) -> str | None:
+    if not statistics.spreads:
+        return "no rgb"
+    return None if "begins" in statistics.spreads else "no id begins with the two characters of its shard"
 
 
 def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> Any:
     """Videos by a whole number: a bar for each, or where there are too many, for some together."""
-    axes = (figure := _figure()).subplots()
+    axes = (figure := new_figure()).subplots()
     low, high = min(counts), max(counts)
     width = -(-(high - low + 1) // most_bars)
     edges = np.arange(low, high + width + 1, width) - 0.5
@@ -94,38 +102,24 @@ def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> An
     total = sum(weights)
     mean = sum(value * weight for value, weight in counts.items()) / total
     axes.axvline(mean, color="tab:red", linestyle="--", label=f"mean {mean:.1f}; {low} to {high}")
-    axes.set(title=f"{title} ({total:,} videos)", xlabel=xlabel, ylabel="videos")
+    axes.set(xlabel=xlabel, ylabel="videos")
     if high - low < 30:
         axes.set_xlim(low - 1, high + 1)
     for axis in (axes.xaxis, axes.yaxis):
-        _whole(axis)
-    _finish(axes)
+        whole_numbers(axis)
+    _grid(axes)
+    head(axes, f"{title} ({count_of(total, 'video')})")
     return figure
 
 
-def _whole(axis: Any) -> None:
-    """Ticks at whole numbers alone."""
-    axis.get_major_locator().set_params(integer=True)
-
-
-def _logarithmic_of_whole(axis: Any, set_limits: Callable[[float, float], Any], least: int, most: int) -> None:
-    """A logarithmic axis of numbers from 1 on, with ticks at whole numbers alone, written out."""
-    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
-
-    start = int(str(least)[0]) * 10 ** (len(str(least)) - 1)  # a place for a tick
-    labelled = range(1, 10) if most < 10 * start else (1, 2, 5) if most < 200 * start else (1,)
-    powers = [10**power for power in range(len(str(most)))]
-    axis.set_major_locator(FixedLocator([digit * power for power in powers for digit in labelled]))
-    axis.set_minor_locator(FixedLocator([digit * power for power in powers for digit in range(1, 10)]))
-    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axis.set_minor_formatter(NullFormatter())
-    set_limits(0.92 * start, 1.15 * most)
-
-
-def _finish(axes: Any) -> None:
-    axes.grid(alpha=0.3)
+def _grid(axes: Any, **options: Any) -> None:
+    axes.grid(alpha=0.3, **options)
     axes.set_axisbelow(True)
-    axes.legend()
+
+
+def count_of(count: int, what: str) -> str:
+    """How many there are: `1 video`, `10,606 videos`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _draw_frames(statistics: Statistics, names: Mapping[int, str]) -> Any:
@@ -137,37 +131,43 @@ def _draw_labels(statistics: Statistics, names: Mapping[int, str]) -> Any:
 
 
 def _draw_classes(statistics: Statistics, names: Mapping[int, str]) -> Any:
-    figure = _figure(11, 5)
-    ranks, named = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    counts = sorted(statistics.classes.values(), reverse=True)
-    ranks.plot(
-        np.arange(1, len(counts) + 1), counts, marker=".", markersize=4, linewidth=1, label=f"{len(counts):,} classes"
-    )
-    ranks.set(title="Class frequency", xlabel="rank", ylabel="videos", xscale="log", yscale="log")
-    _logarithmic_of_whole(ranks.xaxis, ranks.set_xlim, 1, len(counts))
-    _logarithmic_of_whole(ranks.yaxis, ranks.set_ylim, counts[-1], counts[0])
-    _finish(ranks)
     most = statistics.most_frequent(_MOST_NAMED)
+    heights = (3.2, 1 + 0.2 * len(most))
+    figure = new_figure(height=sum(heights))
+    ranks, named = figure.subplots(2, 1, height_ratios=heights)
+    counts = sorted(statistics.classes.values(), reverse=True)
+    ranks.plot(np.arange(1, len(counts) + 1), counts, marker=".", markersize=4, linewidth=1)
+    ranks.set(xlabel="rank", ylabel="videos", xscale="log", yscale="log")
+    ranks.set_xlim(logarithmic_counts(ranks.xaxis, 1, len(counts)))
+    ranks.set_ylim(logarithmic_counts(ranks.yaxis, counts[-1], counts[0]))
+    _grid(ranks)
+    head(ranks, f"How frequent {len(counts):,} classes are" if len(counts) > 1 else "How frequent the class is")
     named.barh(range(len(most)), [statistics.classes[each] for each in most], color="tab:blue")
     named.set_yticks(range(len(most)), [plain(class_name(each, names), 28) for each in most])
-    named.set(title=f"The {len(most)} most frequent", xlabel="videos", ylim=(len(most) - 0.5, -0.5))
-    _whole(named.xaxis)
-    named.grid(axis="x", alpha=0.3)
-    named.set_axisbelow(True)
+    named.set(xlabel="videos", ylim=(len(most) - 0.5, -0.5))
+    whole_numbers(named.xaxis)
+    _grid(named, axis="x")
+    head(named, f"The {len(most)} most frequent" if len(most) > 1 else "It by name")
     return figure
 
 
 def _draw_together(statistics: Statistics, names: Mapping[int, str]) -> Any:
     most = statistics.most_frequent(_MOST_TOGETHER)
     share = conditional_shares(statistics.together(most))
-    axes = (figure := _figure(10, 8.5)).subplots()
-    image = axes.imshow(np.ma.masked_invalid(share), cmap="viridis", vmin=0, vmax=np.nanmax(share) or 1)
+    side = max(0.19 * len(most), 1.6)
+    axes = (figure := new_figure(side + 2.4, side + 1.8)).subplots()
+    # White is nothing, as on paper; the diagonal, which means nothing, is none of the colours.
+    image = axes.imshow(np.ma.masked_invalid(share), cmap="Blues", vmin=0, vmax=1)
     axes.set_facecolor("lightgray")
     shown = [plain(class_name(each, names), 24) for each in most]
     axes.set_xticks(range(len(most)), shown, rotation=90, fontsize=8)
     axes.set_yticks(range(len(most)), shown, fontsize=8)
-    axes.set(title=f"Share of a row's videos that have the column's class too: the {len(most)} most frequent")
-    figure.colorbar(image, ax=axes, shrink=0.8)
+    axes.set_xticks(np.arange(len(most) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(most) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="lightgray", linewidth=0.4)
+    axes.tick_params(which="minor", length=0)
+    figure.suptitle(f"Classes together: the {len(most)} most frequent", fontsize="large")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the row's videos that have the column's class too")
     return figure
 
 
@@ -180,7 +180,7 @@ def conditional_shares(together: np.ndarray) -> np.ndarray:
 
 def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
     features = statistics.features
-    figure = _figure(11, 1 + 3 * len(features))
+    figure = new_figure(height=0.4 + 2.9 * len(features))
     for axes, (key, values) in zip(
         figure.subplots(len(features), 1, squeeze=False)[:, 0], features.items(), strict=True
     ):
@@ -190,24 +190,25 @@ def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
         title = f"{key} from {least:g} to {most:g}, cut at {limits[0]:g} and {limits[1]:g}" if is_cut else key
         quantiles = quantiles.clip(*limits)
         places, colour = np.arange(len(quantiles)), _COLOURS[key.removeprefix("mean_")]
-        for low, high, alpha in ((0, 6, 0.15), (1, 5, 0.3), (2, 4, 0.5)):
-            label = ("least to most", "5 to 95 %", "25 to 75 %")[low]
+        for low, high, strength in ((0, 6, 0.18), (1, 5, 0.4), (2, 4, 0.7)):
+            label = ("all", "5 to 95 %", "25 to 75 %")[low]
+            # Opaque, as one band lies on another: its colour is that of the legend.
+            shade = _mixed_with_white(colour, strength)
             axes.fill_between(
-                places,
-                quantiles[:, low],
-                quantiles[:, high],
-                step="mid",
-                color=colour,
-                alpha=alpha,
-                linewidth=0,
-                label=label,
+                places, quantiles[:, low], quantiles[:, high], step="mid", color=shade, linewidth=0, label=label
             )
         axes.plot(places, quantiles[:, 3], color="black", linewidth=0.8, label="median")
-        axes.set(title=title, xlabel="dimension", ylabel="value", xlim=(0, len(quantiles) - 1))
+        axes.set(xlabel="dimension", ylabel="value", xlim=(-0.5, len(quantiles) - 0.5))
         axes.grid(alpha=0.3)
-        axes.legend(ncols=4, fontsize=8, loc="lower right")
+        head(axes, title, 2 if is_cut else 4)
     figure.suptitle("Feature ranges")
     return figure
+
+
+def _mixed_with_white(colour: str, strength: float) -> tuple[float, ...]:
+    from matplotlib.colors import to_rgb
+
+    return tuple(1 - strength * (1 - part) for part in to_rgb(colour))
 
 
 _PLACES = {
@@ -219,7 +220,7 @@ _PLACES = {
 
 
 def _draw_decoys(statistics: Statistics, names: Mapping[int, str]) -> Any:
-    axes = (figure := _figure()).subplots()
+    axes = (figure := new_figure(height=4.4)).subplots()
     greatest = max(int(np.flatnonzero(counts).max()) for counts in statistics.spreads.values()) + 1
     shown = max(greatest, round(2 * DECOY_SPREAD / SPREAD_STEP))
     places, bottom = (np.arange(shown) + 0.5) * SPREAD_STEP, np.zeros(shown)
@@ -233,15 +234,14 @@ def _draw_decoys(statistics: Statistics, names: Mapping[int, str]) -> Any:
     all_steps = max(len(counts) for counts in statistics.spreads.values())
     and_more = f" (the last bar: all from {(shown - 1) * SPREAD_STEP:g} on)" if shown == all_steps else ""
     axes.set(
-        title=f"Decoys ({statistics.num_videos:,} videos)",
+        title=f"Decoys ({count_of(statistics.num_videos, 'video')})",
         xlabel=f"standard deviation over the dimensions of mean rgb{and_more}",
         ylabel="videos",
         xlim=(0, (shown + 1) * SPREAD_STEP),  # the spine would lie on half of the last bar
-        ylim=(0, 1.35 * bottom.max()),  # room for the legend
     )
-    _whole(axes.yaxis)
-    _finish(axes)
-    axes.legend(fontsize=8)
+    whole_numbers(axes.yaxis)
+    _grid(axes)
+    figure.legend(loc="outside lower center", fontsize=9, frameon=False)  # its lines are long
     return figure
 
 

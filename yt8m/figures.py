@@ -1,0 +1,75 @@
+"""Pictures as PNG files: figures that can be read on a phone, whose legends hide nothing, and axes of counts."""
+
+import os
+import warnings
+from typing import Any
+
+from yt8m.files import NewFile
+
+WIDTH = 6.0
+"""Inches of a picture with one drawing beside another: text of 10 points is then as high as 8 pixels on a phone."""
+_PIXELS_AN_INCH = 160
+
+
+def new_figure(width: float = WIDTH, height: float = 3.6) -> Any:
+    """An empty figure that arranges its drawings itself.
+
+    Args:
+        width: inches; one that is much wider than `WIDTH` cannot be read on a phone.
+        height: inches.
+    """
+    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Any, path: str | os.PathLike) -> None:
+    """Writes a picture as PNG. Raises InputError if it cannot be written."""
+    with NewFile(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks
+        figure.savefig(file, format="png", dpi=_PIXELS_AN_INCH)
+
+
+def head(axes: Any, title: str, columns: int = 4) -> None:
+    """A title on the left, and above a drawing's right end its legend, if something has a label: there it hides nothing.
+
+    Args:
+        axes: all is drawn on them.
+        title: short, as the legend is beside it.
+        columns: entries of the legend that are beside each other.
+    """
+    axes.set_title(title, loc="left", fontsize=11)
+    if axes.get_legend_handles_labels()[0]:
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+        axes.legend(**place, ncols=columns, frameon=False, fontsize=9, handlelength=1.4, columnspacing=1)
+
+
+def whole_numbers(axis: Any) -> None:
+    """Ticks at whole numbers alone, written as `2,000`."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def logarithmic_counts(axis: Any, least: int, most: int) -> tuple[float, float]:
+    """Makes a logarithmic axis one of counts, with ticks at whole numbers alone, written out.
+
+    Args:
+        axis: logarithmic.
+        least: the least number that it must show, 1 or more.
+        most: the greatest.
+
+    Returns:
+        Its limits, between which there is a tick.
+    """
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+    start = int(str(least)[0]) * 10 ** (len(str(least)) - 1)  # a place for a tick
+    labelled = range(1, 10) if most < 10 * start else (1, 2, 5) if most < 200 * start else (1,)
+    powers = [10**power for power in range(len(str(most)))]
+    axis.set_major_locator(FixedLocator([digit * power for power in powers for digit in labelled]))
+    axis.set_minor_locator(FixedLocator([digit * power for power in powers for digit in range(1, 10)]))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+    return 0.92 * start, 1.15 * most
