@@ -1,15 +1,19 @@
 """Uploading, with Kaggle's own client, to a stand-in on this machine."""
 
 import base64
+import configparser
+import inspect
 import io
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from kaggle_stand_in import TOKEN, Refusal
 
 from yt8m.errors import InputError
+from yt8m.submission import leaderboard
 from yt8m.submission.leaderboard import Leaderboard, UnansweredError
 from yt8m.submission.upload import check_for, upload
 
@@ -249,6 +253,31 @@ def test_a_token_of_the_newer_kind(is_valid, new_client, file, monkeypatch):
         assert new_client.authorizations == {f"Bearer {TOKEN}"}
     else:
         assert NO_TOKEN in refused(file)
+
+
+def test_an_access_token_comes_before_the_older_kind(new_client, file, monkeypatch, tmp_path):
+    """Of another account, it decides who submits."""
+    from kagglesdk import kaggle_env
+
+    monkeypatch.setenv("KAGGLE_USERNAME", "another")
+    monkeypatch.setenv("KAGGLE_KEY", "another")
+    path = tmp_path / "home" / ".kaggle" / "access_token"
+    path.parent.mkdir(parents=True)
+    path.write_text(TOKEN)
+    assert "~/.kaggle/access_token, which come first" in leaderboard._WHERE_TOKENS_ARE
+    if hasattr(kaggle_env, "get_access_token_from_env"):  # not in the client for Python 3.10
+        assert sent(file).submission.status == "complete"
+        assert new_client.authorizations == {f"Bearer {TOKEN}"}
+
+
+def test_the_extra_asks_for_what_the_client_imports_and_does_not_ask_for():
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    asked = {line.split(">")[0] for line in setup["options.extras_require"]["kaggle"].split()}
+    assert asked == {"kaggle", "six"}
+    from kaggle.models import upload_file
+
+    assert "import six" in inspect.getsource(upload_file)
 
 
 def test_no_token_is_shown_however_much_the_client_is_to_print(new_client, file, monkeypatch, capfd, caplog):

@@ -1,5 +1,9 @@
 """What is tried, and what it is worth, without any training."""
 
+import contextlib
+import sqlite3
+
+import optuna
 import pytest
 from studies import RATES
 
@@ -69,3 +73,21 @@ def test_a_trial_keeps_what_is_reported_of_it(tmp_path):
         [12, 3.5],
     )
     assert (second.state, second.reason, second.score, second.step) == ("failed", "a reason", None, 0)
+
+
+def test_a_study_of_another_optuna_says_so(tmp_path):
+    """Its version stands in a table of Optuna's own, which this holds to."""
+    path = tmp_path / "study.db"
+    with Study(path, DIMENSIONS, 0) as study:
+        assert study.remark == ""
+        do_trials(study, 1)
+    with Study(path, DIMENSIONS, 0) as study:
+        assert study.remark == ""
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        assert database.execute("SELECT library_version FROM version_info").fetchone() == (optuna.__version__,)
+        database.execute("UPDATE version_info SET library_version = '3.6.1'")
+    with Study(path, DIMENSIONS, 0) as study:
+        assert study.remark.startswith(
+            f"{path}: was begun with Optuna 3.6.1; Optuna {optuna.__version__} chooses differently"
+        )
+        assert len(study.trials()) == 1

@@ -226,6 +226,23 @@ def test_another_configuration_space_or_seed_is_refused(tmp_path):
     assert watcher.messages == [f"{tmp_path / 'study'}: all 1 trials are done; raise --trials to go on"]
 
 
+def test_what_another_optuna_began_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.Study, "remark", "begun with another")
+    watcher = Watcher()
+    tuning.tune(task(tmp_path / "study", 1), watcher)
+    assert watcher.messages[0] == "begun with another"
+
+
+def test_a_study_is_not_begun_anew_over_its_trials(tmp_path):
+    directory = tmp_path / "study"
+    tuning.tune(task(directory, 1), Watcher())
+    (directory / "study.db").unlink()
+    before = sorted(directory.rglob("*"))
+    with pytest.raises(InputError, match=r"study\.db is gone.*restore it, give another --run, or delete"):
+        tuning.tune(task(directory, 2), Watcher())
+    assert sorted(directory.rglob("*")) == before
+
+
 def test_a_directory_with_other_things_and_a_broken_study_are_refused(tmp_path):
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(InputError, match="is a directory with other files"):

@@ -141,7 +141,10 @@ class Leaderboard:
 
 _UPLOAD_FAILED = "Could not submit to competition"
 
-_WHERE_TOKENS_ARE = f"{SITE}/settings, and put it in KAGGLE_API_TOKEN, or kaggle.json in ~/.kaggle or KAGGLE_CONFIG_DIR"
+_WHERE_TOKENS_ARE = (
+    f"{SITE}/settings, and put it in KAGGLE_API_TOKEN or ~/.kaggle/access_token, which come first, or as kaggle.json in "
+    "~/.kaggle or KAGGLE_CONFIG_DIR"
+)
 
 
 def _import_requests() -> Any:

@@ -1,6 +1,7 @@
 """A study of Optuna in a SQLite file: what is tried next, what is pruned, what was tried before a kill."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,7 @@ class Study:
         self._known: list[Trial] | None = None
         """The trials; None once one changed."""
         self._begun: dict[int, Any] = {}
+        self._begun_with = _library_version(path)
         with self._errors():
             self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
             self._study = optuna.create_study(
@@ -87,6 +89,17 @@ class Study:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+    @property
+    def remark(self) -> str:
+        """What is to be known of a study that another Optuna began; nothing of others."""
+        now = self._optuna.__version__
+        if not self._begun_with or self._begun_with.split(".")[0] == now.split(".")[0]:
+            return ""
+        return (
+            f"{self._path}: was begun with Optuna {self._begun_with}; Optuna {now} chooses differently, so the trials to come "
+            "are not those that the seed would have given there"
+        )
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -199,3 +212,13 @@ class Study:
             reason=attributes.get("reason", ""),
             process=attributes.get("process", ()),
         )
+
+
+def _library_version(path: Path) -> str:
+    """The version of Optuna that made a study's file, of which Optuna has no public word; none for a new or unreadable one."""
+    if not path.exists():
+        return ""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as database:
+        found = database.execute("SELECT library_version FROM version_info").fetchone()
+        return str(found[0]) if found else ""
+    return ""

@@ -106,6 +106,8 @@ def tune(task: Task, progress: Progress, stop_requested: Callable[[], bool] = la
     """
     import_psutil()
     with _opened(task) as study:
+        if study.remark:
+            progress.message(study.remark)
         session = _Session(task, study, progress, stop_requested)
         interrupted = session.run()
         trials = study.trials()
@@ -133,12 +135,23 @@ def _opened(task: Task) -> Iterator[Study]:
             wanted = _describe(task)
             if description.exists():
                 _check_same(directory, read_json(description), wanted)
+                _require_database(directory)
             with Study(directory / "study.db", task.dimensions, task.seed) as study:
                 write_json(description, wanted)
                 make_directory(directory / "trials")
                 yield study
     finally:
         remove_empty(made)
+
+
+def _require_database(directory: Path) -> None:
+    """Raises InputError where a study's trials are kept and what was known of them is gone."""
+    trials = directory / "trials"
+    if not (directory / "study.db").exists() and trials.is_dir() and any(trials.iterdir()):
+        raise InputError(
+            f"{directory}: study.db is gone, without which the study would begin anew over the {trials.name}/ that are kept; "
+            f"restore it, give another --run, or delete {directory}"
+        )
 
 
 def _describe(task: Task) -> dict[str, Any]:
