@@ -5,9 +5,11 @@ import pytest
 from trained_runs import FRAMES, trained
 
 from yt8m import runs
+from yt8m.data import survey
 from yt8m.data.records import frame_level_record, framed
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate
+from yt8m.run_predictions import RunPredictions
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,33 @@ def test_records_without_labels_are_refused(run, tmp_path):
     path.write_bytes(framed(frame_level_record("a", None, {"audio": np.zeros((5, 128), np.uint8)})))
     with pytest.raises(InputError, match="its records have no labels and validation needs them"):
         evaluate(run, [str(path)])
+
+
+def test_videos_that_are_cut_off_are_counted_once_all_were_read(run, sample, tmp_path, monkeypatch):
+    """Where the look before saw some records alone; else it has told how many."""
+    monkeypatch.setattr(survey, "MOST_BYTES", 1000)
+    generator = np.random.default_rng(0)
+    path = tmp_path / "long.tfrecord"
+    lengths = [10, 301, 20, 305, 300]
+    records = [
+        frame_level_record(f"v{length}", [1], {"audio": generator.integers(0, 256, (length, 128), np.uint8)})
+        for length in lengths
+    ]
+    path.write_bytes(b"".join(map(framed, records)))
+    lines = []
+    evaluate(run, [str(path)], tell=lines.append)
+    assert (
+        f"{path}: 2 videos of all have more than 300 frames and were cut off there; --data.max-frames in training keeps more"
+        in lines
+    )
+    lines.clear()
+    RunPredictions(run, [str(path)], tell=lines.append).store(tmp_path / "stored")
+    assert sum("2 videos of all have more than 300 frames" in line for line in lines) == 1
+    monkeypatch.undo()
+    survey._survey.cache_clear()
+    lines.clear()
+    RunPredictions(run, [str(path)], tell=lines.append).store(tmp_path / "again")
+    assert [line for line in lines if "300 frames" in line] == [
+        f"{path}: 2 of 5 records have more than 300 frames, up to 305, and are cut off there; --data.max-frames 305 in training "
+        "keeps them"
+    ]

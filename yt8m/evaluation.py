@@ -12,8 +12,10 @@ import numpy as np
 from yt8m import runs
 from yt8m.class_report import ClassRow, open_class_report
 from yt8m.config import DistributeConfig, RunConfig
+from yt8m.data import remarks
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.survey import survey
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.inference import Scored, Scorer, choose_paths, load_run, open_validation
@@ -59,6 +61,8 @@ class Measured:
     """What the result was taken from: those of segments were given logits, those of videos probabilities."""
     observed: Any
     """The observer that was asked for."""
+    num_cut: int = 0
+    """Videos with more frames than were looked at."""
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The metrics' entries for `yt8m.metrics.pooled`, with probabilities in float32."""
@@ -108,7 +112,7 @@ def measure_source(
         raise InputError(f"{source.files[0]}: {error}") from error
     seconds = time.perf_counter() - start
     result |= {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
-    return Measured(result, metrics, observed)
+    return Measured(result, metrics, observed, sum(share.num_cut for share in of_workers))
 
 
 @dataclass
@@ -121,6 +125,7 @@ class _Share:
     """Those of segments."""
     total_loss: float = 0.0
     count: int = 0
+    num_cut: int = 0
 
 
 def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, stop_requested, observe) -> _Share:
@@ -136,6 +141,7 @@ def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, st
         share.observed.update(batch)
         share.total_loss += float(batch.losses.sum(dtype=np.float64))
         share.count += len(batch.ids)
+        share.num_cut += batch.num_cut
         progress(len(batch.ids))
     return share
 
@@ -185,6 +191,7 @@ def evaluate(
         with devices.strategy.scope():
             model = load_run(run)
         measured = measure_source(Scorer(model, devices), source, config, progress)
+        remarks.tell_cut(survey(source.files), measured.num_cut, config.data.max_frames, tell)
         if data:
             _compare_with_validation(run, measured.result, config.data.num_classes, tell)
         if report:

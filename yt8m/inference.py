@@ -52,6 +52,8 @@ class Scored:
     """int32 [N], at segment level."""
     label_scores: np.ndarray | None = None
     """float32 [N, L], at segment level."""
+    num_cut: int = 0
+    """Videos among them with more frames than are kept."""
     num_short: int = 0
     """Segments among them that have fewer than five frames."""
     num_without_frames: int = 0
@@ -339,6 +341,8 @@ class Scorer:
         for names, batch, (logits, losses) in zip(ids, batches, self._compute(inputs), strict=True):
             rows = slice(names.shape[0])
             scored = Scored(names.numpy().tolist(), logits.numpy()[rows], batch["labels"].numpy(), losses.numpy()[rows])
+            if "cut_frames" in batch:
+                scored = dataclasses.replace(scored, num_cut=int(np.count_nonzero(batch["cut_frames"])))
             yield _as_segments(scored, batch) if "segment_start" in batch else scored
 
     def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
-from yt8m.data import pipeline
+from yt8m.data import pipeline, remarks
 from yt8m.data.folds import are_all
 from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.records import file_size
@@ -78,7 +78,7 @@ class RunPredictions:
     ):
         self._devices = devices or alone()
         self._submitted = submitted
-        self._num_short = self._num_without_frames = 0
+        self._num_short = self._num_without_frames = self._num_cut = 0
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
@@ -186,7 +186,7 @@ class RunPredictions:
             InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
         """
         devices, groups = self._devices, self._groups(part_bytes)
-        self._num_short = self._num_without_frames = 0
+        self._num_short = self._num_without_frames = self._num_cut = 0
         into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
         devices.on_chief(lambda: self._compare_ids(into, groups, replace))
         missing = devices.on_chief(into.missing)
@@ -203,8 +203,8 @@ class RunPredictions:
             return lambda: self._part(scorers, files, progress)
 
         devices.on_chief(lambda: store(map(maker, groups), into, progress, lambda number: self._ids(groups[number])))
-        counts = devices.together(lambda: (self._num_short, self._num_without_frames))
-        devices.on_chief(lambda: self._tell_short(*map(sum, zip(*counts, strict=True))))
+        counts = devices.together(lambda: (self._num_short, self._num_without_frames, self._num_cut))
+        devices.on_chief(lambda: self._tell_counts(*map(sum, zip(*counts, strict=True))))
         return StoredPredictions(directory, self.name)
 
     def _ids(self, files: Sequence[str]) -> str:
@@ -228,8 +228,9 @@ class RunPredictions:
         self._tell(f"{what}; predicting them again")
         into.discard(other)
 
-    def _tell_short(self, num_short: int, num_without_frames: int) -> None:
-        """Says of what has just been predicted which segments are not of five seconds, and which videos have none."""
+    def _tell_counts(self, num_short: int, num_without_frames: int, num_cut: int) -> None:
+        """Says of what has just been predicted what was cut off, and which segments are not of five seconds or are not there."""
+        remarks.tell_cut(survey(self._sources[0].files), num_cut, self.config.data.max_frames, self._tell)
         if num_short:
             segments = "1 segment has" if num_short == 1 else f"{num_short} segments have"
             self._tell(
@@ -264,6 +265,7 @@ class RunPredictions:
                 if self._submitted:
                     check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")
                 self._num_short += batch.num_short
+                self._num_cut += batch.num_cut
                 self._num_without_frames += batch.num_without_frames
                 parts.append(self._rows(batch))
                 progress(len(batch.ids))

@@ -104,11 +104,17 @@ def _stacked(frames: list[np.ndarray], length: int, size: int) -> np.ndarray:
 
 def frame_level(example: tf.train.SequenceExample, max_frames: int, max_labels: int) -> dict[str, Any]:
     """One element at frame level, all frames."""
-    streams, count = _streams(example)
-    count = min(count, max_frames)
+    streams, stored = _streams(example)
+    count = min(stored, max_frames)
     features = {name: _stacked(frames[:count], max_frames, SIZES[name]) for name, frames in streams.items()}
     labels = padded(example.context.feature["labels"].int64_list.value, max_labels, np.int32)
-    return {"id": identity(example), "labels": labels, "num_frames": np.int32(count), **features}
+    return {
+        "id": identity(example),
+        "labels": labels,
+        "num_frames": np.int32(count),
+        "cut_frames": np.int32(stored - count),
+        **features,
+    }
 
 
 def video_level(example: tf.train.SequenceExample, max_labels: int) -> dict[str, Any]:

@@ -135,6 +135,7 @@ class TestAllFrames:
             "id": ([None], tf.string),
             "labels": ([None, MAX_LABELS], tf.int32),
             "num_frames": ([None], tf.int32),
+            "cut_frames": ([None], tf.int32),
             "rgb": ([None, MAX_FRAMES, 1024], tf.uint8),
             "audio": ([None, MAX_FRAMES, 128], tf.uint8),
         }
@@ -153,7 +154,7 @@ class TestAllFrames:
     def test_data_without_audio(self, tmp_path):
         frames = make_frames(np.random.default_rng(1), rgb=3)
         (found,) = read(write(tmp_path / "a.tfrecord", frame_level_record("abcd", [1], frames)), max_frames=4)
-        assert found.keys() == {"id", "labels", "rgb", "num_frames"}
+        assert found.keys() == {"id", "labels", "rgb", "num_frames", "cut_frames"}
         np.testing.assert_array_equal(found["rgb"][:3], frames["rgb"])
 
     def test_classes_of_2017(self, tmp_path):

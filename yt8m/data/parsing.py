@@ -166,6 +166,7 @@ def frame_batch_parser(
 
     def parse(number: tf.Tensor, serialized: tf.Tensor) -> Element:
         parsed, streams, stored, count = parse_frames(serialized, features, identifier_features())
+        cut = tf.maximum(count - max_frames, 0)
         count = tf.minimum(count, max_frames)
         if num_frames:
             rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number, share)
@@ -173,6 +174,7 @@ def frame_batch_parser(
             "id": required_identifier(parsed),
             "labels": label_rows(parsed["labels"], num_classes, max_labels),
             "num_frames": count,
+            "cut_frames": cut,
         }
         if num_frames:
             return element | decode_rows(streams, stored, rows, count, num_frames)

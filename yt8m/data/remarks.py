@@ -146,6 +146,22 @@ def tell_long_videos(survey: Survey, max_frames: int, is_training: bool, tell: T
     )
 
 
+def tell_cut(survey: Survey, count: int, max_frames: int, tell: Tell) -> None:
+    """Tells, after all videos were read, how many were cut off; not where the look at the records had told that.
+
+    Args:
+        survey: of the records.
+        count: of videos with more frames.
+        max_frames: frames that are kept.
+        tell: gets a line, if there are any.
+    """
+    if count and not survey.is_whole:
+        tell(
+            f"{_name(survey)}: {count} video{'' if count == 1 else 's'} of all {_have(count)} more than {max_frames} frames and "
+            f"{'was' if count == 1 else 'were'} cut off there; --data.max-frames in training keeps more"
+        )
+
+
 def tell_unused_classes(survey: Survey, num_classes: int, tell: Tell) -> None:
     """Tells that the labels are of a much smaller vocabulary.
 

@@ -10,6 +10,7 @@ key                 type, shape         meaning
                                         segment: the classes it was rated for
 ``rgb``, ``audio``  uint8 [B, T, D]     frame and segment level; frames past ``num_frames`` hold 0 and mean nothing
 ``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
+``cut_frames``      int32 [B]           frame level: frames of the video beyond `max_frames`, which are left out
 ``mean_rgb``, ...   float32 [B, D]      video level
 ``segment_start``   int32 [B]           segment level: the segment's first second, a multiple of 5
 ``segment_frames``  int32 [B]           segment level: how many of its five frames the video has; 0 in the one row of a video
