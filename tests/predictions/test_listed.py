@@ -135,12 +135,11 @@ def test_means_of_lists_of_videos_beside_predictions(tmp_path, mean, weights):
 def test_one_list_of_videos_comes_back_as_it_was(tmp_path, mean):
     ids = [f"v{number:03d}" for number in range(40)]
     random = np.random.default_rng(5)
-    listed = [sorted(random.random(20).round(6).tolist(), reverse=True) for _ in ids]
-    rows = [
-        f"{video},"
-        + " ".join(f"{class_id} {score}" for class_id, score in zip(random.permutation(3862), own, strict=False))
-        for video, own in zip(ids, listed, strict=True)
-    ]
+    rows = []
+    for video, count in zip(ids, (20, 3, *random.integers(1, 21, len(ids) - 2)), strict=True):
+        listed = sorted(random.choice(10**6, count, replace=False).tolist(), reverse=True)
+        pairs = zip(random.permutation(3862).tolist(), listed, strict=False)
+        rows.append(f"{video}," + " ".join(f"{class_id} {score / 1e6:.6f}" for class_id, score in pairs))
     lists = video_lists(tmp_path, rows)
     write_submission(Ensemble(aligned(lists), mean), tmp_path / "again.csv")
     before, after = (list(read_video_submission(path)) for path in (lists[0].path, tmp_path / "again.csv"))
@@ -148,6 +147,13 @@ def test_one_list_of_videos_comes_back_as_it_was(tmp_path, mean):
     if mean != "rank":
         for one, other in zip(before, after, strict=True):
             np.testing.assert_allclose(other.scores, one.scores, rtol=1e-5, atol=2e-7)
+
+
+def test_only_classes_that_a_list_names_are_written(tmp_path):
+    lists = video_lists(tmp_path, FIRST, ("abcd,7 0.3 2 0.2 0 0.1",), ("zz,5 0.5", "abcd,9 0.5"))
+    write_submission(Ensemble(aligned(lists), "arithmetic", [1, 1, 0]), tmp_path / "mean.csv", top_k=4)
+    rows = {row.video_id: row.classes for row in read_video_submission(tmp_path / "mean.csv")}
+    assert rows == {"abcd": [1, 2, 7, 0], "efgh": [3], "zz": []}
 
 
 def test_other_scores_than_probabilities_are_ranked_alone(tmp_path):

@@ -42,6 +42,9 @@ class Ensemble(Predictions):
         self.description = mean_description(members)
         self._order = _matching_parts(members)
         self._valued = values_of(members, mean, self._class_ids)
+        self._of_lists = self.description.classes is None and all(
+            isinstance(each, ListedPredictions) for each in members
+        )
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -50,24 +53,26 @@ class Ensemble(Predictions):
     def read(self, number: int) -> Part:
         first = self.members[0].read(number)
         total = np.zeros((len(first), len(self._class_ids)), np.float32)
-        heard = Heard()
+        heard, named = Heard(), Named()
         for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
             if weight:
                 part = first if place == 0 else member.read(self._order[place][number])
                 values = np.float32(weight) * self._valued[place](part.dense(member.description, self._class_ids))
                 total += values if part.said is None else np.where(part.said, values, np.float32(0.0))
                 heard.add(weight, part.said)
-        return self._as_part(first, as_logits(heard.mean(total, self.mean), self.mean))
+                named.add(part, member.description, self._class_ids)
+        return self._as_part(first, as_logits(heard.mean(total, self.mean), self.mean), named)
 
     def read_rows(self, number: int) -> Part:
         return self.members[0].read_rows(number)
 
-    def _as_part(self, rows: Part, logits: np.ndarray) -> Part:
+    def _as_part(self, rows: Part, logits: np.ndarray, named: "Named") -> Part:
         if self.description.classes is not None:
             return Part(rows.ids, logits, rows.starts)
         kept = min(self.description.top_k or 1, logits.shape[1])
         order = np.argsort(-logits, axis=1, kind="stable")[:, :kept]
-        return Part(rows.ids, np.take_along_axis(logits, order, axis=1), rows.starts, self._class_ids[order])
+        logits = np.take_along_axis(logits, order, axis=1)
+        return Part(rows.ids, logits, rows.starts, self._class_ids[order], counts=named.counts(kept))
 
 
 class Heard:
@@ -88,6 +93,25 @@ class Heard:
             return total
         weight = np.broadcast_to(self._weight, total.shape)
         return np.divide(total, weight, out=np.full_like(total, _LOWEST[mean]), where=weight > 0, casting="same_kind")
+
+
+class Named:
+    """Which classes members name for each row, where all of them are lists; else they mean all classes."""
+
+    def __init__(self) -> None:
+        self._classes: np.ndarray | None = None
+        self._all = False
+
+    def add(self, part: Part, description: Description, class_ids: np.ndarray) -> None:
+        """What a member says of the rows."""
+        self._all = self._all or part.counts is None
+        if not self._all:
+            own = part.named(description, class_ids)
+            self._classes = own if self._classes is None else self._classes | own
+
+    def counts(self, kept: int) -> np.ndarray | None:
+        """`Part.counts` of the surest `kept` classes: what no list names comes after all that one names."""
+        return None if self._all or self._classes is None else np.minimum(self._classes.sum(axis=1), kept)
 
 
 _LOWEST: dict[Mean, float] = {"arithmetic": 0.0, "geometric": -70.0, "rank": 0.0}

@@ -106,7 +106,8 @@ class VideoList(SubmissionList):
         classes = self._classes[found].astype(np.int64)
         named = (np.arange(MAX_PAIRS) < self.counts[found][:, None]) & there[:, None]
         classes, logits = _padded(classes, named, self.logits[found], self.rest[found], kept)
-        return Part(ids, logits, None, classes, self.rest[found], there[:, None])
+        counts = np.minimum(named.sum(axis=1), kept)
+        return Part(ids, logits, None, classes, rest=self.rest[found], counts=counts, said=there[:, None])
 
 
 class ListedVideos(ListedPredictions):

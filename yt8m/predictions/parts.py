@@ -49,6 +49,8 @@ class Part:
     """int [N, k]; None where columns are classes."""
     rest: np.ndarray | None = None
     """float32 [N]: of all classes without a column; None = the lowest of the row."""
+    counts: np.ndarray | None = None
+    """int [N]: how many of the row's classes are meant, the first ones; the others only fill it up. None = all."""
     said: np.ndarray | None = None
     """bool [N, 1] or [1, C]: of which rows, or classes, something is said at all; None = of all. The others take no part in a
     mean."""
@@ -75,7 +77,7 @@ class Part:
         """Some of the rows, in this order."""
         chosen = np.asarray(rows, np.int64)
         by_row = self.said is not None and len(self.said) == len(self) and self.said.shape[1] == 1
-        columns = {key: getattr(self, key) for key in ("ids", "logits", "starts", "classes", "rest")}
+        columns = {key: getattr(self, key) for key in ("ids", "logits", "starts", "classes", "rest", "counts")}
         taken = {key: None if each is None else each[chosen] for key, each in columns.items()}
         return Part(**taken, said=self.said[chosen] if by_row else self.said)
 
@@ -99,6 +101,17 @@ class Part:
         lowest = self.logits.min(axis=1, initial=np.inf) if self.rest is None else self.rest
         every = np.repeat(lowest.astype(np.float32)[:, None], description.num_classes, axis=1)
         np.put_along_axis(every, self.classes.astype(np.int64), self.logits.astype(np.float32), axis=1)
+        return every[:, class_ids]
+
+    def named(self, description: Description, class_ids: np.ndarray) -> np.ndarray:
+        """Which classes rows name, bool [N, len(class_ids)]: those that they have for their own, or have a column."""
+        every = np.zeros((len(self), description.num_classes), bool)
+        if self.classes is None:
+            every[:, list(description.classes or ())] = True
+        else:
+            counts = self.classes.shape[1] if self.counts is None else self.counts[:, None]
+            meant = np.broadcast_to(np.arange(self.classes.shape[1]) < counts, self.classes.shape)
+            np.put_along_axis(every, self.classes.astype(np.int64), meant, axis=1)
         return every[:, class_ids]
 
 

@@ -5,7 +5,8 @@
                         part once all are there
 ``parts/00000.npz``     NumPy arrays, uncompressed: ``ids`` bytes [N], ``logits`` float16 or float32 [N, C or k]; of
                         segments ``starts`` int32 [N]; of the surest classes alone ``classes`` uint16 or int32 [N, k];
-                        ``records``, a digest of the ids of the records that the part was made from, if it is known
+                        of means of lists ``counts`` int32 [N], how many of these are meant; ``records``, a digest of the ids of
+                        the records that the part was made from, if it is known
 ======================  ================================================================================================
 
 A part has the records of some whole files, about 256 MB of them, in their order. Logits, since float16 tells 0.9990 from
@@ -146,6 +147,8 @@ class PredictionStore:
         if part.classes is not None:
             small = description.num_classes <= np.iinfo(np.uint16).max
             arrays["classes"] = part.classes.astype(np.uint16 if small else np.int32)
+        if part.counts is not None:
+            arrays["counts"] = part.counts.astype(np.int32)
         if records:
             arrays["records"] = np.array(records)
         content = io.BytesIO()
@@ -289,7 +292,8 @@ def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
         columns = {key: arrays.get(key) for key in ("ids", "starts")}
         if rows_alone:
             return Part(**columns, logits=np.empty((len(columns["ids"]), 0)))
-        return Part(**columns, logits=arrays["logits"], classes=arrays.get("classes"))
+        more = {key: arrays.get(key) for key in ("classes", "counts")}
+        return Part(**columns, **more, logits=arrays["logits"])
 
 
 def store(

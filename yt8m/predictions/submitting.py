@@ -1,7 +1,8 @@
 """Predictions as a submission file."""
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,10 +62,21 @@ def _write_videos(predictions: Predictions, out, top_k: int, progress) -> Submit
             if classes is None:
                 columns, scores = top_k_predictions(scores, top_k)
                 classes = np.array(predictions.description.classes)[columns]
-            writer.write(part.ids.tolist(), classes[:, :top_k], probability(scores[:, :top_k]))
+            for rows, kept in _alike(part.counts, len(part), top_k):
+                writer.write(part.ids[rows].tolist(), classes[rows, :kept], probability(scores[rows, :kept]))
             count += len(part)
             progress(len(part))
     return Submitted(count)
+
+
+def _alike(counts: np.ndarray | None, num_rows: int, top_k: int) -> Iterator[tuple[slice, int]]:
+    """Runs of rows of which as many classes are written, at most `top_k`, and how many."""
+    if counts is None:
+        yield slice(num_rows), top_k
+        return
+    ends = np.flatnonzero(np.diff(counts, append=-1)) + 1
+    for first, end in itertools.pairwise([0, *ends.tolist()]):
+        yield slice(first, end), min(int(counts[first]), top_k)
 
 
 def _write_segments(predictions: Predictions, out, max_segments: int, prior, places: Places, progress) -> Submitted:
