@@ -16,6 +16,7 @@ RULES = {
     # import itself, the areas named, and the package's version. An area may only name areas above it in this table.
     "yt8m.errors": set(),
     "yt8m.values": {"yt8m.errors"},
+    "yt8m.flag_names": set(),
     "yt8m.data.schema": {"yt8m.errors"},
     "yt8m.data.address": {"yt8m.errors"},
     "yt8m.files": {"yt8m.errors"},
@@ -127,9 +128,9 @@ RULES = {
         *{"yt8m.inference", "yt8m.evaluation", "yt8m.training"},
         *{"yt8m.exporting.archives", "yt8m.exporting.half_precision"},
     },
-    "yt8m.tuning": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.runs"},
+    "yt8m.tuning": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.flag_names", "yt8m.runs"},
     "yt8m.streams": set(),
-    "yt8m.arguments": {"yt8m.errors", "yt8m.values"},
+    "yt8m.arguments": {"yt8m.errors", "yt8m.flag_names", "yt8m.values"},
     "yt8m.reports": {"yt8m.errors", "yt8m.metrics"},
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.reports", "yt8m.streams", "yt8m.training.loop"},
     "yt8m.commands": {

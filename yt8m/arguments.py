@@ -1,17 +1,20 @@
 """Command lines into arguments, by tyro, with every mistake as one line."""
 
+import argparse
 import contextlib
 import functools
 import io
 import itertools
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tyro
 
 from yt8m.errors import InputError
+from yt8m.flag_names import meant_by
 from yt8m.values import fit_arguments
 
 _RULE = r"[─-]{3,}"
@@ -94,6 +97,26 @@ def _explain_switch(arguments: Sequence[str], message: str) -> str:
     return message
 
 
+def actions_of(target: Any, options: dict[str, Any]) -> list[argparse.Action]:
+    """The arguments of a call of `parse`, less --help."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # there is no other way to tyro's flags yet
+        parser = tyro.extras.get_parser(target, **options)
+    return [action for action in parser._actions if action.dest != "help"]
+
+
+def _unknown_flag(arguments: Sequence[str], target: Any, program: str, options: dict[str, Any]) -> str:
+    """What is said of the first flag that there is none of, whatever else is wrong; empty if there are all."""
+    known = [name for action in actions_of(target, options) for name in action.option_strings]
+    spelled = {name.replace("_", "-") for name in known}
+    for argument in itertools.takewhile(lambda each: each != "--", arguments):
+        name = argument.partition("=")[0]
+        if re.fullmatch(r"-[a-zA-Z]|--[a-zA-Z].*", name) and name.replace("_", "-") not in spelled:
+            instead = meant_by(name, known)
+            return f"{program} has no flag {name}" + (f"; {instead}" if instead else "")
+    return ""
+
+
 def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any:
     """Parses flags with tyro; None if it showed the help, or if they were only to be `described`.
 
@@ -115,7 +138,8 @@ def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
             return tyro.cli(target, args=arguments, prog=program, **options)
     except SystemExit:
-        message = _explain_switch(arguments, _one_line(errors.getvalue()))
+        message = _unknown_flag(arguments, target, program, options)
+        message = message or _explain_switch(arguments, _one_line(errors.getvalue()))
         raise InputError(f"{message} (see {program} --help)") from None
 
 

@@ -145,6 +145,21 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["train", "netvald"], "unknown recipe 'netvald'; did you mean netvlad?"),
         (["train", "moe", "--training.num-step", "3"], "did you mean --training.num-steps?"),
         (
+            ["train", "moe", "--lr", "1"],
+            "train moe has no flag --lr; did you mean --training.learning-rate? (see yt8m train",
+        ),
+        (
+            ["convert", "a", "--output", "x"],
+            "yt8m convert has no flag --output; did you mean --out? (see yt8m convert --help)",
+        ),
+        (["train", "moe", "--training.num-steps", "x", "--lr=1"], "yt8m train moe has no flag --lr; did you mean"),
+        (["upload", "a", "-c", "x"], "yt8m upload has no flag -c; did you mean --competition?"),
+        (["synth", "--", "-abc", "--lr"], "Unrecognized options: --lr"),
+        (
+            ["predict", "--train_dir", "x"],
+            "yt8m predict has no flag --train_dir; did you mean --run? (see yt8m predict --help)",
+        ),
+        (
             ["train", "moe", "--training.num-steps", "many"],
             "--training.num-steps is 'many'; it must be a whole number (see",
         ),

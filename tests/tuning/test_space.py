@@ -49,8 +49,10 @@ def test_flags_of_every_section_as_choices_and_ranges(tmp_path):
         ({"model.num-cluster": [8]}, "unknown flag of netvlad 'model.num-cluster'; did you mean model.num-clusters?"),
         (
             {"learning-rate": [1]},
-            "learning-rate is no flag of a recipe that can be searched over; sections: model, data",
+            "learning-rate is no flag of a recipe that can be searched over; did you mean training.learning-rate? Sections: ",
         ),
+        ({"nonsense": [1]}, "nonsense is no flag of a recipe that can be searched over; sections: model, data"),
+        ({"training.lr": [1]}, "unknown flag of netvlad 'training.lr'; did you mean training.learning-rate? Known: "),
         ({"run": ["a"]}, "run is no flag of a recipe that can be searched over"),
         ({"data.validate": ["a"]}, "data.validate cannot be searched over; give it as a flag, --data.validate"),
         ({"data.features": [["rgb"]]}, "data.features cannot be searched over"),

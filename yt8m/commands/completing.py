@@ -4,13 +4,12 @@ import argparse
 import dataclasses
 import inspect
 import re
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from yt8m.arguments import deferred, described
+from yt8m.arguments import actions_of, deferred, described
 from yt8m.commands import COMMANDS, RECIPE_COMMANDS, TAKE_WORDS
 from yt8m.commands.flags import SWITCHES
 from yt8m.errors import OK, not_installed
@@ -77,7 +76,7 @@ def _add_arguments(
     for target, options in targets:
         shape = (target, _shape(options.get("default")))
         if shape not in known:
-            known[shape] = list(_actions(target, options))
+            known[shape] = actions_of(target, options)
         for action in known[shape]:
             merged.setdefault(action.dest, []).append(action)
     for actions in merged.values():
@@ -94,14 +93,6 @@ def _shape(value: Any) -> tuple:
     if not dataclasses.is_dataclass(value):
         return ()
     return (type(value), *(_shape(getattr(value, field.name)) for field in dataclasses.fields(value)))
-
-
-def _actions(target: Any, options: dict[str, Any]) -> Iterator[argparse.Action]:
-    """The arguments of a call of `parse`, less --help."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there is no other way to tyro's flags yet
-        parser = tyro.extras.get_parser(target, **options)
-    return (action for action in parser._actions if action.dest != "help")
 
 
 def _add(parser: argparse.ArgumentParser, actions: list[argparse.Action], is_of_recipes: bool) -> None:

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import read_json
+from yt8m.flag_names import meant_by
 from yt8m.values import fit
 
 SECTIONS = ("model", "data", "training", "loss", "distill")
@@ -110,6 +111,11 @@ class _Object(dict[str, Any]):
             raise InputError(f"{where}: names {key} twice; leave one out")
 
 
+def _meant_by(key: str, config: RunConfig, sections: Sequence[str]) -> str:
+    flags = [f"--{section}.{each.replace('_', '-')}" for section in sections for each in _annotations(config, section)]
+    return meant_by(key, flags).replace("--", "")
+
+
 def _dimension(path: str, key: str, value: Any, config: RunConfig) -> Dimension:
     section, field = _locate(path, key, config)
     annotation = _annotations(config, section)[field]
@@ -130,13 +136,18 @@ def _locate(path: str, key: str, config: RunConfig) -> tuple[str, str]:
     """The section and the field that a flag is of."""
     section, _, name = key.removeprefix("--").partition(".")
     if section not in SECTIONS:
+        instead = _meant_by(key, config, SECTIONS)
         raise InputError(
-            f"{path}: {key} is no flag of a recipe that can be searched over; sections: {', '.join(SECTIONS)}"
+            f"{path}: {key} is no flag of a recipe that can be searched over; {f'{instead} S' if instead else 's'}ections: "
+            f"{', '.join(SECTIONS)}"
         )
     field, known = name.replace("-", "_"), _annotations(config, section)
     if field not in known:
+        instead = _meant_by(key, config, [section])
         flags = [f"{section}.{each.replace('_', '-')}" for each in known]
-        raise InputError(f"{path}: {unknown_name(f'flag of {config.recipe}', key, flags)}")
+        raise InputError(
+            f"{path}: unknown flag of {config.recipe} {key!r}; {f'{instead} K' if instead else 'k'}nown: {', '.join(flags)}"
+        )
     if f"{section}.{field}" in _FIXED or typing.get_origin(_bare(known[field])) is tuple:
         raise InputError(
             f"{path}: {key} cannot be searched over; give it as a flag, --{section}.{field.replace('_', '-')}"
