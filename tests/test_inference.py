@@ -32,7 +32,9 @@ def test_records_that_are_given_come_before_the_run_s_own():
 @pytest.mark.parametrize("split", ["validate", "test"])
 def test_no_records_at_all_is_an_error(split):
     with pytest.raises(InputError, match=f"runs/a: was trained without a {split} split; .* --data"):
-        choose_paths("runs/a", config_of("moe"), (), split)
+        choose_paths("runs/a", config_of("moe", train=("t",)), (), split)
+    with pytest.raises(InputError, match="runs/a: does not say where its records are; name the records with --data"):
+        choose_paths("runs/a", config_of("moe"), (), split)  # as of one that was unpacked
 
 
 def test_measuring_on_what_was_learned_is_told(sample):

@@ -1,6 +1,7 @@
 """Places that are named as a run directory and are none."""
 
 import re
+import shutil
 
 import pytest
 
@@ -44,6 +45,16 @@ def places(tmp_path):
 def test_what_is_there_is_said(places, tmp_path):
     for name, said in places.items():
         assert describe_place(tmp_path / name).startswith(said)
+    for name in ("runs/a", "runs/b", "runs/c", "runs/d", "study/trials/0000"):
+        shutil.copytree(tmp_path / "run", tmp_path / name)
+    (tmp_path / "study" / "study.json").touch()
+    assert describe_place(tmp_path / "runs") == (
+        f"is a directory of runs: a, b, c and 1 more; name one of them, such as {tmp_path}/runs/a"
+    )
+    assert describe_place(tmp_path / "study") == (
+        f"is a study of yt8m tune, whose runs are in {tmp_path}/study/trials: 0000; name one of them, such as "
+        f"{tmp_path}/study/trials/0000"
+    )
     (tmp_path / "other" / "files").mkdir(parents=True)
     for name in ("other", "missing"):
         assert describe_place(tmp_path / name) is None

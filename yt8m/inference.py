@@ -146,7 +146,9 @@ def choose_paths(
     """
     paths = [data] if isinstance(data, str | os.PathLike) else list(data) or list(getattr(config.data, split))
     if not paths:
-        raise InputError(f"{run}: was trained without a {split} split; name the records with --data")
+        # One that was unpacked says nothing of the records that it was trained on.
+        why = f"was trained without a {split} split" if config.data.train else "does not say where its records are"
+        raise InputError(f"{run}: {why}; name the records with --data")
     return paths
 
 

@@ -30,6 +30,11 @@ def describe_place(path: str | os.PathLike) -> str | None:
         )
     if "saved_model.pb" in names:
         return "is a SavedModel, which is for other programs; name the run that it was exported from"
+    of_study = place / "trials" if "study.json" in names else place
+    if found := sorted(each.parent.name for each in of_study.glob("*/config.json")):
+        what = f"a study of yt8m tune, whose runs are in {of_study}" if of_study != place else "a directory of runs"
+        left = f" and {len(found) - _SHOWN} more" if found[_SHOWN:] else ""
+        return f"is {what}: {', '.join(found[:_SHOWN])}{left}; name one of them, such as {of_study / found[0]}"
     for parent in (place.parent, *place.resolve().parents[:2]):
         if (parent / "config.json").is_file() and (parent / "best").is_dir():
             return f"is a part of the run {parent}; name that"

@@ -19,8 +19,8 @@ KEEPING = {"num_steps": 6, "checkpoint_every_steps": 2, "validate_every_steps": 
 
 @pytest.fixture(scope="module")
 def trained(sample, tmp_path_factory):
-    """Runs of six steps with three checkpoints: two seeds, one with moving averages, one of another model; and one with
-    a single checkpoint."""
+    """Runs of six steps with three checkpoints: two seeds, one with moving averages, one of another model; and some that keep,
+    made or validated fewer."""
     directory = tmp_path_factory.mktemp("runs")
     for name, model, changes in (
         ("one", "moe", {"seed": 0}),
@@ -28,6 +28,8 @@ def trained(sample, tmp_path_factory):
         ("ema", "moe", {"ema_decay": 0.5}),
         ("other", "logistic", {}),
         ("single", "moe", {"keep_checkpoints": 1}),
+        ("rare", "moe", {"keep_checkpoints": 2, "checkpoint_every_steps": 6, "validate_every_steps": 6}),
+        ("blind", "moe", {"validate_every_steps": 0}),
     ):
         train(configure(directory / name, sample, model, validate=True, **KEEPING | changes))
     return directory
@@ -95,9 +97,25 @@ def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
             "one set of weights has no average; name more runs, or --last N or --best N of 2 or more",
         ),
         (["one"], {"last": 0}, "last is 0; it must be at least 1"),
-        (["single"], {"last": 2}, "has 1 checkpoint, 2 were asked for; train with"),
-        (["single"], {"best": 2}, "has 1 validated checkpoint, 2 were asked for"),
-        (["one"], {"last": 4}, "has 3 checkpoints, 4 were asked for"),
+        (
+            ["single"],
+            {"last": 2},
+            "has 1 checkpoint, 2 were asked for; keep more with --training.keep-checkpoints 2$",
+        ),
+        (["single"], {"best": 2}, "has 1 validated checkpoint, 2 were asked for; keep more with .*-checkpoints 2$"),
+        (
+            ["rare"],
+            {"last": 2},
+            "has 1 checkpoint, 2 were asked for; train longer, or save more often than every 6 steps with "
+            "--training.checkpoint-every-steps$",
+        ),
+        (
+            ["blind"],
+            {"best": 2},
+            "has 1 validated checkpoint, 2 were asked for; validate as often as it saves, with "
+            "--training.validate-every-steps 2$",
+        ),
+        (["one"], {"last": 4}, "has 3 checkpoints, 4 were asked for; keep more"),
         (["one"], {"best": 4}, "has 3 validated checkpoints, 4 were asked for"),
         (["one"], {"last": 2, "best": 2}, "exclude each other"),
         (["one", "other"], {}, "its model is logistic there, moe here, in"),

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m import inference, runs
-from yt8m.config import RunConfig
+from yt8m.config import RunConfig, TrainingConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.evaluation import measure_source
@@ -115,11 +115,11 @@ def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, las
         load_weights(model, directory.best_weights)
         yield str(directory.best_weights), [np.asarray(variable, np.float64) for variable in model.variables]
         return
-    for path in _choose(directory, last, best):
+    for path in _choose(directory, config.training, last, best):
         yield str(path), _read_checkpoint(path, model, averaged=bool(config.training.ema_decay))
 
 
-def _choose(directory: RunDirectory, last: int | None, best: int | None) -> list[Path]:
+def _choose(directory: RunDirectory, training: TrainingConfig, last: int | None, best: int | None) -> list[Path]:
     """The checkpoints to average, without their suffix."""
     steps = sorted(int(path.stem.split("-")[1]) for path in directory.checkpoints.glob("ckpt-*.index"))
     wanted = last or best
@@ -130,11 +130,28 @@ def _choose(directory: RunDirectory, last: int | None, best: int | None) -> list
     if len(steps) < wanted:
         kind = f"{'validated ' if best else ''}checkpoint{'s' if len(steps) != 1 else ''}"
         raise InputError(
-            f"{directory.path}: has {len(steps)} {kind}, {wanted} were asked for; train with "
-            f"--training.keep-checkpoints {wanted} or more"
-            + (", and --training.checkpoint-every-steps as --training.validate-every-steps" if best else "")
+            f"{directory.path}: has {len(steps)} {kind}, {wanted} were asked for; {_more_of(directory, training, wanted, best)}"
         )
     return [directory.checkpoints / f"ckpt-{step}" for step in steps[-wanted:]]
+
+
+def _more_of(directory: RunDirectory, training: TrainingConfig, wanted: int, best: int | None) -> str:
+    """How a run comes to have more checkpoints."""
+    if not directory.checkpoints.exists():
+        return "its checkpoints/ is not there: runs that were unpacked or averaged have none"
+    every, validated = training.checkpoint_every_steps, training.validate_every_steps
+    advice = []
+    if training.keep_checkpoints < wanted:
+        advice.append(f"keep more with --training.keep-checkpoints {wanted}")
+    if best and not 0 < validated <= every:
+        advice.append(f"validate as often as it saves, with --training.validate-every-steps {every}")
+    elif best and validated < every:
+        advice.append(f"save as often as it validates, with --training.checkpoint-every-steps {validated}")
+    if not advice:
+        advice.append(
+            f"train longer, or save more often than every {every} steps with --training.checkpoint-every-steps"
+        )
+    return ", and ".join(advice)
 
 
 def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
