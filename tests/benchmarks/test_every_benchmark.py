@@ -121,7 +121,7 @@ def started(monkeypatch, tmp_path, _signal_handlers):
     monkeypatch.setattr(sizes, "runs_of", lambda name: tmp_path / "runs" / name)
     monkeypatch.setattr(sizes, "submission_of", lambda name: tmp_path / f"{name}.csv")
     monkeypatch.setattr(processes, "run", run)
-    monkeypatch.setattr(curves, "plot", lambda rows, path: path.touch())
+    monkeypatch.setattr(curves, "plot", lambda rows, path, best_step: path.touch())
     return started
 
 

@@ -28,7 +28,7 @@ def place(sample, tmp_path_factory) -> Path:
     """Where one process trained a run, and two workers then did all of `jobs.py`."""
     place = tmp_path_factory.mktemp("workers")
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(curves, "plot", lambda rows, path: None)
+        patches.setattr(curves, "plot", lambda rows, path, best_step: None)
         train(jobs.run_of(place / "one", sample))
     command = [sys.executable, "-W", "ignore", jobs.__file__, place, sample]
     addresses = free_addresses(2)

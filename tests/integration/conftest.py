@@ -53,7 +53,7 @@ def short_flags() -> list[str]:
 @pytest.fixture(autouse=True)
 def _draw_nothing(monkeypatch):
     """Drawing the curves takes a second; the tiny run has drawn its own, as fixtures of a session come first."""
-    monkeypatch.setattr(curves, "plot", lambda rows, path: None)
+    monkeypatch.setattr(curves, "plot", lambda rows, path, best_step: None)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def linear_run(sample, tmp_path_factory):
 
     run = tmp_path_factory.mktemp("runs") / "linear"
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(curves, "plot", lambda rows, path: None)
+        patches.setattr(curves, "plot", lambda rows, path, best_step: None)
         train(configure(run, sample, validate=True))
     return run
 

@@ -15,7 +15,7 @@ from yt8m.models import ARCHITECTURES
 from yt8m.training import curves, loop
 from yt8m.training.trainer import Trainer
 
-curves.plot = lambda rows, path: None  # drawing takes a second
+curves.plot = lambda rows, path, best_step: None  # drawing takes a second
 inference.BATCH_SIZE["video"] = 5
 made = []
 

@@ -48,7 +48,7 @@ def start(config, number: int | None) -> bool:
     """Trains in a process of its own, which spares importing TensorFlow each time; whether it was killed."""
     child = os.fork()
     if not child:
-        curves.plot = lambda rows, path: path.write_bytes(b"drawn")  # drawing takes a second
+        curves.plot = lambda rows, path, best_step: path.write_bytes(b"drawn")  # drawing takes a second
         moment = random.Random(number)
         take_steps = loop.take_steps
         loop.take_steps = lambda *arguments: time.sleep(SECONDS_OF_A_CALL) or take_steps(*arguments)

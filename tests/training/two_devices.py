@@ -23,7 +23,7 @@ from yt8m.training import curves
 from yt8m.training.loop import train
 from yt8m.training.statistics import StatisticsPass
 
-curves.plot = lambda rows, path: None  # drawing takes a second
+curves.plot = lambda rows, path, best_step: None  # drawing takes a second
 
 config = from_dict(json.loads(Path(sys.argv[1]).read_text()), ARCHITECTURES)
 train(config)
