@@ -197,8 +197,9 @@ class Study:
     def _running(self, number: int) -> Any:
         """Optuna's trial, also of one that an earlier process began."""
         if number not in self._begun:
-            found = self._study.get_trials(deepcopy=False)[number]
-            self._begun[number] = self._optuna.trial.Trial(self._study, found._trial_id)
+            study = self._storage.get_study_id_from_name(_NAME)
+            trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
+            self._begun[number] = self._optuna.trial.Trial(self._study, trial)
         return self._begun[number]
 
     def _plain(self, trial: Any) -> Trial:
