@@ -1,13 +1,29 @@
-"""What the targets of the Makefile run, as `make --dry-run` tells."""
+"""What the targets of the Makefile run, as `make --dry-run` tells, and that it runs."""
 
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+PROOFS = {
+    "help": ("tests/integration/test_makefile.py", '["make"]'),
+    **{target: ("tests/integration/test_makefile.py", f'"{target}"') for target in ("train", "evaluate", "predict")},
+    **{target: ("tests/integration/test_makefile.py", f'"{target}"') for target in ("tensorboard", "format", "clean")},
+    **{target: ("README.md", f"\nmake {target}") for target in ("submit", "test")},
+    "report": ("docs/reports.md", "\nmake report"),
+    "upload": ("docs/uploading.md", "\nmake upload"),
+    "data": ("README.md", "\nyt8m synth data/sample"),
+    **{target: (".ci/run", f"\nmake {target}") for target in ("lint", "docs", "test-slow", "test-newest")},
+    "wheel": ("tests/integration/test_wheel.py", '"build", "--no-isolation"'),
+}
+"""What runs each target's commands: a file, and how it says so. The blocks of pages are run by test_documented_commands.py, and
+`.ci/run` is what a change must pass. The other targets run benchmarks."""
 
 COMMANDS = {
     ("submit",): ["submit sample --data.root data/sample --run runs/sample"],
@@ -55,3 +71,64 @@ def test_every_target_is_listed_and_none_is_a_file():
     listed = set(re.findall(r"^  make ([a-z-]+)", help_text, re.MULTILINE))
     assert targets == phony
     assert listed == targets
+
+
+def test_every_target_is_run_by_something():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for path, words in PROOFS.values():
+        assert words in (ROOT / path).read_text(), (path, words)
+    benchmarks = (ROOT / "tests/benchmarks/test_every_benchmark.py").read_text()
+    for target in targets - {*PROOFS}:
+        line = lines_of(target)[-1]  # what is before it sets up
+        assert line[:2] == [".venv/bin/python", "-m"], target
+        assert f'"{line[2]}":' in benchmarks, target
+    assert {*PROOFS} <= targets
+
+
+@pytest.mark.slow
+def test_the_targets_of_a_run(yt8m, sample, short_flags, tmp_path, monkeypatch):
+    run = tmp_path / "runs" / "mine"
+    variables = [f"DATA={sample}", "RECIPE=frame_logistic", f"RUN={run}", f"FLAGS={shlex.join(short_flags)}"]
+    lines = {target: lines_of(target, *variables) for target in ("train", "evaluate", "predict")}
+    monkeypatch.chdir(tmp_path)
+    for line in [line for each in lines.values() for line in each]:
+        outcome = yt8m(*line[1:])
+        assert outcome.status == 0, outcome.err
+    assert (tmp_path / "submissions" / "mine.csv").exists()
+    (line,) = lines_of("tensorboard", f"RUN={run}", "FLAGS=--inspect")
+    command = [sys.executable, "-m", "tensorboard.main", *line[1:]]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "scalars" in shown
+
+
+@pytest.fixture
+def elsewhere(tmp_path) -> Path:
+    """A directory with the Makefile."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def test_clean_removes_what_was_made_and_nothing_else(elsewhere):
+    made = (".venv/bin", ".venv-newest", "data/sample/2", "runs/sample")
+    for name in (*made, "data/mine", "runs/mine", "submissions"):
+        (elsewhere / name).mkdir(parents=True)
+    for name in ("sample.csv", "mine.csv"):
+        (elsewhere / "submissions" / name).touch()
+    subprocess.run(["make", "clean"], cwd=elsewhere, check=True, capture_output=True)
+    left = {str(path.relative_to(elsewhere)) for path in elsewhere.rglob("*")}
+    assert left == {
+        *("Makefile", "pyproject.toml", "data", "data/mine", "runs", "runs/mine"),
+        *("submissions", "submissions/mine.csv"),
+    }
+
+
+def test_format_mends_what_lint_finds(elsewhere):
+    (elsewhere / "untidy.py").write_text("import os, sys\nprint( sys.argv )\n")
+    for target, status in (("lint", 1), ("format", 0), ("lint", 0)):
+        ended = [
+            subprocess.run([sys.executable, "-m", "ruff", *line[1:]], cwd=elsewhere, capture_output=True).returncode
+            for line in lines_of(target)
+        ]
+        assert max(ended) == status, target
+    assert (elsewhere / "untidy.py").read_text() == "import sys\n\nprint(sys.argv)\n"
