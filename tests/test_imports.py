@@ -37,7 +37,9 @@ RULES = {
     # Losses, optimizers, checkpoints, curves ...
     "yt8m.training": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.runs"},
     "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
+    "yt8m.own_records": {*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.runs"},
     "yt8m.inference": {
+        "yt8m.own_records",
         "yt8m.distribution",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.predictions", "yt8m.runs"},
         *{"yt8m.submission", "yt8m.training"},
@@ -51,17 +53,20 @@ RULES = {
         *{*BASE, "yt8m.class_report", "yt8m.data", "yt8m.metrics", "yt8m.predictions", "yt8m.submission"},
     },
     "yt8m.evaluation": {
+        "yt8m.own_records",
         "yt8m.distribution",
         *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions"},
         "yt8m.runs",
     },
     "yt8m.run_report": {
+        "yt8m.own_records",
         "yt8m.distribution",
         *{*BASE, "yt8m.class_report", "yt8m.config", "yt8m.data", "yt8m.evaluation", "yt8m.files", "yt8m.inference"},
         *{"yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
     },
     "yt8m.submission_options": BASE,
     "yt8m.run_predictions": {
+        "yt8m.own_records",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
         *{"yt8m.distribution", "yt8m.files", "yt8m.submission"},
     },

@@ -13,28 +13,12 @@ from yt8m.data.pipeline import make_dataset
 from yt8m.data.schema import Fold
 from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError
-from yt8m.inference import Scorer, build, choose_paths, open_data, open_validation
+from yt8m.inference import Scorer, build, open_data, open_validation
 from yt8m.models import make_architecture
 
 
 def config_of(model: str, **data) -> RunConfig:
     return RunConfig(model=make_architecture(model), data=DataConfig(num_classes=12, **data))
-
-
-def test_records_that_are_given_come_before_the_run_s_own():
-    config = config_of("moe", validate=("v1", "v2"), test=("t",))
-    assert choose_paths("run", config, (), "validate") == ["v1", "v2"]
-    assert choose_paths("run", config, (), "test") == ["t"]
-    assert choose_paths("run", config, ["mine"], "test") == ["mine"]
-    assert choose_paths("run", config, "mine", "validate") == ["mine"], "a path is not a list of letters"
-
-
-@pytest.mark.parametrize("split", ["validate", "test"])
-def test_no_records_at_all_is_an_error(split):
-    with pytest.raises(InputError, match=f"runs/a: was trained without a {split} split; .* --data"):
-        choose_paths("runs/a", config_of("moe", train=("t",)), (), split)
-    with pytest.raises(InputError, match="runs/a: does not say where its records are; name the records with --data"):
-        choose_paths("runs/a", config_of("moe"), (), split)  # as of one that was unpacked
 
 
 def test_measuring_on_what_was_learned_is_told(sample):

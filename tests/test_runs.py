@@ -277,7 +277,7 @@ def test_the_environment_has_versions_and_devices():
     environment = runs.environment(["CPU:0"])
     assert environment["devices"] == ["CPU:0"]
     assert environment["versions"]["keras"] == metadata.version("keras")
-    assert environment.keys() == {"python", "platform", "versions", "git_commit", "devices"}
+    assert environment.keys() == {"python", "platform", "versions", "git_commit", "directory", "devices"}
     json.dumps(environment)
 
 

@@ -18,8 +18,9 @@ from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.survey import survey
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.inference import Scored, Scorer, choose_paths, load_run, open_validation
+from yt8m.inference import Scored, Scorer, load_run, open_validation
 from yt8m.metrics import SegmentMetrics, VideoMetrics
+from yt8m.own_records import choose_paths
 from yt8m.predictions.parts import probability
 
 

@@ -25,6 +25,7 @@ from yt8m.data.vocabulary import find_at_root
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
+from yt8m.own_records import choose_paths
 from yt8m.predictions.parts import probability
 from yt8m.submission import read_segment_class_ids
 from yt8m.training.losses import video_losses
@@ -136,22 +137,6 @@ def best_weights(run: str | os.PathLike) -> Path:
     return weights
 
 
-def choose_paths(
-    run: str | os.PathLike, config: RunConfig, data: str | Sequence[str], split: Literal["validate", "test"]
-) -> list[str]:
-    """The records to work on: those given, or else the run's own split.
-
-    Raises:
-        InputError: none are given, and the run has no such split.
-    """
-    paths = [data] if isinstance(data, str | os.PathLike) else list(data) or list(getattr(config.data, split))
-    if not paths:
-        # One that was unpacked says nothing of the records that it was trained on.
-        why = f"was trained without a {split} split" if config.data.train else "does not say where its records are"
-        raise InputError(f"{run}: {why}; name the records with --data")
-    return paths
-
-
 def open_data(
     config: RunConfig,
     paths: str | Sequence[str],
@@ -227,7 +212,9 @@ def open_validation(
     if data and (common := find_learned(config.data.train, data)):
         tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
     part = "held out" if config.data.fold and not data else "all"
-    return open_data(config, choose_paths(run, config, data, "validate"), tell=tell, part=part, labels_for="validation")
+    return open_data(
+        config, choose_paths(run, config, data, "validate", tell), tell=tell, part=part, labels_for="validation"
+    )
 
 
 def _apply(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -25,8 +25,9 @@ from yt8m.data.vocabulary import find_at_root
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
-from yt8m.inference import SEGMENT_CLASSES_FILE, Scored, Scorer, best_weights, choose_paths, load_run, open_data
+from yt8m.inference import SEGMENT_CLASSES_FILE, Scored, Scorer, best_weights, load_run, open_data
 from yt8m.metrics import top_k_predictions
+from yt8m.own_records import choose_paths
 from yt8m.predictions import Description, Part, PredictionStore, StoredPredictions
 from yt8m.predictions.stored import concatenated, store
 from yt8m.submission import read_segment_class_ids
@@ -85,7 +86,7 @@ class RunPredictions:
         self._models = [[config.training.precision, to_dict(config)["model"]] for config in configs]
         config = self.config = configs[0]
         folds = _folds_of(self.runs, configs)
-        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test")
+        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", tell)
         self._weights = [best_weights(each) for each in self.runs]
         self._folds, self._tell = folds, tell
         if task is None and config.data.segment_context:

@@ -86,13 +86,14 @@ def _git_commit() -> str | None:
 
 
 def environment(devices: list[str]) -> dict[str, Any]:
-    """Versions, git commit and devices, as recorded beside a run."""
+    """Versions, git commit, working directory and devices, as recorded beside a run."""
     packages = ("yt8m", "tensorflow", "keras", "numpy")
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {package: metadata.version(package) for package in packages},
         "git_commit": _git_commit(),
+        "directory": os.getcwd(),
         "devices": devices,
     }
 

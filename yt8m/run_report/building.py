@@ -13,7 +13,8 @@ from yt8m.data.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_destination, refuse_inputs
-from yt8m.inference import Scorer, best_weights, choose_paths, load_run, open_validation
+from yt8m.inference import Scorer, best_weights, load_run, open_validation
+from yt8m.own_records import choose_paths
 from yt8m.run_report import page
 from yt8m.run_report.measuring import RunResult, measure_run
 

@@ -80,7 +80,7 @@ def average(
     if Path(out).exists():
         raise InputError(f"{out}: exists; name a new directory with --out")
     check_destination(RunDirectory(Path(out)).config, shown=out)
-    source = inference.open_validation(configs[0].run, configs[0]) if configs[0].data.validate else None
+    source = inference.open_validation(run[0], configs[0]) if configs[0].data.validate else None
     model = inference.build(configs[0])
     total, names = None, []
     for each, config in zip(run, configs, strict=True):
