@@ -107,6 +107,7 @@ RULES = {
         *{"yt8m.training.distillation", "yt8m.training.objective", "yt8m.training.statistics", "yt8m.training.stream"},
     },
     "yt8m.training.completion": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
+    "yt8m.training.records_seen": {*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.runs"},
     "yt8m.training.resuming": {
         *{*BASE, "yt8m.config", "yt8m.files", "yt8m.runs", "yt8m.training", "yt8m.training.trainer"},
     },
@@ -115,7 +116,7 @@ RULES = {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training", "yt8m.training.trainer"},
         *{"yt8m.training.completion", "yt8m.training.distillation", "yt8m.training.resuming", "yt8m.training.splits"},
-        "yt8m.training.summaries",
+        *{"yt8m.training.records_seen", "yt8m.training.summaries"},
     },
     "yt8m.training.sanity": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.training", "yt8m.training.completion"},

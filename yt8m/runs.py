@@ -3,19 +3,21 @@
 ==================  ====================================================================================================
 ``config.json``     the whole configuration, resolved: files found, features seen. `evaluate` and `predict` need no more
 ``environment.json``  versions, git commit and devices, of the newest start
+``records.json``    size and time of change of the local files that the newest start learned from and validated on
 ``metrics.jsonl``   one JSON object a line: ``{"kind": "train" | "validation", "step": ..., ...}``
 ``tensorboard/``    the same as event files
 ``checkpoints/``    what training needs to go on
 ``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result; a run without
                     validation records has no best, and its last weights are here, without metrics
 ``predictions/``    what `yt8m ensemble`, `yt8m weigh` and ``--prior`` had the run predict: a directory for each set of records
-                    (`yt8m.predictions.stored`), the eight used last. They may be deleted at any time, and are made again
+                    (`yt8m.predictions.stored`), the eight used last
 ``curves.png``      loss and GAP over the steps, at the end
 ``report.html``     what `yt8m report` makes
 ==================  ====================================================================================================
 
 What may be deleted, and is missed by: ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: nothing but `yt8m
-report`, which shows less. ``checkpoints/``: training, which then refuses to go on, and `yt8m average --last` and ``--best``.
+report`, which shows less. ``predictions/``: nothing, they are made again. ``records.json``: training, which then does not see
+that records have changed. ``checkpoints/``: training, which then refuses to go on, and `yt8m average --last` and ``--best``.
 ``metrics.jsonl``: the curves, and `yt8m average --best`. ``best/``: all that uses the run, until the same `yt8m train` keeps the
 newest checkpoint's weights in its place. ``config.json``: everything.
 """
@@ -113,6 +115,10 @@ class RunDirectory:
         return self.path / "environment.json"
 
     @property
+    def records(self) -> Path:
+        return self.path / "records.json"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
 
@@ -146,19 +152,10 @@ class RunDirectory:
 
     def keeps(self, path: str | os.PathLike) -> bool:
         """Whether a path is that of a file or directory of the run, or lies in one of its directories, also by links."""
-        own = (
-            self.config,
-            self.environment,
-            self.metrics,
-            self.tensorboard,
-            self.checkpoints,
-            self.best_weights.parent,
-            self.predictions,
-        )
+        own = (self.config, self.environment, self.records, self.metrics, self.tensorboard, self.checkpoints)
+        own += (self.best_weights.parent, self.predictions, self.curves, self.report)
         wanted = Path(os.path.realpath(path))
-        return any(
-            Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in (*own, self.curves, self.report)
-        )
+        return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
 
     def refuse(self, path: str | os.PathLike, but: Path | None = None) -> None:
         """Raises InputError if something that is to be written would replace what the run keeps.

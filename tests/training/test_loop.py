@@ -64,7 +64,8 @@ def test_a_run_directory_holds_what_later_commands_need(gated_run, sample):
     assert {"versions", "devices", "git_commit"} <= json.loads(directory.environment.read_text()).keys()
     assert directory.curves.read_bytes().startswith(b"\x89PNG")
     assert list(directory.tensorboard.glob("events*"))
-    known = {"config.json", "environment.json", "metrics.jsonl", "tensorboard", "checkpoints", "best", "curves.png"}
+    known = {"config.json", "environment.json", "records.json", "metrics.jsonl", "tensorboard", "checkpoints", "best"}
+    known.add("curves.png")
     assert {path.name for path in run.iterdir()} == known
     assert {path.name for path in (run / "best").iterdir()} == {"model.weights.h5", "metrics.json"}
 

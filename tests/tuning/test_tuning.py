@@ -177,6 +177,13 @@ def test_a_stop_lets_trials_save_and_the_next_session_goes_on_with_them(tmp_path
         assert resumed.trials[number].scores == pytest.approx({step: score_of(rate, step) for step in range(5, 201, 5)})
 
 
+def test_other_records_are_told_of_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "other_records", lambda trials, run: f"{trials.name}: {run.path.name} is other")
+    watcher = Watcher()
+    tune(task(tmp_path / "study", 2, jobs=1), watcher)
+    assert [line for line in watcher.messages if "other" in line] == ["trials: 0000 is other"]
+
+
 def test_a_study_that_was_killed_goes_on_with_the_trials_that_ran(tmp_path):
     directory = tmp_path / "study"
     program = [sys.executable, studies.__file__, str(directory), "3", "2"]

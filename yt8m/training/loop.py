@@ -32,6 +32,7 @@ from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.completion import with_choices
 from yt8m.training.distillation import teacher_errors
+from yt8m.training.records_seen import compare_files
 from yt8m.training.resuming import restore
 from yt8m.training.schedules import learning_rate_at, warmup_remark
 from yt8m.training.splits import choose_splits
@@ -154,17 +155,18 @@ def train(
             pipeline.refuse_broken_ends(validation)
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
         with contextlib.ExitStack() as stack:
-            run = devices.on_chief(lambda: _enter(runs.opened_run(config), stack))
+            run = devices.on_chief(lambda: _enter(config, stack, progress.message))
             first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
         best = devices.on_chief(lambda: _finish(run))
     step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
     return TrainingResult(str(run.path), step, first_step, interrupted, best, seconds)
 
 
-def _enter(opened: contextlib.AbstractContextManager[RunDirectory], stack: contextlib.ExitStack) -> RunDirectory:
+def _enter(config: RunConfig, stack: contextlib.ExitStack, tell: Callable[[str], None]) -> RunDirectory:
     """The run directory, which the stack closes."""
-    run = stack.enter_context(opened)
+    run = stack.enter_context(runs.opened_run(config))
     remove_unfinished(run.path)
+    compare_files(run, config, tell)
     write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
     return run
 

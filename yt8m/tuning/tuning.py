@@ -31,6 +31,7 @@ from yt8m.tuning import report
 from yt8m.tuning.command_line import flags_of, in_shell, train_command
 from yt8m.tuning.jobs import Footprint, Machine
 from yt8m.tuning.processes import TrialProcess, Usage, end_orphan, import_psutil
+from yt8m.tuning.records import other_records
 from yt8m.tuning.space import Dimension, with_values
 from yt8m.tuning.study import State, Study, Trial
 
@@ -203,6 +204,7 @@ class _Session:
         self._usage: Usage | None = None
         """Of the first trial that validated."""
         self._failures = 0
+        self._told_of_records = False
 
     def run(self) -> bool:
         """Does the trials; whether it was stopped on request."""
@@ -316,6 +318,9 @@ class _Session:
 
     def _conclude(self, running: _Running, status: int, stopping: bool) -> None:
         number = running.trial.number
+        if not self._told_of_records and (other := other_records(self._directory / "trials", running.run)):
+            self._told_of_records = True
+            self._progress.message(other)
         if status == 0 and running.reported:
             self._end(number, "complete")
         elif running.pruned:
