@@ -33,16 +33,19 @@ SAMPLE_SIZES = {
 }
 """Hyper-parameters that say how large a model is, at their sizes here."""
 NUM_STEPS = sized(500, 4)
-CHANGES: dict[str, dict[str, object]] = {
-    "dbof": {"num_clusters": 512},
-    "soft_dbow": {"num_clusters": 512},
-    "transformer": {"hidden_size": 512},
-    "transformer_segments": {"hidden_size": 512},
-    "moe_chain_2017": {"num_layers": 5, "num_mixtures": 4},
-    "netvlad_128": {"num_clusters": 16, "hidden_size": 512},
-    "nextvlad_112": {"num_clusters": 28},
-    "mix_nextvlad": {"num_clusters": 28},
-}
+CHANGES: dict[str, dict[str, object]] = sized(
+    {
+        "dbof": {"num_clusters": 512},
+        "soft_dbow": {"num_clusters": 512},
+        "transformer": {"hidden_size": 512},
+        "transformer_segments": {"hidden_size": 512},
+        "moe_chain_2017": {"num_layers": 5, "num_mixtures": 4},
+        "netvlad_128": {"num_clusters": 16, "hidden_size": 512},
+        "nextvlad_112": {"num_clusters": 28},
+        "mix_nextvlad": {"num_clusters": 28},
+    },
+    {},
+)
 """Where a recipe is another kind of large: in the same proportion to its sister as published."""
 LEARNING_RATE = 2e-3
 LEARNING_RATES = {
