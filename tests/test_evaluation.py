@@ -45,7 +45,7 @@ def test_labels_that_it_does_well_on_are_not(run, sample):
 def test_records_without_labels_are_refused(run, tmp_path):
     path = tmp_path / "test.tfrecord"
     path.write_bytes(framed(frame_level_record("a", None, {"audio": np.zeros((5, 128), np.uint8)})))
-    with pytest.raises(InputError, match="its records have no labels and validation needs them"):
+    with pytest.raises(InputError, match="its records have no labels and evaluation needs them"):
         evaluate(run, [str(path)])
 
 

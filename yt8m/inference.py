@@ -213,7 +213,11 @@ def open_validation(
         tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
     part = "held out" if config.data.fold and not data else "all"
     return open_data(
-        config, choose_paths(run, config, data, "validate", tell), tell=tell, part=part, labels_for="validation"
+        config,
+        choose_paths(run, config, data, "validate", tell),
+        tell=tell,
+        part=part,
+        labels_for="evaluation" if data else "validation",
     )
 
 

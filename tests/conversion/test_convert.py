@@ -308,6 +308,16 @@ def test_a_table_is_what_the_document_says(tmp_path):
     np.testing.assert_array_equal(np.frombuffer(row["rgb"], np.uint8).reshape(-1, 1024), stored["rgb"])
 
 
+def test_a_table_of_segments_has_their_columns_also_where_the_first_video_is_not_rated(tmp_path):
+    import pyarrow.parquet
+
+    ratings = Ratings(start_times=[0], end_times=[5], labels=[3], scores=[1.0])
+    records = [frame_level_record("a", [3], frames(6)), frame_level_record("b", [3], frames(6), ratings)]
+    convert(write(tmp_path / "x.tfrecord", *records), tmp_path / "out", to="parquet")
+    rows = pyarrow.parquet.read_table(tmp_path / "out/x.parquet").to_pylist()
+    assert [(row["segment_labels"], row["other"]) for row in rows] == [(None, None), ([3], None)]
+
+
 def test_a_table_made_by_others(tmp_path):
     import pyarrow
     import pyarrow.parquet

@@ -8,6 +8,7 @@ import pytest
 from slow_reading import edited, make_frames, renamed_id, small_video, write
 
 from yt8m.data import survey as module
+from yt8m.data.inspection import inspect
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
@@ -142,6 +143,14 @@ class TestAllRecordsDecide:
     def test_one_record_with_ratings_makes_segments_of_all(self, tmp_path):
         found = survey([write(tmp_path / "a.tfrecord", frames("a"), frames("b", ratings=RATINGS))])
         assert (found.level, found.num_rated, found.largest_label) == ("segment", 1, 3)
+
+    def test_most_records_say_which_level_it_is(self, tmp_path):
+        of_video = video_level_record("a", [1], MEANS)
+        path = write(tmp_path / "a.tfrecord", of_video, frames("b"), frames("c"))
+        assert survey([path]).level == "frame"
+        report = inspect([path])
+        assert (report["level"], report["num_records"]) == ("frame", 2)
+        assert [each["record"] for each in report["corrupt_files"]] == [0]
 
     def test_labels_lengths_and_classes(self, tmp_path):
         a = write(tmp_path / "a.tfrecord", frames("a", [7, 2]), frames("b", None, 4), frames("c", [], 3))

@@ -27,7 +27,7 @@ from yt8m.data.identity import identify
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import describe_error, expand_paths
-from yt8m.data.survey import survey
+from yt8m.data.survey import level_of_most, survey
 from yt8m.errors import InputError, RecordError
 from yt8m.files import (
     NewFile,
@@ -216,7 +216,8 @@ def _prepare(files: Sequence[str], to: Form, std: bool, keys: str | None) -> _Wo
         return dataclasses.replace(work, features=found.features)
     if to == "parquet":
         index, data = next(work.records(Part(files[0])))
-        return dataclasses.replace(work, columns=columns_for(work.apply(data, files[0], index)))
+        level = None if work.parquet else level_of_most(files)
+        return dataclasses.replace(work, columns=columns_for(work.apply(data, files[0], index), level))
     return work
 
 

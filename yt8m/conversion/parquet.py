@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from yt8m.conversion.video_level import deviation_feature
 from yt8m.data.checking import check_record, level_of, parse
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
+from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, video_feature
 from yt8m.errors import InputError, RecordError, not_installed
 from yt8m.files import NewFile
 
@@ -44,13 +44,18 @@ def load_pyarrow() -> Any:
     return pyarrow
 
 
-def columns_for(serialized: bytes) -> tuple[str, ...]:
-    """The columns of files of records like this one; what others have beside them goes to the last."""
+def columns_for(serialized: bytes, level: Level | None = None) -> tuple[str, ...]:
+    """The columns of files of records like this one; what others have beside them goes to the last.
+
+    Args:
+        serialized: a record.
+        level: of the data set; None = the record's.
+    """
     example = parse(serialized)
     assert example is not None, "the record was checked"
     context = example.context.feature
     key = next((key for key in ID_KEYS if key in context), ID_KEYS[0])
-    level = level_of(example)
+    level = level or level_of(example)
     if level == "video":
         features = (*_MEANS, *(name for name in _DEVIATIONS if name in context))
     else:

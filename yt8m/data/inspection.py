@@ -12,6 +12,7 @@ import tensorflow as tf
 from yt8m.data.checking import check_record, level_of, num_frames, parse, values_of
 from yt8m.data.records import HEADER_BYTES, RawRecord, file_size, is_header, open_file, read_framing, read_record
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
+from yt8m.data.survey import level_of_most
 from yt8m.errors import RecordError
 
 
@@ -151,12 +152,13 @@ def inspect(
         visit: called with each record that can be used: its file, the record, and its level.
 
     Returns:
-        `level` (of most of the first records; `segment` if any record has ratings; None if nothing can be read),
+        `level` (of most of the records that are looked at first; `segment` if any record has ratings; None if nothing can be
+        read),
         `num_files`, `num_records`, `num_frames` and `num_labels` (`min`, `mean`, `max`; None where there are none),
         `num_classes_seen`, `max_label`, `features` (name to size), `num_rated_segments`, and `corrupt_files`, a list of
         `path`, `record` (counted from 0; None for a whole file) and `reason`. Counts are of the usable records.
     """
-    level: Level | None = None
+    level = level_of_most(files)
     frames, labels, classes, features, rated = _Range(), _Range(), set(), {}, 0
     problems, num_records = [], 0
     for path in files:
@@ -170,7 +172,7 @@ def inspect(
                 continue
             example = parse(raw.data)
             found = level_of(example)
-            level = "segment" if "segment" in (level, found) else found
+            level = "segment" if "segment" in (level, found) else level or found
             num_records += 1
             visit(path, example, found)
             context, lists = example.context.feature, example.feature_lists.feature_list
@@ -189,7 +191,7 @@ def inspect(
             if found == "segment":
                 rated += len(set(values_of(context["segment_start_times"])))
     return {
-        "level": level,
+        "level": level if num_records else None,
         "num_files": len(files),
         "num_records": num_records,
         "num_frames": frames.summary(),

@@ -68,12 +68,15 @@ class Survey:
     """What is wrong with the first record, or file, that cannot be used."""
     first_bare: RecordError | None = None
     """The same of the first record that holds nothing but an id and labels, which is wrong if all are so."""
-    _level: Level | None = None
+    num_with_frames: int = 0
+    """Records with lists of frames, if empty ones."""
 
     @property
     def level(self) -> Level:
-        """Of the first record with features; `segment` if any record of frames has ratings."""
-        return "segment" if self._level == "frame" and self.num_rated else self._level or "frame"
+        """That of most records; `segment` if they are of frames and any has ratings."""
+        if self.num_videos > self.num_with_frames:
+            return "video"
+        return "segment" if self.num_rated else "frame"
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -83,7 +86,7 @@ class Survey:
     @property
     def is_usable(self) -> bool:
         """Whether any record is one of this data set."""
-        return self._level is not None
+        return self.num_videos + self.num_with_frames > 0
 
     @property
     def looked_at(self) -> str:
@@ -132,11 +135,10 @@ class Survey:
             self.num_videos += 1
             found = [name for name in FEATURE_SIZES if video_feature(name) in context]
         else:
+            self.num_with_frames += level is not None
             self.num_rated += level == "segment"
             self.lengths[num_frames(example)] += 1
             found = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
-        if level and (self._level is None or (found and not self.with_feature)):
-            self._level = "video" if level == "video" else "frame"
         self.with_feature.update(found)
         self.num_featureless += not found
         if "labels" not in context:
@@ -171,6 +173,13 @@ def survey(files: Sequence[str]) -> Survey:
     return _survey(tuple(files), tuple(states))
 
 
+def level_of_most(files: Sequence[str]) -> Level | None:
+    """The level of a survey; None where nothing can be read."""
+    with contextlib.suppress(InputError):
+        return survey(files).level
+    return None
+
+
 @functools.lru_cache(maxsize=16)
 def _survey(files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...]) -> Survey:
     """`survey`, remembered as long as no local file is changed: one command asks for the same files again."""
@@ -178,7 +187,8 @@ def _survey(files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...]) 
     is_whole = len(sizes) == len(files) <= MOST_FILES_WHOLE and sum(sizes) <= MOST_BYTES
     result = Survey(files, is_whole)
     chosen = list(files) if is_whole else _choose(files)
-    others = iter(sorted(set(files) - set(chosen), key=files.index))
+    first_choice = set(chosen)
+    others = (path for path in files if path not in first_choice)
     while chosen:
         for path in chosen:
             try:
