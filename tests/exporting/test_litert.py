@@ -14,7 +14,7 @@ from yt8m import inference
 from yt8m.data.parsing import means_of_frames
 from yt8m.data.quantisation import dequantise
 from yt8m.errors import InputError
-from yt8m.exporting import litert
+from yt8m.exporting import exporting, litert
 from yt8m.exporting.exporting import export
 from yt8m.models import list_models
 
@@ -131,7 +131,9 @@ def test_what_litert_has_not_is_named_and_nothing_is_written(tmp_path):
 
 def test_a_conversion_that_gives_other_scores_is_refused(tmp_path, monkeypatch):
     config = make_run(tmp_path / "run", "frame_logistic")
-    monkeypatch.setattr(litert, "_TOLERANCE", {False: 1e-12})
-    with pytest.raises(InputError, match=r"LiteRT's scores of this model are .* off, more than 1e-12"):
-        export(config.run, tmp_path / "model.tflite", "litert")
+    monkeypatch.setattr(litert, "_TOLERANCE", {False: 1e-12, True: 1e-12})
+    monkeypatch.setattr(exporting, "_measure_change", lambda *_: pytest.fail("the scores are measured first"))
+    for float16 in (False, True):
+        with pytest.raises(InputError, match=r"LiteRT's scores of this model are .* off, more than 1e-12"):
+            export(config.run, tmp_path / "model.tflite", "litert", float16=float16)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

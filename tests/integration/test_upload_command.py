@@ -82,6 +82,15 @@ def test_an_invalid_file_is_not_uploaded(kaggle, yt8m, file):
     assert not kaggle.requests
 
 
+def test_what_is_wrong_with_the_token_is_said_before_a_large_file_is_read(kaggle, yt8m, file, monkeypatch):
+    monkeypatch.delenv("KAGGLE_USERNAME")
+    monkeypatch.delenv("KAGGLE_KEY")
+    monkeypatch.setattr("yt8m.submission.upload.validate", lambda *_: pytest.fail("the file is read"))
+    outcome = yt8m("upload", file, "--competition", "youtube8m-2019")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith("yt8m: no valid Kaggle token found; make one at")
+
+
 def test_a_competition_without_a_name(kaggle, yt8m, file):
     """What `make upload` asks for where COMPETITION is not set."""
     outcome = yt8m("upload", file, "--competition", "")

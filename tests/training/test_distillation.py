@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.config import DistillConfig
+from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError
 from yt8m.training.distillation import FileTeacher, distillation_losses, teacher_errors
 
@@ -38,6 +39,19 @@ def test_a_video_that_the_file_lacks_is_named(teacher):
         teacher_errors(config),
     ):
         list(teacher.attach(batches_of("abcd", "zzzz", "yyyy")))
+
+
+def test_a_video_that_the_file_lacks_is_found_before_the_first_step(teacher, tmp_path):
+    def write(name, *ids):
+        path = tmp_path / name
+        path.write_bytes(b"".join(framed(video_level_record(each, [1], {"audio": np.zeros(128)})) for each in ids))
+        return str(path)
+
+    teacher.require([write("a", "efgh"), write("b", "abcd", "ijkl"), "http://127.0.0.1/c"])
+    with pytest.raises(
+        InputError, match=r"predictions\.csv: has no predictions for video 'zzzz' of the training records"
+    ):
+        teacher.require([write("a", "efgh"), write("b", "abcd", "zzzz")])
 
 
 def test_other_errors_are_left_alone():

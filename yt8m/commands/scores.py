@@ -151,16 +151,25 @@ def upload(
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
+    from yt8m.submission.leaderboard import Leaderboard
     from yt8m.submission.upload import check_for
     from yt8m.submission.upload import upload as run_upload
     from yt8m.terminal import has_bars, say, share_progress
 
+    leaderboard = Leaderboard(competition)  # what is wrong with the token is said before a large file is read
     found = check_for(file, competition, num_classes, segment_classes, max_segments)
     for warning in found.warnings:
         say(f"{file}: warning: {warning}")
     say(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
     uploaded = run_upload(
-        file, competition, message, wait, share_progress("compressing", "B"), say, show_progress=has_bars()
+        file,
+        competition,
+        message,
+        wait,
+        share_progress("compressing", "B"),
+        say,
+        show_progress=has_bars(),
+        leaderboard=leaderboard,
     )
     if json:
         print_json(reports.upload_values(uploaded))

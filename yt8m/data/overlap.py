@@ -98,6 +98,12 @@ def _same_video(files: Sequence[str], others: Sequence[str]) -> str | None:
     return None
 
 
+def some_ids(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Files and ids of the videos in those that are local: of all if they are small, or of the first ones of some."""
+    sizes = _sizes(files)
+    return _ids(list(sizes), sum(sizes.values()) <= _MOST_BYTES)
+
+
 def _ids(files: Sequence[str], are_small: bool) -> Iterator[tuple[str, bytes]]:
     """Files and ids of the videos in them: of all, or of the first ones of some files."""
     for path in files if are_small else files[:: -(-len(files) // _MOST_FILES) or 1]:

@@ -23,7 +23,7 @@ from yt8m.data.folds import INDEX_COLUMNS
 from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
-from yt8m.data.stratification import VideoClasses, stratify
+from yt8m.data.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, RecordError
 from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
 
@@ -116,6 +116,7 @@ def split(
         InputError, RecordError: nothing matches, no record of a file has labels, a record cannot be used or has no id, there
             are fewer videos than parts, a part would be empty, the output cannot be written. Nothing is left behind.
     """
+    load_stratifier()
     _check_out(out, form)
     source = open_source(paths, labels_for="a split by labels")
     if form == "shards":

@@ -12,7 +12,7 @@ N = videos, C = classes, P = parts.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,15 @@ class _Sums:
         return self._sums
 
 
+def load_stratifier() -> Callable:
+    """The package's function. Raises InputError if it is not installed; for asking before the records are read."""
+    try:
+        from iterstrat.ml_stratifiers import IterativeStratification
+    except ImportError as error:
+        raise not_installed("splitting", "iterative-stratification", "tune", error) from None
+    return IterativeStratification
+
+
 def stratify(classes: VideoClasses, shares: Sequence[float], seed: int) -> np.ndarray:
     """The part of each video, int [N].
 
@@ -120,15 +129,12 @@ def stratify(classes: VideoClasses, shares: Sequence[float], seed: int) -> np.nd
     Raises:
         InputError: the package is not installed.
     """
-    try:
-        from iterstrat.ml_stratifiers import IterativeStratification
-    except ImportError as error:
-        raise not_installed("splitting", "iterative-stratification", "tune", error) from None
+    iterative = load_stratifier()
     given = np.asarray(shares, np.float64)
     # In an order of their own, as that of the videos may go with their classes, and a part gets every so many.
     order = np.random.default_rng(seed).permutation(classes.num_videos)
     parts = np.empty(classes.num_videos, np.int64)
-    parts[order] = IterativeStratification(_LabelMatrix(classes.reordered(order)), given, np.random.RandomState(seed))
+    parts[order] = iterative(_LabelMatrix(classes.reordered(order)), given, np.random.RandomState(seed))
     spread = _Spread(classes, parts, given, np.random.default_rng(seed))
     spread.cover()
     spread.level()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from yt8m import inference, runs
 from yt8m.config import RunConfig
@@ -89,19 +90,23 @@ def export(
         check_archive(config, content, out, limit)
     model = inference.build(config)
     load_weights(model, weights)
-    change = _round(model, run, config, data, progress, tell) if float16 else None
+    exact = _round(model) if float16 else []
+    if format in ("saved-model", "litert"):
+        exported = ExportedModel(model, config, top_k or DEFAULT_TOP_K, num_frames, float16 and format == "saved-model")
+    if format == "litert":  # which cannot do every model, and says so before the scores are measured
+        content = _convert(exported, run, float16)
+    change = _measure_change(model, exact, run, config, data, progress, tell) if float16 else None
     signatures: Sequence[str] = ()
     size = None
     if format == "archive":
         size = write_archive(config, content, out, limit)
     elif format == "keras":
         keras_file.write_keras_file(model, config, out, float16)
+    elif format == "saved-model":
+        signatures = write_saved_model(exported, out)
     else:
-        exported = ExportedModel(model, config, top_k or DEFAULT_TOP_K, num_frames, float16 and format == "saved-model")
-        if format == "saved-model":
-            signatures = write_saved_model(exported, out)
-        else:
-            _write_litert(exported, run, out, float16)
+        with NewFile(out) as file:
+            file.write(content)
     return Exported(os.fspath(out), format, size or _size(Path(out)), tuple(signatures), change)
 
 
@@ -122,37 +127,49 @@ def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike)
     check_destination(out)
 
 
-def _round(model: keras.Model, run, config: RunConfig, data: Sequence[str], progress, tell) -> MetricChange | None:
-    """Rounds the weights of a model to float16; what that did to its scores, where there are records to tell."""
+def _round(model: keras.Model) -> list[np.ndarray]:
+    """Rounds the weights of a model to float16; what they were."""
+    exact = [variable.numpy() for variable in model.variables]
+    for variable, value in zip(model.variables, exact, strict=True):
+        variable.assign(halved(value).astype(variable.dtype))
+    return exact
+
+
+def _measure_change(
+    model: keras.Model, exact: list[np.ndarray], run, config: RunConfig, data: Sequence[str], progress, tell
+) -> MetricChange | None:
+    """What rounding did to a model's scores, from its exact weights, where there are records to tell."""
     try:
         source = inference.open_validation(run, config, data, tell)
     except InputError as error:
         if data:
             raise
         tell(f"what float16 does to the scores is not measured ({error})")
-        source = None
-    before = _score(model, source, config, progress)
-    for variable in model.variables:
-        variable.assign(halved(variable.numpy()).astype(variable.dtype))
-    after = _score(model, source, config, progress)
-    if before is None or after is None:
         return None
+    rounded = [variable.numpy() for variable in model.variables]
+    after = _score(model, source, config, progress)
+    _assign(model, exact)
+    before = _score(model, source, config, progress)
+    _assign(model, rounded)
     segments = "segment_map" in before
     metric, count = ("segment_map", "num_segments") if segments else ("gap", "num_videos")
     return MetricChange(metric, float(before[metric]), float(after[metric]), int(before[count]))
 
 
-def _score(model: keras.Model, source: Source | None, config: RunConfig, progress) -> dict | None:
-    return measure_source(inference.Scorer(model), source, config, progress).result if source else None
+def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
 
 
-def _write_litert(exported: ExportedModel, run, out: str | os.PathLike, half: bool) -> None:
+def _score(model: keras.Model, source: Source, config: RunConfig, progress) -> dict:
+    return measure_source(inference.Scorer(model), source, config, progress).result
+
+
+def _convert(exported: ExportedModel, run, half: bool) -> bytes:
     try:
-        content = convert(exported, half)
+        return convert(exported, half)
     except InputError as error:
         raise InputError(f"{os.fspath(run)}: {error}") from error
-    with NewFile(out) as file:
-        file.write(content)
 
 
 def _size(path: Path) -> int:

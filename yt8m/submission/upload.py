@@ -95,6 +95,7 @@ def upload(
     show_progress: bool = False,
     poll_delays: tuple[float, float] = (2, 30),
     retry_delays: tuple[float, ...] = (1, 2, 4, 8),
+    leaderboard: Leaderboard | None = None,
 ) -> Uploaded:
     """Submits a file that `check_for` found valid.
 
@@ -111,6 +112,7 @@ def upload(
         show_progress: whether the client draws a bar of the upload on stderr.
         poll_delays: seconds between the first two looks for the score, which grow to the second figure.
         retry_delays: as `Leaderboard`'s.
+        leaderboard: the competition's, where it was opened before; None = it is opened.
 
     Returns:
         The submission, scored, or still pending when the time was over.
@@ -120,7 +122,7 @@ def upload(
     """
     path = Path(path)
     message = message or path.name
-    leaderboard = Leaderboard(competition, retry_delays)
+    leaderboard = leaderboard or Leaderboard(competition, retry_delays)
     address = f"{leaderboard.address}/submissions"
     earlier = {each.reference for each in leaderboard.submissions()}
 

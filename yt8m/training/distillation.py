@@ -6,7 +6,7 @@ C = classes, B = videos, k = predictions kept of a video.
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from yt8m import inference, runs
 from yt8m.config import DistillConfig, RunConfig
+from yt8m.data.overlap import some_ids
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.submission.reading import read_video_submission
@@ -91,12 +92,24 @@ class FileTeacher(Teacher):
             scores.append(np.pad(np.array(row.scores, np.float32), (0, padding)))
         if not ids:
             raise InputError(f"{path}: holds no predictions to learn from")
-        self._num_classes = num_classes
+        self._num_classes, self._path = num_classes, path
         # With a row of nothing at the end, for what is checked right after it was looked up.
         self._classes = tf.constant(np.stack([*classes, np.full(MAX_PAIRS, num_classes, np.int32)]))
         self._scores = tf.constant(np.stack([*scores, np.zeros(MAX_PAIRS, np.float32)]))
         rows = tf.lookup.KeyValueTensorInitializer(tf.constant(ids), tf.range(len(ids), dtype=tf.int64))
         self._rows = tf.lookup.StaticHashTable(rows, default_value=-1)
+
+    def require(self, files: Sequence[str]) -> None:
+        """Looks some videos up, all of few, so that what is missing is found before the first step rather than the last.
+
+        Raises:
+            InputError: the file has no predictions for one of them.
+        """
+        ids = [video for _, video in some_ids(files)]
+        rows = self._rows.lookup(tf.constant(ids, tf.string)).numpy()
+        missing = next((video for video, row in zip(ids, rows, strict=True) if row < 0), None)
+        if missing is not None:
+            raise InputError(_lacks(self._path, missing.decode(errors="replace")))
 
     def attach(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Looks the videos up; one that is not in the file is an error, which `teacher_errors` words."""
@@ -147,7 +160,10 @@ def make_teacher(config: RunConfig, source: Source) -> Teacher | None:
         raise InputError(
             f"--distill.teacher {path}: has predictions of whole videos, training is on segments; name a run"
         )
-    return FileTeacher(path, config.data.num_classes)
+    teacher = FileTeacher(path, config.data.num_classes)
+    if not source.fold:  # whose videos are not all of these
+        teacher.require(source.files)
+    return teacher
 
 
 def distillation_losses(student: tf.Tensor, teacher: tf.Tensor, config: DistillConfig) -> tf.Tensor:
@@ -175,7 +191,11 @@ def teacher_errors(config: DistillConfig) -> Iterator[None]:
         found = re.search(re.escape(_UNKNOWN_VIDEO) + r"\] \[(.*?)\]", str(error))
         if not found:
             raise
-        raise InputError(
-            f"{config.teacher}: has no predictions for video {found.group(1)!r} of the training records; predict them all "
-            "with `yt8m predict --run TEACHER --data TRAINING-RECORDS --out FILE`"
-        ) from error
+        raise InputError(_lacks(config.teacher, found.group(1))) from error
+
+
+def _lacks(path: str, video_id: str) -> str:
+    return (
+        f"{path}: has no predictions for video {video_id!r} of the training records; predict them all "
+        "with `yt8m predict --run TEACHER --data TRAINING-RECORDS --out FILE`"
+    )
