@@ -52,6 +52,16 @@ class TestNumberOfClasses:
         (tmp_path / "vocabulary.csv").write_text("Index,Name\n0,a\n1,b\n")
         assert number_of_classes([path]) == 2
 
+    def test_vocabularies_that_contradict_each_other(self, tmp_path):
+        paths = [write(tmp_path / name / "a.tfrecord", video("a")) for name in "abc"]
+        (tmp_path / "b/vocabulary.csv").write_text("Index,Name\n0,a\n1,b\n")
+        assert number_of_classes(paths) == 2
+        (tmp_path / "a/vocabulary.csv").write_text("Index,Name\n0,a\n")
+        with pytest.raises(
+            InputError, match=r"\(.*a/vocabulary\.csv 1, .*b/vocabulary\.csv 2\); give --data\.num-classes"
+        ):
+            number_of_classes(paths)
+
     def test_a_vocabulary_that_cannot_be_read(self, tmp_path):
         path = write(tmp_path / "a.tfrecord", video("a"))
         (tmp_path / "vocabulary.csv").write_text("Index,Name\nzero,a\n")

@@ -51,6 +51,13 @@ def test_random_videos_stand_in_for_records(monkeypatch):
     assert found["learning by heart"].verdict == "look", "there was no time"
 
 
+def test_what_there_is_to_say_of_the_records_is_worth_a_look(sample, tmp_path):
+    config = configure(tmp_path / "run", sample, "frame_logistic", data={"max_frames": 40})
+    finding = next(sanity.check(config))
+    assert (finding.name, finding.verdict) == ("records", "look")
+    assert "have more than 40 frames" in finding.value
+
+
 def test_what_cannot_learn_is_bad(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_LEARNING_RATE", 1e-30)
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 1.0)

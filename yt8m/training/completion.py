@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -42,18 +43,28 @@ def number_of_classes(paths: Sequence[str] = (), tell: Callable[[str], None] = l
         tell: gets a line, if the vocabulary says another number.
 
     Raises:
-        InputError: as `with_choices`.
+        InputError: as `with_choices`; there are several that say different numbers.
     """
-    path = find_vocabulary(expand_paths(paths)[0]) if paths else None
-    if path is None:
-        return DEFAULT_NUM_CLASSES
+    files = expand_paths(paths) if paths else []
+    one_a_directory = {os.path.dirname(path): path for path in reversed(files)}
+    found = dict.fromkeys(filter(None, map(find_vocabulary, reversed(one_a_directory.values()))))
+    counts = {path: count for path in found if (count := _count(path))}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{path} {count}" for path, count in counts.items())
+        raise InputError(
+            f"the training records are of vocabularies with other numbers of classes ({listed}); give --data.num-classes"
+        )
+    path, count = next(iter(counts.items()), (None, DEFAULT_NUM_CLASSES))
+    if count != DEFAULT_NUM_CLASSES:
+        tell(f"{path}: names {count} classes, and so many the model has; --data.num-classes gives another number")
+    return count
+
+
+def _count(path: Path) -> int | None:
     try:
-        count = count_classes(path)
+        return count_classes(path)
     except InputError as error:
         raise InputError(f"{error}; or give --data.num-classes, which is else taken from it") from error
-    if count not in (None, DEFAULT_NUM_CLASSES):
-        tell(f"{path}: names {count} classes, and so many the model has; --data.num-classes gives another number")
-    return count or DEFAULT_NUM_CLASSES
 
 
 def _begun(run: str) -> DataConfig | None:
