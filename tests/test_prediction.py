@@ -306,6 +306,34 @@ def test_every_five_seconds_that_begin_are_ranked_and_what_is_short_is_told(run,
     ]
 
 
+def test_without_a_list_all_classes_are_ranked_and_that_is_told(run, sample, tmp_path):
+    data = write_videos(tmp_path / "test.tfrecord", "abcd")
+    told = []
+
+    def ranked(**options):
+        told.clear()
+        predict(run, [data], tmp_path / "out.csv", task="segment", tell=told.append, **options)
+        return [row.class_id for row in read_segment_submission(tmp_path / "out.csv")]
+
+    line = (
+        f"{data}: no list of the classes that segments are ranked for is at the root of its data set, so all 12 are ranked; rows "
+        "of classes that nobody rated add nothing to segment MAP, and take time and room; name the list "
+        "(segment_label_ids.csv) with --segment-classes"
+    )
+    assert ranked() == list(range(12))
+    assert told.count(line) == 1
+    other = shutil.copytree(run, tmp_path / "other")
+    told.clear()
+    ensemble([run, other], tmp_path / "both.csv", data=[data], task="segment", tell=told.append)
+    assert told.count(line) == 1
+    (tmp_path / "kaggle.csv").write_text('Index,Name,WikiDescription\n7,A,"two\nlines"\n3,B,\n')
+    assert ranked(segment_classes=tmp_path / "kaggle.csv") == [7, 3]
+    assert line not in told
+    (tmp_path / "kaggle.csv").rename(tmp_path / "vocabulary.csv")
+    assert ranked() == [7, 3]
+    assert line not in told
+
+
 def test_stored_and_submitted_at_once(run, sample, tmp_path):
     predict(run, [str(sample / FRAMES)], tmp_path / "out.csv", stored=tmp_path / "stored", stored_top_k=0)
     stored = StoredPredictions(tmp_path / "stored")

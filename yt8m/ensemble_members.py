@@ -54,6 +54,7 @@ def open_members(
             or has other rows.
     """
     _refuse_twice(members)
+    tell = _once(tell)
     opened = [_open_member(member, data, segment_classes, task, mean, tell, submitted) for member in members]
     lists = [member for member in opened if isinstance(member, SubmissionList)]
     describe_lists(
@@ -69,6 +70,18 @@ def open_members(
         for each in lists:
             _refuse_stranger(each, run)
     return opened if runs else _aligned(opened, tell)
+
+
+def _once(tell: Tell) -> Tell:
+    """The same without what was told before: what several members say of the records they share."""
+    told: set[str] = set()
+
+    def tell_new(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            tell(text)
+
+    return tell_new
 
 
 def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:

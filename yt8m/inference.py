@@ -21,21 +21,17 @@ from yt8m.data.pipeline import Source
 from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES, Fold
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
-from yt8m.data.vocabulary import find_at_root
+from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
 from yt8m.own_records import choose_paths
 from yt8m.predictions.parts import probability
-from yt8m.submission import read_segment_class_ids
 from yt8m.training.losses import video_losses
 from yt8m.training.weights import load_weights
 
 BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
 """Records a step at prediction, by level: about 20 MB of features each."""
-
-SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
-"""At the root of a data set: the classes that segments are rated and ranked for."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +188,7 @@ def open_data(
 
 
 def _rated_classes(source: Source) -> tuple[int, ...] | None:
-    path = find_at_root(source.files[0], SEGMENT_CLASSES_FILE)
+    path = find_segment_classes(source.files[0], source.num_classes)
     if path is None:
         return None
     return tuple(class_id for class_id in read_segment_class_ids(path) if class_id < source.num_classes)

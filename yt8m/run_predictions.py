@@ -21,16 +21,16 @@ from yt8m.data.records import file_size
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
-from yt8m.data.vocabulary import find_at_root
+from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
-from yt8m.inference import SEGMENT_CLASSES_FILE, Scored, Scorer, best_weights, load_run, open_data
+from yt8m.inference import Scored, Scorer, best_weights, load_run, open_data
 from yt8m.metrics import top_k_predictions
 from yt8m.own_records import choose_paths
 from yt8m.predictions import Description, Part, PredictionStore, StoredPredictions
 from yt8m.predictions.stored import concatenated, store
-from yt8m.submission import read_segment_class_ids
+from yt8m.submission.coverage import all_ranked_remark
 from yt8m.submission.ids import check_submittable
 
 PART_BYTES = 256 << 20
@@ -50,8 +50,8 @@ class RunPredictions:
         data: files, directories or globs; none = the run's test split, or of folds the training records.
         devices: what to compute on; None = where TensorFlow puts it, alone.
         task: None = `segment` for records with rated segments, else `video`.
-        segment_classes: a `segment_label_ids.csv`, whose classes are kept; None = the one at the root of the data set, and
-            where there is none, all classes of the vocabulary.
+        segment_classes: the list of the classes that are kept (`yt8m.data.vocabulary.read_segment_class_ids`); None = the one at
+            the root of the data set, and where there is none, all classes of the vocabulary, which is told.
         top_k: classes kept of a video, the surest; 0 = all.
         precision: of the logits that are kept.
         class_ids: keep these classes alone, a column each; for videos.
@@ -102,7 +102,9 @@ class RunPredictions:
         self.segment_classes = None
         num_classes = config.data.num_classes
         if source.level == "segment":
-            self.segment_classes = segment_classes or find_at_root(expand_paths(self.paths)[0], SEGMENT_CLASSES_FILE)
+            self.segment_classes = segment_classes or find_segment_classes(expand_paths(self.paths)[0], num_classes)
+            if not self.segment_classes:
+                tell(all_ranked_remark(expand_paths(self.paths)[0], num_classes))
             class_ids = _ranked_classes(self.segment_classes, self.runs[0], num_classes)
         elif class_ids is None and not top_k:
             class_ids = range(num_classes)

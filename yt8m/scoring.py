@@ -13,7 +13,9 @@ from yt8m.metrics import SegmentRatings
 from yt8m.metrics.inputs import id_text
 from yt8m.predictions import StoredPredictions
 from yt8m.predictions.scoring import measure_segments, measure_videos
+from yt8m.predictions.stored import is_stored
 from yt8m.submission import detect_task, measure_segment_submission, measure_video_submission
+from yt8m.submission.files import is_submission
 
 LARGEST_VOCABULARY = 4716
 """Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
@@ -35,7 +37,8 @@ def score(
         file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
         num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
-        tell: gets a line on labelled videos that a submission of the video task lacks, and on records without labels.
+        tell: gets a line on labelled videos that a submission of the video task lacks, on classes with a positive rating that
+            are not ranked, and on records without labels.
         classes, vocabulary, tell_classes: as `evaluate` takes them.
 
     Raises:
@@ -43,6 +46,7 @@ def score(
             directory that cannot be written to, a vocabulary that cannot be used.
     """
     start = time.perf_counter()
+    _refuse_swapped(file, data)
     stored = StoredPredictions(file) if os.path.isdir(file) else None
     num_classes = stored.description.num_classes if stored else num_classes or LARGEST_VOCABULARY
     task = stored.description.task if stored else detect_task(file)
@@ -59,13 +63,26 @@ def score(
     else:
         ratings = read_ratings(source)
         metrics = (
-            measure_segments(stored, ratings) if stored else measure_segment_submission(file, ratings, num_classes)
+            measure_segments(stored, ratings, tell)
+            if stored
+            else measure_segment_submission(file, ratings, num_classes, tell=tell)
         )
         result = metrics.result() | {"num_videos": len(ratings.video_ids)}
     result |= {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
     if report:
         report.write(metrics.per_class())
     return result
+
+
+def _refuse_swapped(file: str | os.PathLike, data: str | Sequence[str]) -> None:
+    """Raises InputError if what should be records is a submission, or stored predictions."""
+    for path in [data] if isinstance(data, str) else data:
+        if is_submission(path) or is_stored(path):
+            what = "a submission" if is_submission(path) else "of stored predictions"
+            command = "" if is_submission(file) or is_stored(file) else f": yt8m score {path} --data {os.fspath(file)}"
+            raise InputError(
+                f"--data {path}: is {what}; what is scored comes first, and --data names the labelled records{command}"
+            )
 
 
 def open_labelled(

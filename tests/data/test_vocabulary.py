@@ -2,7 +2,15 @@
 
 import pytest
 
-from yt8m.data.vocabulary import class_name, count_classes, find_at_root, find_vocabulary, read_class_names
+from yt8m.data.vocabulary import (
+    class_name,
+    count_classes,
+    find_at_root,
+    find_segment_classes,
+    find_vocabulary,
+    read_class_names,
+    read_segment_class_ids,
+)
 from yt8m.errors import InputError
 
 HEADER = "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertical2,Vertical3,WikiDescription\n"
@@ -113,3 +121,53 @@ def test_the_starter_code_s_list_of_names(tmp_path):
 def test_a_vocabulary_says_how_many_classes_there_are_if_it_lists_all(tmp_path, rows, count):
     (tmp_path / "vocabulary.csv").write_text(f"Index,Name\n{rows}")
     assert count_classes(tmp_path / "vocabulary.csv") == count
+
+
+def test_the_list_of_segment_classes(tmp_path):
+    path = tmp_path / "segment_label_ids.csv"
+    path.write_text("Index\n7\n3\n1831\n\n")
+    assert read_segment_class_ids(path) == [7, 3, 1831]
+    path.write_text(HEADER + TWO_LINES + "7,9,/m/1,Game,,,,,\n")
+    assert read_segment_class_ids(path) == [1, 7]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("Index\n3\nx\n", "line 3: the Index is 'x' and no class"),
+        ("3\n7\n", "line 1: the header has no column 'Index'"),  # whose first class was lost
+        ("Index\n3\n7\n3\n", "line 4: class 3 comes a second time"),
+        (HEADER + TWO_LINES + "1,,,,,,,,\n", "line 4: class 1 comes a second time"),
+        ("Index\n", "no classes below the header"),
+        (None, r"cannot be read \(No such file or directory\); name a segment_label_ids.csv"),
+    ],
+)
+def test_a_list_of_segment_classes_that_cannot_be_used(tmp_path, content, message):
+    path = tmp_path / "list.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=rf"list\.csv(, |: ){message}") as caught:
+        read_segment_class_ids(path)
+    assert "--segment-classes" in str(caught.value) or content is None
+
+
+def test_the_list_at_the_root(tmp_path):
+    record = tmp_path / "3" / "frame" / "test" / "a.tfrecord"
+    record.parent.mkdir(parents=True)
+    assert find_segment_classes(record, 10) is None
+    vocabulary = tmp_path / "vocabulary.csv"
+    vocabulary.write_text("Index,Name\n" + "".join(f"{index},A\n" for index in range(9)))
+    assert find_segment_classes(record, 9) is None  # all classes
+    assert find_segment_classes(record, 10) is None  # all of a smaller vocabulary than the model's
+    vocabulary.write_text("Index,Name\n3,A\n7,B\n")
+    assert find_segment_classes(record, 10) == vocabulary
+    vocabulary.write_text("Index,Name\n3,A\n3,B\n")
+    assert find_segment_classes(record, 10) is None
+    (tmp_path / "segment_label_ids.csv").write_text("Index\n4\n")
+    assert find_segment_classes(record, 10) == tmp_path / "segment_label_ids.csv"
+    assert find_segment_classes("gs://bucket/3/a.tfrecord", 10) is None
+
+
+def test_the_data_sets_own_lists_of_segment_classes(real_data):
+    classes = read_segment_class_ids(real_data / "lists" / "segment_label_ids.csv")
+    assert (len(classes), min(classes), max(classes)) == (1000, 3, 1831)

@@ -391,8 +391,8 @@ def test_an_odd_submission_is_valid_and_warned_of(yt8m, tmp_path, flags):
     checked = yt8m("validate", path, *flags)
     assert (checked.status, len(checked.out.splitlines())) == (0, 1)
     first, second = checked.err.splitlines()
-    assert first.startswith(f"{path}: warning: line 3: video 'efgh' has no predictions")
-    assert second.startswith(f"{path}: warning: line 2: video 'abcd' has a score of 1.5")
+    assert first.startswith(f"{path}: remark: line 3: video 'efgh' has no predictions")
+    assert second.startswith(f"{path}: remark: line 2: video 'abcd' has a score of 1.5")
 
 
 def test_a_data_set_without_labels_cannot_be_scored(yt8m, tiny_run, sample):

@@ -269,7 +269,7 @@ def test_quiet_leaves_out_warnings_and_not_errors(yt8m, tmp_path):
     file = tmp_path / "submission.csv"
     file.write_text("VideoId,LabelConfidencePairs\nabcd,\n")
     loud, quiet = yt8m("validate", file), yt8m("validate", file, "--quiet")
-    assert f"{file}: warning: " in loud.err
+    assert f"{file}: remark: " in loud.err
     assert (quiet.status, quiet.out, quiet.err) == (loud.status, loud.out, "")
     file.write_text("VideoId,LabelConfidencePairs\nabcd,9999 0.5\n")
     loud, quiet = yt8m("validate", file), yt8m("validate", file, "--quiet")

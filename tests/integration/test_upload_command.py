@@ -26,7 +26,9 @@ def test_the_score_is_shown(kaggle, yt8m, file):
         "address        https://www.kaggle.com/competitions/youtube8m-2019/submissions",
     ]
     assert outcome.err.splitlines() == [
-        f"{file}: warning: line 3: class 7 has no segments; such a row is allowed and scores nothing",
+        f"{file}: remark: line 3: class 7 has no segments; such a row is allowed and scores nothing",
+        f"{file}: remark: 2 classes are ranked, and the challenge ranks 1000; a class without a row counts 0, so segment MAP is "
+        "at most 0.0020; --segment-classes FILE says which they are",
         f"{file}: valid; segment task, 2 rows, 2 entries",
         "submitted; waiting up to 600 s for the score (it stays submitted if you stop this)",
     ]
@@ -63,7 +65,7 @@ def test_what_is_refused_is_one_line_and_leaves_nothing(kaggle, yt8m, file):
     kaggle.refusals["submit"] = Refusal(400, "Submission not allowed: your daily quota is used")
     outcome = yt8m("upload", file, "--competition", "youtube8m-2019")
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err.splitlines()[1:] == [
+    assert outcome.err.splitlines()[2:] == [
         f"{file}: valid; segment task, 2 rows, 2 entries",
         "yt8m: Kaggle refuses (400: Submission not allowed: your daily quota is used); the day's quota is used; upload it "
         "after midnight UTC (https://www.kaggle.com/competitions/youtube8m-2019/submissions)",

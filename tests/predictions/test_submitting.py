@@ -92,16 +92,22 @@ def test_the_metrics_of_segments_are_those_of_their_file(tmp_path):
     assert found == pytest.approx(score_segment_submission(tmp_path / "a.csv", ratings, 6), abs=0.01)
 
 
-def test_a_class_that_is_not_ranked_comes_last():
+def test_a_class_that_is_not_ranked_counts_0_as_in_a_file(tmp_path):
     description = Description(task="segment", num_classes=3, classes=(0, 1))
     part = Part(np.array([b"a", b"a"]), np.array([[-9, 1], [3, 4]], np.float16), np.array([0, 5], np.int32))
     ratings = SegmentRatings()
     ratings.add(("a", 0), 0, True)
     ratings.add(("a", 5), 0, False)
     ratings.add(("a", 0), 2, True)
-    found = measure_segments(MadeUp(description, part), ratings).per_class()
-    assert found.class_ids.tolist() == [0, 2]
-    np.testing.assert_allclose(found.average_precision, [0.5, 1.0])
+    told = []
+    found = measure_segments(MadeUp(description, part), ratings, told.append)
+    assert found.per_class().class_ids.tolist() == [0, 2]
+    np.testing.assert_allclose(found.per_class().average_precision, [0.5, 0.0])
+    assert found.result() == {"segment_map": 0.25, "segment_map_submitted": 0.5, "num_segments": 2}
+    line = "ranks 1 of the 2 classes with a positive rating; a class without a row (2) counts 0, so segment_map is at most 0.5000"
+    write_submission(MadeUp(description, part), tmp_path / "a.csv")
+    assert score_segment_submission(tmp_path / "a.csv", ratings, 3, tell=told.append) == found.result()
+    assert told == [f"made up: {line}", f"{tmp_path}/a.csv: {line}"]
 
 
 def test_labels_of_what_was_not_predicted():

@@ -4,9 +4,7 @@ import pytest
 from yt8m.errors import InputError
 from yt8m.metrics import top_k_predictions
 from yt8m.submission import (
-    LineError,
     SegmentRanking,
-    read_segment_class_ids,
     read_segment_submission,
     segments,
 )
@@ -211,22 +209,3 @@ def test_wrong_arguments_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         SegmentRanking([3]).write(tmp_path / "file" / "out.csv")
-
-
-def test_the_list_of_segment_classes(tmp_path):
-    path = tmp_path / "segment_label_ids.csv"
-    path.write_text("Index\n3\n7\n1831\n")
-    assert read_segment_class_ids(path) == [3, 7, 1831]
-    path.write_text("Index\n3\nx\n")
-    with pytest.raises(LineError, match="line 3: 'x' is no class id"):
-        read_segment_class_ids(path)
-    path.write_text("Index\n")
-    with pytest.raises(InputError, match="no classes below the header"):
-        read_segment_class_ids(path)
-    with pytest.raises(InputError, match="cannot be read"):
-        read_segment_class_ids(tmp_path / "missing.csv")
-
-
-def test_the_data_sets_own_list_of_segment_classes(real_data):
-    classes = read_segment_class_ids(real_data / "lists" / "segment_label_ids.csv")
-    assert (len(classes), min(classes), max(classes)) == (1000, 3, 1831)

@@ -19,17 +19,18 @@ def test_valid_submissions_have_no_errors(tmp_path):
     video = VIDEO + "ab12,7 1 0 0.5\r\ncd34,3861 1e-3 2 0\ngh,1 0.5 2 0.5"
     assert check(tmp_path, video) == Validation(task="video", num_rows=3, num_entries=6, errors=[])
     segment = SEGMENT + "3,ab12:0 cd:295 ab12:5\n3861,C\\ä.mp4:5\n"
-    assert check(tmp_path, segment) == Validation(task="segment", num_rows=2, num_entries=4, errors=[])
+    found = check(tmp_path, segment, num_classes=3863)
+    assert found == Validation(task="segment", num_rows=2, num_entries=4, errors=[])
 
 
-def test_what_no_rule_forbids_is_a_warning(tmp_path):
+def test_what_no_rule_forbids_is_a_remark(tmp_path):
     rows = ("a,7 1.5 0 0.5", "b,", "c,1 0.5", "d,1 0.5 2 -0.25", "e,", "f,1 3 2 -4", "g,")
     assert check(tmp_path, VIDEO + "\n".join(rows) + "\n") == Validation(
         task="video",
         num_rows=7,
         num_entries=7,
         errors=[],
-        warnings=[
+        remarks=[
             "line 3: video 'b' has no predictions, and so on in 2 more; such a row is allowed and scores nothing",
             "line 2: video 'a' has a score of 1.5, and so on in 2 more; "
             "no rule forbids it, but probabilities go from 0 to 1",
@@ -37,7 +38,7 @@ def test_what_no_rule_forbids_is_a_warning(tmp_path):
     )
     found = check(tmp_path, SEGMENT + "3,ab12:0\n0,\n")
     assert (found.errors, found.num_rows) == ([], 2)
-    assert found.warnings == ["line 3: class 0 has no segments; such a row is allowed and scores nothing"]
+    assert found.remarks[0] == "line 3: class 0 has no segments; such a row is allowed and scores nothing"
 
 
 @pytest.mark.parametrize(
@@ -244,3 +245,47 @@ def test_a_missing_file_cannot_be_validated(tmp_path):
 def test_segment_classes_are_not_for_videos(tmp_path):
     with pytest.raises(InputError, match="is for the video task, which has no segment classes"):
         check(tmp_path, VIDEO + "a,1 0.5\n", segment_classes_path=tmp_path / "nothing.csv")
+
+
+def ranking(*classes):
+    return SEGMENT + "".join(f"{class_id},a:0\n" for class_id in classes)
+
+
+def test_classes_that_a_list_has_and_the_file_lacks_are_a_remark(tmp_path):
+    listed = tmp_path / "vocabulary.csv"
+    listed.write_text('Index,Name,Description\n3,A,"two\nlines"\n' + "".join(f"{c},B,\n" for c in (5, 8, 13, 21)))
+    found = check(tmp_path, ranking(5, 3), segment_classes_path=listed)
+    assert (found.errors, found.num_rows) == ([], 2)
+    assert found.remarks == [
+        f"3 of the 5 classes of {listed} have no row (8, 13, 21); a class without one counts 0 where it has a positive, "
+        "so segment MAP is at most 0.4000 if all of them have"
+    ]
+    (remark,) = check(tmp_path, ranking(21, 8, 5, 3), segment_classes_path=listed).remarks
+    assert remark.startswith(f"1 of the 5 classes of {listed} has no row (13); ")
+    assert "at most 0.8000" in remark
+    assert check(tmp_path, ranking(3, 5, 8, 13, 21), segment_classes_path=listed).remarks == []
+    # What an error hides is not missing.
+    assert check(tmp_path, ranking(3, 5, 8, 13) + "21,a:1\n", segment_classes_path=listed).remarks == []
+
+
+@pytest.mark.parametrize(
+    ("count", "remark"),
+    [
+        (
+            900,
+            "900 classes are ranked, and the challenge ranks 1000; a class without a row counts 0, so segment MAP is at most "
+            "0.9000; --segment-classes FILE says which they are",
+        ),
+        (1000, None),
+        (
+            3862,
+            "3862 classes are ranked, and the challenge ranks 1000; the rows of the others add nothing to segment MAP; "
+            "--segment-classes FILE says which they are",
+        ),
+    ],
+)
+def test_another_number_of_classes_than_the_challenge_ranks_is_a_remark(tmp_path, count, remark):
+    found = check(tmp_path, ranking(*range(count)))
+    assert (found.errors, found.remarks) == ([], [remark] if remark else [])
+    if count < 3862:
+        assert check(tmp_path, ranking(*range(count)), num_classes=1200).remarks == []  # another vocabulary

@@ -45,7 +45,8 @@ def predict(
         out: The CSV file to write.
         data: Files, directories or globs.
         task: What the submission is for.
-        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+        segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
+            of them.
         store: A directory to keep the predictions in, for yt8m ensemble and yt8m score.
         store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
         distribute: What to compute on.
@@ -96,7 +97,8 @@ def ensemble(
         mean: Of probabilities, of their logarithms, or of ranks.
         weights: One number a member, or a file that yt8m weigh wrote.
         task: What runs are to predict.
-        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+        segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
+            of them.
         store: A directory to keep the mean in, as predictions.
     """
     from yt8m.ensembling import ensemble as run_ensemble
@@ -147,7 +149,8 @@ def weigh(
         data: Files, directories or globs, with labels.
         out: The file to write, for yt8m ensemble --weights.
         mean: Of probabilities, of their logarithms, or of ranks.
-        segment_classes: A segment_label_ids.csv, whose classes are ranked; for the segment task.
+        segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
+            of them.
         json: Print one JSON object.
     """
     import dataclasses

@@ -107,7 +107,8 @@ def validate(
     Args:
         file: The CSV file; its header tells the task.
         num_classes: Classes of the vocabulary; 4716 for 2017.
-        segment_classes: A segment_label_ids.csv, whose classes are then the only ones allowed.
+        segment_classes: The list of the ranked classes, which are then the only ones allowed: segment_label_ids.csv, or
+            Kaggle's vocabulary.csv of them.
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
@@ -116,14 +117,14 @@ def validate(
 
     found = check(file, num_classes, segment_classes, max_segments)
     if json:
-        keys = ("task", "num_rows", "num_entries", "errors")
+        keys = ("task", "num_rows", "num_entries", "errors", "remarks")
         print_json({key: getattr(found, key) for key in keys})
     elif not found.errors:
         show(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
     for problem in [] if json else found.errors:
         print(f"{file}: {problem}", file=sys.stderr)
-    for warning in found.warnings:
-        say(f"{file}: warning: {warning}")
+    for remark in found.remarks:
+        say(f"{file}: remark: {remark}")
     return USER_ERROR if found.errors else OK
 
 
@@ -147,7 +148,8 @@ def upload(
         message: What Kaggle lists beside the submission.
         wait: Seconds to wait for the score; 0 = do not wait.
         num_classes: Classes of the vocabulary.
-        segment_classes: A segment_label_ids.csv, whose classes are then the only ones allowed.
+        segment_classes: The list of the ranked classes, which are then the only ones allowed: segment_label_ids.csv, or
+            Kaggle's vocabulary.csv of them.
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
@@ -158,8 +160,8 @@ def upload(
 
     leaderboard = Leaderboard(competition)  # what is wrong with the token is said before a large file is read
     found = check_for(file, competition, num_classes, segment_classes, max_segments)
-    for warning in found.warnings:
-        say(f"{file}: warning: {warning}")
+    for remark in found.remarks:
+        say(f"{file}: remark: {remark}")
     say(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
     uploaded = run_upload(
         file,

@@ -62,6 +62,8 @@ PRESENT_FROM = 0.5
 
 DEFAULT_NUM_CLASSES = 3862
 """Classes of the vocabulary since 2018."""
+NUM_RANKED_CLASSES = 1000
+"""Classes of these that the segment challenge of 2019 ranks segments for."""
 LARGEST_NUM_CLASSES = 4716
 """Classes of the vocabulary of 2017, more than in any other year."""
 DEFAULT_MAX_FRAMES = 300

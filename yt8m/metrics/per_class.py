@@ -32,7 +32,12 @@ class PerClass:
 
     def mean(self) -> float:
         """The mean average precision over the classes with a positive, of which there must be one."""
-        return float(np.mean(self.average_precision[self.has_positives]))
+        return self.mean_of(np.ones(len(self.class_ids), bool))
+
+    def mean_of(self, chosen: np.ndarray) -> float:
+        """The same over some of them, bool [M]; 0 if none of these has a positive."""
+        chosen = chosen & self.has_positives
+        return float(np.mean(self.average_precision[chosen])) if chosen.any() else 0.0
 
 
 def from_precision_sums(

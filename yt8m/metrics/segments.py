@@ -25,12 +25,17 @@ class SegmentMetrics:
 
     Args:
         num_classes: classes C of the vocabulary.
+        ranked_classes: those that segments are ranked for; the average precision of others is 0, as in a submission that
+            has no row for them. None = all.
     """
 
-    def __init__(self, num_classes: int):
+    def __init__(self, num_classes: int, ranked_classes: Sequence[int] | None = None):
         if not 1 <= num_classes <= MAX_CLASSES:
             raise ValueError(f"num_classes is {num_classes}; it must be from 1 to {MAX_CLASSES}")
         self.num_classes = num_classes
+        self._is_ranked = np.ones(num_classes, bool)
+        if ranked_classes is not None:
+            self._is_ranked = np.isin(np.arange(num_classes), ranked_classes)
         self._ratings = SegmentRatings()
         self._entries = RankedEntries()
 
@@ -87,21 +92,24 @@ class SegmentMetrics:
         """The metrics of all segments so far; more may be added afterwards.
 
         Returns:
-            `segment_map` and `segment_map_submitted`, equal because a model ranks every class, from 0 to 1, and
-            `num_segments`, rated segments.
+            `segment_map`, the mean over all classes with a positive, and `segment_map_submitted`, that over the ranked ones
+            among them (0 if there are none), from 0 to 1; `num_segments`, rated segments.
 
         Raises:
             InputError: no segment was rated positive.
         """
         per_class = self.per_class()
         _check_positive(per_class, self._ratings)
-        mean = per_class.mean()
-        return {"segment_map": mean, "segment_map_submitted": mean, "num_segments": self._ratings.num_segments}
+        return {
+            "segment_map": per_class.mean(),
+            "segment_map_submitted": per_class.mean_of(self._is_ranked[per_class.class_ids]),
+            "num_segments": self._ratings.num_segments,
+        }
 
     def per_class(self) -> PerClass:
-        """Average precision and counts of every class that was rated; more segments may be added afterwards."""
+        """Average precision and counts of every class that was rated, 0 of one that is not ranked; more may be added."""
         class_ids, positives, negatives = self._ratings.counts()
-        sums = self._entries.class_precision_sums(self.num_classes)[class_ids]
+        sums = np.where(self._is_ranked, self._entries.class_precision_sums(self.num_classes), 0.0)[class_ids]
         return from_precision_sums(class_ids, sums, positives, negatives)
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -165,12 +173,16 @@ class SegmentRankingMetrics:
             rated segments.
         """
         per_class = self.per_class()
-        submitted = np.isin(per_class.class_ids, list(self._precision_sums)) & per_class.has_positives
         return {
             "segment_map": per_class.mean(),
-            "segment_map_submitted": float(np.mean(per_class.average_precision[submitted])) if submitted.any() else 0.0,
+            "segment_map_submitted": per_class.mean_of(np.isin(per_class.class_ids, self.submitted_classes)),
             "num_segments": self._ratings.num_segments,
         }
+
+    @property
+    def submitted_classes(self) -> list[int]:
+        """The classes that were added."""
+        return list(self._precision_sums)
 
     def per_class(self) -> PerClass:
         """Average precision and counts of every class that was rated; 0 is the precision of one not submitted."""

@@ -1,6 +1,6 @@
 """The metrics of predictions against labels that have been read already. Definitions: docs/metrics.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -8,14 +8,22 @@ from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, SegmentRatings, VideoMetrics
 from yt8m.predictions.parts import Predictions, probability
+from yt8m.submission.coverage import tell_unranked
 from yt8m.submission.video import MAX_PAIRS
 
 _LAST = -1e6
-"""Below every logit: of a class that segments are not ranked for."""
+"""Below every logit: of a class that segments are not ranked for, and that counts 0."""
 
 
-def measure_segments(predictions: Predictions, ratings: SegmentRatings) -> SegmentMetrics:
-    """Segment MAP of predictions for all rated segments, and more.
+def measure_segments(
+    predictions: Predictions, ratings: SegmentRatings, tell: Callable[[str], None] = lambda text: None
+) -> SegmentMetrics:
+    """Segment MAP of predictions for all rated segments, and more; a class without a column counts 0.
+
+    Args:
+        predictions: for segments.
+        ratings: the rated segments.
+        tell: gets a line on classes with a positive that have no column, if there are any.
 
     Raises:
         InputError: a rated segment is not among them, or they are of whole videos.
@@ -25,7 +33,7 @@ def measure_segments(predictions: Predictions, ratings: SegmentRatings) -> Segme
         raise InputError(f"{predictions.name}: is of whole videos; make predictions of segments to rank those")
     class_ids = np.array(description.classes)
     rated = ratings.by_segment()
-    metrics = SegmentMetrics(description.num_classes)
+    metrics = SegmentMetrics(description.num_classes, description.classes)
     for part in predictions.parts():
         segments = list(zip(map(bytes.decode, part.ids.tolist()), part.starts.tolist(), strict=True))
         rows = [row for row, segment in enumerate(segments) if segment in rated]
@@ -44,6 +52,7 @@ def measure_segments(predictions: Predictions, ratings: SegmentRatings) -> Segme
             f"{predictions.name}: has no segment '{video}:{start}', which is rated, and so {len(rated)} in all; "
             "give the records that were predicted"
         )
+    tell_unranked(predictions.name, metrics.per_class(), description.classes or (), tell)
     return metrics
 
 

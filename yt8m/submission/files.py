@@ -77,6 +77,15 @@ def _header_problem(line: bytes, header: str) -> str:
     return f"{found}; it must be {wanted}"
 
 
+def is_submission(path: str | os.PathLike) -> bool:
+    """Whether there is a file that begins as a submission of either task does."""
+    try:
+        detect_task(path)
+    except InputError:
+        return False
+    return True
+
+
 def check_task(path: str | os.PathLike, task: Task) -> None:
     """Raises LineError unless the file is a submission for this task, InputError if it cannot be read."""
     found = detect_task(path)

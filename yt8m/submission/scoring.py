@@ -13,6 +13,7 @@ from yt8m.metrics.inputs import ROWS_AT_ONCE, id_text
 from yt8m.metrics.ratings import SegmentRatings
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, SegmentRankingMetrics
 from yt8m.metrics.streaming import VideoMetrics
+from yt8m.submission.coverage import tell_unranked
 from yt8m.submission.reading import read_segment_submission, read_video_submission, say_classes
 from yt8m.submission.video import MAX_PAIRS
 
@@ -93,9 +94,10 @@ def score_segment_submission(
     ratings: SegmentRatings,
     num_classes: int = DEFAULT_NUM_CLASSES,
     max_segments: int = DEFAULT_MAX_SEGMENTS,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float | int]:
     """Segment MAP: `SegmentRankingMetrics.result` of what `measure_segment_submission` gives, with its arguments."""
-    return measure_segment_submission(path, ratings, num_classes, max_segments).result()
+    return measure_segment_submission(path, ratings, num_classes, max_segments, tell).result()
 
 
 def measure_segment_submission(
@@ -103,6 +105,7 @@ def measure_segment_submission(
     ratings: SegmentRatings,
     num_classes: int = DEFAULT_NUM_CLASSES,
     max_segments: int = DEFAULT_MAX_SEGMENTS,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> SegmentRankingMetrics:
     """The metrics of a submission for the segment task.
 
@@ -111,6 +114,7 @@ def measure_segment_submission(
         ratings: the rated segments.
         num_classes: classes go from 0 to num_classes - 1.
         max_segments: segments of a class that count, the K of MAP@K; the file may have no more.
+        tell: gets a line on classes with a positive that the submission has no row for, if there are any.
 
     Raises:
         InputError: the submission breaks a rule, shares no video with the ratings, or none of these is positive.
@@ -124,6 +128,7 @@ def measure_segment_submission(
         metrics.add(row.class_id, zip(map(bytes.decode, ids), row.starts.tolist(), strict=True))
     if not any_rated:
         raise InputError(f"{os.fspath(path)}: none of its videos has a rated segment; give the data that was predicted")
+    tell_unranked(os.fspath(path), metrics.per_class(), metrics.submitted_classes, tell)
     return metrics
 
 

@@ -13,7 +13,7 @@ from yt8m.files import NewFile
 from yt8m.metrics.entries import descending_code, score_of_code
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text, row_blocks
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
-from yt8m.submission.files import HEADERS, LineError
+from yt8m.submission.files import HEADERS
 from yt8m.submission.ids import check_submittable
 
 _FRESH_SEGMENTS = 1 << 16
@@ -223,23 +223,3 @@ def _as_rows(texts: list[bytes]) -> np.ndarray:
     """Texts as uint8 [N, W], padded with zeros."""
     table = np.array(texts, np.bytes_)
     return table.view(np.uint8).reshape(len(table), table.itemsize)
-
-
-def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
-    """The classes of the segment task from its `segment_label_ids.csv`: a header, then a class id a line.
-
-    Raises:
-        LineError: a line is no class id.
-        InputError: the file cannot be read or has no classes.
-    """
-    try:
-        with open(path, encoding="utf-8") as stream:
-            lines = stream.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{os.fspath(path)}: cannot be read as a list of classes ({error})") from error
-    for number, line in enumerate(lines[1:], start=2):
-        if not (line.isascii() and line.isdigit()):
-            raise LineError(os.fspath(path), number, f"{line[:40]!r} is no class id; give the data set's file")
-    if len(lines) < 2:
-        raise InputError(f"{os.fspath(path)}: no classes below the header; give the data set's segment_label_ids.csv")
-    return [int(line) for line in lines[1:]]

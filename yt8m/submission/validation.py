@@ -4,11 +4,12 @@ import os
 from dataclasses import dataclass, field
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
+from yt8m.data.vocabulary import read_segment_class_ids
 from yt8m.errors import InputError
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
+from yt8m.submission.coverage import coverage_remark
 from yt8m.submission.files import LineError, Task, detect_task
 from yt8m.submission.reading import read_segment_submission, read_video_submission
-from yt8m.submission.segments import read_segment_class_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Validation:
     """Predictions, or ranked segments, in the lines without an error."""
     errors: list[str]
     """One line an error, in the file's order; empty for a valid submission."""
-    warnings: list[str] = field(default_factory=list)
-    """What no rule forbids and nobody means: a line a kind, with the first place and the number of the others."""
+    remarks: list[str] = field(default_factory=list)
+    """What no rule forbids and few mean: a line a kind, with the first place and the number of the others."""
 
 
 class _Oddity:
@@ -59,12 +60,14 @@ def validate(
     Args:
         path: the CSV file; its header tells the task.
         num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
-        segment_classes_path: a `segment_label_ids.csv`, whose classes are then the only ones the segment task allows.
+        segment_classes_path: a `segment_label_ids.csv`, or Kaggle's `vocabulary.csv` of the ranked classes, which are then the
+            only ones the segment task allows.
         max_segments: segments a class may have.
         max_errors: errors listed; how many more there are stands at the end.
 
     Returns:
-        The task, the counts, the errors, and as warnings scores outside 0 to 1 and rows that predict nothing.
+        The task, the counts, the errors, and as remarks scores outside 0 to 1, rows that predict nothing, and, where there is
+        no error, ranked classes that are missing or do not count.
 
     Raises:
         InputError: the file, or that of the classes, cannot be read; classes of segments are given for videos.
@@ -86,6 +89,7 @@ def validate(
     if task == "video" and segment_classes_path is not None:
         raise InputError(f"{os.fspath(path)}: is for the video task, which has no segment classes; leave them out")
     num_rows = num_entries = 0
+    coverage = None
     empty = _Oddity("such a row is allowed and scores nothing")
     outside = _Oddity("no rule forbids it, but probabilities go from 0 to 1")
     if task == "video":
@@ -98,15 +102,20 @@ def validate(
                 score = video.scores[0] if video.scores[0] > 1 else video.scores[-1]
                 outside.add(video.line, f"video {video.video_id!r} has a score of {score:g}")
     else:
-        classes = range(num_classes) if segment_classes_path is None else read_segment_class_ids(segment_classes_path)
-        for ranked in read_segment_submission(path, classes, max_segments, report):
+        listed = None if segment_classes_path is None else read_segment_class_ids(segment_classes_path)
+        found: list[int] = []
+        for ranked in read_segment_submission(path, listed or range(num_classes), max_segments, report):
             num_rows += 1
+            found.append(ranked.class_id)
             num_entries += len(ranked.starts)
             if not len(ranked.starts):
                 empty.add(ranked.line, f"class {ranked.class_id} has no segments")
+        if found and not num_errors:
+            coverage = coverage_remark(found, listed, os.fspath(segment_classes_path or ""), num_classes)
     num_rows += num_errors
     if not num_rows:
         report(LineError(os.fspath(path), 1, "nothing follows the header; add a line for each row"))
     if num_errors > max_errors:
         errors.append(f"... and {num_errors - max_errors} more")
-    return Validation(task, num_rows, num_entries, errors, [*empty.lines(), *outside.lines()])
+    remarks = [*empty.lines(), *outside.lines(), *([coverage] if coverage else [])]
+    return Validation(task, num_rows, num_entries, errors, remarks)

@@ -1,0 +1,89 @@
+"""Which classes a segment submission ranks, of those that count, and what that costs: segment MAP is their mean."""
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, NUM_RANKED_CLASSES
+from yt8m.metrics.per_class import PerClass
+
+_SHOWN = 3
+"""Classes that a line names."""
+
+
+def coverage_remark(
+    ranked: Collection[int], wanted: Collection[int] | None, wanted_from: str, num_classes: int
+) -> str | None:
+    """What is to be said of the classes that a submission has a row for; None if nothing is.
+
+    Args:
+        ranked: those classes.
+        wanted: the classes that segments are ranked for; None = not known.
+        wanted_from: the file that lists them.
+        num_classes: of the vocabulary.
+    """
+    if wanted is not None:
+        missing = sorted(set(wanted) - set(ranked))
+        if not missing:
+            return None
+        return (
+            f"{len(missing)} of the {len(wanted)} classes of {wanted_from} {'has' if len(missing) == 1 else 'have'} no row "
+            f"({_shown(missing)}); a class without one counts 0 where it has a positive, so segment MAP is at most "
+            f"{1 - len(missing) / len(wanted):.4f} if all of them have"
+        )
+    if num_classes != DEFAULT_NUM_CLASSES or len(ranked) == NUM_RANKED_CLASSES:
+        return None
+    says = "--segment-classes FILE says which they are"
+    if len(ranked) > NUM_RANKED_CLASSES:
+        return (
+            f"{len(ranked)} classes are ranked, and the challenge ranks {NUM_RANKED_CLASSES}; the rows of the others add nothing "
+            f"to segment MAP; {says}"
+        )
+    return (
+        f"{_classes_are(len(ranked))} ranked, and the challenge ranks {NUM_RANKED_CLASSES}; a class without a row counts 0, so "
+        f"segment MAP is at most {len(ranked) / NUM_RANKED_CLASSES:.4f}; {says}"
+    )
+
+
+def all_ranked_remark(where: str, num_classes: int) -> str:
+    """What is to be said where all classes are ranked since no list says which.
+
+    Args:
+        where: the list was looked for: the records.
+        num_classes: of the vocabulary.
+    """
+    challenge = f", and the challenge ranks {NUM_RANKED_CLASSES}" if num_classes > NUM_RANKED_CLASSES else ""
+    return (
+        f"{where}: no list of the classes that segments are ranked for is at the root of its data set, so all {num_classes} are "
+        f"ranked{challenge}; rows of classes that nobody rated add nothing to segment MAP, and take time and room; name the list "
+        "(segment_label_ids.csv) with --segment-classes"
+    )
+
+
+def tell_unranked(
+    name: str, per_class: PerClass, ranked: Collection[int], tell: Callable[[str], None] = lambda text: None
+) -> None:
+    """Tells how many classes with a positive are not ranked, and what that costs.
+
+    Args:
+        name: what is scored.
+        per_class: of all classes that were rated.
+        ranked: the classes that are.
+        tell: gets a line, if there are any.
+    """
+    rated = per_class.class_ids[per_class.has_positives]
+    missing = rated[~np.isin(rated, list(ranked))].tolist()
+    if missing:
+        tell(
+            f"{name}: ranks {len(rated) - len(missing)} of the {len(rated)} classes with a positive rating; a class without a "
+            f"row ({_shown(missing)}) counts 0, so segment_map is at most {1 - len(missing) / len(rated):.4f}"
+        )
+
+
+def _shown(classes: list[int]) -> str:
+    others = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
+    return ", ".join(map(str, classes[:_SHOWN])) + others
+
+
+def _classes_are(count: int) -> str:
+    return "1 class is" if count == 1 else f"{count} classes are"
