@@ -1,7 +1,9 @@
 """A partition of the data set, or a part of it, into a directory with the official layout::
 
-with Download("2/frame/validate", "/data/yt8m", shard=(1, 100)) as download:
-    download.run(download.survey())
+    with Download("2/frame/validate", "/data/yt8m", shard=(1, 100)) as download:
+        download.run(download.survey())
+
+What was killed goes on where it stood.
 """
 
 import os
