@@ -212,6 +212,51 @@ def test_what_tyro_says_is_still_understood(arguments):
         )
 
 
+def damaged_record(directory: Path) -> None:
+    """Reads a second record whose checksum is wrong: its data begin at byte 16 + 4 + 12."""
+    import tensorflow as tf
+
+    from yt8m.data.records import framed
+
+    first, second = framed(b"good"), bytearray(framed(b"bad"))
+    second[-5] ^= 1
+    (directory / "file").write_bytes(first + second)
+    list(tf.data.TFRecordDataset(str(directory / "file")))
+
+
+def failed_check(directory: Path) -> None:
+    """What a graph's assertion says of a value."""
+    import tensorflow as tf
+
+    @tf.function
+    def check(value):
+        with tf.control_dependencies([tf.debugging.Assert(False, ["a message", value[:1]], summarize=1)]):
+            return tf.identity(value)
+
+    check(tf.constant(["ab12"]))
+
+
+WORDINGS = {
+    damaged_record: (r"record at 32\b", "yt8m/data/pipeline.py", "begins the search for a broken record where it is"),
+    failed_check: (r"a message\] \[ab12\]", "yt8m/training/distillation.py", "names the video that a teacher lacks"),
+}
+"""Errors of TensorFlow that we take apart: what we look for, where, and what for."""
+
+
+@pytest.mark.parametrize("fail", WORDINGS, ids=lambda fail: fail.__name__)
+def test_what_tensorflow_says_is_still_understood(fail, tmp_path):
+    import tensorflow as tf
+
+    wording, used_by, what_for = WORDINGS[fail]
+    with pytest.raises((tf.errors.DataLossError, tf.errors.InvalidArgumentError)) as caught:
+        fail(tmp_path)
+    if not re.search(wording, str(caught.value)):
+        pytest.fail(
+            f"tensorflow {tf.__version__} words an error otherwise than {wording!r}, which {used_by} looks for ({what_for}); it "
+            f"was last seen to work with tensorflow 2.16.2. It said:\n{caught.value}"
+        )
+
+
 def test_the_stratification_still_takes_lists_for_a_matrix():
     """`iterative-stratification` is given lists behind what it does with a matrix; see yt8m/data/stratification.py."""
     from iterstrat.ml_stratifiers import IterativeStratification
