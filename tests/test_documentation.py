@@ -68,3 +68,27 @@ def test_a_page_that_the_readme_does_not_list_and_a_link_to_nowhere_are_errors(t
     assert len(warnings) == 2, built.stderr
     assert 'not included in the "nav" configuration:\n  - forgotten.md' in warnings[0]
     assert "does not contain an anchor '#that-is-not-there'" in warnings[1]
+
+
+FINDINGS = sorted((REPOSITORY / "findings").iterdir())
+
+
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
+def test_a_finding_says_what_it_is_and_pins_what_it_runs(path):
+    """They are run by hand, as they need the network; that they may be is seen here."""
+    text = path.read_text()
+    assert path.suffix == ".sh"
+    assert os.access(path, os.X_OK)
+    assert text.startswith("#!/usr/bin/env bash\n# ")
+    assert re.findall(r"^# (Guessed|Happened|Versions|Why it matters): ", text, re.MULTILINE) == [
+        "Guessed",
+        "Happened",
+        "Versions",
+        "Why it matters",
+    ]
+    assert "\nset -euo pipefail\nplace=$(mktemp -d)\n" in text
+    installed = re.findall(r'^"\$place/venv/bin/pip" install (.*)$', text, re.MULTILINE)
+    named = [each for line in installed for each in line.split() if not each.startswith(("-", '"'))]
+    assert named
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", each) for each in named)
+    assert "yt8m" not in text.replace("YouTube-8M", "")
