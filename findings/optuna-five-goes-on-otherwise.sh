@@ -6,7 +6,7 @@
 #   stands for many, multivariate among them). With both switched off, learning rates and choices are those of Optuna 4 again;
 #   whole numbers are still drawn otherwise.
 # Versions: optuna 4.5.0 and 5.0.0, NumPy 2.4.6, SQLAlchemy 2.1.9, Alembic 1.20.1, Python 3.11.
-# Why it matters: searches over video models take days and are continued. Trials before and after an upgrade are of two searches, a seed
+# Why it matters: searches over video models can take days, and are continued. Trials before and after an upgrade are of two searches, a seed
 #   does not bring them back, and two machines with different versions disagree. Keep the version for the time of a study.
 set -euo pipefail
 place=$(mktemp -d)
