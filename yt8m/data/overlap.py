@@ -1,11 +1,12 @@
 """Whether two lists of record files have something in common, as far as that is told quickly."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
 from yt8m.data.identity import local_ids
-from yt8m.data.sources import expand_paths
+from yt8m.data.sources import expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 
 _COMPARED_BYTES = 1 << 16
@@ -25,7 +26,12 @@ def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
     Args:
         files, others: paths of record files; those that cannot be read are left to whoever reads them.
     """
-    return _same_file(files, others) or _same_content(files, others) or _same_video(files, others)
+    here, there = _statuses(files), _statuses(others)
+    return (
+        _same_file(here, there)
+        or _same_content(_sizes(here), _sizes(there))
+        or _same_video(_sizes(here), _sizes(there))
+    )
 
 
 def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | None:
@@ -41,58 +47,60 @@ def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | No
         return None
 
 
-def _same_file(files: Sequence[str], others: Sequence[str]) -> str | None:
-    named = {_identity(path): path for path in files}
-    for other in others:
-        path = named.get(_identity(other))
+def _statuses(files: Sequence[str]) -> dict[str, os.stat_result | None]:
+    """What the system says of each file, asked once; None of one that is not local, or not there."""
+    statuses: dict[str, os.stat_result | None] = {}
+    for path in files:
+        statuses[path] = None
+        if not scheme(path):
+            with contextlib.suppress(OSError):
+                statuses[path] = os.stat(path)
+    return statuses
+
+
+def _sizes(statuses: dict[str, os.stat_result | None]) -> dict[str, int]:
+    """Bytes of the files that are local."""
+    return {path: status.st_size for path, status in statuses.items() if status}
+
+
+def _same_file(files: dict[str, os.stat_result | None], others: dict[str, os.stat_result | None]) -> str | None:
+    named = {_identity(path, status): path for path, status in files.items()}
+    for other, status in others.items():
+        path = named.get(_identity(other, status))
         if path is not None:
             return f"{path} is in both" if path == other else f"{path} and {other} are one file"
     return None
 
 
-def _identity(path: str) -> tuple[int, int] | str:
-    with contextlib.suppress(OSError):
-        status = os.stat(path)
-        return status.st_dev, status.st_ino
-    return path
+def _identity(path: str, status: os.stat_result | None) -> tuple[int, int] | str:
+    return (status.st_dev, status.st_ino) if status else path
 
 
-def _same_content(files: Sequence[str], others: Sequence[str]) -> str | None:
-    by_size: dict[int, list[str]] = {}
-    for path, size in _sizes(files).items():
-        by_size.setdefault(size, []).append(path)
-    for other, size in _sizes(others).items():
-        for path in by_size.get(size, ()):
-            if size and _ends(path, size) == _ends(other, size):
-                return f"{path} and {other} hold the same records"
+def _same_content(files: dict[str, int], others: dict[str, int]) -> str | None:
+    sizes = set(files.values()) & set(others.values()) - {0}
+    known = {(size, _ends(path, size)): path for path, size in files.items() if size in sizes}
+    for other, size in others.items():
+        if size in sizes and (path := known.get((size, _ends(other, size)))):
+            return f"{path} and {other} hold the same records"
     return None
 
 
-def _sizes(files: Sequence[str]) -> dict[str, int]:
-    """Bytes of the files that are local."""
-    sizes = {}
-    for path in files:
-        with contextlib.suppress(OSError):
-            sizes[path] = os.stat(path).st_size
-    return sizes
-
-
 def _ends(path: str, size: int) -> bytes:
-    """The first and last bytes of a file; its name if it cannot be read."""
+    """A digest of the first and last bytes of a file; its name if it cannot be read."""
     try:
         with open(path, "rb") as file:
-            first = file.read(_COMPARED_BYTES)
+            content = file.read(_COMPARED_BYTES)
             file.seek(max(0, size - _COMPARED_BYTES))
-            return first + file.read(_COMPARED_BYTES)
+            content += file.read(_COMPARED_BYTES)
+            return hashlib.md5(content, usedforsecurity=False).digest()
     except OSError:
         return os.fsencode(path)
 
 
-def _same_video(files: Sequence[str], others: Sequence[str]) -> str | None:
-    local, local_others = _sizes(files), _sizes(others)
-    is_small = sum(local.values()) + sum(local_others.values()) <= _MOST_BYTES
-    named = {video: path for path, video in _ids(list(local), is_small)}
-    for other, video in _ids(list(local_others), is_small):
+def _same_video(files: dict[str, int], others: dict[str, int]) -> str | None:
+    are_small = sum(files.values()) + sum(others.values()) <= _MOST_BYTES
+    named = {video: path for path, video in _ids(list(files), are_small)}
+    for other, video in _ids(list(others), are_small):
         if video in named:
             return f"video {video.decode(errors='replace')} is in {named[video]} and in {other}"
     return None
@@ -100,7 +108,7 @@ def _same_video(files: Sequence[str], others: Sequence[str]) -> str | None:
 
 def some_ids(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Files and ids of the videos in those that are local: of all if they are small, or of the first ones of some."""
-    sizes = _sizes(files)
+    sizes = _sizes(_statuses(files))
     return _ids(list(sizes), sum(sizes.values()) <= _MOST_BYTES)
 
 
