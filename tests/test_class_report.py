@@ -38,9 +38,9 @@ def read(path):
 
 def test_the_best_class_comes_first_then_the_lower_index_and_those_without_a_positive_last():
     assert rank_classes(segments(), NAMES) == [
-        ClassRow(5, "class 5", 2 / 3, 40, 0),
+        ClassRow(5, "Class 5", 2 / 3, 40, 0),
         ClassRow(2, "Two", 0.1 + 0.2, 3, 1),
-        ClassRow(9, "class 9", 0.1 + 0.2, 1, 7),
+        ClassRow(9, "Class 9", 0.1 + 0.2, 1, 7),
         ClassRow(4, 'Four, "4"', None, 0, 2),
     ]
 
@@ -53,7 +53,7 @@ def test_the_files_of_a_report(sample, tmp_path):
     assert sorted(path.name for path in directory.iterdir()) == ["classes.csv", "classes.png"]
     assert read(directory / "classes.csv") == [
         ["Index", "Name", "AveragePrecision", "NumPositives", "NumNegatives"],
-        ["5", "class 5", "0.6666666666666666", "40", "0"],  # the sample leaves class 5 without a name
+        ["5", "Class 5", "0.6666666666666666", "40", "0"],  # the sample leaves class 5 without a name
         ["2", "Class 2", "0.30000000000000004", "3", "1"],
         ["9", "Class 9", "0.30000000000000004", "1", "7"],
         ["4", "Class 4", "", "0", "2"],
@@ -67,8 +67,8 @@ def test_a_named_vocabulary_comes_before_that_of_the_data_set(sample, tmp_path, 
     open_class_report(tmp_path, tmp_path / "names.csv", sample / "2/frame/train").write(videos(3))
     assert read(tmp_path / "classes.csv")[1:] == [
         ["2", 'Zwei, "2"', "0.002", "3", ""],
-        ["1", "class 1", "0.001", "2", ""],
-        ["0", "class 0", "0.0", "1", ""],
+        ["1", "Class 1", "0.001", "2", ""],
+        ["0", "Class 0", "0.0", "1", ""],
     ]
 
 
@@ -76,7 +76,7 @@ def test_records_without_a_vocabulary_have_classes_by_number(tmp_path):
     (tmp_path / "x.tfrecord").touch()
     told = []
     open_class_report(tmp_path, None, [str(tmp_path / "x.tfrecord")], told.extend).write(videos(2))
-    assert [row.name for row in told] == ["class 1", "class 0"]
+    assert [row.name for row in told] == ["Class 1", "Class 0"]
 
 
 @pytest.mark.parametrize(
@@ -149,19 +149,41 @@ def test_best_and_worst_of_many():
     assert lines == [
         "",
         "best classes       AP  positives",
-        *(f"class {c}       {c / 1000:.4f}  {c + 1:>9}" for c in (59, 58, 57, 56, 55)),
+        *(f"Class {c}       {c / 1000:.4f}  {c + 1:>9}" for c in (59, 58, 57, 56, 55)),
         "",
         "worst classes      AP  positives",
-        *(f"class {c:<2}       {c / 1000:.4f}  {c + 1:>9}" for c in (9, 10, 11, 12, 13)),
+        *(f"Class {c:<2}       {c / 1000:.4f}  {c + 1:>9}" for c in (9, 10, 11, 12, 13)),
         "",
         "of 51 classes with at least 10 positives; 60 have any",
+    ]
+
+
+def test_of_equal_classes_the_most_frequent_come_first():
+    counts = [3, 9, 4, 9, 2, 7, 1, 8, 6, 5]
+    rows = [
+        ClassRow(number, f"Class {number}", 0.1 + 0.2 if number % 2 else 0.3, count, None)
+        for number, count in enumerate(counts)
+    ]
+    per_class = PerClass(
+        class_ids=np.arange(10),
+        average_precision=np.array([row.average_precision for row in rows]),
+        num_positives=np.array(counts),
+        num_negatives=None,
+    )
+    assert [row.class_id for row in rank_classes(per_class, {})] == [1, 3, 7, 5, 8, 9, 2, 0, 4, 6]
+    lines = best_and_worst(rank_classes(per_class, {}), most=2).splitlines()
+    assert [line.split("  ")[0] for line in lines if line.startswith("Class ")] == [
+        "Class 1",
+        "Class 3",
+        "Class 7",
+        "Class 5",
     ]
 
 
 def test_no_class_is_among_the_best_and_the_worst():
     for num_classes, num_worst in ((1, 0), (5, 0), (6, 1), (9, 4), (10, 5), (11, 5)):
         lines = best_and_worst(rank_classes(videos(num_classes), {})).splitlines()
-        names = [line.split("  ")[0] for line in lines if line.startswith("class ")]
+        names = [line.split("  ")[0] for line in lines if line.startswith("Class ")]
         assert len(names) == len(set(names)) == min(num_classes, 5) + num_worst
         assert ("worst classes      AP  positives" in lines) == (num_worst > 0)
 
@@ -171,7 +193,7 @@ def test_best_and_worst_leave_out_classes_without_a_positive_and_make_room_for_l
     assert lines == [
         "",
         "best classes               AP  positives",
-        "class 5                0.6667         40",
+        "Class 5                0.6667         40",
         "A name of some length  0.3000          3",
-        "class 9                0.3000          1",
+        "Class 9                0.3000          1",
     ]

@@ -197,7 +197,7 @@ def test_json_round_trips_and_a_broken_file_is_named(tmp_path):
     write_json(tmp_path / "values.json", {"step": 3, "names": ["ä", "b"]})
     assert read_json(tmp_path / "values.json") == {"step": 3, "names": ["ä", "b"]}
     (tmp_path / "broken.json").write_text('{"step": ')
-    with pytest.raises(InputError, match=r"broken\.json: is no JSON"):
+    with pytest.raises(InputError, match=r"broken\.json: is not JSON"):
         read_json(tmp_path / "broken.json")
     with pytest.raises(InputError, match=r"missing\.json: cannot be read"):
         read_json(tmp_path / "missing.json")

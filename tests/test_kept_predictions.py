@@ -202,5 +202,5 @@ def test_damaged_lists_of_parts_are_left_alone(run, sample, tmp_path):
     (kept / "predictions.json").write_text("{")
     ensemble([run], tmp_path / "out.csv", data=[str(sample / FRAMES)])
     assert kept.is_dir()
-    with pytest.raises(InputError, match="is no JSON"):
+    with pytest.raises(InputError, match="is not JSON"):
         StoredPredictions(kept)

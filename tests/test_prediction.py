@@ -16,10 +16,11 @@ from trained_runs import FRAMES, RATED, trained
 from yt8m import inference, run_predictions
 from yt8m.config import to_dict
 from yt8m.data.pipeline import read_ids
-from yt8m.data.records import frame_level_record, framed
+from yt8m.data.records import frame_level_record, framed, read_framing
 from yt8m.data.sources import expand_paths
 from yt8m.ensembling import ensemble
-from yt8m.errors import InputError
+from yt8m.errors import InputError, RecordError
+from yt8m.evaluation import evaluate
 from yt8m.files import write_json
 from yt8m.inference import Scorer, load_run, open_data
 from yt8m.prediction import predict
@@ -447,3 +448,34 @@ def test_weights_that_changed_are_other_predictions(run, sample, tmp_path):
     with pytest.raises(InputError, match=r"holds predictions of another kind or from elsewhere \(weights differ\)"):
         RunPredictions(other.run, [str(sample / FRAMES)]).store(tmp_path / "stored")
     assert Path(tmp_path / "stored" / "predictions.json").exists()
+
+
+@pytest.mark.parametrize("level", ["whole", "rated"])
+def test_what_comes_twice_is_neither_measured_nor_predicted(run, folds, sample, tmp_path, level):
+    """Of rated segments, those of one video in two records are measured, as long as none of them comes twice."""
+    path = tmp_path / "a.tfrecord"
+    first = next(read_framing(expand_paths(str(sample / (FRAMES if level == "whole" else RATED)))[0])).data
+    path.write_bytes(framed(first) * 2)
+    what = "holds video" if level == "whole" else "holds the segment at"
+    for work in (evaluate, lambda run, data: RunPredictions(run, data).store(tmp_path / "stored")):
+        with pytest.raises(
+            RecordError, match=rf"a.tfrecord, record 1: {what} .* again, which .*a.tfrecord, record 0, holds"
+        ):
+            work(run if level == "whole" else folds[0], [str(path)])
+
+
+def test_predictions_that_were_begun_are_not_completed_with_a_video_twice(run, sample, tmp_path):
+    """Another process has made the first part, and this one the second, with the same video."""
+    content = framed(next(read_framing(expand_paths(str(sample / FRAMES))[0])).data)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.tfrecord").write_bytes(content)
+    paths = [str(tmp_path / f"{name}.tfrecord") for name in ("a", "b")]
+    made, other = (RunPredictions(run, paths) for _ in range(2))
+    into = made.open_store(tmp_path / "stored", part_bytes=1)
+    made._make([Scorer(load_run(run))], [(path,) for path in paths], {0}, into, lambda count: None)
+    with pytest.raises(
+        RecordError, match=r"b.tfrecord, record 0: holds video .* again, which .*a.tfrecord, record 0, holds"
+    ):
+        other.store(tmp_path / "stored", part_bytes=1)
+    with pytest.raises(InputError, match="is not complete"):
+        StoredPredictions(tmp_path / "stored")

@@ -125,8 +125,8 @@ def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, c
         clock[0] += 1
     lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
     assert lines == [
-        "making videos: 11/100 videos,  1.10video/s, 01:20 left",
-        "making videos: 21/100 videos,  1.05video/s, 01:15 left",
+        "making videos: 11/100 videos, 1.10video/s, 01:20 left",
+        "making videos: 21/100 videos, 1.05video/s, 01:15 left",
     ]
 
 

@@ -24,7 +24,7 @@ class ClassRow:
 
     class_id: int
     name: str
-    """`class 17` of a class without a name."""
+    """`Class 17` of a class without a name."""
     average_precision: float | None
     """From 0 to 1; None without a positive."""
     num_positives: int
@@ -82,7 +82,7 @@ class ClassReport:
 
 
 def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow]:
-    """The classes by average precision, the best first, then by index; those without a positive last."""
+    """The classes by average precision, the best first, of equal ones the most frequent; those without a positive last."""
     negatives = [None] * len(per_class.class_ids) if per_class.num_negatives is None else per_class.num_negatives
     columns = (per_class.class_ids, per_class.average_precision, per_class.num_positives)
     rows = [
@@ -95,7 +95,16 @@ def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow
         )
         for class_id, precision, positives, negative in zip(*columns, negatives, strict=True)
     ]
-    return sorted(rows, key=lambda row: (row.average_precision is None, -(row.average_precision or 0), row.class_id))
+    # Equal ones may differ in their last bits, by the order of a sum.
+    return sorted(
+        rows,
+        key=lambda row: (
+            row.average_precision is None,
+            -round(row.average_precision or 0.0, 12),
+            -row.num_positives,
+            row.class_id,
+        ),
+    )
 
 
 def _table(rows: Sequence[ClassRow]) -> bytes:

@@ -1,6 +1,8 @@
 """The errors a user can cause. The command line prints them as one line and exits with status 2."""
 
 import difflib
+import json
+import re
 from collections.abc import Sequence
 
 OK, BUG, USER_ERROR = 0, 1, 2
@@ -24,6 +26,36 @@ class RecordError(InputError):
         where = path if record is None else f"{path}, record {record}"
         super().__init__(f"{where}: {reason}")
         self.path, self.record, self.reason = path, record, reason
+
+
+def quantity(number: int, what: str) -> str:
+    """`1 class`, `2 classes`, `0 entries`: how many of what there are.
+
+    Args:
+        number: 0 or more.
+        what: one of them, a regular noun; of several words, the last one.
+    """
+    if number == 1:
+        return f"1 {what}"
+    if re.search(r"[^aeiou]y$", what):
+        return f"{number} {what[:-1]}ies"
+    return f"{number} {what}{'es' if re.search('(s|x|z|ch|sh)$', what) else 's'}"
+
+
+def say_no_json(error: ValueError) -> str:
+    """What is wrong with a text that `json` cannot read, as a clause: `is not JSON: line 3, column 5, expecting value`.
+
+    Args:
+        error: of `json.loads`, or of the text's decoding.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not JSON: byte {error.start} is no UTF-8 text"
+    if not isinstance(error, json.JSONDecodeError):
+        return f"is not JSON that can be read: {error}"
+    if not error.doc.strip():
+        return "is empty, and no JSON"
+    what = f"{error.msg[:1].lower()}{error.msg[1:]}".removesuffix(" at")
+    return f"is not JSON: line {error.lineno}, column {error.colno}, {what}"
 
 
 def not_installed(what: str, package: str, extra: str, error: ImportError) -> InputError:

@@ -12,8 +12,9 @@ import numpy as np
 from yt8m import runs
 from yt8m.class_report import ClassRow, open_class_report
 from yt8m.config import DistributeConfig, RunConfig
-from yt8m.data import remarks
+from yt8m.data import pipeline, remarks
 from yt8m.data.pipeline import Source
+from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.survey import survey
 from yt8m.distribution.strategies import open_devices
@@ -92,13 +93,17 @@ def measure_source(
 
     Raises:
         Stopped: a worker was requested to stop.
-        InputError, RecordError: there is nothing to measure, or a record cannot be used.
+        InputError, RecordError: there is nothing to measure, a record cannot be used, or a video, or a rated segment, comes
+            twice.
     """
     start = time.perf_counter()
     share = functools.partial(_score_share, scorer, source, config, progress, stop_requested, observe)
     of_workers = scorer.devices.together(share)
     metrics, observed, total_loss, count = of_workers[0].metrics, of_workers[0].observed, 0.0, 0
+    once = of_workers[0].once
     for other in of_workers[1:]:
+        with pipeline.record_errors(source):
+            once.merge(other.once)
         metrics.merge(other.metrics)
         observed.merge(other.observed)
     for share in of_workers:
@@ -106,9 +111,8 @@ def measure_source(
     if not count:
         what = "no rated segment" if source.level == "segment" else "no usable record"
         raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
-    videos = set().union(*(share.videos for share in of_workers))
     try:
-        result = {"num_videos": len(videos)} | metrics.result()
+        result = {"num_videos": once.num_videos} | metrics.result()
     except InputError as error:
         raise InputError(f"{source.files[0]}: {error}") from error
     seconds = time.perf_counter() - start
@@ -122,8 +126,7 @@ class _Share:
 
     metrics: SegmentMetrics | VideoMetrics
     observed: Observer
-    videos: set[bytes] = field(default_factory=set)
-    """Those of segments."""
+    once: Once = field(default_factory=Once)
     total_loss: float = 0.0
     count: int = 0
     num_cut: int = 0
@@ -134,9 +137,10 @@ def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, st
     metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
     share = _Share(metrics, observe())
     for batch in scorer.devices.stoppable(scorer.scores(source, config), stop_requested):
+        with pipeline.record_errors(source):
+            share.once.add(batch.ids, batch.segment_starts)
         if source.level == "segment":
             share.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
-            share.videos.update(batch.ids)
         else:
             share.metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
         share.observed.update(batch)
@@ -169,7 +173,7 @@ def evaluate(
         classes: a directory, made if it does not exist, for `classes.csv` and `classes.png`: the average precision of
             every class. None = neither is written.
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
-            where there is none, classes are called `class 17`.
+            where there is none, classes are called `Class 17`.
         tell_classes: gets the rows of `classes.csv`, best class first.
         distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
             files.

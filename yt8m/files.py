@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from yt8m.errors import InputError
+from yt8m.errors import InputError, say_no_json
 
 
 def check_local(path: str | os.PathLike, what: str, shown: str | None = None) -> None:
@@ -273,11 +273,11 @@ def read_json(path: str | os.PathLike, object_of: Callable[[list[tuple[str, Any]
         object_of: what an object becomes of its keys and values.
 
     Raises:
-        InputError: it cannot be read or is no JSON.
+        InputError: it cannot be read or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(), object_pairs_hook=object_of)
+        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=object_of)
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise InputError(f"{os.fspath(path)}: is no JSON ({error})") from error
+        raise InputError(f"{os.fspath(path)}: {say_no_json(error)}") from error

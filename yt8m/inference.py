@@ -16,6 +16,7 @@ import tensorflow as tf
 from yt8m import models, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline, remarks, salvage
+from yt8m.data.inspection import Counted
 from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES, Fold
@@ -140,6 +141,7 @@ def open_data(
     tell: Callable[[str], None] = lambda text: None,
     part: Literal["all", "training", "held out"] = "all",
     labels_for: str = "",
+    counted: Counted | None = "segments",
 ) -> Source:
     """Records for a run's model: of its level, with its features and classes.
 
@@ -152,6 +154,8 @@ def open_data(
         tell: gets a line on broken records that are left out (`--data.on-corrupt skip`), and those of `yt8m.data.remarks`.
         part: of the videos, where the run leaves a fold of them out (`--data.fold`).
         labels_for: what labels are needed for, `training` say; none = they are not.
+        counted: what may be there once: whole videos, where segments are rated one of those, or anything as often as it likes
+            (None). Of what comes twice the later record is left out as a broken one is, or else found by who reads it.
 
     Raises:
         InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used; whole videos for a model of
@@ -184,7 +188,9 @@ def open_data(
         fold=None if part == "all" else Fold.parse(data.fold),
         held_out=part == "held out",
     )
-    return salvage.usable_source(source, data.on_corrupt, tell)
+    if counted == "segments" and source.level != "segment":
+        counted = "videos"
+    return salvage.usable_source(source, data.on_corrupt, tell, counted)
 
 
 def _rated_classes(source: Source) -> tuple[int, ...] | None:

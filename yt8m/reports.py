@@ -4,7 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yt8m.errors import RecordError
+from yt8m.errors import RecordError, quantity
+
+_MOST_LINES = 20
+"""Of a list of problems, as `yt8m validate` has them."""
 
 
 def table(rows: Sequence[tuple[str, Any]]) -> str:
@@ -16,15 +19,33 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
 
 
 def inspected(report: Mapping[str, Any]) -> str:
-    """What `yt8m.data.inspection.inspect` found, and a line for each reason for which records of a file cannot be used."""
+    """What `yt8m.data.inspection.inspect` found, with the first reasons for which records of a file cannot be used.
+
+    Of what comes twice the first records are listed, too.
+    """
     rows: list[tuple[str, Any]] = []
     for name, value in report.items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{key} {round(each, 2)}" for key, each in value.items())
         rows.append((name, "-" if value in (None, "") else value))
-    problems = report["corrupt_files"]
-    rows[-1] = ("corrupt_files", len({problem["path"] for problem in problems}) or "none")
-    return "\n".join([table(rows), *_problems(problems)])
+    problems, repeated = report["corrupt_files"], report["repeated"]
+    counts = {"repeated": len(repeated), "corrupt_files": len({problem["path"] for problem in problems})}
+    rows = [(name, counts[name] or "none") if name in counts else (name, value) for name, value in rows]
+    lines = capped(_problems(problems)) + capped([_repeated(each) for each in repeated])
+    return "\n".join([table(rows), *lines])
+
+
+def capped(lines: Sequence[str]) -> list[str]:
+    """The first of many lines, and how many more there are."""
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"... and {more} more"] if more > 0 else [])]
+
+
+def _repeated(found: Mapping[str, Any]) -> str:
+    first, start = found["first"], found["start"]
+    what = f"video {found['id']!r}" if start is None else f"the segment at {start} s of video {found['id']!r}"
+    reason = f"holds {what} again, which {first['path']}, record {first['record']}, holds"
+    return str(RecordError(found["path"], found["record"], reason))
 
 
 def _problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -53,7 +74,7 @@ def upload(uploaded: Any) -> str:
     """What became of a `yt8m.submission.upload.Uploaded`."""
     values = upload_values(uploaded)
     number = values["submission"] or "its number is not known"
-    rows = [("submitted", f"{number}, {uploaded.num_bytes} bytes")]
+    rows = [("submitted", f"{number}, {quantity(uploaded.num_bytes, 'byte')}")]
     if values["status"] == "complete":
         rows += [(f"{kind} score", values[f"{kind}_score"] or "not shown") for kind in ("public", "private")]
     else:
@@ -76,15 +97,17 @@ def upload_values(uploaded: Any) -> dict[str, Any]:
 def scores(metrics: Mapping[str, Any]) -> str:
     """The metrics of an evaluation in one line."""
     if "segment_map" in metrics:
-        return f"segment MAP {metrics['segment_map']:.4f} on {metrics['num_segments']} rated segments"
+        return f"segment MAP {metrics['segment_map']:.4f} on {quantity(metrics['num_segments'], 'rated segment')}"
     return (
         f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}, "
-        f"PERR {metrics['perr']:.4f} on {metrics['num_videos']} videos"
+        f"PERR {metrics['perr']:.4f} on {quantity(metrics['num_videos'], 'video')}"
     )
 
 
 def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
     """The best and the worst classes of a report, `yt8m.class_report.ClassRow`s with the best first.
+
+    Of equally bad ones the most frequent come first, as of equally good ones.
 
     Args:
         rows: the classes; those without an average precision, or with too few positives for it to mean much, are left out.
@@ -97,12 +120,16 @@ def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
     ranked = [row for row in known if row.num_positives >= enough]
     width = max(13, *(len(row.name) for row in ranked))
     lines = []
-    for title, shown in (("best", ranked[:most]), ("worst", ranked[most:][: -most - 1 : -1])):
+    worst = sorted(ranked[most:], key=lambda row: (round(row.average_precision, 12), -row.num_positives, row.class_id))
+    for title, shown in (("best", ranked[:most]), ("worst", worst[:most])):
         if shown:
             lines += ["", f"{f'{title} classes':<{width}}      AP  positives"]
             lines += [f"{row.name:<{width}}  {row.average_precision:.4f}  {row.num_positives:>9}" for row in shown]
     if len(ranked) < len(known):
-        lines += ["", f"of {len(ranked)} classes with at least {enough} positives; {len(known)} have any"]
+        lines += [
+            "",
+            f"of {quantity(len(ranked), 'class')} with at least {quantity(enough, 'positive')}; {len(known)} have any",
+        ]
     return "\n".join(lines)
 
 
@@ -120,9 +147,9 @@ def steps_done(result: Any) -> str:
     """The steps of a `yt8m.training.loop.TrainingResult`, and what this start of the run took for how many of them."""
     done = result.step - result.first_step
     if not done:
-        return f"{result.step} steps, all done before"
+        return f"{quantity(result.step, 'step')}, all done before"
     before = f", {done} of them now," if result.first_step else ""
-    return f"{result.step} steps{before} in {result.seconds:.0f} s"
+    return f"{quantity(result.step, 'step')}{before} in {result.seconds:.0f} s"
 
 
 def tuned(result: Any) -> str:
@@ -168,16 +195,16 @@ def tuned_values(result: Any) -> dict[str, Any]:
 
 def predicted(prediction: Any) -> str:
     """What was predicted, a `yt8m.prediction.Prediction`."""
-    segments = "" if prediction.num_segments is None else f"{prediction.num_segments} segments of "
-    return f"{segments}{prediction.num_videos} videos"
+    segments = "" if prediction.num_segments is None else f"{quantity(prediction.num_segments, 'segment')} of "
+    return f"{segments}{quantity(prediction.num_videos, 'video')}"
 
 
 def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
     """What `yt8m.data.synthetic.synthesise` made."""
     videos = ", ".join(f"{count} {split}" for split, count in summary["num_videos"].items())
     return (
-        f"{directory}: {videos} videos at video, frame and segment level, {summary['num_classes']} classes, "
-        f"{summary['num_files']} files, {summary['num_bytes'] / 1e6:.0f} MB"
+        f"{directory}: {videos} videos at video, frame and segment level, {quantity(summary['num_classes'], 'class')}, "
+        f"{quantity(summary['num_files'], 'file')}, {summary['num_bytes'] / 1e6:.0f} MB"
     )
 
 
@@ -204,14 +231,24 @@ def exported(result: Any) -> str:
 def split(result: Any) -> str:
     """Where the videos went, a `yt8m.data.splitting.Split`."""
     total = sum(result.parts.values())
-    rows = [(name, f"{count} videos, {count / total:.4f} of all") for name, count in result.parts.items()]
+    rows = [(name, f"{quantity(count, 'video')}, {count / total:.4f} of all") for name, count in result.parts.items()]
     rows.append(("classes", f"{result.num_classes}, {result.num_too_rare} of them too rare for every part"))
     if result.num_missing:
-        rows.append(("not in every part", f"{result.num_missing} classes with enough videos: they contradict others"))
+        rows.append(
+            (
+                "not in every part",
+                f"{quantity(result.num_missing, 'class')} with enough videos, but in contradiction to others",
+            )
+        )
     if result.num_unlabelled:
-        rows.append(("without labels", f"{result.num_unlabelled} videos"))
+        rows.append(("without labels", quantity(result.num_unlabelled, "video")))
     if result.num_repeated:
-        rows.append(("repeated", f"{result.num_repeated} records of videos that were there; they go where those are"))
+        rows.append(
+            (
+                "repeated",
+                f"{quantity(result.num_repeated, 'record')} of videos that were there, each to the part where its video is",
+            )
+        )
     return table([*rows, ("written", result.out)])
 
 
@@ -293,7 +330,7 @@ def to_download(survey: Any) -> str:
         total = ("about " if survey.num_unknown else "") + _bytes(survey.num_bytes)
     there = f", {_bytes(survey.num_partial_bytes)} of it there" if survey.num_partial_bytes else ""
     lines.append(
-        f"{survey.directory}: {len(survey.files)} files to fetch, {total}{there}; {survey.num_present} complete"
+        f"{survey.directory}: {quantity(len(survey.files), 'file')} to fetch, {total}{there}; {survey.num_present} complete"
     )
     return "\n".join(lines)
 
@@ -301,7 +338,7 @@ def to_download(survey: Any) -> str:
 def downloaded(result: Any) -> str:
     """What was fetched, a `yt8m.download.downloading.Downloaded`."""
     return (
-        f"{result.directory}: {len(result.fetched)} files fetched, {_bytes(result.num_bytes)}; "
+        f"{result.directory}: {quantity(len(result.fetched), 'file')} fetched, {_bytes(result.num_bytes)}; "
         f"{result.num_present} were there"
     )
 
@@ -343,7 +380,7 @@ def viewed_values(view: Any) -> dict[str, Any]:
 
 def viewed(view: Any) -> str:
     """One video as text, a `yt8m.viewing.video.VideoView`: the classes with their scores, and the ratings."""
-    frames = "" if view.level == "video" else f", {view.num_frames} frames"
+    frames = "" if view.level == "video" else f", {quantity(view.num_frames, 'frame')}"
     lines = [
         f"{view.video_id}: {view.path}, record {view.record}; {view.level} level{frames}, "
         f"{' and '.join(view.features) or 'no features'}"
@@ -379,4 +416,4 @@ def _bytes(count: int) -> str:
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.2f} {unit}"
-    return f"{count} bytes"
+    return quantity(count, "byte")

@@ -18,6 +18,7 @@ from yt8m.data import pipeline, remarks
 from yt8m.data.folds import are_all
 from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.records import file_size
+from yt8m.data.repeats import Once
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
@@ -91,7 +92,8 @@ class RunPredictions:
         self._folds, self._tell = folds, tell
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
-        source = open_data(config, self.paths, None if task is None else task == "segment", tell)
+        self._once = Once()
+        source = open_data(config, self.paths, None if task is None else task == "segment", tell, counted="videos")
         if task is None and source.level == "frame" and any(map(_learned_segments, self.runs, configs)):
             tell(
                 f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
@@ -186,7 +188,8 @@ class RunPredictions:
             replace: other predictions that are there give way, as do parts of records with other ids.
 
         Raises:
-            InputError, RecordError: a record cannot be used; the directory holds other things or cannot be written.
+            InputError, RecordError: a record cannot be used; a video comes twice; the directory holds other things or cannot be
+                written.
         """
         devices, groups = self._devices, self._groups(part_bytes)
         self._num_short = self._num_without_frames = self._num_cut = 0
@@ -205,7 +208,11 @@ class RunPredictions:
         def maker(files: tuple[str, ...]) -> Callable[[], Part]:
             return lambda: self._part(scorers, files, progress)
 
-        devices.on_chief(lambda: store(map(maker, groups), into, progress, lambda number: self._ids(groups[number])))
+        def finish() -> None:
+            with pipeline.record_errors(self._sources[0]):
+                store(map(maker, groups), into, progress, lambda number: self._ids(groups[number]))
+
+        devices.on_chief(finish)
         counts = devices.together(lambda: (self._num_short, self._num_without_frames, self._num_cut))
         devices.on_chief(lambda: self._tell_counts(*map(sum, zip(*counts, strict=True))))
         return StoredPredictions(directory, self.name)
@@ -265,6 +272,8 @@ class RunPredictions:
         for scorer, source in zip(scorers, self._sources, strict=True):
             source = dataclasses.replace(source, files=files)
             for batch in scorer.scores(source, self.config, segments="all", shard=shard):
+                with pipeline.record_errors(self._sources[0]):
+                    self._once.add(batch.ids, batch.segment_starts)
                 if self._submitted:
                     check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")
                 self._num_short += batch.num_short

@@ -7,6 +7,7 @@ from typing import Literal
 
 from yt8m.class_report import ClassRow, open_class_report
 from yt8m.data import pipeline
+from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentRatings
@@ -101,7 +102,7 @@ def open_labelled(
 
 
 def read_ratings(source: pipeline.Source) -> SegmentRatings:
-    """The ratings of all segments. Raises InputError or RecordError where records cannot be used or contradict each other."""
+    """The ratings of all segments. Raises InputError or RecordError if a record cannot be used or a segment comes twice."""
     ratings = SegmentRatings()
     for batch in _batches(source):
         ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
@@ -109,19 +110,18 @@ def read_ratings(source: pipeline.Source) -> SegmentRatings:
 
 
 def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
-    """The labels of all videos, by id. Raises InputError if a video comes twice."""
-    labels: dict[str, list[int]] = {}
-    for video_id, own in _labelled_videos(source):
-        if labels.setdefault(id_text(video_id), own) is not own:
-            raise InputError(f"video {id_text(video_id)!r} occurs twice in the labelled data; give every file once")
-    return labels
+    """The labels of all videos, by id. Raises InputError or RecordError if a record cannot be used or a video comes twice."""
+    return {id_text(video_id): own for video_id, own in _labelled_videos(source)}
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:
     """The labels of all records; the features are left out, as reading them would be most of the work."""
-    dataset = pipeline.make_dataset(source, batch_size=256)
+    dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
     with pipeline.record_errors(source):
-        yield from dataset
+        for batch in dataset:
+            starts = batch["segment_start"].numpy().tolist() if "segment_start" in batch else None
+            once.add(batch["id"].numpy().tolist(), starts)
+            yield batch
 
 
 def _labelled_videos(source: pipeline.Source) -> Iterator[tuple[bytes, list[int]]]:

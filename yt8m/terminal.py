@@ -7,6 +7,7 @@ with the time of day and without carriage returns. With `--quiet` it is nothing.
 import contextlib
 import importlib.util
 import os
+import re
 import sys
 import time
 import warnings
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import TqdmWarning, tqdm
 
+from yt8m.errors import quantity
 from yt8m.reports import trial_value
 from yt8m.streams import is_muted, is_quiet
 
@@ -73,10 +75,18 @@ def _is_in_drawing_notebook() -> bool:
     return bool(shell) and "IPKernelApp" in shell.config and importlib.util.find_spec("ipywidgets") is not None
 
 
+class _Bar(tqdm):
+    """A bar whose rate is not filled up with spaces."""
+
+    @staticmethod
+    def format_meter(*arguments: Any, **options: Any) -> str:
+        return re.sub(", +", ", ", tqdm.format_meter(*arguments, **options))
+
+
 def _bar(**options: Any) -> tqdm:
     """A bar that fits its terminal, also after the window was made smaller; or one of a notebook."""
     if sys.stderr.isatty():
-        return tqdm(file=sys.stderr, **_window(), **options)
+        return _Bar(file=sys.stderr, **_window(), **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
         from tqdm.auto import tqdm as draw
@@ -161,8 +171,9 @@ class _Meter:
 
     def _line(self, total: int | None) -> str:
         amount, left = ("{n_fmt}/{total_fmt}", "{remaining} left") if total else ("{n_fmt}", "{elapsed} so far")
-        unit = "B" if self._is_scaled else f" {self._unit}s"
-        return tqdm.format_meter(
+        # Without the number, which the format has.
+        unit = "B" if self._is_scaled else quantity(total or self.done, self._unit).lstrip("0123456789")
+        return _Bar.format_meter(
             self.done,
             total,
             time.monotonic() - self._started,
@@ -346,12 +357,13 @@ class TuningProgress:
         ended = [trial for trial in trials if trial.state in ("complete", "pruned")]
         ended.sort(key=lambda trial: (trial.state == "complete", trial.score or 0), reverse=True)
         num_failed = len(trials) - len(running) - len(ended)
-        title = f"{self._task.config.recipe}: {len(trials) - len(running)} of {num_trials} trials ended, {num_failed} failed"
+        title = f"{self._task.config.recipe}: {len(trials) - len(running)} of {quantity(num_trials, 'trial')} ended, "
+        title += f"{num_failed} failed"
         shown = [*running, *ended[:_MOST_ENDED_TRIALS]]
         columns = self._columns(shown, num_steps)
         fitting = _fit_columns(columns, width)
         left_out = len(columns) - len(fitting)
-        caption = f"{left_out} {'column' if left_out == 1 else 'columns'} left out: too narrow" if left_out else None
+        caption = f"{quantity(left_out, 'column')} left out: too narrow" if left_out else None
         table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
         for heading, *_cells in fitting:
             table.add_column(heading, no_wrap=True, justify="left" if heading == "state" else "right")

@@ -270,6 +270,7 @@ def test_inspecting_what_was_written(tmp_path):
         "max_label": 7,
         "features": {"rgb": 1024, "audio": 128},
         "num_rated_segments": 2,
+        "repeated": [],
         "corrupt_files": [],
     }
 
@@ -337,8 +338,23 @@ def test_what_is_wrong_with_many_records_of_a_file_is_said_once():
         {"path": "b", "record": 4, "reason": "is odd"},
         {"path": "a", "record": 6, "reason": "is odd"},
     ]
-    assert reports.inspected({"level": None, "corrupt_files": problems}).splitlines()[2:] == [
+    assert reports.inspected({"level": None, "repeated": [], "corrupt_files": problems}).splitlines()[3:] == [
         "a, record 0: is odd. So it is with 2 more of its records",
         "a, record 1: is even",
         "b, record 4: is odd",
     ]
+
+
+def test_a_report_lists_the_first_problems_and_counts_the_others(tmp_path):
+    for number in range(23):
+        write(tmp_path / f"{number:02d}.tfrecord", video_level_record(f"v{number}", [3], means(rgb=1000 + number)))
+    write(tmp_path / "good.tfrecord", *(video_level_record("same", [3], means()) for _ in range(23)))
+    lines = reports.inspected(inspect([str(path) for path in sorted(tmp_path.iterdir())])).splitlines()
+    assert "corrupt_files       23" in lines
+    assert "repeated            22" in lines
+    listed = lines[lines.index("corrupt_files       23") + 1 :]
+    assert len(listed) == 2 * 21
+    assert listed[19:21] == [f"{tmp_path}/19.tfrecord, record 0: mean_rgb has 1019 values, not 1024", "... and 3 more"]
+    first = f"{tmp_path}/good.tfrecord, record"
+    assert listed[21] == f"{first} 1: holds video 'same' again, which {first} 0, holds"
+    assert listed[41:] == ["... and 2 more"]

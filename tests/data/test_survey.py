@@ -74,7 +74,7 @@ class TestLevelAndFeatures:
     def test_empty_files(self, tmp_path):
         files = touch(tmp_path, "a.tfrecord", "b.tfrecord", "c.tfrecord")
         assert refusal(survey, files[:1]) == f"{files[0]}: the file is empty"
-        assert refusal(survey, files) == f"{files[0]}: the file is empty, and so are 2 others"
+        assert refusal(survey, files) == f"{files[0]}: the file is empty, and so are all 3"
 
     @pytest.mark.parametrize(
         ("content", "record", "reason"),

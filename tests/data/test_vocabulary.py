@@ -32,7 +32,7 @@ def test_names_by_index_whatever_the_row(tmp_path):
     )
     names = read_class_names(written(tmp_path, content))
     assert names == {7: "Game", 0: "", 3: "Mot\u00f6rhead, the band"}
-    assert [class_name(class_id, names) for class_id in (7, 0, 17)] == ["Game", "class 0", "class 17"]
+    assert [class_name(class_id, names) for class_id in (7, 0, 17)] == ["Game", "Class 0", "Class 17"]
 
 
 def test_other_columns_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path):

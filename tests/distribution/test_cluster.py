@@ -50,7 +50,7 @@ def test_a_process_alone_is_in_no_cluster(environment):
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"TF_CONFIG": "{"}, "is no JSON"),
+        ({"TF_CONFIG": "{"}, "is not JSON"),
         ({"TF_CONFIG": "[]"}, "names no cluster"),
         ({"TF_CONFIG": '{"cluster": {"worker": ["a:1", "b:1"]}}'}, "does not say which task"),
         (tf_config({"worker": ADDRESSES, "ps": ["four:1"]}), "has tasks of type 'ps'"),

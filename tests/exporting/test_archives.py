@@ -264,7 +264,7 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     assert "is no archive, or a damaged one (its bytes do not match their checksum); give" in refusal(whole, out)
     assert f"has no {WEIGHTS}" in refusal(tar_of(tmp_path / "a.tgz", contents, **{WEIGHTS: None}), out)
     assert "has no config.json" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: None}), out)
-    assert "b.tgz/config.json: is no JSON" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: b"{"}), out)
+    assert "b.tgz/config.json: is not JSON" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: b"{"}), out)
     assert "nested too deeply" in refusal(tar_of(tmp_path / "c.tgz", contents, **{CONFIG: b"[" * 100_000}), out)
     unknown = json.dumps(json.loads(contents[CONFIG]) | {"model": {"name": "resnet"}}).encode()
     assert "unknown model" in refusal(tar_of(tmp_path / "d.tgz", contents, **{CONFIG: unknown}), out)

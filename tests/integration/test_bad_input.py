@@ -422,7 +422,7 @@ def test_skipping_covers_validation_evaluation_and_prediction(train, yt8m, train
 def test_a_damaged_configuration_is_named_once(yt8m, tmp_path):
     (tmp_path / "config.json").write_text('{"model": ')
     outcome = yt8m("evaluate", "--run", tmp_path)
-    assert_refused(outcome, f"yt8m: {tmp_path / 'config.json'}: is no JSON")
+    assert_refused(outcome, f"yt8m: {tmp_path / 'config.json'}: is not JSON")
     assert outcome.err.count("config.json") == 1
 
 
@@ -474,3 +474,14 @@ def test_what_submit_lacks_after_the_training_is_said_before_it(yt8m, sample, sh
     outcome = yt8m("submit", "logistic", *short_flags, "--data.root", sample, "--run", "runs/mine")
     assert "submissions/mine.csv: cannot be written" in outcome.err
     assert not Path("runs").exists()
+
+
+def test_inspection_ends_with_2_where_a_record_cannot_be_used(yt8m, sample, tmp_path):
+    whole = next((sample / "2/video/test").glob("*.tfrecord")).read_bytes()
+    (tmp_path / "a.tfrecord").write_bytes(whole)
+    (tmp_path / "b.tfrecord").write_bytes(whole)
+    outcome = yt8m("inspect", tmp_path)
+    assert (outcome.status, outcome.err) == (0, ""), "videos that come twice can be used"
+    assert f"{tmp_path / 'b.tfrecord'}, record 0: holds video" in outcome.out
+    (tmp_path / "b.tfrecord").write_bytes(whole[:-3])
+    assert yt8m("inspect", tmp_path, "--json").status == 2

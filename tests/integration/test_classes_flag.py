@@ -44,7 +44,7 @@ def test_both_commands_report_the_classes_of_videos(yt8m, tiny_run, sample, tmp_
     rows = read(tmp_path / "evaluated")
     positives, _ = labels_by_class(data)
     assert {row[0]: row[3] for row in rows} == {index: count for index, count in enumerate(positives) if count}
-    assert all(row[1] == ("class 5" if row[0] == 5 else f"Class {row[0]}") for row in rows)
+    assert all(row[1] == ("Class 5" if row[0] == 5 else f"Class {row[0]}") for row in rows)
     assert {row[4] for row in rows} == {None}
     assert rows == sorted(rows, key=lambda row: (-row[2], row[0]))
     assert np.mean([row[2] for row in rows]) == pytest.approx(evaluated.json["map"], abs=1e-12)
@@ -91,7 +91,7 @@ def test_from_python(tiny_run, sample, tmp_path):
     )
     assert "classes" not in metrics
     assert {row.class_id: row.name for row in rows} == {
-        row.class_id: "Null" if row.class_id == 0 else f"class {row.class_id}" for row in rows
+        row.class_id: "Null" if row.class_id == 0 else f"Class {row.class_id}" for row in rows
     }
     assert [row.class_id for row in rows] == [row[0] for row in read(tmp_path / "out")]
     submission = tmp_path / "out.csv"

@@ -156,7 +156,7 @@ BAD = {
         "rates class 2, which is not one of the 2 classes that segments are ranked for",
     ),
     "none": ([], "there is nothing to evaluate; the files hold no rated segment"),
-    "no positive": ([(0, 1, 0.0)], "none of the 1 rated segments is positive for a class"),
+    "no positive": ([(0, 1, 0.0)], "none of 1 rated segment is positive for a class"),
 }
 
 

@@ -82,9 +82,9 @@ def test_repetitions_in_a_submission_are_refused():
 
 
 def test_no_positive_rating_is_refused():
-    with pytest.raises(InputError, match="none of the 1 rated segments is positive"):
+    with pytest.raises(InputError, match="none of 1 rated segment is positive"):
         segment_map([ranking(1, "a:0")], ratings_of(("a:0", 1, False)))
-    with pytest.raises(InputError, match="none of the 0 rated segments is positive"):
+    with pytest.raises(InputError, match="none of 0 rated segments is positive"):
         SegmentMetrics(5).result()
 
 

@@ -189,7 +189,7 @@ def test_a_result_needs_videos_and_labels():
         accumulator.result()
     scores, labels = random_case(8)
     accumulator.update(scores, labels & False)
-    with pytest.raises(InputError, match="none of the 300 videos has a label"):
+    with pytest.raises(InputError, match="none of 300 videos has a label"):
         accumulator.result()
 
 

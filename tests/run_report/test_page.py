@@ -296,8 +296,8 @@ def test_classes_of_few_videos_are_neither_the_best_nor_the_worst():
     run = made_up_run(per_class=PerClass(ids, precisions, np.where(ids < 40, 1 + ids % 2, 10 + ids)), confusions=[])
     shown = class_tables([run], {})
     assert (shown.enough_positives, shown.num_classes) == (10, 25)
-    assert [line.name for line in shown.best] == [f"class {each}" for each in range(64, 54, -1)]
-    assert [line.name for line in shown.worst] == [f"class {each}" for each in range(40, 50)]
+    assert [line.name for line in shown.best] == [f"Class {each}" for each in range(64, 54, -1)]
+    assert [line.name for line in shown.worst] == [f"Class {each}" for each in range(40, 50)]
     words = " ".join(rendered(run)[1].texts["classes"].split())
     assert "of 25 classes with at least 10 videos." in words
 
@@ -307,7 +307,7 @@ def test_of_equal_classes_the_more_frequent_comes_first():
     classes = PerClass(ids, (ids < 12).astype(float), 11 + ids % 12)
     shown = class_tables([made_up_run(per_class=classes)], {})
     assert [line.num_positives for line in shown.best] == [22, 21, 20, 19, 18, 17, 16, 15, 14, 13]
-    assert [line.name for line in shown.worst] == [f"class {class_id}" for class_id in range(23, 13, -1)]
+    assert [line.name for line in shown.worst] == [f"Class {class_id}" for class_id in range(23, 13, -1)]
 
 
 def test_few_classes_are_all_among_the_best():

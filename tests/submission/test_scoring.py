@@ -82,7 +82,7 @@ def test_videos_that_are_not_labelled_are_refused(tmp_path):
         ([("a", [4])], "video 'a' has label 4; classes go from 0 to 3"),
         ([("a", [-2])], "video 'a' has label -2"),
         ([("a", [1]), (b"a", [1])], "video 'a' occurs twice in the labelled data"),
-        ([("a", [])], "none of the 1 videos has a label"),
+        ([("a", [])], "none of 1 video has a label"),
     ],
 )
 def test_bad_labels_are_refused(tmp_path, labelled, message):

@@ -43,7 +43,7 @@ def test_flags_of_every_section_as_choices_and_ranges(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[1", "is no JSON"),
+        ("[1", "is not JSON"),
         ([], "must be an object from flags to values"),
         ({}, "must be an object from flags to values"),
         ({"model.num-cluster": [8]}, "unknown flag of netvlad 'model.num-cluster'; did you mean model.num-clusters?"),

@@ -230,7 +230,7 @@ def test_another_configuration_space_or_seed_is_refused(tmp_path):
             tune(other, Watcher())
     watcher = Watcher()
     tune(task(tmp_path / "study", 1), watcher)
-    assert watcher.messages == [f"{tmp_path / 'study'}: all 1 trials are done; raise --trials to go on"]
+    assert watcher.messages == [f"{tmp_path / 'study'}: 1 trial done, which is all; raise --trials to go on"]
 
 
 def test_what_another_optuna_began_is_told(tmp_path, monkeypatch):

@@ -268,7 +268,7 @@ def test_what_is_drawn(figures, tmp_path):
     draw_video(view(), tmp_path / "x.png")
     features, bars, times, _ = figures[0].axes
     names = [text.get_text() for text in bars.get_yticklabels()]
-    assert names == [r"A class \$ of a name that does …", "二", "class 0", "class 4711"]
+    assert names == [r"A class \$ of a name that does …", "二", "Class 0", "Class 4711"]
     assert [text.get_fontweight() for text in bars.get_yticklabels()] == ["bold", "normal", "normal", "bold"]
     assert [bar.get_width() for bar in bars.patches] == [0.7, 0.2, 0.1, 0.0]
     (heat,) = times.collections
@@ -299,7 +299,7 @@ def test_changes_have_room_above_them(changes, figures, tmp_path):
 def test_without_scores_and_ratings_the_labels_are_in_the_title(figures, tmp_path):
     draw_video(view(scores=None, ratings=()), tmp_path / "x.png")
     (axes,) = figures[0].axes
-    assert figures[0].get_suptitle().splitlines()[1] == r"labels: A class \$ of a name that does …, class 4711"
+    assert figures[0].get_suptitle().splitlines()[1] == r"labels: A class \$ of a name that does …, Class 4711"
     assert axes.get_xlabel() == "seconds"
     draw_video(view(scores=None, ratings=(), labels=None), tmp_path / "x.png")
     assert figures[1].get_suptitle().splitlines()[1] == "no labels"
@@ -331,8 +331,8 @@ def test_the_text_says_what_the_picture_shows():
         "a$b$: also y.tfrecord, record 0",
         "1 A class $ of a name that does not end, and does not end $  label  0.7000  at most 0.9000, from 0 to 10 s",
         "2 二                                                                 0.2000  at most 0.3000, from 0 to 10 s",
-        "0 class 0                                                           0.1000  at most 0.2000, from 10 to 20 s",
-        "4711 class 4711                                              label",
+        "0 Class 0                                                           0.1000  at most 0.2000, from 10 to 20 s",
+        "4711 Class 4711                                              label",
         "   5 s  present  1 A class $ of a name that does not end, and does not end $",
         "  10 s  absent   2 二",
     ]
@@ -345,5 +345,5 @@ def test_the_text_says_what_the_picture_shows():
         "score": 0.7,
         "windows": [0.9, 0.5],
     }
-    assert values["classes"][-1] == {"class": 4711, "name": "class 4711", "label": True}
+    assert values["classes"][-1] == {"class": 4711, "name": "Class 4711", "label": True}
     assert values["ratings"] == [{"start": 5, "class": 1, "score": 1.0}, {"start": 10, "class": 2, "score": 0.0}]

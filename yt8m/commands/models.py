@@ -7,7 +7,7 @@ import tyro
 from yt8m import reports
 from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
-from yt8m.errors import OK
+from yt8m.errors import OK, quantity
 from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt
 
@@ -59,7 +59,7 @@ def models(
         print_json({"name": name, "hyperparameters": defaults, "num_parameters": count, "num_classes": num_classes})
     else:
         rows = [(key, str(value)) for key, value in defaults.items()]
-        show(reports.table([*rows, ("parameters", f"{count:,} for {num_classes} classes")]))
+        show(reports.table([*rows, ("parameters", f"{count:,} for {quantity(num_classes, 'class')}")]))
     return OK
 
 

@@ -8,7 +8,7 @@ import tyro
 from yt8m import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
 from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
-from yt8m.errors import OK, InputError
+from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
@@ -46,9 +46,11 @@ def inspect(
     vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
-    """Say what record files hold, and which records cannot be read.
+    """Say what record files hold, and which records cannot be used or come twice.
 
     Example: yt8m inspect data/sample/2/frame/train --plots pictures
+
+    The exit status is 2 if a record cannot be used. The first 20 reasons are listed; --json has all.
 
     Args:
         paths: Files, directories or globs.
@@ -74,7 +76,7 @@ def inspect(
         print_json(report)
     else:
         show(f"{reports.inspected(report)}{drawn}")
-    return OK
+    return USER_ERROR if report["corrupt_files"] else OK
 
 
 def split(

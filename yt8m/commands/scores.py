@@ -20,7 +20,7 @@ from yt8m.commands.flags import (
 )
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
-from yt8m.errors import OK, USER_ERROR
+from yt8m.errors import OK, USER_ERROR, quantity
 from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt
 
@@ -89,7 +89,7 @@ def report(
     )
     for result in made.results:
         show(f"{result.name}: {reports.scores(result.metrics)}")
-    show(f"{made.path}: {'1 run' if len(made.results) == 1 else f'{len(made.results)} runs'}; open it in a browser")
+    show(f"{made.path}: {quantity(len(made.results), 'run')}; open it in a browser")
     return OK
 
 
@@ -120,7 +120,9 @@ def validate(
         keys = ("task", "num_rows", "num_entries", "errors", "remarks")
         print_json({key: getattr(found, key) for key in keys})
     elif not found.errors:
-        show(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
+        show(
+            f"{file}: valid; {found.task} task, {quantity(found.num_rows, 'row')}, {quantity(found.num_entries, 'entry')}"
+        )
     for problem in [] if json else found.errors:
         print(f"{file}: {problem}", file=sys.stderr)
     for remark in found.remarks:
@@ -162,7 +164,7 @@ def upload(
     found = check_for(file, competition, num_classes, segment_classes, max_segments)
     for remark in found.remarks:
         say(f"{file}: remark: {remark}")
-    say(f"{file}: valid; {found.task} task, {found.num_rows} rows, {found.num_entries} entries")
+    say(f"{file}: valid; {found.task} task, {quantity(found.num_rows, 'row')}, {quantity(found.num_entries, 'entry')}")
     uploaded = run_upload(
         file,
         competition,

@@ -21,7 +21,7 @@ from yt8m.arguments import parse
 from yt8m.commands import COMMANDS
 from yt8m.commands.flags import Json, print_json, shown
 from yt8m.config import RunConfig
-from yt8m.errors import OK, USER_ERROR, InputError, unknown_name
+from yt8m.errors import OK, USER_ERROR, InputError, quantity, unknown_name
 from yt8m.streams import leave_closed_terminal, show
 from yt8m.values import PositiveInt, Seed, fit_fields
 
@@ -345,7 +345,7 @@ def tune(arguments: list[str]) -> int:
     if tuned.interrupted:
         num_ended = len(tuned.trials) - tuned.count("running")
         explain(
-            f"stopped when {num_ended} of {flags.trials} trials had ended; the same command goes on with the others"
+            f"stopped when {num_ended} of {quantity(flags.trials, 'trial')} had ended; the same command goes on with the others"
         )
         return USER_ERROR
     return OK

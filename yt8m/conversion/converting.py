@@ -28,7 +28,7 @@ from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import describe_error, expand_paths
 from yt8m.data.survey import level_of_most, survey
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import (
     NewFile,
     check_local,
@@ -154,7 +154,7 @@ def convert(
         missing = staging.prepare(tell)
         if to == "tfrecord" and not work.parquet:  # whose size is known before
             size = sum(map(file_size, files)) * len(missing) // len(shards)
-            check_room(out, size, f"copies of {len(files)} files", "or choose another --out")
+            check_room(out, size, f"copies of {quantity(len(files), 'file')}", "or choose another --out")
         num_records = _write_all(work, missing, staging.path, progress)
         num_bytes = staging.publish()
     return Converted(str(out), len(shards), len(shards) - len(missing), num_records, num_bytes)
@@ -330,7 +330,7 @@ class _Staging:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         write_json(self.path / _MANIFEST, self._plans)
         if kept:
-            tell(f"{self._directory}: going on; {len(kept)} of {len(self._shards)} files are there")
+            tell(f"{self._directory}: going on; {len(kept)} of {quantity(len(self._shards), 'file')} are there")
         return [shard for shard in self._shards if f"{shard.name}{self._ending}" not in kept]
 
     def _kept(self) -> set[str]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from yt8m.data.schema import (
     is_present,
     video_feature,
 )
+from yt8m.errors import quantity
 
 _RATING_KINDS = {
     "segment_start_times": "int64_list",
@@ -85,42 +86,43 @@ def check_record(
     Returns:
         A clause without a full stop.
     """
-    return check_records([serialized], level, features, num_classes, max_labels, rated_classes)[0]
+    return look_at([serialized], level, features, num_classes, max_labels, rated_classes)[0].problem
 
 
-def check_records(
+@dataclass(frozen=True)
+class Look:
+    """What is found in a record."""
+
+    example: tf.train.SequenceExample | None = None
+    """None if it is no proto."""
+    level: Level = "frame"
+    """At which it is read."""
+    num_labels: int = 0
+    """Of the video, or of the segment that has most."""
+    problem: str | None = None
+    """Why it cannot be used, as `check_record` says it; None if it can."""
+
+
+def look_at(
     records: Sequence[bytes],
     level: Level | None = None,
     features: Sequence[str] = tuple(FEATURE_SIZES),
     num_classes: int | None = None,
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
-) -> list[str | None]:
-    """`check_record` of each of some records, which takes less time than one by one."""
-    expected = (level, features, num_classes, max_labels, rated_classes)
-    seen = [_look_at(record, *expected) for record in records]
-    reasons = [each.problem for each in seen]
-    for kind in {each.level for each in seen if each.problem is None}:
+) -> list[Look]:
+    """What is found in each of some records, in less time than one by one; the arguments are those of `check_record`."""
+    looks = [_look_at(record, level, features, num_classes, max_labels, rated_classes) for record in records]
+    for kind in {look.level for look in looks if look.problem is None}:
         # What is wrong in ways that nobody foresaw, the parser says itself.
-        places = [place for place, each in enumerate(seen) if each.problem is None and each.level == kind]
+        places = [place for place, look in enumerate(looks) if look.problem is None and look.level == kind]
         most = max_labels or DEFAULT_MAX_LABELS
-        while most < max(seen[place].num_labels for place in places):
+        while most < max(looks[place].num_labels for place in places):
             most *= 2
         found = refusals([records[place] for place in places], kind, features, num_classes, most, rated_classes)
-        for place, reason in zip(places, found, strict=True):
-            reasons[place] = reason
-    return reasons
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What protobuf finds in a record."""
-
-    level: Level = "frame"
-    """At which it is read."""
-    num_labels: int = 0
-    """Of the video, or of the segment that has most."""
-    problem: str | None = None
+        for place, problem in zip(places, found, strict=True):
+            looks[place] = replace(looks[place], problem=problem)
+    return looks
 
 
 def _look_at(
@@ -130,31 +132,37 @@ def _look_at(
     num_classes: int | None,
     max_labels: int | None,
     rated_classes: Sequence[int] | None,
-) -> _Look:
+) -> Look:
+    """What protobuf finds in a record."""
     example = parse(serialized)
     if example is None:
-        return _Look(problem="is no tf.train.Example or SequenceExample")
+        return Look(problem="is no tf.train.Example or SequenceExample")
     found = level_of(example)
     # A video without frames may lack the lists of frames altogether; one that has other things instead is something else.
     if found is None and (level in (None, "video") or foreign.held_keys(example)):
-        return _Look(problem=foreign.explain(example))
+        return Look(problem=foreign.explain(example))
     found = found or "frame"
     if level is not None and (found == "video") != (level == "video"):
-        return _Look(problem=f"is a {found}-level record, {level}-level was expected")
+        return Look(problem=f"is a {found}-level record, {level}-level was expected")
     level = level or found
     context, lists = example.context.feature, example.feature_lists.feature_list
     num_labels = len(values_of(context["labels"])) if "labels" in context else 0
     problem = _check_id(context) or _too_many(num_labels, max_labels) or _check_labels(context, num_classes)
     if level == "video":
-        return _Look(level, num_labels, problem or _check_means(context, features))
+        return Look(example, level, num_labels, problem or _check_means(context, features))
     problem = problem or _check_frames(lists, features)
     if problem or level == "frame":
-        return _Look(level, num_labels, problem)
-    starts = values_of(context["segment_start_times"]) if "segment_start_times" in context else ()
-    most = max(Counter(starts).values(), default=0)
+        return Look(example, level, num_labels, problem)
+    most = max(Counter(starts_of(example)).values(), default=0)
     length = num_frames(example, features)
     problem = _check_ratings(context, length, num_classes, rated_classes) or _too_many(most, max_labels)
-    return _Look(level, max(num_labels, most), problem)
+    return Look(example, level, max(num_labels, most), problem)
+
+
+def starts_of(example: tf.train.SequenceExample) -> Sequence[int]:
+    """First seconds of the rated segments of a record, one a rating."""
+    key, context = "segment_start_times", example.context.feature
+    return values_of(context[key]) if key in context else ()
 
 
 def _check_id(context) -> str | None:
@@ -195,7 +203,7 @@ def _check_classes(what: str, classes: Sequence[int], num_classes: int | None) -
 def _say_classes(label: int, num_classes: int | None) -> str:
     if num_classes is None:
         return f"classes go from 0 to {MOST_CLASSES - 1}"
-    known = f"the {num_classes} classes go from 0 to {num_classes - 1}"
+    known = f"the {quantity(num_classes, 'class')} go from 0 to {num_classes - 1}"
     if label < num_classes:
         return known
     if num_classes == DEFAULT_NUM_CLASSES and label < LARGEST_NUM_CLASSES:
@@ -212,7 +220,7 @@ def _check_means(context, features: Sequence[str]) -> str | None:
             return f"{key} is no list of floats"
         values = context[key].float_list.value
         if len(values) != FEATURE_SIZES[name]:
-            return f"{key} has {len(values)} values, not {FEATURE_SIZES[name]}"
+            return f"{key} has {quantity(len(values), 'value')}, not {FEATURE_SIZES[name]}"
         if not np.isfinite(values).all():
             return f"{key} has a value that is NaN or infinite"
     return None
@@ -233,7 +241,7 @@ def _check_frames(lists, features: Sequence[str]) -> str | None:
         if size is None:
             kind = (frames[index].WhichOneof("kind") or "nothing").replace("_list", "s")
             return f"{name} holds {kind}; frame-level features are one bytes value a second"
-        return f"{name} frame {index} has {size} bytes, not {FEATURE_SIZES[name]}"
+        return f"{name} frame {index} has {quantity(size, 'byte')}, not {FEATURE_SIZES[name]}"
     if counts and max(counts.values()) - min(counts.values()) > 1:
         return " and ".join(f"{count} {name}" for name, count in counts.items()) + " frames; they may differ by one"
     return None
@@ -266,7 +274,7 @@ def _check_ratings(context, length: int, num_classes: int | None, rated_classes:
         if start % SEGMENT_FRAMES or start < 0:
             return f"has a segment at {start} s; segments start at multiples of {SEGMENT_FRAMES} s"
         if start >= length:
-            return f"has a segment at {start} s, past the end of its {length} frames"
+            return f"has a segment at {start} s, past the end of its {quantity(length, 'frame')}"
         if end != start + SEGMENT_FRAMES:
             return f"has a segment from {start} to {end} s; segments last {SEGMENT_FRAMES} s"
         if not 0 <= score <= 1:
@@ -279,4 +287,4 @@ def _check_ratings(context, length: int, num_classes: int | None, rated_classes:
     unknown = next((label for label in labels if label not in rated_classes), None)
     if unknown is None:
         return None
-    return f"rates class {unknown}, which is not one of the {len(rated_classes)} classes that segments are ranked for"
+    return f"rates class {unknown}, which is not one of the {quantity(len(rated_classes), 'class')} that segments are ranked for"

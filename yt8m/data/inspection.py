@@ -5,15 +5,22 @@ The training pipeline is fast and says little when a record is broken. This modu
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
-from yt8m.data.checking import check_record, level_of, num_frames, parse, values_of
+from yt8m.data.checking import Look, check_record, level_of, look_at, num_frames, parse, starts_of, values_of, video_id
 from yt8m.data.records import HEADER_BYTES, RawRecord, file_size, is_header, open_file, read_framing, read_record
+from yt8m.data.repeats import Once, RepeatError, say_what
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
 from yt8m.data.survey import level_of_most
-from yt8m.errors import RecordError
+from yt8m.errors import InputError, RecordError
+
+_RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
+"""Records that are checked together, at most, and their bytes from which on they are enough."""
+
+Counted = Literal["videos", "segments"]
+"""What counts once among records: a video, or where segments are rated one of them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Problem:
     reason: str
     ends_file: bool = False
     """Whether what follows in the file is lost with it."""
+    is_repeated: bool = False
+    """Whether it is sound, and what it holds came before."""
 
     def as_error(self) -> RecordError:
         """The error that names it."""
@@ -47,6 +56,23 @@ def _framing(path: str) -> Iterator[RawRecord | Problem]:
         yield Problem(path, index, f"cannot be read ({reason})", ends_file=True)
 
 
+def _looks(path: str, expectations: Mapping[str, Any]) -> Iterator[tuple[RawRecord, Look] | Problem]:
+    """The records of a file, each with what is found in it, and what cannot be read of it, in order."""
+    batch: list[RawRecord] = []
+    size = 0
+    for raw in _framing(path):
+        if isinstance(raw, RawRecord):
+            batch.append(raw)
+            size += len(raw.data)
+            if len(batch) < _RECORDS_AT_ONCE and size < _BYTES_AT_ONCE:
+                continue
+        yield from zip(batch, look_at([each.data for each in batch], **expectations), strict=True)
+        batch, size = [], 0
+        if isinstance(raw, Problem):
+            yield raw
+    yield from zip(batch, look_at([each.data for each in batch], **expectations), strict=True)
+
+
 def locate(files: Sequence[str], expectations: Mapping[str, Any], byte_offset: int | None = None) -> RecordError | None:
     """The first record that cannot be used, as an error that names it; None if all can.
 
@@ -61,13 +87,57 @@ def locate(files: Sequence[str], expectations: Mapping[str, Any], byte_offset: i
         suspects = [path for path in files if _is_broken_at(path, byte_offset)]
         files = [*suspects, *(path for path in files if path not in suspects)]
     for path in files:
-        for raw in _framing(path):
-            if isinstance(raw, Problem):
-                return raw.as_error()
-            reason = check_record(raw.data, **expectations)
-            if reason:
-                return RecordError(path, raw.index, reason)
+        for found in _looks(path, expectations):
+            if isinstance(found, Problem):
+                return found.as_error()
+            raw, look = found
+            if look.problem:
+                return RecordError(path, raw.index, look.problem)
     return None
+
+
+def locate_repeat(files: Sequence[str], error: RepeatError) -> InputError:
+    """The error that names both records of a video, or segment, that comes twice; the one given, if they are not found."""
+    found: list[tuple[str, int, bool]] = []
+    for path in files:
+        for raw in _framing(path):
+            if isinstance(raw, Problem) or error.video_id not in raw.data:  # most need not be parsed
+                continue
+            example = parse(raw.data)
+            if example is not None and video_id(example) == error.video_id:
+                found.append((path, raw.index, error.start in starts_of(example)))
+    rated = [each for each in found if each[2]]
+    both = rated if len(rated) > 1 else found  # segments that nobody rated are predicted, too
+    if len(both) < 2:
+        return error
+    (path, record, _), (other, number, _) = both[:2]
+    reason = _say_repeat(error.video_id, error.start, path, record)
+    return RecordError(other, number, f"{reason}; each may be there once, so leave one of the two out")
+
+
+def _say_repeat(name: bytes, start: int | None, path: str, record: int) -> str:
+    return f"holds {say_what(name, start)} again, which {path}, record {record}, holds"
+
+
+class _Records:
+    """Which records hold videos, or segments of videos, that came before."""
+
+    def __init__(self, files: Sequence[str], counted: Counted):
+        self._files, self._counted, self._once = files, counted, Once()
+
+    def first(self, number: int, index: int, example: tf.train.SequenceExample) -> tuple[str, int, int | None] | None:
+        """Adds a record: of a file, by its number, and of an index there.
+
+        Returns:
+            The file and the index of the record that held its video before, or one of its segments, whose first second is
+            the third; None if there is none.
+        """
+        starts = set(starts_of(example)) if self._counted == "segments" else None
+        found = self._once.first(video_id(example), starts, number << 32 | index)
+        if not found:
+            return None
+        place, start = found
+        return self._files[place >> 32], place & 0xFFFFFFFF, start
 
 
 def _is_broken_at(path: str, byte_offset: int) -> bool:
@@ -105,18 +175,27 @@ class Usable:
     """What cannot be used. Of a file that breaks off, only the first lost record is known."""
 
 
-def usable_records(files: Sequence[str], expectations: Mapping[str, Any]) -> Usable:
-    """Reads and checks every record; the arguments are those of `locate`."""
-    result = Usable()
-    for path in files:
+def usable_records(files: Sequence[str], expectations: Mapping[str, Any], counted: Counted | None = None) -> Usable:
+    """Reads and checks every record.
+
+    Args:
+        files, expectations: as `locate` takes them.
+        counted: of what comes twice, only the first record can be used; None = it may come as often as it likes.
+    """
+    result, records = Usable(), counted and _Records(files, counted)
+    for number, path in enumerate(files):
         good, problems = [], []
-        for raw in _framing(path):
-            if isinstance(raw, Problem):
-                problems.append(raw)
+        for found in _looks(path, expectations):
+            if isinstance(found, Problem):
+                problems.append(found)
                 continue
-            reason = check_record(raw.data, **expectations)
-            if reason:
-                problems.append(Problem(path, raw.index, reason))
+            raw, look = found
+            if look.problem:
+                problems.append(Problem(path, raw.index, look.problem))
+            elif records and (first := records.first(number, raw.index, look.example)):
+                other, index, start = first
+                reason = _say_repeat(video_id(look.example), start, other, index)
+                problems.append(Problem(path, raw.index, reason, is_repeated=True))
             else:
                 good.append(raw.index)
         if problems:
@@ -155,25 +234,33 @@ def inspect(
         `level` (of most of the records that are looked at first; `segment` if any record has ratings; None if nothing can be
         read),
         `num_files`, `num_records`, `num_frames` and `num_labels` (`min`, `mean`, `max`; None where there are none),
-        `num_classes_seen`, `max_label`, `features` (name to size), `num_rated_segments`, and `corrupt_files`, a list of
-        `path`, `record` (counted from 0; None for a whole file) and `reason`. Counts are of the usable records.
+        `num_classes_seen`, `max_label`, `features` (name to size), `num_rated_segments`, `repeated`, a list of records that
+        hold a video, or a rated segment, that came before (`path`, `record`, `id`, `start` of the segment or None, and
+        `first`, the `path` and `record` of the other one), and `corrupt_files`, a list of `path`, `record` (counted from
+        0; None for a whole file) and `reason`. Counts are of the usable records, repeated ones included.
     """
-    level = level_of_most(files)
+    first = level = level_of_most(files)
     frames, labels, classes, features, rated = _Range(), _Range(), set(), {}, 0
-    problems, num_records = [], 0
-    for path in files:
-        for raw in _framing(path):
-            if isinstance(raw, Problem):
-                problems.append(raw)
+    videos, segments = _Records(files, "videos"), _Records(files, "segments")
+    problems, repeated, num_records = [], [], 0
+    for number, path in enumerate(files):
+        for seen in _looks(path, {"level": first}):
+            if isinstance(seen, Problem):
+                problems.append(seen)
                 continue
-            reason = check_record(raw.data, level)
+            raw, look = seen
+            example, found = look.example, look.example and level_of(look.example)
+            reason = look.problem
+            if reason is None and found == "segment" and first != "segment":
+                reason = check_record(raw.data, found)  # which looks at the ratings, too
             if reason:
                 problems.append(Problem(path, raw.index, reason))
                 continue
-            example = parse(raw.data)
-            found = level_of(example)
             level = "segment" if "segment" in (level, found) else level or found
             num_records += 1
+            before = (segments if found == "segment" else videos).first(number, raw.index, example)
+            if before:
+                repeated.append(_repeated(path, raw.index, example, *before))
             visit(path, example, found)
             context, lists = example.context.feature, example.feature_lists.feature_list
             if found == "video":
@@ -188,8 +275,7 @@ def inspect(
                 values = values_of(context["labels"])
                 labels.add(len(values))
                 classes.update(values)
-            if found == "segment":
-                rated += len(set(values_of(context["segment_start_times"])))
+            rated += len(set(starts_of(example)))
     return {
         "level": level if num_records else None,
         "num_files": len(files),
@@ -200,5 +286,13 @@ def inspect(
         "max_label": max(classes, default=None),
         "features": features,
         "num_rated_segments": rated,
+        "repeated": repeated,
         "corrupt_files": [{"path": each.path, "record": each.record, "reason": each.reason} for each in problems],
     }
+
+
+def _repeated(
+    path: str, record: int, example: tf.train.SequenceExample, other: str, index: int, start: int | None
+) -> dict[str, Any]:
+    name = video_id(example).decode(errors="backslashreplace")
+    return {"path": path, "record": record, "id": name, "start": start, "first": {"path": other, "record": index}}

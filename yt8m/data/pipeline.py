@@ -12,6 +12,7 @@ from yt8m.data.endings import broken_end
 from yt8m.data.identity import local_ids
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
 from yt8m.data.refusals import error_message
+from yt8m.data.repeats import RepeatError
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
@@ -25,7 +26,7 @@ from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segme
 from yt8m.data.service import Epochs, read_epochs
 from yt8m.data.sources import describe_error, expand_paths, scheme
 from yt8m.data.survey import Survey, survey
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError, RecordError, quantity
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
 _PREFETCHED_BATCHES = 2
@@ -85,13 +86,15 @@ def source_of(
 
 @contextlib.contextmanager
 def record_errors(source: Source) -> Iterator[None]:
-    """Turns TensorFlow's errors while reading into a `RecordError` that names the file and the record.
+    """Turns TensorFlow's errors while reading, and a `RepeatError`, into a `RecordError` that names the file and the record.
 
     TensorFlow says what is wrong but not where, so the files are searched for the culprit; this costs time only once
     something is wrong.
     """
     try:
         yield
+    except RepeatError as error:
+        raise inspection.locate_repeat(source.files, error) from error
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
         offset = re.search(r"record at (\d+)", error_message(error))
         byte_offset = int(offset.group(1)) if offset else None
@@ -148,7 +151,7 @@ def _shards_records(source: Source, count: int, shard_by: str) -> bool:
     """Whether the workers share out records, not files."""
     if shard_by == "file" and count > len(source.files):
         raise InputError(
-            f"--data.shard file: {source.files[0]} ... are {len(source.files)} files for {count} workers; "
+            f"--data.shard file: {source.files[0]} ... are {quantity(len(source.files), 'file')} for {count} workers; "
             "write more files or share out records"
         )
     return count > 1 and (shard_by == "record" or count > len(source.files))

@@ -25,7 +25,7 @@ import tensorflow as tf
 from yt8m import web
 from yt8m.data import foreign
 from yt8m.data.schema import video_feature
-from yt8m.errors import RecordError
+from yt8m.errors import RecordError, quantity
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
@@ -248,7 +248,7 @@ def is_header(header: bytes) -> bool:
 
 def _header_problem(file: BinaryIO, header: bytes, offset: int, size: int) -> str:
     if offset > 0:
-        lost = f"the next record cannot be found, and the last {size - offset} bytes of the file are lost"
+        lost = f"the next record cannot be found, and the last {quantity(size - offset, 'byte')} of the file are lost"
         return f"its header does not match its checksum, so {lost}"
     if header.startswith(_GZIP_MAGIC):
         return _GZIP

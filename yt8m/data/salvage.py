@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from yt8m.data.inspection import Problem, usable_records
+from yt8m.data.inspection import Counted, Problem, usable_records
 from yt8m.data.pipeline import Source
 from yt8m.data.records import framed, read_framing
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile
 
 
@@ -33,9 +33,14 @@ class Losses:
         return sum(problem.ends_file and not _is_of_whole_file(problem) for problem in self.problems)
 
     @property
+    def num_repeated(self) -> int:
+        """Records of videos, or segments, that came before."""
+        return sum(problem.is_repeated for problem in self.problems)
+
+    @property
     def num_records(self) -> int:
-        """Single records, in files that go on after them."""
-        return len(self.problems) - self.num_whole_files - self.num_cut_files
+        """Single broken records, in files that go on after them."""
+        return len(self.problems) - self.num_whole_files - self.num_cut_files - self.num_repeated
 
     @property
     def summary(self) -> str:
@@ -43,43 +48,47 @@ class Losses:
         if not self.problems:
             return "all records can be used"
         parts = [
-            f"{_count(self.num_records, 'record')}",
-            f"the rest of {_count(self.num_cut_files, 'file')} from a broken record on",
-            f"{_count(self.num_whole_files, 'whole file')}",
+            quantity(self.num_records, "record"),
+            f"the rest of {quantity(self.num_cut_files, 'file')} from a broken record on",
+            quantity(self.num_whole_files, "whole file"),
         ]
         counts = (self.num_records, self.num_cut_files, self.num_whole_files)
-        listed = ", ".join(part for part, count in zip(parts, counts, strict=True) if count)
-        return f"left out as broken: {listed}; the first: {self.problems[0].as_error()}"
+        broken = ", ".join(part for part, count in zip(parts, counts, strict=True) if count)
+        repeated = self.num_repeated and f"{quantity(self.num_repeated, 'record')} of what came before"
+        listed = " and ".join(part for part in (broken and f"as broken: {broken}", repeated) if part)
+        return f"left out {listed}; the first: {self.problems[0].as_error()}"
 
 
 def _is_of_whole_file(problem: Problem) -> bool:
     return problem.record is None or (problem.record == 0 and problem.ends_file)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def usable_source(source: Source, on_corrupt: Literal["stop", "skip"], tell: Callable[[str], None]) -> Source:
+def usable_source(
+    source: Source,
+    on_corrupt: Literal["stop", "skip"],
+    tell: Callable[[str], None],
+    counted: Counted | None = None,
+) -> Source:
     """The source as `--data.on-corrupt` wants it.
 
     Args:
         source: what to read.
         on_corrupt: `stop` leaves it as it is: reading it stops at the first record that cannot be used.
         tell: with `skip`, gets a line on what was left out.
+        counted: with `skip`, of what comes twice the later record is left out; None = it may.
 
     Raises:
         InputError: no record can be used.
     """
     if on_corrupt == "stop":
         return source
-    usable, losses = without_broken_records(source)
+    usable, losses = without_broken_records(source, counted)
     tell(losses.summary)
     return usable
 
 
-def without_broken_records(source: Source) -> tuple[Source, Losses]:
-    """The same source less the records that cannot be used, after reading all of them once.
+def without_broken_records(source: Source, counted: Counted | None = None) -> tuple[Source, Losses]:
+    """The same source less the records that cannot be used, and those that come twice, after reading all of them once.
 
     Whole files are used as they are. The usable records of the others are copied into temporary files, which vanish when
     the process ends; there are few, or the data set is not worth using. The order stays.
@@ -87,7 +96,7 @@ def without_broken_records(source: Source) -> tuple[Source, Losses]:
     Raises:
         InputError: no record can be used, or there is no room for the copies.
     """
-    usable = usable_records(source.files, source.expectations)
+    usable = usable_records(source.files, source.expectations, counted)
     losses = Losses(usable.problems)
     copies = {}
     if any(usable.partial.values()):

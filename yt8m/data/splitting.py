@@ -24,7 +24,7 @@ from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.stratification import VideoClasses, load_stratifier, stratify
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
 
 Form = Literal["shards", "index"]
@@ -121,7 +121,7 @@ def split(
     source = open_source(paths, labels_for="a split by labels")
     if form == "shards":
         size, remedy = sum(map(file_size, source.files)), "choose another --out, or write an index with --as index"
-        check_room(out, size, f"copies of {len(source.files)} files", remedy)
+        check_room(out, size, f"copies of {quantity(len(source.files), 'file')}", remedy)
     refuse_broken_ends(source)
     records = _read(source)
     names = list(shares)

@@ -206,9 +206,7 @@ def _survey(files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...]) 
 def _nothing_usable(result: Survey) -> InputError:
     error, files = result.first_error or result.first_bare, result.files
     if error is None:
-        return InputError(
-            f"{files[0]}: the file is empty" + (f", and so are {len(files) - 1} others" if files[1:] else "")
-        )
+        return InputError(f"{files[0]}: the file is empty" + (f", and so are all {len(files)}" if files[1:] else ""))
     if result.num_foreign > 1 and error is result.first_foreign:
         how_many = f"all {result.num_foreign} records" + ("" if result.is_whole else " looked at")
         return RecordError(error.path, error.record, f"{error.reason}. So it is with {how_many}")

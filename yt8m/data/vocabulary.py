@@ -88,8 +88,8 @@ def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
 
 
 def class_name(class_id: int, names: Mapping[int, str]) -> str:
-    """A class's name; `class 17` of one that has none."""
-    return names.get(class_id) or f"class {class_id}"
+    """A class's name; `Class 17` of one that has none."""
+    return names.get(class_id) or f"Class {class_id}"
 
 
 def read_class_names(path: str | os.PathLike) -> dict[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from yt8m.errors import InputError
+from yt8m.errors import InputError, say_no_json
 
 _SLURM_NUM_TASKS, _SLURM_TASK = "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"
 """What `srun` sets in every task; a batch script itself has no number of tasks of a step."""
@@ -69,7 +69,7 @@ def _read_tf_config(text: str) -> tuple[int, int]:
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise refuse(f"is no JSON ({error})") from None
+        raise refuse(say_no_json(error)) from None
     cluster, task = (values.get(key) if isinstance(values, dict) else None for key in ("cluster", "task"))
     if not isinstance(cluster, dict) or not cluster:
         raise refuse("names no cluster")

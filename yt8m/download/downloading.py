@@ -28,7 +28,7 @@ from yt8m.download.layout import (
 )
 from yt8m.download.threads import Meter, in_threads
 from yt8m.download.transfer import CheckedFiles, Wrong, fetch, file_md5, partial_path
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_room, make_directory, remove_empty
 from yt8m.values import checked
 
@@ -219,7 +219,9 @@ class Download:
         ]
         if not files:
             part, parts = self._shard
-            raise InputError(f"--shard {part},{parts}: none of the {len(plan)} files is in it; take a larger one")
+            raise InputError(
+                f"--shard {part},{parts}: none of {quantity(len(plan), 'file')} is in it; take a larger one"
+            )
         return sorted(files, key=lambda file: file.path)
 
     def _lists(self) -> list[RemoteFile]:
@@ -360,10 +362,11 @@ class Download:
         told = [f"{name} ({reason})" for name, reason in list(result.missing.items())[:_NAMES_TOLD]]
         if len(result.missing) > len(told):
             told.append(f"{len(result.missing) - len(told)} more")
-        text = f"{self._directory}: {len(result.missing)} of {len(survey.files)} files cannot be had: {', '.join(told)}"
+        text = f"{self._directory}: {len(result.missing)} of {quantity(len(survey.files), 'file')} cannot be had: "
+        text += ", ".join(told)
         if self._stopping.is_set():
             rest = len(survey.files) - len(result.missing) - len(result.fetched)
-            text += f"; the server does not answer, so {rest} others were left"
+            text += f"; the server does not answer, so {rest} more {'was' if rest == 1 else 'were'} left"
         raise InputError(f"{text}; the same command tries them again and goes on where it stood")
 
 

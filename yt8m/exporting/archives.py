@@ -25,7 +25,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 from yt8m import config as configuration
 from yt8m import runs
 from yt8m.config import RunConfig
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, new_directory
 from yt8m.runs import RunDirectory
 from yt8m.unlike_runs import describe_place, is_of_starter
@@ -299,7 +299,7 @@ def _check_weights(path: Path, num_classes: int) -> None:
         raise InputError(f"{path}: says that it holds {num_bytes} bytes, more than it has; have it exported again")
     if not any(width and width % num_classes == 0 for width in widths):
         raise InputError(
-            f"{path}: has no layer of the {num_classes} classes that its configuration says; have it exported again"
+            f"{path}: has no layer of the {quantity(num_classes, 'class')} that its configuration says; have it exported again"
         )
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 
 from yt8m.data.schema import LABEL_PADDING
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.metrics.entries import MAX_CLASSES, RankedEntries
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
 from yt8m.metrics.per_class import PerClass, from_precision_sums
@@ -219,7 +219,7 @@ def _check_positive(per_class: PerClass, ratings: SegmentRatings) -> None:
     """Raises InputError if no class has a positive."""
     if not per_class.has_positives.any():
         raise InputError(
-            f"none of the {ratings.num_segments} rated segments is positive for a class; is this rated data?"
+            f"none of {quantity(ratings.num_segments, 'rated segment')} is positive for a class; is this rated data?"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.metrics.entries import MAX_CLASSES, RankedEntries
 from yt8m.metrics.inputs import as_float32, check_ids, check_top_k, checked_pair, row_blocks, row_name
 from yt8m.metrics.per_class import PerClass, from_precision_sums
@@ -116,7 +116,7 @@ class VideoMetrics:
             raise InputError("no videos to score; is the data empty?")
         if not self._num_labelled:
             raise InputError(
-                f"none of the {self._num_videos} videos has a label to score against; a test split has none"
+                f"none of {quantity(self._num_videos, 'video')} has a label to score against; a test split has none"
             )
         return {
             "gap": self._entries.pooled_precision_sum() / int(self._positives.sum()),

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.data.repeats import RepeatError
+from yt8m.errors import InputError, quantity
 from yt8m.predictions.listed import ListedPredictions
-from yt8m.predictions.parts import Described, Description, Part, Predictions, log_probability, logit
+from yt8m.predictions.parts import Described, Description, Part, Predictions, log_probability, logit, refuse_repeats
 
 Mean = Literal["arithmetic", "geometric", "rank"]
 """Of probabilities; of their logarithms; of the shares of all rows that a class ranks before."""
@@ -185,8 +186,8 @@ def check_descriptions(members: Sequence[Described]) -> None:
             )
         if other.num_classes != one.num_classes:
             raise InputError(
-                f"{member.name}: has {other.num_classes} classes, {first.name} {one.num_classes}; leave one of them out, "
-                "as a class is another one in each"
+                f"{member.name}: has {quantity(other.num_classes, 'class')}, {first.name} {one.num_classes}; leave one of them "
+                "out, as a class is another one in each"
             )
         if one.classes is not None and other.classes is not None and set(one.classes) != set(other.classes):
             lacks = sorted(set(one.classes) ^ set(other.classes))[0]
@@ -197,9 +198,13 @@ def check_descriptions(members: Sequence[Described]) -> None:
 
 
 def check_members(members: Sequence[Predictions]) -> None:
-    """Raises InputError unless the predictions are for the same task, classes and rows."""
+    """Raises InputError unless the predictions are for the same task, classes and rows, each of which comes once."""
     check_descriptions(members)
     first = members[0]
+    try:
+        refuse_repeats(first.rows())
+    except RepeatError as error:
+        raise InputError(f"{first.name}: {error}") from error
     for member in members[1:]:
         if sorted(member.digests) != sorted(first.digests):
             raise InputError(_row_difference(first, member))

@@ -5,12 +5,13 @@ N = rows of a part (videos, or segments), C = classes with a column, k = classes
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
+from yt8m.data.repeats import Once
 from yt8m.submission import Task
 
 
@@ -149,6 +150,13 @@ class Predictions(ABC):
     def rows(self) -> Iterator[Part]:
         """All parts without their logits."""
         return (self.read_rows(number) for number in range(len(self.digests)))
+
+
+def refuse_repeats(parts: Iterable[Part]) -> None:
+    """Raises RepeatError if a video, or a segment, has two rows."""
+    once = Once()
+    for part in parts:
+        once.add(part.ids.tolist(), None if part.starts is None else part.starts.tolist())
 
 
 def probability(logits: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ import numpy as np
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_destination, check_local, make_directory, read_json, remove_empty, write_json
 from yt8m.metrics.inputs import check_finite
-from yt8m.predictions.parts import Description, Part, Predictions
+from yt8m.predictions.parts import Description, Part, Predictions, refuse_repeats
 
 FORMAT = 1
 _FILE = "predictions.json"
@@ -176,10 +176,15 @@ class PredictionStore:
             raise
 
     def finish(self) -> "StoredPredictions":
-        """Marks the predictions as complete, unless they are; all parts must be there."""
+        """Marks the predictions as complete, unless they are; all parts must be there.
+
+        Raises:
+            RepeatError: a video, or a segment, comes twice.
+        """
         if self._is_complete:
             return StoredPredictions(self.directory, self._name)
         parts = [_read_part(self.directory, number, rows_alone=True) for number in range(self.num_parts)]
+        refuse_repeats(parts)
         index = [{"num_rows": len(part), "digest": part.digest} for part in parts]
         write_json(_description_path(self.directory), self._header | {"parts": index})
         return StoredPredictions(self.directory, self._name)

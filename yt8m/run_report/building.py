@@ -11,7 +11,7 @@ from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_destination, refuse_inputs
 from yt8m.inference import Scorer, best_weights, load_run, open_validation
 from yt8m.own_records import choose_paths
@@ -116,7 +116,9 @@ def _require_one_task(opened: Sequence[_OpenedRun]) -> None:
     for other in opened[1:]:
         here, there = first.config.data.num_classes, other.config.data.num_classes
         if here != there:
-            raise InputError(f"{other.name}: has {there} classes, and {first.name} {here}; report them apart")
+            raise InputError(
+                f"{other.name}: has {quantity(there, 'class')}, and {first.name} {here}; report them apart"
+            )
         kinds = ["rated segments" if each.source.level == "segment" else "whole videos" for each in (first, other)]
         if kinds[0] != kinds[1]:
             raise InputError(

@@ -64,8 +64,8 @@ def class_tables(results: Sequence[RunResult], names: Mapping[int, str]) -> Clas
         every.append(ClassLine(class_name(class_id, names), count, precisions))
     enough = enough_positives((line.num_positives for line in every), 2 * _MOST_CLASSES)
     lines = [line for line in every if line.num_positives >= enough]
-    best = sorted(lines, key=lambda line: (-line.mean, -line.num_positives))
-    worst = sorted(best[_MOST_CLASSES:], key=lambda line: (line.mean, -line.num_positives))
+    best = sorted(lines, key=lambda line: (-round(line.mean, 12), -line.num_positives))  # less the last bits of sums
+    worst = sorted(best[_MOST_CLASSES:], key=lambda line: (round(line.mean, 12), -line.num_positives))
     different = sorted(lines, key=lambda line: (-line.difference, -line.num_positives))
     return ClassTables(
         best[:_MOST_CLASSES],

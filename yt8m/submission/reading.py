@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES, SEGMENT_FRAMES
+from yt8m.errors import quantity
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission.files import LineError, Report, check_task, read_fields, stop_at_error
 from yt8m.submission.ids import LONGEST_ID, RULE, UNFIT, id_problem
@@ -175,7 +176,9 @@ def _parse_class(text: str, allowed: Collection[int]) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text[:40]!r} is no class; start the line with a class id")
     if int(text) not in allowed:
-        raise ValueError(f"class {int(text)} is not one of the {len(allowed)} classes of the task; remove the line")
+        raise ValueError(
+            f"class {int(text)} is not one of the {quantity(len(allowed), 'class')} of the task; remove the line"
+        )
     return int(text)
 
 

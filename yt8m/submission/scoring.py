@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LABEL_PADDING
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.metrics.inputs import ROWS_AT_ONCE, id_text
 from yt8m.metrics.ratings import SegmentRatings
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, SegmentRankingMetrics
@@ -79,7 +79,7 @@ def measure_video_submission(
     missing = np.flatnonzero(~submitted)
     if len(missing):
         tell(
-            f"{os.fspath(path)}: has no row for {len(missing)} of the {len(labels)} labelled videos; "
+            f"{os.fspath(path)}: has no row for {len(missing)} of the {quantity(len(labels), 'labelled video')}; "
             "they count as without predictions"
         )
     for first in range(0, len(missing), ROWS_AT_ONCE):

@@ -16,7 +16,7 @@ from yt8m import inference, runs
 from yt8m.config import DistillConfig, RunConfig
 from yt8m.data.overlap import some_ids
 from yt8m.data.pipeline import Source
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.submission.reading import read_video_submission
 from yt8m.submission.video import MAX_PAIRS
 
@@ -57,7 +57,8 @@ class RunTeacher(Teacher):
             )
         if config.data.num_classes != student.data.num_classes:
             raise InputError(
-                f"--distill.teacher {run}: knows {config.data.num_classes} classes, this run has {student.data.num_classes}"
+                f"--distill.teacher {run}: knows {quantity(config.data.num_classes, 'class')}, this run has "
+                f"{student.data.num_classes}"
             )
         missing = [name for name in config.data.features if name not in student.data.features]
         if missing:

@@ -24,7 +24,7 @@ from yt8m.data.remarks import TRAINING
 from yt8m.data.service import find_workers
 from yt8m.distribution.devices import Devices, Stopped
 from yt8m.distribution.strategies import open_devices
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.evaluation import Measured
 from yt8m.files import bytes_in_words, check_room, remove_unfinished, write_json
 from yt8m.runs import RunDirectory
@@ -117,7 +117,7 @@ def resolve(
         find_workers(data.service)
     data = with_choices(choose_splits(config, tell), config.run, tell)
     with_data = dataclasses.replace(config, data=data)
-    train = inference.open_data(with_data, data.train, tell=tell, part="training", labels_for=TRAINING)
+    train = inference.open_data(with_data, data.train, tell=tell, part="training", labels_for=TRAINING, counted=None)
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
     return config, train, inference.open_validation(config.run, config, tell=tell) if data.validate else None
@@ -195,7 +195,8 @@ def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> Non
     check_room(
         run.path,
         max(0, needed - there),
-        f"{keep} checkpoints of {bytes_in_words(checkpoints.num_bytes)} and the best weights, with one of each being written,",
+        f"{quantity(keep, 'checkpoint')} of {bytes_in_words(checkpoints.num_bytes)} and the best weights, "
+        "with one of each being written,",
         "give another --run, or keep fewer with --training.keep-checkpoints",
     )
 
@@ -265,7 +266,9 @@ def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
             return True
         files.save_checkpoint(step)
     if step >= training.num_steps:
-        progress.message(f"{run.path}: all {training.num_steps} steps are done; raise --training.num-steps to go on")
+        progress.message(
+            f"{run.path}: {quantity(training.num_steps, 'step')} done, which is all; raise --training.num-steps to go on"
+        )
         return False
     if _is_out_of_patience(trainer):
         progress.message(f"{run.path}: stopped early before, at step {step}; raise --training.early-stopping to go on")

@@ -15,7 +15,7 @@ from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.inference import build_for_training, start_from
 from yt8m.training.completion import number_of_classes
 from yt8m.training.loop import resolve
@@ -58,7 +58,11 @@ def check(config: RunConfig) -> Iterator[Finding]:
         config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), told.append)
         yield from (Finding("records", line, "look") for line in told)
         batch = _first_batch(config, source)
-        yield Finding("records", f"{len(source.files)} files, {source.level} level, {', '.join(source.features)}", "ok")
+        yield Finding(
+            "records",
+            f"{quantity(len(source.files), 'file')}, {source.level} level, {', '.join(source.features)}",
+            "ok",
+        )
     elif config.data.segment_context:
         raise InputError("--data.segment-context is of rated segments; name some with --data.train")
     else:
@@ -132,7 +136,7 @@ def _check_labels(batch: dict[str, tf.Tensor], config: RunConfig) -> Finding:
     present = labels[labels != LABEL_PADDING]
     mean = present.size / len(labels)
     seen = len(np.unique(present))
-    text = f"{mean:.1f} a video, {seen} of {config.data.num_classes} classes in this batch"
+    text = f"{mean:.1f} a video, {seen} of {quantity(config.data.num_classes, 'class')} in this batch"
     return Finding("labels", text, "ok" if present.size else "bad")
 
 
@@ -282,7 +286,7 @@ def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
     last, steps = first, 1
     while last > OVERFIT_SHARE * first and math.isfinite(last) and time.perf_counter() - start < OVERFIT_SECONDS:
         last, steps = float(step()), steps + 1
-    text = f"the loss of {size} videos went from {first:,.1f} to {last:,.2f} in {steps} steps"
+    text = f"the loss of {quantity(size, 'video')} went from {first:,.1f} to {last:,.2f} in {steps} steps"
     if not math.isfinite(last):
         return Finding("learning by heart", text, "bad")
     if last <= OVERFIT_SHARE * first:

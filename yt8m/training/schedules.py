@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
+from yt8m.errors import quantity
 
 
 def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
@@ -42,6 +43,6 @@ def warmup_remark(config: TrainingConfig) -> str | None:
         return None
     largest = config.learning_rate * config.num_steps / config.warmup_steps
     return (
-        f"the warm-up takes {config.warmup_steps} steps and training ends after {config.num_steps}, so the learning rate only "
-        f"rises, to {largest:.3g} at most; lower --training.warmup-steps or raise --training.num-steps"
+        f"the warm-up takes {quantity(config.warmup_steps, 'step')} and training ends after {config.num_steps}, so the "
+        f"learning rate only rises, to {largest:.3g} at most; lower --training.warmup-steps or raise --training.num-steps"
     )

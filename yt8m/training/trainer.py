@@ -13,7 +13,7 @@ from yt8m import inference
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.distribution.devices import Devices
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.evaluation import Measured, measure_source
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory
@@ -47,7 +47,7 @@ class Trainer:
         if config.training.batch_size % pieces:
             raise InputError(
                 f"--training.batch-size {config.training.batch_size} cannot be cut into equal pieces for "
-                f"{devices.num_replicas} devices times --training.gradient-accumulation "
+                f"{quantity(devices.num_replicas, 'device')} times --training.gradient-accumulation "
                 f"{config.training.gradient_accumulation}; make it a multiple of {pieces}"
             )
         keras.utils.set_random_seed(config.training.seed)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from yt8m.errors import quantity
 from yt8m.tuning.processes import import_psutil
 
 _USABLE_SHARE = 0.9
@@ -49,18 +50,18 @@ def choose(machine: Machine, footprint: Footprint, num_running: int) -> tuple[in
     # A trial on the cores that keeps less than one busy waits for its input or its start.
     if not machine.accelerators:
         of_cores = min(of_cores, machine.cores)
-    limits = {f"a trial keeps {footprint.busy_cores:.1f} of {machine.cores} cores busy": of_cores}
+    limits = {f"a trial keeps {footprint.busy_cores:.1f} of {quantity(machine.cores, 'core')} busy": of_cores}
     peak = max(footprint.peak_bytes, 1)
     of_memory = max(1, num_running + math.floor(_USABLE_SHARE * machine.free_bytes / peak))
     limits[f"takes {peak / 1e9:.1f} GB of {machine.free_bytes / 1e9:.1f} GB that are free"] = of_memory
     if machine.accelerators:
-        limits[f"takes one of {len(machine.accelerators)} GPUs"] = len(machine.accelerators)
+        limits[f"takes one of {quantity(len(machine.accelerators), 'GPU')}"] = len(machine.accelerators)
     if footprint.trials_fed is not None:
         bound = {"balanced": "balanced between input and compute"}.get(footprint.bound, f"bound by {footprint.bound}")
         limits[f"is {bound}, and the input alone feeds {footprint.trials_fed}"] = footprint.trials_fed
     jobs = min(limits.values())
     reasons = ", ".join(f"{reason} (room for {limit})" for reason, limit in limits.items())
-    return jobs, f"{jobs} {'trial' if jobs == 1 else 'trials'} side by side: {reasons}"
+    return jobs, f"{quantity(jobs, 'trial')} side by side: {reasons}"
 
 
 def trials_fed(input_milliseconds: float, loop_milliseconds: float) -> int:

@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol
 from yt8m import config as configuration
 from yt8m import runs
 from yt8m.config import RunConfig
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.files import locked, make_directory, read_json, remove_empty, write_json
 from yt8m.runs import RunDirectory
 from yt8m.tuning import jobs as side_by_side
@@ -216,13 +216,15 @@ class _Session:
                 self._study.end(each.number, "failed", "the session was killed while it was chosen")
         left = max(0, self._task.num_trials - len(trials)) + len(self._to_resume)
         if not left:
-            self._progress.message(f"{self._directory}: all {len(trials)} trials are done; raise --trials to go on")
+            self._progress.message(
+                f"{self._directory}: {quantity(len(trials), 'trial')} done, which is all; raise --trials to go on"
+            )
             return False
         if trials:
             num_ended = len(trials) - len(self._to_resume)
             again = f", with {len(self._to_resume)} that were running" if self._to_resume else ""
             self._progress.message(
-                f"{self._directory}: going on after {num_ended} of {self._task.num_trials} trials{again}"
+                f"{self._directory}: going on after {num_ended} of {quantity(self._task.num_trials, 'trial')}{again}"
             )
         try:
             for each in self._to_resume:

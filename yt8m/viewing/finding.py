@@ -11,7 +11,7 @@ from yt8m.data.checking import check_record, level_of, parse
 from yt8m.data.records import read_framing
 from yt8m.data.schema import ID_KEYS, Level
 from yt8m.data.sources import describe_error
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError, RecordError, quantity
 
 _LEVELS: tuple[Level | None, ...] = ("segment", "frame", "video", None)
 """Those that tell more first."""
@@ -66,8 +66,8 @@ def find_video(
                 found.append(video)
     if not found:
         raise InputError(
-            f"{wanted.decode(errors='backslashreplace')}: no record has this id; searched {searched} records in "
-            f"{len(files)} {'file' if len(files) == 1 else 'files'}, from {files[0]} on"
+            f"{wanted.decode(errors='backslashreplace')}: no record has this id; searched {quantity(searched, 'record')} in "
+            f"{quantity(len(files), 'file')}, from {files[0]} on"
         )
     return sorted(found, key=lambda video: _LEVELS.index(video.level))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.figures import head, new_figure, save_figure
 from yt8m.files import check_destination
 from yt8m.viewing.video import VideoView
@@ -74,7 +74,7 @@ def draw_video(view: VideoView, path: str | os.PathLike) -> None:
 
 
 def _title(view: VideoView) -> str:
-    count = f"{view.num_frames} frames" if view.level != "video" else "video level"
+    count = f"{quantity(view.num_frames, 'frame')}" if view.level != "video" else "video level"
     return f"{plain(view.video_id, 60)}: {count}; {plain(os.path.basename(view.path), 50)}, record {view.record}"
 
 
