@@ -22,6 +22,7 @@ RULES = {
     "yt8m.data.repeats": {"yt8m.errors", "yt8m.data.schema"},
     "yt8m.data.vocabulary": {"yt8m.errors"},
     "yt8m.files": {"yt8m.errors"},
+    "yt8m.machine": set(),
     "yt8m.figures": {"yt8m.files"},
     "yt8m.config": {*BASE, "yt8m.data.address", "yt8m.files"},
     "yt8m.metrics": BASE,
@@ -102,8 +103,12 @@ RULES = {
     "yt8m.training.objective": {
         *{*BASE, "yt8m.config", "yt8m.layers", "yt8m.models", "yt8m.training", "yt8m.training.distillation"},
     },
+    "yt8m.training.memory": {
+        *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.machine", "yt8m.training"},
+        *{"yt8m.training.objective", "yt8m.training.stream"},
+    },
     "yt8m.training.trainer": {
-        "yt8m.distribution",
+        *{"yt8m.distribution", "yt8m.training.memory"},
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training"},
         *{"yt8m.training.distillation", "yt8m.training.objective", "yt8m.training.statistics", "yt8m.training.stream"},
@@ -122,7 +127,7 @@ RULES = {
     },
     "yt8m.training.sanity": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.training", "yt8m.training.completion"},
-        *{"yt8m.training.loop", "yt8m.training.objective"},
+        *{"yt8m.training.loop", "yt8m.training.memory", "yt8m.training.objective"},
     },
     "yt8m.training.bottleneck": {*BASE, "yt8m.config", "yt8m.data"},
     "yt8m.training.profiling": {
@@ -136,7 +141,7 @@ RULES = {
         *{"yt8m.inference", "yt8m.evaluation", "yt8m.training"},
         *{"yt8m.exporting.archives", "yt8m.exporting.half_precision"},
     },
-    "yt8m.tuning": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.flag_names", "yt8m.runs"},
+    "yt8m.tuning": {*BASE, "yt8m.machine", "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.flag_names", "yt8m.runs"},
     "yt8m.streams": set(),
     "yt8m.arguments": {"yt8m.errors", "yt8m.flag_names", "yt8m.values"},
     "yt8m.reports": {"yt8m.errors", "yt8m.metrics"},

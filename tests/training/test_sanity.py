@@ -14,7 +14,7 @@ from yt8m.training import sanity
 from yt8m.training.loop import train
 
 NAMES = [
-    *("records", "a batch", "labels", "parameters", "memory of the weights", "memory of the optimizer"),
+    *("records", "memory", "a batch", "labels", "parameters", "memory of the weights", "memory of the optimizer"),
     *("loss at the start", "memory of a step", "compute", "input", "learning by heart"),
 ]
 

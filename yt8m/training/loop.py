@@ -154,6 +154,8 @@ def train(
         if validation:  # which is read late
             pipeline.refuse_broken_ends(validation)
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
+        if remark := trainer.memory_remark(source):
+            progress.message(remark)
         with contextlib.ExitStack() as stack:
             run = devices.on_chief(lambda: _enter(config, stack, progress.message))
             first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)

@@ -20,6 +20,7 @@ from yt8m.inference import build_for_training, start_from
 from yt8m.training.completion import number_of_classes
 from yt8m.training.loop import resolve
 from yt8m.training.losses import video_losses
+from yt8m.training.memory import advice, batch_shapes, estimate
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer, make_optimizer
 from yt8m.training.schedules import warmup_remark
@@ -51,13 +52,13 @@ def check(config: RunConfig) -> Iterator[Finding]:
     Raises:
         InputError, RecordError: the configuration or its records cannot be used.
     """
-    source, batch = None, None
+    source = None
     if config.data.train or config.data.root:
         # Nothing is written to the run directory, so any name will do.
         told: list[str] = []
         config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), told.append)
         yield from (Finding("records", line, "look") for line in told)
-        batch = _first_batch(config, source)
+        shapes = batch_shapes(config, source)
         yield Finding(
             "records",
             f"{quantity(len(source.files), 'file')}, {source.level} level, {', '.join(source.features)}",
@@ -71,19 +72,24 @@ def check(config: RunConfig) -> Iterator[Finding]:
             "num_classes": config.data.num_classes or number_of_classes(),
         }
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, **chosen))
-        batch = _random_batch(config)
+        shapes = _random_shapes(config)
         yield Finding("records", "none named (--data.train, --data.root); random videos stand in", "look")
+    built = build_for_training(config)
+    start_from(built, config)
+    objective = Objective(built, config, None)
+    variables = [variable.value for variable in built.predicting.trainable_variables]
+    optimizer = make_optimizer(variables, config.training)
+    needed = estimate(config, objective, optimizer, shapes, source=source)
+    yield Finding("memory", f"{needed}{'' if needed.verdict == 'ok' else f'; {advice(config)}'}", needed.verdict)
+    if needed.verdict == "bad":  # what comes now would have the system end the process
+        return
+    batch = _random_batch(config, shapes) if source is None else _first_batch(config, source)
     yield Finding(
         "a batch", ", ".join(f"{key} {value.dtype.name} {list(value.shape)}" for key, value in batch.items()), "ok"
     )
     yield _check_labels(batch, config)
     if remark := warmup_remark(config.training):
         yield Finding("warm-up", remark, "look")
-    built = build_for_training(config)
-    start_from(built, config)
-    objective = Objective(built, config, None)
-    variables = [variable.value for variable in built.predicting.trainable_variables]
-    optimizer = make_optimizer(variables, config.training)
     yield from _weigh(built.predicting, optimizer)
     yield _check_start(built.predicting, batch, config)
     step, finding = _measure_step(objective, optimizer, batch, config)
@@ -112,19 +118,32 @@ def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
     raise InputError(f"{source.files[0]} ...: the training files hold no record")
 
 
-def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
-    """Random videos with three labels each."""
-    random, data, size = np.random.default_rng(config.training.seed), config.data, config.training.batch_size
-    batch = {}
+def _random_shapes(config: RunConfig) -> dict[str, tf.TensorSpec]:
+    """Of a batch without records."""
+    data, size = config.data, config.training.batch_size
+    num_frames = data.num_frames or data.max_frames
+    shapes = {}
     for name in data.features:
         if config.model.level == "video":
-            batch[video_feature(name)] = random.normal(0, 0.5, (size, FEATURE_SIZES[name])).astype(np.float32)
+            shapes[video_feature(name)] = tf.TensorSpec([size, FEATURE_SIZES[name]], tf.float32)
         else:
-            shape = (size, data.num_frames or data.max_frames, FEATURE_SIZES[name])
-            batch[name] = random.integers(0, 256, shape, np.uint8)
+            shapes[name] = tf.TensorSpec([size, num_frames, FEATURE_SIZES[name]], tf.uint8)
     if config.model.level == "frame":
-        batch["num_frames"] = np.full(size, data.num_frames or data.max_frames, np.int32)
-    labels = np.full((size, data.max_labels), LABEL_PADDING, np.int32)
+        shapes["num_frames"] = tf.TensorSpec([size], tf.int32)
+    return shapes | {"labels": tf.TensorSpec([size, data.max_labels], tf.int32)}
+
+
+def _random_batch(config: RunConfig, shapes: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+    """Random videos with three labels each."""
+    random, data, batch = np.random.default_rng(config.training.seed), config.data, {}
+    for key, shape in shapes.items():
+        if shape.dtype == tf.float32:
+            batch[key] = random.normal(0, 0.5, shape.shape).astype(np.float32)
+        elif shape.dtype == tf.uint8:
+            batch[key] = random.integers(0, 256, shape.shape, np.uint8)
+    if config.model.level == "frame":
+        batch["num_frames"] = np.full(shapes["num_frames"].shape, data.num_frames or data.max_frames, np.int32)
+    labels = np.full(shapes["labels"].shape, LABEL_PADDING, np.int32)
     count = min(3, data.max_labels, data.num_classes)
     for row in labels:
         row[:count] = random.choice(data.num_classes, count, replace=False)

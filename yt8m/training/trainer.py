@@ -17,7 +17,7 @@ from yt8m.errors import InputError, quantity
 from yt8m.evaluation import Measured, measure_source
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory
-from yt8m.training import weights
+from yt8m.training import memory, weights
 from yt8m.training.distillation import make_teacher
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import make_optimizer
@@ -167,6 +167,29 @@ class Trainer:
         finally:
             for variable, value in zip(others, before, strict=True):
                 variable.assign(value)
+
+    def memory_remark(self, source: Source) -> str:
+        """What should be known of the memory that training takes; nothing, if there is enough.
+
+        Args:
+            source: the training records.
+        """
+        config, shapes = self.config, memory.batch_shapes(self.config, source)
+        if memory.is_surely_enough(config, self.model.count_params(), shapes):
+            return ""
+        found = memory.estimate(
+            config,
+            self.objective,
+            self.optimizer,
+            shapes,
+            source=source,
+            num_devices=self.devices.num_replicas,
+            num_local_devices=self.devices.num_local_replicas,
+        )
+        if found.verdict == "ok":
+            return ""
+        judged = "more than there is" if found.verdict == "bad" else "nearly all there is"
+        return f"training takes {judged}: {found}; {memory.advice(config)}"
 
     def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured:
         """A pass of the model over labelled records, in `kept_weights`.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yt8m.errors import quantity
+from yt8m.machine import count_free_bytes as count_free
 from yt8m.tuning.processes import import_psutil
 
 _USABLE_SHARE = 0.9
@@ -80,11 +81,8 @@ def count_cores() -> int:
 
 def count_free_bytes() -> int:
     """Memory that can be had without swapping, also within a container."""
-    free = import_psutil().virtual_memory().available
-    with contextlib.suppress(OSError, ValueError):
-        most, used = (int((_CONTROL_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
-        free = min(free, max(0, most - used))
-    return free
+    free = count_free()
+    return import_psutil().virtual_memory().available if free is None else free
 
 
 def leave_accelerators_alone() -> None:

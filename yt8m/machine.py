@@ -1,0 +1,35 @@
+"""What this machine has free."""
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+_MEMORY = Path("/proc/meminfo")
+
+
+def count_free_bytes() -> int | None:
+    """Memory that can be had without swapping, also within a container; None where the system does not say.
+
+    What a container has read from files counts as used in it, and is given back when it is wanted: it is free here.
+    """
+    free = None
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        lines = _MEMORY.read_text().splitlines()
+        free = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    with contextlib.suppress(OSError, StopIteration, ValueError):  # no such control group, or no limit
+        most, used = (int((_CONTROL_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        lines = (_CONTROL_GROUP / "memory.stat").read_text().splitlines()
+        used -= next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        left = max(0, most - used)
+        free = left if free is None else min(free, left)
+    return free
+
+
+def count_gpu_bytes() -> int | None:
+    """The memory of the smallest GPU, all of it; None where NVIDIA's tool does not say."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        return (1 << 20) * min(int(line) for line in done.stdout.split())
+    return None

@@ -1,0 +1,181 @@
+"""Whether a training fits into memory, told before it begins: what the system ends for memory says nothing.
+
+Weights and what the optimizer remembers are counted; activations and gradients are told from the graph of the step
+(`yt8m.training.liveness`), between 0.4 and 2.5 times what they were measured to be.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.config import RunConfig
+from yt8m.data.pipeline import Source
+from yt8m.files import bytes_in_words
+from yt8m.machine import count_free_bytes, count_gpu_bytes
+from yt8m.training.liveness import peak_bytes
+from yt8m.training.objective import Objective
+from yt8m.training.optimizers import Optimizer
+from yt8m.training.stream import training_batches
+
+Shapes = Mapping[str, tf.TensorSpec]
+
+TIGHT = 0.8
+"""Of what is free: more than this may be too much, as an estimate can be wrong by a factor of 2.5."""
+_GPU_SHARE = 0.9
+"""Of a GPU's memory that TensorFlow can use."""
+_BATCHES_AHEAD = 5
+"""That wait between the records and the devices, or are in use."""
+_RECORDS_LOOKED_AT = 16
+_MOST_COPIES = 200
+"""Of a batch's features and scores as float32: more than any model here holds at once."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """What a training takes, in bytes."""
+
+    weights: int
+    optimizer: int
+    """What it remembers of gradients, and moving averages."""
+    step: int
+    """Activations and gradients, at most."""
+    input: int
+    """Batches and serialized records that wait, always in the host's memory."""
+    on_gpu: bool
+    """Whether weights, optimizer and step are in a GPU's memory; all is in the host's, if not."""
+    free: int | None
+    """Of the host, or None where the system does not say."""
+    gpu: int | None = None
+    """Of a GPU, all together."""
+
+    @property
+    def device(self) -> int:
+        """All that a device holds: one of several."""
+        return self.weights + self.optimizer + self.step
+
+    @property
+    def verdict(self) -> Literal["ok", "look", "bad"]:
+        """bad: more than there is; look: nearly so."""
+        shares = [(self.input + (0 if self.on_gpu else self.device), self.free)]
+        if self.on_gpu:
+            shares.append((self.device, None if self.gpu is None else int(_GPU_SHARE * self.gpu)))
+        found: list[Literal["ok", "look", "bad"]] = ["ok"]
+        for wanted, there in shares:
+            if there is not None and wanted > TIGHT * there:
+                found.append("bad" if wanted > there else "look")
+        return "bad" if "bad" in found else found[-1]
+
+    def __str__(self) -> str:
+        of_device = (
+            f"weights {bytes_in_words(self.weights)}, optimizer {bytes_in_words(self.optimizer)}, activations and gradients "
+            f"{bytes_in_words(self.step)}"
+        )
+        of_input, free = f"input buffers {bytes_in_words(self.input)}", _in_words(self.free, "free")
+        if self.on_gpu:
+            of_gpu = f"about {bytes_in_words(self.device)} of a GPU's {_in_words(self.gpu, 'in all')} ({of_device})"
+            return f"{of_gpu}, and {of_input} of the host's {free}"
+        return f"about {bytes_in_words(self.device + self.input)} of {free} ({of_device}, {of_input})"
+
+
+def _in_words(num_bytes: int | None, what: str) -> str:
+    return (
+        "memory, of which the system does not say how much there is"
+        if num_bytes is None
+        else (f"{bytes_in_words(num_bytes)} {what}")
+    )
+
+
+def advice(config: RunConfig) -> str:
+    """What takes less."""
+    frames = ", --data.num-frames" if config.model.level == "frame" else ""
+    more = config.training.gradient_accumulation * 2
+    return (
+        f"lower --training.batch-size (now {config.training.batch_size}){frames}, or compute it in pieces with "
+        f"--training.gradient-accumulation {more}"
+    )
+
+
+def batch_shapes(config: RunConfig, source: Source) -> Shapes:
+    """What a batch of `--training.batch-size` will be, without reading one."""
+    spec = training_batches(config, source, config.training.batch_size).element_spec
+    return {key: value for key, value in spec.items() if key != "id"}
+
+
+def estimate(
+    config: RunConfig,
+    objective: Objective,
+    optimizer: Optimizer,
+    shapes: Shapes,
+    *,
+    source: Source | None = None,
+    num_devices: int = 1,
+    num_local_devices: int = 1,
+) -> MemoryEstimate:
+    """What a training takes, from the graph of its step; nothing is computed, and no batch is read.
+
+    Args:
+        config: complete.
+        objective: of the step.
+        optimizer: its variables are counted.
+        shapes: of a whole batch.
+        source: of the training records, some of which are looked at for their size; None = there are none.
+        num_devices: that share a batch, of all workers.
+        num_local_devices: of this one.
+    """
+    training, on_gpu = config.training, bool(tf.config.list_logical_devices("GPU"))
+    share = {
+        key: tf.TensorSpec([value.shape[0] // num_devices, *value.shape[1:]], value.dtype)
+        for key, value in shapes.items()
+    }
+
+    def step(batch):
+        return objective.loss_and_gradients(batch, training.batch_size, num_devices, training.gradient_accumulation)
+
+    graph = tf.function(step).get_concrete_function(share).graph
+    state = [slot for slots in optimizer.slots.values() for slot in slots] + optimizer.averages
+    copies = 1 if on_gpu else num_local_devices  # devices that a processor was split into have one memory
+    batch = _num_bytes(share.values()) * num_local_devices
+    return MemoryEstimate(
+        weights=copies * _num_bytes(objective.model.variables),
+        optimizer=copies * _num_bytes(state),
+        step=copies * peak_bytes(graph),
+        input=_BATCHES_AHEAD * batch + _serialized_bytes(config, source),
+        on_gpu=on_gpu,
+        free=count_free_bytes(),
+        gpu=count_gpu_bytes() if on_gpu else None,
+    )
+
+
+def is_surely_enough(config: RunConfig, num_weights: int, shapes: Shapes) -> bool:
+    """Whether a training is so small that its memory need not be estimated, which takes as long as to trace its step.
+
+    Args:
+        config: complete.
+        num_weights: of the model.
+        shapes: of a whole batch.
+    """
+    values = (
+        sum(int(np.prod(each.shape)) for each in shapes.values()) + config.training.batch_size * config.data.num_classes
+    )
+    bound = 4 * (_MOST_COPIES * values + 8 * num_weights)
+    there = [count_free_bytes()]
+    if tf.config.list_logical_devices("GPU"):
+        there.append(count_gpu_bytes())
+    return all(each is None or bound < TIGHT * each for each in there)
+
+
+def _num_bytes(values: Sequence[Any] | Any) -> int:
+    return sum(int(np.prod(value.shape)) * tf.as_dtype(value.dtype).size for value in values)
+
+
+def _serialized_bytes(config: RunConfig, source: Source | None) -> int:
+    """Of the shuffle buffer, and of the batches that are parsed side by side."""
+    if source is None or config.data.service:
+        return 0
+    sizes = [len(record.numpy()) for record in tf.data.TFRecordDataset(source.files[0]).take(_RECORDS_LOOKED_AT)]
+    parsed = min(os.cpu_count() or 1, 4) * config.training.batch_size
+    return int(np.mean(sizes or [0]) * (config.data.shuffle_buffer + parsed))
