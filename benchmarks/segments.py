@@ -56,12 +56,6 @@ class Pipeline:
     def _shown(self, argument: str) -> str:
         return argument.replace(f"{ROOT}/", "")
 
-    def _once(self, made: Path, *arguments: str) -> str:
-        """Runs a command unless what it makes is there; where that is."""
-        if not made.exists():
-            self.yt8m(*arguments)
-        return str(made)
-
     def videos(self, model: str) -> str:
         """A run on whole videos."""
         run = self.runs / model
@@ -90,7 +84,10 @@ class Pipeline:
     def stored(self, name: str, *runs: str) -> str:
         """The predictions of a run, or of those of all folds, for the rated videos."""
         place = self.runs / f"{name}-predictions"
-        return self._once(place, "predict", "--run", *runs, "--data", self.rated, "--store", str(place))
+        self.yt8m(
+            "predict", "--run", *runs, "--data", self.rated, "--store", str(place)
+        )  # which knows whether they are there
+        return str(place)
 
     def score(self, *members: str, flags: Sequence[str] = ()) -> float:
         """Segment MAP of the submission that the mean of some predictions makes."""

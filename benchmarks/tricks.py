@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import documents, processes, zoo
 from benchmarks.sizes import ROOT, runs_of, sized
+from yt8m.runs import RunDirectory
 
 RUNS = runs_of("tricks")
 STUDENT = ["--model.num-clusters=8", "--model.hidden-size=64"]
@@ -39,8 +40,8 @@ def _averaged(seed: int, which: str, count: int) -> dict[str, float]:
 
 def _predictions(teacher: Path, data: Path) -> Path:
     """The teacher's for the training records, as a file."""
-    path = RUNS / f"{teacher.name}.csv"
-    if not path.exists():
+    path, weights = RUNS / f"{teacher.name}.csv", RunDirectory(teacher).best_weights
+    if not path.exists() or path.stat().st_mtime < weights.stat().st_mtime:
         RUNS.mkdir(parents=True, exist_ok=True)
         processes.yt8m("predict", "--run", str(teacher), "--data", str(data / "2/frame/train"), "--out", str(path))
     return path

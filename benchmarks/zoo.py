@@ -82,20 +82,20 @@ def flags_of(recipe: str, data: Path, seed: int) -> list[str]:
 
 
 def evaluated(directory: Path, train: list[str]) -> dict[str, float]:
-    """Trains a run, or goes on with it: the metrics of its best validation; done before, they are read.
+    """Trains a run, or goes on with it: the metrics of its best validation; done before with these arguments, they are read.
 
     Args:
         directory: of the run.
-        train: arguments of `yt8m train`.
+        train: arguments of `yt8m train`, which refuses others than the run was begun with.
     """
     result = directory / "zoo.json"
-    if not result.exists():
+    if not result.exists() or read_json(result).get("arguments") != train:
         print(f"{directory.name} ...", file=sys.stderr, flush=True)
         processes.yt8m("train", *train, "--run", str(directory))
         found = read_json(RunDirectory(directory).best_metrics)
         with NewFile(result) as file:
-            file.write(json.dumps({key: found[key] for key in ("gap", "map")}).encode())
-    return json.loads(result.read_text())
+            file.write(json.dumps({"arguments": train} | {key: found[key] for key in ("gap", "map")}).encode())
+    return {key: value for key, value in read_json(result).items() if key != "arguments"}
 
 
 def mean_and_spread(values: list[float]) -> str:
