@@ -41,7 +41,9 @@ RULES = {
     "yt8m.training": {*BASE, "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.runs"},
     "yt8m.training.splits": {*BASE, "yt8m.config", "yt8m.data", "yt8m.runs"},
     "yt8m.own_records": {*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.runs"},
+    "yt8m.application": {*BASE, "yt8m.models"},
     "yt8m.inference": {
+        "yt8m.application",
         "yt8m.own_records",
         "yt8m.distribution",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.layers", "yt8m.models", "yt8m.predictions", "yt8m.runs"},

@@ -14,12 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m import models, runs
+from yt8m.application import VIDEO_OF_ROW, apply_model, apply_once_a_video, padded, rows_by_video
 from yt8m.config import RunConfig
 from yt8m.data import pipeline, remarks, salvage
 from yt8m.data.inspection import Counted
 from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
-from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES, Fold
+from yt8m.data.schema import SEGMENT_FRAMES, Fold
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
@@ -223,39 +224,6 @@ def open_validation(
     )
 
 
-def _apply(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-    """The logits of a batch, float32 [B, C]."""
-    return model({key: batch[key] for key in model.input}, training=False)
-
-
-def _apply_once_a_video(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-    """The same of a model of segments and their videos, which looks at each video once for all its segments."""
-    of_segments, of_videos = models.streams_of(model)
-    context = {key: tf.gather(batch[f"{CONTEXT_PREFIX}{key}"], batch[_FIRST_ROWS]) for key in of_videos.input}
-    logits = [_apply(of_segments, batch), tf.gather(of_videos(context, training=False), batch[_VIDEO_OF_ROW])]
-    return model.get_layer(models.MIXTURE_NAME)(logits)
-
-
-_FIRST_ROWS, _VIDEO_OF_ROW = "first_row_of_video", "video_of_row"
-
-
-def _rows_by_video(ids: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Where each video's first row is, int32 [videos], and which of these each row's video is, int32 [B]."""
-    videos, video_of_row = tf.unique(ids)
-    first_rows = tf.math.unsorted_segment_min(tf.range(tf.size(ids)), video_of_row, tf.size(videos))
-    return {_FIRST_ROWS: first_rows, _VIDEO_OF_ROW: video_of_row}
-
-
-def _padded(batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
-    """A batch with as many rows of zeros at its end as it lacks."""
-
-    def fill(value: tf.Tensor) -> tf.Tensor:
-        missing = size - value.shape[0]
-        return tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)) if missing else value
-
-    return {key: fill(value) for key, value in batch.items()}
-
-
 def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:
     """A batch of segments with what is known of them, less the rows of videos without frames."""
     frames = batch["segment_frames"].numpy()
@@ -286,7 +254,7 @@ class Scorer:
     def __init__(self, model: keras.Model, devices: Devices | None = None):
         self.devices = devices or alone()
         self._by_video = models.has_context(model) and not self.devices.static_shapes
-        apply = _apply_once_a_video if self._by_video else _apply
+        apply = apply_once_a_video if self._by_video else apply_model
 
         def step(batch):
             logits = apply(model, batch)
@@ -342,12 +310,12 @@ class Scorer:
 
     def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
         """What the step of one device is given: no strings."""
-        padded = _padded(batch, size)
+        filled = padded(batch, size)
         if not self._by_video:
-            return padded
-        rows = _rows_by_video(ids)
+            return filled
+        rows = rows_by_video(ids)
         # The rows that fill up belong to the first video.
-        return padded | rows | _padded({_VIDEO_OF_ROW: rows[_VIDEO_OF_ROW]}, size)
+        return filled | rows | padded({VIDEO_OF_ROW: rows[VIDEO_OF_ROW]}, size)
 
     def _compute(self, inputs: list[dict[str, tf.Tensor]]) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Logits and losses of a batch for each device; devices that get none repeat the last one."""
