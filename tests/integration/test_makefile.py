@@ -18,7 +18,7 @@ PROOFS = {
     **{target: ("README.md", f"\nmake {target}") for target in ("submit", "test")},
     "report": ("docs/reports.md", "\nmake report"),
     "upload": ("docs/uploading.md", "\nmake upload"),
-    "data": ("README.md", "\nyt8m synth data/sample"),
+    "data": ("README.md", "`yt8m synth data/sample`"),
     **{target: (".ci/run", f"\nmake {target}") for target in ("lint", "docs", "test-slow", "test-newest")},
     "wheel": ("tests/integration/test_wheel.py", '"build", "--no-isolation"'),
 }
