@@ -317,3 +317,9 @@ def test_only_the_command_line_prints_or_ends_the_process(module):
             assert ast.unparse(node.func) not in ("print", "exit", "quit", "sys.exit", "os._exit"), (
                 f"line {node.lineno}"
             )
+
+
+def test_no_two_modules_of_tests_have_one_name():
+    """pytest refuses the second, but only where it is asked to run both."""
+    names = [path.name for path in (PACKAGE.parent / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
