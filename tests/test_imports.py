@@ -70,10 +70,12 @@ RULES = {
         *{"yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
     },
     "yt8m.submission_options": BASE,
+    "yt8m.run_folds": {*BASE, "yt8m.config", "yt8m.data"},
     "yt8m.run_predictions": {
         "yt8m.own_records",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.metrics", "yt8m.predictions", "yt8m.runs"},
         *{"yt8m.distribution", "yt8m.files", "yt8m.submission"},
+        "yt8m.run_folds",
     },
     "yt8m.kept_predictions": {*BASE, "yt8m.data", "yt8m.predictions", "yt8m.run_predictions", "yt8m.runs"},
     "yt8m.prediction": {

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +14,9 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
 from yt8m.data import pipeline, remarks
-from yt8m.data.folds import are_all
 from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.records import file_size
 from yt8m.data.repeats import Once
-from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
@@ -31,6 +28,7 @@ from yt8m.metrics import top_k_predictions
 from yt8m.own_records import choose_paths
 from yt8m.predictions import Description, Part, PredictionStore, StoredPredictions
 from yt8m.predictions.stored import concatenated, store
+from yt8m.run_folds import digest_of_file, folds_of, identity_of_fold
 from yt8m.submission.coverage import all_ranked_remark
 from yt8m.submission.ids import check_submittable
 
@@ -86,7 +84,7 @@ class RunPredictions:
         configs = [runs.load_config(each) for each in self.runs]
         self._models = [[config.training.precision, to_dict(config)["model"]] for config in configs]
         config = self.config = configs[0]
-        folds = _folds_of(self.runs, configs)
+        folds = folds_of(self.runs, configs)
         self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", tell)
         self._weights = [best_weights(each) for each in self.runs]
         self._folds, self._tell = folds, tell
@@ -129,14 +127,14 @@ class RunPredictions:
         """What determines the predictions, as plain JSON values; and of each part there are the ids of its records."""
         data, source = self.config.data, self._sources[0]
         return {
-            "weights": [_digest_of_file(path) for path in self._weights],
+            "weights": [digest_of_file(path) for path in self._weights],
             "models": self._models,
             # Those that were named: what is left out of broken ones follows from them.
             "files": identify(expand_paths(self.paths)),
             "features": list(data.features),
             "frames": [data.prediction_num_frames, data.prediction_sampling, data.max_frames],
             "context": [source.context, source.context_num_frames],
-            "folds": [_identity_of_fold(fold) for fold in self._folds],
+            "folds": [identity_of_fold(fold) for fold in self._folds],
         }
 
     @property
@@ -306,13 +304,6 @@ def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
     return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
 
 
-_ALIKE = (
-    *("num_classes", "features", "train", "segment_context", "context_num_frames", "max_frames"),
-    *("prediction_num_frames", "prediction_sampling"),
-)
-"""What the folds of one training have in common, as the records are read as the first one's configuration says."""
-
-
 def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
     """Whether a run was trained on rated segments: its validation says so, or else its training records, if they are here."""
     measured = runs.best_metrics(run)
@@ -323,30 +314,6 @@ def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
     with contextlib.suppress(InputError):  # they may be gone
         return survey(expand_paths(config.data.train)).level == "segment"
     return False
-
-
-def _folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | IndexedFold]:
-    """The folds of several runs; none of a single one.
-
-    Raises:
-        InputError: they are not all folds of one training.
-    """
-    if len(configs) == 1:
-        return []
-    folds = [Fold.parse(config.data.fold) for config in configs]
-    if not are_all(folds):
-        found = ", ".join(f"{name} {fold or 'none'}" for name, fold in zip(names, folds, strict=True))
-        raise InputError(
-            f"several runs predict together where each left out another fold of the videos, and none is missing ({found}); "
-            "yt8m ensemble takes means of runs"
-        )
-    for config in configs[1:]:
-        for key in _ALIKE:
-            if getattr(config.data, key) != getattr(configs[0].data, key):
-                raise InputError(f"{names[0]} and the other folds differ in data.{key}; train them alike")
-        if config.model.level != configs[0].model.level:
-            raise InputError(f"{names[0]} and the other folds read records of different levels; train them alike")
-    return folds
 
 
 def _groups(files: Sequence[str], part_bytes: int) -> Iterator[tuple[str, ...]]:
@@ -367,12 +334,3 @@ def _ranked_classes(file: str | os.PathLike | None, run: str | os.PathLike, num_
     if unknown:
         raise InputError(f"{file}: class {unknown[0]} is unknown to {run}, which has {num_classes}")
     return class_ids
-
-
-def _digest_of_file(path: str | os.PathLike) -> str:
-    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def _identity_of_fold(fold: Fold | IndexedFold) -> list[str]:
-    """A fold, and where an index says which videos are in it, what that says."""
-    return [str(fold), _digest_of_file(fold.path)] if isinstance(fold, IndexedFold) else [str(fold)]
