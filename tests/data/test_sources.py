@@ -52,6 +52,19 @@ class TestExpandPaths:
         assert expand_paths([Path(b), str(tmp_path), f"{tmp_path}/c*"]) == [b, a, c]
         assert expand_paths((a, a)) == [a]
 
+    def test_names_that_are_no_text(self, tmp_path):
+        directory = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+        os.makedirs(directory)
+        Path(directory, "a.tfrecord").touch()
+        shown = f"{tmp_path}/\\xff"
+        for path, named in (
+            (directory, shown),
+            (f"{directory}/a.tfrecord", f"{shown}/a.tfrecord"),
+            (f"{tmp_path}/*/a.tfrecord", f"{tmp_path}/*/a.tfrecord"),
+        ):
+            assert refusal(expand_paths, path).startswith(f"{named}: is, or holds, a name that is not UTF-8")
+        assert refusal(find_splits, directory, "frame").startswith(f"{shown}: is, or holds, a name")
+
     def test_names_with_the_characters_of_globs(self, tmp_path):
         inside, other = touch(tmp_path / "run [1]*", "a[0].tfrecord", "b.tfrecord")
         touch(tmp_path / "run 1x", "a0.tfrecord")

@@ -10,7 +10,7 @@ from small_runs import configure
 from yt8m import reports
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source, open_source
-from yt8m.data.records import read_framing
+from yt8m.data.records import framed, read_framing
 from yt8m.errors import InputError, RecordError
 from yt8m.recipes import make_config
 from yt8m.training import profiling
@@ -101,6 +101,14 @@ def test_how_many_segments_come_of_a_record(sample):
         num_records += 1
     assert num_segments > num_records > 1
     assert profiling.segments_per_record(source) == num_segments / num_records
+
+
+def test_a_broken_record_is_named_where_segments_are_counted(sample, tmp_path):
+    whole = next((sample / "3/frame/validate").glob("*.tfrecord")).read_bytes()
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(whole + framed(b"no proto"))
+    with pytest.raises(RecordError, match=r"is no tf\.train\.Example or SequenceExample"):
+        profiling.segments_per_record(open_source(str(path)))
 
 
 @pytest.mark.slow

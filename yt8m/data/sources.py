@@ -77,6 +77,11 @@ def _listing(path: str) -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         raise InputError(f"{path}: cannot be listed ({describe_error(error)})") from error
+    except UnicodeError as error:  # of its Python side, which takes text alone
+        name = os.fsencode(path).decode(errors="backslashreplace")
+        raise InputError(
+            f"{name}: is, or holds, a name that is not UTF-8, which TensorFlow cannot open; rename it"
+        ) from error
 
 
 def _expand(path: str, endings: Sequence[str]) -> list[str]:

@@ -250,8 +250,9 @@ def segments_per_record(source: Source) -> float:
     """Rated segments that are trained on, in the first file that has any."""
     for path in source.files:
         one = dataclasses.replace(source, files=(path,))
-        batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
-        num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
+        with pipeline.record_errors(one):  # others than those that were measured may be broken
+            batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
+            num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
         if num_segments:
             records = pipeline.read_serialized(one, False, 0, 1, True, shard=(0, 1))
             return num_segments / int(records.reduce(0, lambda count, _: count + 1))
