@@ -67,7 +67,9 @@ def report(
     page.require_jinja()
     devices = open_devices(distribute)
     with devices.lost_workers():
-        opened = [_open(name, data, tell) for name in names]
+        configurations = [runs.load_config(name) for name in names]
+        _require_one_vocabulary(names, configurations)
+        opened = [_open(name, config, data, tell) for name, config in zip(names, configurations, strict=True)]
         _require_one_task(opened)
         class_names = _class_names(opened[0].source, vocabulary)
         path = Path(out) if out is not None else runs.RunDirectory(Path(names[0])).report
@@ -103,22 +105,24 @@ def _require_different(names: Sequence[str]) -> None:
             raise InputError(f"{name}: is named twice; name each run once")
 
 
-def _open(name: str, data: Sequence[str], tell: Callable[[str], None]) -> _OpenedRun:
-    config = runs.load_config(name)
+def _open(name: str, config: RunConfig, data: Sequence[str], tell: Callable[[str], None]) -> _OpenedRun:
     best_weights(name)
     paths = choose_paths(name, config, data, "validate")
     return _OpenedRun(name, config, tuple(paths), open_validation(name, config, data, tell))
 
 
+def _require_one_vocabulary(names: Sequence[str], configurations: Sequence[RunConfig]) -> None:
+    """Raises InputError unless all runs have as many classes."""
+    here, *others = (config.data.num_classes for config in configurations)
+    for name, there in zip(names[1:], others, strict=True):
+        if here != there:
+            raise InputError(f"{name}: has {quantity(there, 'class')}, and {names[0]} {here}; report them apart")
+
+
 def _require_one_task(opened: Sequence[_OpenedRun]) -> None:
-    """Raises InputError unless all runs have one vocabulary and are scored on the same kind of records."""
+    """Raises InputError unless all runs are scored on the same kind of records."""
     first = opened[0]
     for other in opened[1:]:
-        here, there = first.config.data.num_classes, other.config.data.num_classes
-        if here != there:
-            raise InputError(
-                f"{other.name}: has {quantity(there, 'class')}, and {first.name} {here}; report them apart"
-            )
         kinds = ["rated segments" if each.source.level == "segment" else "whole videos" for each in (first, other)]
         if kinds[0] != kinds[1]:
             raise InputError(
