@@ -301,8 +301,8 @@ def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
         counter.assign_add(1)
         return loss
 
-    start, first = time.perf_counter(), float(step())
-    last, steps = first, 1
+    first = float(step())
+    last, steps, start = first, 1, time.perf_counter()  # to compile takes long, and learns nothing
     while last > OVERFIT_SHARE * first and math.isfinite(last) and time.perf_counter() - start < OVERFIT_SECONDS:
         last, steps = float(step()), steps + 1
     text = f"the loss of {quantity(size, 'video')} went from {first:,.1f} to {last:,.2f} in {steps} steps"
