@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.figures import head, logarithmic_counts, new_figure, save_figure, whole_numbers
 from yt8m.files import NewFile, check_destination, make_directory, remove_empty
 from yt8m.metrics import PerClass
@@ -145,7 +145,7 @@ def plot(rows: Sequence[ClassRow], path: Path) -> None:
     against_count.set(xlabel=unit, ylabel="average precision", xscale="log", ylim=(-0.03, 1.03))
     low, high = logarithmic_counts(against_count.xaxis, min(counts), max(counts))
     against_count.set_xlim(low / 1.1, high * 1.1)  # a dot at the end is whole
-    titles = (f"{len(drawn):,} {'class' if len(drawn) == 1 else 'classes'}", "Rare and frequent classes")
+    titles = (quantity(len(drawn), "class", ","), "Rare and frequent classes")
     for axes, title in zip((spread, against_count), titles, strict=True):
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)

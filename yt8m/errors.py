@@ -28,18 +28,19 @@ class RecordError(InputError):
         self.path, self.record, self.reason = path, record, reason
 
 
-def quantity(number: int, what: str) -> str:
+def quantity(number: int, what: str, form: str = "") -> str:
     """`1 class`, `2 classes`, `0 entries`: how many of what there are.
 
     Args:
         number: 0 or more.
         what: one of them, a regular noun; of several words, the last one.
+        form: how the number is written; `,` gives `10,606 videos`.
     """
     if number == 1:
         return f"1 {what}"
     if re.search(r"[^aeiou]y$", what):
-        return f"{number} {what[:-1]}ies"
-    return f"{number} {what}{'es' if re.search('(s|x|z|ch|sh)$', what) else 's'}"
+        return f"{number:{form}} {what[:-1]}ies"
+    return f"{number:{form}} {what}{'es' if re.search('(s|x|z|ch|sh)$', what) else 's'}"
 
 
 def say_no_json(error: ValueError) -> str:

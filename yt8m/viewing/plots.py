@@ -9,7 +9,7 @@ import numpy as np
 
 from yt8m.data.inspection import inspect
 from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
-from yt8m.errors import InputError, RecordError
+from yt8m.errors import InputError, RecordError, quantity
 from yt8m.figures import head, logarithmic_counts, new_figure, save_figure, whole_numbers
 from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.viewing.picture import plain
@@ -108,18 +108,13 @@ def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> An
     for axis in (axes.xaxis, axes.yaxis):
         whole_numbers(axis)
     _grid(axes)
-    head(axes, f"{title} ({count_of(total, 'video')})")
+    head(axes, f"{title} ({quantity(total, 'video', ',')})")
     return figure
 
 
 def _grid(axes: Any, **options: Any) -> None:
     axes.grid(alpha=0.3, **options)
     axes.set_axisbelow(True)
-
-
-def count_of(count: int, what: str) -> str:
-    """How many there are: `1 video`, `10,606 videos`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _draw_frames(statistics: Statistics, names: Mapping[int, str]) -> Any:
@@ -234,7 +229,7 @@ def _draw_decoys(statistics: Statistics, names: Mapping[int, str]) -> Any:
     all_steps = max(len(counts) for counts in statistics.spreads.values())
     and_more = f" (the last bar: all from {(shown - 1) * SPREAD_STEP:g} on)" if shown == all_steps else ""
     axes.set(
-        title=f"Decoys ({count_of(statistics.num_videos, 'video')})",
+        title=f"Decoys ({quantity(statistics.num_videos, 'video', ',')})",
         xlabel=f"standard deviation over the dimensions of mean rgb{and_more}",
         ylabel="videos",
         xlim=(0, (shown + 1) * SPREAD_STEP),  # the spine would lie on half of the last bar
