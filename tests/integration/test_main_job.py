@@ -65,7 +65,13 @@ def test_predict_writes_every_test_video_once_and_validate_accepts_it(yt8m, tiny
     assert len({row[0] for row in rows[1:]}) == len(rows) - 1 == report["num_records"]
     assert all(len(row[1].split(" ")) == 10 for row in rows[1:])
     checked = yt8m("validate", out, "--num-classes", "12", "--json")
-    expected = {"task": "video", "num_rows": len(rows) - 1, "num_entries": 5 * (len(rows) - 1), "errors": []}
+    expected = {
+        "task": "video",
+        "num_rows": len(rows) - 1,
+        "num_entries": 5 * (len(rows) - 1),
+        "errors": [],
+        "remarks": [],
+    }
     assert (checked.status, checked.json) == (0, expected)
 
 
@@ -81,7 +87,7 @@ def test_the_segment_task_from_records_to_score(yt8m, tiny_run, sample, tmp_path
     assert [row[0] for row in rows[1:]] == classes
     assert len({len(row[1].split(" ")) for row in rows[1:]}) == 1  # every class ranks every segment
     checked = yt8m("validate", out, "--segment-classes", sample / "segment_label_ids.csv", "--json")
-    assert (checked.status, checked.json["errors"]) == (0, [])
+    assert (checked.status, checked.json["errors"], checked.json["remarks"]) == (0, [], [])
     scored = yt8m("score", out, "--data", data, "--num-classes", "12", "--json")
     evaluated = yt8m("evaluate", "--run", tiny_run, "--data", data, "--json")
     assert set(evaluated.json) == SEGMENT_KEYS
@@ -203,7 +209,7 @@ def test_the_main_job_on_real_records(yt8m, real_data, tmp_path, monkeypatch):
     ]
     assert json.loads(Path("runs/real/best/metrics.json").read_text())["gap"] > 0.3
     checked = yt8m("validate", "submissions/real.csv", "--json")
-    assert checked.json == {"task": "video", "num_rows": 305, "num_entries": 6100, "errors": []}
+    assert checked.json == {"task": "video", "num_rows": 305, "num_entries": 6100, "errors": [], "remarks": []}
 
 
 def test_real_frame_level_records_are_predicted(yt8m, real_data, tmp_path):
