@@ -1,0 +1,342 @@
+"""The blocks of README.md and docs/, run as they are printed, line by line and in order, on sample data made small.
+
+What is done otherwise is in the tables below: flags that make a line quick, paths that stand for the sample, and what cannot run
+here, with the reason. A new block runs with no entry, or fails. What a page takes for granted is with the page's test.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from fenced import BLOCKS, README, REPOSITORY, words_of
+from misbehaving_server import make_files, serve
+
+from yt8m.data import synthetic
+from yt8m.data.pipeline import read_records
+from yt8m.data.records import framed, video_level_record
+from yt8m.download import downloading
+from yt8m.training import curves
+
+QUICK_TRAINING = [
+    *("--training.num-steps", "6", "--training.validate-every-steps", "2", "--training.checkpoint-every-steps", "2"),
+    *("--training.batch-size", "8", "--training.keep-checkpoints", "3", "--data.max-frames", "150"),
+]
+SMALL_CLUSTERS = ["--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-frames", "8"]
+SMALLER = {
+    "synth": ["--num-videos", "60", "--num-shards", "2"],
+    **{command: QUICK_TRAINING for command in ("train", "submit")},
+    **{command: ["--training.batch-size", "8"] for command in ("check", "profile")},
+    "tune": ["--trials", "2", "--jobs", "1", *QUICK_TRAINING],
+}
+"""Flags that a command gets beside its own: the same work, less of it."""
+OF_CLUSTERS = ("sample", "netvlad", "nextvlad")
+"""Recipes whose models are made small, too."""
+
+STANDS_FOR = {
+    "/data/yt8m": "data/sample",
+    "DATA": "data/sample",
+    "TRAINING-RECORDS": "data/sample/2/frame/train",
+    "/tmp/mediapipe": "mediapipe",
+}
+"""Places that the pages name, and what stands for them."""
+
+HELD = {
+    "make test": "these are the tests",
+    "pip install 'yt8m[": "a test below has the extras",
+    "srun ": "there is no Slurm; tests/distribution/test_cluster.py has its variables",
+    "yt8m train netvlad --data.root gs://bucket/yt8m": "there is no TPU (docs/tpu.md), nor such a bucket",
+    "yt8m data-service": "serves until it is stopped, as tests/integration/test_data_service.py does",
+    "yt8m train netvlad --data.service": "needs that service; tests/integration/test_data_service.py trains from one",
+    "yt8m launch": "tests/distribution/test_launching.py launches two workers",
+}
+"""Lines that do not run here, by how they begin, and why; tests/documents/test_command_lines.py reads all of them."""
+PARTITIONS = ("2/frame/train", "2/video/train", "2/frame/validate", "3/frame/validate")
+"""Those that the pages fetch."""
+FOLLOWED_ELSEWHERE = {"adding-a-model.md": "tests/documents/test_adding_a_model.py"}
+SHOWN = ("", "yaml")
+"""Languages of blocks that are no commands: output, a layout, a file."""
+
+
+def held(line: str) -> bool:
+    return any(line.startswith(beginning) for beginning in HELD)
+
+
+class Reader:
+    """Does what pages say.
+
+    Args:
+        run: runs a command of ours.
+    """
+
+    def __init__(self, run: Callable):
+        self._run = run
+        batch = next(iter(read_records("data/sample/3/frame/validate", num_classes=60)))
+        self._names = STANDS_FOR | {"INu4": batch["id"][0].numpy().decode()}
+        self._num_made = 0
+
+    def command(self, line: str) -> None:
+        """Runs a line of a shell."""
+        if line.startswith(("cat >", "echo ")):
+            subprocess.run(line, shell=True, check=True)
+        elif line.startswith("make "):
+            self._make(line)
+        else:
+            for part in line.split(" && "):
+                self.ours(*words_of(part))
+
+    def ours(self, *words: str) -> None:
+        """Runs a command of ours, smaller, with what a page leaves to its reader."""
+        words = [self._here(word, words[1]) for word in words if word != "..."]
+        assert words[0] == "yt8m", words
+        command, recipe = words[1], words[2]
+        extra = list(SMALLER.get(command, ()))
+        if recipe in OF_CLUSTERS and command in ("train", "submit", "tune", "check"):
+            extra += SMALL_CLUSTERS
+        if command == "train" and "--run" not in words:
+            self._num_made += 1
+            extra += ["--run", f"runs/made-{self._num_made}"]
+        if command == "train" and not {"--data.root", "--data.train"} & {*words}:
+            extra += ["--data.root", "data/sample"]
+        outcome = self._run(*words[1:], *extra)
+        assert outcome.status == 0, f"{' '.join(words)}: {outcome.err}"
+
+    def _make(self, line: str) -> None:
+        ended = subprocess.run(f"make --dry-run {line[5:]}", shell=True, capture_output=True, text=True, check=True)
+        lines = [words_of(each.strip()) for each in ended.stdout.splitlines() if ".venv/bin/yt8m " in each]
+        assert lines, line
+        for each in lines:
+            if each[1] != "synth":  # the sample is there
+                self.ours("yt8m", *each[1:])
+
+    def _here(self, word: str, command: str) -> str:
+        if word == "DIR":
+            self._num_made += 1
+            return f"DIR-{self._num_made}"
+        for name, path in self._names.items():
+            place = "downloaded" if (name, command) == ("/data/yt8m", "download") else path
+            word = re.sub(rf"^{re.escape(name)}(?=/|$)", place, word)
+        return word
+
+    def follow(self, page: str, before: dict[str, Callable[[], None]] | None = None) -> None:
+        """Runs all blocks of a page.
+
+        Args:
+            page: the name of its file.
+            before: what must be done before a line, or a block of Python, that begins so.
+        """
+        before = dict(before or {})
+
+        def prepare(text: str) -> None:
+            for beginning in [beginning for beginning in before if text.startswith(beginning)]:
+                before.pop(beginning)()
+
+        for block in (block for block in BLOCKS if block.page == page and block.language not in SHOWN):
+            if block.language == "python":
+                prepare(block.text)
+                exec(compile(block.text, str(block), "exec"), {})
+                continue
+            assert block.language == "sh", block
+            for line in block.commands():
+                if not held(line):
+                    prepare(line)
+                    self.command(line)
+        assert not before, "no line begins so"
+
+    def trained(self, recipe: str, first: str, *others: str) -> Callable[[], None]:
+        """Trains a run that a page takes for granted; the others are copies."""
+
+        def train():
+            self.ours("yt8m", "train", recipe, "--data.root", "data/sample", "--run", first)
+            copied(first, *others)()
+
+        return train
+
+
+def copied(source: str, *places: str) -> Callable[[], None]:
+    """Copies what others on a page are alike."""
+
+    def copy():
+        for place in places:
+            shutil.copytree(source, place)
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """The small sample."""
+    directory = tmp_path_factory.mktemp("made") / "sample"
+    synthetic.synthesise(directory, num_videos=60, num_shards=2)
+    return directory
+
+
+@pytest.fixture
+def servers(monkeypatch):
+    """A stand-in for the data set's servers."""
+    names = tuple(f"train{first}{second}" for first in "abcd" for second in "abcdefghijklmnopqrstuvwxyzABCDEFG")
+    files = [make_files(100, names, partition) for partition in PARTITIONS]
+    with serve({path: content for each in files for path, content in each.items()}) as served:
+        monkeypatch.setattr(downloading, "official_site", lambda mirror: downloading.own_site(served.url))
+        yield served
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, made, servers, kaggle, yt8m) -> Reader:
+    """In a directory of its own, with the sample, the Makefile, and stand-ins for what is on the internet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(curves, "plot", lambda rows, path, *_: path.touch())
+    shutil.copytree(made, "data/sample")
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    for name in ("setup.cfg", "pyproject.toml", "constraints.txt", "setup-environment.sh"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    kaggle.pending_lists = 0
+    return Reader(yt8m)
+
+
+@pytest.mark.slow
+def test_the_readme(reader, kaggle):
+    reader.follow("README.md")
+    assert len(kaggle.submissions) == 1
+    assert len(list(Path("downloaded/2/frame/train").iterdir())) > 0
+    for path in ("submissions/sample.csv", "submissions/moe.csv", "submissions/mine.csv", "report.html", "video.png"):
+        assert Path(path).stat().st_size > 0
+    assert Path("runs/tuned/study.db").exists()
+    assert Path("exports/mine/saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_data_views(reader):
+    def records_of_2017():
+        Path("video_2017").mkdir()
+        means = {"rgb": np.ones(1024, np.float32), "audio": np.ones(128, np.float32)}
+        record = tf.train.Example.FromString(video_level_record("abcd", [3], means))
+        features = record.features.feature
+        features["video_id"].CopyFrom(features["id"])
+        del features["id"]
+        Path("video_2017/train0000.tfrecord").write_bytes(framed(record.SerializeToString()))
+
+    reader.follow(
+        "data-views.md",
+        {
+            "yt8m convert DATA/2/frame/train --to video": lambda: shutil.rmtree("data/sample/2/video/train"),
+            "yt8m convert 'video_2017": records_of_2017,
+            "import numpy\nimport pyarrow": lambda: shutil.copy(
+                next(Path().glob("DIR-*/*.parquet")), "train0000.parquet"
+            ),
+            "yt8m show": reader.trained("sample", "runs/sample"),
+        },
+    )
+
+
+@pytest.mark.slow
+def test_download(reader):
+    reader.follow("download.md")
+
+
+@pytest.mark.slow
+def test_exporting(reader):
+    reader.follow(
+        "exporting.md",
+        {
+            "yt8m export --run runs/sample --format saved-model": reader.trained(
+                "sample", "runs/sample", "runs/segments"
+            ),
+            "yt8m unpack model.tgz": lambda: shutil.copy("exports/sample.tgz", "model.tgz"),
+        },
+    )
+
+
+@pytest.mark.slow
+def test_reports(reader):
+    reader.follow("reports.md", {"yt8m report": reader.trained("sample", "runs/netvlad", "runs/moe", "runs/logistic")})
+
+
+@pytest.mark.slow
+def test_scaling(reader):
+    reader.follow("scaling.md")
+
+
+@pytest.mark.slow
+def test_segments(reader):
+    def train_the_other_folds():
+        for fold in range(1, 5):
+            where = ["--data.train", "DATA/3/frame/validate", "--data.fold", f"{fold}/5"]
+            start = ["--training.initial-run", "runs/videos", "--run", f"runs/fold-{fold}"]
+            reader.ours("yt8m", "train", "nextvlad", *where, *start)
+
+    def predict_the_other():
+        data = ["--data", "DATA/3/frame/test", "--task", "segment"]
+        reader.ours("yt8m", "predict", "--run", "runs/b", *data, "--store", "test/b")
+
+    reader.follow(
+        "segments.md",
+        {
+            "yt8m predict --run runs/fold-0 runs/fold-1": train_the_other_folds,
+            "yt8m weigh": copied("predictions/a", "predictions/b"),
+            "yt8m predict --run runs/a": copied("runs/fold-0", "runs/a", "runs/b"),
+            "yt8m ensemble test/a test/b": predict_the_other,
+        },
+    )
+
+
+@pytest.mark.slow
+def test_training(reader):
+    reader.follow(
+        "training.md",
+        {
+            "yt8m average runs/mine --last": reader.trained("netvlad", "runs/mine", "runs/a", "runs/b", "runs/netvlad"),
+        },
+    )
+
+
+@pytest.mark.slow
+def test_tuning(reader):
+    reader.follow("tuning.md")
+
+
+@pytest.mark.slow
+def test_uploading(reader, kaggle):
+    def make_a_submission():
+        Path("submissions").mkdir()
+        Path("submissions/segments.csv").write_text("Class,Segments\n3,ab12:0 cd34:295\n7,ab12:5\n")
+
+    reader.follow("uploading.md", {"yt8m upload": make_a_submission})
+    assert len(kaggle.submissions) == 2
+
+
+def test_every_page_with_blocks_to_run_is_followed():
+    pages = {block.page for block in BLOCKS if block.language not in SHOWN} - {*FOLLOWED_ELSEWHERE}
+    followed = set(re.findall(r'reader\.follow\(\s*"([\w.-]+)"', Path(__file__).read_text()))
+    assert followed == pages
+    assert all((REPOSITORY / path).is_file() for path in FOLLOWED_ELSEWHERE.values())
+
+
+def test_what_is_held_back_is_there_and_what_runs_in_its_place_too():
+    lines = [line for block in BLOCKS if block.language == "sh" for line in block.commands()]
+    for beginning, reason in HELD.items():
+        assert any(line.startswith(beginning) for line in lines), beginning
+        assert all((REPOSITORY / path).is_file() for path in re.findall(r"[\w/]+/\w+\.(?:py|md)", reason))
+
+
+def test_the_languages_of_blocks_are_known():
+    assert {block.language for block in BLOCKS} == {"sh", "python", *SHOWN}
+
+
+def test_extras_that_pages_install_are_there():
+    extras = {extra for block in BLOCKS for extra in re.findall(r"yt8m\[(\w+)\]", block.text)}
+    listed = (REPOSITORY / "setup.cfg").read_text().partition("[options.extras_require]")[2].partition("\n[")[0]
+    assert extras
+    assert extras <= set(re.findall(r"^(\w+) =", listed, re.MULTILINE))
+
+
+def test_the_video_that_pages_show_is_in_the_sample():
+    """`yt8m synth data/sample` makes 2000 videos to train on, and then 400 to validate."""
+    maker = synthetic._Sample(Path("sample"), 60, 8, 0, {"train": 2000, "validate": 400, "test": 400}, lambda *_: None)
+    numbers = maker._random(synthetic._IDS).choice(62**4, size=2800, replace=False)
+    assert "INu4" in {synthetic._video_id(number) for number in numbers[2000:2400]}
+    assert "INu4" in README.read_text()
