@@ -86,6 +86,12 @@ PRIVATE = [
         "pooled frames have no mask any more; under another name it would not be missed",
     ),
     Private(
+        "_get_function",
+        "tensorflow:Graph()._get_function",
+        *("tensorflow", "2.16.2", "yt8m/training/liveness.py"),
+        "the memory of loops and branches counts in the estimate of a step; without it they would be left out in silence",
+    ),
+    Private(
         "_write",
         "tensorflow:train.Checkpoint._write",
         *("tensorflow", "2.16.2", "tests/training/test_checkpoints.py"),

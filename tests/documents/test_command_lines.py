@@ -22,7 +22,7 @@ MOST_STEPS = 1000
 
 NOT_OURS = {
     *("--gpus-per-node", "--nodes", "--ntasks-per-node"),  # Slurm's
-    *("--parallel", "--parallel-max", "--logdir"),  # curl's, TensorBoard's
+    *("--parallel", "--parallel-max", "--logdir", "--query-gpu"),  # curl's, TensorBoard's, nvidia-smi's
     *("--ink", "--line", "--series"),  # variables of a style sheet
     *("--model", "--model.name"),  # what users try, and get a line about
     *(f"--{name}" for names, _, _ in _MEANT for name in names.split()),
