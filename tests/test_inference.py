@@ -86,6 +86,18 @@ def test_segments_may_be_rated_for_the_classes_of_the_data_set_alone(sample):
     assert open_data(config_of("dbof"), str(sample / FRAMES)).rated_classes is None
 
 
+def test_ranked_classes_that_a_model_does_not_have_are_told(sample, tmp_path):
+    (tmp_path / "3").symlink_to(sample / "3")
+    (tmp_path / "segment_label_ids.csv").write_text("Index\n3\n9000\n5\n9001\n")
+    told = []
+    config = config_of("dbof")
+    assert open_data(config, str(tmp_path / RATED), tell=told.append).rated_classes == (3, 5)
+    assert (
+        f"{tmp_path}/segment_label_ids.csv: 2 of its 4 classes are not among the model's {config.data.num_classes} and are "
+        "left out; --data.num-classes says how many there are"
+    ) in told
+
+
 def test_the_parts_of_a_fold_are_all_videos_each_once(sample):
     def ids(part, fold="0/3"):
         source = open_data(config_of("dbof", fold=fold), str(sample / FRAMES), part=part)

@@ -25,7 +25,7 @@ from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.distribution.devices import Devices, alone
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.layers.normalisation import synchronised_statistics
 from yt8m.own_records import choose_paths
 from yt8m.predictions.parts import probability
@@ -185,7 +185,7 @@ def open_data(
         as_means=as_means,
         context=data.segment_context,
         context_num_frames=data.context_num_frames,
-        rated_classes=_rated_classes(source) if segments else None,
+        rated_classes=_rated_classes(source, tell) if segments else None,
         fold=None if part == "all" else Fold.parse(data.fold),
         held_out=part == "held out",
     )
@@ -194,11 +194,18 @@ def open_data(
     return salvage.usable_source(source, data.on_corrupt, tell, counted)
 
 
-def _rated_classes(source: Source) -> tuple[int, ...] | None:
+def _rated_classes(source: Source, tell: Callable[[str], None]) -> tuple[int, ...] | None:
     path = find_segment_classes(source.files[0], source.num_classes)
     if path is None:
         return None
-    return tuple(class_id for class_id in read_segment_class_ids(path) if class_id < source.num_classes)
+    listed = read_segment_class_ids(path)
+    known = tuple(class_id for class_id in listed if class_id < source.num_classes)
+    if len(known) < len(listed):
+        tell(
+            f"{path}: {len(listed) - len(known)} of its {quantity(len(listed), 'class')} are not among the model's "
+            f"{source.num_classes} and are left out; --data.num-classes says how many there are"
+        )
+    return known
 
 
 def open_validation(

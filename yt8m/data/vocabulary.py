@@ -26,13 +26,15 @@ def find_at_root(path: str | os.PathLike, name: str) -> Path | None:
 
     Args:
         path: a record file; of one that is not local, nothing is found.
-        name: the file looked for, in the record file's directory and up to three above it.
+        name: the file looked for, in the record file's directory and up to three above it; where links lead elsewhere, first
+            above the path as it is written.
     """
     if "://" in os.fspath(path):
         return None
-    for directory in list(Path(path).resolve().parents)[:_LEVELS_BELOW_ROOT]:
-        if (directory / name).is_file():
-            return directory / name
+    for place in (Path(os.path.abspath(path)), Path(path).resolve()):
+        for directory in place.parents[:_LEVELS_BELOW_ROOT]:
+            if (directory / name).is_file():
+                return directory / name
     return None
 
 
