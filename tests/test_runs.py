@@ -192,7 +192,7 @@ def test_no_run_is_an_error_that_says_how_to_make_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ("[]", "configuration"),
         ('{"model": {"name": "none such"}}', r"config\.model"),
         ('{"model": {"name": "moe"}, "flags": 1}', "flags"),

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from conftest import SHORT
 
+from yt8m.data import survey
 from yt8m.tuning import study, tuning
 from yt8m.tuning.jobs import count_cores, list_accelerators
 from yt8m.tuning.space import Dimension
@@ -36,7 +37,7 @@ def space(tmp_path):
         (["--space", "space.json", "--jobs", "many"], "--jobs"),
         (["--space", "space.json", "--run", "new"], "no training records; name them with --data.train PATH"),
         (
-            ["--space", "space.json", "--data.train", "SAMPLE/2/video/train", "--run", "new"],
+            "--space space.json --data.train SAMPLE/2/video/train --data.num-classes 12 --run new".split(),
             "no validation records, by which",
         ),
         (["--space", "space.json", "--data.root", "SAMPLE"], "no run directory; name one with --run DIR"),
@@ -70,12 +71,10 @@ def test_a_stopped_study_says_so_also_when_quiet(yt8m, sample, space, tmp_path, 
 def test_the_memory_of_gpus_is_left_to_the_trials(yt8m, sample, space, tmp_path, monkeypatch):
     """TensorFlow takes all of it as soon as it reads a record, unless the GPUs are hidden from it before."""
     done = []
-    read = tf.data.TFRecordDataset
+    look = survey._survey
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["one", "another"])
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda devices, kind: done.append((devices, kind)))
-    monkeypatch.setattr(
-        tf.data, "TFRecordDataset", lambda *args, **options: done.append("reads") or read(*args, **options)
-    )
+    monkeypatch.setattr(survey, "_survey", lambda *arguments: done.append("reads") or look(*arguments))
     monkeypatch.setattr(tuning, "tune", lambda task, *arguments: done.append(task.accelerators) or sys.exit(0))
     flags = ["--data.root", sample, "--data.num-classes", "12", "--space", space]
     yt8m("tune", "logistic", *flags, "--run", tmp_path / "study")
