@@ -21,6 +21,9 @@ from yt8m.tuning.study import Trial
 SPACE = {"training.learning-rate": {"low": 0.001, "high": 0.1, "log": True}, "training.clip-norm": [0.5, 1]}
 
 
+NEW = ["--space", "space.json", "--run", "new"]
+
+
 @pytest.fixture
 def space(tmp_path):
     path = tmp_path / "space.json"
@@ -35,9 +38,9 @@ def space(tmp_path):
         (["--space", "none.json"], "none.json: cannot be read (No such file or directory)"),
         (["--space", "space.json", "--trials", "0"], "--trials is 0; it must be at least 1"),
         (["--space", "space.json", "--jobs", "many"], "--jobs"),
-        (["--space", "space.json", "--run", "new"], "no training records; name them with --data.train PATH"),
+        (NEW, "no training records; name them with --data.train PATH"),
         (
-            "--space space.json --data.train SAMPLE/2/video/train --data.num-classes 12 --run new".split(),
+            ["--data.train", "SAMPLE/2/video/train", "--data.num-classes", "12", *NEW],
             "no validation records, by which",
         ),
         (["--space", "space.json", "--data.root", "SAMPLE"], "no run directory; name one with --run DIR"),
