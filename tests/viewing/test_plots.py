@@ -208,6 +208,7 @@ def test_decoys_are_drawn_where_an_id_says_so(tmp_path, figures):
         ("test0z", ("ab0z", "0z0z"), False),  # both ends: as a video's id ends
         ("test0z", ("abcd",), False),
         ("mine", ("0zab",), False),
+        ("train0z", ("0zab", *(f"v{index:03d}" for index in range(199))), False),  # as one of random ids does
     ):
         figures.clear()
         path = tmp_path / f"{file}.tfrecord"

@@ -15,6 +15,9 @@ from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.viewing.picture import plain
 from yt8m.viewing.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
 
+_LEAST_DECOYS = 0.01
+"""Share of the ids that must look like those of decoys: one random id of four characters in 62 * 62 does, too."""
+
 PICTURES = ("frames", "labels", "classes", "cooccurrence", "features", "decoys")
 _MOST_NAMED, _MOST_TOGETHER = 20, 30
 _COLOURS = {"rgb": "tab:blue", "audio": "tab:orange"}
@@ -88,7 +91,10 @@ def _why_not_together(statistics: Statistics) -> str | None:
 def _why_no_decoys(statistics: Statistics) -> str | None:
     if not statistics.spreads:
         return "no rgb"
-    return None if "begins" in statistics.spreads else "no id begins with the two characters of its shard"
+    begin = statistics.spreads["begins"].sum() if "begins" in statistics.spreads else 0
+    if begin < _LEAST_DECOYS * statistics.num_videos or not begin:
+        return f"{'hardly an' if begin else 'no'} id begins with the two characters of its shard"
+    return None
 
 
 def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> Any:
