@@ -124,6 +124,7 @@ RULES = {
     },
     "yt8m.training.loop": {
         "yt8m.distribution",
+        "yt8m.training.memory",
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.files", "yt8m.models"},
         *{"yt8m.runs", "yt8m.inference", "yt8m.evaluation", "yt8m.training", "yt8m.training.trainer"},
         *{"yt8m.training.completion", "yt8m.training.distillation", "yt8m.training.resuming", "yt8m.training.splits"},
@@ -131,7 +132,7 @@ RULES = {
     },
     "yt8m.training.sanity": {
         *{*BASE, "yt8m.config", "yt8m.data", "yt8m.inference", "yt8m.training", "yt8m.training.completion"},
-        *{"yt8m.training.loop", "yt8m.training.memory", "yt8m.training.objective"},
+        *{"yt8m.distribution", "yt8m.training.loop", "yt8m.training.memory", "yt8m.training.objective"},
     },
     "yt8m.training.bottleneck": {*BASE, "yt8m.config", "yt8m.data"},
     "yt8m.training.profiling": {

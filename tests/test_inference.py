@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from small_models import SMALL, randomise
 
+from yt8m import inference
 from yt8m.config import DataConfig, RunConfig
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.schema import Fold
@@ -33,6 +34,18 @@ def test_measuring_on_what_was_learned_is_told(sample):
         f"runs/a: learned from records that it is measured on here ({learned}/train0001.tfrecord is in both); "
         "it will do worse on others"
     ]
+
+
+def test_too_little_memory_to_score_with_is_said_in_one_line(sample, monkeypatch):
+    def needs_much(model, batch):
+        return tf.reduce_sum(tf.ones([10**9, 10**9 + tf.shape(batch["mean_audio"])[0]])) + tf.zeros([1024, 12])
+
+    monkeypatch.setattr(inference, "apply_model", needs_much)
+    config = config_of("logistic", features=("audio",))
+    source = open_data(config, str(sample / VIDEOS))
+    with pytest.raises(InputError) as caught:
+        next(Scorer(build(config)).scores(source, config))
+    assert str(caught.value).startswith("scoring 1024 videos at a time: memory did not suffice")
 
 
 KEYS = ("id", "mean_rgb", "mean_audio")

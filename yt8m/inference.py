@@ -25,6 +25,7 @@ from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.distribution.devices import Devices, alone
+from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
 from yt8m.layers.normalisation import synchronised_statistics
 from yt8m.own_records import choose_paths
@@ -287,7 +288,7 @@ class Scorer:
             shard: (index, count), the share of the records to score; None = this worker's.
 
         Raises:
-            RecordError: a record cannot be used.
+            InputError, RecordError: a record cannot be used, or memory does not suffice.
         """
         size = batch_size or BATCH_SIZE[source.level]
         dataset = pipeline.make_dataset(
@@ -299,7 +300,8 @@ class Scorer:
             segments=segments,
             shard=shard or self.devices.shard,
         )
-        with pipeline.record_errors(source):
+        work = f"scoring {quantity(size, 'segment' if source.level == 'segment' else 'video')} at a time"
+        with pipeline.record_errors(source), memory_errors(work):
             batches = iter(dataset)
             while some := list(itertools.islice(batches, self.devices.num_local_replicas)):
                 yield from self._score(some, size)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_runs import GATED, Watcher, assert_same_state, configure, losses, rows, saved_state
 
 from yt8m import inference, runs
@@ -261,6 +262,19 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rate(sample, tmp_path):
         train(configure(tmp_path / "run", sample, learning_rate=1e30))
     assert "--training.learning-rate" in str(caught.value)
     assert not list((tmp_path / "run").rglob("ckpt*")), "a broken state must not be saved"
+
+
+def test_too_little_memory_is_said_in_one_line_with_what_takes_less(sample, tmp_path, monkeypatch):
+    def needs_much(self, batch):
+        return tf.reduce_sum(tf.ones([10**9, 10**8 + tf.shape(batch["labels"])[0]])), tf.constant(0.0)
+
+    monkeypatch.setattr(trainer.Trainer, "_replica_step", needs_much)
+    with pytest.raises(InputError) as caught:
+        train(configure(tmp_path, sample, "frame_logistic", data={"num_frames": 4}))
+    assert str(caught.value) == (
+        "training: memory did not suffice for [1000000000, 100000008]; lower --training.batch-size (now 8), "
+        "--data.num-frames, or compute it in pieces with --training.gradient-accumulation 2; `yt8m check` shows the estimate"
+    )
 
 
 def test_training_stops_early_and_stays_stopped(sample, tmp_path):

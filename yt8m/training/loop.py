@@ -23,6 +23,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service import find_workers
 from yt8m.distribution.devices import Devices, Stopped
+from yt8m.distribution.exhaustion import memory_errors
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
 from yt8m.evaluation import Measured
@@ -32,6 +33,7 @@ from yt8m.training import curves, summaries
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.completion import with_choices
 from yt8m.training.distillation import teacher_errors
+from yt8m.training.memory import advice
 from yt8m.training.records_seen import compare_files
 from yt8m.training.resuming import restore
 from yt8m.training.schedules import learning_rate_at, warmup_remark
@@ -328,8 +330,9 @@ def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) 
 
 @contextlib.contextmanager
 def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
-    """Turns TensorFlow's errors in the training stream into an `InputError` or a `RecordError` that says where and what."""
-    with teacher_errors(config.distill), pipeline.record_errors(source):
+    """Turns TensorFlow's errors in the training stream and the steps into an `InputError`, or a `RecordError`, of one line."""
+    wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
+    with teacher_errors(config.distill), pipeline.record_errors(source), wanting:
         try:
             yield
         except tf.errors.OutOfRangeError as error:

@@ -15,6 +15,7 @@ from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
 from yt8m.inference import build_for_training, start_from
 from yt8m.training.completion import number_of_classes
@@ -50,8 +51,13 @@ def check(config: RunConfig) -> Iterator[Finding]:
         config: a recipe; with training records, or random videos stand in for them.
 
     Raises:
-        InputError, RecordError: the configuration or its records cannot be used.
+        InputError, RecordError: the configuration or its records cannot be used, or memory does not suffice.
     """
+    with memory_errors("trying a step", advice(config)):
+        yield from _findings(config)
+
+
+def _findings(config: RunConfig) -> Iterator[Finding]:
     source = None
     if config.data.train or config.data.root:
         # Nothing is written to the run directory, so any name will do.
