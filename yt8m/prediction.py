@@ -170,6 +170,7 @@ def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
                 f"no {split} records, on which yt8m submit {use} after the training; name them with --data.{split} PATH, "
                 "or use yt8m train alone"
             )
+    open_devices(config.distribute)  # the training's, which cannot be split once records were parsed
     # Broken records are left out by those who read them.
     data = dataclasses.replace(data, on_corrupt="stop")
     open_data(dataclasses.replace(config, data=data), data.test)

@@ -101,6 +101,8 @@ class Look:
     """Of the video, or of the segment that has most."""
     problem: str | None = None
     """Why it cannot be used, as `check_record` says it; None if it can."""
+    is_damaged: bool = False
+    """Whether it is TensorFlow's parser alone that finds the problem: what protobuf reads there is not to be relied on."""
 
 
 def look_at(
@@ -121,8 +123,17 @@ def look_at(
             most *= 2
         found = refusals([records[place] for place in places], kind, features, num_classes, most, rated_classes)
         for place, problem in zip(places, found, strict=True):
-            looks[place] = replace(looks[place], problem=problem)
+            looks[place] = replace(looks[place], problem=problem, is_damaged=problem is not None)
+    others = [place for place, look in enumerate(looks) if _is_other_level(look, level)]
+    if others:  # that of a damaged record means nothing
+        found = look_at([records[place] for place in others], None, features, num_classes, max_labels, rated_classes)
+        for place, look in zip(others, found, strict=True):
+            looks[place] = look if look.is_damaged else looks[place]
     return looks
+
+
+def _is_other_level(look: Look, level: Level | None) -> bool:
+    return level is not None and (look.level == "video") != (level == "video")
 
 
 def _look_at(
@@ -136,14 +147,14 @@ def _look_at(
     """What protobuf finds in a record."""
     example = parse(serialized)
     if example is None:
-        return Look(problem="is no tf.train.Example or SequenceExample")
+        return Look(level=level or "frame", problem="is no tf.train.Example or SequenceExample")
     found = level_of(example)
     # A video without frames may lack the lists of frames altogether; one that has other things instead is something else.
     if found is None and (level in (None, "video") or foreign.held_keys(example)):
-        return Look(problem=foreign.explain(example))
+        return Look(example, level or "frame", problem=foreign.explain(example))
     found = found or "frame"
-    if level is not None and (found == "video") != (level == "video"):
-        return Look(problem=f"is a {found}-level record, {level}-level was expected")
+    if _is_other_level(Look(level=found), level):
+        return Look(example, found, problem=f"is a {found}-level record, {level}-level was expected")
     level = level or found
     context, lists = example.context.feature, example.feature_lists.feature_list
     num_labels = len(values_of(context["labels"])) if "labels" in context else 0

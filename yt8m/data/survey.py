@@ -16,7 +16,7 @@ from itertools import islice
 import tensorflow as tf
 
 from yt8m.data import foreign
-from yt8m.data.checking import level_of, num_frames, parse, values_of
+from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of
 from yt8m.data.records import EMPTY, file_size, open_file, read_framing, read_headers, read_record
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
 from yt8m.data.sources import describe_error, scheme
@@ -31,6 +31,8 @@ small ones, so many bytes. Each stride may be a seek of a disk."""
 REMOTE_FILES, REMOTE_RECORDS, REMOTE_BYTES = 3, 8, 2 << 20
 """Of files behind a network: how many, and how many records and bytes of each."""
 _REMOTE_BUFFER = 1 << 20
+_RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
+"""Records that are checked together, at most, and their bytes from which on they are enough."""
 
 
 @dataclass
@@ -105,20 +107,24 @@ class Survey:
     def add_file(self, path: str, records: Iterator[tuple[int, bytes]]) -> None:
         """Looks at records of a file, (index, serialized)."""
         before, unlabelled = self.num_records, self.num_unlabelled
-        for index, data in records:
-            self._add(path, index, data)
+        for batch in _batches(records):
+            looks = look_at([data for _, data in batch])
+            for (index, _), look in zip(batch, looks, strict=True):
+                self._add(path, index, look)
         count = self.num_records - before
         if count and self.num_unlabelled - unlabelled == count:
             self.unlabelled_files.append(path)
 
     def refuse(self, error: RecordError) -> None:
-        """Notes what cannot be used."""
-        self.first_error = self.first_error or error
+        """Notes what cannot be used, in any order within a file."""
+        first = self.first_error
+        if first is None or (first.path == error.path and (error.record or 0) < (first.record or 0)):
+            self.first_error = error
 
-    def _add(self, path: str, index: int, data: bytes) -> None:
-        example = parse(data)
-        if example is None:
-            self.refuse(RecordError(path, index, "is no tf.train.Example or SequenceExample"))
+    def _add(self, path: str, index: int, look: Look) -> None:
+        example = look.example
+        if example is None or look.is_damaged:
+            self.refuse(RecordError(path, index, look.problem))
             return
         lists, context = example.feature_lists.feature_list, example.context.feature
         level = level_of(example)
@@ -211,6 +217,23 @@ def _nothing_usable(result: Survey) -> InputError:
         how_many = f"all {result.num_foreign} records" + ("" if result.is_whole else " looked at")
         return RecordError(error.path, error.record, f"{error.reason}. So it is with {how_many}")
     return error
+
+
+def _batches(records: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    """The records that are looked at together; those before an error come before it."""
+    batch: list[tuple[int, bytes]] = []
+    size = 0
+    try:
+        for index, data in records:
+            batch.append((index, data))
+            size += len(data)
+            if len(batch) == _RECORDS_AT_ONCE or size >= _BYTES_AT_ONCE:
+                yield batch
+                batch, size = [], 0
+    except RecordError:
+        yield batch
+        raise
+    yield batch
 
 
 def _choose(files: Sequence[str]) -> list[str]:

@@ -136,15 +136,16 @@ def profile(config: RunConfig, trace: str = "", tell: Callable[[str], None] = la
     Raises:
         InputError, RecordError: as `yt8m.training.loop.train`; the directory cannot be made.
     """
+    devices = open_devices(config.distribute)  # before records are parsed, after which devices cannot be split
     # Nothing is written to the run directory, so any name will do.
     config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), tell)
-    trainer = Trainer(config, open_devices(config.distribute), source)
+    trainer = Trainer(config, devices, source)
     if trace:
         make_directory(trace)
     with stream_errors(config, source):
         timings = _measure_parts(trainer, source, trace, tell)
-    devices = tuple(_short(device) for device in _local_devices(trainer))
-    return Profile(config, source, devices, timings, trace)
+    names = tuple(_short(device) for device in _local_devices(trainer))
+    return Profile(config, source, names, timings, trace)
 
 
 def _local_devices(trainer: Trainer) -> tuple[str, ...]:
