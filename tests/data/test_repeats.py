@@ -1,13 +1,19 @@
 """A video, or a segment of one, that comes twice among records is found, and both places are named."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 
+from yt8m.data import overlap
 from yt8m.data.inspection import inspect, locate_repeat, usable_records
+from yt8m.data.overlap import refuse_repeats
 from yt8m.data.pipeline import open_source, record_errors
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.repeats import Once, RepeatError
 from yt8m.data.salvage import usable_source
+from yt8m.data.schema import Fold
 from yt8m.errors import RecordError
 from yt8m.scoring import read_labels, read_ratings
 
@@ -113,6 +119,35 @@ def test_what_is_scored_and_weighed_comes_once(tmp_path):
     assert read_ratings(open_source([a])).num_segments == 2, "other segments of a video are others"
     with pytest.raises(RecordError, match=r"d.tfrecord, record 0: holds the segment at 5 s of video 'aa' again"):
         read_ratings(open_source([a, b]))
+
+
+def test_it_is_found_by_ids_before_the_work(tmp_path, monkeypatch):
+    a, b = write(tmp_path / "a.tfrecord", video("aa")), write(tmp_path / "b.tfrecord", video("bb"), video("aa"))
+    source = open_source([a, b])
+    refuse_repeats(open_source([b]))
+    again = r"b.tfrecord, record 1: holds video 'aa' again, which .*a.tfrecord, record 0"
+    with pytest.raises(RecordError, match=again):
+        refuse_repeats(source)
+    refused = []
+    for held_out in (True, False):  # of a fold, one part has the video
+        try:
+            refuse_repeats(dataclasses.replace(source, fold=Fold.parse("0/2"), held_out=held_out))
+        except RecordError as error:
+            refused.append(re.search(again, str(error))[0])
+    assert len(refused) == 1
+    monkeypatch.setattr(overlap, "_MOST_BYTES", 1)
+    refuse_repeats(source)
+
+
+def test_segments_are_found_by_ids_and_their_starts(tmp_path):
+    a = write(tmp_path / "a.tfrecord", rated("aa", 0), rated("aa", 5), rated("bb", 5))
+    b = write(tmp_path / "b.tfrecord", rated("aa", 10, 5))
+    refuse_repeats(open_source([a]))
+    with pytest.raises(
+        RecordError,
+        match=r"b.tfrecord, record 0: holds the segment at 5 s of video 'aa' again, which .*, record 1, holds",
+    ):
+        refuse_repeats(open_source([a, b]))
 
 
 def test_the_later_one_is_left_out_and_counted(tmp_path):

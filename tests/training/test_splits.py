@@ -9,7 +9,7 @@ from small_runs import Watcher, configure
 
 from yt8m.config import RunConfig
 from yt8m.data.records import framed, video_level_record
-from yt8m.errors import InputError
+from yt8m.errors import InputError, RecordError
 from yt8m.runs import open_run
 from yt8m.training.loop import resolve, train
 from yt8m.training.splits import choose_splits
@@ -97,6 +97,23 @@ def test_what_trains_does_not_validate(tmp_path):
     assert refusal(root, tmp_path).startswith(f"video validate0001-0 is in {train[0]} and in {validate[1]}, and what")
     with pytest.raises(InputError, match="must not validate"):
         resolve(asking(root, tmp_path))
+
+
+def test_what_validates_twice_is_refused_before_there_is_a_run_directory(tmp_path):
+    root = tmp_path / "root"
+    own, (a, b) = shards(root, "train", 2, "train"), shards(root, "validate", 2, "validate")
+    Path(b).write_bytes(Path(b).read_bytes() + Path(a).read_bytes())
+    with pytest.raises(RecordError) as caught:
+        train(asking(root, tmp_path))
+    assert str(caught.value) == (
+        f"{b}, record 2: holds video 'validate0000-0' again, which {a}, record 0, holds; each may be there once, so leave "
+        "one of the two out"
+    )
+    assert not (tmp_path / "run").exists()
+    Path(own[0]).write_bytes(2 * Path(own[0]).read_bytes())
+    watcher = Watcher()
+    train(asking(root, tmp_path, on_corrupt="skip"), watcher)
+    assert any(line.startswith("left out 2 records of what came before") for line in watcher.messages)
 
 
 def test_test_records_that_are_named_and_not_there_are_found_before_the_training(tmp_path):

@@ -1,11 +1,18 @@
-"""Whether two lists of record files have something in common, as far as that is told quickly."""
+"""Whether lists of record files have something in common, or twice, as far as that is told quickly."""
 
 import contextlib
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from yt8m.data.checking import parse, starts_of, video_id
+from yt8m.data.folds import part_filter
 from yt8m.data.identity import local_ids
+from yt8m.data.inspection import locate_repeat
+from yt8m.data.reading import Source
+from yt8m.data.records import read_framing
+from yt8m.data.repeats import Once, RepeatError
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 
@@ -45,6 +52,33 @@ def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | No
         return find_overlap(expand_paths(learned), expand_paths(paths))
     except InputError:
         return None
+
+
+def refuse_repeats(source: Source) -> None:
+    """Finds what comes twice among records that are measured, before the work starts, if the local ones have 256 MiB or less.
+
+    The rule is that of `yt8m.data.repeats`: a video, or where segments are rated one of them, may be there once. Of more
+    bytes, whoever reads the records finds it.
+
+    Raises:
+        RecordError: names both records.
+    """
+    sizes = _sizes(_statuses(source.files))
+    if sum(sizes.values()) > _MOST_BYTES:
+        return
+    ids = list(_ids(list(sizes), are_small=True))
+    counts = Counter(video for _, video in ids)
+    repeated = {video for video, count in counts.items() if count > 1}
+    keep = part_filter(source.fold, source.held_out) if source.fold and repeated else None
+    once = Once()
+    for path in dict.fromkeys(path for path, video in ids if video in repeated):
+        for raw in read_framing(path):
+            example = None if raw.problem else parse(raw.data)
+            if example is None or (video := video_id(example)) not in repeated or (keep and not keep(raw.data)):
+                continue
+            found = once.first(video, set(starts_of(example)) if source.level == "segment" else None)
+            if found:
+                raise locate_repeat(source.files, RepeatError(video, found[1]))
 
 
 def _statuses(files: Sequence[str]) -> dict[str, os.stat_result | None]:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from yt8m import inference, runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
+from yt8m.data.overlap import refuse_repeats
 from yt8m.data.pipeline import Source
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service import find_workers
@@ -155,6 +156,7 @@ def train(
         config, source, validation = resolve(config, progress.message)
         if validation:  # which is read late
             pipeline.refuse_broken_ends(validation)
+            refuse_repeats(validation)
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
         if remark := trainer.memory_remark(source):
             progress.message(remark)
