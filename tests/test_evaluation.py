@@ -1,5 +1,7 @@
 """What evaluation says beside the metrics."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from trained_runs import FRAMES, trained
@@ -10,6 +12,7 @@ from yt8m.data.records import frame_level_record, framed
 from yt8m.errors import InputError
 from yt8m.evaluation import evaluate
 from yt8m.run_predictions import RunPredictions
+from yt8m.training.loop import train
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,34 @@ def test_records_without_labels_are_refused(run, tmp_path):
     path.write_bytes(framed(frame_level_record("a", None, {"audio": np.zeros((5, 128), np.uint8)})))
     with pytest.raises(InputError, match="its records have no labels and evaluation needs them"):
         evaluate(run, [str(path)])
+
+
+def test_advice_is_of_evaluation_and_of_training_each_for_itself(run, sample, tmp_path):
+    """Neither names a flag that the command has not."""
+    frames = {"audio": np.zeros((5, 128), np.uint8)}
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(framed(frame_level_record("a", [12], frames)))
+    reason = f"{path}, record 0: label 12 is out of range; the 12 classes go from 0 to 11, this one needs 13 or more"
+    config = runs.load_config(run)
+    data = dataclasses.replace(config.data, root="", train=(str(path),), validate=())
+    config = dataclasses.replace(config, run=str(tmp_path / "new"), data=data)
+    assert (
+        refusal(evaluate, run, [str(path)]) == f"{reason}; another run is needed, trained with that --data.num-classes"
+    )
+    assert refusal(train, config) == f"{reason}; raise --data.num-classes"
+    path.write_bytes(framed(frame_level_record("a", [1], frames)))
+    empty = tmp_path / "b.tfrecord"
+    empty.write_bytes(b"")
+    data = dataclasses.replace(data, train=(str(path), str(empty)))
+    reason = f"{empty}: the file is empty; fetch it again, or leave it out"
+    assert refusal(evaluate, run, [str(path), str(empty)]) == reason
+    assert refusal(train, dataclasses.replace(config, data=data)) == f"{reason} with --data.on-corrupt skip"
+
+
+def refusal(work, *arguments) -> str:
+    with pytest.raises(InputError) as caught:
+        work(*arguments)
+    return str(caught.value)
 
 
 def test_videos_that_are_cut_off_are_counted_once_all_were_read(run, sample, tmp_path, monkeypatch):

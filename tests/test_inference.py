@@ -107,7 +107,7 @@ def test_ranked_classes_that_a_model_does_not_have_are_told(sample, tmp_path):
     assert open_data(config, str(tmp_path / RATED), tell=told.append).rated_classes == (3, 5)
     assert (
         f"{tmp_path}/segment_label_ids.csv: 2 of its 4 classes are not among the model's {config.data.num_classes} and are "
-        "left out; --data.num-classes says how many there are"
+        "left out; --data.num-classes in training says how many there are"
     ) in told
 
 

@@ -89,7 +89,15 @@ def test_what_is_counted_is_told_in_words(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     advance = terminal.count_progress("evaluating", "video")
     advance(64)
-    assert re.search(r"evaluating: (0|64) videos \[00:00, .*video/s\]", sys.stderr.getvalue())
+    assert re.search(r"evaluating: (0|64) videos \[00:00, ([\d.]+|\?) videos/s\]", sys.stderr.getvalue())
+
+
+def test_a_rate_below_one_is_how_long_one_takes(log, clock):
+    advance = terminal.share_progress("making videos", "video")
+    for done in (1, 2, 3):
+        advance(done, 100)
+        clock[0] += 5
+    assert log().endswith("making videos: 3/100 videos, 3.33 s a video, 05:23 left\n")
 
 
 def test_in_a_log_training_is_a_line_every_ten_seconds_and_the_last_step(log, clock):
@@ -113,8 +121,8 @@ def test_in_a_log_what_is_counted_is_a_line_every_ten_seconds(log, clock):
         advance(200)
     lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
     assert lines == [
-        "evaluating: 2000 videos, 200.00video/s, 00:10 so far",
-        "evaluating: 4000 videos, 200.00video/s, 00:20 so far",
+        "evaluating: 2000 videos, 200 videos/s, 00:10 so far",
+        "evaluating: 4000 videos, 200 videos/s, 00:20 so far",
     ]
 
 
@@ -125,8 +133,8 @@ def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, c
         clock[0] += 1
     lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
     assert lines == [
-        "making videos: 11/100 videos, 1.10video/s, 01:20 left",
-        "making videos: 21/100 videos, 1.05video/s, 01:15 left",
+        "making videos: 11/100 videos, 1.1 videos/s, 01:20 left",
+        "making videos: 21/100 videos, 1.05 videos/s, 01:15 left",
     ]
 
 

@@ -27,12 +27,14 @@ WITH_WIDGETS = "del sys.modules['ipywidgets']"
 
 @pytest.fixture(scope="module")
 def outputs():
-    """What two cells put out that show progress, the first without ipywidgets, the second with it."""
+    """What two cells put out that show progress, the first without ipywidgets, the second with it; and the widgets' texts."""
     cells = [nbformat.v4.new_code_cell(source) for source in (WITHOUT_WIDGETS, SHOW, WITH_WIDGETS, SHOW)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
     assert [cells[0].outputs, cells[2].outputs] == [[], []]
-    return cells[1].outputs, cells[3].outputs
+    widgets = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"].values()
+    texts = [str(each["state"].get("value", "")).replace("\u2007", " ") for each in widgets]
+    return cells[1].outputs, cells[3].outputs, texts
 
 
 def test_without_ipywidgets_progress_is_plain_lines(outputs):
@@ -53,3 +55,9 @@ def test_with_ipywidgets_progress_is_drawn_by_them(outputs):
     printed = [output.text for output in outputs[1] if output.output_type == "stream"]
     assert "".join(printed).strip().startswith("validation at step 30: GAP 0.5000")
     assert len(printed) == 1
+
+
+def test_with_ipywidgets_rates_are_in_words(outputs):
+    rates = [text for text in outputs[2] if "/s" in text]
+    assert any(re.search(r"[\d?] videos/s\]", text) for text in rates)
+    assert not any(re.search(r"[\d?](video|step)", text) for text in rates)

@@ -204,7 +204,7 @@ def _rated_classes(source: Source, tell: Callable[[str], None]) -> tuple[int, ..
     if len(known) < len(listed):
         tell(
             f"{path}: {len(listed) - len(known)} of its {quantity(len(listed), 'class')} are not among the model's "
-            f"{source.num_classes} and are left out; --data.num-classes says how many there are"
+            f"{source.num_classes} and are left out; --data.num-classes in training says how many there are"
         )
     return known
 

@@ -114,10 +114,13 @@ def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
     return {id_text(video_id): own for video_id, own in _labelled_videos(source)}
 
 
+_REMEDIES = pipeline.Remedies("raise --num-classes", "leave it out")
+
+
 def _batches(source: pipeline.Source) -> Iterator[dict]:
     """The labels of all records; the features are left out, as reading them would be most of the work."""
     dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
-    with pipeline.record_errors(source):
+    with pipeline.record_errors(source, _REMEDIES):
         for batch in dataset:
             starts = batch["segment_start"].numpy().tolist() if "segment_start" in batch else None
             once.add(batch["id"].numpy().tolist(), starts)

@@ -76,11 +76,32 @@ def _is_in_drawing_notebook() -> bool:
 
 
 class _Bar(tqdm):
-    """A bar whose rate is not filled up with spaces."""
+    """A bar whose rate is in words, and not filled up with spaces."""
 
     @staticmethod
     def format_meter(*arguments: Any, **options: Any) -> str:
-        return re.sub(", +", ", ", tqdm.format_meter(*arguments, **options))
+        return _reword(tqdm.format_meter(*arguments, **_with_room(options)))
+
+
+def _reword(meter: str) -> str:
+    """A meter of tqdm with its rate as it is read: `207 videos/s` for `207.37video/s`, `1.25 s a video` for ` 1.25s/video`."""
+    meter = re.sub(r", +", ", ", meter)
+    meter = re.sub(
+        r"(?<![\w.])([\d.]+|\?)([a-z]{2,})/s\b", lambda found: f"{_three_digits(found[1])} {found[2]}s/s", meter
+    )
+    return re.sub(r"\b([\d.]+)s/([a-z]{2,})\b", lambda found: f"{_three_digits(found[1])} s a {found[2]}", meter)
+
+
+def _with_room(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a meter that leaves columns for the words of its rate."""
+    return options | {"ncols": max(1, options["ncols"] - 3)} if options.get("ncols") else options
+
+
+def _three_digits(number: str) -> str:
+    if number == "?":
+        return number
+    value = float(number)
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _bar(**options: Any) -> tqdm:
@@ -90,7 +111,13 @@ def _bar(**options: Any) -> tqdm:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
         from tqdm.auto import tqdm as draw
-    return draw(**options)
+
+    class Drawn(draw):
+        @staticmethod
+        def format_meter(*arguments: Any, **options: Any) -> str:
+            return _reword(draw.format_meter(*arguments, **options))
+
+    return Drawn(**options)
 
 
 def _window() -> dict[str, Any]:

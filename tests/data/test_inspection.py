@@ -110,7 +110,7 @@ def test_the_id_of_2017_passes():
         (
             with_context("labels", int64_list=[3, 12]),
             "frame",
-            "label 12 is out of range; the 12 classes go from 0 to 11, this one needs num-classes 13 or more",
+            "label 12 is out of range; the 12 classes go from 0 to 11, this one needs 13 or more",
         ),
         (
             with_context("labels", int64_list=[-1]),
@@ -311,7 +311,7 @@ def test_real_records_of_2017_need_their_vocabulary(real_data):
     expected = {"level": "video", "features": BOTH, "num_classes": 3862}
     assert locate([path], expected | {"num_classes": 4716}) is None
     assert locate([path], expected).reason.endswith(
-        "is out of range; the 3862 classes go from 0 to 3861, those of 2017 need num-classes 4716"
+        "is out of range; the 3862 classes go from 0 to 3861, those of 2017 need 4716"
     )
 
 

@@ -478,7 +478,8 @@ class TestBrokenRecords:
             "segment": frame_level_record("abcd", [1], FRAMES, ratings(*((0, label, 1.0) for label in labels))),
         }[level]
         error = failure(level, [GOOD[level]], [record])
-        assert str(error) == f"{failure.paths[1]}, record 0: has 7 labels, more than 6; raise --data.max-labels"
+        reason = f"{failure.paths[1]}, record 0: has 7 labels, more than 6"
+        assert str(error) == f"{reason}; another run is needed, trained with a higher --data.max-labels"
 
     def test_more_labels_of_a_segment_s_video_than_there_is_room_for(self, failure):
         record = frame_level_record("abcd", list(range(MAX_LABELS + 1)), FRAMES, ratings((0, 1, 1.0)))

@@ -193,7 +193,7 @@ def _check_id(context) -> str | None:
 def _too_many(count: int, max_labels: int | None) -> str | None:
     if max_labels is None or count <= max_labels:
         return None
-    return f"has {count} labels, more than {max_labels}; raise --data.max-labels"
+    return f"has {count} labels, more than {max_labels}"
 
 
 def _check_labels(context, num_classes: int | None) -> str | None:
@@ -218,8 +218,8 @@ def _say_classes(label: int, num_classes: int | None) -> str:
     if label < num_classes:
         return known
     if num_classes == DEFAULT_NUM_CLASSES and label < LARGEST_NUM_CLASSES:
-        return f"{known}, those of 2017 need num-classes {LARGEST_NUM_CLASSES}"
-    return f"{known}, this one needs num-classes {label + 1} or more"
+        return f"{known}, those of 2017 need {LARGEST_NUM_CLASSES}"
+    return f"{known}, this one needs {label + 1} or more"
 
 
 def _check_means(context, features: Sequence[str]) -> str | None:

@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
@@ -84,12 +84,38 @@ def source_of(
     return Source(found.files, level, features, num_classes, max_labels)
 
 
+class Remedies(NamedTuple):
+    """What a command can do about records that hold more than it has room for, as clauses."""
+
+    classes: str
+    labels: str
+
+    def add_to(self, error: RecordError) -> RecordError:
+        """The error with what to do about it, if it is of that kind."""
+        if re.search(r"(those of 2017 need|this one needs) \d+( or more)?$", error.reason):
+            return RecordError(error.path, error.record, f"{error.reason}; {self.classes}")
+        if re.search(r" labels, more than \d+$", error.reason):
+            return RecordError(error.path, error.record, f"{error.reason}; {self.labels}")
+        return error
+
+
+OF_TRAINING = Remedies("raise --data.num-classes", "raise --data.max-labels")
+_OF_A_RUN = Remedies(
+    "another run is needed, trained with that --data.num-classes",
+    "another run is needed, trained with a higher --data.max-labels",
+)
+
+
 @contextlib.contextmanager
-def record_errors(source: Source) -> Iterator[None]:
+def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[None]:
     """Turns TensorFlow's errors while reading, and a `RepeatError`, into a `RecordError` that names the file and the record.
 
     TensorFlow says what is wrong but not where, so the files are searched for the culprit; this costs time only once
     something is wrong.
+
+    Args:
+        source: what is read.
+        remedies: of the command; those of one that works with a trained run, if it has none of its own.
     """
     try:
         yield
@@ -100,7 +126,7 @@ def record_errors(source: Source) -> Iterator[None]:
         byte_offset = int(offset.group(1)) if offset else None
         found = inspection.locate(source.files, source.expectations, byte_offset)
         if found:
-            raise found from error
+            raise remedies.add_to(found) from error
         raise
     except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
         if "Collective" in str(error):  # another worker is gone
@@ -112,10 +138,14 @@ def record_errors(source: Source) -> Iterator[None]:
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
 
 
-def refuse_broken_ends(source: Source) -> None:
+def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
     """Finds what a broken download leaves before the work starts: empty files, and files that are cut off.
 
     Some of it TensorFlow would not report at all (`yt8m.data.endings`). Files behind a network are not looked at.
+
+    Args:
+        source: what will be read.
+        can_skip: whether the command has `--data.on-corrupt`, which is then named.
     """
     for path in source.files:
         if scheme(path):
@@ -124,8 +154,8 @@ def refuse_broken_ends(source: Source) -> None:
             broken = broken_end(path)
             if broken:
                 error = broken.as_error(path)
-                reason = f"{error.reason}; fetch it again, or leave it out with --data.on-corrupt skip"
-                raise RecordError(path, error.record, reason)
+                how = " with --data.on-corrupt skip" if can_skip else ""
+                raise RecordError(path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")
 
 
 def read_serialized(

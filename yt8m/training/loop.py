@@ -154,8 +154,8 @@ def train(
         if config.run:
             devices.on_chief(lambda: runs.check_place(config.run))
         config, source, validation = resolve(config, progress.message)
+        refuse_broken_ends(source, validation)
         if validation:  # which is read late
-            pipeline.refuse_broken_ends(validation)
             refuse_repeats(validation)
         trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
         if remark := trainer.memory_remark(source):
@@ -330,11 +330,17 @@ def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) 
         return losses.numpy(), norms.numpy()
 
 
+def refuse_broken_ends(*sources: Source | None) -> None:
+    """Finds broken downloads among what trains and validates; the latter is read late. Raises RecordError."""
+    for source in filter(None, sources):
+        pipeline.refuse_broken_ends(source, can_skip=True)
+
+
 @contextlib.contextmanager
 def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
     """Turns TensorFlow's errors in the training stream and the steps into an `InputError`, or a `RecordError`, of one line."""
     wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
-    with teacher_errors(config.distill), pipeline.record_errors(source), wanting:
+    with teacher_errors(config.distill), pipeline.record_errors(source, pipeline.OF_TRAINING), wanting:
         try:
             yield
         except tf.errors.OutOfRangeError as error:

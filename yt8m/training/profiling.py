@@ -17,7 +17,7 @@ from yt8m.data.pipeline import Source
 from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
 from yt8m.training.bottleneck import Advice, Bound, StepTimes, advise, bound_by
-from yt8m.training.loop import resolve, stream_errors, take_steps
+from yt8m.training.loop import refuse_broken_ends, resolve, stream_errors, take_steps
 from yt8m.training.trainer import Trainer
 
 NUM_ROUNDS = 3
@@ -139,6 +139,7 @@ def profile(config: RunConfig, trace: str = "", tell: Callable[[str], None] = la
     devices = open_devices(config.distribute)  # before records are parsed, after which devices cannot be split
     # Nothing is written to the run directory, so any name will do.
     config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), tell)
+    refuse_broken_ends(source)
     trainer = Trainer(config, devices, source)
     if trace:
         make_directory(trace)
@@ -251,7 +252,7 @@ def segments_per_record(source: Source) -> float:
     """Rated segments that are trained on, in the first file that has any."""
     for path in source.files:
         one = dataclasses.replace(source, files=(path,))
-        with pipeline.record_errors(one):  # others than those that were measured may be broken
+        with pipeline.record_errors(one, pipeline.OF_TRAINING):  # others than those that were measured may be broken
             batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
             num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
         if num_segments:

@@ -19,7 +19,7 @@ from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
 from yt8m.inference import build_for_training, start_from
 from yt8m.training.completion import number_of_classes
-from yt8m.training.loop import resolve
+from yt8m.training.loop import refuse_broken_ends, resolve
 from yt8m.training.losses import video_losses
 from yt8m.training.memory import advice, batch_shapes, estimate
 from yt8m.training.objective import Objective
@@ -63,6 +63,7 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
         # Nothing is written to the run directory, so any name will do.
         told: list[str] = []
         config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), told.append)
+        refuse_broken_ends(source)
         yield from (Finding("records", line, "look") for line in told)
         shapes = batch_shapes(config, source)
         yield Finding(
@@ -118,7 +119,7 @@ def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
         repeat=True,
         drop_remainder=True,
     )
-    with pipeline.record_errors(source):
+    with pipeline.record_errors(source, pipeline.OF_TRAINING):
         for batch in dataset.take(1):
             return {key: value for key, value in batch.items() if key != "id"}
     raise InputError(f"{source.files[0]} ...: the training files hold no record")
@@ -278,7 +279,7 @@ def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding
         parallel_files=data.parallel_files,
         service=data.service,
     )
-    with pipeline.record_errors(source):
+    with pipeline.record_errors(source, pipeline.OF_TRAINING):
         batches = iter(dataset)
         next(batches)  # the shuffle buffer is full now
         rate = _rate(lambda: next(batches), size)
