@@ -31,7 +31,7 @@ RULES = {
     "yt8m.layers": {"yt8m.data.schema"},
     "yt8m.models": {*BASE, "yt8m.config", "yt8m.layers"},
     "yt8m.web": {"yt8m.errors"},
-    "yt8m.data": {*BASE, "yt8m.data.address", "yt8m.files", "yt8m.web"},
+    "yt8m.data": {*BASE, "yt8m.data.address", "yt8m.files", "yt8m.metrics", "yt8m.submission", "yt8m.web"},
     "yt8m.conversion": {*BASE, "yt8m.data", "yt8m.files"},
     "yt8m.download": {"yt8m.errors", "yt8m.files", "yt8m.values", "yt8m.web"},
     "yt8m.unlike_runs": set(),
@@ -149,7 +149,7 @@ RULES = {
     "yt8m.tuning": {*BASE, "yt8m.machine", "yt8m.config", "yt8m.figures", "yt8m.files", "yt8m.flag_names", "yt8m.runs"},
     "yt8m.streams": set(),
     "yt8m.arguments": {"yt8m.errors", "yt8m.flag_names", "yt8m.values"},
-    "yt8m.reports": {"yt8m.errors", "yt8m.metrics"},
+    "yt8m.reports": {"yt8m.errors", "yt8m.data.schema", "yt8m.metrics", "yt8m.submission"},
     "yt8m.terminal": {*BASE, "yt8m.config", "yt8m.reports", "yt8m.streams", "yt8m.training.loop"},
     "yt8m.commands": {
         *{

@@ -4,7 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from yt8m.data.schema import DEFAULT_MAX_FRAMES
 from yt8m.errors import RecordError, quantity
+
+_ODDITIES = ("lacking_features", "num_unlabelled", "num_long_videos", "num_unfit_ids")
+"""Of what `yt8m inspect` finds: told in lines of their own, where there is something to tell."""
 
 _MOST_LINES = 20
 """Of a list of problems, as `yt8m validate` has them."""
@@ -21,10 +25,12 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
 def inspected(report: Mapping[str, Any]) -> str:
     """What `yt8m.data.inspection.inspect` found, with the first reasons for which records of a file cannot be used.
 
-    Of what comes twice the first records are listed, too.
+    Of what comes twice the first records are listed, too, and there is a line for each thing that other commands tell.
     """
     rows: list[tuple[str, Any]] = []
     for name, value in report.items():
+        if name in _ODDITIES:
+            continue
         if isinstance(value, Mapping):
             value = ", ".join(f"{key} {round(each, 2)}" for key, each in value.items())
         rows.append((name, "-" if value in (None, "") else value))
@@ -32,7 +38,38 @@ def inspected(report: Mapping[str, Any]) -> str:
     counts = {"repeated": len(repeated), "corrupt_files": len({problem["path"] for problem in problems})}
     rows = [(name, counts[name] or "none") if name in counts else (name, value) for name, value in rows]
     lines = capped(_problems(problems)) + capped([_repeated(each) for each in repeated])
-    return "\n".join([table(rows), *lines])
+    return "\n".join([table(rows), *_oddities(report), *lines])
+
+
+def _oddities(report: Mapping[str, Any]) -> list[str]:
+    """A line for each thing that is to be said of records that can be used."""
+    from yt8m.submission.ids import LONGEST_ID, RULE
+
+    lines = [
+        f"{count} of the records {'lacks' if count == 1 else 'lack'} {name}, which others have; zeros stand in for it"
+        for name, count in report.get("lacking_features", {}).items()
+    ]
+    count = report.get("num_unlabelled", 0)
+    if count and report["num_labels"]:
+        lines.append(
+            f"{count} of the records {_have(count)} no labels, which others have; training takes "
+            f"{'it' if count == 1 else 'each'} for a video of none of the classes"
+        )
+    if count := report.get("num_long_videos", 0):
+        lines.append(
+            f"{count} of the records {_have(count)} more than {DEFAULT_MAX_FRAMES} frames, and training cuts whole videos "
+            "off there; --data.max-frames keeps more"
+        )
+    if count := report.get("num_unfit_ids", 0):
+        lines.append(
+            f"{count} of the records {_have(count)} an id that cannot stand in a submission: {RULE}, "
+            f"and has at most {LONGEST_ID} bytes"
+        )
+    return lines
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def capped(lines: Sequence[str]) -> list[str]:

@@ -272,7 +272,56 @@ def test_inspecting_what_was_written(tmp_path):
         "num_rated_segments": 2,
         "repeated": [],
         "corrupt_files": [],
+        "lacking_features": {},
+        "num_unlabelled": 0,
+        "num_long_videos": 0,
+        "num_unfit_ids": 0,
     }
+
+
+ODDITIES = ("lacking_features", "num_unlabelled", "num_long_videos", "num_unfit_ids")
+
+
+def told(path) -> tuple[list, list[str]]:
+    """The counts of what other commands tell, and the lines below the table."""
+    report = inspect([str(path)])
+    lines = reports.inspected(report).splitlines()
+    return [report[name] for name in ODDITIES], lines[len(report) - len(ODDITIES) :]
+
+
+def test_what_other_commands_tell_is_counted(tmp_path):
+    write(
+        tmp_path / "a.tfrecord",
+        frame_level_record("a", [1], frames(300)),
+        frame_level_record("b,c", None, {"rgb": frames(301)["rgb"]}),
+        frame_level_record("d" * 256, [2], {"rgb": frames(302)["rgb"]}),
+        frame_level_record("e", None, {}),
+    )
+    counts, lines = told(tmp_path / "a.tfrecord")
+    assert counts == [{"audio": 2}, 2, 2, 2], "a video without frames lacks no single feature"
+    assert [line.split(",")[0].split(";")[0].split(":")[0] for line in lines] == [
+        "2 of the records lack audio",
+        "2 of the records have no labels",
+        "2 of the records have more than 300 frames",
+        "2 of the records have an id that cannot stand in a submission",
+    ]
+    write(
+        tmp_path / "b.tfrecord",
+        video_level_record("a", [1], means()),
+        video_level_record("b c", None, {"rgb": means()["rgb"]}),
+    )
+    counts, lines = told(tmp_path / "b.tfrecord")
+    assert counts == [{"mean_audio": 1}, 1, 0, 1]
+    assert [line[:26] for line in lines] == [
+        "1 of the records lacks mea",
+        "1 of the records has no la",
+        "1 of the records has an id",
+    ]
+
+
+def test_nothing_is_told_of_what_is_the_same_with_all(tmp_path):
+    write(tmp_path / "a.tfrecord", *(video_level_record(name, None, {"rgb": means()["rgb"]}) for name in "ab"))
+    assert told(tmp_path / "a.tfrecord") == ([{}, 2, 0, 0], [])
 
 
 def test_inspecting_mixed_and_broken_files(tmp_path):

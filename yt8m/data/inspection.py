@@ -3,6 +3,7 @@
 The training pipeline is fast and says little when a record is broken. This module is thorough and says where.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,9 +13,11 @@ import tensorflow as tf
 from yt8m.data.checking import Look, check_record, level_of, look_at, num_frames, parse, starts_of, values_of, video_id
 from yt8m.data.records import HEADER_BYTES, RawRecord, file_size, is_header, open_file, read_framing, read_record
 from yt8m.data.repeats import Once, RepeatError, say_what
-from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, FEATURE_SIZES, Level, video_feature
 from yt8m.data.survey import level_of_most
 from yt8m.errors import InputError, RecordError
+from yt8m.metrics.inputs import id_text
+from yt8m.submission.ids import id_problem
 
 _RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
 """Records that are checked together, at most, and their bytes from which on they are enough."""
@@ -220,6 +223,31 @@ class _Range:
         return {"min": min(counts), "mean": sum(counts) / len(counts), "max": max(counts)} if counts else None
 
 
+class _Oddities:
+    """What other commands tell of records that can be used, counted."""
+
+    def __init__(self):
+        self._with_feature: Counter[str] = Counter()
+        self._num_featured = self._num_unlabelled = self._num_long = self._num_unfit_ids = 0
+
+    def add(self, example: tf.train.SequenceExample, features: Sequence[str], length: int) -> None:
+        """Adds a record with the names of its features, and its number of frames."""
+        self._with_feature.update(features)
+        self._num_featured += bool(features)
+        self._num_unlabelled += "labels" not in example.context.feature
+        self._num_long += length > DEFAULT_MAX_FRAMES
+        self._num_unfit_ids += id_problem(id_text(video_id(example))) is not None
+
+    def summary(self) -> dict[str, Any]:
+        lacking = {name: self._num_featured - count for name, count in self._with_feature.items()}
+        return {
+            "lacking_features": {name: count for name, count in lacking.items() if count},
+            "num_unlabelled": self._num_unlabelled,
+            "num_long_videos": self._num_long,
+            "num_unfit_ids": self._num_unfit_ids,
+        }
+
+
 def inspect(
     files: Sequence[str],
     visit: Callable[[str, tf.train.SequenceExample, Level | None], None] = lambda path, example, level: None,
@@ -236,13 +264,16 @@ def inspect(
         `num_files`, `num_records`, `num_frames` and `num_labels` (`min`, `mean`, `max`; None where there are none),
         `num_classes_seen`, `max_label`, `features` (name to size), `num_rated_segments`, `repeated`, a list of records that
         hold a video, or a rated segment, that came before (`path`, `record`, `id`, `start` of the segment or None, and
-        `first`, the `path` and `record` of the other one), and `corrupt_files`, a list of `path`, `record` (counted from
-        0; None for a whole file) and `reason`. Counts are of the usable records, repeated ones included.
+        `first`, the `path` and `record` of the other one), `corrupt_files`, a list of `path`, `record` (counted from
+        0; None for a whole file) and `reason`, and what other commands tell: `lacking_features` (name to how many records
+        have others, but not this one, which some have), `num_unlabelled` (without the key `labels`), `num_long_videos` (of
+        more than `DEFAULT_MAX_FRAMES` frames) and `num_unfit_ids` (which cannot stand in a submission). Counts are of the
+        usable records, repeated ones included.
     """
     first = level = level_of_most(files)
     frames, labels, classes, features, rated = _Range(), _Range(), set(), {}, 0
     videos, segments = _Records(files, "videos"), _Records(files, "segments")
-    problems, repeated, num_records = [], [], 0
+    problems, repeated, num_records, oddities = [], [], 0, _Oddities()
     for number, path in enumerate(files):
         for seen in _looks(path, {"level": first}):
             if isinstance(seen, Problem):
@@ -264,13 +295,15 @@ def inspect(
             visit(path, example, found)
             context, lists = example.context.feature, example.feature_lists.feature_list
             if found == "video":
-                keys = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
-                features |= {key: len(context[key].float_list.value) for key in keys}
+                own = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
+                features |= {key: len(context[key].float_list.value) for key in own}
+                length = 0
             else:
-                frames.add(num_frames(example))
-                features |= {
-                    name: FEATURE_SIZES[name] for name in FEATURE_SIZES if name in lists and lists[name].feature
-                }
+                own = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
+                features |= {name: FEATURE_SIZES[name] for name in own}
+                length = num_frames(example)
+                frames.add(length)
+            oddities.add(example, own, length)
             if "labels" in context:
                 values = values_of(context["labels"])
                 labels.add(len(values))
@@ -288,6 +321,7 @@ def inspect(
         "num_rated_segments": rated,
         "repeated": repeated,
         "corrupt_files": [{"path": each.path, "record": each.record, "reason": each.reason} for each in problems],
+        **oddities.summary(),
     }
 
 
