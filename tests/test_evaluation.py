@@ -1,6 +1,7 @@
 """What evaluation says beside the metrics."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -72,6 +73,15 @@ def test_advice_is_of_evaluation_and_of_training_each_for_itself(run, sample, tm
     reason = f"{empty}: the file is empty; fetch it again, or leave it out"
     assert refusal(evaluate, run, [str(path), str(empty)]) == reason
     assert refusal(train, dataclasses.replace(config, data=data)) == f"{reason} with --data.on-corrupt skip"
+
+
+def test_best_weights_that_are_gone_are_said_to_be(run, sample, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(copy / "best")
+    gone = f"{copy}: best/model.weights.h5 is gone"
+    assert refusal(evaluate, copy) == f"{gone}; the same `yt8m train` command restores it"
+    shutil.rmtree(copy / "checkpoints")
+    assert refusal(evaluate, copy) == f"{gone}; train it anew"
 
 
 def refusal(work, *arguments) -> str:

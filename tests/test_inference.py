@@ -34,6 +34,12 @@ def test_measuring_on_what_was_learned_is_told(sample):
         f"runs/a: learned from records that it is measured on here ({learned}/train0001.tfrecord is in both); "
         "it will do worse on others"
     ]
+    told.clear()
+    unlabelled = str(sample / "2/video/test")
+    config = config_of("logistic", train=(unlabelled,), validate=(unlabelled,))
+    with pytest.raises(InputError, match="have no labels"):
+        open_validation("runs/a", config, [unlabelled], told.append)
+    assert told == [], "what is refused is not measured on"
 
 
 def test_too_little_memory_to_score_with_is_said_in_one_line(sample, monkeypatch):

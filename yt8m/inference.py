@@ -129,9 +129,14 @@ def load_run(run: str | os.PathLike) -> keras.Model:
 
 def best_weights(run: str | os.PathLike) -> Path:
     """The file of a run's best weights. Raises InputError if there is none yet."""
-    weights = runs.RunDirectory(Path(run)).best_weights
+    directory = runs.RunDirectory(Path(run))
+    weights = directory.best_weights
     if not weights.exists():
         name = weights.relative_to(run)
+        if any(row["kind"] == "validation" for row in runs.read_metrics(directory)):
+            there = any(directory.checkpoints.glob("*.index"))
+            how = "the same `yt8m train` command restores it" if there else "train it anew"
+            raise InputError(f"{run}: {name} is gone; {how}")
         raise InputError(f"{run}: has no {name} yet; let training reach its first validation, or its end")
     return weights
 
@@ -220,16 +225,17 @@ def open_validation(
     Raises:
         InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
     """
-    if data and (common := find_learned(config.data.train, data)):
-        tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
     part = "held out" if config.data.fold and not data else "all"
-    return open_data(
+    source = open_data(
         config,
         choose_paths(run, config, data, "validate", tell),
         tell=tell,
         part=part,
         labels_for="evaluation" if data else "validation",
     )
+    if data and (common := find_learned(config.data.train, data)):  # not before records are refused
+        tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
+    return source
 
 
 def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:

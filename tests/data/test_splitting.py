@@ -135,6 +135,7 @@ def test_parts_may_be_any_number():
     ("records", "shares", "message"),
     [
         ([video("a", [1])], HALVES, r"--parts names 2 parts, more than there are videos \(1\)"),
+        ([video("a", [1])] * 2, HALVES, r"more than there are videos \(1: 2 records, in which one comes twice\)"),
         ([video(f"{n}", [1]) for n in range(9)], {"a": 0.999, "b": 0.001}, None),
         ([video(f"{n}", []) for n in range(9)], {"a": 0.999, "b": 0.001}, "--parts leaves b without a video of the 9"),
     ],

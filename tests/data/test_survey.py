@@ -287,7 +287,10 @@ class TestRecordsOfOtherForms:
             example.context.feature["rgb"].bytes_list.value.extend([b"x" * 1024] * 3)
 
         path = write(tmp_path / "a.tfrecord", edited(frames("a", features=("rgb",)), flatten))
-        assert "but rgb; this is a tf.train.Example with frames; write them as" in refusal(survey, [path])
+        assert (
+            "as lists of frames, but rgb as values; this is a tf.train.Example with frames; write them as"
+            in refusal(survey, [path])
+        )
 
     def test_one_bare_proto(self, tmp_path):
         path = tmp_path / "a.pb"

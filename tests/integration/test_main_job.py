@@ -116,7 +116,7 @@ def test_a_finished_run_is_not_trained_again_and_can_be_extended(yt8m, sample, s
     before = (tmp_path / "run" / "metrics.jsonl").read_text()
     again = yt8m(*train)
     assert again.status == 0
-    assert "12 steps done, which is all" in again.err
+    assert "nothing is left to train; raise --training.num-steps to go on" in again.err
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
     quiet = yt8m(*train, "--quiet")
     assert (quiet.status, quiet.err) == (0, "")

@@ -36,7 +36,9 @@ class TestNumberOfClasses:
 
     def test_a_flag_says_it_before_the_vocabulary_which_is_told(self, sample, tmp_path):
         watcher = Watcher()
-        config, _, _ = resolve(configure(tmp_path / "run", sample, data={"num_classes": 13}), watcher.message)
+        config, _, _ = resolve(
+            configure(tmp_path / "run", sample, data={"num_classes": 13}, validate=True), watcher.message
+        )
         assert config.data.num_classes == 13
         assert watcher.messages == [
             f"{sample / 'vocabulary.csv'}: names 12 classes, and the model has 13; are they of the same vocabulary?"

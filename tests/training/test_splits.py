@@ -61,8 +61,8 @@ def test_a_split_that_is_named_is_all_there_is_of_it(tmp_path):
     validate, own = shards(root, "validate", 13), shards(tmp_path, "own", 2)
     assert chosen(root, tmp_path, train=own) == (own, validate, (), [])
     assert refusal(root, tmp_path, validate=validate) == (
-        f"{root}: holds no training records beside those that validate; name some with --data.train PATH, or leave out "
-        "--data.validate: then the last sixth of the files validates"
+        f"{root}: holds no training records, and its validation records are cut in two only where neither kind is named; "
+        "name some with --data.train PATH, or leave out --data.validate"
     )
     test = shards(root, "test", 1)
     given, (last,) = shards(root, "train", 3), shards(tmp_path, "other", 1)

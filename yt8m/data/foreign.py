@@ -8,6 +8,7 @@ NEITHER = "holds neither rgb or audio frames nor mean_rgb or mean_audio"
 
 _OUR_CONTEXT = {*ID_KEYS, "labels", *(f"segment_{each}" for each in ("start_times", "end_times", "labels", "scores"))}
 _MOST_KEYS = 4
+_EXAMPLE = "this is a tf.train.Example with frames"
 _LARGEST_BARE = 64 << 20
 """Bytes of a file that is tried as one bare proto: no video has more."""
 _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
@@ -26,6 +27,8 @@ def explain(example: tf.train.SequenceExample) -> str:
         return f"{NEITHER}, nor any other features"
     shown = ", ".join(keys[:_MOST_KEYS]) + (f" and {len(keys) - _MOST_KEYS} more" if keys[_MOST_KEYS:] else "")
     advice = _advice(example, keys)
+    if advice.startswith(_EXAMPLE):
+        return f"{NEITHER} as lists of frames, but {shown} as values; {advice}"
     return f"{NEITHER}, but {shown}" + (f"; {advice}" if advice else f"; write them as rgb and audio, {_FORM}")
 
 
@@ -42,7 +45,7 @@ def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
     if any(name in context for name in FEATURE_SIZES) and not any(
         video_feature(name) in context for name in FEATURE_SIZES
     ):
-        return f"this is a tf.train.Example with frames; write them as {_FORM}"
+        return f"{_EXAMPLE}; write them as {_FORM}"
     return ""
 
 

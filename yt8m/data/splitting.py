@@ -162,7 +162,9 @@ def _by_name(names: Sequence[str], parts: np.ndarray) -> dict[str, int]:
 def _share_out(records: _Records, shares: dict[str, float], seed: int) -> np.ndarray:
     num_videos = len(records.ids)
     if num_videos < len(shares):
-        raise InputError(f"--parts names {len(shares)} parts, more than there are videos ({num_videos})")
+        num_records = len(records.videos)
+        twice = f": {quantity(num_records, 'record')}, in which one comes twice" if num_records > num_videos else ""
+        raise InputError(f"--parts names {len(shares)} parts, more than there are videos ({num_videos}{twice})")
     parts = stratify(records.classes, list(shares.values()), seed)
     sizes = np.bincount(parts, minlength=len(shares))
     if not sizes.all():

@@ -96,6 +96,18 @@ class TrainingResult:
     """Of this start."""
 
 
+def _once(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Tells each line but once."""
+    told: set[str] = set()
+
+    def tell_new(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            tell(line)
+
+    return tell_new
+
+
 def resolve(
     config: RunConfig, tell: Callable[[str], None] = lambda text: None
 ) -> tuple[RunConfig, Source, Source | None]:
@@ -115,6 +127,7 @@ def resolve(
     """
     if not config.run:
         raise InputError("no run directory; name one with --run DIR")
+    tell = _once(tell)  # of what training and validation records have in common
     data = config.data
     if data.service:
         find_workers(data.service)
@@ -272,9 +285,7 @@ def _run(trainer, source, validation, files, progress, stop_requested) -> bool:
             return True
         files.save_checkpoint(step)
     if step >= training.num_steps:
-        progress.message(
-            f"{run.path}: {quantity(training.num_steps, 'step')} done, which is all; raise --training.num-steps to go on"
-        )
+        progress.message(f"{run.path}: nothing is left to train; raise --training.num-steps to go on")
         return False
     if _is_out_of_patience(trainer):
         progress.message(f"{run.path}: stopped early before, at step {step}; raise --training.early-stopping to go on")

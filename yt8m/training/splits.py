@@ -54,8 +54,8 @@ def _cut(data: DataConfig, paths: tuple[str, ...], tell: Callable[[str], None]) 
     """Both splits of validation records."""
     if data.validate:
         raise InputError(
-            f"{data.root}: holds no training records beside those that validate; name some with --data.train PATH, or leave "
-            "out --data.validate: then the last sixth of the files validates"
+            f"{data.root}: holds no training records, and its validation records are cut in two only where neither kind "
+            "is named; name some with --data.train PATH, or leave out --data.validate"
         )
     alone = f"{data.root}: holds validation records and none to train on"
     if data.fold:
