@@ -120,8 +120,14 @@ class TestExpandPaths:
         touch(tmp_path, "d/notes.txt")
         assert expand_paths(f"{tmp_path}/*") == files
         assert (
-            refusal(expand_paths, f"{tmp_path}/d*") == f"{tmp_path}/d*: no file matches but directories without records"
+            refusal(expand_paths, f"{tmp_path}/d*")
+            == f"{tmp_path}/d*: no file matches but directories without records; give files, a glob or their directory"
         )
+        touch(tmp_path, "d/e/0.tfrecord")
+        below = f"give one below, such as {tmp_path}/d/e, or all as '{tmp_path}/d/**'"
+        assert refusal(expand_paths, f"{tmp_path}/d").endswith(f"files; {below}")
+        assert refusal(expand_paths, f"{tmp_path}/d*").endswith(f"without records; {below}")
+        assert expand_paths(f"{tmp_path}/d/**") == [f"{tmp_path}/d/e/0.tfrecord"]
 
     def test_hidden_files_are_being_written(self, tmp_path):
         (shown,) = touch(tmp_path, "a.tfrecord")

@@ -67,6 +67,8 @@ def test_both_commands_report_the_classes_of_segments(yt8m, tiny_run, sample, tm
     data, out = sample / "3/frame/validate", tmp_path / "segments.csv"
     shown = yt8m("evaluate", "--run", tiny_run, "--data", data, "--classes", tmp_path / "evaluated")
     assert "best classes" in shown.out
+    directory = tmp_path / "evaluated"
+    assert f"written  {directory}/classes.csv, {directory}/classes.png" in shown.err
     rows = read(tmp_path / "evaluated")
     positives, negatives = labels_by_class(data)
     counts = enumerate(zip(positives, negatives, strict=True))

@@ -54,6 +54,8 @@ def evaluate(
         run, given_paths(data), count_progress("evaluating", "video"), say, distribute=distribute, **files
     )
     show_metrics(metrics, rows, json)
+    if classes:
+        say(f"written  {classes}/classes.csv, {classes}/classes.png")
     return OK
 
 

@@ -23,6 +23,9 @@ _IN_WORDS = {
 """What libcurl means by some of its codes."""
 SPLITS = ("train", "validate", "test")
 
+_MOST_DIRECTORIES = 1000
+"""That are looked through for records below one that holds none."""
+
 
 def scheme(path: str) -> str:
     """`s3` of `s3://bucket/key`; empty for a local path."""
@@ -91,7 +94,7 @@ def _expand(path: str, endings: Sequence[str]) -> list[str]:
         found = _records_in(path, endings)
         if not found:
             wanted = " or ".join(f"*{ending}" for ending in endings)
-            raise InputError(f"{path}: the directory holds no {wanted} files; give files, a glob or their directory")
+            raise InputError(f"{path}: the directory holds no {wanted} files; {_where_to_look([path], endings)}")
         return found
     if tf.io.gfile.exists(_with_root(path)):
         return [path]
@@ -104,9 +107,20 @@ def _expand(path: str, endings: Sequence[str]) -> list[str]:
     # As a shell would give them; but directories without records are left out, if anything else matches.
     files = [file for each in matches for file in (_records_in(each, endings) if _is_directory(each) else [each])]
     if not files:
-        only_directories = " but directories without records" if matches else ""
+        only_directories = f" but directories without records; {_where_to_look(matches, endings)}" if matches else ""
         raise InputError(f"{path}: no file matches{only_directories}")
     return files
+
+
+def _where_to_look(directories: Sequence[str], endings: Sequence[str]) -> str:
+    """What to give in the place of directories without records: one below them that holds some, if there is one near."""
+    for directory in directories:
+        below = itertools.islice(() if scheme(directory) else os.walk(directory), _MOST_DIRECTORIES)
+        for place, inner, files in below:
+            inner.sort()
+            if any(name.endswith(tuple(endings)) for name in files if not name.startswith(".")):
+                return f"give one below, such as {place}, or all as '{directory.rstrip('/')}/**'"
+    return "give files, a glob or their directory"
 
 
 def _find_on_web(urls: Sequence[str]) -> list[str]:
