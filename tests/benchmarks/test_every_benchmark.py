@@ -46,8 +46,8 @@ RUN_ELSEWHERE = {
 """Programs that need another environment; the file that runs them in it, and how it says so."""
 RUN_BY_HAND = {
     "benchmarks.peers.model_garden": "TF Model Garden brings two gigabytes of packages in an environment of its own, for this "
-    "alone. `make bench-peers BENCHMARK_SIZE=small` runs it, last done with tf-models-official 2.16.0; here our step, which "
-    "takes the same settings and prints the same, stands in for it.",
+    "alone. `make bench-peers BENCHMARK_SIZE=small` runs it; the script alone was last run with tf-models-official 2.16.0. Here "
+    "our step, which takes the same settings and prints the same, stands in for it.",
 }
 """Programs that no test runs, and why."""
 
