@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import SIZES
 from small_runs import GATED, configure, losses, rows, saved_state
 
 from yt8m import inference
@@ -24,18 +25,7 @@ from yt8m.training.loop import resolve, train
 from yt8m.training.statistics import StatisticsPass
 
 NUM_CLASSES = 5
-SMALL = {
-    "num_clusters": 8,
-    "hidden_size": 8,
-    "num_layers": 2,
-    "num_units": 8,
-    "num_heads": 2,
-    "num_groups": 4,
-    "num_branches": 2,
-    "expansion": 1,
-    "gating_reduction": 2,
-    "probability_gating": True,
-}
+SMALL = {**SIZES, "probability_gating": True}
 
 
 def small(name):
