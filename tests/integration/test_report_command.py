@@ -96,6 +96,8 @@ def test_what_is_wrong_is_said_before_the_work(yt8m, linear_run, sample, tmp_pat
     (tmp_path / "broken.csv").write_text("Index,Name\n1,A\n1,B\n")
     unfinished = copy_of(linear_run, tmp_path / "unfinished")
     shutil.rmtree(unfinished / "best")
+    gone = copy_of(unfinished, tmp_path / "gone")
+    (unfinished / "metrics.jsonl").unlink()
     blind = copy_of(linear_run, tmp_path / "blind", validate=[])
     larger = copy_of(linear_run, tmp_path / "larger", num_classes=20)
     segments = copy_of(linear_run, tmp_path / "segments", validate=[str(sample / "3/frame/validate")])
@@ -105,6 +107,7 @@ def test_what_is_wrong_is_said_before_the_work(yt8m, linear_run, sample, tmp_pat
         ((tmp_path / "none",), f"{tmp_path}/none: no run directory (it has no config.json); train one with --run"),
         ((linear_run, link), f"{linear_run}: is named twice; name each run once"),
         ((linear_run, unfinished), f"{unfinished}: has no best/model.weights.h5 yet; let training reach its first validation"),
+            ((linear_run, gone), f"{gone}: best/model.weights.h5 is gone; the same `yt8m train` command restores it"),
         ((blind,), f"{blind}: was trained without a validate split; name the records with --data"),
         ((linear_run, larger), f"{larger}: has 20 classes, and {linear_run} 12; report them apart"),
         (
