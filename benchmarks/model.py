@@ -18,9 +18,10 @@ from yt8m import runs
 from yt8m.data.pipeline import Source, make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES
 from yt8m.distribution.strategies import open_devices
-from yt8m.evaluation import measure_source
-from yt8m.inference import BATCH_SIZE, Scorer, open_data
 from yt8m.metrics import top_k_predictions
+from yt8m.runs.records import open_data
+from yt8m.scoring.evaluation import measure_source
+from yt8m.scoring.scorer import BATCH_SIZE, Scorer
 from yt8m.submission import VideoSubmissionWriter
 from yt8m.training.trainer import Trainer
 

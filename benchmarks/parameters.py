@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks.sizes import IS_SMALL
 from yt8m.config import RunConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES
-from yt8m.inference import build
 from yt8m.recipes import make_config
+from yt8m.runs.model import build
 
 SMALL_BATCH = 8
 

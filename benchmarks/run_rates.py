@@ -11,7 +11,9 @@ import dataclasses
 from benchmarks.model import prediction_rate, train_rate
 from yt8m import runs
 from yt8m.distribution.strategies import open_devices
-from yt8m.inference import Scorer, load_run, open_data
+from yt8m.runs.model import load_run
+from yt8m.runs.records import open_data
+from yt8m.scoring.scorer import Scorer
 from yt8m.training.trainer import Trainer
 
 

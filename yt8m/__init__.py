@@ -10,14 +10,14 @@ __version__ = "0.1.0"
 # No module may have the name of a function here: importing it would put the module in the function's place.
 _PUBLIC = {
     "build_model": "yt8m.models",
-    "evaluate": "yt8m.evaluation",
+    "evaluate": "yt8m.scoring.evaluation",
     "export": "yt8m.exporting.exporting",
     "list_models": "yt8m.models",
     "list_recipes": "yt8m.recipes",
-    "load_run": "yt8m.inference",
+    "load_run": "yt8m.runs.model",
     "make_config": "yt8m.recipes",
     "metrics": "yt8m.metrics",
-    "predict": "yt8m.prediction",
+    "predict": "yt8m.predicting.prediction",
     "read_records": "yt8m.data.pipeline",
     "train": "yt8m.training.loop",
     "unpack": "yt8m.exporting.archives",

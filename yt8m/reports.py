@@ -43,7 +43,7 @@ def inspected(report: Mapping[str, Any]) -> str:
 
 def _oddities(report: Mapping[str, Any]) -> list[str]:
     """A line for each thing that is to be said of records that can be used."""
-    from yt8m.submission.ids import LONGEST_ID, RULE
+    from yt8m.data.ids import LONGEST_ID, RULE
 
     lines = [
         f"{count} of the records {'lacks' if count == 1 else 'lack'} {name}, which others have; zeros stand in for it"
@@ -142,7 +142,7 @@ def scores(metrics: Mapping[str, Any]) -> str:
 
 
 def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
-    """The best and the worst classes of a report, `yt8m.class_report.ClassRow`s with the best first.
+    """The best and the worst classes of a report, `yt8m.scoring.classes.ClassRow`s with the best first.
 
     Of equally bad ones the most frequent come first, as of equally good ones.
 
@@ -231,7 +231,7 @@ def tuned_values(result: Any) -> dict[str, Any]:
 
 
 def predicted(prediction: Any) -> str:
-    """What was predicted, a `yt8m.prediction.Prediction`."""
+    """What was predicted, a `yt8m.predicting.prediction.Prediction`."""
     segments = "" if prediction.num_segments is None else f"{quantity(prediction.num_segments, 'segment')} of "
     return f"{segments}{quantity(prediction.num_videos, 'video')}"
 
@@ -290,7 +290,7 @@ def split(result: Any) -> str:
 
 
 def weighed(learned: Any) -> str:
-    """What weights an ensemble got, a `yt8m.predictions.weighting.Weights`."""
+    """What weights an ensemble got, a `yt8m.predicting.weighting.Weights`."""
     rows = [
         (name, f"weight {weight:.3f}, alone {learned.metric} {alone:.4f}")
         for name, weight, alone in zip(learned.members, learned.weights, learned.alone, strict=True)

@@ -13,11 +13,12 @@ from yt8m.data.splitting import split
 from yt8m.data.synthetic import rate_segments
 from yt8m.data.synthetic_videos import make_video, make_world
 from yt8m.errors import RecordError
-from yt8m.inference import Scored
 from yt8m.metrics import SegmentRatings
 from yt8m.reports import viewed
 from yt8m.run_report.measuring import RecordObserver
-from yt8m.training.losses import TrainingLoss, targets_and_weights, video_losses
+from yt8m.scoring.cross_entropy import targets_and_weights, video_losses
+from yt8m.scoring.scorer import Scored
+from yt8m.training.losses import TrainingLoss
 from yt8m.viewing.video import view_video
 
 SCORES = [0.0, 0.3, 0.5, 1.0]

@@ -15,8 +15,8 @@ from yt8m.config import DistributeConfig
 from yt8m.distribution.devices import Stopped
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate
-from yt8m.prediction import predict
+from yt8m.predicting.prediction import predict
+from yt8m.scoring.evaluation import evaluate
 from yt8m.training import curves
 from yt8m.training.loop import train
 from yt8m.training.trainer import new_job_name
@@ -92,7 +92,7 @@ def main() -> None:
     found["metrics_of_one_file"] = evaluate(one, sorted(map(str, Path(validation[0]).glob("*")))[:1])
     # One part, whose records are shared out; then as many parts as files.
     predict(one, validation, place / "shares.csv", stored=place / "shares")
-    from yt8m import run_predictions
+    from yt8m.predicting import run_predictions
 
     run_predictions.PART_BYTES = 1
     predict(one, validation, place / "parts.csv", stored=place / "parts")

@@ -14,9 +14,9 @@ from small_runs import losses, saved_state
 from yt8m.data.pipeline import read_ids
 from yt8m.distribution.cluster import as_tf_config
 from yt8m.distribution.launching import free_addresses
-from yt8m.evaluation import evaluate
-from yt8m.prediction import predict
-from yt8m.predictions import StoredPredictions
+from yt8m.predicting import StoredPredictions
+from yt8m.predicting.prediction import predict
+from yt8m.scoring.evaluation import evaluate
 from yt8m.training import curves
 from yt8m.training.loop import train
 

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 from small_models import SMALL, randomise
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models import make_architecture
-from yt8m.training.weights import save_weights
+from yt8m.runs.model import build, load_run
+from yt8m.runs.records import open_data
+from yt8m.runs.weights import save_weights
+from yt8m.scoring.scorer import Scorer
 
 NUM_CLASSES = 12
 """Of the sample data."""
@@ -27,7 +30,7 @@ def make_run(
         data=DataConfig(**data),
         training=TrainingConfig(precision=precision),
     )
-    built = inference.build(config)
+    built = build(config)
     randomise(built, seed=3)
     with runs.opened_run(config) as directory:
         save_weights(built, directory.best_weights)
@@ -36,8 +39,8 @@ def make_run(
 
 def scored(config: RunConfig, records, segments: str | None = None) -> dict[str, np.ndarray]:
     """What the run itself says of records: `ids`, `starts` of segments, and `scores` [N, C]."""
-    source = inference.open_data(config, str(records), segments=bool(segments))
-    batches = list(inference.Scorer(inference.load_run(config.run)).scores(source, config, segments or "rated"))
+    source = open_data(config, str(records), segments=bool(segments))
+    batches = list(Scorer(load_run(config.run)).scores(source, config, segments or "rated"))
     found = {
         "ids": [name for batch in batches for name in batch.ids],
         "scores": np.concatenate([b.scores for b in batches]),

@@ -17,12 +17,13 @@ from made_runs import make_run, scored
 from small_models import make_batch
 
 from yt8m import config as configuration
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate
 from yt8m.exporting import archives, exporting
 from yt8m.exporting.archives import unpack
 from yt8m.exporting.exporting import export
+from yt8m.runs.model import load_run
+from yt8m.scoring.evaluation import evaluate
 
 FRAMES = "2/frame/validate"
 CONFIG, WEIGHTS = "config.json", "best/model.weights.h5"
@@ -50,7 +51,7 @@ def keras_file(run, directory):
 
 
 def weights_of(run) -> list[np.ndarray]:
-    return [variable.numpy() for variable in inference.load_run(run).variables]
+    return [variable.numpy() for variable in load_run(run).variables]
 
 
 @pytest.mark.parametrize("kind", ["archive", "keras_file"])
@@ -82,7 +83,7 @@ def test_an_archive_has_the_same_bytes_again(run, archive, tmp_path):
 def test_keras_loads_its_file_and_computes_the_run_s_logits(run, keras_file):
     loaded = keras.models.load_model(keras_file)
     batch = make_batch("frame_logistic", features=("audio",))
-    np.testing.assert_array_equal(loaded(batch), inference.load_run(run.run)(batch))
+    np.testing.assert_array_equal(loaded(batch), load_run(run.run)(batch))
 
 
 @pytest.mark.slow
@@ -386,7 +387,7 @@ def test_a_keras_file_s_own_description_of_its_model_is_never_run(keras_file, tm
         for name, content in (members | {"config.json": json.dumps(hostile).encode(), "../outside": b"x"}).items():
             file.writestr(name, content)
     unpack(path, tmp_path / "run")
-    inference.load_run(tmp_path / "run")
+    load_run(tmp_path / "run")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["hostile.keras", "run"]
 
 

@@ -10,13 +10,13 @@ import tensorflow as tf
 from made_runs import MAX_FRAMES, make_run
 from small_models import make_batch
 
-from yt8m import inference
 from yt8m.data.parsing import means_of_frames
 from yt8m.data.quantisation import dequantise
 from yt8m.errors import InputError
 from yt8m.exporting import exporting, litert
 from yt8m.exporting.exporting import export
 from yt8m.models import list_models
+from yt8m.runs.model import load_run
 
 COUNTS = (MAX_FRAMES, 3, 1, 0)
 
@@ -53,7 +53,7 @@ def check_model(name, directory, **data) -> None:
     config = make_run(directory / "run", name, **data)
     export(config.run, directory / "model.tflite", "litert")
     batch, frames = video_batch()
-    expected = probabilities(inference.load_run(config.run), batch)
+    expected = probabilities(load_run(config.run), batch)
     check_litert(directory / "model.tflite", expected, rgb_and_audio=frames, num_frames=batch["num_frames"])
 
 
@@ -80,7 +80,7 @@ def test_a_model_with_the_whole_video_as_context_takes_both(tmp_path):
         "context_rgb_and_audio": video_frames,
         "context_num_frames": video["num_frames"],
     }
-    check_litert(tmp_path / "model.tflite", probabilities(inference.load_run(config.run), batch), **inputs)
+    check_litert(tmp_path / "model.tflite", probabilities(load_run(config.run), batch), **inputs)
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_float16_files_are_half_as_large_and_say_nearly_the_same(name, precision
     exact, rounded = (
         litert.load((tmp_path / f"{half}.tflite").read_bytes()).get_signature_runner() for half in (False, True)
     )
-    expected = probabilities(inference.load_run(config.run), batch)
+    expected = probabilities(load_run(config.run), batch)
     for row in range(2):
         inputs = {"rgb_and_audio": frames[row : row + 1], "num_frames": batch["num_frames"][row : row + 1]}
         atol = 1e-5 if precision == "float32" else 3e-2

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import yt8m as package
-from yt8m import class_report
-from yt8m.scoring import score
+from yt8m.predicting.scoring import score
+from yt8m.scoring import classes
 
 
 @pytest.fixture(autouse=True)
 def _draw_no_classes(monkeypatch):
-    """tests/test_class_report.py looks at the picture; here it need only be there."""
-    monkeypatch.setattr(class_report, "plot", lambda rows, path: path.write_bytes(b"picture"))
+    """tests/scoring/test_class_report.py looks at the picture; here it need only be there."""
+    monkeypatch.setattr(classes, "plot", lambda rows, path: path.write_bytes(b"picture"))
 
 
 def read(directory):
@@ -21,7 +21,7 @@ def read(directory):
     assert sorted(path.name for path in directory.iterdir()) == ["classes.csv", "classes.png"]
     with (directory / "classes.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == list(class_report.COLUMNS)
+    assert header == list(classes.COLUMNS)
     kinds = (int, str, float, int, int)
     return [tuple(kind(text) if text else None for kind, text in zip(kinds, row, strict=True)) for row in rows]
 
@@ -111,7 +111,7 @@ def submission_of(tmp_path):
 
 @pytest.mark.parametrize("command", ["evaluate", "score"])
 def test_what_is_wrong_is_said_before_the_work(command, yt8m, tiny_run, sample, tmp_path, monkeypatch):
-    monkeypatch.setattr("yt8m.evaluation.measure_source", lambda *_, **__: pytest.fail("the work began"))
+    monkeypatch.setattr("yt8m.scoring.evaluation.measure_source", lambda *_, **__: pytest.fail("the work began"))
     data = sample / "2/frame/validate"
     first = ("--run", tiny_run) if command == "evaluate" else (submission_of(tmp_path),)
     (tmp_path / "file").touch()

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from small_models import NUM_CLASSES, SMALL, make_batch
 
-from yt8m.inference import Scorer
 from yt8m.models import ARCHITECTURES, MIXTURE_NAME, build_for_training, has_context, list_models, streams_of
+from yt8m.scoring.scorer import Scorer
 
 QUICK = ("moe", "dbof", "netvlad", "mix_nextvlad")
 """The others are built of the same parts."""

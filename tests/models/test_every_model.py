@@ -18,9 +18,9 @@ from small_models import (
 )
 
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
-from yt8m.inference import precision
 from yt8m.models import build_model, hyperparameters_of, list_models, make_architecture
 from yt8m.models.registry import build_for_training
+from yt8m.runs.model import precision
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Adam
 

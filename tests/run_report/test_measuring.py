@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from yt8m.inference import Scored
 from yt8m.run_report.measuring import Example, RecordObserver, Records
+from yt8m.scoring.scorer import Scored
 
 NUM_CLASSES = 8
 

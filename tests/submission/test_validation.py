@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from yt8m.data.ids import RULE
 from yt8m.errors import InputError
 from yt8m.submission import Validation, reading, validate
-from yt8m.submission.ids import RULE
 
 VIDEO = "VideoId,LabelConfidencePairs\n"
 SEGMENT = "Class,Segments\n"

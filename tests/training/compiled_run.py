@@ -9,14 +9,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from yt8m import inference
 from yt8m.config import from_dict
 from yt8m.models import ARCHITECTURES
+from yt8m.scoring.scorer import BATCH_SIZE
 from yt8m.training import curves, loop
 from yt8m.training.trainer import Trainer
 
 curves.plot = lambda rows, path, best_step: None  # drawing takes a second
-inference.BATCH_SIZE["video"] = 5
+BATCH_SIZE["video"] = 5
 made = []
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from yt8m.config import from_dict
 from yt8m.models import ARCHITECTURES
+from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training import curves, loop
-from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.loop import train
 
 SECONDS_OF_A_START = 4.0

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from small_runs import configure
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate
+from yt8m.runs.model import load_run
+from yt8m.scoring.evaluation import evaluate
+from yt8m.training import averaging
 from yt8m.training.averaging import average
 from yt8m.training.loop import train
 
@@ -36,7 +38,7 @@ def trained(sample, tmp_path_factory):
 
 
 def weights_of(run) -> list[np.ndarray]:
-    return [np.asarray(variable) for variable in inference.load_run(run).variables]
+    return [np.asarray(variable) for variable in load_run(run).variables]
 
 
 def checkpoint(run, step, averages=False) -> dict[str, np.ndarray]:
@@ -136,7 +138,7 @@ def test_a_directory_that_exists_or_is_not_local_is_refused(trained, tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(trained, monkeypatch):
-    monkeypatch.setattr(inference, "build", lambda config: pytest.fail("the work began"))
+    monkeypatch.setattr(averaging, "build", lambda config: pytest.fail("the work began"))
     with pytest.raises(InputError, match=r"^/proc/out: cannot be written"):
         average([trained / "one"], "/proc/out", last=2)
 
@@ -146,7 +148,7 @@ def test_a_validation_split_that_is_gone_is_found_before_the_work(trained, tmp_p
     config = json.loads((run / "config.json").read_text())
     config["data"]["validate"] = [f"{tmp_path}/gone"]
     (run / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr(inference, "build", lambda config: pytest.fail("the work began"))
+    monkeypatch.setattr(averaging, "build", lambda config: pytest.fail("the work began"))
     with pytest.raises(InputError, match=f"{tmp_path}/gone: no such file"):
         average([run], tmp_path / "out", last=2)
 

@@ -12,8 +12,8 @@ from small_runs import configure, losses, rows, saved_state
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, to_dict
-from yt8m.evaluation import evaluate
-from yt8m.prediction import predict
+from yt8m.predicting.prediction import predict
+from yt8m.scoring.evaluation import evaluate
 from yt8m.training.loop import train
 
 SETTINGS = {

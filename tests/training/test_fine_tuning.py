@@ -10,9 +10,9 @@ from small_runs import configure, losses, rows
 from yt8m import runs
 from yt8m.config import DataConfig, LossConfig
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate
-from yt8m.inference import load_run
 from yt8m.models import MIXTURE_NAME, make_architecture, streams_of
+from yt8m.runs.model import load_run
+from yt8m.scoring.evaluation import evaluate
 from yt8m.training.averaging import average
 from yt8m.training.loop import train
 

@@ -12,12 +12,13 @@ import pytest
 import tensorflow as tf
 from small_runs import GATED, Watcher, assert_same_state, configure, losses, rows, saved_state
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import DistillConfig
 from yt8m.errors import InputError
-from yt8m.evaluation import Measured, measure_source
-from yt8m.inference import load_run
 from yt8m.metrics import VideoMetrics
+from yt8m.runs.model import load_run
+from yt8m.scoring.evaluation import Measured, measure_source
+from yt8m.scoring.scorer import BATCH_SIZE
 from yt8m.training import loop, trainer
 from yt8m.training.loop import resolve, train
 
@@ -145,7 +146,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path,
 
     with monkeypatch.context() as patches:
         patches.setattr(trainer, "measure_source", evaluate_slowly)
-        patches.setitem(inference.BATCH_SIZE, "video", 5)
+        patches.setitem(BATCH_SIZE, "video", 5)
         stopped = train(config, stop_requested=lambda: len(batches) == 2)
     assert (stopped.step, stopped.interrupted, stopped.best_metrics) == (4, True, None)
     assert batches == [5, 5], "13 videos were to come"

@@ -6,13 +6,8 @@ import tensorflow as tf
 
 from yt8m.config import LossConfig
 from yt8m.errors import InputError
-from yt8m.training.losses import (
-    TrainingLoss,
-    divergence,
-    staged_losses,
-    targets_and_weights,
-    video_losses,
-)
+from yt8m.scoring.cross_entropy import targets_and_weights, video_losses
+from yt8m.training.losses import TrainingLoss, divergence, staged_losses
 
 NUM_CLASSES = 6
 LABELS = np.array([[0, 3, -1, -1], [5, -1, -1, -1], [-1, -1, -1, -1], [2, 2, 2, 4]], np.int32)

@@ -9,9 +9,9 @@ import tensorflow as tf
 from small_runs import Watcher, configure
 
 from yt8m import machine
-from yt8m.inference import build_for_training
 from yt8m.models import make_architecture
 from yt8m.recipes import make_config
+from yt8m.runs.model import build_for_training
 from yt8m.training import memory, sanity
 from yt8m.training.liveness import peak_bytes
 from yt8m.training.loop import resolve, train

@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 from small_runs import configure, losses, rows, saved_state
 
-from yt8m import inference
 from yt8m.config import DistillConfig, LossConfig
 from yt8m.errors import InputError
 from yt8m.models import ARCHITECTURES, build_for_training
-from yt8m.prediction import predict
+from yt8m.predicting.prediction import predict
+from yt8m.runs.model import load_run
 from yt8m.training.distillation import RunTeacher, distillation_losses
 from yt8m.training.loop import train
 from yt8m.training.losses import TrainingLoss, divergence
@@ -100,7 +100,7 @@ def test_the_loss_of_a_student_blends_labels_and_teacher(sample, tmp_path, teach
     objective, built = objective_of("moe", config, RunTeacher(distill.teacher, config))
     batch = make_batch()
     features = {"mean_audio": batch["mean_audio"]}
-    student, taught = built.predicting(features), inference.load_run(teacher / "run")(features)
+    student, taught = built.predicting(features), load_run(teacher / "run")(features)
     expected = 0.7 * TrainingLoss(LossConfig(), 12)(student, batch) + 0.3 * distillation_losses(
         student, taught, distill
     )
@@ -118,7 +118,7 @@ def test_a_student_comes_close_to_its_teacher(sample, tmp_path, teacher, kind):
             config = dataclasses.replace(config, distill=DistillConfig(teacher=str(teacher / kind), weight=weight))
         train(config)
         batch = {"mean_audio": make_batch()["mean_audio"]}
-        student, taught = (inference.load_run(run)(batch) for run in (config.run, teacher / "run"))
+        student, taught = (load_run(run)(batch) for run in (config.run, teacher / "run"))
         divergences[weight] = float(tf.reduce_mean(divergence(taught, student, 1.0)))
     assert divergences[1.0] < 0.5 * divergences[0.0]
 

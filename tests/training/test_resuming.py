@@ -9,8 +9,8 @@ from small_runs import Watcher, configure, losses, rows
 
 from yt8m import reports
 from yt8m.errors import InputError
-from yt8m.evaluation import Measured, evaluate
 from yt8m.metrics import VideoMetrics
+from yt8m.scoring.evaluation import Measured, evaluate
 from yt8m.training import trainer
 from yt8m.training.loop import train
 

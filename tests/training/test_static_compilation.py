@@ -16,17 +16,18 @@ import tensorflow as tf
 from small_models import NUM_CLASSES, SMALL, make_batch, make_labels, randomise
 from small_runs import configure
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import DistillConfig, LossConfig, to_dict
 from yt8m.data.pipeline import Source, read_ids
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
-from yt8m.inference import Scorer
 from yt8m.models import build_for_training, build_model, hyperparameters_of, list_models, make_architecture
+from yt8m.runs.model import build
+from yt8m.runs.weights import save_weights
+from yt8m.scoring.scorer import BATCH_SIZE, Scorer
 from yt8m.training import loop
 from yt8m.training.loop import resolve, train
 from yt8m.training.trainer import Trainer
-from yt8m.training.weights import save_weights
 
 QUICK = "dbof"
 """The others are compiled with the tests that take long."""
@@ -132,7 +133,7 @@ def files(sample, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("files")
     for name in ("logistic", "frame_logistic"):
         config = configure(directory / name, sample, name)
-        save_weights(inference.build(config), runs.open_run(config).best_weights)
+        save_weights(build(config), runs.open_run(config).best_weights)
     ids = read_ids(sorted(map(str, (sample / "2/video/train").iterdir())))
     rows = "".join(f"{video.decode()},3 0.900000 0 0.250000\n" for video in ids)
     (directory / "predictions.csv").write_text(f"VideoId,LabelConfidencePairs\n{rows}")
@@ -308,7 +309,7 @@ def test_a_run_traces_each_step_once(sample, tmp_path, monkeypatch):
         return made[0]
 
     monkeypatch.setattr(loop, "Trainer", make_trainer)
-    monkeypatch.setitem(inference.BATCH_SIZE, "video", 5)
+    monkeypatch.setitem(BATCH_SIZE, "video", 5)
     train(configure(tmp_path / "run", sample, validate=True, **UNEVEN))
     assert made[0].run_steps.experimental_get_tracing_count() == 1
     assert made[0].scorer._step.experimental_get_tracing_count() == 1

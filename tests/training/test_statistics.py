@@ -10,15 +10,14 @@ import tensorflow as tf
 from small_models import SIZES
 from small_runs import GATED, configure, losses, rows, saved_state
 
-from yt8m import inference
 from yt8m.data.pipeline import read_records
 from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
-from yt8m.evaluation import evaluate
-from yt8m.inference import load_run
 from yt8m.layers.normalisation import BatchNormalisation, Pool, normalisations_of
 from yt8m.models import build_model, hyperparameters_of, list_models
+from yt8m.runs.model import build, load_run
+from yt8m.scoring.evaluation import evaluate
 from yt8m.training import statistics
 from yt8m.training.averaging import average
 from yt8m.training.loop import resolve, train
@@ -256,12 +255,12 @@ def test_a_pass_can_be_stopped(sample, tmp_path):
     config, source, _ = resolve(configure(tmp_path / "run", sample, "dbof", BAGS))
     answers = iter([False, False, True])
     with pytest.raises(Stopped):
-        StatisticsPass(inference.build(config)).run(config, source, 100, lambda: next(answers))
+        StatisticsPass(build(config)).run(config, source, 100, lambda: next(answers))
 
 
 def test_fewer_records_than_a_batch_are_gone_through_again(sample, tmp_path):
     config, source, _ = resolve(configure(tmp_path / "run", sample, "dbof", BAGS, batch_size=96))
-    model = inference.build(config)
+    model = build(config)
     assert StatisticsPass(model).run(config, source, 100) == 96
 
 
@@ -271,5 +270,5 @@ def test_pieces_are_as_large_as_those_that_training_normalises(sample, tmp_path,
         statistics, "training_batches", lambda *given, **options: sizes.append(given[2]) or original(*given, **options)
     )
     config, source, _ = resolve(configure(tmp_path / "run", sample, "dbof", BAGS, gradient_accumulation=4))
-    assert StatisticsPass(inference.build(config)).run(config, source, 3) == 24
+    assert StatisticsPass(build(config)).run(config, source, 3) == 24
     assert sizes == [2]

@@ -19,8 +19,8 @@ from tensorboard.util.tensor_util import make_ndarray
 
 import yt8m
 from yt8m import runs
-from yt8m.evaluation import Measured, multi_hot
 from yt8m.metrics import SegmentMetrics, VideoMetrics
+from yt8m.scoring.evaluation import Measured, multi_hot
 from yt8m.training import summaries
 from yt8m.training.loop import train
 

@@ -15,10 +15,10 @@ import tensorflow as tf
 
 from yt8m.config import from_dict
 from yt8m.distribution.strategies import open_devices
-from yt8m.evaluation import evaluate
 from yt8m.layers.normalisation import BatchNormalisation
 from yt8m.models import ARCHITECTURES
-from yt8m.prediction import predict
+from yt8m.predicting.prediction import predict
+from yt8m.scoring.evaluation import evaluate
 from yt8m.training import curves
 from yt8m.training.loop import train
 from yt8m.training.statistics import StatisticsPass

@@ -45,7 +45,7 @@ def evaluate(
         json: Print one JSON object.
         distribute: What to compute on.
     """
-    from yt8m.evaluation import evaluate as run_evaluation
+    from yt8m.scoring.evaluation import evaluate as run_evaluation
     from yt8m.terminal import count_progress, say
 
     rows: list[Any] = []
@@ -204,7 +204,7 @@ def score(
         vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
     """
-    from yt8m.scoring import score as run_score
+    from yt8m.predicting.scoring import score as run_score
     from yt8m.terminal import say
 
     rows: list[Any] = []

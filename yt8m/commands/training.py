@@ -243,7 +243,7 @@ def submit(arguments: list[str]) -> int:
         return OK
     out = Path("submissions") / f"{Path(config.run).name}.csv"
     if config.run:  # without one, training says so
-        from yt8m.prediction import check_submission
+        from yt8m.training.splits import check_submission
 
         check_submission(config, out)
     result, status = _train(config)
@@ -252,8 +252,8 @@ def submit(arguments: list[str]) -> int:
     from yt8m import runs
     from yt8m.data.sources import expand_paths
     from yt8m.data.survey import survey
-    from yt8m.evaluation import evaluate
-    from yt8m.prediction import predict
+    from yt8m.predicting.prediction import predict
+    from yt8m.scoring.evaluation import evaluate
     from yt8m.submission import validate
     from yt8m.terminal import count_progress, say
 

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from yt8m.data.checking import Look, check_record, level_of, look_at, num_frames, parse, starts_of, values_of, video_id
+from yt8m.data.ids import id_problem
 from yt8m.data.records import HEADER_BYTES, RawRecord, file_size, is_header, open_file, read_framing, read_record
 from yt8m.data.repeats import Once, RepeatError, say_what
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, FEATURE_SIZES, Level, video_feature
 from yt8m.data.survey import level_of_most
 from yt8m.errors import InputError, RecordError
 from yt8m.metrics.inputs import id_text
-from yt8m.submission.ids import id_problem
 
 _RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
 """Records that are checked together, at most, and their bytes from which on they are enough."""

@@ -28,7 +28,7 @@ from yt8m.config import RunConfig
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, new_directory
 from yt8m.runs import RunDirectory
-from yt8m.unlike_runs import describe_place, is_of_starter
+from yt8m.runs.unlike import describe_place, is_of_starter
 from yt8m.values import Range, checked
 
 Format = Literal["saved-model", "keras", "litert", "archive"]

@@ -9,11 +9,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
-from yt8m.evaluation import measure_source
 from yt8m.exporting import keras_file
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, check_archive, write_archive
 from yt8m.exporting.half_precision import MetricChange, halved, halved_file
@@ -21,7 +20,11 @@ from yt8m.exporting.litert import convert
 from yt8m.exporting.saved_model import write_saved_model
 from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import NewFile, check_destination, check_new
-from yt8m.training.weights import load_weights
+from yt8m.runs.model import best_weights, build
+from yt8m.runs.records import open_validation
+from yt8m.runs.weights import load_weights
+from yt8m.scoring.evaluation import measure_source
+from yt8m.scoring.scorer import Scorer
 from yt8m.values import PositiveInt, checked
 
 DEFAULT_TOP_K = 20
@@ -80,7 +83,7 @@ def export(
     if data and not float16:
         raise InputError("--data is for measuring what --float16 does; add that, or leave --data out")
     config = runs.load_config(run)
-    weights = inference.best_weights(run)
+    weights = best_weights(run)
     _check_place(out, format, run)
     if format == "litert":  # which has no bfloat16
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision="float32"))
@@ -88,7 +91,7 @@ def export(
     if format == "archive":  # whose size is known before the work
         content = halved_file(weights) if float16 else weights.read_bytes()
         check_archive(config, content, out, limit)
-    model = inference.build(config)
+    model = build(config)
     load_weights(model, weights)
     exact = _round(model) if float16 else []
     if format in ("saved-model", "litert"):
@@ -140,7 +143,7 @@ def _measure_change(
 ) -> MetricChange | None:
     """What rounding did to a model's scores, from its exact weights, where there are records to tell."""
     try:
-        source = inference.open_validation(run, config, data, tell)
+        source = open_validation(run, config, data, tell)
     except InputError as error:
         if data:
             raise
@@ -162,7 +165,7 @@ def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
 
 
 def _score(model: keras.Model, source: Source, config: RunConfig, progress) -> dict:
-    return measure_source(inference.Scorer(model), source, config, progress).result
+    return measure_source(Scorer(model), source, config, progress).result
 
 
 def _convert(exported: ExportedModel, run, half: bool) -> bytes:

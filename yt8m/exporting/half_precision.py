@@ -30,7 +30,7 @@ def halved(values: np.ndarray) -> np.ndarray:
 
 
 def halved_file(weights: Path | BinaryIO) -> bytes:
-    """A file of weights (`yt8m.training.weights`) with its values `halved`; Keras makes float32 of them as it loads them."""
+    """A file of weights (`yt8m.runs.weights`) with its values `halved`; Keras makes float32 of them as it loads them."""
     import h5py
 
     content = io.BytesIO()  # HDF5 ends the process with a crash where the disk is full

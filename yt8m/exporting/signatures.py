@@ -1,6 +1,6 @@
 """A run's model as TensorFlow functions of what other programs have: dequantised frames, or serialized records.
 
-What comes before the model is what `yt8m.inference` does: the same parsers, the same sampling, the same means. Dequantised
+What comes before the model is what `yt8m.scoring.scorer` does: the same parsers, the same sampling, the same means. Dequantised
 frames become the data set's bytes again, so that the model sees what it learned from. B = videos, T = frames, F = 1152, the
 features side by side as MediaPipe has them, S = segments of all videos, k = classes kept.
 """

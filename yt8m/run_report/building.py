@@ -13,10 +13,11 @@ from yt8m.data.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_destination, refuse_inputs
-from yt8m.inference import Scorer, best_weights, load_run, open_validation
-from yt8m.own_records import choose_paths
 from yt8m.run_report import page
 from yt8m.run_report.measuring import RunResult, measure_run
+from yt8m.runs.model import best_weights, load_run
+from yt8m.runs.records import choose_paths, open_validation
+from yt8m.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def report(
         distribute: what to compute on; None = what there is. Of several workers, worker 0 writes the page.
 
     Raises:
-        InputError, RecordError: what `yt8m.evaluation.evaluate` raises; a run is named twice; runs of different vocabularies or
-            tasks; the page cannot be written, or Jinja is not installed. All but broken records is found before the work.
+        InputError, RecordError: what `yt8m.scoring.evaluation.evaluate` raises; a run is named twice; runs of different
+            vocabularies or tasks; the page cannot be written, or Jinja is not installed. All but broken records is found
+            before the work.
     """
     names = [os.fspath(each) for each in run]
     _require_different(names)

@@ -4,10 +4,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from yt8m.class_report import rank_classes
 from yt8m.data.vocabulary import class_name
 from yt8m.metrics import enough_positives
 from yt8m.run_report.measuring import RunResult
+from yt8m.scoring.classes import rank_classes
 
 _MOST_CLASSES = 10
 """Classes shown of a kind: the best, the worst and those where the runs differ most."""

@@ -12,9 +12,7 @@ import numpy as np
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING, is_present
-from yt8m.evaluation import measure_source, multi_hot
 from yt8m.files import read_json
-from yt8m.inference import Scored, Scorer
 from yt8m.metrics import (
     Confusion,
     Confusions,
@@ -26,8 +24,10 @@ from yt8m.metrics import (
     top_k_predictions,
 )
 from yt8m.metrics.inputs import id_text
-from yt8m.predictions.parts import probability
+from yt8m.metrics.logits import probability
 from yt8m.runs import RunDirectory, best_metrics, read_metrics
+from yt8m.scoring.evaluation import measure_source, multi_hot
+from yt8m.scoring.scorer import Scored, Scorer
 
 NUM_EXAMPLES = 12
 NUM_PREDICTIONS = 5
@@ -77,7 +77,7 @@ class RunResult:
     """Sets of weights that they are the mean of; 0 if they are none."""
     num_parameters: int
     metrics: Mapping[str, float]
-    """As `yt8m.evaluation.evaluate` gives them."""
+    """As `yt8m.scoring.evaluation.evaluate` gives them."""
     curve: PrecisionRecall
     reliability: Reliability
     per_class: PerClass

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yt8m.data.ids import (
+    LONGEST_ID,
+    RULE,
+    UNFIT,
+    id_problem,
+)
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES, SEGMENT_FRAMES
 from yt8m.errors import quantity
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission.files import LineError, Report, check_task, read_fields, stop_at_error
-from yt8m.submission.ids import LONGEST_ID, RULE, UNFIT, id_problem
 from yt8m.submission.segments import LONGEST_START
 from yt8m.submission.video import MAX_PAIRS
 

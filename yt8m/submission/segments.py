@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from yt8m.data.ids import check_submittable
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
 from yt8m.files import NewFile
@@ -14,7 +15,6 @@ from yt8m.metrics.entries import descending_code, score_of_code
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text, row_blocks
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
 from yt8m.submission.files import HEADERS
-from yt8m.submission.ids import check_submittable
 
 _FRESH_SEGMENTS = 1 << 16
 """Segments collected before they are merged into the rankings."""

@@ -6,11 +6,11 @@ from types import TracebackType
 
 import numpy as np
 
+from yt8m.data.ids import check_submittable
 from yt8m.errors import InputError
 from yt8m.files import NewFile
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
 from yt8m.submission.files import HEADERS
-from yt8m.submission.ids import check_submittable
 
 MAX_PAIRS = 20
 """Predictions a video that a submission may hold."""

@@ -16,15 +16,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import RunConfig, TrainingConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
-from yt8m.evaluation import measure_source
 from yt8m.files import check_destination, check_local, write_json
 from yt8m.runs import RunDirectory
+from yt8m.runs.model import build
+from yt8m.runs.records import open_data, open_validation
+from yt8m.runs.weights import load_weights, save_weights
+from yt8m.scoring.evaluation import measure_source
+from yt8m.scoring.scorer import Scorer
 from yt8m.training.statistics import StatisticsPass
-from yt8m.training.weights import load_weights, save_weights
 from yt8m.values import NonNegativeInt, PositiveInt, checked
 
 Weights = list[np.ndarray]
@@ -80,8 +83,8 @@ def average(
     if Path(out).exists():
         raise InputError(f"{out}: exists; name a new directory with --out")
     check_destination(RunDirectory(Path(out)).config, shown=out)
-    source = inference.open_validation(run[0], configs[0]) if configs[0].data.validate else None
-    model = inference.build(configs[0])
+    source = open_validation(run[0], configs[0]) if configs[0].data.validate else None
+    model = build(configs[0])
     total, names = None, []
     for each, config in zip(run, configs, strict=True):
         for name, weights in _sets_of(RunDirectory(Path(each)), config, model, last, best):
@@ -177,7 +180,7 @@ def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, 
     try:
         if not (data or config.data.train):
             raise InputError(f"{config.run}: does not say where its training records are")
-        source = inference.open_data(config, data or config.data.train, tell=tell, part="all" if data else "training")
+        source = open_data(config, data or config.data.train, tell=tell, part="all" if data else "training")
     except InputError as error:
         if data:
             raise
@@ -194,7 +197,7 @@ def _save(
     """Writes the new run; its validation comes first, so that nothing is left behind where that fails."""
     metrics = None
     if source:
-        metrics = measure_source(inference.Scorer(model), source, config).result
+        metrics = measure_source(Scorer(model), source, config).result
     with runs.opened_run(config) as directory:
         save_weights(model, directory.best_weights)
         write_json(directory.best_metrics, {"averaged": names, **(metrics or {})})

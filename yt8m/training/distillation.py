@@ -12,11 +12,12 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import DistillConfig, RunConfig
 from yt8m.data.overlap import some_ids
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError, quantity
+from yt8m.runs.model import load_run
 from yt8m.submission.reading import read_video_submission
 from yt8m.submission.video import MAX_PAIRS
 
@@ -65,7 +66,7 @@ class RunTeacher(Teacher):
             raise InputError(
                 f"--distill.teacher {run}: needs {', '.join(missing)}; add it to --data.features of this run"
             )
-        self._model = inference.load_run(run)
+        self._model = load_run(run)
         self._model.trainable = False
 
     def logits(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:

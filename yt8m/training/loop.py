@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from yt8m import inference, runs
+from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.overlap import refuse_repeats
@@ -27,11 +27,12 @@ from yt8m.distribution.devices import Devices, Stopped
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
-from yt8m.evaluation import Measured
 from yt8m.files import bytes_in_words, check_room, remove_unfinished, write_json
 from yt8m.runs import RunDirectory
+from yt8m.runs.checkpoints import Checkpoints
+from yt8m.runs.records import open_data, open_validation
+from yt8m.scoring.evaluation import Measured
 from yt8m.training import curves, summaries
-from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.completion import with_choices
 from yt8m.training.distillation import teacher_errors
 from yt8m.training.memory import advice
@@ -133,10 +134,10 @@ def resolve(
         find_workers(data.service)
     data = with_choices(choose_splits(config, tell), config.run, tell)
     with_data = dataclasses.replace(config, data=data)
-    train = inference.open_data(with_data, data.train, tell=tell, part="training", labels_for=TRAINING, counted=None)
+    train = open_data(with_data, data.train, tell=tell, part="training", labels_for=TRAINING, counted=None)
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
-    return config, train, inference.open_validation(config.run, config, tell=tell) if data.validate else None
+    return config, train, open_validation(config.run, config, tell=tell) if data.validate else None
 
 
 def train(
@@ -186,7 +187,7 @@ def _enter(config: RunConfig, stack: contextlib.ExitStack, tell: Callable[[str],
     run = stack.enter_context(runs.opened_run(config))
     remove_unfinished(run.path)
     compare_files(run, config, tell)
-    write_json(run.environment, runs.environment([device.name for device in tf.config.list_logical_devices()]))
+    write_json(run.environment, runs.describe_environment([device.name for device in tf.config.list_logical_devices()]))
     return run
 
 

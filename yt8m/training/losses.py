@@ -10,48 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import LossConfig
-from yt8m.data.schema import is_present
 from yt8m.errors import InputError
-
-
-def _scatter(labels: tf.Tensor, values: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """The largest value of each class: labels int32 [B, L], padded with -1, and values [B, L] to [B, C]."""
-    batch_size = tf.shape(labels)[0]
-    columns = tf.where(labels < 0, num_classes, labels)  # padding goes into a column of its own, cut off again
-    rows = tf.broadcast_to(tf.range(batch_size)[:, None], tf.shape(labels))
-    empty = tf.zeros([batch_size, num_classes + 1], tf.float32)
-    return tf.tensor_scatter_nd_max(empty, tf.stack([rows, columns], axis=-1), values)[:, :num_classes]
-
-
-def targets_and_weights(batch: dict[str, tf.Tensor], num_classes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """What the logits should say, and which of them count.
-
-    Args:
-        batch: with `labels`, and `label_scores` where segments were rated (`yt8m.data.schema`).
-        num_classes: C.
-
-    Returns:
-        Targets float32 [B, C], 0 or 1. Weights float32 [B, C], 1 for the rated classes of a segment and 0 for the
-        unrated, which are neither positive nor negative; None where all count.
-    """
-    labels = batch["labels"]
-    ones = tf.ones(tf.shape(labels), tf.float32)
-    if "label_scores" not in batch:
-        return _scatter(labels, ones, num_classes), None
-    present = tf.cast(is_present(batch["label_scores"]), tf.float32)
-    return _scatter(labels, present, num_classes), _scatter(labels, ones, num_classes)
-
-
-def video_losses(logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Cross-entropy of each video, or rated segment, summed over the classes that count: float32 [B].
-
-    Args:
-        logits: float32 [B, C].
-        batch: see `targets_and_weights`.
-    """
-    targets, weights = targets_and_weights(batch, logits.shape[-1])
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
-    return tf.reduce_sum(losses if weights is None else losses * weights, axis=-1)
+from yt8m.scoring.cross_entropy import scatter, targets_and_weights
 
 
 def focal_losses(logits: tf.Tensor, targets: tf.Tensor, gamma: float) -> tf.Tensor:
@@ -142,12 +102,12 @@ class TrainingLoss:
     def _mined(self, logits: tf.Tensor, rated: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """1 for the unrated classes that count as negatives, else 0: float32 [B, C]."""
         num_classes = logits.shape[-1]
-        of_video = _scatter(batch["video_labels"], tf.ones(tf.shape(batch["video_labels"])), num_classes)
+        of_video = scatter(batch["video_labels"], tf.ones(tf.shape(batch["video_labels"])), num_classes)
         candidates = (rated == 0) & (of_video == 0) & self._ranked
         sureness = tf.where(candidates, tf.stop_gradient(logits), -np.inf)
         values, classes = tf.math.top_k(sureness, min(self._config.mined_negatives, num_classes))
         chosen = tf.where(tf.math.is_inf(values), -1, classes)  # where there are fewer candidates
-        return _scatter(chosen, tf.ones(tf.shape(chosen)), num_classes)
+        return scatter(chosen, tf.ones(tf.shape(chosen)), num_classes)
 
 
 def staged_losses(

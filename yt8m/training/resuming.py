@@ -11,7 +11,7 @@ from yt8m import runs
 from yt8m.errors import InputError
 from yt8m.files import read_json
 from yt8m.runs import RunDirectory
-from yt8m.training.checkpoints import Checkpoints
+from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training.trainer import Trainer
 
 

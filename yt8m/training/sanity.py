@@ -17,10 +17,10 @@ from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
-from yt8m.inference import build_for_training, start_from
+from yt8m.runs.model import build_for_training, start_from
+from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.completion import number_of_classes
 from yt8m.training.loop import refuse_broken_ends, resolve
-from yt8m.training.losses import video_losses
 from yt8m.training.memory import advice, batch_shapes, estimate
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer, make_optimizer

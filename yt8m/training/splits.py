@@ -1,13 +1,17 @@
 """Which records train and which validate: what the user named, and what the data set's directory adds to it."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig
 from yt8m.data.overlap import find_learned, find_overlap
 from yt8m.data.sources import cut_validation, expand_paths, find_splits
+from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
+from yt8m.files import check_destination
+from yt8m.runs.records import open_data
 
 
 def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: None) -> DataConfig:
@@ -91,3 +95,27 @@ def _refuse_overlap(data: DataConfig) -> None:
             f"{common}, and what trains must not validate: name other records with --data.train or --data.validate, or leave "
             "out a part of the training videos with --data.fold 0/6"
         )
+
+
+def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
+    """What is knowable before a training of what follows it in `yt8m submit`.
+
+    Args:
+        config: a recipe with the paths of the data set.
+        out: the CSV file of the test records.
+
+    Raises:
+        InputError, RecordError: a split is missing, the test records cannot be read, the file cannot be written.
+    """
+    check_destination(out)
+    data = choose_splits(config)
+    for split, use in (("validate", "measures the run"), ("test", "predicts")):
+        if not getattr(data, split):
+            raise InputError(
+                f"no {split} records, on which yt8m submit {use} after the training; name them with --data.{split} PATH, "
+                "or use yt8m train alone"
+            )
+    open_devices(config.distribute)  # the training's, which cannot be split once records were parsed
+    # Broken records are left out by those who read them.
+    data = dataclasses.replace(data, on_corrupt="stop")
+    open_data(dataclasses.replace(config, data=data), data.test)

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from yt8m import config as configuration
 from yt8m.config import RunConfig
-from yt8m.evaluation import Measured
 from yt8m.metrics import counts_at
 from yt8m.runs import flatten
+from yt8m.scoring.evaluation import Measured
 
 NUM_THRESHOLDS = 201
 """Those of a curve, from 0 to 1, as the plugin has by itself."""

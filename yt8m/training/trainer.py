@@ -9,15 +9,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m import inference
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError, quantity
-from yt8m.evaluation import Measured, measure_source
 from yt8m.files import write_json
-from yt8m.runs import RunDirectory
-from yt8m.training import memory, weights
+from yt8m.runs import RunDirectory, weights
+from yt8m.runs.model import build_for_training, start_from
+from yt8m.scoring.evaluation import Measured, measure_source
+from yt8m.scoring.scorer import Scorer
+from yt8m.training import memory
 from yt8m.training.distillation import make_teacher
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import make_optimizer
@@ -52,11 +53,11 @@ class Trainer:
             )
         keras.utils.set_random_seed(config.training.seed)
         with self.strategy.scope():
-            built = inference.build_for_training(config)
+            built = build_for_training(config)
             self.model = built.predicting
             self.teacher = make_teacher(config, source)
             self.objective = Objective(built, config, self.teacher, source.rated_classes)
-            inference.start_from(built, config)
+            start_from(built, config)
             trainable = [variable.value for variable in self.model.trainable_variables]
             self.optimizer = make_optimizer(trainable, config.training)
             self.step = tf.Variable(
@@ -68,7 +69,7 @@ class Trainer:
             # Of the steps since the last line of metrics: a line is the mean of all its steps, also over a restart.
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.scorer = inference.Scorer(self.model, devices)
+        self.scorer = Scorer(self.model, devices)
         self._statistics = StatisticsPass(self.model, devices)
         # A function within the step's would be a wall that synchronised statistics cannot cross.
         self._loss_and_gradients = (

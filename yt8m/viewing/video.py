@@ -22,7 +22,9 @@ from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, v
 from yt8m.data.sources import expand_paths
 from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import RecordError
-from yt8m.inference import Scorer, load_run, open_data
+from yt8m.runs.model import load_run
+from yt8m.runs.records import open_data
+from yt8m.scoring.scorer import Scorer
 from yt8m.viewing.finding import Found, find_video, id_bytes
 
 WINDOW = 10

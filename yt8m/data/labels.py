@@ -1,0 +1,57 @@
+"""The labels of records, without their features."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from yt8m.data import pipeline
+from yt8m.data.repeats import Once
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.metrics import SegmentRatings
+from yt8m.metrics.inputs import id_text
+
+
+def open_labelled(
+    data: str | Sequence[str], task: Literal["video", "segment"], num_classes: int, tell: Callable[[str], None]
+) -> pipeline.Source:
+    """Records whose labels are wanted; for the video task also those with rated segments are of whole videos.
+
+    Raises:
+        InputError, RecordError: as `yt8m.data.pipeline.open_source`, which has the arguments.
+    """
+    found = pipeline.open_source(data, num_classes=num_classes)
+    if task == "segment" and found.level != "segment":
+        return found  # which whoever asked refuses
+    level = "frame" if task == "video" and found.level == "segment" else found.level
+    return pipeline.open_source(data, level=level, num_classes=num_classes, labels_for="a score", tell=tell)
+
+
+def read_ratings(source: pipeline.Source) -> SegmentRatings:
+    """The ratings of all segments. Raises InputError or RecordError if a record cannot be used or a segment comes twice."""
+    ratings = SegmentRatings()
+    for batch in _batches(source):
+        ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
+    return ratings
+
+
+def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
+    """The labels of all videos, by id. Raises InputError or RecordError if a record cannot be used or a video comes twice."""
+    return {id_text(video_id): own for video_id, own in labelled_videos(source)}
+
+
+_REMEDIES = pipeline.Remedies("raise --num-classes", "leave it out")
+
+
+def _batches(source: pipeline.Source) -> Iterator[dict]:
+    """The labels of all records; the features are left out, as reading them would be most of the work."""
+    dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
+    with pipeline.record_errors(source, _REMEDIES):
+        for batch in dataset:
+            starts = batch["segment_start"].numpy().tolist() if "segment_start" in batch else None
+            once.add(batch["id"].numpy().tolist(), starts)
+            yield batch
+
+
+def labelled_videos(source: pipeline.Source) -> Iterator[tuple[bytes, list[int]]]:
+    for batch in _batches(source):
+        for video_id, labels in zip(batch["id"].numpy(), batch["labels"].numpy(), strict=True):
+            yield video_id, labels[labels != LABEL_PADDING].tolist()

@@ -1,0 +1,6 @@
+"""Stored predictions, ensembles of them, and what a video-level run says of segments. Importing this loads no TensorFlow."""
+
+from yt8m.predicting.parts import Description, Part, Predictions
+from yt8m.predicting.stored import PredictionStore, StoredPredictions
+
+__all__ = ["Description", "Part", "PredictionStore", "Predictions", "StoredPredictions"]

@@ -1,0 +1,275 @@
+"""Ensembles: the means of several predictions for the same rows.
+
+M = members, N = rows of a part, C = classes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+
+from yt8m.data.repeats import RepeatError
+from yt8m.errors import InputError, quantity
+from yt8m.metrics.logits import log_probability, logit
+from yt8m.predicting.listed import ListedPredictions
+from yt8m.predicting.parts import Described, Description, Part, Predictions, refuse_repeats
+
+Mean = Literal["arithmetic", "geometric", "rank"]
+"""Of probabilities; of their logarithms; of the shares of all rows that a class ranks before."""
+
+MEANS: tuple[Mean, ...] = get_args(Mean)
+
+
+class Ensemble(Predictions):
+    """The weighted mean of several predictions.
+
+    Args:
+        members: predictions for the same rows, in parts of the same ones, in any order.
+        mean: of what.
+        weights: one a member, 0 or more, of any sum; None = equal ones.
+        keep: classes kept of a video, where members have only the surest of each.
+
+    Raises:
+        InputError: the members are of different tasks, classes or rows, the weights of another number or all 0.
+    """
+
+    def __init__(
+        self, members: Sequence[Predictions], mean: Mean = "geometric", weights: Sequence[float] | None = None
+    ):
+        check_members(members)
+        self.members, self.mean = members, mean
+        self.weights = normalised(weights, members)
+        self.name = " + ".join(member.name for member in members)
+        self._class_ids = class_ids_of(members)
+        self.description = mean_description(members)
+        self._order = _matching_parts(members)
+        self._valued = values_of(members, mean, self._class_ids)
+        self._of_lists = self.description.classes is None and all(
+            isinstance(each, ListedPredictions) for each in members
+        )
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return self.members[0].digests
+
+    def read(self, number: int) -> Part:
+        first = self.members[0].read(number)
+        total = np.zeros((len(first), len(self._class_ids)), np.float32)
+        heard, named = Heard(), Named()
+        for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
+            if weight:
+                part = first if place == 0 else member.read(self._order[place][number])
+                values = np.float32(weight) * self._valued[place](part.dense(member.description, self._class_ids))
+                total += values if part.said is None else np.where(part.said, values, np.float32(0.0))
+                heard.add(weight, part.said)
+                named.add(part, member.description, self._class_ids)
+        return self._as_part(first, as_logits(heard.mean(total, self.mean), self.mean), named)
+
+    def read_rows(self, number: int) -> Part:
+        return self.members[0].read_rows(number)
+
+    def _as_part(self, rows: Part, logits: np.ndarray, named: "Named") -> Part:
+        if self.description.classes is not None:
+            return Part(rows.ids, logits, rows.starts)
+        kept = min(self.description.top_k or 1, logits.shape[1])
+        order = np.argsort(-logits, axis=1, kind="stable")[:, :kept]
+        logits = np.take_along_axis(logits, order, axis=1)
+        return Part(rows.ids, logits, rows.starts, self._class_ids[order], counts=named.counts(kept))
+
+
+class Heard:
+    """Whose word a sum has, where some members say nothing of some rows or classes."""
+
+    def __init__(self) -> None:
+        self._weight: np.ndarray | float = 0.0
+        self._all_said = True
+
+    def add(self, weight: float, said: np.ndarray | None) -> None:
+        """A member's weight, and what it says something of, bool of a shape that goes with the sum's; None = all."""
+        self._all_said = self._all_said and said is None
+        self._weight = self._weight + (weight if said is None else weight * said)
+
+    def mean(self, total: np.ndarray, mean: Mean) -> np.ndarray:
+        """The sum as a mean of those who say something, float32; what nobody says anything of comes after all else."""
+        if self._all_said:
+            return total
+        weight = np.broadcast_to(self._weight, total.shape)
+        return np.divide(total, weight, out=np.full_like(total, _LOWEST[mean]), where=weight > 0, casting="same_kind")
+
+
+class Named:
+    """Which classes members name for each row, where all of them are lists; else they mean all classes."""
+
+    def __init__(self) -> None:
+        self._classes: np.ndarray | None = None
+        self._all = False
+
+    def add(self, part: Part, description: Description, class_ids: np.ndarray) -> None:
+        """What a member says of the rows."""
+        self._all = self._all or part.counts is None
+        if not self._all:
+            own = part.named(description, class_ids)
+            self._classes = own if self._classes is None else self._classes | own
+
+    def counts(self, kept: int) -> np.ndarray | None:
+        """`Part.counts` of the surest `kept` classes: what no list names comes after all that one names."""
+        return None if self._all or self._classes is None else np.minimum(self._classes.sum(axis=1), kept)
+
+
+_LOWEST: dict[Mean, float] = {"arithmetic": 0.0, "geometric": -70.0, "rank": 0.0}
+
+
+def values_of(
+    members: Sequence[Predictions], mean: Mean, class_ids: np.ndarray
+) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """For each member what the mean is taken of, from its logits of these classes: float32 of the same shape."""
+    if mean != "rank":
+        return [lambda logits: of_mean(logits, mean)] * len(members)
+    return [
+        member.shares if isinstance(member, ListedPredictions) else RankTable(member, class_ids) for member in members
+    ]
+
+
+def mean_description(members: Sequence[Described]) -> Description:
+    """Of the mean of members that fit together (`check_descriptions`)."""
+    first = members[0].description
+    sparse = any(member.description.classes is None for member in members)
+    return Description(
+        task=first.task,
+        num_classes=first.num_classes,
+        classes=None if sparse else tuple(class_ids_of(members).tolist()),
+        top_k=max(member.description.top_k or 0 for member in members) if sparse else None,
+    )
+
+
+def of_mean(logits: np.ndarray, mean: Mean) -> np.ndarray:
+    """What a mean is taken of, other than ranks: float32 of any shape, like the logits."""
+    log_probabilities = log_probability(logits)
+    return np.exp(log_probabilities) if mean == "arithmetic" else log_probabilities
+
+
+def as_logits(means: np.ndarray, mean: Mean) -> np.ndarray:
+    """Means as logits again, float32."""
+    return logit(np.exp(means.astype(np.float64)) if mean == "geometric" else means.astype(np.float64))
+
+
+def normalised(weights: Sequence[float] | None, members: Sequence[Described]) -> np.ndarray:
+    """Weights float64 [M] that sum to 1. Raises InputError if they cannot be used."""
+    if weights is None:
+        return np.full(len(members), 1.0 / len(members))
+    values = np.array(weights, np.float64)
+    if len(values) != len(members):
+        raise InputError(f"--weights: {len(values)} given, {len(members)} needed; give one a member, in the same order")
+    if not np.isfinite(values).all() or (values < 0).any() or not values.sum():
+        raise InputError(f"weights {' '.join(map(str, weights))} must be 0 or more, and one of them above 0")
+    return values / values.sum()
+
+
+def class_ids_of(members: Sequence[Described]) -> np.ndarray:
+    """The classes that all members have something to say of, int64 ascending in the order of the first."""
+    every = [member.description.classes for member in members if member.description.classes is not None]
+    if not every:
+        return np.arange(members[0].description.num_classes)
+    return np.array(every[0], np.int64)
+
+
+def check_descriptions(members: Sequence[Described]) -> None:
+    """Raises InputError unless there are members, and they are for the same task and classes."""
+    if not members:
+        raise InputError("an ensemble has no members; name runs or stored predictions")
+    first, one = members[0], members[0].description
+    for member in members[1:]:
+        other = member.description
+        if other.task != one.task:
+            raise InputError(
+                f"{member.name}: is of the {other.task} task, {first.name} of the {one.task} task; make both for one of "
+                "them, with yt8m predict --task TASK --store DIR"
+            )
+        if other.num_classes != one.num_classes:
+            raise InputError(
+                f"{member.name}: has {quantity(other.num_classes, 'class')}, {first.name} {one.num_classes}; leave one of them "
+                "out, as a class is another one in each"
+            )
+        if one.classes is not None and other.classes is not None and set(one.classes) != set(other.classes):
+            lacks = sorted(set(one.classes) ^ set(other.classes))[0]
+            raise InputError(
+                f"{member.name}: has other classes than {first.name} (class {lacks} is in one alone); "
+                "predict both for the same list of classes (--segment-classes)"
+            )
+
+
+def check_members(members: Sequence[Predictions]) -> None:
+    """Raises InputError unless the predictions are for the same task, classes and rows, each of which comes once."""
+    check_descriptions(members)
+    first = members[0]
+    try:
+        refuse_repeats(first.rows())
+    except RepeatError as error:
+        raise InputError(f"{first.name}: {error}") from error
+    for member in members[1:]:
+        if sorted(member.digests) != sorted(first.digests):
+            raise InputError(_row_difference(first, member))
+
+
+def _row_difference(first: Predictions, second: Predictions) -> str:
+    names = [{name for part in predictions.rows() for name in part.names()} for predictions in (first, second)]
+    for have, lack, have_names, lack_names in ((first, second, *names), (second, first, *reversed(names))):
+        only = sorted(have_names - lack_names)
+        if only:
+            what = "video" if first.description.task == "video" else "segment"
+            return (
+                f"{lack.name}: has no {what} {only[0]!r}, which {have.name} has, and so {len(only)} in all; "
+                "predict both for the same records"
+            )
+    return (
+        f"{second.name}: has the rows of {first.name} in files that are cut otherwise; predict both from the same files"
+    )
+
+
+def _matching_parts(members: Sequence[Predictions]) -> list[dict[int, int]]:
+    """For each member, which of its parts has the rows of the first one's."""
+    orders = []
+    for member in members:
+        places: dict[str, list[int]] = {}
+        for place, digest in enumerate(member.digests):
+            places.setdefault(digest, []).append(place)
+        orders.append({number: places[digest].pop(0) for number, digest in enumerate(members[0].digests)})
+    return orders
+
+
+class RankTable:
+    """From a logit to the share of rows that rank after it: over its class's rows (segments), or over all (videos).
+
+    Stored logits are float16, of which there are 65 536, so counting how often each occurs ranks any number of rows in one
+    pass. Equal ones share the mean of their ranks. GAP pools all classes of the video task in one list; segments are ranked
+    class by class.
+
+    Args:
+        predictions: to rank.
+        class_ids: the columns of what is looked up, int [C].
+    """
+
+    def __init__(self, predictions: Predictions, class_ids: np.ndarray):
+        self._by_class = predictions.description.task == "segment"
+        rows = len(class_ids) if self._by_class else 1
+        counts = np.zeros((rows, 1 << 16), np.int32 if self._by_class else np.int64)
+        for part in predictions.parts():
+            codes = _codes(part.dense(predictions.description, class_ids))
+            for row in range(rows):
+                column = codes[:, row] if self._by_class else codes
+                counts[row] += np.bincount(column.ravel(), minlength=1 << 16)
+        total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        before = np.cumsum(counts, axis=1)
+        # The mean rank of a block of equal ones, counted from the best, as a share of all: 1 is best, above 0 the worst.
+        self._shares = (1.0 - (before - counts / 2.0) / total).astype(np.float32)
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """Logits float32 [N, C] to shares from 0 to 1, float32."""
+        codes = _codes(logits)
+        return self._shares[np.arange(len(self._shares)), codes] if self._by_class else self._shares[0][codes]
+
+
+def _codes(logits: np.ndarray) -> np.ndarray:
+    """int64 codes from 0 to 65 535 that ascend where logits, rounded to float16, descend."""
+    bits = (logits.astype(np.float16) + np.float16(0.0)).view(np.uint16).astype(np.int64)
+    return np.where(bits >> 15, bits, ~bits & 0x7FFF)

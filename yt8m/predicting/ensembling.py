@@ -1,0 +1,189 @@
+"""Means of several runs or stored predictions, and what weights they should have."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from yt8m.data.labels import open_labelled, read_labels, read_ratings
+from yt8m.data.overlap import find_learned
+from yt8m.errors import InputError
+from yt8m.files import check_destination, read_json, write_json
+from yt8m.predicting import Predictions, PredictionStore
+from yt8m.predicting.combining import (
+    MEANS,
+    Ensemble,
+    Mean,
+    mean_description,
+    normalised,
+)
+from yt8m.predicting.listed import SubmissionList
+from yt8m.predicting.members import (
+    Member,
+    check_first_ids,
+    check_videos,
+    make_members,
+    open_members,
+    refuse_inputs_as,
+    refuse_places_from_the_end,
+)
+from yt8m.predicting.options import SubmissionOptions
+from yt8m.predicting.prediction import (
+    Prediction,
+    count_rows,
+    open_prior,
+    write_ranked,
+)
+from yt8m.predicting.run_predictions import Progress, RunPredictions, Tell
+from yt8m.predicting.stored import store
+from yt8m.predicting.weighting import Weights, learn_weights, require_several
+
+
+def _refuse_learned(members: Sequence[Member], data: Sequence[str]) -> None:
+    """Raises InputError if a run learned from the records that weights are to be learned from: its weight would be too large."""
+    for member in members:
+        if isinstance(member, RunPredictions) and (common := find_learned(member.config.data.train, data)):
+            raise InputError(
+                f"{member.name}: learned from records that the weights would be learned from ({common}); name others with "
+                "--data, or store what runs of several folds predict for these (yt8m predict --run RUN RUN ... --store DIR)"
+            )
+
+
+def ensemble(
+    members: Sequence[str | os.PathLike],
+    out: str | os.PathLike | None = None,
+    *,
+    data: Sequence[str] = (),
+    mean: Mean | None = None,
+    weights: Sequence[float] | str | os.PathLike | None = None,
+    segment_classes: str | os.PathLike | None = None,
+    task: Literal["video", "segment"] | None = None,
+    stored: str | os.PathLike | None = None,
+    options: SubmissionOptions | None = None,
+    progress: Progress = lambda count: None,
+    tell: Tell = lambda text: None,
+    **submission,
+) -> Prediction:
+    """Writes a submission of the mean of several predictions, or stores that.
+
+    Args:
+        members: run directories, stored predictions of the same records, or submissions for them.
+        out: the CSV file. None = none.
+        data: the records, for members or a prior that are runs.
+        mean: `arithmetic`, `geometric` or `rank`; None = as in the file of weights, else geometric.
+        weights: one a member; or a file that `learn_weights` made; None = equal ones.
+        segment_classes, task: see `predict`; for members that are runs.
+        stored: a directory for the mean. None = it is not stored.
+        options: of the submission; or its fields as keywords.
+        progress: called with the number of videos, or segments, after each batch of a run, and each part of the mean.
+        tell: told what is done.
+
+    Raises:
+        InputError, RecordError: the members do not fit together, weights that cannot be used, a place that cannot be
+            written to; as `predict`.
+    """
+    options = options or SubmissionOptions(**submission)
+    if out is None and stored is None:
+        raise InputError("nothing to write; name a submission with --out, or a directory for the mean with --store")
+    if out is not None:
+        check_destination(out)
+    mean, weights = _mean_and_weights(mean, weights)
+    opened = open_members(members, data, segment_classes, task, mean, tell, submitted=out is not None)
+    refuse_places_from_the_end(opened, options.skip_last_segments)
+    if out is not None:
+        check_first_ids(opened)
+    shares = normalised(weights, opened)
+    into = None if stored is None else _open_store(stored, opened, mean, shares)
+    refuse_inputs_as(out, opened)
+    asked = open_prior(options, out, mean_description(opened), data)
+    check_videos(asked, opened)
+    predictions: Predictions = Ensemble(make_members(opened, progress, tell), mean, shares)
+    prior = asked and asked.make(tell)
+    check_videos(asked, [predictions])
+    if out is not None:
+        check_first_ids([predictions])  # of those that runs had kept, these are not checked yet
+    if into is not None:
+        predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
+    submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
+    path, task = stored if out is None else out, predictions.description.task
+    return Prediction(os.fspath(path), task, submitted.num_videos, submitted.num_segments)
+
+
+def _mean_and_weights(
+    mean: Mean | None, weights: Sequence[float] | str | os.PathLike | None
+) -> tuple[Mean, Sequence[float] | None]:
+    """Both, where a file of weights says what mean they were learned for."""
+    if not isinstance(weights, str | os.PathLike):
+        return mean or "geometric", weights
+    learned, learned_for = _read_weights(weights)
+    if mean and mean != learned_for:
+        raise InputError(f"--mean {mean}: the weights were learned for the {learned_for} mean; leave the flag out")
+    return learned_for, learned
+
+
+def _open_store(
+    directory: str | os.PathLike, members: Sequence[Member], mean: Mean, shares: np.ndarray
+) -> PredictionStore:
+    made_from = {
+        "members": [[dataclasses.asdict(member.description), member.made_from] for member in members],
+        "mean": mean,
+        "weights": shares.tolist(),
+    }
+    num_parts = next(member.num_parts for member in members if not isinstance(member, SubmissionList))
+    return PredictionStore(directory, mean_description(members), made_from, num_parts)
+
+
+def weigh(
+    members: Sequence[str | os.PathLike],
+    data: Sequence[str],
+    out: str | os.PathLike,
+    *,
+    mean: Mean = "geometric",
+    segment_classes: str | os.PathLike | None = None,
+    progress: Progress = lambda count: None,
+    tell: Tell = lambda text: None,
+) -> Weights:
+    """Learns weights on labelled records and writes them for `ensemble`.
+
+    Args:
+        members: run directories that did not learn from the records, stored predictions for them, or submissions.
+        data: the labelled records.
+        out: the JSON file to write.
+        mean, segment_classes, progress, tell: see `ensemble`.
+
+    Raises:
+        InputError, RecordError: as `ensemble` and `learn_weights`; a run learned from the records.
+    """
+    check_destination(out)
+    opened = open_members(members, data, segment_classes, mean=mean, tell=tell)
+    require_several(opened)
+    refuse_inputs_as(out, opened)
+    _refuse_learned(opened, data)
+    description = opened[0].description
+    source = open_labelled(data, description.task, description.num_classes, tell)
+    if description.task == "segment":
+        if source.level != "segment":
+            raise InputError(
+                f"{opened[0].name}: is of segments, and {source.files[0]} has no rated ones; give records that have"
+            )
+        labelled = {"ratings": read_ratings(source)}
+    else:
+        labelled = {"labels": read_labels(source)}
+    learned = learn_weights(make_members(opened, progress, tell), mean, **labelled)
+    write_json(out, dataclasses.asdict(learned))
+    return learned
+
+
+def _read_weights(path: str | os.PathLike) -> tuple[list[float], Mean]:
+    try:
+        values = read_json(path)
+    except InputError as error:
+        raise InputError(f"--weights {error}; give one number a member, or a file of yt8m weigh") from error
+    weights, mean = (values.get(key) if isinstance(values, dict) else None for key in ("weights", "mean"))
+    numbers = isinstance(weights, list) and all(isinstance(weight, int | float) for weight in weights)
+    if not numbers or mean not in MEANS:
+        raise InputError(f"--weights {os.fspath(path)}: holds no weights; make some with yt8m weigh")
+    return weights, mean

@@ -1,0 +1,182 @@
+"""Submissions as members of an ensemble: what those of both tasks have in common.
+
+A list says less than predictions do. What it says nothing of (a video, a class) is the mean of the other members; what it left
+out of what it ranks comes after what it kept. `yt8m.predicting.listed_videos` and `yt8m.predicting.listed_segments` say how.
+"""
+
+import hashlib
+import itertools
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
+from yt8m.errors import InputError
+from yt8m.predicting.parts import (
+    Described,
+    Description,
+    Part,
+    Predictions,
+)
+
+Tell = Callable[[str], None]
+
+
+class SubmissionList(ABC):
+    """A submission, read and not yet brought in line with other members: `Described`.
+
+    Args:
+        path: of the file; it is also what messages call it.
+
+    Attributes:
+        description: of what it becomes; the vocabulary, and the classes that segments are ranked for, are those of the other
+            members (`describe`).
+    """
+
+    description: Description
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = self.name = os.fspath(path)
+
+    @property
+    def made_from(self) -> dict[str, Any]:
+        """What determines it, as plain JSON values."""
+        return _made_from(self.path)
+
+    @property
+    @abstractmethod
+    def video_ids(self) -> Iterable[bytes]:
+        """Of all videos that it names, each once."""
+
+    @abstractmethod
+    def describe(self, num_classes: int | None, classes: Sequence[int] | None, like: str) -> None:
+        """Takes the vocabulary, and the ranked classes, of the other members.
+
+        Args:
+            num_classes: None = as many as this list needs.
+            classes: the columns, of segments; None = those of this list.
+            like: what messages call the others.
+
+        Raises:
+            InputError: the list has other classes.
+        """
+
+    @abstractmethod
+    def aligned(self, rows: Predictions, tell: Tell) -> Predictions:
+        """The list as predictions for these rows.
+
+        Args:
+            rows: predictions for them, of which the logits are not read.
+            tell: gets a line on what the list lacks.
+
+        Raises:
+            InputError: the list has videos that are not among them.
+        """
+
+    def _refuse_classes(self, unknown: int, num_classes: int, like: str) -> InputError:
+        return InputError(
+            f"{self.path}: has class {unknown}, {like} {num_classes} classes; leave one of them out, as a class is another "
+            "one in each"
+        )
+
+
+def _made_from(path: str) -> dict[str, Any]:
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"submission": digest.hexdigest()}
+
+
+class Rows(Predictions):
+    """Which rows there are, where no predictions say so. They have no logits."""
+
+    def __init__(self, description: Description, parts: Sequence[Part]):
+        self.description, self.name, self._parts = description, "the lists", parts
+        self._digests = tuple(part.digest for part in parts)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return self._digests
+
+    def read(self, number: int) -> Part:
+        return self._parts[number]
+
+    read_rows = read
+
+
+class ListedPredictions(Predictions):
+    """A list brought in line with the rows of other members."""
+
+    def __init__(self, listed: SubmissionList, rows: Predictions):
+        self.path, self.name, self.description = listed.path, listed.name, listed.description
+        self._rows = rows
+
+    @property
+    def made_from(self) -> dict[str, Any]:
+        """What determines it, as plain JSON values."""
+        return _made_from(self.path)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return self._rows.digests
+
+    @property
+    def num_parts(self) -> int:
+        """In all."""
+        return len(self.digests)
+
+    def read_rows(self, number: int) -> Part:
+        return self._rows.read_rows(number)
+
+    @abstractmethod
+    def shares(self, logits: np.ndarray) -> np.ndarray:
+        """From logits of this list, float32 of any shape, to the share of entries that each comes before, as
+        `yt8m.predicting.combining.RankTable` has it; exact, as no logit was rounded."""
+
+
+def vocabulary_for(largest_class: int) -> int:
+    """The number of classes of the newest data whose vocabulary has a class."""
+    return DEFAULT_NUM_CLASSES if largest_class < DEFAULT_NUM_CLASSES else LARGEST_NUM_CLASSES
+
+
+def refuse_strangers(lists: Sequence[SubmissionList]) -> None:
+    """Raises InputError if a list has no video that another has, too."""
+    for each in lists[1:]:
+        if not any(_share_a_video(each, other) for other in lists if other is not each):
+            raise InputError(
+                f"{each.name}: has none of the videos of {lists[0].name}; give lists of predictions for the same records"
+            )
+
+
+def _share_a_video(one: SubmissionList, other: SubmissionList) -> bool:
+    known = set(other.video_ids)
+    return any(video in known for video in one.video_ids)
+
+
+def describe_lists(members: Sequence[Described], classes: Sequence[int] | None = None) -> None:
+    """Gives the lists among members the vocabulary, and the ranked classes, of the others, or of each other.
+
+    Args:
+        members: in any order; those of another task than the first are left as they are.
+        classes: that segments are ranked for; None = those of the other members, or all that any list has.
+
+    Raises:
+        InputError: a list has other classes.
+    """
+    alike = [member for member in members if member.description.task == members[0].description.task]
+    lists = [member for member in alike if isinstance(member, SubmissionList)]
+    first = next((member for member in alike if not isinstance(member, SubmissionList)), None)
+    if first is not None:
+        num_classes, classes, like = first.description.num_classes, first.description.classes, first.name
+    else:
+        num_classes = max((each.description.num_classes for each in lists), default=None)
+        like = "the list of classes"
+        if classes is None:
+            every = itertools.chain.from_iterable(each.description.classes or () for each in lists)
+            classes = tuple(dict.fromkeys(every))
+    for each in lists:
+        each.describe(num_classes, classes, like)

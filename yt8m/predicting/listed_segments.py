@@ -1,0 +1,297 @@
+"""Submissions for the segment task as members of an ensemble.
+
+A list has an order for each class and no scores. It is taken so:
+
+- The segment at place k of a class, counted from 1, has the odds 1 : k, so the probability 1 / (k + 1).
+- Segments that a list leaves out share the mean of the places after its last.
+- A class that a list has no segments for it says nothing of: the mean is that of the other members.
+
+A full list has 100 million entries (1 GB). They are kept in temporary files, 8 bytes each and then 4, of which the system
+holds in memory what there is room for; a class at a time is read and a part at a time is looked up.
+
+N = segments of a part, C = classes with a column, S = segments in all.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from yt8m.data.schema import LARGEST_NUM_CLASSES, SEGMENT_FRAMES
+from yt8m.errors import InputError
+from yt8m.predicting.listed import (
+    ListedPredictions,
+    Rows,
+    SubmissionList,
+    Tell,
+    refuse_strangers,
+    vocabulary_for,
+)
+from yt8m.predicting.parts import Description, Part, Predictions
+from yt8m.submission import SegmentRow, read_segment_submission
+from yt8m.submission.segments import LONGEST_START
+
+_PLACES = 10**LONGEST_START // SEGMENT_FRAMES
+"""Segments that a video can have."""
+_PART_SEGMENTS = 1 << 15
+"""Rows of a part where lists alone say which there are, or some more: those of a video are in one part."""
+
+
+class _Videos:
+    """Numbers of videos, from 0 in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.ids = np.empty(0, np.bytes_)
+        """By number."""
+        self._sorted = self._order = np.empty(0, np.int64)
+
+    def numbers(self, ids: np.ndarray, add: bool = False) -> np.ndarray:
+        """int64 [N] of ids, bytes [N]; -1 of those that are new, unless they are to be added."""
+        width = max(ids.itemsize, self.ids.itemsize, 1)
+        found = self._find(ids, width)
+        if add and (found < 0).any():
+            self.ids = np.concatenate([self.ids, np.unique(ids[found < 0])]).astype(f"S{width}")
+            self._order = np.argsort(_sortable(self.ids, width), kind="stable")
+            self._sorted = _sortable(self.ids, width)[self._order]
+            found = self._find(ids, width)
+        return found
+
+    def _find(self, ids: np.ndarray, width: int) -> np.ndarray:
+        if not len(self.ids):
+            return np.full(len(ids), -1)
+        if _sortable(self.ids[:0], width).dtype != self._sorted.dtype:  # longer ids than any before
+            self._sorted = _sortable(self.ids, width)[self._order]
+        wanted = _sortable(ids, width)
+        places = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
+        return np.where(self._sorted[places] == wanted, self._order[places], -1)
+
+
+def _sortable(ids: np.ndarray, width: int) -> np.ndarray:
+    """Ids as what sorts fast: numbers, where they have eight bytes at most; in the order of the bytes."""
+    if width > 8:
+        return ids.astype(f"S{width}")
+    return np.ascontiguousarray(ids.astype("S8")).view(">u8").astype(np.uint64)
+
+
+class _Table:
+    """Numbers of segments, int32, by their video's number and their place in it; -1 where there is none."""
+
+    def __init__(self, lengths: np.ndarray):
+        """Of videos with so many places, int64."""
+        self._first = np.concatenate([[0], np.cumsum(lengths)])
+        self._lengths = lengths
+        self.numbers = np.full(self._first[-1], -1, np.int32)
+
+    def where(self, videos: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Where in `numbers` segments are, int64; -1 of those that are not there."""
+        there = (videos >= 0) & (places < self._lengths[videos])
+        return np.where(there, self._first[videos] + places, -1)
+
+    def of(self, videos: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The numbers of segments."""
+        found = self.where(videos, places)
+        return np.where(found < 0, -1, self.numbers[found])
+
+    def segments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Video and place of those that have a number, in the order of videos and places."""
+        found = np.flatnonzero(self.numbers >= 0)
+        videos = np.searchsorted(self._first, found, side="right") - 1
+        return videos, found - self._first[videos]
+
+
+class _Spill:
+    """Arrays of one type, one for each class, written to a temporary file while the `with` block lasts.
+
+    Args:
+        path: of the list, for messages.
+        dtype: of the arrays.
+    """
+
+    def __init__(self, path: str, dtype: type):
+        self._path, self._dtype = path, np.dtype(dtype)
+        self._slices: dict[int, slice] = {}
+        self._count = 0
+
+    def __enter__(self) -> "_Spill":
+        with self._errors():
+            self._file = tempfile.TemporaryFile(prefix="yt8m-list-")
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"{self._path}: its entries cannot be written to {tempfile.gettempdir()} ({error.strerror}); make room there, "
+                "or name another place by the environment variable TMPDIR"
+            ) from error
+
+    def append(self, class_id: int, values: np.ndarray) -> None:
+        """Raises InputError if there is no room."""
+        with self._errors():
+            self._file.write(values.astype(self._dtype).tobytes())
+        self._slices[class_id] = slice(self._count, self._count + len(values))
+        self._count += len(values)
+
+    def mapped(self) -> dict[int, np.ndarray]:
+        """The arrays by class, in the order in which they came; they outlast the block. The system reads what is looked at."""
+        with self._errors():
+            self._file.flush()
+        every = np.memmap(self._file, self._dtype, "r", shape=(self._count,)) if self._count else np.empty(0)
+        return {class_id: every[chosen] for class_id, chosen in self._slices.items()}
+
+
+class SegmentList(SubmissionList):
+    """A submission for the segment task.
+
+    Args:
+        path: the CSV file.
+
+    Raises:
+        LineError, InputError: it cannot be read, breaks the rules, or ranks nothing.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        super().__init__(path)
+        self.videos, self.lengths = _Videos(), np.empty(0, np.int64)
+        with _Spill(self.path, np.int64) as entries:
+            for row in read_segment_submission(self.path, range(LARGEST_NUM_CLASSES)):
+                if len(row.ids):
+                    entries.append(row.class_id, self._coded(row))
+            self.entries = entries.mapped()
+        if not self.entries:
+            raise InputError(f"{self.path}: ranks no segment; leave it out")
+        self.describe(None, None, "")
+
+    def _coded(self, row: SegmentRow) -> np.ndarray:
+        """A class's segments as one number each, int64."""
+        numbers, places = self.videos.numbers(row.ids, add=True), row.starts // SEGMENT_FRAMES
+        added = np.zeros(len(self.videos.ids) - len(self.lengths), np.int64)
+        self.lengths = np.concatenate([self.lengths, added])
+        np.maximum.at(self.lengths, numbers, places + 1)
+        return numbers * _PLACES + places
+
+    @property
+    def video_ids(self) -> Iterable[bytes]:
+        return self.videos.ids.tolist()
+
+    def describe(self, num_classes: int | None, classes: Sequence[int] | None, like: str) -> None:
+        own = list(self.entries)
+        if num_classes is not None and max(own) >= num_classes:
+            raise self._refuse_classes(max(own), num_classes, like)
+        known = set(own if classes is None else classes)
+        unknown = next((class_id for class_id in own if class_id not in known), None)
+        if unknown is not None:
+            raise InputError(
+                f"{self.path}: ranks class {unknown}, which {like} does not; rank the same classes (--segment-classes)"
+            )
+        count = num_classes or vocabulary_for(max(own))
+        self.description = Description(
+            task="segment", num_classes=count, classes=tuple(classes or own), precision="float32"
+        )
+
+    def aligned(self, rows: Predictions, tell: Tell) -> "ListedSegments":
+        return ListedSegments(self, rows, tell)
+
+    def decoded(self) -> Iterable[tuple[int, np.ndarray, np.ndarray]]:
+        """Each class with the videos' numbers and the places in them of its segments, best first."""
+        for class_id, entries in self.entries.items():
+            yield class_id, *np.divmod(entries, _PLACES)
+
+
+class ListedSegments(ListedPredictions):
+    """A list's segments among others; see `SubmissionList.aligned`."""
+
+    def __init__(self, listed: SegmentList, rows: Predictions, tell: Tell):
+        super().__init__(listed, rows)
+        videos, table, self._ends = _numbered(rows)
+        numbers = videos.numbers(listed.videos.ids)
+        if (numbers < 0).any():
+            strange = listed.videos.ids[numbers < 0]
+            raise InputError(
+                f"{self.name}: has segments of video {strange[0].decode()!r}, which {rows.name} lacks, and so of "
+                f"{len(strange)} videos in all; predict both for the same records"
+            )
+        left_out = 0
+        with _Spill(self.name, np.int32) as entries:
+            for class_id, own, places in listed.decoded():
+                found = table.of(numbers[own], places)
+                left_out += int((found < 0).sum())
+                entries.append(class_id, found[found >= 0])
+            self._entries = {class_id: found for class_id, found in entries.mapped().items() if len(found)}
+        if left_out:
+            tell(f"{self.name}: ranks segments that {rows.name} does not have, {left_out} entries, which are left out")
+        lacking = [class_id for class_id in self.description.classes or () if class_id not in self._entries]
+        if lacking:
+            tell(
+                f"{self.name}: ranks nothing for {len(lacking)} of the {self.description.num_columns} classes (the first: "
+                f"{lacking[0]}), of which the other members alone are averaged"
+            )
+
+    def read(self, number: int) -> Part:
+        rows = self.read_rows(number)
+        first, last = self._ends[number], self._ends[number + 1]
+        classes = self.description.classes or ()
+        logits = np.zeros((len(classes), len(rows)), np.float32)  # a row is written at once, and is a column in the end
+        said = np.zeros((1, len(classes)), bool)
+        for column, class_id in enumerate(classes):
+            if class_id not in self._entries:
+                continue
+            said[0, column] = True
+            found = self._entries[class_id]
+            logits[column] = -np.log((len(found) + 1 + self._ends[-1]) / 2)
+            chosen = np.flatnonzero((found >= first) & (found < last))
+            logits[column, found[chosen] - first] = -np.log(chosen + 1)
+        return dataclasses.replace(rows, logits=logits.T, said=said)
+
+    def shares(self, logits: np.ndarray) -> np.ndarray:
+        places = np.round(2 * np.exp(-logits.astype(np.float64))) / 2  # whole ones, and the means of whole ones
+        return (1 - (places - 0.5) / self._ends[-1]).astype(np.float32)
+
+
+def _numbered(rows: Predictions) -> tuple[_Videos, _Table, np.ndarray]:
+    """The videos of rows, the rows' numbers in the order of the parts, and at which of them each part begins, and the end."""
+    videos, parts = _Videos(), list(rows.rows())
+    numbers = [videos.numbers(part.ids, add=True) for part in parts]
+    places = [part.starts // SEGMENT_FRAMES for part in parts if part.starts is not None]
+    video, place = (np.concatenate([np.empty(0, np.int64), *columns]) for columns in (numbers, places))
+    lengths = np.zeros(len(videos.ids), np.int64)
+    np.maximum.at(lengths, video, place + 1)
+    table = _Table(lengths)
+    table.numbers[table.where(video, place)] = np.arange(len(video))
+    return videos, table, np.cumsum([0, *map(len, parts)])
+
+
+def rows_of_segments(lists: Sequence[SegmentList]) -> Rows:
+    """All segments that any of the lists has, those of a video together and in their order.
+
+    Raises:
+        InputError: a list has no video in common with the others.
+    """
+    refuse_strangers(lists)
+    videos = _Videos()
+    numbers = [videos.numbers(each.videos.ids, add=True) for each in lists]
+    lengths = np.zeros(len(videos.ids), np.int64)
+    for each, own in zip(lists, numbers, strict=True):
+        np.maximum.at(lengths, own, each.lengths)
+    table = _Table(lengths)
+    for each, own in zip(lists, numbers, strict=True):
+        for _, video, place in each.decoded():
+            table.numbers[table.where(own[video], place)] = 0
+    video, place = table.segments()
+    begins = np.flatnonzero(np.diff(video, prepend=-1))
+    # The first video of each part: the one in which another `_PART_SEGMENTS` are reached.
+    cuts = begins[np.flatnonzero(np.diff(begins // _PART_SEGMENTS, prepend=-1))]
+    ends = itertools.pairwise([*cuts.tolist(), len(video)])
+    starts = (place * SEGMENT_FRAMES).astype(np.int32)
+    chosen = [slice(*each) for each in ends]
+    parts = [Part(videos.ids[video[each]], np.empty((each.stop - each.start, 0)), starts[each]) for each in chosen]
+    return Rows(lists[0].description, parts)

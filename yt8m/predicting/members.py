@@ -1,0 +1,220 @@
+"""The members of an ensemble: runs, stored predictions and submissions, brought in line with each other."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from yt8m.data.ids import check_submittable
+from yt8m.errors import InputError
+from yt8m.files import refuse_inputs
+from yt8m.predicting import Predictions, StoredPredictions
+from yt8m.predicting.combining import Mean, check_descriptions, check_members
+from yt8m.predicting.kept import keep, kept_in_run
+from yt8m.predicting.listed import ListedPredictions, SubmissionList, describe_lists
+from yt8m.predicting.listed_segments import SegmentList, rows_of_segments
+from yt8m.predicting.listed_videos import VideoList, rows_of_videos
+from yt8m.predicting.prediction import AskedPrior
+from yt8m.predicting.run_predictions import (
+    STORED_TOP_K,
+    Progress,
+    RunPredictions,
+    Tell,
+)
+from yt8m.predicting.stored import is_stored
+from yt8m.runs import RunDirectory
+from yt8m.runs.unlike import describe_place, is_archive
+from yt8m.submission import Task, detect_task, read_segment_class_ids
+
+Member = StoredPredictions | RunPredictions | SubmissionList | ListedPredictions
+"""Before all are predictions for the same rows."""
+
+_LARGE_LIST = 50 << 20
+"""Bytes of a submission that takes seconds to read."""
+
+
+def open_members(
+    members: Sequence[str | os.PathLike],
+    data: Sequence[str] = (),
+    segment_classes: str | os.PathLike | None = None,
+    task: Task | None = None,
+    mean: Mean = "geometric",
+    tell: Tell = lambda text: None,
+    submitted: bool = False,
+) -> list[Member]:
+    """Stored predictions, lists, and what runs will predict: what is known of them before that fits together.
+
+    Args:
+        members: directories of either kind, or submissions.
+        data: the records, for runs.
+        segment_classes, task, submitted: see `RunPredictions`.
+        mean: that will be taken.
+        tell: gets a line on the broken records that are left out, if a run is to skip them, and on what lists lack.
+
+    Returns:
+        One for each. Lists are `SubmissionList`s only where there are runs, which say what the rows are once they predicted.
+
+    Raises:
+        InputError, RecordError: one is neither, or a run without records to predict, or given twice; they are of different
+            tasks or classes, or stored for different rows; a run's predictions cannot be kept in it; a list breaks the rules
+            or has other rows.
+    """
+    _refuse_twice(members)
+    tell = _once(tell)
+    opened = [_open_member(member, data, segment_classes, task, mean, tell, submitted) for member in members]
+    lists = [member for member in opened if isinstance(member, SubmissionList)]
+    describe_lists(
+        opened, read_segment_class_ids(segment_classes) if segment_classes and len(lists) == len(opened) else None
+    )
+    check_descriptions(opened)
+    there = [member for member in opened if isinstance(member, StoredPredictions)]
+    if there:
+        check_members(there)
+    runs = [member for member in opened if isinstance(member, RunPredictions)]
+    for run in runs:
+        run.open_store(kept_in_run(run), replace=True)
+        for each in lists:
+            _refuse_stranger(each, run)
+    return opened if runs else _aligned(opened, tell)
+
+
+def _once(tell: Tell) -> Tell:
+    """The same without what was told before: what several members say of the records they share."""
+    told: set[str] = set()
+
+    def tell_new(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            tell(text)
+
+    return tell_new
+
+
+def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:
+    typed: dict[str, str] = {}
+    for member in map(os.fspath, members):
+        place = os.path.realpath(member)
+        if place in typed:
+            other = "" if typed[place] == member else f", as {typed[place]}"
+            raise InputError(
+                f"{member}: is a member already{other}; leave it out, or count it more by its weight (yt8m ensemble --weights)"
+            )
+        typed[place] = member
+
+
+def _open_member(
+    path: str | os.PathLike,
+    data: Sequence[str],
+    segment_classes: str | os.PathLike | None,
+    task: Task | None,
+    mean: Mean,
+    tell: Tell,
+    submitted: bool,
+) -> Member:
+    if os.path.isfile(path) and not is_archive(path):
+        return _open_list(path, task, mean, tell)
+    if is_stored(path):
+        return StoredPredictions(path)
+    if not RunDirectory(Path(path)).config.is_file():
+        known = describe_place(path) or (
+            "is neither a run nor stored predictions nor a submission; make predictions with yt8m predict --store DIR"
+        )
+        raise InputError(f"{path}: {known}")
+    if not data:
+        raise InputError(f"{path}: is a run; name the records to predict with --data, or give stored predictions")
+    return RunPredictions(
+        path,
+        data,
+        segment_classes=segment_classes,
+        task=task,
+        top_k=STORED_TOP_K,
+        submitted=submitted,
+        tell=tell,
+    )
+
+
+def _open_list(path: str | os.PathLike, task: Task | None, mean: Mean, tell: Tell) -> SubmissionList:
+    found = detect_task(path)
+    if task and found != task:
+        raise InputError(
+            f"{os.fspath(path)}: is a submission for the {found} task, and --task is {task}; give one for that"
+        )
+    if os.path.getsize(path) > _LARGE_LIST:
+        tell(f"{os.fspath(path)}: reading")
+    return VideoList(path, ranked=mean == "rank") if found == "video" else SegmentList(path)
+
+
+def _refuse_stranger(listed: SubmissionList, run: RunPredictions) -> None:
+    """Raises InputError before a run predicts if its first file has videos and the list has none of them."""
+    first, known = run.first_videos(), set(listed.video_ids)
+    if first and known.isdisjoint(first):
+        name = first[0].decode("utf-8", "backslashreplace")
+        raise InputError(
+            f"{listed.name}: has none of the videos of the first file that {run.name} is to predict, such as {name!r}; give "
+            "a submission for the same records"
+        )
+
+
+def make_members(members: Sequence[Member], progress: Progress, tell: Tell) -> list[Predictions]:
+    """The members as predictions for the same rows; those of runs are made, and kept in them, unless they are there.
+
+    Raises:
+        InputError, RecordError: a record cannot be used; a list has other rows.
+    """
+    made = [_make_member(each, progress, tell) if isinstance(each, RunPredictions) else each for each in members]
+    return _aligned(made, tell)
+
+
+def _make_member(member: RunPredictions, progress: Progress, tell: Tell) -> StoredPredictions:
+    place = kept_in_run(member)
+    if not is_stored(place):
+        tell(f"{member.name}: predicting, kept in {place}")
+    return keep(member, progress, tell)
+
+
+def _aligned(members: Sequence[Predictions | SubmissionList], tell: Tell) -> list[Predictions]:
+    """The lists among members brought in line with the others' rows, or with all that any list has."""
+    rows = next((member for member in members if not isinstance(member, SubmissionList)), None)
+    if rows is None:
+        of_videos = isinstance(members[0], VideoList)
+        rows = rows_of_videos(members) if of_videos else rows_of_segments(members)
+    return [member.aligned(rows, tell) if isinstance(member, SubmissionList) else member for member in members]
+
+
+def refuse_inputs_as(out: str | os.PathLike | None, members: Sequence[Member]) -> None:
+    """Raises InputError if a file that is to be written would replace what members are, or are made from."""
+    for member in members if out is not None else ():
+        if isinstance(member, RunPredictions):
+            member.refuse(out)
+        elif not isinstance(member, StoredPredictions):
+            refuse_inputs(out, [member.path])
+
+
+def refuse_places_from_the_end(members: Sequence[Member], count: int) -> None:
+    """Raises InputError if so many last segments are to be left out, and no member says how long videos are."""
+    if count and all(isinstance(member, ListedPredictions) for member in members):
+        raise InputError(
+            f"--skip-last-segments {count}: lists do not say how long videos are; leave the flag out, or add a run or stored "
+            "predictions (with a weight of 0, say)"
+        )
+
+
+def check_videos(prior: AskedPrior | None, members: Sequence[Predictions | Member]) -> None:
+    """Compares the videos of a prior with those of members, as far as both are known."""
+    for member in members if prior else ():
+        if isinstance(member, RunPredictions):
+            prior.check_videos(member.first_videos())
+        elif isinstance(member, SubmissionList):
+            prior.check_videos(member.video_ids)
+        else:
+            for part in member.rows():
+                prior.check_videos(part.ids.tolist())
+
+
+def check_first_ids(members: Sequence[Predictions | Member]) -> None:
+    """Raises InputError if an id that is known cannot stand in a submission; those of lists have been read in one."""
+    for member in members:
+        if isinstance(member, RunPredictions):
+            member.check_first_ids()
+        elif not isinstance(member, SubmissionList):
+            for part in member.rows():
+                check_submittable(dict.fromkeys(part.ids.tolist()), member.name)

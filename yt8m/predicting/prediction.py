@@ -1,0 +1,247 @@
+"""A run's predictions for records as a submission file."""
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from yt8m.config import DistributeConfig
+from yt8m.distribution.strategies import open_devices
+from yt8m.errors import InputError
+from yt8m.files import check_destination
+from yt8m.predicting import Description, Predictions, StoredPredictions
+from yt8m.predicting.kept import keep, kept_in_run
+from yt8m.predicting.options import SubmissionOptions
+from yt8m.predicting.prior import Places, Prior, check_prior
+from yt8m.predicting.run_predictions import (
+    STORED_TOP_K,
+    Progress,
+    RunPredictions,
+    Tell,
+)
+from yt8m.predicting.stored import is_stored
+from yt8m.predicting.submitting import Submitted, write_submission
+from yt8m.runs import RunDirectory, load_config
+from yt8m.runs.unlike import describe_place
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` made."""
+
+    path: str
+    """The submission, or the directory of stored predictions where no submission was asked for."""
+    task: Literal["video", "segment"]
+    num_videos: int
+    """Videos that were scored."""
+    num_segments: int | None = None
+    """Segments that were ranked; None in the video task."""
+    segment_classes: str | None = None
+    """The file that said which classes to rank, None for all of the vocabulary."""
+
+
+class AskedPrior:
+    """The prior that is asked for. What can be wrong with it is found when this is made, before anything is predicted.
+
+    Args:
+        options: which.
+        description: of the predictions that are ranked with it.
+        paths: the records, if it is a run.
+        directory: where a run's predictions go; None = into the run directory, where they are kept.
+
+    Raises:
+        InputError, RecordError: it cannot be used for these predictions.
+    """
+
+    def __init__(
+        self,
+        options: SubmissionOptions,
+        description: Description,
+        paths: Sequence[str],
+        directory: str | os.PathLike | None = None,
+    ):
+        if description.task == "video":
+            raise InputError(
+                f"--prior {options.prior} is for the segment task; these predictions are of whole videos "
+                "(yt8m predict --task segment makes those of segments)"
+            )
+        self._options, self._directory = options, directory
+        self._class_ids = np.array(description.classes)
+        self._found: Prior | RunPredictions = (
+            self._of(StoredPredictions(options.prior)) if is_stored(options.prior) else self._open_run(paths)
+        )
+
+    def _of(self, videos: StoredPredictions) -> Prior:
+        return Prior(videos, self._class_ids, self._options.prior_weight, self._options.prior_top_k)
+
+    def _open_run(self, paths: Sequence[str]) -> RunPredictions:
+        run, class_ids = self._options.prior, self._class_ids.tolist()
+        if not RunDirectory(Path(run)).config.is_file():
+            known = describe_place(run) or (
+                "is neither a run nor stored predictions; name a run of whole videos, or make some with "
+                "yt8m predict --task video --store DIR"
+            )
+            raise InputError(f"--prior {run}: {known}")
+        if not paths:
+            raise InputError(f"--prior {run}: is a run; name the records to predict with --data")
+        data = load_config(run).data
+        if data.segment_context:
+            raise InputError(
+                f"--prior {run}: is of segments and what is around them (--data.segment-context); name a run of whole videos"
+            )
+        check_prior(run, Description(task="video", num_classes=data.num_classes, classes=None), class_ids)
+        made = RunPredictions(run, paths, task="video", class_ids=class_ids)
+        made.open_store(self._directory or kept_in_run(made), replace=True)
+        return made
+
+    def check_videos(self, videos: Iterable[bytes]) -> None:
+        """Raises InputError if the prior is known to lack one of the videos; those of a run are not known yet."""
+        if isinstance(self._found, Prior):
+            self._found.rows_of(videos)
+
+    def make(self, tell: Tell) -> Prior:
+        """The prior itself; a run predicts now, and `tell` is told of it."""
+        if isinstance(self._found, RunPredictions):
+            tell(f"{self._found.name}: predicting whole videos for the prior")
+            made = self._found
+            self._found = self._of(
+                made.store(self._directory, replace=True) if self._directory else keep(made, tell=tell)
+            )
+        return self._found
+
+
+def open_prior(
+    options: SubmissionOptions,
+    out: str | os.PathLike | None,
+    description: Description,
+    paths: Sequence[str],
+    directory: str | os.PathLike | None = None,
+) -> AskedPrior | None:
+    """The prior of a submission `out`, if one is asked for; see `AskedPrior`."""
+    if not options.prior:
+        return None
+    if out is None:
+        raise InputError(f"--prior {options.prior} is for ranking a submission; name that with --out, or leave it out")
+    return AskedPrior(options, description, paths, directory)
+
+
+def count_rows(predictions: StoredPredictions) -> Submitted:
+    """Of predictions that no submission is made of."""
+    videos = {video for part in predictions.rows() for video in part.ids.tolist()}
+    return Submitted(len(videos), predictions.num_rows if predictions.description.task == "segment" else None)
+
+
+def write_ranked(
+    predictions: Predictions,
+    out: str | os.PathLike,
+    options: SubmissionOptions,
+    prior: Prior | None,
+    progress: Progress = lambda count: None,
+) -> Submitted:
+    """A submission of predictions as the options say; see `write_submission`."""
+    return write_submission(
+        predictions,
+        out,
+        top_k=options.top_k,
+        max_segments=options.max_segments,
+        prior=prior,
+        places=Places(first=options.skip_first_segments, last=options.skip_last_segments),
+        progress=progress,
+    )
+
+
+def predict(
+    run: str | os.PathLike | Sequence[str | os.PathLike],
+    data: Sequence[str] = (),
+    out: str | os.PathLike | None = "submission.csv",
+    *,
+    task: Literal["video", "segment"] | None = None,
+    segment_classes: str | os.PathLike | None = None,
+    stored: str | os.PathLike | None = None,
+    stored_top_k: int = STORED_TOP_K,
+    options: SubmissionOptions | None = None,
+    progress: Progress = lambda count: None,
+    tell: Tell = lambda text: None,
+    distribute: DistributeConfig | None = None,
+    **submission,
+) -> Prediction:
+    """Writes a submission of a run's best model, and stores its predictions on request.
+
+    What was stopped goes on where it stood if the same is asked for again, and ends with the same file.
+
+    Args:
+        run: the run directory; or several, each of which left out another fold of the videos (`--data.fold`), which it then
+            predicts.
+        data: files, directories or globs; none = the run's test split, of folds their training records.
+        out: the CSV file; it appears when it is complete. None = none.
+        task: None = `segment` for records with rated segments, else `video`.
+        segment_classes: the list of the classes that are ranked (`yt8m.data.vocabulary.read_segment_class_ids`); None = the
+            one at the root of the data set, and where there is none, all classes of the vocabulary, which is told.
+        stored: a directory for the predictions, logits in float16 (`yt8m.predicting.stored`), of which the submission is
+            then made; None = they are kept beside `out`, in float32, until that is complete.
+        stored_top_k: classes stored of a video, the surest; 0 = all. Of a segment, all that are ranked.
+        options: of the submission; or its fields as keywords.
+        progress: called with the number of videos, or segments, after each batch.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them, and on what is done.
+        distribute: what to compute on; None = what there is. Several workers make different parts of the predictions, or where
+            there are fewer parts than workers share out each; worker 0 writes the submission.
+
+    Raises:
+        InputError, RecordError: no such run, no such files, a record that cannot be used, an id that cannot stand in a
+            submission, a place that cannot be written to, an argument out of range.
+    """
+    options = options or SubmissionOptions(**submission)
+    devices = open_devices(distribute)
+    if out is None and stored is None:
+        raise InputError(
+            "nothing to write; name a submission with --out, or a directory for the predictions with --store"
+        )
+    if out is not None:
+        check_destination(out)
+    path = Path(os.fspath(stored if out is None else out))
+    beside = path.parent / f".{path.name}.predictions"
+    with devices.lost_workers():
+        made = RunPredictions(
+            run,
+            data,
+            devices=devices,
+            task=task,
+            segment_classes=segment_classes,
+            top_k=options.top_k if stored is None else stored_top_k,
+            precision="float32" if stored is None else "float16",
+            submitted=out is not None,
+            tell=tell,
+        )
+        if out is not None:
+            made.refuse(out)
+        prior = None
+
+        def ask() -> None:
+            nonlocal prior
+            if out is not None:
+                made.check_first_ids()
+            prior = open_prior(options, out, made.description, made.paths, beside / "prior")
+            if prior:
+                prior.check_videos(made.first_videos())
+
+        def submit(predictions: StoredPredictions) -> Submitted:
+            if out is None:
+                return count_rows(predictions)
+            submitted = write_ranked(predictions, out, options, prior and prior.make(tell))
+            shutil.rmtree(beside, ignore_errors=True)
+            return submitted
+
+        devices.on_chief(ask)
+        predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
+        submitted = devices.on_chief(lambda: submit(predictions))
+    return Prediction(
+        str(path),
+        made.description.task,
+        submitted.num_videos,
+        submitted.num_segments,
+        str(made.segment_classes) if made.segment_classes else None,
+    )

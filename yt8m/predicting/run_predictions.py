@@ -1,0 +1,342 @@
+"""A run's predictions for records, made part by part: what was stopped goes on."""
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from yt8m import runs
+from yt8m.config import RunConfig, to_dict
+from yt8m.data import pipeline, remarks
+from yt8m.data.identity import digest_of, identify, needs_ids
+from yt8m.data.ids import check_submittable
+from yt8m.data.records import file_size
+from yt8m.data.repeats import Once
+from yt8m.data.sources import expand_paths, scheme
+from yt8m.data.survey import survey
+from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
+from yt8m.distribution.devices import Devices, alone
+from yt8m.errors import InputError
+from yt8m.files import refuse_inputs
+from yt8m.metrics import top_k_predictions
+from yt8m.predicting import (
+    Description,
+    Part,
+    PredictionStore,
+    StoredPredictions,
+)
+from yt8m.predicting.folds import digest_of_file, folds_of, identity_of_fold
+from yt8m.predicting.stored import concatenated, store
+from yt8m.runs.model import best_weights, load_run
+from yt8m.runs.records import choose_paths, open_data
+from yt8m.scoring.scorer import Scored, Scorer
+from yt8m.submission.coverage import all_ranked_remark
+
+PART_BYTES = 256 << 20
+"""Records that one part of stored predictions is made of: about 1000 videos at frame level."""
+_REMOTE_FILES_A_PART = 8
+STORED_TOP_K = 100
+"""Classes kept of a video."""
+Tell = Callable[[str], None]
+Progress = Callable[[int], None]
+
+
+class RunPredictions:
+    """Predictions of a run for records, before they are made.
+
+    Args:
+        run: a run directory; or several, each of which left out another fold of the videos, which it then predicts.
+        data: files, directories or globs; none = the run's test split, or of folds the training records.
+        devices: what to compute on; None = where TensorFlow puts it, alone.
+        task: None = `segment` for records with rated segments, else `video`.
+        segment_classes: the list of the classes that are kept (`yt8m.data.vocabulary.read_segment_class_ids`); None = the one at
+            the root of the data set, and where there is none, all classes of the vocabulary, which is told.
+        top_k: classes kept of a video, the surest; 0 = all.
+        precision: of the logits that are kept.
+        class_ids: keep these classes alone, a column each; for videos.
+        submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
+        tell: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
+            made again.
+
+    Raises:
+        InputError, RecordError: no such run, no such files, runs that are no folds of one training.
+    """
+
+    def __init__(
+        self,
+        run: str | os.PathLike | Sequence[str | os.PathLike],
+        data: str | Sequence[str] = (),
+        *,
+        devices: Devices | None = None,
+        task: Literal["video", "segment"] | None = None,
+        segment_classes: str | os.PathLike | None = None,
+        top_k: int = STORED_TOP_K,
+        precision: Literal["float16", "float32"] = "float16",
+        class_ids: Sequence[int] | None = None,
+        submitted: bool = False,
+        tell: Tell = lambda text: None,
+    ):
+        self._devices = devices or alone()
+        self._submitted = submitted
+        self._num_short = self._num_without_frames = self._num_cut = 0
+        self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
+        self.name = " + ".join(map(os.fspath, self.runs))
+        configs = [runs.load_config(each) for each in self.runs]
+        self._models = [[config.training.precision, to_dict(config)["model"]] for config in configs]
+        config = self.config = configs[0]
+        folds = folds_of(self.runs, configs)
+        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", tell)
+        self._weights = [best_weights(each) for each in self.runs]
+        self._folds, self._tell = folds, tell
+        if task is None and config.data.segment_context:
+            task = "segment"  # which is all that such a model is for
+        self._once = Once()
+        source = open_data(config, self.paths, None if task is None else task == "segment", tell, counted="videos")
+        if task is None and source.level == "frame" and any(map(_learned_segments, self.runs, configs)):
+            tell(
+                f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
+                "--task segment ranks their segments"
+            )
+        pipeline.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
+        self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
+        self.segment_classes = None
+        num_classes = config.data.num_classes
+        if source.level == "segment":
+            self.segment_classes = segment_classes or find_segment_classes(expand_paths(self.paths)[0], num_classes)
+            if not self.segment_classes:
+                tell(all_ranked_remark(expand_paths(self.paths)[0], num_classes))
+            class_ids = _ranked_classes(self.segment_classes, self.runs[0], num_classes)
+        elif class_ids is None and not top_k:
+            class_ids = range(num_classes)
+        self.description = Description(
+            task="segment" if source.level == "segment" else "video",
+            num_classes=num_classes,
+            classes=None if class_ids is None else tuple(class_ids),
+            top_k=min(top_k, num_classes) if class_ids is None else None,
+            precision=precision,
+        )
+
+    def refuse(self, out: str | os.PathLike) -> None:
+        """Raises InputError if a file that is to be written would replace what the runs keep, or records that are read."""
+        for run in self.runs:
+            runs.RunDirectory(Path(run)).refuse(out)
+        refuse_inputs(out, self._sources[0].files)
+
+    @functools.cached_property
+    def made_from(self) -> dict[str, Any]:
+        """What determines the predictions, as plain JSON values; and of each part there are the ids of its records."""
+        data, source = self.config.data, self._sources[0]
+        return {
+            "weights": [digest_of_file(path) for path in self._weights],
+            "models": self._models,
+            # Those that were named: what is left out of broken ones follows from them.
+            "files": identify(expand_paths(self.paths)),
+            "features": list(data.features),
+            "frames": [data.prediction_num_frames, data.prediction_sampling, data.max_frames],
+            "context": [source.context, source.context_num_frames],
+            "folds": [identity_of_fold(fold) for fold in self._folds],
+        }
+
+    @property
+    def num_parts(self) -> int:
+        """In which they are stored."""
+        return len(self._groups())
+
+    @functools.cached_property
+    def _ids_of_first_file(self) -> list[bytes]:
+        source = self._sources[0]
+        with pipeline.record_errors(source):
+            return pipeline.read_ids(source.files[:1])
+
+    def first_videos(self) -> list[bytes]:
+        """The ids of the videos in the first file, which are known without predicting. Raises as `store`."""
+        return self._ids_of_first_file
+
+    def check_first_ids(self) -> None:
+        """Raises InputError if one of these cannot stand in a submission."""
+        check_submittable(self.first_videos(), self._sources[0].files[0])
+
+    def open_store(
+        self, directory: str | os.PathLike, *, part_bytes: int | None = None, replace: bool = False
+    ) -> PredictionStore:
+        """Where they will be stored; see `store`. Nothing is written yet.
+
+        Raises:
+            InputError: the directory holds other things or cannot be written.
+        """
+        num_parts = len(self._groups(part_bytes))
+        return PredictionStore(directory, self.description, self.made_from, num_parts, replace, self.name)
+
+    def _groups(self, part_bytes: int | None = None) -> list[tuple[str, ...]]:
+        return list(_groups(self._sources[0].files, part_bytes or PART_BYTES))
+
+    def store(
+        self,
+        directory: str | os.PathLike,
+        progress: Progress = lambda count: None,
+        part_bytes: int | None = None,
+        replace: bool = False,
+    ) -> StoredPredictions:
+        """Makes the predictions, or what is missing of them.
+
+        Args:
+            directory: where to; one with some of the same predictions is gone on with.
+            progress: called with the number of videos, or segments, after each batch.
+            part_bytes: records that a part is made of; None = `PART_BYTES`.
+            replace: other predictions that are there give way, as do parts of records with other ids.
+
+        Raises:
+            InputError, RecordError: a record cannot be used; a video comes twice; the directory holds other things or cannot be
+                written.
+        """
+        devices, groups = self._devices, self._groups(part_bytes)
+        self._num_short = self._num_without_frames = self._num_cut = 0
+        into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
+        devices.on_chief(lambda: self._compare_ids(into, groups, replace))
+        missing = devices.on_chief(into.missing)
+        with devices.strategy.scope():
+            scorers = [Scorer(load_run(run), devices) for run in self.runs] if missing else []
+        if 1 < devices.num_workers <= len(missing):
+            own = set(missing[devices.worker :: devices.num_workers])
+            devices.together(lambda: self._make(scorers, groups, own, into, progress))
+        elif devices.num_workers > 1:
+            for number in missing:
+                self._make_together(scorers, groups[number], number, into, progress)
+
+        def maker(files: tuple[str, ...]) -> Callable[[], Part]:
+            return lambda: self._part(scorers, files, progress)
+
+        def finish() -> None:
+            with pipeline.record_errors(self._sources[0]):
+                store(map(maker, groups), into, progress, lambda number: self._ids(groups[number]))
+
+        devices.on_chief(finish)
+        counts = devices.together(lambda: (self._num_short, self._num_without_frames, self._num_cut))
+        devices.on_chief(lambda: self._tell_counts(*map(sum, zip(*counts, strict=True))))
+        return StoredPredictions(directory, self.name)
+
+    def _ids(self, files: Sequence[str]) -> str:
+        """A digest of the ids of some files' records; empty where the files' versions say enough."""
+        if not needs_ids(self.made_from["files"]):
+            return ""
+        with pipeline.record_errors(self._sources[0]):
+            return digest_of(pipeline.read_ids(files))
+
+    def _compare_ids(self, into: PredictionStore, groups: list[tuple[str, ...]], replace: bool) -> None:
+        """Parts that are there must be of records with the ids that the files hold now: a copy can look like another file."""
+        missing = set(into.missing())
+        there = [number for number in range(len(groups)) if number not in missing]
+        other = [number for number in there if into.records(number) != self._ids(groups[number])]
+        if not other:
+            return
+        files = groups[other[0]]
+        what = f"{into.directory}: was made from records with other ids than {files[0]} holds now"
+        if not replace:
+            raise InputError(f"{what}; give another directory, or remove it")
+        self._tell(f"{what}; predicting them again")
+        into.discard(other)
+
+    def _tell_counts(self, num_short: int, num_without_frames: int, num_cut: int) -> None:
+        """Says of what has just been predicted what was cut off, and which segments are not of five seconds or are not there."""
+        remarks.tell_cut(survey(self._sources[0].files), num_cut, self.config.data.max_frames, self._tell)
+        if num_short:
+            segments = "1 segment has" if num_short == 1 else f"{num_short} segments have"
+            self._tell(
+                f"{self.name}: {segments} fewer than five frames, as the last of a video or the only one; "
+                "what there is of them is ranked"
+            )
+        if num_without_frames:
+            videos = "1 video has" if num_without_frames == 1 else f"{num_without_frames} videos have"
+            self._tell(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
+
+    def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
+        """Makes some parts, as one of several workers, each of which makes others."""
+        for number in sorted(numbers):
+            into.write(number, self._part(scorers, groups[number], progress), self._ids(groups[number]))
+
+    def _make_together(self, scorers: list[Scorer], files: tuple[str, ...], number: int, into, progress) -> None:
+        """Makes a part of which every worker scores a share."""
+        shares = self._devices.together(lambda: self._part(scorers, files, progress, self._devices.shard))
+        self._devices.on_chief(lambda: into.write(number, _in_order(concatenated(shares), files), self._ids(files)))
+
+    def _part(
+        self,
+        scorers: list[Scorer],
+        files: tuple[str, ...],
+        progress: Progress,
+        shard: tuple[int, int] = (0, 1),
+    ) -> Part:
+        parts = []
+        for scorer, source in zip(scorers, self._sources, strict=True):
+            source = dataclasses.replace(source, files=files)
+            for batch in scorer.scores(source, self.config, segments="all", shard=shard):
+                with pipeline.record_errors(self._sources[0]):
+                    self._once.add(batch.ids, batch.segment_starts)
+                if self._submitted:
+                    check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")
+                self._num_short += batch.num_short
+                self._num_cut += batch.num_cut
+                self._num_without_frames += batch.num_without_frames
+                parts.append(self._rows(batch))
+                progress(len(batch.ids))
+        part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])
+        return part if len(scorers) == 1 else _in_order(part, files)
+
+    def _rows(self, batch: Scored) -> Part:
+        ids = np.array(batch.ids, np.bytes_)
+        if self.description.classes is None:
+            classes, logits = top_k_predictions(batch.logits, self.description.top_k)
+            return Part(ids, logits, batch.segment_starts, classes)
+        return Part(ids, batch.logits[:, list(self.description.classes)], batch.segment_starts)
+
+
+def _in_order(part: Part, files: Sequence[str]) -> Part:
+    """The rows of a part in the order that its files have them."""
+    order = {video: place for place, video in enumerate(pipeline.read_ids(files))}
+    rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
+    keys = ("ids", "logits", "starts", "classes")
+    return dataclasses.replace(part, **{key: value[rows] for key in keys if (value := getattr(part, key)) is not None})
+
+
+def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
+    """The columns of a batch without rows: logits, labels, losses, starts."""
+    empty = np.empty((0, num_classes), np.float32)
+    return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
+
+
+def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
+    """Whether a run was trained on rated segments: its validation says so, or else its training records, if they are here."""
+    measured = runs.best_metrics(run)
+    if "segment_map" in measured or "gap" in measured:
+        return "segment_map" in measured
+    if any(map(scheme, config.data.train)):
+        return False
+    with contextlib.suppress(InputError):  # they may be gone
+        return survey(expand_paths(config.data.train)).level == "segment"
+    return False
+
+
+def _groups(files: Sequence[str], part_bytes: int) -> Iterator[tuple[str, ...]]:
+    """Consecutive files, so many of them that they have about `part_bytes`."""
+    if any(scheme(path) for path in files):
+        yield from (
+            tuple(files[first : first + _REMOTE_FILES_A_PART]) for first in range(0, len(files), _REMOTE_FILES_A_PART)
+        )
+        return
+    ends = itertools.accumulate(file_size(path) for path in files)
+    for _, group in itertools.groupby(zip(files, ends, strict=True), lambda each: (each[1] - 1) // part_bytes):
+        yield tuple(path for path, _ in group)
+
+
+def _ranked_classes(file: str | os.PathLike | None, run: str | os.PathLike, num_classes: int) -> Sequence[int]:
+    class_ids = read_segment_class_ids(file) if file else range(num_classes)
+    unknown = [class_id for class_id in class_ids if class_id >= num_classes]
+    if unknown:
+        raise InputError(f"{file}: class {unknown[0]} is unknown to {run}, which has {num_classes}")
+    return class_ids

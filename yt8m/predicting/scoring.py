@@ -1,0 +1,81 @@
+"""A submission, or stored predictions, against labelled records."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from yt8m.data.labels import labelled_videos, open_labelled, read_labels, read_ratings
+from yt8m.errors import InputError
+from yt8m.predicting import StoredPredictions
+from yt8m.predicting.measuring import measure_segments, measure_videos
+from yt8m.predicting.stored import is_stored
+from yt8m.scoring.classes import ClassRow, open_class_report
+from yt8m.submission import detect_task, measure_segment_submission, measure_video_submission
+from yt8m.submission.files import is_submission
+
+LARGEST_VOCABULARY = 4716
+"""Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
+
+
+def score(
+    file: str | os.PathLike,
+    data: str | Sequence[str],
+    num_classes: int | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    *,
+    classes: str | os.PathLike | None = None,
+    vocabulary: str | os.PathLike | None = None,
+    tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
+) -> dict[str, float | int]:
+    """The metrics of a submission or of stored predictions, as `evaluate` gives them for a run, less the loss.
+
+    Args:
+        file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
+        data: files, directories or globs: labelled videos of any level, or records with rated segments.
+        num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
+        tell: gets a line on labelled videos that a submission of the video task lacks, on classes with a positive rating that
+            are not ranked, and on records without labels.
+        classes, vocabulary, tell_classes: as `evaluate` takes them.
+
+    Raises:
+        InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data; a
+            directory that cannot be written to, a vocabulary that cannot be used.
+    """
+    start = time.perf_counter()
+    _refuse_swapped(file, data)
+    stored = StoredPredictions(file) if os.path.isdir(file) else None
+    num_classes = stored.description.num_classes if stored else num_classes or LARGEST_VOCABULARY
+    task = stored.description.task if stored else detect_task(file)
+    source = open_labelled(data, task, num_classes, tell)
+    if task == "segment" and source.level != "segment":
+        raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
+    report = open_class_report(classes, vocabulary, source.files, tell_classes)
+    if task == "video":
+        if stored:
+            metrics = measure_videos(stored, read_labels(source))
+        else:
+            metrics = measure_video_submission(file, labelled_videos(source), num_classes, tell)
+        result = metrics.result()
+    else:
+        ratings = read_ratings(source)
+        metrics = (
+            measure_segments(stored, ratings, tell)
+            if stored
+            else measure_segment_submission(file, ratings, num_classes, tell=tell)
+        )
+        result = metrics.result() | {"num_videos": len(ratings.video_ids)}
+    result |= {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
+    if report:
+        report.write(metrics.per_class())
+    return result
+
+
+def _refuse_swapped(file: str | os.PathLike, data: str | Sequence[str]) -> None:
+    """Raises InputError if what should be records is a submission, or stored predictions."""
+    for path in [data] if isinstance(data, str) else data:
+        if is_submission(path) or is_stored(path):
+            what = "a submission" if is_submission(path) else "of stored predictions"
+            command = "" if is_submission(file) or is_stored(file) else f": yt8m score {path} --data {os.fspath(file)}"
+            raise InputError(
+                f"--data {path}: is {what}; what is scored comes first, and --data names the labelled records{command}"
+            )

@@ -1,0 +1,102 @@
+"""Predictions as a submission file."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.metrics import top_k_predictions
+from yt8m.metrics.logits import probability
+from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
+from yt8m.predicting.parts import Predictions
+from yt8m.predicting.prior import Places, Prior
+from yt8m.submission import SegmentRanking, VideoSubmissionWriter
+from yt8m.submission.video import MAX_PAIRS
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a submission was written of."""
+
+    num_videos: int
+    num_segments: int | None = None
+    """None in the video task."""
+
+
+def write_submission(
+    predictions: Predictions,
+    out: str | os.PathLike,
+    *,
+    top_k: int = MAX_PAIRS,
+    max_segments: int = DEFAULT_MAX_SEGMENTS,
+    prior: Prior | None = None,
+    places: Places | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Submitted:
+    """Writes a CSV for the task that predictions are of.
+
+    Args:
+        predictions: for videos, or for all segments of some videos.
+        out: the file; it appears when it is complete.
+        top_k: predictions a video.
+        max_segments: segments a class, at most.
+        prior: what else segments are ranked by.
+        places: which segments are left out.
+        progress: called with the number of rows after each part.
+
+    Raises:
+        InputError: the place cannot be written to; a video or segment comes twice; there is no segment to rank.
+    """
+    if predictions.description.task == "video":
+        return _write_videos(predictions, out, top_k, progress)
+    return _write_segments(predictions, out, max_segments, prior, places or Places(), progress)
+
+
+def _write_videos(predictions: Predictions, out, top_k: int, progress) -> Submitted:
+    count = 0
+    with VideoSubmissionWriter(out) as writer:
+        for part in predictions.parts():
+            scores, classes = part.logits.astype(np.float32), part.classes
+            if classes is None:
+                columns, scores = top_k_predictions(scores, top_k)
+                classes = np.array(predictions.description.classes)[columns]
+            for rows, kept in _alike(part.counts, len(part), top_k):
+                writer.write(part.ids[rows].tolist(), classes[rows, :kept], probability(scores[rows, :kept]))
+            count += len(part)
+            progress(len(part))
+    return Submitted(count)
+
+
+def _alike(counts: np.ndarray | None, num_rows: int, top_k: int) -> Iterator[tuple[slice, int]]:
+    """Runs of rows of which as many classes are written, at most `top_k`, and how many."""
+    if counts is None:
+        yield slice(num_rows), top_k
+        return
+    ends = np.flatnonzero(np.diff(counts, append=-1)) + 1
+    for first, end in itertools.pairwise([0, *ends.tolist()]):
+        yield slice(first, end), min(int(counts[first]), top_k)
+
+
+def _write_segments(predictions: Predictions, out, max_segments: int, prior, places: Places, progress) -> Submitted:
+    description = predictions.description
+    assert description.classes is not None, "segments have a column for each class"
+    class_ids = np.array(description.classes)
+    ranking, videos = SegmentRanking(description.classes, max_segments), set()
+    for part in predictions.parts():
+        kept = places.kept(part)
+        keys = part.dense(description, class_ids)
+        if prior:
+            keys = prior.keys(part, keys)
+        ranking.update(part.ids[kept], part.starts[kept], keys[kept])
+        videos.update(part.ids.tolist())
+        progress(len(part))
+    if not ranking.num_segments:
+        raise InputError(
+            f"{predictions.name}: no video has a segment to rank: none has frames, or --skip-first-segments and "
+            "--skip-last-segments leave all of them out"
+        )
+    ranking.write(out)
+    return Submitted(len(videos), ranking.num_segments)

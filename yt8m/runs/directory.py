@@ -1,0 +1,241 @@
+"""The run directory: made, opened again, read."""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from yt8m import config as configuration
+from yt8m.config import RunConfig
+from yt8m.errors import InputError
+from yt8m.files import (
+    check_destination,
+    check_local,
+    locked,
+    make_directory,
+    read_json,
+    remove_empty,
+    write_json,
+)
+from yt8m.runs.unlike import describe_place
+
+CHANGEABLE = {
+    "run",
+    "training.num_steps",
+    "training.validate_every_steps",
+    "training.early_stopping",
+    "training.checkpoint_every_steps",
+    "training.keep_checkpoints",
+    "training.statistics_batches",
+    "training.log_every_steps",
+    "data.test",
+    "data.service",
+    "data.on_corrupt",
+    "data.shard",
+    "distribute.strategy",
+    "distribute.virtual_devices",
+    "distribute.tpu",
+}
+"""Fields that may differ when a run is gone on with: none of them changes what a step does, and who reads the records, only
+in which order they come."""
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A configuration in JSON's form as one level, `{"training.batch_size": 128}`, with the prefix before every key."""
+    flat = {}
+    for key, value in values.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best_weights(self) -> Path:
+        return self.path / "best" / "model.weights.h5"
+
+    @property
+    def best_metrics(self) -> Path:
+        return self.path / "best" / "metrics.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def keeps(self, path: str | os.PathLike) -> bool:
+        """Whether a path is that of a file or directory of the run, or lies in one of its directories, also by links."""
+        own = (self.config, self.environment, self.records, self.metrics, self.tensorboard, self.checkpoints)
+        own += (self.best_weights.parent, self.predictions, self.curves, self.report)
+        wanted = Path(os.path.realpath(path))
+        return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
+
+    def refuse(self, path: str | os.PathLike, but: Path | None = None) -> None:
+        """Raises InputError if something that is to be written would replace what the run keeps.
+
+        Args:
+            path: of what is to be written.
+            but: what of the run it may be.
+        """
+        if self.keeps(path) and not (but and os.path.realpath(path) == os.path.realpath(but)):
+            raise InputError(f"{os.fspath(path)}: belongs to the run {self.path}; name another place")
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""
+        return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
+
+
+@contextlib.contextmanager
+def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
+    """`open_run`; after an error in the block, a new directory in which nothing was learned or measured is gone again.
+
+    Raises:
+        InputError: as `open_run`; another process is in such a block.
+    """
+    run = RunDirectory(Path(config.run))
+    made = make_directory(run.path)
+    busy = f"{run.path}: another process is at work on this run; wait for it, or give another --run"
+    try:
+        with locked(run.path, busy):
+            yield open_run(config)
+    except BaseException:
+        if run.path in made and not run.has_weights and not run.metrics.exists():
+            shutil.rmtree(run.path, ignore_errors=True)
+        remove_empty(made)
+        raise
+
+
+def check_place(path: str | os.PathLike) -> None:
+    """Raises InputError unless a run can be made in a directory, or one is there; for asking before the work.
+
+    Args:
+        path: of the run directory; directories that are missing are not left behind.
+    """
+    run = RunDirectory(Path(path))
+    if not run.config.exists() and run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
+        known = describe_place(path) or "is a directory with other files"
+        raise InputError(f"{run.path}: {known}; give an empty or new one as --run")
+    check_destination(run.config, shown=run.path)
+
+
+def open_run(config: RunConfig) -> RunDirectory:
+    """Creates the run directory of a configuration, or opens it again if it is of the same one or has no weights yet.
+
+    Raises:
+        InputError: the directory holds a run of another configuration (the message names the differences), holds other
+            things, or cannot be written.
+    """
+    run = RunDirectory(Path(config.run))
+    wanted = configuration.to_dict(config)
+    if run.config.exists():
+        found, asked = flatten(_completed(read_json(run.config))), flatten(wanted)
+        different = [key for key in sorted(found.keys() | asked.keys()) if found.get(key) != asked.get(key)]
+        # A cosine ends at the last step, so that step is part of every rate before it.
+        changeable = CHANGEABLE - ({"training.num_steps"} if config.training.schedule == "cosine" else set())
+        different = [key for key in different if key not in changeable]
+        if "model.name" in different:  # all its hyper-parameters differ, too
+            different = ["model.name"]
+        if different and run.has_weights:
+            examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
+            raise InputError(
+                f"{run.path}: holds a run of another configuration ({examples}"
+                f"{f', and {len(different) - 3} more' if different[3:] else ''}); give another --run, or the same flags"
+            )
+    else:
+        check_place(run.path)
+    make_directory(run.path)
+    write_json(run.config, wanted)
+    make_directory(run.best_weights.parent)
+    return run
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run with the defaults of fields that are newer than it; as it is, where it is of no use."""
+    from yt8m.models import ARCHITECTURES
+
+    try:
+        return configuration.to_dict(configuration.from_dict(values, ARCHITECTURES))
+    except InputError:
+        return values
+
+
+def load_config(run: str | os.PathLike) -> RunConfig:
+    """The configuration of a run directory.
+
+    Raises:
+        InputError: there is no run, it is not local, or its configuration is not of this version.
+    """
+    from yt8m.models import ARCHITECTURES
+
+    check_local(run, "a run directory")
+    directory = RunDirectory(Path(run))
+    if not directory.config.exists():
+        known = describe_place(run) or f"no run directory (it has no config.json); train one with --run {run}"
+        raise InputError(f"{run}: {known}")
+    values = read_json(directory.config)
+    try:
+        return configuration.from_dict(values, ARCHITECTURES)
+    except InputError as error:
+        raise InputError(f"{directory.config}: {error}") from error
+
+
+def model_difference(config: RunConfig, other: RunConfig) -> str | None:
+    """Why weights of one run do not fit another's model, `model.num_clusters is 256 there, 128 here`; None if they do.
+
+    Args:
+        config: of the run here.
+        other: of the run there.
+    """
+    here, there = (
+        {"data.features": each.data.features, "data.num_classes": each.data.num_classes, "model": each.model.name}
+        | flatten(dataclasses.asdict(each.model), "model.")
+        for each in (config, other)
+    )
+    keys = ["model", *here]  # of another model, all hyper-parameters differ
+    for key in keys:
+        if key.rpartition(".")[2] not in ("dropout", "l2") and here[key] != there.get(key):
+            return f"{key} is {_in_words(there.get(key))} there, {_in_words(here[key])} here"
+    return None
+
+
+def _in_words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -1,0 +1,90 @@
+"""The model of a run: built, started from another run, or loaded with its best weights."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+
+from yt8m import models, runs
+from yt8m.config import RunConfig
+from yt8m.errors import InputError
+from yt8m.layers.normalisation import synchronised_statistics
+from yt8m.runs.weights import load_weights
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Layers made in the block compute in this precision (`float32` or `mixed_bfloat16`)."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build(config: RunConfig) -> keras.Model:
+    """The model of a run, with fresh weights."""
+    return build_for_training(config).predicting
+
+
+def build_for_training(config: RunConfig) -> models.BuiltModel:
+    """The model of a run, with fresh weights and all the outputs that training looks at."""
+    assert config.data.features, "the features are resolved before a model is built"
+    synchronised = config.training.synchronised_batch_normalisation
+    with precision(config.training.precision), synchronised_statistics(synchronised):
+        return models.build_for_training(
+            config.model, config.data.num_classes, config.data.features, config.data.segment_context == "video"
+        )
+
+
+def start_from(built: models.BuiltModel, config: RunConfig) -> None:
+    """Gives a model the best weights of `--training.initial-run`, if it is named; with a context, both of its streams.
+
+    Raises:
+        InputError: there is no such run, it has no weights yet, or its model is another.
+    """
+    run = config.training.initial_run
+    if not run:
+        return
+    initial = runs.load_config(run)
+    difference = runs.model_difference(config, initial)
+    if difference:
+        raise InputError(f"--training.initial-run {run}: its {difference}; start from a run of the same model")
+    with_context = initial.data.segment_context == "video"
+    if with_context and config.data.segment_context != "video":
+        raise InputError(
+            f"--training.initial-run {run}: was trained with the whole video as context; add --data.segment-context video"
+        )
+    weights = best_weights(run)
+    for model in [built.predicting] if with_context else models.streams_of(built.predicting):
+        load_weights(model, weights)
+
+
+def load_run(run: str | os.PathLike) -> keras.Model:
+    """The best model of a run directory; the last one, if the run had no validation records.
+
+    Raises:
+        InputError: there is no run, or no model was saved yet, or it does not fit the configuration.
+    """
+    config = runs.load_config(run)
+    weights = best_weights(run)
+    model = build(config)
+    load_weights(model, weights)
+    return model
+
+
+def best_weights(run: str | os.PathLike) -> Path:
+    """The file of a run's best weights. Raises InputError if there is none yet."""
+    directory = runs.RunDirectory(Path(run))
+    weights = directory.best_weights
+    if not weights.exists():
+        name = weights.relative_to(run)
+        if any(row["kind"] == "validation" for row in runs.read_metrics(directory)):
+            there = any(directory.checkpoints.glob("*.index"))
+            how = "the same `yt8m train` command restores it" if there else "train it anew"
+            raise InputError(f"{run}: {name} is gone; {how}")
+        raise InputError(f"{run}: has no {name} yet; let training reach its first validation, or its end")
+    return weights

@@ -1,0 +1,179 @@
+"""The records of a run: those that it names itself, or that it is given, opened for its model."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from yt8m.config import RunConfig
+from yt8m.data import pipeline, remarks, salvage
+from yt8m.data.inspection import Counted
+from yt8m.data.overlap import find_learned
+from yt8m.data.pipeline import Source
+from yt8m.data.schema import Fold, IndexedFold
+from yt8m.data.sources import expand_paths
+from yt8m.data.survey import survey
+from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
+from yt8m.errors import InputError, quantity
+from yt8m.files import read_json
+from yt8m.runs.directory import RunDirectory
+
+
+def open_data(
+    config: RunConfig,
+    paths: str | Sequence[str],
+    segments: bool | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    part: Literal["all", "training", "held out"] = "all",
+    labels_for: str = "",
+    counted: Counted | None = "segments",
+) -> Source:
+    """Records for a run's model: of its level, with its features and classes.
+
+    A model of video level is given the means where the records have frames. `yt8m.data.survey` says what they are.
+
+    Args:
+        config: the run's.
+        paths: files, directories or globs.
+        segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
+        tell: gets a line on broken records that are left out (`--data.on-corrupt skip`), and those of `yt8m.data.remarks`.
+        part: of the videos, where the run leaves a fold of them out (`--data.fold`).
+        labels_for: what labels are needed for, `training` say; none = they are not.
+        counted: what may be there once: whole videos, where segments are rated one of those, or anything as often as it likes
+            (None). Of what comes twice the later record is left out as a broken one is, or else found by who reads it.
+
+    Raises:
+        InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used; whole videos for a model of
+            segments with their videos.
+    """
+    data = config.data
+    found = survey(expand_paths(paths))
+    if segments is None:
+        segments = found.level == "segment"
+    as_means = config.model.level == "video" and found.level != "video"
+    level = "segment" if segments else "frame" if as_means else config.model.level
+    source = pipeline.source_of(found, level, data.features, data.num_classes, data.max_labels)
+    if data.segment_context and not segments:
+        raise InputError(
+            f"{source.files[0]}: holds whole videos, and --data.segment-context, which this run has, is of rated segments; "
+            "name records of those"
+        )
+    if part != "held out":  # training told of these records
+        remarks.remark(found, source, data, labels_for, tell)
+    if as_means and not segments:
+        tell(
+            f"{source.files[0]} ...: holds frames, of which {config.model.name} reads the means; video-level records are faster"
+        )
+    source = dataclasses.replace(
+        source,
+        as_means=as_means,
+        context=data.segment_context,
+        context_num_frames=data.context_num_frames,
+        rated_classes=_rated_classes(source, tell) if segments else None,
+        fold=None if part == "all" else Fold.parse(data.fold),
+        held_out=part == "held out",
+    )
+    if counted == "segments" and source.level != "segment":
+        counted = "videos"
+    return salvage.usable_source(source, data.on_corrupt, tell, counted)
+
+
+def _rated_classes(source: Source, tell: Callable[[str], None]) -> tuple[int, ...] | None:
+    path = find_segment_classes(source.files[0], source.num_classes)
+    if path is None:
+        return None
+    listed = read_segment_class_ids(path)
+    known = tuple(class_id for class_id in listed if class_id < source.num_classes)
+    if len(known) < len(listed):
+        tell(
+            f"{path}: {len(listed) - len(known)} of its {quantity(len(listed), 'class')} are not among the model's "
+            f"{source.num_classes} and are left out; --data.num-classes in training says how many there are"
+        )
+    return known
+
+
+def open_validation(
+    run: str | os.PathLike,
+    config: RunConfig,
+    data: str | Sequence[str] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> Source:
+    """The records to evaluate a run on: those given, or else its own validation records; of folds, the one left out.
+
+    Raises:
+        InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
+    """
+    part = "held out" if config.data.fold and not data else "all"
+    source = open_data(
+        config,
+        choose_paths(run, config, data, "validate", tell),
+        tell=tell,
+        part=part,
+        labels_for="evaluation" if data else "validation",
+    )
+    if data and (common := find_learned(config.data.train, data)):  # not before records are refused
+        tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
+    return source
+
+
+def choose_paths(
+    run: str | os.PathLike,
+    config: RunConfig,
+    data: str | Sequence[str],
+    split: Literal["train", "validate", "test"],
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[str]:
+    """The records to work on: those given, or else the run's own split.
+
+    A run names its records as they were typed, which may be relative to where it was trained.
+
+    Args:
+        run: the run directory.
+        config: the run's.
+        data: what is given.
+        split: of the run, if nothing is.
+        tell: gets a line if the run's records are looked for in another place than that of the training.
+
+    Raises:
+        InputError: none are given, and the run has no such split, or names it relative to a place that is not here.
+    """
+    given = [data] if isinstance(data, str | os.PathLike) else list(data)
+    if given:
+        return given
+    paths = list(getattr(config.data, split))
+    if not paths:
+        # One that was unpacked says nothing of the records that it was trained on.
+        why = f"was trained without a {split} split" if config.data.train else "does not say where its records are"
+        raise InputError(f"{run}: {why}; name the records with --data")
+    relative = [path for path in paths if "://" not in path and not os.path.isabs(path)]
+    fold = Fold.parse(config.data.fold)
+    if isinstance(fold, IndexedFold) and not os.path.isabs(fold.path):
+        relative.append(fold.path)
+    if relative:
+        _look_for(relative, run, split, tell)
+    return paths
+
+
+def _look_for(relative: list[str], run: str | os.PathLike, split: str, tell: Callable[[str], None]) -> None:
+    """Says where relative paths are taken to be, if that is not where the run was trained."""
+    here, there = os.getcwd(), _directory_of_training(run)
+    if here == there:
+        return
+    what = f"{os.fspath(run)}: its {split} records, {relative[0]}, are"
+    trained = f"the directory it was trained in{f', {there}' if there else ''}"
+    try:
+        expand_paths(relative)
+    except InputError as error:
+        raise InputError(
+            f"{what} named relative to {trained}, and are not there from here ({error}); go there, or name them with --data"
+        ) from error
+    if there:
+        tell(f"{what} taken relative to {here}, and not to {trained}")
+
+
+def _directory_of_training(run: str | os.PathLike) -> str | None:
+    """Where the newest start of a run was made; None if that is not known."""
+    path = RunDirectory(Path(run)).environment
+    found: Any = read_json(path) if path.is_file() else None
+    return found.get("directory") if isinstance(found, dict) else None

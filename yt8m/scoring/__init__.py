@@ -1,0 +1,1 @@
+"""A model over records: one pass, and everything that watches it."""

@@ -1,0 +1,216 @@
+"""The metrics of a run on labelled records."""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from yt8m import runs
+from yt8m.config import DistributeConfig, RunConfig
+from yt8m.data import pipeline, remarks
+from yt8m.data.pipeline import Source
+from yt8m.data.repeats import Once
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.survey import survey
+from yt8m.distribution.strategies import open_devices
+from yt8m.errors import InputError
+from yt8m.metrics import SegmentMetrics, VideoMetrics
+from yt8m.metrics.logits import probability
+from yt8m.runs.model import load_run
+from yt8m.runs.records import choose_paths, open_validation
+from yt8m.scoring.classes import ClassRow, open_class_report
+from yt8m.scoring.scorer import Scored, Scorer
+
+
+def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Label rows int [N, L], padded with -1, to bool [N, C]."""
+    hot = np.zeros((len(labels), num_classes), bool)
+    rows, columns = np.nonzero(labels != LABEL_PADDING)
+    hot[rows, labels[rows, columns]] = True
+    return hot
+
+
+class Observer(Protocol):
+    """What looks at every batch beside the metrics. Objects that `pickle` can send from one worker to another."""
+
+    def update(self, batch: Scored) -> None:
+        """Adds a batch."""
+
+    def merge(self, other: Any) -> None:
+        """Adds what another worker's observer saw."""
+
+
+class _Blind:
+    """An `Observer` that sees nothing."""
+
+    def update(self, batch):
+        pass
+
+    def merge(self, other):
+        pass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a pass over labelled records gave."""
+
+    result: dict[str, float | int]
+    """As `evaluate` returns it."""
+    metrics: SegmentMetrics | VideoMetrics
+    """What the result was taken from: those of segments were given logits, those of videos probabilities."""
+    observed: Any
+    """The observer that was asked for."""
+    num_cut: int = 0
+    """Videos with more frames than were looked at."""
+
+    def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The metrics' entries for `yt8m.metrics.pooled`, with probabilities in float32."""
+        if isinstance(self.metrics, VideoMetrics):
+            return self.metrics.pooled()
+        return ((probability(logits), hits) for logits, hits in self.metrics.pooled())
+
+
+def measure_source(
+    scorer: Scorer,
+    source: Source,
+    config: RunConfig,
+    progress: Callable[[int], None] = lambda count: None,
+    stop_requested: Callable[[], bool] = lambda: False,
+    observe: Callable[[], Observer] = _Blind,
+) -> Measured:
+    """A pass of a model over a source.
+
+    Args:
+        scorer: the model.
+        source: labelled videos, or rated segments.
+        config: the run's.
+        progress: called with the number of videos, or segments, after each batch.
+        stop_requested: asked about once a second.
+        observe: makes what looks at the batches beside the metrics, on every worker.
+
+    Raises:
+        Stopped: a worker was requested to stop.
+        InputError, RecordError: there is nothing to measure, a record cannot be used, or a video, or a rated segment, comes
+            twice.
+    """
+    start = time.perf_counter()
+    share = functools.partial(_score_share, scorer, source, config, progress, stop_requested, observe)
+    of_workers = scorer.devices.together(share)
+    metrics, observed, total_loss, count = of_workers[0].metrics, of_workers[0].observed, 0.0, 0
+    once = of_workers[0].once
+    for other in of_workers[1:]:
+        with pipeline.record_errors(source):
+            once.merge(other.once)
+        metrics.merge(other.metrics)
+        observed.merge(other.observed)
+    for share in of_workers:
+        total_loss, count = total_loss + share.total_loss, count + share.count
+    if not count:
+        what = "no rated segment" if source.level == "segment" else "no usable record"
+        raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
+    try:
+        result = {"num_videos": once.num_videos} | metrics.result()
+    except InputError as error:
+        raise InputError(f"{source.files[0]}: {error}") from error
+    seconds = time.perf_counter() - start
+    result |= {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
+    return Measured(result, metrics, observed, sum(share.num_cut for share in of_workers))
+
+
+@dataclass
+class _Share:
+    """What one worker found."""
+
+    metrics: SegmentMetrics | VideoMetrics
+    observed: Observer
+    once: Once = field(default_factory=Once)
+    total_loss: float = 0.0
+    count: int = 0
+    num_cut: int = 0
+
+
+def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, stop_requested, observe) -> _Share:
+    num_classes = config.data.num_classes
+    metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
+    share = _Share(metrics, observe())
+    for batch in scorer.devices.stoppable(scorer.scores(source, config), stop_requested):
+        with pipeline.record_errors(source):
+            share.once.add(batch.ids, batch.segment_starts)
+        if source.level == "segment":
+            share.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+        else:
+            share.metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
+        share.observed.update(batch)
+        share.total_loss += float(batch.losses.sum(dtype=np.float64))
+        share.count += len(batch.ids)
+        share.num_cut += batch.num_cut
+        progress(len(batch.ids))
+    return share
+
+
+def evaluate(
+    run: str | os.PathLike,
+    data: Sequence[str] = (),
+    progress: Callable[[int], None] = lambda count: None,
+    tell: Callable[[str], None] = lambda text: None,
+    *,
+    classes: str | os.PathLike | None = None,
+    vocabulary: str | os.PathLike | None = None,
+    tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
+    distribute: DistributeConfig | None = None,
+) -> dict[str, float | int]:
+    """The metrics of a run's best model on labelled records.
+
+    Args:
+        run: the run directory.
+        data: files, directories or globs; none = the run's validation split.
+        progress: called with the number of videos, or segments, after each batch.
+        tell: gets a line on the broken records that are left out, if the run was told to skip them, those of
+            `yt8m.data.remarks`, and one where other records give much less than the run's own validation did.
+        classes: a directory, made if it does not exist, for `classes.csv` and `classes.png`: the average precision of
+            every class. None = neither is written.
+        vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
+            where there is none, classes are called `Class 17`.
+        tell_classes: gets the rows of `classes.csv`, best class first.
+        distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
+            files.
+
+    Returns:
+        `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
+        `segment_map_submitted` and `num_segments`; and `loss` (cross-entropy summed over classes, mean over the videos
+        or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md.
+
+    Raises:
+        InputError, RecordError: no such run, no such files, no labels, a record that cannot be used, a directory that
+            cannot be written to, a vocabulary that cannot be used.
+    """
+    devices = open_devices(distribute)
+    with devices.lost_workers():
+        config = runs.load_config(run)
+        paths = choose_paths(run, config, data, "validate")
+        report = open_class_report(classes, vocabulary, paths, tell_classes) if devices.is_chief else None
+        source = open_validation(run, config, data, tell)
+        with devices.strategy.scope():
+            model = load_run(run)
+        measured = measure_source(Scorer(model, devices), source, config, progress)
+        remarks.tell_cut(survey(source.files), measured.num_cut, config.data.max_frames, tell)
+        if data:
+            _compare_with_validation(run, measured.result, config.data.num_classes, tell)
+        if report:
+            report.write(measured.metrics.per_class())
+        return measured.result
+
+
+def _compare_with_validation(run: str | os.PathLike, result: dict[str, float | int], num_classes: int, tell) -> None:
+    """Tells of a result that is below half of the run's own: labels of another vocabulary give one, say."""
+    own = runs.best_metrics(run)
+    for key, name in (("gap", "GAP"), ("segment_map", "segment MAP")):
+        if key in result and key in own and result[key] < own[key] / 2:
+            tell(
+                f"{run}: {name} {result[key]:.4f} here, {own[key]:.4f} in the run's own validation; are these labels of the same "
+                f"vocabulary, of {num_classes} classes?"
+            )

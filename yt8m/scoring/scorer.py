@@ -1,0 +1,167 @@
+"""A trained model over records: one pass, scores out."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m import models
+from yt8m.config import RunConfig
+from yt8m.data import pipeline
+from yt8m.data.pipeline import Source
+from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.distribution.devices import Devices, alone
+from yt8m.distribution.exhaustion import memory_errors
+from yt8m.errors import quantity
+from yt8m.metrics.logits import probability
+from yt8m.scoring.application import (
+    VIDEO_OF_ROW,
+    apply_model,
+    apply_once_a_video,
+    padded,
+    rows_by_video,
+)
+from yt8m.scoring.cross_entropy import video_losses
+
+BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
+"""Records a step at prediction, by level: about 20 MB of features each."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A batch of records and what the model says of them. N = records, C = classes, L = label columns."""
+
+    ids: list[bytes]
+    logits: np.ndarray
+    """float32 [N, C]"""
+    labels: np.ndarray
+    """int32 [N, L], padded with -1."""
+    losses: np.ndarray
+    """Cross-entropy summed over the classes, float32 [N]."""
+    segment_starts: np.ndarray | None = None
+    """int32 [N], at segment level."""
+    label_scores: np.ndarray | None = None
+    """float32 [N, L], at segment level."""
+    num_cut: int = 0
+    """Videos among them with more frames than are kept."""
+    num_short: int = 0
+    """Segments among them that have fewer than five frames."""
+    num_without_frames: int = 0
+    """Videos that have no frames, so no segment, and are in no row; at segment level."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Probabilities, float32 [N, C]."""
+        return probability(self.logits)
+
+
+def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:
+    """A batch of segments with what is known of them, less the rows of videos without frames."""
+    frames = batch["segment_frames"].numpy()
+    there = frames > 0
+    return Scored(
+        ids=list(itertools.compress(scored.ids, there)),
+        logits=scored.logits[there],
+        labels=scored.labels[there],
+        losses=scored.losses[there],
+        segment_starts=batch["segment_start"].numpy()[there],
+        label_scores=batch["label_scores"].numpy()[there],
+        num_short=int(np.count_nonzero(there & (frames < SEGMENT_FRAMES))),
+        num_without_frames=int(np.count_nonzero(~there)),
+    )
+
+
+class Scorer:
+    """Applies a model to records; made once a model, so that its graph is traced once.
+
+    Every batch has the same size, whatever the records and the number of devices: the last ones are filled up with rows of
+    zeros. So there is one compilation, and a row's logits are the same, bit for bit, on one device and on several of its kind.
+
+    Args:
+        model: from features to logits; made in the scope of the devices' strategy.
+        devices: where to compute; None = where TensorFlow puts it. Each of several workers scores its share of the records.
+    """
+
+    def __init__(self, model: keras.Model, devices: Devices | None = None):
+        self.devices = devices or alone()
+        self._by_video = models.has_context(model) and not self.devices.static_shapes
+        apply = apply_once_a_video if self._by_video else apply_model
+
+        def step(batch):
+            logits = apply(model, batch)
+            return logits, video_losses(logits, batch)
+
+        self._step = tf.function(step, reduce_retracing=True)
+
+    def scores(
+        self,
+        source: Source,
+        config: RunConfig,
+        segments: str = "rated",
+        batch_size: int | None = None,
+        shard: tuple[int, int] | None = None,
+    ) -> Iterator[Scored]:
+        """Scores all records, or segments, in the order of the files.
+
+        Args:
+            source: what to read.
+            config: the run's.
+            segments: `rated` or `all`, at segment level.
+            batch_size: records a step of each device; None = one that suits the level.
+            shard: (index, count), the share of the records to score; None = this worker's.
+
+        Raises:
+            InputError, RecordError: a record cannot be used, or memory does not suffice.
+        """
+        size = batch_size or BATCH_SIZE[source.level]
+        dataset = pipeline.make_dataset(
+            source,
+            size,
+            num_frames=config.data.prediction_num_frames or None,
+            sampling=config.data.prediction_sampling,
+            max_frames=config.data.max_frames,
+            segments=segments,
+            shard=shard or self.devices.shard,
+        )
+        work = f"scoring {quantity(size, 'segment' if source.level == 'segment' else 'video')} at a time"
+        with pipeline.record_errors(source), memory_errors(work):
+            batches = iter(dataset)
+            while some := list(itertools.islice(batches, self.devices.num_local_replicas)):
+                yield from self._score(some, size)
+
+    def _score(self, batches: list[dict[str, tf.Tensor]], size: int) -> Iterator[Scored]:
+        """Scores up to one batch for each device of this worker."""
+        ids = [batch.pop("id") for batch in batches]
+        inputs = [self._inputs(names, batch, size) for names, batch in zip(ids, batches, strict=True)]
+        for names, batch, (logits, losses) in zip(ids, batches, self._compute(inputs), strict=True):
+            rows = slice(names.shape[0])
+            scored = Scored(names.numpy().tolist(), logits.numpy()[rows], batch["labels"].numpy(), losses.numpy()[rows])
+            if "cut_frames" in batch:
+                scored = dataclasses.replace(scored, num_cut=int(np.count_nonzero(batch["cut_frames"])))
+            yield _as_segments(scored, batch) if "segment_start" in batch else scored
+
+    def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
+        """What the step of one device is given: no strings."""
+        filled = padded(batch, size)
+        if not self._by_video:
+            return filled
+        rows = rows_by_video(ids)
+        # The rows that fill up belong to the first video.
+        return filled | rows | padded({VIDEO_OF_ROW: rows[VIDEO_OF_ROW]}, size)
+
+    def _compute(self, inputs: list[dict[str, tf.Tensor]]) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Logits and losses of a batch for each device; devices that get none repeat the last one."""
+        if self.devices.num_local_replicas == 1:
+            return [self._step(each) for each in inputs]
+        strategy, first = self.devices.strategy, self.devices.worker * self.devices.num_local_replicas
+
+        def of_device(context):
+            return inputs[min(context.replica_id_in_sync_group - first, len(inputs) - 1)]
+
+        found = strategy.run(self._step, args=(strategy.experimental_distribute_values_from_function(of_device),))
+        columns = [strategy.experimental_local_results(each) for each in found]
+        return list(zip(*columns, strict=True))[: len(inputs)]
