@@ -7,9 +7,9 @@ class's score is its best five seconds. What is left are labels whose shot was d
 import numpy as np
 
 from benchmarks.sizes import sized
-from yt8m.data import synthetic_videos
 from yt8m.data.quantisation import dequantise
-from yt8m.data.synthetic_videos import World, make_video, make_world
+from yt8m.data.tools import synthetic_videos
+from yt8m.data.tools.synthetic_videos import World, make_video, make_world
 from yt8m.metrics import VideoMetrics
 
 WINDOW = 5

@@ -22,7 +22,7 @@ from benchmarks import documents
 from benchmarks.sizes import ROOT, sized
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.data import pipeline
-from yt8m.data.servers import Servers
+from yt8m.data.service.servers import Servers
 from yt8m.distribution.cluster import as_tf_config
 from yt8m.distribution.launching import free_addresses
 from yt8m.distribution.strategies import open_devices

@@ -29,7 +29,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory) -> Path:
     """A tiny sample data set in the official layout: 64 + 13 + 13 videos, 12 classes, 2 shards a split."""
-    from yt8m.data.synthetic import synthesise
+    from yt8m.data.tools.synthetic import synthesise
 
     directory = tmp_path_factory.mktemp("sample")
     synthesise(directory, num_videos=64, num_classes=12, num_shards=2, seed=1)

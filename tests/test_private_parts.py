@@ -267,7 +267,7 @@ def test_the_stratification_still_takes_lists_for_a_matrix():
     """`iterative-stratification` is given lists behind what it does with a matrix; see yt8m/data/stratification.py."""
     from iterstrat.ml_stratifiers import IterativeStratification
 
-    from yt8m.data.stratification import VideoClasses, _LabelMatrix
+    from yt8m.data.tools.stratification import VideoClasses, _LabelMatrix
 
     random = np.random.default_rng(0)
     lists = [random.choice(9, random.integers(0, 4), replace=False).tolist() for _ in range(80)]

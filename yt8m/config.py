@@ -17,7 +17,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import cattrs
 import tyro
 
-from yt8m.data.address import parse_address
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
@@ -28,7 +27,7 @@ from yt8m.data.schema import (
 )
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import check_local
-from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit, fit_fields
+from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit, fit_fields, parse_address
 
 NonNegative = Annotated[float, Range(least=0)]
 Positive = Annotated[float, Range(above=0)]

@@ -23,7 +23,7 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
 
 
 def inspected(report: Mapping[str, Any]) -> str:
-    """What `yt8m.data.inspection.inspect` found, with the first reasons for which records of a file cannot be used.
+    """What `yt8m.data.tools.inspection.inspect` found, with the first reasons for which records of a file cannot be used.
 
     Of what comes twice the first records are listed, too, and there is a line for each thing that other commands tell.
     """
@@ -237,7 +237,7 @@ def predicted(prediction: Any) -> str:
 
 
 def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
-    """What `yt8m.data.synthetic.synthesise` made."""
+    """What `yt8m.data.tools.synthetic.synthesise` made."""
     videos = ", ".join(f"{count} {split}" for split, count in summary["num_videos"].items())
     return (
         f"{directory}: {videos} videos at video, frame and segment level, {quantity(summary['num_classes'], 'class')}, "
@@ -266,7 +266,7 @@ def exported(result: Any) -> str:
 
 
 def split(result: Any) -> str:
-    """Where the videos went, a `yt8m.data.splitting.Split`."""
+    """Where the videos went, a `yt8m.data.tools.splitting.Split`."""
     total = sum(result.parts.values())
     rows = [(name, f"{quantity(count, 'video')}, {count / total:.4f} of all") for name, count in result.parts.items()]
     rows.append(("classes", f"{result.num_classes}, {result.num_too_rare} of them too rare for every part"))

@@ -14,6 +14,7 @@ import inspect
 import math
 import numbers
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -21,6 +22,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from yt8m.errors import InputError, unknown_name
+
+LARGEST_PORT = (1 << 16) - 1
+_ADDRESS = re.compile(r"(?:grpc://)?([\w.-]+:(\d{1,5}))", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,3 +226,19 @@ def checked(function: Callable | None = None, *, options_of: Callable | None = N
         return function(*bound.args, **bound.kwargs)
 
     return call
+
+
+def parse_address(text: str, name: str) -> str:
+    """Where a tf.data service listens: `host:5050` of `host:5050` or `grpc://host:5050`.
+
+    Args:
+        text: what the user gave.
+        name: of the flag, for the message.
+
+    Raises:
+        InputError: it is no such text.
+    """
+    found = _ADDRESS.fullmatch(text)
+    if not found or not 1 <= int(found[2]) <= LARGEST_PORT:
+        raise InputError(f"{name} is {text!r}; write HOST:PORT, as yt8m data-service prints it")
+    return found[1]

@@ -138,7 +138,7 @@ def arguments_of(program: str, sample: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def full_sample(tmp_path_factory) -> Path:
     """Of as many classes as the benchmarks count on."""
-    from yt8m.data.synthetic import synthesise
+    from yt8m.data.tools.synthetic import synthesise
 
     directory = tmp_path_factory.mktemp("sample") / "data"
     synthesise(directory, num_videos=80, num_shards=2)

@@ -10,7 +10,7 @@ from yt8m.data.folds import are_all
 from yt8m.data.pipeline import make_dataset, open_source
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.schema import Fold, IndexedFold
-from yt8m.data.splitting import split
+from yt8m.data.tools.splitting import split
 from yt8m.errors import InputError
 
 MEANS = {"audio": np.zeros(128, np.float32)}

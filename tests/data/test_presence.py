@@ -9,9 +9,9 @@ from yt8m.data.checking import check_record
 from yt8m.data.pipeline import make_dataset, open_source, record_errors
 from yt8m.data.records import Ratings, frame_level_record, framed
 from yt8m.data.schema import is_present
-from yt8m.data.splitting import split
-from yt8m.data.synthetic import rate_segments
-from yt8m.data.synthetic_videos import make_video, make_world
+from yt8m.data.tools.splitting import split
+from yt8m.data.tools.synthetic import rate_segments
+from yt8m.data.tools.synthetic_videos import make_video, make_world
 from yt8m.errors import RecordError
 from yt8m.metrics import SegmentRatings
 from yt8m.reports import viewed

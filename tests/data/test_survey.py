@@ -8,10 +8,10 @@ import pytest
 from slow_reading import edited, make_frames, renamed_id, small_video, write
 
 from yt8m.data import survey as module
-from yt8m.data.inspection import inspect
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
+from yt8m.data.tools.inspection import inspect
 from yt8m.errors import InputError, RecordError
 
 

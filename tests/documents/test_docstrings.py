@@ -8,7 +8,7 @@ import textwrap
 import pytest
 from fenced import REPOSITORY
 
-from yt8m.data.synthetic import synthesise
+from yt8m.data.tools.synthetic import synthesise
 from yt8m.download import downloading
 from yt8m.recipes import make_config
 from yt8m.tuning import space

@@ -12,7 +12,7 @@ import pytest
 
 from yt8m.commands import COMMANDS
 from yt8m.commands.records import synth
-from yt8m.data.synthetic import synthesise
+from yt8m.data.tools.synthetic import synthesise
 from yt8m.distribution import launching
 from yt8m.recipes import list_recipes
 

@@ -15,10 +15,10 @@ from running_service import REPOSITORY, SECONDS_TO_START, children_of, gone, run
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
-from yt8m.data import service as data_service
 from yt8m.data.pipeline import Source, make_dataset, open_source
 from yt8m.data.records import framed, video_level_record
-from yt8m.data.service import find_workers
+from yt8m.data.service import epochs as data_service
+from yt8m.data.service.epochs import find_workers
 from yt8m.models import make_architecture
 from yt8m.training.loop import Silent, train
 

@@ -16,9 +16,9 @@ import tensorflow as tf
 from fenced import BLOCKS, README, REPOSITORY, words_of
 from misbehaving_server import make_files, serve
 
-from yt8m.data import synthetic
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import framed, video_level_record
+from yt8m.data.tools import synthetic
 from yt8m.download import downloading
 from yt8m.training import curves
 

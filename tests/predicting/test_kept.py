@@ -9,7 +9,7 @@ import pytest
 from trained_runs import FRAMES, trained
 
 from yt8m.config import to_dict
-from yt8m.data.synthetic import synthesise
+from yt8m.data.tools.synthetic import synthesise
 from yt8m.errors import InputError
 from yt8m.files import write_json
 from yt8m.predicting import StoredPredictions, kept, run_predictions

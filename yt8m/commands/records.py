@@ -31,7 +31,7 @@ def synth(
         num_shards: Files a split.
         seed: The same seed makes the same bytes.
     """
-    from yt8m.data.synthetic import synthesise
+    from yt8m.data.tools.synthetic import synthesise
     from yt8m.terminal import share_progress
 
     progress = share_progress("making videos", "video")
@@ -58,8 +58,8 @@ def inspect(
         vocabulary: A vocabulary.csv with the names of the classes, for the pictures.
         json: Print one JSON object.
     """
-    from yt8m.data import inspection
     from yt8m.data.sources import expand_paths
+    from yt8m.data.tools import inspection
 
     files = expand_paths(paths)
     if plots is None and vocabulary is not None:
@@ -103,8 +103,8 @@ def split(
     """
     import dataclasses
 
-    from yt8m.data.splitting import parse_parts
-    from yt8m.data.splitting import split as run_split
+    from yt8m.data.tools.splitting import parse_parts
+    from yt8m.data.tools.splitting import split as run_split
     from yt8m.terminal import share_progress
 
     shares = parse_parts(parts)

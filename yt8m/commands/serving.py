@@ -3,10 +3,9 @@
 from typing import Annotated, Literal
 
 from yt8m.commands.flags import Json, print_json, shown
-from yt8m.data.address import LARGEST_PORT
 from yt8m.errors import OK
 from yt8m.streams import show
-from yt8m.values import PositiveInt, Range
+from yt8m.values import LARGEST_PORT, PositiveInt, Range
 
 
 def data_service(
@@ -34,7 +33,7 @@ def data_service(
             able to read it.
         json: Print one JSON object.
     """
-    from yt8m.data.servers import Servers
+    from yt8m.data.service.servers import Servers
     from yt8m.terminal import say
 
     with Servers(role, num_workers, host, port, dispatcher, work_dir, say) as servers:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m import web
+from yt8m.data import web
 from yt8m.data.records import file_size, open_file, read_headers
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import prepare_file_systems, scheme

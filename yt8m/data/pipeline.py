@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from yt8m.data import inspection, parsing, remarks
+from yt8m.data import parsing, remarks
 from yt8m.data.endings import broken_end
 from yt8m.data.identity import local_ids
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
@@ -23,9 +23,10 @@ from yt8m.data.schema import (
     Sampling,
 )
 from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
-from yt8m.data.service import Epochs, read_epochs
+from yt8m.data.service.epochs import Epochs, read_epochs
 from yt8m.data.sources import describe_error, expand_paths, scheme
 from yt8m.data.survey import Survey, survey
+from yt8m.data.tools import inspection
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 

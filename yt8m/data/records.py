@@ -22,8 +22,7 @@ import google_crc32c
 import numpy as np
 import tensorflow as tf
 
-from yt8m import web
-from yt8m.data import foreign
+from yt8m.data import foreign, web
 from yt8m.data.schema import video_feature
 from yt8m.errors import RecordError, quantity
 

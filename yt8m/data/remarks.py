@@ -10,7 +10,7 @@ from typing import Protocol
 from yt8m.data.reading import Source
 from yt8m.data.schema import Feature, Level
 from yt8m.data.survey import Survey
-from yt8m.data.vocabulary import count_classes, find_vocabulary
+from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
 from yt8m.errors import InputError
 
 Tell = Callable[[str], None]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import tensorflow as tf
 
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
+from yt8m.data.web import find_all, is_web
 from yt8m.errors import InputError
-from yt8m.web import find_all, is_web
 
 SCHEMES_OF_TENSORFLOW_IO = ("http", "https", "s3", "az", "hdfs")
 _IN_WORDS = {

@@ -160,7 +160,7 @@ def survey(files: Sequence[str]) -> Survey:
     """Looks at some records of files, the same ones each time.
 
     That a file is broken is left to whoever reads it, unless all are: the broken ones may be left out
-    (`yt8m.data.salvage`).
+    (`yt8m.data.tools.salvage`).
 
     Args:
         files: their paths, at least one.

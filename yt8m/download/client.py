@@ -12,7 +12,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from yt8m.web import reason_of
+from yt8m.data.web import reason_of
 
 Result = TypeVar("Result")
 

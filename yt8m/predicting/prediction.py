@@ -179,8 +179,8 @@ def predict(
         data: files, directories or globs; none = the run's test split, of folds their training records.
         out: the CSV file; it appears when it is complete. None = none.
         task: None = `segment` for records with rated segments, else `video`.
-        segment_classes: the list of the classes that are ranked (`yt8m.data.vocabulary.read_segment_class_ids`); None = the
-            one at the root of the data set, and where there is none, all classes of the vocabulary, which is told.
+        segment_classes: the list of the classes that are ranked (`yt8m.data.tables.vocabulary.read_segment_class_ids`);
+            None = the one at the root of the data set, and where there is none, all classes of the vocabulary, which is told.
         stored: a directory for the predictions, logits in float16 (`yt8m.predicting.stored`), of which the submission is
             then made; None = they are kept beside `out`, in float32, until that is complete.
         stored_top_k: classes stored of a video, the surest; 0 = all. Of a segment, all that are ranked.

@@ -20,7 +20,7 @@ from yt8m.data.records import file_size
 from yt8m.data.repeats import Once
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
-from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
+from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
@@ -55,8 +55,8 @@ class RunPredictions:
         data: files, directories or globs; none = the run's test split, or of folds the training records.
         devices: what to compute on; None = where TensorFlow puts it, alone.
         task: None = `segment` for records with rated segments, else `video`.
-        segment_classes: the list of the classes that are kept (`yt8m.data.vocabulary.read_segment_class_ids`); None = the one at
-            the root of the data set, and where there is none, all classes of the vocabulary, which is told.
+        segment_classes: the list of the classes that are kept (`yt8m.data.tables.vocabulary.read_segment_class_ids`);
+            None = the one at the root of the data set, and where there is none, all classes of the vocabulary, which is told.
         top_k: classes kept of a video, the surest; 0 = all.
         precision: of the logits that are kept.
         class_ids: keep these classes alone, a column each; for videos.

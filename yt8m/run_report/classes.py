@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from yt8m.data.vocabulary import class_name
+from yt8m.data.tables.vocabulary import class_name
 from yt8m.metrics import enough_positives
 from yt8m.run_report.measuring import RunResult
 from yt8m.scoring.classes import rank_classes

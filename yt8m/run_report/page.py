@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from yt8m import config as configuration
-from yt8m.data.vocabulary import class_name
+from yt8m.data.tables.vocabulary import class_name
 from yt8m.errors import not_installed
 from yt8m.run_report import drawing
 from yt8m.run_report.classes import class_tables

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline, remarks, salvage
-from yt8m.data.inspection import Counted
+from yt8m.data import pipeline, remarks
+from yt8m.data.locating import Counted
 from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
-from yt8m.data.vocabulary import find_segment_classes, read_segment_class_ids
+from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
+from yt8m.data.tools import salvage
 from yt8m.errors import InputError, quantity
 from yt8m.files import read_json
 from yt8m.runs.directory import RunDirectory

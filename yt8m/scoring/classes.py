@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yt8m.data.sources import expand_paths
-from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
+from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError, quantity
-from yt8m.figures import head, logarithmic_counts, new_figure, save_figure, whole_numbers
 from yt8m.files import NewFile, check_destination, make_directory, remove_empty
 from yt8m.metrics import PerClass
+from yt8m.views.plotting import (
+    head,
+    logarithmic_counts,
+    new_figure,
+    save_figure,
+    whole_numbers,
+)
 
 TABLE_FILE, PICTURE_FILE = "classes.csv", "classes.png"
 COLUMNS = ("Index", "Name", "AveragePrecision", "NumPositives", "NumNegatives")

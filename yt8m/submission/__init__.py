@@ -1,6 +1,6 @@
 """Submissions for both tasks: written, read, checked and scored. Importing this loads no TensorFlow."""
 
-from yt8m.data.vocabulary import read_segment_class_ids
+from yt8m.data.tables.vocabulary import read_segment_class_ids
 from yt8m.submission.files import LineError, Task, detect_task
 from yt8m.submission.measuring import (
     measure_segment_submission,

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
-from yt8m.data.vocabulary import read_segment_class_ids
+from yt8m.data.tables.vocabulary import read_segment_class_ids
 from yt8m.errors import InputError
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission.coverage import coverage_remark

@@ -10,7 +10,7 @@ from yt8m import runs
 from yt8m.config import DataConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.data.sources import expand_paths
-from yt8m.data.vocabulary import count_classes, find_vocabulary
+from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
 from yt8m.errors import InputError
 
 

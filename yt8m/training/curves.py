@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from yt8m.figures import WIDTH, head, new_figure, save_figure
+from yt8m.views.plotting import (
+    WIDTH,
+    head,
+    new_figure,
+    save_figure,
+)
 
 SCORES = {"gap": "GAP", "map": "MAP", "hit_at_1": "Hit@1", "perr": "PERR", "segment_map": "segment MAP"}
 

@@ -22,7 +22,7 @@ from yt8m.data import pipeline
 from yt8m.data.overlap import refuse_repeats
 from yt8m.data.pipeline import Source
 from yt8m.data.remarks import TRAINING
-from yt8m.data.service import find_workers
+from yt8m.data.service.epochs import find_workers
 from yt8m.distribution.devices import Devices, Stopped
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.distribution.strategies import open_devices

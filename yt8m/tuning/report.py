@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.figures import WIDTH, head, new_figure, save_figure, whole_numbers
 from yt8m.tuning.space import Dimension
 from yt8m.tuning.study import Trial
+from yt8m.views.plotting import (
+    WIDTH,
+    head,
+    new_figure,
+    save_figure,
+    whole_numbers,
+)
 
 _BEST, _GREY = "tab:red", "0.65"
 _TICKS = 5

@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.data.inspection import inspect
-from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
+from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
+from yt8m.data.tools.inspection import inspect
 from yt8m.errors import InputError, RecordError, quantity
-from yt8m.figures import head, logarithmic_counts, new_figure, save_figure, whole_numbers
 from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.viewing.picture import plain
 from yt8m.viewing.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
+from yt8m.views.plotting import (
+    head,
+    logarithmic_counts,
+    new_figure,
+    save_figure,
+    whole_numbers,
+)
 
 _LEAST_DECOYS = 0.01
 """Share of the ids that must look like those of decoys: one random id of four characters in 62 * 62 does, too."""

@@ -20,7 +20,7 @@ from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, video_feature
 from yt8m.data.sources import expand_paths
-from yt8m.data.vocabulary import class_name, find_vocabulary, read_class_names
+from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import RecordError
 from yt8m.runs.model import load_run
 from yt8m.runs.records import open_data

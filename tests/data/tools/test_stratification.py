@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from iterstrat.ml_stratifiers import IterativeStratification
 
-from yt8m.data.stratification import VideoClasses, _LabelMatrix, stratify
+from yt8m.data.tools.stratification import VideoClasses, _LabelMatrix, stratify
 
 
 def made_up(num_videos, num_classes, seed, most=4):

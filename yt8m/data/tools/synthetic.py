@@ -8,7 +8,7 @@
     DIR/vocabulary.csv                                         one row a class, columns as in the official file
     DIR/segment_label_ids.csv                                  the classes that segments are rated for
 
-What the videos show, and why, is in `yt8m.data.synthetic_videos`.
+What the videos show, and why, is in `yt8m.data.tools.synthetic_videos`.
 """
 
 import contextlib
@@ -24,7 +24,12 @@ import numpy as np
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES, is_present
-from yt8m.data.synthetic_videos import Video, World, make_video, make_world
+from yt8m.data.tools.synthetic_videos import (
+    Video,
+    World,
+    make_video,
+    make_world,
+)
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_local, make_directory, remove_empty
 

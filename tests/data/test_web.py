@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from yt8m import web
+from yt8m.data import web
 from yt8m.data.sources import expand_paths
+from yt8m.data.web import find, find_all
 from yt8m.errors import InputError
-from yt8m.web import find, find_all
 
 LARGE = 300_000
 

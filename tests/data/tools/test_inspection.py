@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from yt8m import reports
 from yt8m.data.checking import check_record
-from yt8m.data.inspection import inspect, locate, usable_records
+from yt8m.data.locating import locate, usable_records
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
+from yt8m.data.tools.inspection import inspect
 
 BOTH = ("rgb", "audio")
 EXPECTED = {"level": "frame", "features": BOTH, "num_classes": 12}
@@ -216,7 +217,7 @@ def test_the_offset_in_tensorflows_message_leads_to_the_record(tmp_path, damage)
 
 
 def test_healthy_files_are_not_read_when_the_offset_is_known(tmp_path, monkeypatch):
-    from yt8m.data import inspection
+    from yt8m.data.tools import inspection
 
     paths = [tmp_path / f"{index}.tfrecord" for index in range(5)]
     for index, path in enumerate(paths):

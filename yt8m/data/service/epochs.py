@@ -1,7 +1,7 @@
 """Reading through a tf.data service: its workers, on this machine or on others, read and parse the records.
 
 The dispatcher of the service hands the files of an epoch to the workers one by one, whoever asks next; a worker sends
-batches to whoever trains. `yt8m.data.servers` runs both.
+batches to whoever trains. `yt8m.data.service.servers` runs both.
 """
 
 import functools
@@ -15,10 +15,10 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.address import parse_address
 from yt8m.data.reading import Source, batches, interleaved, of_fold
 from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError
+from yt8m.values import parse_address
 
 ANSWER_SECONDS = 10.0
 """How long a service that may still be starting is waited for."""

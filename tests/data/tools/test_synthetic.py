@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.data.inspection import inspect
 from yt8m.data.quantisation import dequantise, quantise
 from yt8m.data.records import read_framing
-from yt8m.data.synthetic import VOCABULARY_COLUMNS, rate_segments, synthesise
-from yt8m.data.synthetic_videos import make_video, make_world
+from yt8m.data.tools.inspection import inspect
+from yt8m.data.tools.synthetic import VOCABULARY_COLUMNS, rate_segments, synthesise
+from yt8m.data.tools.synthetic_videos import make_video, make_world
 from yt8m.errors import InputError
 
 SPLITS = {"train": 64, "validate": 13, "test": 13}

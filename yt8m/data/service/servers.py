@@ -13,11 +13,11 @@ from typing import Literal
 
 import tensorflow as tf
 
-from yt8m.data.address import LARGEST_PORT, parse_address
-from yt8m.data.service import find_workers, require_host
+from yt8m.data.service.epochs import find_workers, require_host
 from yt8m.data.sources import describe_error, prepare_file_systems
 from yt8m.errors import InputError
 from yt8m.files import make_directory
+from yt8m.values import LARGEST_PORT, parse_address
 
 Role = Literal["both", "dispatcher", "worker"]
 

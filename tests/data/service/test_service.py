@@ -14,14 +14,14 @@ import pytest
 import tensorflow as tf
 from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
-from yt8m.data import service as data_service
-from yt8m.data.address import parse_address
 from yt8m.data.pipeline import Source, make_dataset, read_records, record_errors
 from yt8m.data.reading import make_parser
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.schema import Fold, IndexedFold
-from yt8m.data.service import Epochs, find_workers
+from yt8m.data.service import epochs as data_service
+from yt8m.data.service.epochs import Epochs, find_workers
 from yt8m.errors import InputError, RecordError
+from yt8m.values import parse_address
 
 SIZES = (5, 3, 4, 7, 2, 6)
 """Records of each file: no multiples of a batch or one another."""

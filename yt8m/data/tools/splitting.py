@@ -23,7 +23,7 @@ from yt8m.data.folds import INDEX_COLUMNS
 from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
-from yt8m.data.stratification import VideoClasses, load_stratifier, stratify
+from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
 
@@ -98,7 +98,7 @@ def split(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Split:
-    """Shares the videos out, stratified by their classes (`yt8m.data.stratification`).
+    """Shares the videos out, stratified by their classes (`yt8m.data.tools.stratification`).
 
     Classes are those of the labels; of records with rated segments, those that segments are rated for, where a class that is
     rated present and one that is rated absent count as two. All records of one id go to one part, in their order.

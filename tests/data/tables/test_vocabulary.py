@@ -2,7 +2,7 @@
 
 import pytest
 
-from yt8m.data.vocabulary import (
+from yt8m.data.tables.vocabulary import (
     class_name,
     count_classes,
     find_at_root,

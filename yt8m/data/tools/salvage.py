@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from yt8m.data.inspection import Counted, Problem, usable_records
+from yt8m.data.locating import Counted, Problem, usable_records
 from yt8m.data.pipeline import Source
 from yt8m.data.records import framed, read_framing
 from yt8m.errors import InputError, quantity

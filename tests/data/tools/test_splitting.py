@@ -1,4 +1,4 @@
-"""`yt8m.data.splitting` on records made here: what goes where, byte for byte, and what is refused."""
+"""`yt8m.data.tools.splitting` on records made here: what goes where, byte for byte, and what is refused."""
 
 import csv
 import os
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.data import splitting
 from yt8m.data.records import Ratings, frame_level_record, framed, read_framing, video_level_record
 from yt8m.data.sources import find_splits
-from yt8m.data.splitting import parse_parts, split
+from yt8m.data.tools import splitting
+from yt8m.data.tools.splitting import parse_parts, split
 from yt8m.errors import InputError, RecordError
 
 MEANS = {"audio": np.zeros(128, np.float32)}

@@ -1,0 +1,1 @@
+"""Small tables beside the records: classes and their names, weights, indices."""

@@ -1,0 +1,1 @@
+"""What is done to whole data sets: made, inspected, split, mended."""

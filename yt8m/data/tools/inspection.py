@@ -1,0 +1,137 @@
+"""What record files hold, and which records cannot be used: what `yt8m inspect` says."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m.data.checking import check_record, level_of, num_frames, starts_of, values_of, video_id
+from yt8m.data.ids import id_problem
+from yt8m.data.locating import Problem, SeenRecords, looks
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, FEATURE_SIZES, Level, video_feature
+from yt8m.data.survey import level_of_most
+from yt8m.metrics.inputs import id_text
+
+
+class _Range:
+    """Least, mean and greatest of counts."""
+
+    def __init__(self):
+        self._counts: list[int] = []
+
+    def add(self, count: int) -> None:
+        self._counts.append(count)
+
+    def summary(self) -> dict[str, float] | None:
+        counts = self._counts
+        return {"min": min(counts), "mean": sum(counts) / len(counts), "max": max(counts)} if counts else None
+
+
+class _Oddities:
+    """What other commands tell of records that can be used, counted."""
+
+    def __init__(self):
+        self._with_feature: Counter[str] = Counter()
+        self._num_featured = self._num_unlabelled = self._num_long = self._num_unfit_ids = 0
+
+    def add(self, example: tf.train.SequenceExample, features: Sequence[str], length: int) -> None:
+        """Adds a record with the names of its features, and its number of frames."""
+        self._with_feature.update(features)
+        self._num_featured += bool(features)
+        self._num_unlabelled += "labels" not in example.context.feature
+        self._num_long += length > DEFAULT_MAX_FRAMES
+        self._num_unfit_ids += id_problem(id_text(video_id(example))) is not None
+
+    def summary(self) -> dict[str, Any]:
+        lacking = {name: self._num_featured - count for name, count in self._with_feature.items()}
+        return {
+            "lacking_features": {name: count for name, count in lacking.items() if count},
+            "num_unlabelled": self._num_unlabelled,
+            "num_long_videos": self._num_long,
+            "num_unfit_ids": self._num_unfit_ids,
+        }
+
+
+def inspect(
+    files: Sequence[str],
+    visit: Callable[[str, tf.train.SequenceExample, Level | None], None] = lambda path, example, level: None,
+) -> dict[str, Any]:
+    """What some record files hold.
+
+    Args:
+        files: paths of files.
+        visit: called with each record that can be used: its file, the record, and its level.
+
+    Returns:
+        `level` (of most of the records that are looked at first; `segment` if any record has ratings; None if nothing can be
+        read),
+        `num_files`, `num_records`, `num_frames` and `num_labels` (`min`, `mean`, `max`; None where there are none),
+        `num_classes_seen`, `max_label`, `features` (name to size), `num_rated_segments`, `repeated`, a list of records that
+        hold a video, or a rated segment, that came before (`path`, `record`, `id`, `start` of the segment or None, and
+        `first`, the `path` and `record` of the other one), `corrupt_files`, a list of `path`, `record` (counted from
+        0; None for a whole file) and `reason`, and what other commands tell: `lacking_features` (name to how many records
+        have others, but not this one, which some have), `num_unlabelled` (without the key `labels`), `num_long_videos` (of
+        more than `DEFAULT_MAX_FRAMES` frames) and `num_unfit_ids` (which cannot stand in a submission). Counts are of the
+        usable records, repeated ones included.
+    """
+    first = level = level_of_most(files)
+    frames, labels, classes, features, rated = _Range(), _Range(), set(), {}, 0
+    videos, segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
+    problems, repeated, num_records, oddities = [], [], 0, _Oddities()
+    for number, path in enumerate(files):
+        for seen in looks(path, {"level": first}):
+            if isinstance(seen, Problem):
+                problems.append(seen)
+                continue
+            raw, look = seen
+            example, found = look.example, look.example and level_of(look.example)
+            reason = look.problem
+            if reason is None and found == "segment" and first != "segment":
+                reason = check_record(raw.data, found)  # which looks at the ratings, too
+            if reason:
+                problems.append(Problem(path, raw.index, reason))
+                continue
+            level = "segment" if "segment" in (level, found) else level or found
+            num_records += 1
+            before = (segments if found == "segment" else videos).first(number, raw.index, example)
+            if before:
+                repeated.append(_repeated(path, raw.index, example, *before))
+            visit(path, example, found)
+            context, lists = example.context.feature, example.feature_lists.feature_list
+            if found == "video":
+                own = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
+                features |= {key: len(context[key].float_list.value) for key in own}
+                length = 0
+            else:
+                own = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
+                features |= {name: FEATURE_SIZES[name] for name in own}
+                length = num_frames(example)
+                frames.add(length)
+            oddities.add(example, own, length)
+            if "labels" in context:
+                values = values_of(context["labels"])
+                labels.add(len(values))
+                classes.update(values)
+            rated += len(set(starts_of(example)))
+    return {
+        "level": level if num_records else None,
+        "num_files": len(files),
+        "num_records": num_records,
+        "num_frames": frames.summary(),
+        "num_labels": labels.summary(),
+        "num_classes_seen": len(classes),
+        "max_label": max(classes, default=None),
+        "features": features,
+        "num_rated_segments": rated,
+        "repeated": repeated,
+        "corrupt_files": [{"path": each.path, "record": each.record, "reason": each.reason} for each in problems],
+        **oddities.summary(),
+    }
+
+
+def _repeated(
+    path: str, record: int, example: tf.train.SequenceExample, other: str, index: int, start: int | None
+) -> dict[str, Any]:
+    name = video_id(example).decode(errors="backslashreplace")
+    return {"path": path, "record": record, "id": name, "start": start, "first": {"path": other, "record": index}}
