@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "yt8m"
 AREAS = {
     # Low to high: what an area is made of, and the areas above its line that it may import. A member is a module, or a package
     # with all in it, less what has a line of its own.
-    "foundations": ("errors values files flag_names data.schema", ""),
+    "foundations": ("errors values files data.schema", ""),
     "config": ("config", "foundations"),
     "plotting": ("views.plotting", "foundations"),
     "metrics": ("metrics", "foundations"),
@@ -23,15 +23,15 @@ AREAS = {
     "scoring": ("scoring", "foundations config plotting metrics data models runs distribution"),
     "predicting": ("predicting", "foundations config metrics data submission runs distribution scoring"),
     "training": (
-        "training",
+        "training diagnosing",
         "foundations config plotting metrics data submission layers models runs distribution scoring",
     ),
     "exporting": ("exporting", "foundations config data models runs scoring"),
     "records": ("conversion download", "foundations data"),
-    "tuning": ("tuning", "foundations config plotting runs distribution"),
-    "views": ("views viewing run_report", "foundations config plotting metrics data runs distribution scoring records"),
+    "tuning": ("tuning", "foundations config plotting models runs distribution"),
+    "views": ("views", "foundations config plotting metrics data runs distribution scoring records"),
     "commands": (
-        "commands arguments streams reports terminal cli __main__ child",
+        "commands cli __main__",
         "foundations config metrics data submission models runs distribution scoring predicting training exporting records "
         "tuning views",
     ),

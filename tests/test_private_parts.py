@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from yt8m.arguments import _one_line, _parts
+from yt8m.commands.arguments import _one_line, _parts
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = [path for name in ("yt8m", "benchmarks", "tests") for path in sorted((REPOSITORY / name).rglob("*.py"))]

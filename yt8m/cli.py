@@ -12,9 +12,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from yt8m import streams
+from yt8m.commands import streams
+from yt8m.commands.streams import show
 from yt8m.errors import BUG, USER_ERROR, InputError
-from yt8m.streams import show
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m.commands.reports import viewed
 from yt8m.config import LossConfig
 from yt8m.data.checking import check_record
 from yt8m.data.pipeline import make_dataset, open_source, record_errors
@@ -14,12 +15,11 @@ from yt8m.data.tools.synthetic import rate_segments
 from yt8m.data.tools.synthetic_videos import make_video, make_world
 from yt8m.errors import RecordError
 from yt8m.metrics import SegmentRatings
-from yt8m.reports import viewed
-from yt8m.run_report.measuring import RecordObserver
 from yt8m.scoring.cross_entropy import targets_and_weights, video_losses
 from yt8m.scoring.scorer import Scored
 from yt8m.training.losses import TrainingLoss
-from yt8m.viewing.video import view_video
+from yt8m.views.report.measuring import RecordObserver
+from yt8m.views.video import view_video
 
 SCORES = [0.0, 0.3, 0.5, 1.0]
 """Of the classes 0 to 3, in one segment."""

@@ -7,11 +7,11 @@ from functools import cache
 import pytest
 from fenced import BLOCKS, PAGES, REPOSITORY, words_of
 
-from yt8m.arguments import deferred, parse
 from yt8m.commands import COMMANDS, RECIPE_COMMANDS, completing, training
+from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.flags import SWITCHES
-from yt8m.flag_names import _MEANT
 from yt8m.recipes import list_recipes
+from yt8m.recipes.flag_names import _MEANT
 
 TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *(REPOSITORY / name / "README.md" for name in ("data", "submissions"))]
 # flag_names.py is about flags that are not there; those that it leads to have a test of their own.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, Fault, make_files, serve
 
-from yt8m import terminal
+from yt8m.commands import terminal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

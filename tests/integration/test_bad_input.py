@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m import terminal
-from yt8m.commands import models, training
+from yt8m.commands import models, terminal, training
 from yt8m.commands.training import _StopRequest
 from yt8m.data.records import frame_level_record, framed, read_framing, video_level_record
 

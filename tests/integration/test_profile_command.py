@@ -2,7 +2,7 @@
 
 import pytest
 
-from yt8m.training import profiling
+from yt8m.diagnosing import profiling
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from yt8m.run_report import building, drawing
+from yt8m.views.report import building, drawing
 
 
 @pytest.fixture(autouse=True)
 def _draw_no_pictures(monkeypatch):
-    """tests/run_report looks at the drawings; here they need only be there."""
+    """tests/views/report looks at the drawings; here they need only be there."""
     monkeypatch.setattr(drawing, "_svg", lambda draw, title: f'<svg aria-label="{title}"></svg>')
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from yt8m.commands.reports import best_and_worst
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass
-from yt8m.reports import best_and_worst
 from yt8m.scoring import classes
 from yt8m.scoring.classes import ClassRow, open_class_report, rank_classes
 

@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 from small_runs import Watcher, configure
 
+from yt8m.diagnosing import sanity
 from yt8m.distribution import machine
 from yt8m.models import make_architecture
 from yt8m.recipes import make_config
 from yt8m.runs.model import build_for_training
-from yt8m.training import memory, sanity
+from yt8m.training import memory
 from yt8m.training.liveness import peak_bytes
 from yt8m.training.loop import resolve, train
 from yt8m.training.memory import MemoryEstimate, batch_shapes, estimate

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from small_runs import Watcher, configure, losses, rows
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.errors import InputError
 from yt8m.metrics import VideoMetrics
 from yt8m.scoring.evaluation import Measured, evaluate

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from yt8m.arguments import parse
+from yt8m.commands.arguments import parse
 from yt8m.recipes import list_recipes, make_config
 from yt8m.tuning.command_line import flags_of, in_shell, train_command
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from yt8m.arguments import actions_of, deferred, described
 from yt8m.commands import COMMANDS, RECIPE_COMMANDS, TAKE_WORDS
+from yt8m.commands.arguments import actions_of, deferred, described
 from yt8m.commands.flags import SWITCHES
+from yt8m.commands.streams import show
 from yt8m.errors import OK, not_installed
-from yt8m.streams import show
 
 
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positional]) -> int:

@@ -2,11 +2,11 @@
 
 import inspect
 
-from yt8m.arguments import deferred, parse
+from yt8m.commands.arguments import deferred, parse
+from yt8m.commands.streams import switches
+from yt8m.commands.terminal import explain
 from yt8m.distribution import launching
 from yt8m.errors import OK, InputError
-from yt8m.streams import switches
-from yt8m.terminal import explain
 from yt8m.values import PositiveInt
 
 LAUNCHABLE = ("train", "evaluate", "predict", "submit")

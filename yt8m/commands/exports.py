@@ -5,11 +5,11 @@ from typing import Annotated
 
 import tyro
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, File, Json, Run, given_paths, print_json, shown
+from yt8m.commands.streams import show
 from yt8m.errors import OK
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames
-from yt8m.streams import show
 from yt8m.values import PositiveInt
 
 Float16 = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")]
@@ -41,8 +41,8 @@ def export(
         max_gigabytes: Refuse an archive of more, uncompressed; 0 = any size.
         json: Print one JSON object.
     """
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.exporting.exporting import export as run_export
-    from yt8m.terminal import count_progress, say
 
     result = run_export(
         run,

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Optional
 
 import tyro
 
-from yt8m import reports
+from yt8m.commands import reports
+from yt8m.commands.streams import show
 from yt8m.errors import InputError
-from yt8m.streams import show
 
 SWITCHES = {"--quiet": "No progress and no remarks on stderr.", "--verbose": "Show TensorFlow's log."}
 """What may stand anywhere in the command line of any command."""

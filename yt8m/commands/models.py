@@ -4,11 +4,11 @@ from typing import Annotated
 
 import tyro
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
+from yt8m.commands.streams import show
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import OK, quantity
-from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt
 
 
@@ -86,7 +86,7 @@ def average(
         data: Files, directories or globs of these records.
         json: Print one JSON object.
     """
-    from yt8m.terminal import say
+    from yt8m.commands.terminal import say
     from yt8m.training.averaging import average as run_average
 
     result = run_average(runs, out, last, best, statistics_batches, given_paths(data), say)

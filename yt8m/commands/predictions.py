@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.commands.streams import show
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.errors import OK, InputError
 from yt8m.predicting.options import SubmissionOptions
-from yt8m.streams import show
 from yt8m.values import NonNegativeInt
 
 Task = Annotated[
@@ -51,8 +51,8 @@ def predict(
         store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
         distribute: What to compute on.
     """
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.predicting.prediction import predict as run_prediction
-    from yt8m.terminal import count_progress, say
 
     prediction = run_prediction(
         run,
@@ -101,8 +101,8 @@ def ensemble(
             of them.
         store: A directory to keep the mean in, as predictions.
     """
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.predicting.ensembling import ensemble as run_ensemble
-    from yt8m.terminal import count_progress, say
 
     prediction = run_ensemble(
         members,
@@ -155,8 +155,8 @@ def weigh(
     """
     import dataclasses
 
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.predicting.ensembling import weigh as run_weighing
-    from yt8m.terminal import count_progress, say
 
     learned = run_weighing(
         members,

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
+from yt8m.commands.streams import show
 from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
 from yt8m.errors import OK, USER_ERROR, InputError
-from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
 
@@ -31,8 +31,8 @@ def synth(
         num_shards: Files a split.
         seed: The same seed makes the same bytes.
     """
+    from yt8m.commands.terminal import share_progress
     from yt8m.data.tools.synthetic import synthesise
-    from yt8m.terminal import share_progress
 
     progress = share_progress("making videos", "video")
     summary = synthesise(directory, num_videos, num_classes, num_shards, seed, progress)
@@ -67,7 +67,7 @@ def inspect(
     if plots is None:
         report, drawn = inspection.inspect(files), ""
     else:
-        from yt8m.viewing.plots import Plots
+        from yt8m.views.plots import Plots
 
         pictures = Plots(plots, files, vocabulary)
         report = inspection.inspect(files, pictures.statistics.add)
@@ -103,9 +103,9 @@ def split(
     """
     import dataclasses
 
+    from yt8m.commands.terminal import share_progress
     from yt8m.data.tools.splitting import parse_parts
     from yt8m.data.tools.splitting import split as run_split
-    from yt8m.terminal import share_progress
 
     shares = parse_parts(parts)
     result = run_split(paths, shares, out, form, seed, share_progress("copying", "record"))
@@ -140,12 +140,12 @@ def show_video(
         vocabulary: A vocabulary.csv with the names of the classes.
         json: Print one JSON object.
     """
+    from yt8m.commands.terminal import count_progress
     from yt8m.data.sources import expand_paths
     from yt8m.files import refuse_inputs
     from yt8m.runs import RunDirectory
-    from yt8m.terminal import count_progress
-    from yt8m.viewing.picture import check_picture, draw_video
-    from yt8m.viewing.video import view_video
+    from yt8m.views.picture import check_picture, draw_video
+    from yt8m.views.video import view_video
 
     paths = given_paths(data)
     if run is not None:
@@ -187,8 +187,8 @@ def convert(
         records_per_shard: Merge or split: write files of so many records.
         keys: Rename the id of records of 2017, video_id, to id.
     """
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.conversion import convert as run_conversion
-    from yt8m.terminal import count_progress, say
 
     options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
     try:
@@ -227,8 +227,8 @@ def download(
         base_url: A server with the same files below another address.
         dry_run: List what would be fetched, and its size.
     """
+    from yt8m.commands.terminal import DownloadProgress
     from yt8m.download.downloading import Download
-    from yt8m.terminal import DownloadProgress
 
     part = None if shard is None else parse_shard(shard)
     options = {"mirror": mirror, "shard": part, "jobs": jobs, "base_url": base_url}

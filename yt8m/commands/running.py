@@ -2,13 +2,13 @@
 
 import inspect
 
-from yt8m import __version__, streams
-from yt8m.arguments import deferred, parse
-from yt8m.commands import COMMANDS, TAKE_WORDS
+from yt8m import __version__
+from yt8m.commands import COMMANDS, TAKE_WORDS, streams
+from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.flags import SWITCHES
+from yt8m.commands.streams import show
 from yt8m.distribution import cluster
 from yt8m.errors import OK, InputError, unknown_name
-from yt8m.streams import show
 
 _NEEDS_NO_TENSORFLOW = ("completion", "download", "recipes", "validate", "upload", "unpack")
 

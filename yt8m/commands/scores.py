@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.commands.flags import (
     PATHS,
     Classes,
@@ -18,10 +18,10 @@ from yt8m.commands.flags import (
     show_metrics,
     shown,
 )
+from yt8m.commands.streams import show
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
 from yt8m.errors import OK, USER_ERROR, quantity
-from yt8m.streams import show
 from yt8m.values import NonNegativeInt, PositiveInt
 
 
@@ -45,8 +45,8 @@ def evaluate(
         json: Print one JSON object.
         distribute: What to compute on.
     """
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.scoring.evaluation import evaluate as run_evaluation
-    from yt8m.terminal import count_progress, say
 
     rows: list[Any] = []
     files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
@@ -77,8 +77,8 @@ def report(
         vocabulary: A vocabulary.csv, with the names of the classes.
         distribute: What to compute on.
     """
-    from yt8m.run_report.building import report as run_report
-    from yt8m.terminal import count_progress, say
+    from yt8m.commands.terminal import count_progress, say
+    from yt8m.views.report.building import report as run_report
 
     made = run_report(
         runs,
@@ -114,8 +114,8 @@ def validate(
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
+    from yt8m.commands.terminal import say
     from yt8m.submission import validate as check
-    from yt8m.terminal import say
 
     found = check(file, num_classes, segment_classes, max_segments)
     if json:
@@ -157,10 +157,10 @@ def upload(
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
+    from yt8m.commands.terminal import has_bars, say, share_progress
     from yt8m.submission.leaderboard import Leaderboard
     from yt8m.submission.upload import check_for
     from yt8m.submission.upload import upload as run_upload
-    from yt8m.terminal import has_bars, say, share_progress
 
     leaderboard = Leaderboard(competition)  # what is wrong with the token is said before a large file is read
     found = check_for(file, competition, num_classes, segment_classes, max_segments)
@@ -204,8 +204,8 @@ def score(
         vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
     """
+    from yt8m.commands.terminal import say
     from yt8m.predicting.scoring import score as run_score
-    from yt8m.terminal import say
 
     rows: list[Any] = []
     files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}

@@ -3,8 +3,8 @@
 from typing import Annotated, Literal
 
 from yt8m.commands.flags import Json, print_json, shown
+from yt8m.commands.streams import show
 from yt8m.errors import OK
-from yt8m.streams import show
 from yt8m.values import LARGEST_PORT, PositiveInt, Range
 
 
@@ -33,8 +33,8 @@ def data_service(
             able to read it.
         json: Print one JSON object.
     """
+    from yt8m.commands.terminal import say
     from yt8m.data.service.servers import Servers
-    from yt8m.terminal import say
 
     with Servers(role, num_workers, host, port, dispatcher, work_dir, say) as servers:
         if json:

@@ -16,13 +16,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from yt8m import reports
-from yt8m.arguments import parse
-from yt8m.commands import COMMANDS
+from yt8m.commands import COMMANDS, reports
+from yt8m.commands.arguments import parse
 from yt8m.commands.flags import Json, print_json, shown
+from yt8m.commands.streams import leave_closed_terminal, show
 from yt8m.config import RunConfig
 from yt8m.errors import OK, USER_ERROR, InputError, quantity, unknown_name
-from yt8m.streams import leave_closed_terminal, show
 from yt8m.values import PositiveInt, Seed, fit_fields
 
 _SECONDS_TO_ANSWER = 5.0
@@ -119,7 +118,7 @@ class _StopRequest:
         if self._is_over or self._answered >= arrived - _SECONDS_TO_HEAR:
             return
         if is_second and number == signal.SIGINT:
-            from yt8m.terminal import explain
+            from yt8m.commands.terminal import explain
 
             explain("yt8m: stopped")
             os._exit(USER_ERROR)
@@ -204,7 +203,7 @@ def _configure(
 
 def _train(config: Any) -> tuple[Any, int]:
     """Trains with progress and signals handled; the result and the process's exit status."""
-    from yt8m.terminal import TrainingProgress, explain, say
+    from yt8m.commands.terminal import TrainingProgress, explain, say
     from yt8m.training.loop import train as run_training
 
     progress = TrainingProgress()
@@ -250,12 +249,12 @@ def submit(arguments: list[str]) -> int:
     if status != OK:
         return status
     from yt8m import runs
+    from yt8m.commands.terminal import count_progress, say
     from yt8m.data.sources import expand_paths
     from yt8m.data.survey import survey
     from yt8m.predicting.prediction import predict
     from yt8m.scoring.evaluation import evaluate
     from yt8m.submission import validate
-    from yt8m.terminal import count_progress, say
 
     config = runs.load_config(result.run)
     metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say, distribute=config.distribute)
@@ -291,7 +290,7 @@ def check(arguments: list[str]) -> int:
     config = _configure("check", arguments)
     if config is None:
         return OK
-    from yt8m.training.sanity import check as run_check
+    from yt8m.diagnosing.sanity import check as run_check
 
     worst = "ok"
     for finding in run_check(config):
@@ -308,8 +307,8 @@ def profile(arguments: list[str]) -> int:
     flags = _configure("profile", arguments, _ProfileFlags)
     if flags is None:
         return OK
-    from yt8m.terminal import say
-    from yt8m.training.profiling import profile as run_profile
+    from yt8m.commands.terminal import say
+    from yt8m.diagnosing.profiling import profile as run_profile
 
     found = run_profile(flags.config, flags.trace, say)
     if flags.json:
@@ -328,7 +327,7 @@ def tune(arguments: list[str]) -> int:
     flags = _configure("tune", arguments, _TuneFlags)
     if flags is None:
         return OK
-    from yt8m.terminal import TuningProgress, explain, say
+    from yt8m.commands.terminal import TuningProgress, explain, say
     from yt8m.tuning.tuning import tune as run_tuning
 
     task = _tuning_task(flags)
@@ -365,7 +364,7 @@ def _tuning_task(flags: _TuneFlags) -> Any:
         raise InputError(
             "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
         )
-    from yt8m.terminal import say
+    from yt8m.commands.terminal import say
     from yt8m.training.loop import resolve
     from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
     from yt8m.tuning.tuning import Task

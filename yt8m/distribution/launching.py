@@ -53,7 +53,7 @@ def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subpro
     environment = os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}
     # A worker saves and ends once this process is gone. A terminal sends Ctrl-C to all processes of a session, and a worker
     # that is sent it twice stops without saving.
-    command = [sys.executable, "-m", "yt8m.child", *arguments]
+    command = [sys.executable, "-m", "yt8m.commands.child", *arguments]
     errors = None if index == 0 else subprocess.PIPE
     return subprocess.Popen(
         command,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from yt8m.errors import not_installed
 
-PROGRAM = (sys.executable, "-m", "yt8m.child")
+PROGRAM = (sys.executable, "-m", "yt8m.commands.child")
 """What a trial's words are given to."""
 
 _SECONDS_TO_SAVE = 120.0

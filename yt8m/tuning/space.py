@@ -20,7 +20,7 @@ from typing import Annotated, Any
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import read_json
-from yt8m.flag_names import meant_by
+from yt8m.recipes.flag_names import meant_by
 from yt8m.values import fit
 
 SECTIONS = ("model", "data", "training", "loss", "distill")

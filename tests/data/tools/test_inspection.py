@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.data.checking import check_record
 from yt8m.data.locating import locate, usable_records
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record

@@ -14,9 +14,15 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source
+from yt8m.diagnosing.bottleneck import (
+    Advice,
+    Bound,
+    StepTimes,
+    advise,
+    bound_by,
+)
 from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
-from yt8m.training.bottleneck import Advice, Bound, StepTimes, advise, bound_by
 from yt8m.training.loop import refuse_broken_ends, resolve, stream_errors, take_steps
 from yt8m.training.trainer import Trainer
 

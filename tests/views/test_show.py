@@ -9,14 +9,20 @@ from matplotlib.image import imread
 from small_runs import configure
 
 import yt8m as package
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.data.pipeline import read_ids
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.errors import InputError, RecordError
-from yt8m.viewing import picture
-from yt8m.viewing.finding import find_video, id_bytes
-from yt8m.viewing.picture import draw_video, plain
-from yt8m.viewing.video import Rating, Scores, VideoView, view_video, windows_of
+from yt8m.views import picture
+from yt8m.views.finding import find_video, id_bytes
+from yt8m.views.picture import draw_video, plain
+from yt8m.views.video import (
+    Rating,
+    Scores,
+    VideoView,
+    view_video,
+    windows_of,
+)
 
 
 def frames(length, value=None):
@@ -220,7 +226,7 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
         (["show", "nope", "--data", data, "--out", tmp_path / "png"], "/png: pictures are written as PNG"),
     ):
         assert_refused(main, capfd, arguments, message)
-    monkeypatch.setattr("yt8m.viewing.video.find_video", lambda *_: pytest.fail("the records are searched"))
+    monkeypatch.setattr("yt8m.views.video.find_video", lambda *_: pytest.fail("the records are searched"))
     with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
         view_video("abc", str(data), vocabulary="none.csv")
     monkeypatch.undo()
@@ -230,7 +236,7 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
     config = json.loads((only_rgb / "config.json").read_text())
     config["data"]["features"] = ["rgb"]
     (only_rgb / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr("yt8m.viewing.video.load_run", lambda run: None)
+    monkeypatch.setattr("yt8m.views.video.load_run", lambda run: None)
     with pytest.raises(RecordError, match=r"x\.tfrecord, record 0: has audio, and .*rgb reads rgb"):
         view_video("-abc", audio, only_rgb)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["rgb", "x.tfrecord"]

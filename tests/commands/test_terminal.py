@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from yt8m import recipes, streams, terminal
+from yt8m import recipes
+from yt8m.commands import streams, terminal
 from yt8m.config import RunConfig
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"

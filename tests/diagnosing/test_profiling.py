@@ -7,15 +7,15 @@ import pytest
 import tensorflow as tf
 from small_runs import configure
 
-from yt8m import reports
+from yt8m.commands import reports
 from yt8m.data import pipeline
 from yt8m.data.pipeline import Source, open_source
 from yt8m.data.records import framed, read_framing
+from yt8m.diagnosing import profiling
+from yt8m.diagnosing.profiling import Profile, Timing, profile
 from yt8m.errors import InputError, RecordError
 from yt8m.recipes import make_config
-from yt8m.training import profiling
 from yt8m.training.loop import train
-from yt8m.training.profiling import Profile, Timing, profile
 
 STAGES = ["read", "input", "transfer", "compute", "loop"]
 

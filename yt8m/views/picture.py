@@ -10,8 +10,8 @@ import numpy as np
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError, quantity
 from yt8m.files import check_destination
-from yt8m.viewing.video import VideoView
 from yt8m.views.plotting import head, new_figure, save_figure
+from yt8m.views.video import VideoView
 
 _LONGEST_NAME = 34
 _WIDTH = 8.2

@@ -11,8 +11,7 @@ from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_
 from yt8m.data.tools.inspection import inspect
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import check_destination, make_directory, remove_empty
-from yt8m.viewing.picture import plain
-from yt8m.viewing.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
+from yt8m.views.picture import plain
 from yt8m.views.plotting import (
     head,
     logarithmic_counts,
@@ -20,6 +19,7 @@ from yt8m.views.plotting import (
     save_figure,
     whole_numbers,
 )
+from yt8m.views.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
 
 _LEAST_DECOYS = 0.01
 """Share of the ids that must look like those of decoys: one random id of four characters in 62 * 62 does, too."""

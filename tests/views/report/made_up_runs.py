@@ -6,7 +6,7 @@ import numpy as np
 from small_runs import configure
 
 from yt8m.metrics import Confusion, SegmentMetrics, VideoMetrics, precision_recall, reliability
-from yt8m.run_report.measuring import Example, Records, RunResult
+from yt8m.views.report.measuring import Example, Records, RunResult
 
 NUM_CLASSES = 40
 LONG_NAME = "An unusually long name of a class, as Wikipedia has them, <b>with a tag</b> & an ampersand"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from yt8m.data.tables.vocabulary import class_name
 from yt8m.metrics import enough_positives
-from yt8m.run_report.measuring import RunResult
 from yt8m.scoring.classes import rank_classes
+from yt8m.views.report.measuring import RunResult
 
 _MOST_CLASSES = 10
 """Classes shown of a kind: the best, the worst and those where the runs differ most."""

@@ -25,7 +25,7 @@ from yt8m.errors import RecordError
 from yt8m.runs.model import load_run
 from yt8m.runs.records import open_data
 from yt8m.scoring.scorer import Scorer
-from yt8m.viewing.finding import Found, find_video, id_bytes
+from yt8m.views.finding import Found, find_video, id_bytes
 
 WINDOW = 10
 """Seconds that a model of whole videos is shown at a time; segments, for which others are made, have half of it."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from yt8m.arguments import actions_of, deferred, described
 from yt8m.commands import COMMANDS, RECIPE_COMMANDS, TAKE_WORDS
-from yt8m.flag_names import _MEANT, meant_by
+from yt8m.commands.arguments import actions_of, deferred, described
+from yt8m.recipes.flag_names import _MEANT, meant_by
 
 
 def flags_of(command: str, recipe: str = "netvlad") -> list[str]:

@@ -13,11 +13,11 @@ from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_destination, refuse_inputs
-from yt8m.run_report import page
-from yt8m.run_report.measuring import RunResult, measure_run
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.scorer import Scorer
+from yt8m.views.report import page
+from yt8m.views.report.measuring import RunResult, measure_run
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import TqdmWarning, tqdm
 
+from yt8m.commands.reports import trial_value
+from yt8m.commands.streams import is_muted, is_quiet
 from yt8m.errors import quantity
-from yt8m.reports import trial_value
-from yt8m.streams import is_muted, is_quiet
 
 if TYPE_CHECKING:
     from yt8m.config import RunConfig

@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from small_runs import configure
 
 from yt8m.cli import main
-from yt8m.run_report import page as report_page
 from yt8m.training.loop import train
+from yt8m.views.report import page as report_page
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 
 from yt8m.errors import InputError
-from yt8m.flag_names import meant_by
+from yt8m.recipes.flag_names import meant_by
 from yt8m.values import fit_arguments
 
 _RULE = r"[─-]{3,}"

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from yt8m.run_report.measuring import Example, RecordObserver, Records
 from yt8m.scoring.scorer import Scored
+from yt8m.views.report.measuring import Example, RecordObserver, Records
 
 NUM_CLASSES = 8
 

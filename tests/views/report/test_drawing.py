@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from yt8m.metrics import PerClass, PrecisionRecall, Reliability
-from yt8m.run_report import drawing
+from yt8m.views.report import drawing
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import numpy as np
 from yt8m import config as configuration
 from yt8m.data.tables.vocabulary import class_name
 from yt8m.errors import not_installed
-from yt8m.run_report import drawing
-from yt8m.run_report.classes import class_tables
-from yt8m.run_report.measuring import NUM_EXAMPLES, Example, RunResult
 from yt8m.runs import flatten
+from yt8m.views.report import drawing
+from yt8m.views.report.classes import class_tables
+from yt8m.views.report.measuring import NUM_EXAMPLES, Example, RunResult
 
 _NOTHING = "–"
 

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 from small_runs import configure
 
-from yt8m.arguments import parse
+from yt8m.commands.arguments import parse
 from yt8m.data.pipeline import Source
+from yt8m.diagnosing.bottleneck import StepTimes, advise, bound_by
 from yt8m.recipes import make_config
-from yt8m.training.bottleneck import StepTimes, advise, bound_by
 
 STARVED = StepTimes(read=0.09, input=0.1, transfer=0.0, compute=0.01, loop=0.1)
 PARSING = StepTimes(read=0.02, input=0.1, transfer=0.0, compute=0.01, loop=0.1)

@@ -7,10 +7,10 @@ import pytest
 from small_runs import configure
 
 from yt8m.config import DataConfig
+from yt8m.diagnosing import sanity
 from yt8m.errors import InputError
 from yt8m.models import make_architecture
 from yt8m.recipes import make_config
-from yt8m.training import sanity
 from yt8m.training.loop import train
 
 NAMES = [

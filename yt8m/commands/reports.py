@@ -310,7 +310,7 @@ _STAGES = {
 
 
 def profiled(profile: Any) -> str:
-    """Where the time goes, a `yt8m.training.profiling.Profile`: a table, the verdict, and what to change."""
+    """Where the time goes, a `yt8m.diagnosing.profiling.Profile`: a table, the verdict, and what to change."""
     lines = [_stage("stage", f"{profile.unit}/s", "ms a step", "least to most", "share", "")]
     for name, timing in profile.timings.items():
         if name == "transfer" and not profile.copies:
@@ -390,7 +390,7 @@ def converted(result: Any) -> str:
 
 
 def viewed_values(view: Any) -> dict[str, Any]:
-    """What is known of a `yt8m.viewing.video.VideoView`, to be printed as JSON."""
+    """What is known of a `yt8m.views.video.VideoView`, to be printed as JSON."""
     scores = view.scores
     classes = []
     for class_id in view.classes():
@@ -416,7 +416,7 @@ def viewed_values(view: Any) -> dict[str, Any]:
 
 
 def viewed(view: Any) -> str:
-    """One video as text, a `yt8m.viewing.video.VideoView`: the classes with their scores, and the ratings."""
+    """One video as text, a `yt8m.views.video.VideoView`: the classes with their scores, and the ratings."""
     frames = "" if view.level == "video" else f", {quantity(view.num_frames, 'frame')}"
     lines = [
         f"{view.video_id}: {view.path}, record {view.record}; {view.level} level{frames}, "

@@ -10,9 +10,14 @@ from matplotlib.image import imread
 from yt8m.data.checking import level_of
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.tools.inspection import inspect
-from yt8m.viewing import plots, statistics
-from yt8m.viewing.plots import Plots, conditional_shares
-from yt8m.viewing.statistics import QUANTILES, Statistics, place_of_shard, shard_characters
+from yt8m.views import plots, statistics
+from yt8m.views.plots import Plots, conditional_shares
+from yt8m.views.statistics import (
+    QUANTILES,
+    Statistics,
+    place_of_shard,
+    shard_characters,
+)
 
 
 def frames(length, seed=0):

@@ -11,9 +11,9 @@ from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
 
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass, Reliability
-from yt8m.run_report import drawing, page
-from yt8m.run_report.classes import class_tables
-from yt8m.run_report.measuring import Records
+from yt8m.views.report import drawing, page
+from yt8m.views.report.classes import class_tables
+from yt8m.views.report.measuring import Records
 
 VOID = {"meta", "link", "br", "wbr", "use", "path"}
 
