@@ -92,10 +92,10 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def lists_of(path: Path) -> dict[str, list[str]]:
-    """A submission's lists by id."""
+def lists_of(path: Path) -> dict[str, str]:
+    """A submission's lists by the first column."""
     _, *lines = path.read_text().splitlines()
-    return {line.partition(",")[0]: line.partition(",")[2].split() for line in lines}
+    return dict(line.split(",") for line in lines)
 
 
 def evaluation_of(out: Path, name: str) -> dict:
@@ -113,17 +113,20 @@ def make(out: Path, runs: dict[str, tuple[str, ...]]) -> dict:
         train = ("train", *flags, "--run", f"runs/{name}")
         yt8m(out, *train, "--training.num-steps", str(STOPPED_AT))
         shutil.copytree(run, out / "stopped" / name)
-        half_way = evaluation_of(out, name)
-        yt8m(out, *train, "--training.num-steps", str(STEPS))
         task = "segment" if name == "segment" else "video"
+        predict = ("predict", "--run", f"runs/{name}", "--task", task, "--out")
         submission = out / f"{name}.csv"
-        yt8m(out, "predict", "--run", f"runs/{name}", "--task", task, "--out", submission.name)
+        half_way = evaluation_of(out, name)
+        yt8m(out, *predict, submission.name)
+        half_way_lists = lists_of(submission)
+        yt8m(out, *train, "--training.num-steps", str(STEPS))
+        yt8m(out, *predict, submission.name)
         figures[name] = {
             "rows": rows_of(run),
             "half_way": half_way,
             "evaluation": evaluation_of(out, name),
             "submission": digest(submission),
-            "lists": lists_of(submission),
+            "half_way_lists": half_way_lists,
         }
     return figures
 
@@ -145,7 +148,7 @@ def main() -> None:
     if arguments.small:
         for run in (arguments.out / "stopped").iterdir():
             keep_little(run)
-    (arguments.out / "figures.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    (arguments.out / "figures.json").write_text(json.dumps(figures, sort_keys=True).replace("}, ", "},\n") + "\n")
 
 
 if __name__ == "__main__":
