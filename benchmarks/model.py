@@ -81,5 +81,5 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    runs.environment([])  # fails early where the packages are not installed
+    runs.describe_environment([])  # fails early where the packages are not installed
     print(json.dumps(measure(sys.argv[1], sys.argv[2:])))

@@ -46,13 +46,13 @@ PRIVATE = [
     Private(
         "keras.src.saving",
         "keras.src.saving.saving_lib:H5IOStore",
-        *("keras", "3.15.1", "yt8m/training/weights.py"),
+        *("keras", "3.15.1", "yt8m/runs/weights.py"),
         "weights are written to memory; HDF5 ends the process where the disk is full, and Keras's own functions take paths alone",
     ),
     Private(
         "_save_state",
         "keras.src.saving.saving_lib:_save_state",
-        *("keras", "3.15.1", "yt8m/training/weights.py"),
+        *("keras", "3.15.1", "yt8m/runs/weights.py"),
         "fills that store",
     ),
     Private(
@@ -94,7 +94,7 @@ PRIVATE = [
     Private(
         "_write",
         "tensorflow:train.Checkpoint._write",
-        *("tensorflow", "2.16.2", "tests/training/test_checkpoints.py"),
+        *("tensorflow", "2.16.2", "tests/runs/test_checkpoints.py"),
         "a disk that is full while a checkpoint is written",
     ),
 ]
@@ -213,7 +213,7 @@ def test_what_tyro_says_is_still_understood(arguments):
     if REWORDED[arguments] not in line or not _parts(said.getvalue()):
         name, version = TYRO
         pytest.fail(
-            f"{name} {metadata.version(name)} words a mistake otherwise, so that yt8m/arguments.py makes {line!r} of it and not "
+            f"{name} {metadata.version(name)} words a mistake otherwise, so that yt8m/commands/arguments.py makes {line!r} of it and not "
             f"{REWORDED[arguments]!r}; it was last seen to work with {name} {version}. It said:\n{said.getvalue()}"
         )
 
@@ -264,7 +264,7 @@ def test_what_tensorflow_says_is_still_understood(fail, tmp_path):
 
 
 def test_the_stratification_still_takes_lists_for_a_matrix():
-    """`iterative-stratification` is given lists behind what it does with a matrix; see yt8m/data/stratification.py."""
+    """`iterative-stratification` is given lists behind what it does with a matrix; see yt8m/data/tools/stratification.py."""
     from iterstrat.ml_stratifiers import IterativeStratification
 
     from yt8m.data.tools.stratification import VideoClasses, _LabelMatrix
@@ -284,7 +284,7 @@ def test_the_stratification_still_takes_lists_for_a_matrix():
     if found[0] != found[1]:
         pytest.fail(
             f"{name} {metadata.version(name)} does something else with its matrix of labels than _LabelMatrix of "
-            f"yt8m/data/stratification.py stands for ({found[1]}); it was last seen to work with {name} {works_with}"
+            f"yt8m/data/tools/stratification.py stands for ({found[1]}); it was last seen to work with {name} {works_with}"
         )
 
 

@@ -161,7 +161,7 @@ def test_a_remark_is_a_line_above_the_bar(tell, monkeypatch):
 
 LINES_OF_STDERR = """
 import os, threading
-from yt8m import streams
+from yt8m.commands import streams
 streams.silence_tensorflow()
 os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\nINFO: ours\\n")
 os.write(2, b"I0000 00:00:17.1 1 cpu.cc:2] theirs\\nlast\\n")

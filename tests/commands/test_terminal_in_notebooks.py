@@ -8,7 +8,8 @@ from nbclient import NotebookClient
 
 SHOW = """
 import dataclasses
-from yt8m import recipes, terminal
+from yt8m import recipes
+from yt8m.commands import terminal
 
 config = recipes.make_config("sample")
 progress = terminal.TrainingProgress()

@@ -12,7 +12,7 @@ from fenced import REPOSITORY, blocks_of, words_of
 
 PAGE = blocks_of(REPOSITORY / "docs" / "adding-a-model.md")
 NAME = "mean_two_layers"
-BATTERY = ["tests/test_recipes.py", "tests/models", "tests/integration/test_command_line.py"]
+BATTERY = ["tests/recipes/test_recipes.py", "tests/models", "tests/integration/test_command_line.py"]
 
 
 def file_of(block) -> str:

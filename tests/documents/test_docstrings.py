@@ -18,7 +18,7 @@ EXAMPLES = {
     "yt8m/download/downloading.py": "run below with a stand-in",
     "yt8m/values.py": "read below: fields of the configuration",
     "yt8m/data/records.py": "bytes of a file: tests/data/test_records.py writes and reads them",
-    "yt8m/data/synthetic.py": "files: compared below with those that are made",
+    "yt8m/data/tools/synthetic.py": "files: compared below with those that are made",
 }
 """Modules with such an example, and what becomes of it."""
 
@@ -84,7 +84,7 @@ def test_the_files_are_those_that_are_made(tmp_path):
         re.sub(
             r"\w+\{|\}|\{", "", line.split()[0].replace("{train,validate,test}", "*").replace("{validate,test}", "*")
         )
-        for line in example_of("yt8m/data/synthetic.py").splitlines()
+        for line in example_of("yt8m/data/tools/synthetic.py").splitlines()
         if line.strip()
     }
     assert {name.removeprefix("DIR/").split("/")[0] for name in named} == {

@@ -101,7 +101,9 @@ def test_stored_predictions_are_scored_with_their_own_number_of_classes(yt8m, ru
 
 
 def test_an_ensemble_of_the_video_task(yt8m, runs, sample, tmp_path):
-    members, data = (runs / "videos", runs / "fold-0"), sample / "2/frame/validate"
+    other = tmp_path / "other"  # none of whose videos a member learned from
+    assert yt8m("synth", other, "--num-videos", 40, "--num-classes", 12, "--num-shards", 1, "--seed", 9).status == 0
+    members, data = (runs / "videos", runs / "fold-0"), other / "2/frame/validate"
     weights, out = tmp_path / "weights.json", tmp_path / "out.csv"
     assert yt8m("weigh", *members, "--data", data, "--out", weights).status == 0
     assert json.loads(weights.read_text())["metric"] == "gap"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -140,7 +141,7 @@ def test_real_trials_go_on_after_a_kill(sample, space, tmp_path):
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
     result = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
-    assert "going on after 0 of 1 trials, with 1 that were running" in result.stderr
+    assert "going on after 0 of 1 trial, with 1 that were running" in result.stderr
     found = json.loads(result.stdout)
     assert [trial["state"] for trial in found["trials"]] == ["complete"]
     for trial in found["trials"]:
@@ -195,7 +196,7 @@ def seed_of(trials):
         Dimension("training", "batch_size", choices=batches),
     ]
     for seed in range(200):
-        with study.Study(":memory:", dimensions, seed) as tried:
+        with study.Study(Path(":memory:"), dimensions, seed) as tried:
             if all(list(tried.ask().values.values()) == trial for trial in trials):
                 return seed
     raise AssertionError("no such seed")

@@ -144,7 +144,7 @@ def test_parts_are_of_whole_files_and_hold_the_same_rows(run, sample, tmp_path, 
 
 KILLED = """
 import os, signal, sys
-from yt8m import prediction, run_predictions
+from yt8m.predicting import prediction, run_predictions
 run, data, out, limit = sys.argv[1:]
 run_predictions.PART_BYTES = 1
 left = int(limit)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 from importlib import metadata
 
 import pytest
@@ -274,7 +275,7 @@ def test_metrics_that_cannot_be_written_are_an_error(run):
 
 
 def test_the_environment_has_versions_and_devices():
-    environment = runs.environment(["CPU:0"])
+    environment = runs.describe_environment(["CPU:0"])
     assert environment["devices"] == ["CPU:0"]
     assert environment["versions"]["keras"] == metadata.version("keras")
     assert environment.keys() == {"python", "platform", "versions", "git_commit", "directory", "devices"}
@@ -285,5 +286,5 @@ def test_the_git_commit_is_optional(monkeypatch):
     def no_git(*arguments, **keywords):
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(runs.subprocess, "run", no_git)
-    assert runs.environment([])["git_commit"] is None
+    monkeypatch.setattr(subprocess, "run", no_git)
+    assert runs.describe_environment([])["git_commit"] is None

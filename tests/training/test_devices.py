@@ -12,6 +12,7 @@ from small_runs import configure, losses, rows, saved_state
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, to_dict
+from yt8m.files import read_json
 from yt8m.predicting.prediction import predict
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training.loop import train
@@ -53,7 +54,7 @@ def test_two_devices_train_average_statistics_evaluate_and_predict_as_one(sample
     predict(str(tmp_path / "one"), [records], tmp_path / "one.csv")
     assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
     one, two = tmp_path / "one", tmp_path / "two"
-    assert len(runs.read_json(runs.RunDirectory(two).environment)["devices"]) == 2
+    assert len(read_json(runs.RunDirectory(two).environment)["devices"]) == 2
     np.testing.assert_allclose(losses(two), losses(one), rtol=1e-5)
     # Scores of a model that knows little lie close together: the last bit may turn the order of two around.
     for key, tolerance in (("gap", 5e-3), ("loss", 1e-5)):

@@ -10,6 +10,7 @@ from small_runs import configure, losses, rows
 from yt8m import runs
 from yt8m.config import DataConfig, LossConfig
 from yt8m.errors import InputError
+from yt8m.files import read_json, write_json
 from yt8m.models import MIXTURE_NAME, make_architecture, streams_of
 from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import evaluate
@@ -175,9 +176,9 @@ def test_no_rated_segment_at_all(videos, sample, tmp_path):
 def test_configurations_of_before_these_flags_can_be_gone_on_with(videos, sample):
     """Fields that are newer than a run have their defaults there."""
     path = runs.RunDirectory(Path(videos.run)).config
-    values = runs.read_json(path)
+    values = read_json(path)
     before = {key: value for key, value in values["data"].items() if key not in ("fold", "segment_context")}
-    runs.write_json(path, values | {"data": before})
+    write_json(path, values | {"data": before})
     assert train(videos).step == 10
     assert runs.load_config(videos.run).data == DataConfig(**{**values["data"], **lists(values["data"])})
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from yt8m.data import parsing, remarks
+from yt8m.data import locating, parsing, remarks
 from yt8m.data.endings import broken_end
 from yt8m.data.identity import local_ids
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
@@ -26,7 +26,6 @@ from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segme
 from yt8m.data.service.epochs import Epochs, read_epochs
 from yt8m.data.sources import describe_error, expand_paths, scheme
 from yt8m.data.survey import Survey, survey
-from yt8m.data.tools import inspection
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
@@ -121,11 +120,11 @@ def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[No
     try:
         yield
     except RepeatError as error:
-        raise inspection.locate_repeat(source.files, error) from error
+        raise locating.locate_repeat(source.files, error) from error
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
         offset = re.search(r"record at (\d+)", error_message(error))
         byte_offset = int(offset.group(1)) if offset else None
-        found = inspection.locate(source.files, source.expectations, byte_offset)
+        found = locating.locate(source.files, source.expectations, byte_offset)
         if found:
             raise remedies.add_to(found) from error
         raise

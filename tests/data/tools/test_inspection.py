@@ -217,15 +217,15 @@ def test_the_offset_in_tensorflows_message_leads_to_the_record(tmp_path, damage)
 
 
 def test_healthy_files_are_not_read_when_the_offset_is_known(tmp_path, monkeypatch):
-    from yt8m.data.tools import inspection
+    from yt8m.data import locating
 
     paths = [tmp_path / f"{index}.tfrecord" for index in range(5)]
     for index, path in enumerate(paths):
         offsets = write(path, *(small("x" * (index + 1) + str(number)) for number in range(3)))
     flip(paths[4], offsets[1] + 100)
     read = []
-    original = inspection.read_framing
-    monkeypatch.setattr(inspection, "read_framing", lambda path: read.append(path) or original(path))
+    original = locating.read_framing
+    monkeypatch.setattr(locating, "read_framing", lambda path: read.append(path) or original(path))
     names = [str(path) for path in paths]
     error = locate(names, EXPECTED, byte_offset=offsets[1] + 12)
     assert (error.path, error.record) == (names[4], 1)
