@@ -213,8 +213,8 @@ def test_what_tyro_says_is_still_understood(arguments):
     if REWORDED[arguments] not in line or not _parts(said.getvalue()):
         name, version = TYRO
         pytest.fail(
-            f"{name} {metadata.version(name)} words a mistake otherwise, so that yt8m/commands/arguments.py makes {line!r} of it and not "
-            f"{REWORDED[arguments]!r}; it was last seen to work with {name} {version}. It said:\n{said.getvalue()}"
+            f"{name} {metadata.version(name)} words a mistake otherwise, so that yt8m/commands/arguments.py makes {line!r} "
+            f"of it and not {REWORDED[arguments]!r}; it was last seen to work with {name} {version}. It said:\n{said.getvalue()}"
         )
 
 

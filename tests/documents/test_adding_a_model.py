@@ -64,7 +64,9 @@ def test_the_battery_has_nothing_to_say_against_it(copy):
     done = run(copy, "pytest", "-q", "-n0", "-p", "no:cacheprovider", *BATTERY, "-k", chosen, "-rA")
     assert done.returncode == 0, done.stdout[-3000:]
     passed = re.findall(r"^PASSED (tests/[\w/]+)\.py.*", done.stdout, re.MULTILINE)
-    assert {"tests/test_recipes", "tests/models/test_every_model", "tests/models/test_paper_formulas"} <= set(passed)
+    assert {"tests/recipes/test_recipes", "tests/models/test_every_model", "tests/models/test_paper_formulas"} <= set(
+        passed
+    )
     assert len(passed) > 20
 
 
