@@ -1,4 +1,4 @@
-"""Imports point one way: docs/design.md, "The house"."""
+"""Imports point one way: docs/design.md, "The map"."""
 
 import ast
 import subprocess
