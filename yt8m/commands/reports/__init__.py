@@ -1,0 +1,36 @@
+"""Results as text for a person."""
+
+from yt8m.commands.reports.data_sets import converted, downloaded, split, synthesised, to_download
+from yt8m.commands.reports.inspections import inspected, plotted
+from yt8m.commands.reports.profiles import profiled
+from yt8m.commands.reports.runs import exported, predicted, steps_done, trained, weighed
+from yt8m.commands.reports.scored import best_and_worst, scores, upload, upload_values
+from yt8m.commands.reports.studies import trial_value, tuned, tuned_values
+from yt8m.commands.reports.tables import table
+from yt8m.commands.reports.videos import viewed, viewed_values
+
+__all__ = [
+    "best_and_worst",
+    "converted",
+    "downloaded",
+    "exported",
+    "inspected",
+    "plotted",
+    "predicted",
+    "profiled",
+    "scores",
+    "split",
+    "steps_done",
+    "synthesised",
+    "table",
+    "to_download",
+    "trained",
+    "trial_value",
+    "tuned",
+    "tuned_values",
+    "upload",
+    "upload_values",
+    "viewed",
+    "viewed_values",
+    "weighed",
+]

@@ -1,0 +1,74 @@
+"""Record files that were made, split, converted or fetched."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from yt8m.commands.reports.tables import size_in_words, table
+from yt8m.errors import quantity
+
+
+def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
+    """What `yt8m.data.tools.synthetic.synthesise` made."""
+    videos = ", ".join(f"{count} {split}" for split, count in summary["num_videos"].items())
+    return (
+        f"{directory}: {videos} videos at video, frame and segment level, {quantity(summary['num_classes'], 'class')}, "
+        f"{quantity(summary['num_files'], 'file')}, {summary['num_bytes'] / 1e6:.0f} MB"
+    )
+
+
+def split(result: Any) -> str:
+    """Where the videos went, a `yt8m.data.tools.splitting.Split`."""
+    total = sum(result.parts.values())
+    rows = [(name, f"{quantity(count, 'video')}, {count / total:.4f} of all") for name, count in result.parts.items()]
+    rows.append(("classes", f"{result.num_classes}, {result.num_too_rare} of them too rare for every part"))
+    if result.num_missing:
+        rows.append(
+            (
+                "not in every part",
+                f"{quantity(result.num_missing, 'class')} with enough videos, but in contradiction to others",
+            )
+        )
+    if result.num_unlabelled:
+        rows.append(("without labels", quantity(result.num_unlabelled, "video")))
+    if result.num_repeated:
+        rows.append(
+            (
+                "repeated",
+                f"{quantity(result.num_repeated, 'record')} of videos that were there, each to the part where its video is",
+            )
+        )
+    return table([*rows, ("written", result.out)])
+
+
+def converted(result: Any) -> str:
+    """What was written, a `yt8m.conversion.Converted`."""
+    kept = f" ({result.num_kept} of them were there)" if result.num_kept else ""
+    return (
+        f"{result.directory}: records written: {result.num_records}; files: {result.num_files}{kept}, "
+        f"{size_in_words(result.num_bytes)}"
+    )
+
+
+def to_download(survey: Any) -> str:
+    """What would be fetched, a `yt8m.download.downloading.Survey`: a line a file, and the sum."""
+    lines = []
+    for file in survey.files:
+        size = f"  {size_in_words(survey.sizes[file])}" if file in survey.sizes else ""
+        lines.append(f"{file.path}  {file.url}{size}")
+    if survey.num_bytes is None:
+        total = "sizes not known"
+    else:
+        total = ("about " if survey.num_unknown else "") + size_in_words(survey.num_bytes)
+    there = f", {size_in_words(survey.num_partial_bytes)} of it there" if survey.num_partial_bytes else ""
+    lines.append(
+        f"{survey.directory}: {quantity(len(survey.files), 'file')} to fetch, {total}{there}; {survey.num_present} complete"
+    )
+    return "\n".join(lines)
+
+
+def downloaded(result: Any) -> str:
+    """What was fetched, a `yt8m.download.downloading.Downloaded`."""
+    return (
+        f"{result.directory}: {quantity(len(result.fetched), 'file')} fetched, {size_in_words(result.num_bytes)}; "
+        f"{result.num_present} were there"
+    )

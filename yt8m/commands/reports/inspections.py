@@ -1,0 +1,91 @@
+"""What record files hold: `yt8m inspect`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yt8m.commands.reports.tables import capped, table
+from yt8m.data.schema import DEFAULT_MAX_FRAMES
+from yt8m.errors import RecordError
+
+_ODDITIES = ("lacking_features", "num_unlabelled", "num_long_videos", "num_unfit_ids")
+"""Of what `yt8m inspect` finds: told in lines of their own, where there is something to tell."""
+
+
+def inspected(report: Mapping[str, Any]) -> str:
+    """What `yt8m.data.tools.inspection.inspect` found, with the first reasons for which records of a file cannot be used.
+
+    Of what comes twice the first records are listed, too, and there is a line for each thing that other commands tell.
+    """
+    rows: list[tuple[str, Any]] = []
+    for name, value in report.items():
+        if name in _ODDITIES:
+            continue
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {round(each, 2)}" for key, each in value.items())
+        rows.append((name, "-" if value in (None, "") else value))
+    problems, repeated = report["corrupt_files"], report["repeated"]
+    counts = {"repeated": len(repeated), "corrupt_files": len({problem["path"] for problem in problems})}
+    rows = [(name, counts[name] or "none") if name in counts else (name, value) for name, value in rows]
+    lines = capped(_problems(problems)) + capped([_repeated(each) for each in repeated])
+    return "\n".join([table(rows), *_oddities(report), *lines])
+
+
+def _oddities(report: Mapping[str, Any]) -> list[str]:
+    """A line for each thing that is to be said of records that can be used."""
+    from yt8m.data.ids import LONGEST_ID, RULE
+
+    lines = [
+        f"{count} of the records {'lacks' if count == 1 else 'lack'} {name}, which others have; zeros stand in for it"
+        for name, count in report.get("lacking_features", {}).items()
+    ]
+    count = report.get("num_unlabelled", 0)
+    if count and report["num_labels"]:
+        lines.append(
+            f"{count} of the records {_have(count)} no labels, which others have; training takes "
+            f"{'it' if count == 1 else 'each'} for a video of none of the classes"
+        )
+    if count := report.get("num_long_videos", 0):
+        lines.append(
+            f"{count} of the records {_have(count)} more than {DEFAULT_MAX_FRAMES} frames, and training cuts whole videos "
+            "off there; --data.max-frames keeps more"
+        )
+    if count := report.get("num_unfit_ids", 0):
+        lines.append(
+            f"{count} of the records {_have(count)} an id that cannot stand in a submission: {RULE}, "
+            f"and has at most {LONGEST_ID} bytes"
+        )
+    return lines
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _repeated(found: Mapping[str, Any]) -> str:
+    first, start = found["first"], found["start"]
+    what = f"video {found['id']!r}" if start is None else f"the segment at {start} s of video {found['id']!r}"
+    reason = f"holds {what} again, which {first['path']}, record {first['record']}, holds"
+    return str(RecordError(found["path"], found["record"], reason))
+
+
+def _problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for what is wrong with a file or its records, with the first of the records that it is wrong with."""
+    firsts: dict[tuple[str, str], Mapping[str, Any]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for problem in problems:
+        kind = problem["path"], problem["reason"]
+        firsts.setdefault(kind, problem)
+        counts[kind] += 1
+    return [
+        str(RecordError(**first))
+        + (f". So it is with {counts[kind] - 1} more of its records" if counts[kind] > 1 else "")
+        for kind, first in firsts.items()
+    ]
+
+
+def plotted(drawn: Sequence[str], reasons: Mapping[str, str]) -> str:
+    """The pictures that were drawn, a line each, and why others were not."""
+    return "\n".join(
+        [*(f"{path}: drawn" for path in drawn), *(f"{name}: not drawn: {why}" for name, why in reasons.items())]
+    )

@@ -1,0 +1,63 @@
+"""What was trained, predicted with, weighed and exported."""
+
+from typing import Any
+
+from yt8m.commands.reports.scored import scores
+from yt8m.commands.reports.tables import size_in_words, table
+from yt8m.errors import quantity
+
+
+def trained(result: Any) -> str:
+    """How a training run ended, a `yt8m.training.loop.TrainingResult`."""
+    best = result.best_metrics or {}
+    if "gap" in best or "segment_map" in best:
+        best_text = f"best validation at step {best['step']}: {scores(best)}"
+    else:
+        best_text = "no validation split"
+    return f"{result.run}: {steps_done(result)}; {best_text}"
+
+
+def steps_done(result: Any) -> str:
+    """The steps of a `yt8m.training.loop.TrainingResult`, and what this start of the run took for how many of them."""
+    done = result.step - result.first_step
+    if not done:
+        return f"{quantity(result.step, 'step')}, all done before"
+    before = f", {done} of them now," if result.first_step else ""
+    return f"{quantity(result.step, 'step')}{before} in {result.seconds:.0f} s"
+
+
+def predicted(prediction: Any) -> str:
+    """What was predicted, a `yt8m.predicting.prediction.Prediction`."""
+    segments = "" if prediction.num_segments is None else f"{quantity(prediction.num_segments, 'segment')} of "
+    return f"{segments}{quantity(prediction.num_videos, 'video')}"
+
+
+def weighed(learned: Any) -> str:
+    """What weights an ensemble got, a `yt8m.predicting.weighting.Weights`."""
+    rows = [
+        (name, f"weight {weight:.3f}, alone {learned.metric} {alone:.4f}")
+        for name, weight, alone in zip(learned.members, learned.weights, learned.alone, strict=True)
+    ]
+    rows.append(("equal weights", f"{learned.metric} {learned.equal:.4f}"))
+    rows.append(("learned weights", f"{learned.metric} {learned.score:.4f}, on videos that they were not learned from"))
+    return table(rows)
+
+
+def exported(result: Any) -> str:
+    """What was written, a `yt8m.exporting.exporting.Exported`."""
+    rows: list[tuple[str, Any]] = [("written", f"{result.path}, {result.format}, {size_in_words(result.num_bytes)}")]
+    if result.format == "archive":
+        rows[0] = ("written", f"{result.path}, {size_in_words(result.num_bytes)} uncompressed")
+    if result.signatures:
+        rows.append(("signatures", ", ".join(result.signatures)))
+    if result.change:
+        change, name = result.change, {"gap": "GAP", "segment_map": "segment MAP"}[result.change.metric]
+        of = "videos" if change.metric == "gap" else "rated segments"
+        rows.append(
+            (
+                "float16",
+                f"{name} {change.after:.4f}, {change.after - change.before:+.6f} against float32's {change.before:.4f}, "
+                f"on {change.count} {of}",
+            )
+        )
+    return table(rows)

@@ -1,0 +1,70 @@
+"""Metrics, classes and the fate of a submission."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yt8m.commands.reports.tables import table
+from yt8m.errors import quantity
+
+
+def scores(metrics: Mapping[str, Any]) -> str:
+    """The metrics of an evaluation in one line."""
+    if "segment_map" in metrics:
+        return f"segment MAP {metrics['segment_map']:.4f} on {quantity(metrics['num_segments'], 'rated segment')}"
+    return (
+        f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}, "
+        f"PERR {metrics['perr']:.4f} on {quantity(metrics['num_videos'], 'video')}"
+    )
+
+
+def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
+    """The best and the worst classes of a report, `yt8m.scoring.classes.ClassRow`s with the best first.
+
+    Of equally bad ones the most frequent come first, as of equally good ones.
+
+    Args:
+        rows: the classes; those without an average precision, or with too few positives for it to mean much, are left out.
+        most: classes of either kind; none is shown twice.
+    """
+    from yt8m.metrics import enough_positives
+
+    known = [row for row in rows if row.average_precision is not None]
+    enough = enough_positives((row.num_positives for row in known), 2 * most)
+    ranked = [row for row in known if row.num_positives >= enough]
+    width = max(13, *(len(row.name) for row in ranked))
+    lines = []
+    worst = sorted(ranked[most:], key=lambda row: (round(row.average_precision, 12), -row.num_positives, row.class_id))
+    for title, shown in (("best", ranked[:most]), ("worst", worst[:most])):
+        if shown:
+            lines += ["", f"{f'{title} classes':<{width}}      AP  positives"]
+            lines += [f"{row.name:<{width}}  {row.average_precision:.4f}  {row.num_positives:>9}" for row in shown]
+    if len(ranked) < len(known):
+        lines += [
+            "",
+            f"of {quantity(len(ranked), 'class')} with at least {quantity(enough, 'positive')}; {len(known)} have any",
+        ]
+    return "\n".join(lines)
+
+
+def upload(uploaded: Any) -> str:
+    """What became of a `yt8m.submission.upload.Uploaded`."""
+    values = upload_values(uploaded)
+    number = values["submission"] or "its number is not known"
+    rows = [("submitted", f"{number}, {quantity(uploaded.num_bytes, 'byte')}")]
+    if values["status"] == "complete":
+        rows += [(f"{kind} score", values[f"{kind}_score"] or "not shown") for kind in ("public", "private")]
+    else:
+        rows += [("score", "not there yet; look at the address below")]
+    return table([*rows, ("address", values["address"])])
+
+
+def upload_values(uploaded: Any) -> dict[str, Any]:
+    """What became of a `yt8m.submission.upload.Uploaded`, to be printed as JSON; scores as Kaggle writes them."""
+    found = uploaded.submission
+    return {
+        "submission": uploaded.reference or None,
+        "status": found.status if found else "pending",
+        "public_score": (found.public_score or None) if found else None,
+        "private_score": (found.private_score or None) if found else None,
+        "address": uploaded.address,
+    }
