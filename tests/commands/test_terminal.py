@@ -15,7 +15,7 @@ import time
 import pytest
 
 from yt8m import recipes
-from yt8m.commands import streams, terminal
+from yt8m.commands import bars, streams, terminal, watching
 from yt8m.config import RunConfig
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -54,7 +54,7 @@ def configuration(steps: int) -> RunConfig:
 
 def train(steps: int = 100, at_every_step=lambda: None) -> None:
     """Tells a `TrainingProgress` of a training with one validation."""
-    progress = terminal.TrainingProgress()
+    progress = watching.TrainingProgress()
     progress.start(configuration(steps), 0)
     for step in range(1, steps + 1):
         at_every_step()
@@ -66,7 +66,7 @@ def train(steps: int = 100, at_every_step=lambda: None) -> None:
 def test_a_bar_is_there_while_something_is_done(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     seen = sys.stderr.getvalue
-    advance = terminal.share_progress("compressing", "B")
+    advance = bars.share_progress("compressing", "B")
     assert seen() == ""  # what fails before is a line of its own
     advance(0, 4_000_000)
     assert "compressing:   0%" in seen()
@@ -78,7 +78,7 @@ def test_a_bar_is_there_while_something_is_done(monkeypatch):
 
 def test_a_download_s_bar_has_bytes_rate_and_remaining_time(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    progress = terminal.DownloadProgress()
+    progress = watching.DownloadProgress()
     progress.start("2/frame/train", 500_000, 2_000_000, "B")
     time.sleep(0.11)  # tqdm draws ten times a second
     progress.reach(1_000_000, 2_000_000)
@@ -88,13 +88,13 @@ def test_a_download_s_bar_has_bytes_rate_and_remaining_time(monkeypatch):
 
 def test_what_is_counted_is_told_in_words(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    advance = terminal.count_progress("evaluating", "video")
+    advance = bars.count_progress("evaluating", "video")
     advance(64)
     assert re.search(r"evaluating: (0|64) videos \[00:00, ([\d.]+|\?) videos/s\]", sys.stderr.getvalue())
 
 
 def test_a_rate_below_one_is_how_long_one_takes(log, clock):
-    advance = terminal.share_progress("making videos", "video")
+    advance = bars.share_progress("making videos", "video")
     for done in (1, 2, 3):
         advance(done, 100)
         clock[0] += 5
@@ -116,7 +116,7 @@ def test_in_a_log_training_is_a_line_every_ten_seconds_and_the_last_step(log, cl
 
 
 def test_in_a_log_what_is_counted_is_a_line_every_ten_seconds(log, clock):
-    advance = terminal.count_progress("evaluating", "video")
+    advance = bars.count_progress("evaluating", "video")
     for _ in range(25):
         clock[0] += 1
         advance(200)
@@ -128,7 +128,7 @@ def test_in_a_log_what_is_counted_is_a_line_every_ten_seconds(log, clock):
 
 
 def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, clock):
-    advance = terminal.share_progress("making videos", "video")
+    advance = bars.share_progress("making videos", "video")
     for done in range(1, 26):
         advance(done, 100)
         clock[0] += 1
@@ -140,15 +140,15 @@ def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, c
 
 
 def test_what_is_done_soon_leaves_no_line_in_a_log(log):
-    terminal.share_progress("compressing", "B")(1, 2)
-    terminal.count_progress("evaluating", "video")(64)
+    bars.share_progress("compressing", "B")(1, 2)
+    bars.count_progress("evaluating", "video")(64)
     assert log() == ""
 
 
 @pytest.mark.parametrize("tell", [terminal.say, terminal.explain])
 def test_a_remark_is_a_line_above_the_bar(tell, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    advance = terminal.share_progress("evaluating", "video")
+    advance = bars.share_progress("evaluating", "video")
     advance(1, 4)
     tell("a remark")
     before, _, after = sys.stderr.getvalue().rpartition("a remark\n")
@@ -182,8 +182,8 @@ def test_tensorflow_s_log_lines_are_taken_out_and_no_others():
 def test_quiet_leaves_out_all_but_why_the_status_is_not_0(stderr, monkeypatch):
     monkeypatch.setattr(sys, "stderr", stderr())
     train()
-    terminal.count_progress("evaluating", "video")(64)
-    terminal.share_progress("compressing", "B")(1, 2)
+    bars.count_progress("evaluating", "video")(64)
+    bars.share_progress("compressing", "B")(1, 2)
     terminal.say("a remark")
     assert sys.stderr.getvalue() == ""
     terminal.explain("stopped at step 5")
@@ -211,7 +211,7 @@ def window(monkeypatch):
 
 
 def test_a_bar_fits_a_narrow_terminal_also_one_that_is_made_narrower(monkeypatch):
-    progress = terminal.TrainingProgress()
+    progress = watching.TrainingProgress()
     with window(monkeypatch) as resize:
         resize(50)
         progress.start(configuration(8), 0)
@@ -231,7 +231,7 @@ def test_a_bar_fits_a_narrow_terminal_also_one_that_is_made_narrower(monkeypatch
 def test_a_bar_is_drawn_on_a_terminal_that_does_not_know_its_size(columns, most, monkeypatch):
     with window(monkeypatch) as resize:
         resize(columns, rows=0)
-        terminal.share_progress("making videos", "video")(1, 4)
+        bars.share_progress("making videos", "video")(1, 4)
         drawn = [part for part in re.split(r"[\r\n]+", resize(columns, rows=0)) if part.strip()]
     assert len(drawn) == 1
     assert drawn[0].startswith("making videos:   0%")

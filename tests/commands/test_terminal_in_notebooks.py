@@ -9,16 +9,16 @@ from nbclient import NotebookClient
 SHOW = """
 import dataclasses
 from yt8m import recipes
-from yt8m.commands import terminal
+from yt8m.commands import bars, watching
 
 config = recipes.make_config("sample")
-progress = terminal.TrainingProgress()
+progress = watching.TrainingProgress()
 progress.start(dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=30)), 0)
 for step in range(1, 31):
     progress.steps(step, 5.0 / step, 350.0)
 progress.validated(30, {"gap": 0.5, "map": 0.25, "hit_at_1": 0.75, "loss": 0.125}, True)
 progress.close()
-advance = terminal.share_progress("making videos", "video")
+advance = bars.share_progress("making videos", "video")
 for done in range(1, 31):
     advance(done, 30)
 """

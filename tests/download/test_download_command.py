@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, Fault, make_files, serve
 
-from yt8m.commands import terminal
+from yt8m.commands import watching
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -163,8 +163,8 @@ TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES_OF_DOWNLOADS", 0.0)
-    progress = terminal.DownloadProgress()
+    monkeypatch.setattr(watching, "_SECONDS_BETWEEN_LINES_OF_DOWNLOADS", 0.0)
+    progress = watching.DownloadProgress()
     progress.start("2/frame/train", 500_000, 2_000_000, "B")
     progress.reach(1_500_000, 3_000_000)
     progress.reach(1_600_000, None)

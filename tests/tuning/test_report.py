@@ -10,7 +10,7 @@ import studies
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from yt8m.commands.terminal import TuningProgress
+from yt8m.commands.trial_table import TuningProgress
 from yt8m.tuning import report
 from yt8m.tuning.report import _Scale
 from yt8m.tuning.space import Dimension

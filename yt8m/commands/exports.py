@@ -41,7 +41,8 @@ def export(
         max_gigabytes: Refuse an archive of more, uncompressed; 0 = any size.
         json: Print one JSON object.
     """
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.exporting.exporting import export as run_export
 
     result = run_export(

@@ -51,7 +51,8 @@ def predict(
         store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
         distribute: What to compute on.
     """
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.predicting.prediction import predict as run_prediction
 
     prediction = run_prediction(
@@ -101,7 +102,8 @@ def ensemble(
             of them.
         store: A directory to keep the mean in, as predictions.
     """
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.predicting.ensembling import ensemble as run_ensemble
 
     prediction = run_ensemble(
@@ -155,7 +157,8 @@ def weigh(
     """
     import dataclasses
 
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.predicting.ensembling import weigh as run_weighing
 
     learned = run_weighing(

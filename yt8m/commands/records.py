@@ -31,7 +31,7 @@ def synth(
         num_shards: Files a split.
         seed: The same seed makes the same bytes.
     """
-    from yt8m.commands.terminal import share_progress
+    from yt8m.commands.bars import share_progress
     from yt8m.data.tools.synthetic import synthesise
 
     progress = share_progress("making videos", "video")
@@ -103,7 +103,7 @@ def split(
     """
     import dataclasses
 
-    from yt8m.commands.terminal import share_progress
+    from yt8m.commands.bars import share_progress
     from yt8m.data.tools.splitting import parse_parts
     from yt8m.data.tools.splitting import split as run_split
 
@@ -140,7 +140,7 @@ def show_video(
         vocabulary: A vocabulary.csv with the names of the classes.
         json: Print one JSON object.
     """
-    from yt8m.commands.terminal import count_progress
+    from yt8m.commands.bars import count_progress
     from yt8m.data.sources import expand_paths
     from yt8m.files import refuse_inputs
     from yt8m.runs import RunDirectory
@@ -187,7 +187,8 @@ def convert(
         records_per_shard: Merge or split: write files of so many records.
         keys: Rename the id of records of 2017, video_id, to id.
     """
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.conversion import convert as run_conversion
 
     options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
@@ -227,7 +228,7 @@ def download(
         base_url: A server with the same files below another address.
         dry_run: List what would be fetched, and its size.
     """
-    from yt8m.commands.terminal import DownloadProgress
+    from yt8m.commands.watching import DownloadProgress
     from yt8m.download.downloading import Download
 
     part = None if shard is None else parse_shard(shard)

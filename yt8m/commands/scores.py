@@ -45,7 +45,8 @@ def evaluate(
         json: Print one JSON object.
         distribute: What to compute on.
     """
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
     rows: list[Any] = []
@@ -77,7 +78,8 @@ def report(
         vocabulary: A vocabulary.csv, with the names of the classes.
         distribute: What to compute on.
     """
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.views.report.building import report as run_report
 
     made = run_report(
@@ -157,7 +159,8 @@ def upload(
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
-    from yt8m.commands.terminal import has_bars, say, share_progress
+    from yt8m.commands.bars import share_progress
+    from yt8m.commands.terminal import has_bars, say
     from yt8m.submission.leaderboard import Leaderboard
     from yt8m.submission.upload import check_for
     from yt8m.submission.upload import upload as run_upload

@@ -203,7 +203,8 @@ def _configure(
 
 def _train(config: Any) -> tuple[Any, int]:
     """Trains with progress and signals handled; the result and the process's exit status."""
-    from yt8m.commands.terminal import TrainingProgress, explain, say
+    from yt8m.commands.terminal import explain, say
+    from yt8m.commands.watching import TrainingProgress
     from yt8m.training.loop import train as run_training
 
     progress = TrainingProgress()
@@ -249,7 +250,8 @@ def submit(arguments: list[str]) -> int:
     if status != OK:
         return status
     from yt8m import runs
-    from yt8m.commands.terminal import count_progress, say
+    from yt8m.commands.bars import count_progress
+    from yt8m.commands.terminal import say
     from yt8m.data.sources import expand_paths
     from yt8m.data.survey import survey
     from yt8m.predicting.prediction import predict
@@ -327,7 +329,8 @@ def tune(arguments: list[str]) -> int:
     flags = _configure("tune", arguments, _TuneFlags)
     if flags is None:
         return OK
-    from yt8m.commands.terminal import TuningProgress, explain, say
+    from yt8m.commands.terminal import explain, say
+    from yt8m.commands.trial_table import TuningProgress
     from yt8m.tuning.tuning import tune as run_tuning
 
     task = _tuning_task(flags)

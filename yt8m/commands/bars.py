@@ -1,0 +1,178 @@
+"""How far a piece of work is, on stderr.
+
+On a terminal, or in a notebook that can draw it, that is a bar. In a log file, a pipe or any other notebook it is a line now and
+then, with the time of day and without carriage returns. With `--quiet` it is nothing.
+"""
+
+import contextlib
+import os
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import TqdmWarning, tqdm
+
+from yt8m.commands.terminal import has_bars, log, say
+from yt8m.errors import quantity
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def count_progress(description: str, unit: str) -> Callable[[int], None]:
+    """A function that counts records as they are done; how many there are is not known."""
+    meter = Meter(description, unit)
+
+    def advance(count: int) -> None:
+        meter.reach(meter.done + count, None)
+
+    return advance
+
+
+def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
+    """A function of (done, all) that shows how far a piece of work is.
+
+    A bar is there from the first call until all is done.
+
+    Args:
+        description: what is done.
+        unit: of what; "B" counts bytes, in kB, MB and so on.
+    """
+    meter: Meter | None = None
+
+    def advance(done: int, total: int) -> None:
+        nonlocal meter
+        if meter is None:  # not before: what fails until then is a line of its own
+            meter = Meter(description, unit, total=total)
+        meter.reach(done, total)
+        if done >= total:
+            meter.close()
+
+    return advance
+
+
+class _Bar(tqdm):
+    """A bar whose rate is in words, and not filled up with spaces."""
+
+    @staticmethod
+    def format_meter(*arguments: Any, **options: Any) -> str:
+        return _reword(tqdm.format_meter(*arguments, **_with_room(options)))
+
+
+def _reword(meter: str) -> str:
+    """A meter of tqdm with its rate as it is read: `207 videos/s` for `207.37video/s`, `1.25 s a video` for ` 1.25s/video`."""
+    meter = re.sub(r", +", ", ", meter)
+    meter = re.sub(
+        r"(?<![\w.])([\d.]+|\?)([a-z]{2,})/s\b", lambda found: f"{_three_digits(found[1])} {found[2]}s/s", meter
+    )
+    return re.sub(r"\b([\d.]+)s/([a-z]{2,})\b", lambda found: f"{_three_digits(found[1])} s a {found[2]}", meter)
+
+
+def _with_room(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a meter that leaves columns for the words of its rate."""
+    return options | {"ncols": max(1, options["ncols"] - 3)} if options.get("ncols") else options
+
+
+def _three_digits(number: str) -> str:
+    if number == "?":
+        return number
+    value = float(number)
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def open_bar(**options: Any) -> tqdm:
+    """A bar that fits its terminal, also after the window was made smaller; or one of a notebook."""
+    if sys.stderr.isatty():
+        return _Bar(file=sys.stderr, **_window(), **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
+        from tqdm.auto import tqdm as draw
+
+    class Drawn(draw):
+        @staticmethod
+        def format_meter(*arguments: Any, **options: Any) -> str:
+            return _reword(draw.format_meter(*arguments, **options))
+
+    return Drawn(**options)
+
+
+def _window() -> dict[str, Any]:
+    """How tqdm is told the size of the terminal."""
+    with contextlib.suppress(OSError):
+        columns, rows = os.get_terminal_size(sys.stderr.fileno())
+        if not (columns and rows):  # as in a container; tqdm would draw nothing
+            return {"ncols": (columns or 80) - 1, "nrows": 24}
+    return {"dynamic_ncols": True}
+
+
+class Meter:
+    """How far one piece of work is: a bar, else a line now and then, the first one after a while.
+
+    Args:
+        description: what is done.
+        unit: of what; "B" counts bytes, in kB, MB and so on.
+        done: how much of it was done before.
+        total: how much there is; None if that is not known.
+        seconds_between_lines: where there is no bar.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        unit: str,
+        *,
+        done: int = 0,
+        total: int | None = None,
+        seconds_between_lines: float | None = None,
+    ):
+        self.done = self._first = done
+        self._description, self._unit = description, unit
+        self._is_scaled = unit == "B"
+        self._gap = SECONDS_BETWEEN_LINES if seconds_between_lines is None else seconds_between_lines
+        self._started = time.monotonic()
+        self._next_line = self._started + self._gap
+        self._bar: tqdm | None = None
+        if has_bars():
+            options: dict[str, Any] = {"desc": description, "initial": done, "total": total, "unit": unit}
+            if total is None and not self._is_scaled:  # tqdm would write 64video
+                options["bar_format"] = f"{{desc}}: {{n_fmt}} {unit}s [{{elapsed}}, {{rate_fmt}}]"
+            self._bar = open_bar(unit_scale=self._is_scaled, leave=False, **options)
+
+    def reach(self, done: int, total: int | None) -> None:
+        """So much is done; `total` may be known better now."""
+        self.done = done
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + self._gap
+            log(self._line(total))
+
+    def _line(self, total: int | None) -> str:
+        amount, left = ("{n_fmt}/{total_fmt}", "{remaining} left") if total else ("{n_fmt}", "{elapsed} so far")
+        # Without the number, which the format has.
+        unit = "B" if self._is_scaled else quantity(total or self.done, self._unit).lstrip("0123456789")
+        return _Bar.format_meter(
+            self.done,
+            total,
+            time.monotonic() - self._started,
+            prefix=self._description,
+            unit=self._unit,
+            unit_scale=self._is_scaled,
+            initial=self._first,
+            bar_format=f"{{desc}}: {amount}{unit}, {{rate_fmt}}, {left}",
+        )
+
+    def write(self, text: str) -> None:
+        """Prints a line beside the bar."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            say(text)
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,107 @@
+"""Who watches trainings and downloads."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from yt8m.commands.bars import SECONDS_BETWEEN_LINES, Meter, open_bar
+from yt8m.commands.terminal import has_bars, log, say
+
+if TYPE_CHECKING:
+    from yt8m.config import RunConfig
+
+_SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
+
+
+class TrainingProgress:
+    """A `yt8m.training.loop.Progress`: a bar, else a line now and then."""
+
+    def __init__(self):
+        self._bar: tqdm | None = None
+        self._gap = ""
+        self._num_steps = 0
+        self._batch_size = 0
+        self._next_line = 0.0
+        self.started = False
+        """Whether there is something to save if the run is stopped."""
+
+    def start(self, config: "RunConfig", step: int) -> None:
+        """Training begins, or goes on, at `step`."""
+        self.started = True
+        self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
+        if step and step < self._num_steps:
+            self.message(f"{config.run}: going on after step {step} of {self._num_steps}")
+        if has_bars():
+            description = config.recipe or config.model.name
+            self._bar = open_bar(total=self._num_steps, initial=step, desc=description, unit="step")
+
+    def steps(self, step: int, loss: float, videos_per_second: float) -> None:
+        """Steps were done, up to `step`."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._gap}", refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif time.monotonic() >= self._next_line or step == self._num_steps:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            seconds = (self._num_steps - step) * self._batch_size / max(videos_per_second, 1e-9)
+            left = tqdm.format_interval(seconds)
+            self._write(
+                f"step {step}/{self._num_steps}, loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._gap}, {left} left"
+            )
+
+    def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
+        """The validation split was gone through."""
+        if "gap" in metrics:
+            self._gap = f", GAP {metrics['gap']:.4f}"
+            scores = f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}"
+        else:
+            self._gap = f", segment MAP {metrics['segment_map']:.4f}"
+            scores = self._gap[2:]
+        best = " (best so far)" if is_best else ""
+        self._write(f"validation at step {step}: {scores}, loss {metrics['loss']:.3f}{best}")
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+        self._write(text)
+
+    def close(self) -> None:
+        """Leaves the terminal as it should be."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _write(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            log(line)
+
+
+class DownloadProgress:
+    """A `yt8m.download.downloading.Progress`: a bar, else a line a minute."""
+
+    def __init__(self):
+        self._meter: Meter | None = None
+
+    def start(self, description: str, done: int, total: int | None, unit: str) -> None:
+        """A piece of work begins, or goes on after `done` of `total`."""
+        pace = _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
+        self._meter = Meter(description, unit, done=done, total=total, seconds_between_lines=pace)
+
+    def reach(self, done: int, total: int | None) -> None:
+        """So much is done; `total` may be known better now."""
+        assert self._meter is not None, "start comes first"
+        self._meter.reach(done, total)
+
+    def end(self) -> None:
+        """The piece of work ended."""
+        if self._meter is not None:
+            self._meter.close()
+            self._meter = None
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+        if self._meter is not None:
+            self._meter.write(text)
+        else:
+            say(text)
