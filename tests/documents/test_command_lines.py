@@ -7,16 +7,18 @@ from functools import cache
 import pytest
 from fenced import BLOCKS, PAGES, REPOSITORY, words_of
 
-from yt8m.commands import COMMANDS, RECIPE_COMMANDS, completing, training
+from yt8m.commands import COMMANDS, RECIPE_COMMANDS, completing, configuring
 from yt8m.commands.arguments import deferred, parse
+from yt8m.commands.diagnosing import ProfileFlags
 from yt8m.commands.flags import SWITCHES
+from yt8m.commands.tuning import TuneFlags
 from yt8m.recipes import list_recipes
 from yt8m.recipes.flag_names import _MEANT
 
 TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *(REPOSITORY / name / "README.md" for name in ("data", "submissions"))]
 # flag_names.py is about flags that are not there; those that it leads to have a test of their own.
 SOURCES = sorted(path for path in (REPOSITORY / "yt8m").rglob("*.py") if path.name != "flag_names.py")
-ADDED_FLAGS = {"profile": training._ProfileFlags, "tune": training._TuneFlags}
+ADDED_FLAGS = {"profile": ProfileFlags, "tune": TuneFlags}
 MOST_STEPS = 1000
 """Of a training on the sample data that is to end in minutes."""
 
@@ -61,7 +63,7 @@ def understand(words: list[str]):
     if name == "launch":
         return understand(rest[rest.index("--") + 1 :])
     if name in RECIPE_COMMANDS:
-        return training._configure(name, rest, ADDED_FLAGS.get(name, lambda config: config))
+        return configuring.configure(name, rest, ADDED_FLAGS.get(name, lambda config: config))
     return parse(deferred(COMMANDS[name]), rest, f"yt8m {name}")
 
 
@@ -181,7 +183,7 @@ def test_the_examples_of_a_recipe_are_understood(recipe, capsys):
     from yt8m.recipes import RECIPES
 
     commands = re.findall(r"`(yt8m [^`]*)`", " ".join((RECIPES[recipe].__doc__ or "").split()))
-    commands += [training._example(name, recipe, "data/sample") for name in RECIPE_COMMANDS]
+    commands += [configuring.example(name, recipe, "data/sample") for name in RECIPE_COMMANDS]
     for command in commands:
         words = words_of(re.sub(r"[][]", " ", command))[1:]
         assert understand(words).recipe == recipe if words[0] in ("train", "check", "submit") else understand(words)

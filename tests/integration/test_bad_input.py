@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.commands import models, terminal, training
-from yt8m.commands.training import _StopRequest
+from yt8m.commands import models
 from yt8m.data.records import frame_level_record, framed, read_framing, video_level_record
 
 HEADER_BYTES = 12
@@ -109,40 +108,8 @@ def test_skipping_broken_records_trains_and_counts_them(train, train_split):
     assert f"{lost}; the first: {first}, record 4: its data" in outcome.err
 
 
-@pytest.fixture
-def _hangups_count():
-    """As if the tests were not run by nohup, which has them ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("_hangups_count")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_at_once_as_long_as_there_is_nothing_to_save(number):
-    said, can_save = [], False
-    with _StopRequest(lambda: can_save, said.append) as stop:
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
-        can_save = True
-        signal.raise_signal(number)
-        assert stop.requested
-        assert len(said) == 1
-
-
-@pytest.mark.usefixtures("_hangups_count")
-def test_a_stop_that_a_library_takes_for_a_mistake_of_ours_is_one():
-    def build():
-        with contextlib.suppress(KeyboardInterrupt):  # as Keras does
-            signal.raise_signal(signal.SIGTERM)
-        raise ValueError("None values not supported.")
-
-    with pytest.raises(KeyboardInterrupt), _StopRequest(lambda: False, print):
-        build()
-
-
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 2), (None, 1)])
-def test_the_same_in_other_commands(yt8m, monkeypatch, number, status):
+def test_a_stop_that_a_library_takes_for_a_mistake_of_a_command_is_one(yt8m, monkeypatch, number, status):
     def recipes() -> int:
         """A command."""
         with contextlib.suppress(KeyboardInterrupt):
@@ -165,45 +132,6 @@ def test_ctrl_c_while_the_commands_are_still_loaded(yt8m, monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [Slow(), *sys.meta_path])
     outcome = yt8m("recipes")
     assert (outcome.status, outcome.out, outcome.err) == (2, "", "yt8m: stopped\n")
-
-
-@pytest.fixture
-def ended(monkeypatch):
-    """The exit statuses that the process would have ended with; what is to answer signals has half a second for it."""
-    statuses = []
-    monkeypatch.setattr(training, "_SECONDS_TO_ANSWER", 0.5)
-    monkeypatch.setattr(training.os, "_exit", statuses.append)
-    return statuses
-
-
-def test_signals_that_are_answered_do_nothing_more(ended):
-    said = []
-    with _StopRequest(lambda: True, said.append):
-        signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        time.sleep(1.0)
-    assert (len(said), ended) == (1, [])
-
-
-def test_a_second_signal_stops_what_does_not_answer(ended, monkeypatch):
-    said = []
-    monkeypatch.setattr(terminal, "explain", said.append)
-    with _StopRequest(lambda: True, said.append) as stop:
-        stop._writer.send(bytes([signal.SIGINT]))  # as Python does where it cannot run the handler
-        wait_for(lambda: said)
-        assert (len(said), ended) == (1, [])
-        assert "Ctrl-C again to stop at once, without saving" in said[0]
-        stop._writer.send(bytes([signal.SIGINT]))
-        wait_for(lambda: ended)
-    assert (ended, said[1]) == ([2], "yt8m: stopped")
-
-
-def wait_for(condition) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.mark.slow

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 _MODULES = {
     **dict.fromkeys(["download", "synth", "inspect", "show", "convert", "split"], "records"),
     **dict.fromkeys(["recipes", "models"], "models"),
-    **dict.fromkeys(["check", "profile", "train", "tune"], "training"),
+    **dict.fromkeys(["check", "profile"], "diagnosing"),
+    "train": "training",
+    "tune": "tuning",
     "average": "models",
     **dict.fromkeys(["evaluate", "report"], "scores"),
     **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),

@@ -1,0 +1,71 @@
+"""`RECIPE [flags]` on the command line: a configuration."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from yt8m.commands import COMMANDS
+from yt8m.commands.arguments import parse
+from yt8m.commands.streams import show
+from yt8m.config import RunConfig
+from yt8m.errors import InputError, unknown_name
+
+
+def example(command: str, recipe: str, directory: str) -> str:
+    """A line that a user could type, with records of a directory."""
+    run = f" --run runs/{recipe}" if command in ("train", "submit") else ""
+    if command == "tune":
+        run = f" --space space.json --trials 30 --run runs/{recipe}-tuned"
+    return f"yt8m {command} {recipe} --data.root {directory}{run}"
+
+
+def _introduce(command: str) -> None:
+    """What `yt8m train` and `yt8m train --help` print."""
+    from yt8m import recipes
+
+    names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())
+    show(
+        f"usage: yt8m {command} RECIPE [flags]\n\n{inspect.getdoc(COMMANDS[command])}\n\n"
+        f"Example: {example(command, 'sample', 'data/sample')}\n\nRecipes:\n{names}\n\n"
+        f"`yt8m {command} RECIPE --help` lists the flags and their values in that recipe."
+    )
+
+
+def _refuse_model_flag(flags: list[str], command: str) -> None:
+    """A model is chosen by its recipe; says so to those who look for a flag."""
+    from yt8m.models import list_models
+
+    for place, flag in enumerate(flags):
+        name, _, value = flag.partition("=")
+        if name in ("--model", "--model.name"):
+            value = value or next(iter(flags[place + 1 :]), "")
+            if value not in list_models():
+                raise InputError(unknown_name("model", value, list_models()))
+            raise InputError(f"{name} is no flag, as the recipe chooses the model: yt8m {command} {value}")
+
+
+def configure(command: str, arguments: list[str], add_flags: Callable[[RunConfig], Any] = lambda config: config) -> Any:
+    """The configuration that `RECIPE [flags]` describes; None if help was asked for.
+
+    Args:
+        command: whose arguments they are.
+        arguments: as they are typed.
+        add_flags: gives the recipe's configuration the flags that are the command's own.
+    """
+    from yt8m import recipes
+
+    if not arguments:
+        raise InputError(f"no recipe; write yt8m {command} RECIPE [flags] (see yt8m recipes)")
+    if arguments[0] in ("-h", "--help"):
+        _introduce(command)
+        return None
+    name, *flags = arguments
+    if name.startswith("-"):
+        raise InputError(f"{name} comes before the recipe; write yt8m {command} RECIPE {name} ... (see yt8m recipes)")
+    if name not in recipes.list_recipes():
+        raise InputError(unknown_name("recipe", name, recipes.list_recipes()))
+    _refuse_model_flag(flags, command)
+    defaults = add_flags(recipes.make_config(name))
+    about = inspect.cleandoc(recipes.RECIPES[name].__doc__ or "")
+    description = f"{about}\n\nExample: {example(command, name, 'DIR')}"
+    return parse(type(defaults), flags, f"yt8m {command} {name}", default=defaults, description=description)

@@ -1,0 +1,96 @@
+"""Ctrl-C and other signals while something is trained."""
+
+import contextlib
+import math
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from yt8m.commands.streams import leave_closed_terminal
+from yt8m.errors import USER_ERROR
+
+_SECONDS_TO_ANSWER = 5.0
+"""A call into TensorFlow takes about a second, less those that compile or wait for input."""
+
+_SECONDS_TO_HEAR = 1.0
+"""By which a thread may hear of a signal later than it was answered."""
+
+
+class StopRequest:
+    """Turns Ctrl-C, SIGTERM and a closed terminal into a question that the training loop asks; a second Ctrl-C stops at once.
+
+    Python answers signals between its own steps alone, and the loop may wait within TensorFlow for ever: for a data service
+    that is gone, say. So a thread of its own hears of them, too.
+
+    Args:
+        can_save: whether there is something to save yet; as long as there is not, the first signal stops at once.
+        say: tells the user.
+    """
+
+    def __init__(self, can_save: Callable[[], bool], say: Callable[[str], None]):
+        self._can_save, self._say = can_save, say
+        self.requested = False
+        self._saving = self._raised = False
+        self._answered = -math.inf
+        self._is_over = False
+
+    def __enter__(self):
+        reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._hear, args=(reader,), daemon=True).start()
+        self._before = {
+            number: signal.signal(number, self._handle)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN  # nohup
+        }
+        return self
+
+    def __exit__(self, kind, error, _):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._is_over = True
+        self._writer.close()
+        if self._raised and isinstance(error, Exception):  # Keras takes what is raised in it for a mistake in a layer
+            raise KeyboardInterrupt from error
+
+    def _hear(self, reader: socket.socket) -> None:
+        """Has every signal looked at a little later."""
+        heard = 0
+        with reader:
+            while number := reader.recv(1):
+                if number[0] in self._before:
+                    heard += 1
+                    later = threading.Timer(_SECONDS_TO_ANSWER, self._look, (number[0], time.monotonic(), heard > 1))
+                    later.daemon = True
+                    later.start()
+
+    def _look(self, number: int, arrived: float, is_second: bool) -> None:
+        """Does what `_handle` should have, if the loop waits within TensorFlow."""
+        if self._is_over or self._answered >= arrived - _SECONDS_TO_HEAR:
+            return
+        if is_second and number == signal.SIGINT:
+            from yt8m.commands.terminal import explain
+
+            explain("yt8m: stopped")
+            os._exit(USER_ERROR)
+        self._say(
+            "\nstopping after this step, which waits for TensorFlow or for input "
+            "(Ctrl-C again to stop at once, without saving)"
+        )
+
+    def _handle(self, number, frame):
+        self._answered = time.monotonic()
+        if number == signal.SIGHUP:
+            leave_closed_terminal()
+        self.requested = True  # also if it raises: what is raised while a callback runs is lost
+        if not self._can_save() or (self._saving and number == signal.SIGINT):
+            self._raised = True
+            raise KeyboardInterrupt
+        self._saving = True
+        with contextlib.suppress(OSError):  # whoever read it may be gone; what was learned is to be saved all the more
+            self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")

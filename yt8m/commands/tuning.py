@@ -1,0 +1,109 @@
+"""The command `tune`."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from yt8m.commands import reports
+from yt8m.commands.configuring import configure
+from yt8m.commands.flags import Json, print_json, shown
+from yt8m.commands.stopping import StopRequest
+from yt8m.commands.streams import show
+from yt8m.config import RunConfig
+from yt8m.errors import OK, USER_ERROR, InputError, quantity
+from yt8m.values import PositiveInt, Seed, fit_fields
+
+
+@dataclass(frozen=True)
+class TuneFlags:
+    """What `tune` takes beside a configuration."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    space: Annotated[str, shown("FILE", "(required)")] = ""
+    """A JSON file: flags with the values to choose from, see docs/tuning.md."""
+    trials: PositiveInt = 20
+    """Trials in all, with those of earlier starts of the same study."""
+    jobs: Annotated[PositiveInt | Literal["auto"], shown("N|auto")] = "auto"
+    """Trials side by side. auto: as many as cores, memory, accelerators and the input allow, as measured."""
+    seed: Seed = 0
+    """Of what is tried; --training.seed is that of each trial."""
+    prune: bool = True
+    """Stop a trial whose best validation is below the median of the others' at that step."""
+    json: Json = False
+    """Print one JSON object."""
+
+    def __post_init__(self):
+        fit_fields(self, name_of=lambda name: f"--{name}")
+
+
+def tune(arguments: list[str]) -> int:
+    """Search for better hyper-parameters: many runs of a recipe, chosen and pruned by Optuna.
+
+    Arguments as `train`'s, with `--space FILE` and `--trials N`. `--run` is the directory of the whole study; stopped or killed,
+    the same command goes on.
+    """
+    flags = configure("tune", arguments, TuneFlags)
+    if flags is None:
+        return OK
+    from yt8m.commands.terminal import explain, say
+    from yt8m.commands.trial_table import TuningProgress
+    from yt8m.tuning.tuning import tune as run_tuning
+
+    task = _tuning_task(flags)
+    progress = TuningProgress(task)
+    with StopRequest(lambda: progress.started, say) as stop:
+        try:
+            tuned = run_tuning(task, progress, lambda: stop.requested)
+        finally:
+            progress.close()
+    if flags.json:
+        print_json(reports.tuned_values(tuned))
+    else:
+        show(reports.tuned(tuned))
+    if tuned.interrupted:
+        num_ended = len(tuned.trials) - tuned.count("running")
+        explain(
+            f"stopped when {num_ended} of {quantity(flags.trials, 'trial')} had ended; the same command goes on with the others"
+        )
+        return USER_ERROR
+    return OK
+
+
+def _tuning_task(flags: TuneFlags) -> Any:
+    """What is to be tuned, with all mistakes found that can be found before a trial."""
+    from yt8m import recipes
+    from yt8m.distribution import cluster
+    from yt8m.tuning.space import read_space
+
+    config = flags.config
+    if not flags.space:
+        raise InputError("--space FILE is missing: a JSON file with the flags to search over (see docs/tuning.md)")
+    dimensions = read_space(flags.space, config)
+    if cluster.from_environment():
+        raise InputError(
+            "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
+        )
+    from yt8m.commands.terminal import say
+    from yt8m.training.loop import resolve
+    from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
+    from yt8m.tuning.tuning import Task
+
+    leave_accelerators_alone()
+    # Broken records are the trials' own affair.
+    stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
+    _, _, validation = resolve(stopping, say)
+    if validation is None:
+        raise InputError("no validation records, by which trials are compared; name them with --data.validate PATH")
+    return Task(
+        config=config,
+        recipe=recipes.make_config(config.recipe),
+        dimensions=dimensions,
+        metric="segment_map" if validation.level == "segment" else "gap",
+        num_trials=flags.trials,
+        jobs=flags.jobs,
+        seed=flags.seed,
+        prune=flags.prune,
+        accelerators=list_accelerators(config.distribute.strategy),
+    )
