@@ -12,13 +12,15 @@ N = videos, C = classes, P = parts.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from yt8m.errors import not_installed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _MOST_CANDIDATES = 256
 """Videos of a class that are looked at when one of them is to move."""
@@ -26,49 +28,66 @@ _MOVES_A_LACK = 50
 """Tries for each class that a part lacks, before the search gives up."""
 
 
-@dataclass(frozen=True)
 class VideoClasses:
-    """The classes of some videos, each once a video."""
+    """The classes of some videos, each once a video.
 
-    flat: np.ndarray
-    """int [L]: the classes of all videos, one video after another; from 0 to `num_classes` - 1."""
-    offsets: np.ndarray
-    """int [N + 1]: where each video's begin."""
-    num_classes: int
+    Args:
+        matrix: the sparse indicator matrix [N, C], with the classes of each row ascending.
+    """
+
+    def __init__(self, matrix: "csr_matrix"):
+        self._matrix = matrix
 
     @classmethod
-    def of(cls, lists: Sequence[Sequence[int]]) -> "VideoClasses":
-        """From a list of class ids a video; only those that occur are classes then, in ascending order."""
-        unique = [sorted(set(each)) for each in lists]
-        offsets = np.cumsum([0, *map(len, unique)])
-        flat = np.fromiter((each for row in unique for each in row), np.int64, offsets[-1])
-        known, flat = np.unique(flat, return_inverse=True)
-        return cls(flat, offsets, len(known))
+    def of(cls, lists: Sequence[Collection[int]]) -> "VideoClasses":
+        """From the class ids of each video; only those that occur are classes then, in ascending order."""
+        from sklearn.preprocessing import MultiLabelBinarizer
+
+        matrix = MultiLabelBinarizer(sparse_output=True).fit_transform(lists)
+        matrix.sort_indices()
+        return cls(matrix)
 
     @property
     def num_videos(self) -> int:
         """N."""
-        return len(self.offsets) - 1
+        return self._matrix.shape[0]
+
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return self._matrix.shape[1]
+
+    @property
+    def flat(self) -> np.ndarray:
+        """int [L]: the classes of all videos, one video after another; from 0 to C - 1."""
+        return self._matrix.indices
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """int [N + 1]: where each video's classes begin in `flat`."""
+        return self._matrix.indptr
 
     @property
     def videos(self) -> np.ndarray:
         """int [L]: the video of each entry of `flat`."""
         return np.repeat(np.arange(self.num_videos), np.diff(self.offsets))
 
+    def by_class(self) -> tuple[np.ndarray, np.ndarray]:
+        """The videos of all classes, one class after another, int [L], and where each class's begin, int [C + 1]."""
+        columns = self._matrix.tocsc()
+        return columns.indices, columns.indptr
+
     def of_video(self, video: int) -> np.ndarray:
-        """The classes of one."""
+        """The classes of one video."""
         return self.flat[self.offsets[video] : self.offsets[video + 1]]
 
     def reordered(self, order: np.ndarray) -> "VideoClasses":
         """The same videos in another order: first the one at place `order[0]`."""
-        lengths = np.diff(self.offsets)[order]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.repeat(self.offsets[order] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return VideoClasses(self.flat[places], offsets, self.num_classes)
+        return VideoClasses(self._matrix[order])
 
     def counts(self, parts: np.ndarray, num_parts: int) -> np.ndarray:
         """Videos of each class in each part, int [C, P]."""
-        cells = self.flat * num_parts + parts[self.videos]
+        cells = self.flat.astype(np.int64) * num_parts + parts[self.videos]
         return np.bincount(cells, minlength=self.num_classes * num_parts).reshape(self.num_classes, num_parts)
 
 
@@ -77,9 +96,7 @@ class _LabelMatrix:
 
     def __init__(self, classes: VideoClasses):
         self._classes, self._videos = classes, classes.videos
-        by_class = np.argsort(classes.flat, kind="stable")
-        self._by_class = self._videos[by_class]
-        self._starts = np.searchsorted(classes.flat[by_class], np.arange(classes.num_classes + 1))
+        self._by_class, self._starts = classes.by_class()
         self.shape = (classes.num_videos, classes.num_classes)
 
     def __getitem__(self, key: Any) -> Any:
@@ -155,8 +172,8 @@ class _Spread:
         self._num_lacks = 0
         """Pairs of a class that could be in every part and a part that it is not in; counted while they are mended."""
         self._wanted_sizes = shares * len(parts)
-        by_class = np.argsort(classes.flat, kind="stable")
-        self._members = np.split(classes.videos[by_class], np.cumsum(totals)[:-1])
+        members, starts = classes.by_class()
+        self._members = np.split(members, starts[1:-1])
 
     def cover(self) -> None:
         """Brings classes to the parts that lack them.
