@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
 from yt8m.metrics import SegmentMetrics, VideoMetrics, counts_at, entries, precision_recall, reliability
@@ -109,6 +110,20 @@ def test_reliability_by_hand(chunk):
     np.testing.assert_array_equal(found.hit_shares, [0, 1, 0, 1])
     # (1 * 0 + 1 * 0.75 + 2 * 0.5625 + 2 * 0.125) / 6
     assert found.expected_calibration_error == pytest.approx(2.125 / 6)
+
+
+@pytest.mark.parametrize("num_bins", [4, 15])
+def test_reliability_is_the_curve_of_scikit_learn(num_bins, chunk):
+    """Which gives bins with entries alone, and where a probability is an edge, takes the bin below."""
+    rng = np.random.default_rng(8)
+    probabilities = -np.sort(-rng.beta(0.3, 2.0, 500)).astype(np.float32)
+    hits = rng.random(500) < probabilities**1.5
+    found = reliability(chunks(probabilities, hits, chunk), num_bins)
+    shares, means = calibration_curve(hits, probabilities, n_bins=num_bins)
+    filled = found.counts > 0
+    np.testing.assert_array_equal(found.hit_shares[filled], shares)
+    np.testing.assert_allclose(found.mean_probabilities[filled], means, rtol=1e-12)
+    np.testing.assert_array_equal(found.counts, np.histogram(probabilities, num_bins, (0, 1))[0])
 
 
 def test_an_empty_bin_counts_nothing():
