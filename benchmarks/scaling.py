@@ -28,7 +28,8 @@ from yt8m.distribution.launching import free_addresses
 from yt8m.distribution.strategies import open_devices
 from yt8m.models import make_architecture
 from yt8m.runs.checkpoints import Checkpoints
-from yt8m.training.loop import Silent, resolve, train
+from yt8m.training.loop import Silent, train
+from yt8m.training.preparation import resolve
 from yt8m.training.trainer import Trainer
 
 SAMPLE = ROOT / "data" / "sample"

@@ -16,7 +16,7 @@ from pathlib import Path
 from yt8m.config import from_dict
 from yt8m.models import ARCHITECTURES
 from yt8m.runs.checkpoints import Checkpoints
-from yt8m.training import curves, loop
+from yt8m.training import course, curves
 from yt8m.training.loop import train
 
 SECONDS_OF_A_START = 4.0
@@ -50,8 +50,8 @@ def start(config, number: int | None) -> bool:
     if not child:
         curves.plot = lambda rows, path, best_step: path.write_bytes(b"drawn")  # drawing takes a second
         moment = random.Random(number)
-        take_steps = loop.take_steps
-        loop.take_steps = lambda *arguments: time.sleep(SECONDS_OF_A_CALL) or take_steps(*arguments)
+        take_steps = course.take_steps
+        course.take_steps = lambda *arguments: time.sleep(SECONDS_OF_A_CALL) or take_steps(*arguments)
         if number is not None and number % 2:
             die_in_save(moment)
         elif number is not None:

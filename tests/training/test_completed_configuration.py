@@ -11,7 +11,8 @@ from yt8m import runs
 from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError
 from yt8m.training.completion import number_of_classes
-from yt8m.training.loop import resolve, train
+from yt8m.training.loop import train
+from yt8m.training.preparation import resolve
 
 
 def write(path: Path, *records: bytes) -> str:

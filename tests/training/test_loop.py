@@ -19,8 +19,9 @@ from yt8m.metrics import VideoMetrics
 from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import Measured, measure_source
 from yt8m.scoring.scorer import BATCH_SIZE
-from yt8m.training import loop, trainer
-from yt8m.training.loop import resolve, train
+from yt8m.training import course, loop, stepping, trainer
+from yt8m.training.loop import train
+from yt8m.training.preparation import resolve
 
 FULL = {
     "num_steps": 8,
@@ -88,8 +89,8 @@ def test_the_first_steps_have_no_rate_as_they_compile(gated_run, monkeypatch):
     assert min(watcher.rates.values()) > 0
     assert ["videos_per_second" in row for row in rows(run, "train")] == [False] + 7 * [True]
     clock = iter([100.0, 101.0, 103.0, 200.0, 202.0])
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(clock))
-    speed = loop._Speed(batch_size=8)
+    monkeypatch.setattr(stepping.time, "perf_counter", lambda: next(clock))
+    speed = stepping.Speed(batch_size=8)
     rates = []
     for count in (1, 2, 4):
         speed.update(count)
@@ -346,7 +347,7 @@ def test_what_ends_a_run_late_is_found_before_the_first_step(sample, tmp_path, m
     files = shutil.copytree(sample / "2/video/validate", tmp_path / "validate")
     (last := files / "validate0001.tfrecord").write_bytes(last.read_bytes()[:-20])
     config = configure(tmp_path / "run", sample, data={"validate": (str(files),)})
-    monkeypatch.setattr(loop, "take_steps", lambda *_: pytest.fail("there are steps"))
+    monkeypatch.setattr(course, "take_steps", lambda *_: pytest.fail("there are steps"))
     with pytest.raises(InputError, match=r"validate0001\.tfrecord, record \d+: is cut off .*; fetch it again"):
         train(config)
     monkeypatch.setattr(loop, "resolve", lambda *_: pytest.fail("the records are looked at"))

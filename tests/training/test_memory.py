@@ -15,10 +15,11 @@ from yt8m.recipes import make_config
 from yt8m.runs.model import build_for_training
 from yt8m.training import memory
 from yt8m.training.liveness import peak_bytes
-from yt8m.training.loop import resolve, train
+from yt8m.training.loop import train
 from yt8m.training.memory import MemoryEstimate, batch_shapes, estimate
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import make_optimizer
+from yt8m.training.preparation import resolve
 
 GB = 10**9
 FACTOR = 2.5

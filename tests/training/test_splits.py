@@ -11,7 +11,8 @@ from yt8m.config import RunConfig
 from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError, RecordError
 from yt8m.runs import open_run
-from yt8m.training.loop import resolve, train
+from yt8m.training.loop import train
+from yt8m.training.preparation import resolve
 from yt8m.training.splits import choose_splits
 
 

@@ -26,7 +26,8 @@ from yt8m.runs.model import build
 from yt8m.runs.weights import save_weights
 from yt8m.scoring.scorer import BATCH_SIZE, Scorer
 from yt8m.training import loop
-from yt8m.training.loop import resolve, train
+from yt8m.training.loop import train
+from yt8m.training.preparation import resolve
 from yt8m.training.trainer import Trainer
 
 QUICK = "dbof"

@@ -20,7 +20,8 @@ from yt8m.runs.model import build, load_run
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training import statistics
 from yt8m.training.averaging import average
-from yt8m.training.loop import resolve, train
+from yt8m.training.loop import train
+from yt8m.training.preparation import resolve
 from yt8m.training.statistics import StatisticsPass
 
 NUM_CLASSES = 5

@@ -86,7 +86,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
             "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
         )
     from yt8m.commands.terminal import say
-    from yt8m.training.loop import resolve
+    from yt8m.training.preparation import resolve
     from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
     from yt8m.tuning.tuning import Task
 

@@ -23,7 +23,8 @@ from yt8m.diagnosing.bottleneck import (
 )
 from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
-from yt8m.training.loop import refuse_broken_ends, resolve, stream_errors, take_steps
+from yt8m.training.preparation import refuse_broken_ends, resolve
+from yt8m.training.stepping import stream_errors, take_steps
 from yt8m.training.trainer import Trainer
 
 NUM_ROUNDS = 3

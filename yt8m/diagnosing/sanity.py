@@ -20,10 +20,10 @@ from yt8m.errors import InputError, quantity
 from yt8m.runs.model import build_for_training, start_from
 from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.completion import number_of_classes
-from yt8m.training.loop import refuse_broken_ends, resolve
 from yt8m.training.memory import advice, batch_shapes, estimate
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer, make_optimizer
+from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.schedules import warmup_remark
 
 OVERFIT_VIDEOS = 8

@@ -1,0 +1,184 @@
+"""The course of a training: steps, and what is due between them."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import tensorflow as tf
+
+from yt8m.config import TrainingConfig
+from yt8m.data.pipeline import Source
+from yt8m.distribution.devices import Stopped
+from yt8m.errors import InputError
+from yt8m.scoring.evaluation import Measured
+from yt8m.training.run_files import RunFiles
+from yt8m.training.schedules import learning_rate_at
+from yt8m.training.stepping import Speed, check_finite, take_steps
+from yt8m.training.trainer import Trainer
+
+
+class Course:
+    """The rest of a training, from the step that it stands at.
+
+    Between two events (a line of metrics, a validation, a checkpoint, the end) the steps run inside TensorFlow.
+
+    Args:
+        trainer: restored.
+        source: the training records.
+        validation: the validation records, if there are any.
+        files: of the run.
+        progress: a `yt8m.training.loop.Progress`.
+        stop_requested: asked about once a second.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        source: Source,
+        validation: Source | None,
+        files: RunFiles,
+        progress,
+        stop_requested: Callable[[], bool],
+    ):
+        self._trainer, self._files = trainer, files
+        self._source, self._validation = source, validation
+        self._progress, self._stop_requested = progress, stop_requested
+        self._training = trainer.config.training
+        self._speed = Speed(self._training.batch_size)
+
+    def finish(self) -> bool:
+        """Steps, validations and checkpoints until the end; True if stopped on request.
+
+        Raises:
+            InputError, RecordError: a record cannot be used, or the loss is not finite.
+        """
+        step = int(self._trainer.step.numpy())
+        if self._trainer.validation_pending.numpy():
+            if not self._validate():
+                return True
+            self._files.save_checkpoint(step)
+        if self._is_over(step):
+            return False
+        batches = self._trainer.batches(self._source)
+        while step < self._training.num_steps:
+            step = self._go_on(batches, step)
+            stopped, self._speed.steps_a_call = self._trainer.devices.largest(
+                int(self._stop_requested()), self._speed.steps_a_call
+            )
+            ending = self._do_what_is_due(step, bool(stopped))
+            if ending:
+                return ending == "stopped"
+        return False
+
+    def _is_over(self, step: int) -> bool:
+        """Whether there is nothing left to do, which is told."""
+        path = self._files.run.path
+        if step >= self._training.num_steps:
+            self._progress.message(f"{path}: nothing is left to train; raise --training.num-steps to go on")
+            return True
+        if self._is_out_of_patience():
+            early = f"{path}: stopped early before, at step {step}"
+            self._progress.message(f"{early}; raise --training.early-stopping to go on")
+            return True
+        return False
+
+    def _go_on(self, batches: Iterator, step: int) -> int:
+        """The steps of one call into TensorFlow, and what is told of them; the step that is reached."""
+        training, speed, trainer = self._training, self._speed, self._trainer
+        count = min(speed.steps_a_call, _next_event(step, training) - step)
+        losses, norms = take_steps(trainer, self._source, batches, count)
+        check_finite(losses, step, trainer.config)
+        step += count
+        speed.update(count)
+        trainer.add_losses(losses)
+        if speed.videos_per_second is not None or step == training.num_steps:
+            self._progress.steps(step, float(losses[-1]), speed.videos_per_second or 0.0)
+        if step % training.log_every_steps == 0 or step == training.num_steps:
+            self._log_training(step, float(norms[-1]))
+        return step
+
+    def _do_what_is_due(self, step: int, stopped: bool) -> Literal["finished", "stopped"] | None:
+        """The validation and the checkpoint of a step; how the training ended, if it did."""
+        finished = step == self._training.num_steps
+        validates = self._validation is not None
+        validation_due = validates and (finished or _is_due(step, self._training.validate_every_steps))
+        checkpoint_due = finished or stopped or _is_due(step, self._training.checkpoint_every_steps)
+        if not (validation_due or checkpoint_due):
+            return None
+        self._trainer.check_weights()
+        self._trainer.average_statistics()
+        if validation_due:
+            validated = self._validate_safely(step)
+            finished = validated and (finished or self._is_out_of_patience())
+            stopped |= not validated
+        elif finished:
+            with self._trainer.kept_weights():
+                self._files.save_weights(self._trainer)
+        if finished or stopped or checkpoint_due:
+            self._files.save_checkpoint(step)
+        if finished or stopped:
+            return "finished" if finished else "stopped"
+        self._speed.restart()
+        return None
+
+    def _validate_safely(self, step: int) -> bool:
+        """One validation, with a state saved to go on from if it fails. False if it was stopped on request."""
+        if not self._files.has_checkpoint:  # or a kill right after it would leave best weights and no way to go on
+            self._trainer.validation_pending.assign(True)
+            self._files.save_checkpoint(step)
+        try:
+            return self._validate()
+        except InputError:  # a record that cannot be used, say: once that is mended, the run goes on from here
+            self._trainer.validation_pending.assign(True)
+            self._files.save_checkpoint(step)
+            raise
+
+    def _log_training(self, step: int, norm: float) -> None:
+        rate = float(learning_rate_at(self._training, tf.constant(step - 1, tf.int64)))
+        row = {"loss": self._trainer.take_mean_loss(), "learning_rate": rate, "gradient_norm": norm}
+        if self._speed.videos_per_second is not None:
+            row["videos_per_second"] = round(self._speed.videos_per_second, 1)
+        self._files.log("train", step, row)
+
+    def _validate(self) -> bool:
+        """One validation; keeps the weights if they are the best. False if it was stopped on request."""
+        trainer = self._trainer
+        trainer.validation_pending.assign(True)
+        with contextlib.suppress(Stopped), trainer.kept_weights(self._stop_requested):
+            self._keep_if_best(trainer.evaluate(self._validation, self._stop_requested))
+            trainer.validation_pending.assign(False)
+        if trainer.validation_pending.numpy():
+            return False
+        if self._is_out_of_patience():
+            self._progress.message(f"stopping early: no better validation in the last {self._training.early_stopping}")
+        return True
+
+    def _keep_if_best(self, measured: Measured) -> None:
+        """Takes note of a validation, and keeps the weights if it is the best."""
+        trainer = self._trainer
+        metrics, step = measured.result, int(trainer.step.numpy())
+        score = metrics["segment_map" if self._validation.level == "segment" else "gap"]
+        is_best = score > float(trainer.best.numpy())
+        if is_best:
+            trainer.best.assign(score)
+            trainer.validations_without_best.assign(0)
+        else:
+            trainer.validations_without_best.assign_add(1)
+        if is_best and score >= trainer.kept_score:
+            self._files.save_weights(trainer, {"step": step, **metrics})
+            self._files.log_precision_recall(step, measured)
+        self._files.log("validation", step, metrics)
+        self._progress.validated(step, metrics, is_best and score >= trainer.kept_score)
+
+    def _is_out_of_patience(self) -> bool:
+        patience = self._training.early_stopping
+        return bool(patience) and int(self._trainer.validations_without_best.numpy()) >= patience
+
+
+def _is_due(step: int, interval: int) -> bool:
+    return interval > 0 and step % interval == 0
+
+
+def _next_event(step: int, training: TrainingConfig) -> int:
+    every = (training.log_every_steps, training.validate_every_steps, training.checkpoint_every_steps)
+    return min([training.num_steps, *((step // interval + 1) * interval for interval in every if interval)])

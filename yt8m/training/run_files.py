@@ -1,0 +1,65 @@
+"""What is written of a run while it trains."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m import runs
+from yt8m.config import RunConfig
+from yt8m.distribution.devices import Devices
+from yt8m.runs import RunDirectory
+from yt8m.runs.checkpoints import Checkpoints
+from yt8m.scoring.evaluation import Measured
+from yt8m.training import summaries
+from yt8m.training.trainer import Trainer
+
+
+class RunFiles:
+    """What is written of a run as it goes on; by the chief alone."""
+
+    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, is_chief: bool):
+        self.run, self._checkpoints, self._is_chief = run, checkpoints, is_chief
+
+    def log_configuration(self, config: RunConfig) -> None:
+        """As hyper-parameters, for TensorBoard."""
+        if self._is_chief:
+            summaries.write_hyperparameters(config)
+
+    def log(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """A line of metrics, for TensorBoard too."""
+        if self._is_chief:
+            runs.append_metrics(self.run, {"kind": kind, "step": step, **values})
+            for name, value in values.items():
+                tf.summary.scalar(f"{kind}/{name}", value, step=step)
+
+    def log_precision_recall(self, step: int, measured: Measured) -> None:
+        """Of the best validation so far, for TensorBoard."""
+        if self._is_chief:
+            summaries.write_precision_recall(step, measured)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is anything to go on from; on workers that write nothing, always."""
+        return not self._is_chief or self._checkpoints.is_there
+
+    def save_checkpoint(self, step: int) -> None:
+        """What training needs to go on."""
+        if self._is_chief:
+            self._checkpoints.save(step)
+
+    def save_weights(self, trainer: Trainer, metrics: dict[str, float] | None = None) -> None:
+        """The best weights, with the metrics that say so."""
+        if self._is_chief:
+            trainer.save_weights(self.run, metrics)
+
+
+@contextlib.contextmanager
+def open_files(run: RunDirectory, checkpoints: Checkpoints, devices: Devices) -> Iterator[RunFiles]:
+    """The files of a run, while it trains."""
+    if not devices.is_chief:
+        yield RunFiles(run, checkpoints, False)
+        return
+    with contextlib.closing(tf.summary.create_file_writer(str(run.tensorboard))) as writer, writer.as_default():
+        yield RunFiles(run, checkpoints, True)

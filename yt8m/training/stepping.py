@@ -1,0 +1,72 @@
+"""Steps, many in one call into TensorFlow, and what can go wrong in them."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.config import RunConfig
+from yt8m.data import pipeline
+from yt8m.data.pipeline import Source
+from yt8m.distribution.exhaustion import memory_errors
+from yt8m.errors import InputError
+from yt8m.training.distillation import teacher_errors
+from yt8m.training.memory import advice
+from yt8m.training.trainer import Trainer, stop_at_non_finite
+
+SECONDS_A_CALL = 1.0
+
+
+def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The losses and gradient norms of some steps, float32 [count] both. Raises as `stream_errors`."""
+    with stream_errors(trainer.config, source):
+        losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
+        return losses.numpy(), norms.numpy()
+
+
+@contextlib.contextmanager
+def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
+    """Turns TensorFlow's errors in the training stream and the steps into an `InputError`, or a `RecordError`, of one line."""
+    wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
+    with teacher_errors(config.distill), pipeline.record_errors(source, pipeline.OF_TRAINING), wanting:
+        try:
+            yield
+        except tf.errors.OutOfRangeError as error:
+            what = "no rated segment" if source.level == "segment" else "no record"
+            part = " outside the fold" if source.fold else ""
+            raise InputError(f"{source.files[0]} ...: the training files hold {what}{part}") from error
+
+
+def check_finite(losses: np.ndarray, step: int, config: RunConfig) -> None:
+    """Raises InputError if one of the losses [count] of the steps after `step` is not finite."""
+    broken = np.flatnonzero(~np.isfinite(losses))
+    if broken.size:
+        stop_at_non_finite("the loss of", losses[broken[0]], step + int(broken[0]) + 1, config)
+
+
+class Speed:
+    """Videos a second, and from it how many steps to hand to TensorFlow at once."""
+
+    def __init__(self, batch_size: int):
+        self._batch_size = batch_size
+        self.videos_per_second: float | None = None
+        """None until steps were done that were compiled before."""
+        self.steps_a_call = 1
+        self._since: float | None = None
+
+    def restart(self) -> None:
+        """Leaves out what was not training."""
+        self._since = time.perf_counter()
+
+    def update(self, count: int) -> None:
+        """Counts the steps of a call; the first call only starts the clock, as it compiles."""
+        now, before = time.perf_counter(), self._since
+        self._since = now
+        if before is None:
+            return
+        steps_per_second = count / max(now - before, 1e-9)
+        rate = steps_per_second * self._batch_size
+        self.videos_per_second = rate if not self.videos_per_second else 0.7 * self.videos_per_second + 0.3 * rate
+        self.steps_a_call = max(1, min(2 * self.steps_a_call, int(SECONDS_A_CALL * steps_per_second)))
