@@ -1,14 +1,16 @@
 """The files at the root of a data set, which list its classes with their names, and those that segments are ranked for."""
 
-import csv
-import io
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from yt8m.data.tables.classes import select_classes
+from yt8m.data.tables.text import Purpose, read_table
 from yt8m.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
 
 VOCABULARY_FILE = "vocabulary.csv"
 _COLUMNS = {VOCABULARY_FILE: ("Index", "Name"), "label_names.csv": ("label_id", "label_name")}
@@ -83,7 +85,7 @@ def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
     Raises:
         InputError: the file cannot be read, lacks the column, has no row, or a class that is no whole number or comes twice.
     """
-    classes = [class_id for class_id, _ in _classes(os.fspath(path), [("Index",)], _RANKED)]
+    classes = _read_classes(path, [("Index",)], _RANKED)["Index"].tolist()
     if not classes:
         raise InputError(f"{os.fspath(path)}: no classes below the header; {_RANKED.mend}")
     return classes
@@ -104,82 +106,32 @@ def read_class_names(path: str | os.PathLike) -> dict[int, str]:
     Raises:
         InputError: the file cannot be read, lacks a column, or has a class that is no whole number or comes twice.
     """
-    rows = _classes(os.fspath(path), list(_COLUMNS.values()), _NAMES)
-    return {class_id: " ".join(name.split()) for class_id, (name,) in rows}  # a name is shown on one line
+    classes = _read_classes(path, list(_COLUMNS.values()), _NAMES)
+    ids, names = (classes[column].tolist() for column in classes)
+    return {class_id: " ".join(name.split()) for class_id, name in zip(ids, names, strict=True)}  # shown on one line
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """What a file is read for, and which flag names it."""
-
-    file: str
-    flag: str
-
-    @property
-    def mend(self) -> str:
-        return f"mend the file, or name another with {self.flag}"
-
-    def line_error(self, path: str, line: int, reason: str) -> InputError:
-        return InputError(f"{path}, line {line}: {reason}; {self.mend}")
+def _purpose(file: str, flag: str) -> Purpose:
+    return Purpose("cannot be read", f"name a {file}", f"mend the file, or name another with {flag}")
 
 
-_NAMES = _Kind(VOCABULARY_FILE, "--vocabulary")
-_RANKED = _Kind(SEGMENT_CLASSES_FILE, "--segment-classes")
+_NAMES = _purpose(VOCABULARY_FILE, "--vocabulary")
+_RANKED = _purpose(SEGMENT_CLASSES_FILE, "--segment-classes")
 
 
-def _classes(path: str, choices: Sequence[Sequence[str]], kind: _Kind) -> Iterator[tuple[int, list[str]]]:
-    """The class of every row, and its other columns.
+def _read_classes(path: str | os.PathLike, choices: Sequence[Sequence[str]], purpose: Purpose) -> "pandas.DataFrame":
+    """The classes of a table, int64, and its other columns, text.
 
     Args:
         path: a CSV file with a header.
         choices: names of columns, that of the classes first; the first choice counts whose first column the header has.
-        kind: for the messages.
+        purpose: for the messages.
 
     Raises:
         InputError: see `read_class_names`.
     """
-    rows = _rows(path, _text(path, kind), kind)
-    line, header = next(rows, (1, []))
-    columns = next((each for each in choices if each[0] in header), choices[0])
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise kind.line_error(path, line, f"the header has no column {missing[0]!r}")
-    class_column, *others = map(header.index, columns)
-    seen: set[int] = set()
-    for line, row in rows:
-        if len(row) <= max(class_column, *others, 0):
-            raise kind.line_error(path, line, f"the row has {len(row)} of {len(header)} columns")
-        text = row[class_column].strip()
-        if not re.fullmatch(r"[0-9]{1,9}", text):
-            raise kind.line_error(
-                path, line, f"the {columns[0]} is {text[:40]!r} and no class, a whole number from 0 on"
-            )
-        if int(text) in seen:
-            raise kind.line_error(path, line, f"class {int(text)} comes a second time")
-        seen.add(int(text))
-        yield int(text), [row[column] for column in others]
-
-
-def _text(path: str, kind: _Kind) -> str:
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a {kind.file}") from error
-    try:
-        return content.decode("utf-8-sig")  # spreadsheets begin a file with a byte order mark
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise kind.line_error(path, line, "this is not UTF-8 text") from error
-
-
-def _rows(path: str, text: str, kind: _Kind) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, each with the number of its first line: a quoted field may hold several lines."""
-    reader = csv.reader(io.StringIO(text, newline=""))
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                yield line, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise kind.line_error(path, line, f"no row of a CSV file begins here ({error})") from error
+    table = read_table(path, purpose)
+    columns = next((each for each in choices if each[0] in table.header), choices[0])
+    classes, problems = select_classes(table, columns)
+    table.refuse(problems)
+    return classes

@@ -1,0 +1,179 @@
+"""Small CSV files, read and written by pandas, with every field as text.
+
+pandas guesses nothing here: `null`, `NA`, `1e10` and `0001` stay as they are written. What it does not say, on which line of the
+file a row begins, is found afterwards.
+"""
+
+import contextlib
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yt8m.errors import InputError
+
+if TYPE_CHECKING:  # loading it takes longer than `yt8m --help`
+    import pandas
+
+Problem = tuple["pandas.Series", Callable[[Sequence[str]], str]]
+"""Which rows cannot be used (bool, with the index of the rows), and what is wrong with one, given its fields."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a file is read for, in the words of its error messages."""
+
+    unreadable: str
+    """That it cannot be read, as a clause: `the class weights cannot be read`."""
+    another: str
+    """What to do if it cannot be read, such as `check --loss.class-weights`."""
+    mend: str
+    """What to do about a line of it."""
+    encoding_errors: str = "strict"
+    """Of what is not UTF-8 text: `strict` refuses it, `surrogateescape` keeps its bytes."""
+
+    def error(self, path: str, line: int, reason: str) -> InputError:
+        """What to raise for a line of a file."""
+        return InputError(f"{path}, line {line}: {reason}; {self.mend}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file as text; `read_table` makes one."""
+
+    path: str
+    header: list[str]
+    """Names of the columns."""
+    all_rows: "pandas.DataFrame"
+    """An empty row, then every row of the file, the header and blank lines among them: a column a field, text, or missing where
+    a row has fewer fields. The last column holds the first field beyond the header's."""
+    header_place: int
+    """Of the header among the rows."""
+    purpose: Purpose
+
+    @property
+    def rows(self) -> "pandas.DataFrame":
+        """The rows below the header that are not blank; the index is their place in `all_rows`."""
+        below = self.all_rows.iloc[self.header_place + 1 :]
+        return below[below[0].notna()]
+
+    def select(self, columns: Sequence[str]) -> "pandas.DataFrame":
+        """Some columns of the rows, under their names: text, or missing where a row is too short.
+
+        Raises:
+            InputError: the header lacks one.
+        """
+        missing = [column for column in columns if column not in self.header]
+        if missing:
+            raise self.error(self.header_place, f"the header has no column {missing[0]!r}")
+        return self.rows[[self.header.index(column) for column in columns]].set_axis(columns, axis="columns")
+
+    def refuse(self, problems: Iterable[Problem]) -> None:
+        """Raises InputError for the first row of the file that has a problem; of several, for the first that it has."""
+        found = [(int(wrong.idxmax()), order, say) for order, (wrong, say) in enumerate(problems) if wrong.any()]
+        if found:
+            place, _, say = min(found, key=lambda each: each[:2])
+            raise self.error(place, say(self.all_rows.loc[place].dropna().tolist()))
+
+    def too_short(self, columns: Sequence[str]) -> Problem:
+        """The problem of rows that end before one of these columns."""
+        last = max(self.header.index(column) for column in columns)
+        return self.rows[last].isna(), lambda fields: f"the row has {len(fields)} of {len(self.header)} columns"
+
+    def error(self, place: int, reason: str) -> InputError:
+        """What to raise for a row.
+
+        Args:
+            place: of the row in `all_rows`.
+            reason: what is wrong, as a clause.
+        """
+        return self.purpose.error(self.path, _line_of(self.all_rows.iloc[:place]), reason)
+
+
+def read_table(path: str | os.PathLike, purpose: Purpose) -> Table:
+    """A CSV file with a header.
+
+    A byte order mark and blank lines are left out; a quoted field may hold commas, quotes and line ends.
+
+    Raises:
+        InputError: the file cannot be read, is not UTF-8 text, or has quotes that are not closed.
+    """
+    from pandas.errors import EmptyDataError, ParserError
+
+    text, path = _text(os.fspath(path), purpose), os.fspath(path)
+    try:
+        width = len(_parse(text, nrows=1).columns)
+        all_rows = _parse_rows(text, width)
+    except EmptyDataError:  # nothing but blank lines
+        return Table(path, [], _parse_rows("", 1), 1, purpose)
+    except (ParserError, csv.Error) as error:  # some of the latter pass through
+        raise purpose.error(path, _broken_line(text), f"no row of a CSV file begins here ({error})") from error
+    place = int(all_rows[0].iloc[1:].notna().idxmax())
+    return Table(path, all_rows.loc[place].dropna().tolist(), all_rows, place, purpose)
+
+
+def write_table(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """A CSV file of columns of one length, by name: numbers with every digit, None as an empty field.
+
+    Text that was read with `surrogateescape` becomes the bytes that it was.
+    """
+    import pandas
+
+    text = pandas.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n")
+    return text.encode(errors="surrogateescape")
+
+
+def _text(path: str, purpose: Purpose) -> str:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {purpose.unreadable} ({error.strerror}); {purpose.another}") from error
+    try:
+        return content.decode("utf-8-sig", purpose.encoding_errors)  # spreadsheets begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise purpose.error(path, line, "this is not UTF-8 text") from error
+
+
+def _parse(text: str, **options: Any) -> "pandas.DataFrame":
+    import pandas
+
+    # The Python engine leaves the fields that a row lacks missing; the other one makes them empty. `object` holds Python's own
+    # text, also such as is not UTF-8, whatever pandas takes `str` for.
+    return pandas.read_csv(
+        io.StringIO(text, newline=""),
+        header=None,
+        engine="python",
+        dtype=object,
+        keep_default_na=False,
+        na_filter=False,
+        **options,
+    )
+
+
+def _parse_rows(text: str, width: int) -> "pandas.DataFrame":
+    """`Table.all_rows` of a header of some width."""
+    columns = range(width + 1)
+    # pandas takes the number of fields from the first row, and with `usecols` leaves out what further ones have beyond it.
+    return _parse("," * width + "\n" + text, names=columns, usecols=columns, skip_blank_lines=False)
+
+
+def _line_of(rows_before: "pandas.DataFrame") -> int:
+    """The number of the line on which a row begins: each one before it has a line, and one more a line end in its fields."""
+    fields = rows_before.to_numpy().ravel()
+    return len(rows_before) + sum(len(_LINE_END.findall(field)) for field in fields if isinstance(field, str))
+
+
+def _broken_line(text: str) -> int:
+    """The first line of the row that pandas cannot read; it reads by this module of Python's own, and does not say where."""
+    rows, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    with contextlib.suppress(csv.Error):
+        for _ in rows:
+            line = rows.line_num + 1
+    return line
