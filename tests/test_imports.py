@@ -26,9 +26,9 @@ AREAS = {
         "training diagnosing",
         "foundations config plotting metrics data submission layers models runs distribution scoring",
     ),
-    "exporting": ("exporting", "foundations config data models runs scoring"),
+    "exporting": ("exporting", "foundations config metrics data models runs scoring"),
     "records": ("conversion download", "foundations data"),
-    "tuning": ("tuning", "foundations config plotting models runs distribution"),
+    "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),
     "views": ("views", "foundations config plotting metrics data runs distribution scoring records"),
     "commands": (
         "commands cli __main__",

@@ -8,6 +8,7 @@ from yt8m.commands.configuring import configure
 from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
 from yt8m.errors import OK, USER_ERROR
+from yt8m.metrics.registry import task_of
 
 
 def _train(config: Any) -> tuple[Any, int]:
@@ -74,7 +75,7 @@ def submit(arguments: list[str]) -> int:
         (),
         out,
         task="segment"
-        if "segment_map" in metrics and survey(expand_paths(config.data.test)).level != "video"
+        if task_of(metrics) == "segment" and survey(expand_paths(config.data.test)).level != "video"
         else None,
         progress=count_progress("predicting", "video"),
         tell=say,

@@ -6,6 +6,7 @@ from typing import Any
 from yt8m.commands.reports import trial_value
 from yt8m.commands.terminal import has_bars, say
 from yt8m.errors import quantity
+from yt8m.metrics.registry import find
 
 _MOST_ENDED_TRIALS = 10
 """In the table of a study: the best ones."""
@@ -65,7 +66,7 @@ class TuningProgress:
 
     @property
     def _metric(self) -> str:
-        return {"gap": "GAP", "segment_map": "segment MAP"}[self._task.metric]
+        return find(self._task.metric).title
 
     def _line(self, trial: Any) -> str:
         values = ", ".join(f"{name} {trial_value(value)}" for name, value in trial.values.items())

@@ -13,6 +13,7 @@ from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
 from yt8m.errors import OK, USER_ERROR, InputError, quantity
+from yt8m.metrics.registry import primary
 from yt8m.values import PositiveInt, Seed, fit_fields
 
 
@@ -100,7 +101,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
         config=config,
         recipe=recipes.make_config(config.recipe),
         dimensions=dimensions,
-        metric="segment_map" if validation.level == "segment" else "gap",
+        metric=primary("segment" if validation.level == "segment" else "video").key,
         num_trials=flags.trials,
         jobs=flags.jobs,
         seed=flags.seed,

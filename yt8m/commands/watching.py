@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from yt8m.commands.bars import SECONDS_BETWEEN_LINES, Meter, open_bar
 from yt8m.commands.terminal import has_bars, log, say
+from yt8m.metrics.registry import in_words, primary, task_of
 
 if TYPE_CHECKING:
     from yt8m.config import RunConfig
@@ -20,7 +21,7 @@ class TrainingProgress:
 
     def __init__(self):
         self._bar: tqdm | None = None
-        self._gap = ""
+        self._score = ""
         self._num_steps = 0
         self._batch_size = 0
         self._next_line = 0.0
@@ -40,24 +41,22 @@ class TrainingProgress:
     def steps(self, step: int, loss: float, videos_per_second: float) -> None:
         """Steps were done, up to `step`."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._gap}", refresh=False)
+            self._bar.set_postfix_str(f"loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._score}", refresh=False)
             self._bar.update(step - self._bar.n)
         elif time.monotonic() >= self._next_line or step == self._num_steps:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             seconds = (self._num_steps - step) * self._batch_size / max(videos_per_second, 1e-9)
             left = tqdm.format_interval(seconds)
             self._write(
-                f"step {step}/{self._num_steps}, loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._gap}, {left} left"
+                f"step {step}/{self._num_steps}, loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._score}, {left} left"
             )
 
     def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
         """The validation split was gone through."""
-        if "gap" in metrics:
-            self._gap = f", GAP {metrics['gap']:.4f}"
-            scores = f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}"
-        else:
-            self._gap = f", segment MAP {metrics['segment_map']:.4f}"
-            scores = self._gap[2:]
+        task = task_of(metrics)
+        assert task is not None, "a validation has scores"
+        main, scores = primary(task), in_words(metrics, ["always"])
+        self._score = f", {main.title} {main.text(metrics[main.key])}"
         best = " (best so far)" if is_best else ""
         self._write(f"validation at step {step}: {scores}, loss {metrics['loss']:.3f}{best}")
 

@@ -20,6 +20,7 @@ from yt8m.exporting.litert import convert
 from yt8m.exporting.saved_model import write_saved_model
 from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import NewFile, check_destination, check_new
+from yt8m.metrics.registry import COUNTS, primary, task_of
 from yt8m.runs.model import best_weights, build
 from yt8m.runs.records import open_validation
 from yt8m.runs.weights import load_weights
@@ -154,9 +155,10 @@ def _measure_change(
     _assign(model, exact)
     before = _score(model, source, config, progress)
     _assign(model, rounded)
-    segments = "segment_map" in before
-    metric, count = ("segment_map", "num_segments") if segments else ("gap", "num_videos")
-    return MetricChange(metric, float(before[metric]), float(after[metric]), int(before[count]))
+    task = task_of(before)
+    assert task is not None, "it was measured"
+    key = primary(task).key
+    return MetricChange(key, float(before[key]), float(after[key]), int(before[COUNTS[task].key]))
 
 
 def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:

@@ -15,7 +15,7 @@ class MetricChange:
     """What a metric was with the run's weights, and what it is with them rounded to float16."""
 
     metric: str
-    """`gap`, or `segment_map` on rated segments."""
+    """Its key: the primary metric of the task."""
     before: float
     after: float
     count: int

@@ -1,39 +1,42 @@
-"""Metrics of predictions, in NumPy alone: importing this loads no TensorFlow. Definitions: docs/metrics.md."""
+"""Metrics of predictions, in NumPy alone: importing this loads no TensorFlow. Definitions: docs/metrics.md.
 
-from yt8m.metrics.confusions import Confusion, Confusions
-from yt8m.metrics.per_class import PerClass, enough_positives
-from yt8m.metrics.pooled import PrecisionRecall, Reliability, counts_at, precision_recall, reliability
-from yt8m.metrics.ranking import (
-    average_precision,
-    global_average_precision,
-    hit_at_one,
-    mean_average_precision,
-    precision_at_equal_recall_rate,
-    top_k_predictions,
-)
-from yt8m.metrics.ratings import SegmentRatings
-from yt8m.metrics.segments import SegmentMetrics, SegmentRankingMetrics, segment_map
-from yt8m.metrics.streaming import VideoMetrics
+The public names load NumPy when they are first used: commands that only want titles (`registry.py`) start without it.
+"""
 
-__all__ = [
-    "Confusion",
-    "Confusions",
-    "PerClass",
-    "PrecisionRecall",
-    "Reliability",
-    "SegmentMetrics",
-    "SegmentRankingMetrics",
-    "SegmentRatings",
-    "VideoMetrics",
-    "average_precision",
-    "counts_at",
-    "enough_positives",
-    "global_average_precision",
-    "hit_at_one",
-    "mean_average_precision",
-    "precision_at_equal_recall_rate",
-    "precision_recall",
-    "reliability",
-    "segment_map",
-    "top_k_predictions",
-]
+import importlib
+
+_PUBLIC = {
+    "Confusion": "confusions",
+    "Confusions": "confusions",
+    "PerClass": "per_class",
+    "PrecisionRecall": "pooled",
+    "Reliability": "pooled",
+    "SegmentMetrics": "segments",
+    "SegmentRankingMetrics": "segments",
+    "SegmentRatings": "ratings",
+    "VideoMetrics": "streaming",
+    "average_precision": "ranking",
+    "counts_at": "pooled",
+    "enough_positives": "per_class",
+    "global_average_precision": "ranking",
+    "hit_at_one": "ranking",
+    "mean_average_precision": "ranking",
+    "precision_at_equal_recall_rate": "ranking",
+    "precision_recall": "pooled",
+    "reliability": "pooled",
+    "segment_map": "segments",
+    "top_k_predictions": "ranking",
+}
+"""The module of each."""
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'yt8m.metrics' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"yt8m.metrics.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

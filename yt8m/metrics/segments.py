@@ -1,5 +1,6 @@
 """Mean average precision of rated five-second segments. Definitions and examples: docs/metrics.md."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.errors import InputError, quantity
+from yt8m.metrics import registry
 from yt8m.metrics.entries import MAX_CLASSES, RankedEntries
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
 from yt8m.metrics.per_class import PerClass, from_precision_sums
@@ -17,7 +19,45 @@ DEFAULT_MAX_SEGMENTS = 100_000
 """Segments of a class that count."""
 
 
-class SegmentMetrics:
+class _ClassMeans(ABC):
+    """What the metrics of a model's scores and those of submitted rankings have in common: means over the classes."""
+
+    _ratings: SegmentRatings
+
+    @abstractmethod
+    def per_class(self) -> PerClass:
+        """Average precision and counts of every class that was rated; 0 is the precision of one that is not ranked."""
+
+    @abstractmethod
+    def _is_ranked(self, class_ids: np.ndarray) -> np.ndarray:
+        """Whether segments are ranked for some classes, int64 [M]: bool [M]."""
+
+    def result(self) -> dict[str, float | int]:
+        """The metrics of all that was added so far; more may be added afterwards.
+
+        Returns:
+            The metrics of the segment task in `yt8m.metrics.registry`, by key: `segment_map`, the mean over all classes with a
+            positive, where a class that is not ranked counts 0, and `segment_map_submitted`, the mean over the ranked ones
+            among them (0 if there are none), from 0 to 1; and `num_segments`, rated segments.
+
+        Raises:
+            InputError: no segment was rated positive.
+        """
+        _check_positive(self._ratings)
+        values = {metric.key: getattr(self, metric.key)() for metric in registry.of_task("segment")}
+        return values | {"num_segments": self._ratings.num_segments}
+
+    def segment_map(self) -> float:
+        """The mean over all classes with a positive, of which there must be one."""
+        return self.per_class().mean()
+
+    def segment_map_submitted(self) -> float:
+        """The mean over the classes with a positive that segments are ranked for; 0 if there are none."""
+        per_class = self.per_class()
+        return per_class.mean_of(self._is_ranked(per_class.class_ids))
+
+
+class SegmentMetrics(_ClassMeans):
     """Segment MAP of a model's scores for rated segments, a batch at a time.
 
     A segment takes part in the ranking of the classes that it was rated for and no other. The ranking is that of all
@@ -33,9 +73,9 @@ class SegmentMetrics:
         if not 1 <= num_classes <= MAX_CLASSES:
             raise ValueError(f"num_classes is {num_classes}; it must be from 1 to {MAX_CLASSES}")
         self.num_classes = num_classes
-        self._is_ranked = np.ones(num_classes, bool)
+        self._ranked = np.ones(num_classes, bool)
         if ranked_classes is not None:
-            self._is_ranked = np.isin(np.arange(num_classes), ranked_classes)
+            self._ranked = np.isin(np.arange(num_classes), ranked_classes)
         self._ratings = SegmentRatings()
         self._entries = RankedEntries()
 
@@ -88,29 +128,14 @@ class SegmentMetrics:
         self._ratings.merge(other._ratings)
         self._entries.extend(other._entries)
 
-    def result(self) -> dict[str, float | int]:
-        """The metrics of all segments so far; more may be added afterwards.
-
-        Returns:
-            `segment_map`, the mean over all classes with a positive, and `segment_map_submitted`, that over the ranked ones
-            among them (0 if there are none), from 0 to 1; `num_segments`, rated segments.
-
-        Raises:
-            InputError: no segment was rated positive.
-        """
-        per_class = self.per_class()
-        _check_positive(per_class, self._ratings)
-        return {
-            "segment_map": per_class.mean(),
-            "segment_map_submitted": per_class.mean_of(self._is_ranked[per_class.class_ids]),
-            "num_segments": self._ratings.num_segments,
-        }
-
     def per_class(self) -> PerClass:
         """Average precision and counts of every class that was rated, 0 of one that is not ranked; more may be added."""
         class_ids, positives, negatives = self._ratings.counts()
-        sums = np.where(self._is_ranked, self._entries.class_precision_sums(self.num_classes), 0.0)[class_ids]
+        sums = np.where(self._ranked, self._entries.class_precision_sums(self.num_classes), 0.0)[class_ids]
         return from_precision_sums(class_ids, sums, positives, negatives)
+
+    def _is_ranked(self, class_ids: np.ndarray) -> np.ndarray:
+        return self._ranked[class_ids]
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """All ratings by falling score, a chunk after the other, for `yt8m.metrics.pooled`.
@@ -131,7 +156,7 @@ class SegmentMetrics:
         return len(self._entries)
 
 
-class SegmentRankingMetrics:
+class SegmentRankingMetrics(_ClassMeans):
     """Segment MAP@K of submitted rankings, which know an order but no scores and therefore no ties.
 
     Args:
@@ -146,7 +171,7 @@ class SegmentRankingMetrics:
         self._ratings, self._top_k = ratings, top_k
         self._counts = ratings.counts()
         self._precision_sums: dict[int, float] = {}  # of every class that was submitted
-        _check_positive(self.per_class(), ratings)
+        _check_positive(ratings)
 
     def add(self, class_id: int, segments: Iterable[Segment]) -> None:
         """Adds a submitted class.
@@ -164,21 +189,6 @@ class SegmentRankingMetrics:
         hits = _rated_hits(class_id, islice(segments, self._top_k), rated) if rated else []
         self._precision_sums[class_id] = precision_sum(np.arange(len(hits) + 1), np.cumsum([0, *hits]))
 
-    def result(self) -> dict[str, float | int]:
-        """The metrics of the classes so far; more may be added afterwards.
-
-        Returns:
-            `segment_map`, the mean over all classes with a positive, where a class not submitted counts 0;
-            `segment_map_submitted`, the mean over the submitted ones among them (0 if there are none); `num_segments`,
-            rated segments.
-        """
-        per_class = self.per_class()
-        return {
-            "segment_map": per_class.mean(),
-            "segment_map_submitted": per_class.mean_of(np.isin(per_class.class_ids, self.submitted_classes)),
-            "num_segments": self._ratings.num_segments,
-        }
-
     @property
     def submitted_classes(self) -> list[int]:
         """The classes that were added."""
@@ -189,6 +199,9 @@ class SegmentRankingMetrics:
         class_ids, positives, negatives = self._counts
         sums = np.array([self._precision_sums.get(class_id, 0.0) for class_id in class_ids.tolist()])
         return from_precision_sums(class_ids, sums, positives, negatives)
+
+    def _is_ranked(self, class_ids: np.ndarray) -> np.ndarray:
+        return np.isin(class_ids, self.submitted_classes)
 
 
 def segment_map(
@@ -215,9 +228,9 @@ def segment_map(
     return metrics.result()
 
 
-def _check_positive(per_class: PerClass, ratings: SegmentRatings) -> None:
+def _check_positive(ratings: SegmentRatings) -> None:
     """Raises InputError if no class has a positive."""
-    if not per_class.has_positives.any():
+    if not ratings.counts()[1].any():
         raise InputError(
             f"none of {quantity(ratings.num_segments, 'rated segment')} is positive for a class; is this rated data?"
         )

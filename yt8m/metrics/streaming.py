@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from yt8m.errors import InputError, quantity
+from yt8m.metrics import registry
 from yt8m.metrics.entries import MAX_CLASSES, RankedEntries
 from yt8m.metrics.inputs import as_float32, check_ids, check_top_k, checked_pair, row_blocks, row_name
 from yt8m.metrics.per_class import PerClass, from_precision_sums
@@ -107,7 +108,8 @@ class VideoMetrics:
         """The metrics of all videos so far; more may be added afterwards.
 
         Returns:
-            `gap`, `map`, `hit_at_1` and `perr`, from 0 to 1, and `num_videos`.
+            The metrics of the video task in `yt8m.metrics.registry`, by key: `gap`, `map`, `hit_at_1` and `perr`, from 0 to 1;
+            and `num_videos`.
 
         Raises:
             InputError: there are no videos, or none of them has a label.
@@ -118,13 +120,24 @@ class VideoMetrics:
             raise InputError(
                 f"none of {quantity(self._num_videos, 'video')} has a label to score against; a test split has none"
             )
-        return {
-            "gap": self._entries.pooled_precision_sum() / int(self._positives.sum()),
-            "map": self.per_class().mean(),
-            "hit_at_1": self._hit_at_1_sum / (self._num_videos * _UNIT),
-            "perr": self._perr_sum / (self._num_labelled * _UNIT),
-            "num_videos": self._num_videos,
-        }
+        values = {metric.key: getattr(self, metric.key)() for metric in registry.of_task("video")}
+        return values | {"num_videos": self._num_videos}
+
+    def gap(self) -> float:
+        """Global average precision of the videos so far, of which one must have a label."""
+        return self._entries.pooled_precision_sum() / self.num_positives
+
+    def map(self) -> float:
+        """Mean average precision of the videos so far, of which one must have a label."""
+        return self.per_class().mean()
+
+    def hit_at_1(self) -> float:
+        """Share of the videos so far, of which there must be one, whose best class is a label."""
+        return self._hit_at_1_sum / (self._num_videos * _UNIT)
+
+    def perr(self) -> float:
+        """Precision at equal recall rate of the videos so far, of which one must have a label."""
+        return self._perr_sum / (self._num_labelled * _UNIT)
 
     def per_class(self) -> PerClass:
         """Average precision and positives of every class with a label; more videos may be added afterwards.

@@ -25,6 +25,7 @@ from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
 from yt8m.metrics import top_k_predictions
+from yt8m.metrics.registry import task_of
 from yt8m.predicting import (
     Description,
     Part,
@@ -312,9 +313,8 @@ def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
 
 def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
     """Whether a run was trained on rated segments: its validation says so, or else its training records, if they are here."""
-    measured = runs.best_metrics(run)
-    if "segment_map" in measured or "gap" in measured:
-        return "segment_map" in measured
+    if task := task_of(runs.best_metrics(run)):
+        return task == "segment"
     if any(map(scheme, config.data.train)):
         return False
     with contextlib.suppress(InputError):  # they may be gone

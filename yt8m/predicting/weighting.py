@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from yt8m.errors import InputError
 from yt8m.metrics.entries import RankedEntries
 from yt8m.metrics.ratings import SegmentRatings
+from yt8m.metrics.registry import primary
 from yt8m.predicting.combining import (
     Mean,
     check_members,
@@ -64,7 +65,7 @@ class Weights:
     weights: list[float]
     """One a member; they sum to 1. Learned on all videos."""
     metric: str
-    """`segment_map` or `gap`."""
+    """Its key: the primary metric of the task."""
     score: float
     """Of each part of the videos with weights that were learned on the other parts: what to expect on other data."""
     equal: float
@@ -115,7 +116,7 @@ def learn_weights(
         members=[member.name for member in members],
         mean=mean,
         weights=_search(pairs, every, metric).tolist(),
-        metric="segment_map" if task == "segment" else "gap",
+        metric=primary(task).key,
         score=metric(pairs, every, totals),
         equal=metric(pairs, every, pairs.means(np.full(len(members), 1 / len(members)))),
         alone=[metric(pairs, every, pairs.means(weights)) for weights in single],

@@ -20,6 +20,7 @@ from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, VideoMetrics
 from yt8m.metrics.logits import probability
+from yt8m.metrics.registry import COUNTS, primary
 from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.classes import ClassRow, open_class_report
@@ -208,9 +209,10 @@ def evaluate(
 def _compare_with_validation(run: str | os.PathLike, result: dict[str, float | int], num_classes: int, tell) -> None:
     """Tells of a result that is below half of the run's own: labels of another vocabulary give one, say."""
     own = runs.best_metrics(run)
-    for key, name in (("gap", "GAP"), ("segment_map", "segment MAP")):
-        if key in result and key in own and result[key] < own[key] / 2:
+    for metric in map(primary, COUNTS):
+        if metric.key in result and metric.key in own and result[metric.key] < own[metric.key] / 2:
+            here, there = metric.text(result[metric.key]), metric.text(own[metric.key])
             tell(
-                f"{run}: {name} {result[key]:.4f} here, {own[key]:.4f} in the run's own validation; are these labels of the same "
+                f"{run}: {metric.title} {here} here, {there} in the run's own validation; are these labels of the same "
                 f"vocabulary, of {num_classes} classes?"
             )

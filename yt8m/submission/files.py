@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from yt8m.errors import InputError
-
-Task = Literal["video", "segment"]
+from yt8m.metrics.registry import Task
 
 HEADERS: dict[Task, str] = {"video": "VideoId,LabelConfidencePairs", "segment": "Class,Segments"}
 """A submission's first line, by task."""

@@ -21,6 +21,7 @@ from yt8m.config import RunConfig, TrainingConfig
 from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.files import check_destination, check_local, write_json
+from yt8m.metrics.registry import score_of
 from yt8m.runs import RunDirectory
 from yt8m.runs.model import build
 from yt8m.runs.records import open_data, open_validation
@@ -129,7 +130,7 @@ def _choose(directory: RunDirectory, training: TrainingConfig, last: int | None,
     if best:
         scores = {row["step"]: row for row in runs.read_metrics(directory) if row["kind"] == "validation"}
         steps = [step for step in steps if step in scores]
-        steps.sort(key=lambda step: scores[step].get("segment_map", scores[step].get("gap", 0.0)))
+        steps.sort(key=lambda step: score_of(scores[step]) or 0.0)
     if len(steps) < wanted:
         kind = f"{'validated ' if best else ''}checkpoint{'s' if len(steps) != 1 else ''}"
         raise InputError(

@@ -10,6 +10,7 @@ from yt8m.config import TrainingConfig
 from yt8m.data.pipeline import Source
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
+from yt8m.metrics.registry import score_of
 from yt8m.scoring.evaluation import Measured
 from yt8m.training.run_files import RunFiles
 from yt8m.training.schedules import learning_rate_at
@@ -157,7 +158,8 @@ class Course:
         """Takes note of a validation, and keeps the weights if it is the best."""
         trainer = self._trainer
         metrics, step = measured.result, int(trainer.step.numpy())
-        score = metrics["segment_map" if self._validation.level == "segment" else "gap"]
+        score = score_of(metrics)
+        assert score is not None, "a validation has scores"
         is_best = score > float(trainer.best.numpy())
         if is_best:
             trainer.best.assign(score)

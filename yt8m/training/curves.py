@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from yt8m.metrics.registry import METRICS
 from yt8m.views.plotting import (
     WIDTH,
     head,
     new_figure,
     save_figure,
 )
-
-SCORES = {"gap": "GAP", "map": "MAP", "hit_at_1": "Hit@1", "perr": "PERR", "segment_map": "segment MAP"}
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path, best_step: int | None = None) -> None:
@@ -24,16 +23,20 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path, best_step: int | None = 
     """
     training = [row for row in rows if row["kind"] == "train"]
     validation = [row for row in rows if row["kind"] == "validation"]
-    keys = [key for key in SCORES if any(key in row for row in validation)]
-    figure = new_figure(WIDTH, 5.6 if keys else 3.2)
-    every = figure.subplots(2 if keys else 1, 1, sharex=True, squeeze=False)[:, 0]
+    scores = [
+        metric
+        for metric in METRICS
+        if metric.task and metric.shown != "data" and any(metric.key in row for row in validation)
+    ]
+    figure = new_figure(WIDTH, 5.6 if scores else 3.2)
+    every = figure.subplots(2 if scores else 1, 1, sharex=True, squeeze=False)[:, 0]
     losses = every[0]
     _line(losses, training, "loss", "training")
     _line(losses, validation, "loss", "validation")
     losses.set(ylabel="loss", ylim=(0, None))
-    if keys:
-        for key in keys:
-            _line(every[1], validation, key, SCORES[key])
+    if scores:
+        for metric in scores:
+            _line(every[1], validation, metric.key, metric.title)
         every[1].set(ylabel="score", ylim=(0, 1.02))
     is_marked = any(row["step"] == best_step for row in validation)
     for axes in every:
@@ -44,7 +47,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path, best_step: int | None = 
     last = max((row["step"] for row in rows), default=0)
     every[-1].set(xlabel="step", xlim=(0, 1.03 * last or None))
     head(losses, "Loss")
-    if keys:
+    if scores:
         head(every[1], "Validation")
     save_figure(figure, path)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from yt8m import runs
 from yt8m.errors import InputError
 from yt8m.files import read_json
+from yt8m.metrics.registry import score_of
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training.trainer import Trainer
@@ -67,7 +68,7 @@ def _best_of(run: RunDirectory, step: int, tell: Callable[[str], None]) -> tuple
     if not run.best_weights.exists():
         return -math.inf, True
     metrics = read_json(run.best_metrics) if run.best_metrics.exists() else {}
-    score = metrics.get("segment_map", metrics.get("gap"))
+    score = score_of(metrics)
     if score is None or metrics.get("step", 0) <= step:
         return -math.inf, False
     tell(

@@ -25,6 +25,7 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError, quantity
 from yt8m.files import locked, make_directory, read_json, remove_empty, write_json
+from yt8m.metrics.registry import find
 from yt8m.runs import RunDirectory
 from yt8m.tuning import jobs as side_by_side
 from yt8m.tuning import report
@@ -34,9 +35,6 @@ from yt8m.tuning.processes import TrialProcess, Usage, end_orphan, import_psutil
 from yt8m.tuning.records import other_records
 from yt8m.tuning.space import Dimension, with_values
 from yt8m.tuning.study import State, Study, Trial
-
-Metric = Literal["gap", "segment_map"]
-METRIC_NAMES: dict[Metric, str] = {"gap": "GAP", "segment_map": "segment MAP"}
 
 SECONDS_BETWEEN_LOOKS = 0.5
 _FAILURES_IN_A_ROW = 3
@@ -65,7 +63,8 @@ class Task:
     recipe: RunConfig
     """The recipe alone."""
     dimensions: Sequence[Dimension]
-    metric: Metric
+    metric: str
+    """The key of the one by which trials are compared."""
     num_trials: int
     """In all, with those of former sessions."""
     jobs: int | Literal["auto"] = "auto"
@@ -79,7 +78,8 @@ class Tuned:
     """How a session ended."""
 
     directory: str
-    metric: Metric
+    metric: str
+    """Its key."""
     trials: list[Trial]
     interrupted: bool
     best: Trial | None
@@ -119,7 +119,7 @@ def tune(task: Task, progress: Progress, stop_requested: Callable[[], bool] = la
             words = train_command(config, task.recipe, str(Path(task.config.run) / "best"))
             command = in_shell(["yt8m", *words])
             picture = str(Path(task.config.run) / "report.png")
-            report.plot(trials, task.dimensions, study.importances(), METRIC_NAMES[task.metric], Path(picture))
+            report.plot(trials, task.dimensions, study.importances(), find(task.metric).title, Path(picture))
         return Tuned(task.config.run, task.metric, trials, interrupted, best, command, picture)
 
 

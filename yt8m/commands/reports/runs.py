@@ -5,12 +5,13 @@ from typing import Any
 from yt8m.commands.reports.scored import scores
 from yt8m.commands.reports.tables import size_in_words, table
 from yt8m.errors import quantity
+from yt8m.metrics.registry import COUNTS, find, task_of
 
 
 def trained(result: Any) -> str:
     """How a training run ended, a `yt8m.training.loop.TrainingResult`."""
     best = result.best_metrics or {}
-    if "gap" in best or "segment_map" in best:
+    if task_of(best):
         best_text = f"best validation at step {best['step']}: {scores(best)}"
     else:
         best_text = "no validation split"
@@ -51,13 +52,9 @@ def exported(result: Any) -> str:
     if result.signatures:
         rows.append(("signatures", ", ".join(result.signatures)))
     if result.change:
-        change, name = result.change, {"gap": "GAP", "segment_map": "segment MAP"}[result.change.metric]
-        of = "videos" if change.metric == "gap" else "rated segments"
-        rows.append(
-            (
-                "float16",
-                f"{name} {change.after:.4f}, {change.after - change.before:+.6f} against float32's {change.before:.4f}, "
-                f"on {change.count} {of}",
-            )
-        )
+        change, metric = result.change, find(result.change.metric)
+        after, before = metric.text(change.after), metric.text(change.before)
+        difference = f"{change.after - change.before:+.6f} against float32's {before}"
+        count = quantity(change.count, COUNTS[metric.task].unit)
+        rows.append(("float16", f"{metric.title} {after}, {difference}, on {count}"))
     return table(rows)

@@ -5,16 +5,15 @@ from typing import Any
 
 from yt8m.commands.reports.tables import table
 from yt8m.errors import quantity
+from yt8m.metrics.registry import COUNTS, in_words, task_of
 
 
 def scores(metrics: Mapping[str, Any]) -> str:
     """The metrics of an evaluation in one line."""
-    if "segment_map" in metrics:
-        return f"segment MAP {metrics['segment_map']:.4f} on {quantity(metrics['num_segments'], 'rated segment')}"
-    return (
-        f"GAP {metrics['gap']:.4f}, MAP {metrics['map']:.4f}, Hit@1 {metrics['hit_at_1']:.4f}, "
-        f"PERR {metrics['perr']:.4f} on {quantity(metrics['num_videos'], 'video')}"
-    )
+    task = task_of(metrics)
+    assert task is not None, "there are scores"
+    count = COUNTS[task]
+    return f"{in_words(metrics, ['always', 'results'])} on {quantity(metrics[count.key], count.unit)}"
 
 
 def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:

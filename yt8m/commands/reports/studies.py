@@ -3,6 +3,7 @@
 from typing import Any
 
 from yt8m.commands.reports.tables import table
+from yt8m.metrics.registry import find
 
 
 def tuned(result: Any) -> str:
@@ -11,8 +12,8 @@ def tuned(result: Any) -> str:
     rows = [("trials", f"{len(result.trials)}: {counts}")]
     if result.best is None:
         return table([*rows, ("best", "none yet, as none is complete"), ("kept", f"{result.directory}/")])
-    name = {"gap": "GAP", "segment_map": "segment MAP"}[result.metric]
-    best = f"trial {result.best.number}: validation {name} {result.best.score:.4f}"
+    metric = find(result.metric)
+    best = f"trial {result.best.number}: validation {metric.title} {metric.text(result.best.score)}"
     values = ", ".join(f"{key} {trial_value(value)}" for key, value in result.best.values.items())
     kept = f"{result.directory}/: trials/{result.best.number:04d}/ (the best run), study.db, report.png"
     return table([*rows, ("best", best), ("with", values), ("kept", kept), ("again", result.command)])

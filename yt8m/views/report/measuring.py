@@ -25,6 +25,7 @@ from yt8m.metrics import (
 )
 from yt8m.metrics.inputs import id_text
 from yt8m.metrics.logits import probability
+from yt8m.metrics.registry import task_of
 from yt8m.runs import RunDirectory, best_metrics, read_metrics
 from yt8m.scoring.evaluation import measure_source, multi_hot
 from yt8m.scoring.scorer import Scored, Scorer
@@ -90,7 +91,7 @@ class RunResult:
     @property
     def is_segments(self) -> bool:
         """Whether rated segments were scored."""
-        return "segment_map" in self.metrics
+        return task_of(self.metrics) == "segment"
 
 
 def _example_digest(name: str) -> bytes:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from yt8m import config as configuration
 from yt8m.data.tables.vocabulary import class_name
 from yt8m.errors import not_installed
+from yt8m.metrics import registry
 from yt8m.runs import flatten
 from yt8m.views.report import drawing
 from yt8m.views.report.classes import class_tables
@@ -37,14 +36,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One row of the table of metrics."""
+class Figure:
+    """What a row of the table of metrics shows of each run."""
 
     name: str
     value: Callable[[RunResult], float | None]
     text: Callable[[float], str]
-    better: Callable[[Sequence[float]], float] | None = None
-    """`max` or `min`; None where neither is better."""
+    best: Callable[[Sequence[float]], float] | None = None
+    """The best of some values; None where none is better."""
     note: str = ""
 
 
@@ -54,10 +53,6 @@ def _of_metrics(key: str) -> Callable[[RunResult], float | None]:
 
 def _score(value: float) -> str:
     return f"{value:.4f}"
-
-
-def _loss(value: float) -> str:
-    return f"{value:.4f}" if value < 10 else f"{value:.5g}"
 
 
 def _count(value: float) -> str:
@@ -70,47 +65,41 @@ def training_rate(result: RunResult) -> float | None:
     return statistics.median(rates) if rates else None
 
 
-METRICS = (
-    Metric("GAP", _of_metrics("gap"), _score, max, "global average precision at 20"),
-    Metric("MAP", _of_metrics("map"), _score, max, "mean over the classes of the average precision at 20"),
-    Metric("Hit@1", _of_metrics("hit_at_1"), _score, max, "share of videos whose surest class is a label"),
-    Metric("PERR", _of_metrics("perr"), _score, max, "precision at equal recall rate"),
-    Metric("Segment MAP", _of_metrics("segment_map"), _score, max, "mean over the classes of the average precision"),
-    Metric("Loss", _of_metrics("loss"), _loss, min, "cross-entropy, summed over the classes"),
-    Metric(
+METRICS = tuple(metric for metric in registry.METRICS if metric.shown != "data")
+
+FIGURES = (
+    *(Figure(each.heading, _of_metrics(each.key), each.text, each.best, each.meaning) for each in METRICS),
+    Figure(
         "Calibration error", lambda result: result.reliability.expected_calibration_error, _score, min, "of 15 bins"
     ),
-    Metric("Segments", _of_metrics("num_segments"), _count),
-    Metric("Videos", _of_metrics("num_videos"), _count),
-    Metric("Parameters", lambda result: result.num_parameters, drawing.short_number),
+    Figure("Segments", _of_metrics("num_segments"), _count),
+    Figure("Videos", _of_metrics("num_videos"), _count),
+    Figure("Parameters", lambda result: result.num_parameters, drawing.short_number),
 )
 
 THROUGHPUT = (
-    Metric("Training", training_rate, _count, max, "a second, the median of what was logged"),
-    Metric("Scoring", _of_metrics("videos_per_second"), _count, max, "videos a second, while this page was made"),
+    Figure("Training", training_rate, _count, max, "a second, the median of what was logged"),
+    Figure("Scoring", _of_metrics("videos_per_second"), _count, max, "videos a second, while this page was made"),
 )
 
-SCORES = {"gap": "GAP", "map": "MAP", "hit_at_1": "Hit@1", "perr": "PERR", "segment_map": "Segment MAP"}
-"""What is shown largest."""
 
-
-def metric_rows(results: Sequence[RunResult], metrics: Sequence[Metric], comparable: bool) -> list[Row]:
-    """The metrics that at least one run has.
+def figure_rows(results: Sequence[RunResult], figures: Sequence[Figure], comparable: bool) -> list[Row]:
+    """The figures that at least one run has.
 
     Args:
         results: the runs.
-        metrics: which.
+        figures: which.
         comparable: whether the best value of a row is marked, if there are several runs.
     """
     rows = []
-    for metric in metrics:
-        values = [metric.value(result) for result in results]
+    for figure in figures:
+        values = [figure.value(result) for result in results]
         known = [value for value in values if value is not None]
         if not known:
             continue
-        best = metric.better(known) if metric.better and comparable and len(results) > 1 else None
-        texts = [_NOTHING if value is None else metric.text(value) for value in values]
-        rows.append(Row(metric.name, texts, [best is not None and value == best for value in values], metric.note))
+        best = figure.best(known) if figure.best and comparable and len(results) > 1 else None
+        texts = [_NOTHING if value is None else figure.text(value) for value in values]
+        rows.append(Row(figure.name, texts, [best is not None and value == best for value in values], figure.note))
     return rows
 
 
@@ -265,13 +254,13 @@ def _curves(results: Sequence[RunResult]) -> list[dict[str, str]]:
     best = [result.best_step for result in results]
     shown = [
         (
-            f"{SCORES[score]} in validation",
+            f"{metric.heading} in validation",
             "validation",
-            score,
-            SCORES[score],
+            metric.key,
+            metric.heading,
             "A ring marks the weights that were kept.",
         )
-        for score in ("gap", "segment_map")
+        for metric in map(registry.primary, registry.COUNTS)
     ]
     shown += [
         ("Loss in training", "train", "loss", "training loss", "The mean since the line before; what is minimised."),
@@ -329,11 +318,11 @@ def _tiles(results: Sequence[RunResult], comparable: bool) -> list[dict[str, Any
     if not comparable:
         return []
     tiles = []
-    for key, name in SCORES.items():
-        values = [result.metrics[key] for result in results if key in result.metrics]
+    for metric in (metric for metric in METRICS if metric.task):
+        values = [result.metrics[metric.key] for result in results if metric.key in result.metrics]
         if values:
-            best = int(np.argmax(values))
-            tiles.append({"name": name, "value": _score(values[best]), "run": best})
+            best = metric.best(values)
+            tiles.append({"name": metric.heading, "value": metric.text(best), "run": values.index(best)})
     return tiles
 
 
@@ -369,7 +358,7 @@ def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks
         num_records=[result.records.count for result in results],
         remarks=remarks,
         tiles=_tiles(results, comparable),
-        metrics=metric_rows(results, METRICS, comparable),
+        metrics=figure_rows(results, FIGURES, comparable),
         runs=run_rows(results),
         configuration=configuration_rows(results),
         curves=_curves(results),
@@ -378,7 +367,7 @@ def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks
         comparable=comparable,
         confusions=[confusion_lines(result, class_names) for result in results],
         cards=cards(results, class_names),
-        throughput=metric_rows(results, THROUGHPUT, comparable=True),
+        throughput=figure_rows(results, THROUGHPUT, comparable=True),
         throughput_svg=_throughput_curves(results, what),
         num_colours=drawing.NUM_COLOURS,
     )
