@@ -188,6 +188,12 @@ def test_configurations_are_frozen(config):
         ("training.num_steps", True, r"training\.num_steps"),
         ("training.xla", "false", r"training\.xla"),
         ("data.train", "abc", r"data\.train"),
+        ("training.precision", "float16", r"^the value is 'float16'; it must be one of 'float32', 'mixed_bfloat16' @ "),
+        (
+            "data.features",
+            ["smell"],
+            r"^the value is 'smell'; it must be one of 'rgb', 'audio' @ config\.data\.features$",
+        ),
         ("run", 5, "run"),
     ],
 )

@@ -341,6 +341,7 @@ def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Conver
     # For the base class alone: the hook itself structures the subclasses.
     converter.register_structure_hook_func(lambda cls: cls is Architecture, structure_architecture)
     converter.register_structure_hook_func(lambda cls: typing.get_origin(cls) is tuple, structure_tuple)
+    converter.register_structure_hook_func(lambda cls: typing.get_origin(cls) is Literal, _as_in_json)
     for primitive in (bool, int, float, str, SegmentContext):
         converter.register_structure_hook(primitive, _as_in_json)
     return converter
