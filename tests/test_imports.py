@@ -73,7 +73,10 @@ NEVER_TENSORFLOW = [
         f"yt8m.predicting.{name}"
         for name in ("parts", "stored", "combining", "listed", "listed_segments", "listed_videos")
     ),
-    *(f"yt8m.predicting.{name}" for name in ("prior", "weighting", "submitting", "measuring", "options")),
+    *(
+        f"yt8m.predicting.{name}"
+        for name in ("prior", "pairs", "weighting", "stacking", "asked_weights", "submitting", "measuring", "options")
+    ),
     "yt8m.submission",
     "yt8m.recipes",
 ]

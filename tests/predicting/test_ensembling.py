@@ -1,10 +1,13 @@
 """Ensembles of runs and of stored predictions: what is found before anything is predicted, and what an error leaves."""
 
+import dataclasses
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from made_up import segments, stored_at, videos
+from made_up import segments, stored_at, together, videos
 from trained_runs import FRAMES, RATED, trained
 
 from yt8m.data.sources import expand_paths
@@ -165,6 +168,55 @@ def test_learned_weights_name_their_members_as_typed(run, second, sample, tmp_pa
     learned = weigh([run, second], [str(sample / RATED)], tmp_path / "new" / "weights.json")
     assert learned.members == [run, second]
     assert (tmp_path / "new" / "weights.json").exists()
+
+
+def test_a_logistic_regression_is_learned_and_used(run, second, sample, tmp_path):
+    data, weights = [str(sample / RATED)], tmp_path / "weights.json"
+    learned = weigh([run, second], data, weights, method="logistic")
+    written = json.loads(weights.read_text())
+    assert written == dataclasses.asdict(learned)
+    assert written["mean"] == "logistic"
+    ensemble([run, second], data=data, weights=weights, stored=tmp_path / "both")
+    kept = [StoredPredictions(next(Path(member, "predictions").iterdir())) for member in (run, second)]
+    clipped = [np.clip(together(each), -30, 30) for each in kept]
+    expected = sum(weight * each for weight, each in zip(learned.weights, clipped, strict=True)) + learned.intercept
+    stored = StoredPredictions(tmp_path / "both")
+    np.testing.assert_allclose(together(stored), expected, rtol=2e-3, atol=2e-3)  # float16
+    assert (stored.made_from["mean"], stored.made_from["intercept"]) == ("logistic", learned.intercept)
+    with pytest.raises(InputError, match=r"^--mean rank: the weights were learned for a logistic regression; leave"):
+        ensemble([run, second], data=data, weights=weights, mean="rank", out=tmp_path / "out.csv")
+
+
+def test_a_logistic_regression_is_not_compared_with_ranks(run, second, sample, tmp_path):
+    with pytest.raises(InputError, match=r"^--mean rank: --method logistic is of probabilities"):
+        weigh([run, second], [str(sample / RATED)], tmp_path / "weights.json", method="logistic", mean="rank")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mean": "logistic", "weights": [1.0, float("nan")], "intercept": 0.0}, "holds weights that are not finite"),
+        (
+            {"mean": "logistic", "weights": [1.0, 2.0], "intercept": "none"},
+            "holds no weights; make some with yt8m weigh",
+        ),
+        ({"mean": "harmonic", "weights": [1.0, 2.0]}, "holds no weights; make some with yt8m weigh"),
+        ([1.0, 2.0], "holds no weights; make some with yt8m weigh"),
+    ],
+)
+def test_files_of_weights_that_hold_none(run, rated, tmp_path, refused, values, message):
+    weights = tmp_path / "weights.json"
+    weights.write_text(json.dumps(values))
+    refused([run, rated], f"^--weights {weights}: {message}", weights=weights)
+
+
+def test_weights_of_a_logistic_regression_for_other_members(run, rated, tmp_path, refused):
+    weights = tmp_path / "weights.json"
+    weights.write_text(json.dumps({"mean": "logistic", "weights": [1.0, 2.0, 3.0], "intercept": 0.0}))
+    refused(
+        [run, rated], r"^--weights: 3 given, 2 needed; name the members that they were learned for", weights=weights
+    )
 
 
 def test_weights_are_not_learned_from_what_a_member_learned_from(run, second, sample, tmp_path, monkeypatch):

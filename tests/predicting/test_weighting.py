@@ -75,9 +75,9 @@ def test_the_score_is_that_of_videos_the_weights_were_not_learned_from(monkeypat
     searched = []
     original = weighting._search
 
-    def search(pairs, chosen, metric):
+    def search(pairs, chosen):
         searched.append(chosen)
-        return original(pairs, chosen, metric)
+        return original(pairs, chosen)
 
     monkeypatch.setattr(weighting, "_search", search)
     members, ratings = rated()

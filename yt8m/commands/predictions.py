@@ -137,6 +137,7 @@ def weigh(
     members: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
     data: Annotated[tuple[str, ...], shown(PATHS)],
     out: Annotated[str, shown("PATH")],
+    method: Literal["weights", "logistic"] = "weights",
     mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
     segment_classes: SegmentClasses = None,
     json: Json = False,
@@ -150,6 +151,8 @@ def weigh(
             submissions for the same records.
         data: Files, directories or globs, with labels.
         out: The file to write, for yt8m ensemble --weights.
+        method: Weights of a mean, by GAP or segment MAP; or a logistic regression on the members' logits, whose probabilities
+            also fit the labels, compared with those.
         mean: Of probabilities, of their logarithms, or of ranks.
         segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
             of them.
@@ -165,6 +168,7 @@ def weigh(
         members,
         given_paths(data),
         out,
+        method=method,
         mean=mean,
         segment_classes=segment_classes,
         progress=count_progress("predicting", "video"),

@@ -3,8 +3,9 @@
 M = members, N = rows of a part, C = classes.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -18,35 +19,36 @@ Mean = Literal["arithmetic", "geometric", "rank"]
 """Of probabilities; of their logarithms; of the shares of all rows that a class ranks before."""
 
 MEANS: tuple[Mean, ...] = get_args(Mean)
+Combined = Mean | Literal["logistic"]
+"""A mean, or a weighted sum of logits (`yt8m.predicting.stacking`)."""
+LARGEST_LOGIT = np.float32(30.0)
+"""Of what a sum of logits is taken. Probabilities of 1e-13 and of 1 - 1e-13 are as sure as one needs to be."""
 
 
-class Ensemble(Predictions):
-    """The weighted mean of several predictions.
+class Combination(Predictions):
+    """Several predictions for the same rows as one, by a weighted sum of what each says.
 
     Args:
         members: predictions for the same rows, in parts of the same ones, in any order.
-        mean: of what.
-        weights: one a member, 0 or more, of any sum; None = equal ones.
-        keep: classes kept of a video, where members have only the surest of each.
+        combined: of what the sum is taken.
+        weights: float64 [M]; a member of weight 0 is not read.
 
     Raises:
-        InputError: the members are of different tasks, classes or rows, the weights of another number or all 0.
+        InputError: the members are of different tasks, classes or rows.
     """
 
-    def __init__(
-        self, members: Sequence[Predictions], mean: Mean = "geometric", weights: Sequence[float] | None = None
-    ):
+    def __init__(self, members: Sequence[Predictions], combined: Combined, weights: np.ndarray):
         check_members(members)
-        self.members, self.mean = members, mean
-        self.weights = normalised(weights, members)
+        self.members, self.weights = members, weights
         self.name = " + ".join(member.name for member in members)
         self._class_ids = class_ids_of(members)
         self.description = mean_description(members)
         self._order = _matching_parts(members)
-        self._valued = values_of(members, mean, self._class_ids)
-        self._of_lists = self.description.classes is None and all(
-            isinstance(each, ListedPredictions) for each in members
-        )
+        self._valued = values_of(members, combined, self._class_ids)
+
+    @abstractmethod
+    def _new_sum(self, shape: tuple[int, int]) -> "Sum":
+        """An empty sum of rows and classes."""
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -54,16 +56,14 @@ class Ensemble(Predictions):
 
     def read(self, number: int) -> Part:
         first = self.members[0].read(number)
-        total = np.zeros((len(first), len(self._class_ids)), np.float32)
-        heard, named = Heard(), Named()
+        total, named = self._new_sum((len(first), len(self._class_ids))), Named()
         for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
             if weight:
                 part = first if place == 0 else member.read(self._order[place][number])
-                values = np.float32(weight) * self._valued[place](part.dense(member.description, self._class_ids))
-                total += values if part.said is None else np.where(part.said, values, np.float32(0.0))
-                heard.add(weight, part.said)
+                values = self._valued[place](part.dense(member.description, self._class_ids))
+                total.add(weight, values, part.said)
                 named.add(part, member.description, self._class_ids)
-        return self._as_part(first, as_logits(heard.mean(total, self.mean), self.mean), named)
+        return self._as_part(first, total.logits(), named)
 
     def read_rows(self, number: int) -> Part:
         return self.members[0].read_rows(number)
@@ -77,24 +77,65 @@ class Ensemble(Predictions):
         return Part(rows.ids, logits, rows.starts, self._class_ids[order], counts=named.counts(kept))
 
 
-class Heard:
-    """Whose word a sum has, where some members say nothing of some rows or classes."""
+class Sum(Protocol):
+    """What members say of some rows and classes, added up."""
 
-    def __init__(self) -> None:
+    def add(self, weight: float, values: np.ndarray, said: np.ndarray | None) -> None:
+        """Adds a member.
+
+        Args:
+            weight: of the member.
+            values: what it says, float32 [N, C].
+            said: what it says something of, bool of a shape that goes with the values; None = all.
+        """
+
+    def logits(self) -> np.ndarray:
+        """What became of it, float32 [N, C]; what nobody says anything of comes after all else."""
+
+
+class Ensemble(Combination):
+    """The weighted mean of several predictions.
+
+    Args:
+        members: predictions for the same rows, in parts of the same ones, in any order.
+        mean: of what.
+        weights: one a member, 0 or more, of any sum; None = equal ones.
+
+    Raises:
+        InputError: the members are of different tasks, classes or rows, the weights of another number or all 0.
+    """
+
+    def __init__(
+        self, members: Sequence[Predictions], mean: Mean = "geometric", weights: Sequence[float] | None = None
+    ):
+        check_descriptions(members)  # there is at least one
+        super().__init__(members, mean, normalised(weights, members))
+        self.mean = mean
+
+    def _new_sum(self, shape: tuple[int, int]) -> "MeanSum":
+        return MeanSum(shape, self.mean)
+
+
+class MeanSum:
+    """The mean of those who say something: a `Sum`. The weights of all members sum to 1."""
+
+    def __init__(self, shape: tuple[int, int], mean: Mean):
+        self._total, self._mean = np.zeros(shape, np.float32), mean
         self._weight: np.ndarray | float = 0.0
         self._all_said = True
 
-    def add(self, weight: float, said: np.ndarray | None) -> None:
-        """A member's weight, and what it says something of, bool of a shape that goes with the sum's; None = all."""
+    def add(self, weight: float, values: np.ndarray, said: np.ndarray | None) -> None:
+        values = np.float32(weight) * values
+        self._total += values if said is None else np.where(said, values, np.float32(0.0))
         self._all_said = self._all_said and said is None
         self._weight = self._weight + (weight if said is None else weight * said)
 
-    def mean(self, total: np.ndarray, mean: Mean) -> np.ndarray:
-        """The sum as a mean of those who say something, float32; what nobody says anything of comes after all else."""
-        if self._all_said:
-            return total
-        weight = np.broadcast_to(self._weight, total.shape)
-        return np.divide(total, weight, out=np.full_like(total, _LOWEST[mean]), where=weight > 0, casting="same_kind")
+    def logits(self) -> np.ndarray:
+        return as_logits(self._total if self._all_said else self._means(), self._mean)
+
+    def _means(self) -> np.ndarray:
+        weight, empty = np.broadcast_to(self._weight, self._total.shape), np.full_like(self._total, _LOWEST[self._mean])
+        return np.divide(self._total, weight, out=empty, where=weight > 0, casting="same_kind")
 
 
 class Named:
@@ -120,11 +161,13 @@ _LOWEST: dict[Mean, float] = {"arithmetic": 0.0, "geometric": -70.0, "rank": 0.0
 
 
 def values_of(
-    members: Sequence[Predictions], mean: Mean, class_ids: np.ndarray
+    members: Sequence[Predictions], combined: Combined, class_ids: np.ndarray
 ) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """For each member what the mean is taken of, from its logits of these classes: float32 of the same shape."""
-    if mean != "rank":
-        return [lambda logits: of_mean(logits, mean)] * len(members)
+    """For each member what is added up, from its logits of these classes: float32 of the same shape."""
+    if combined == "logistic":
+        return [lambda logits: np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)] * len(members)
+    if combined != "rank":
+        return [lambda logits: of_mean(logits, combined)] * len(members)
     return [
         member.shares if isinstance(member, ListedPredictions) else RankTable(member, class_ids) for member in members
     ]

@@ -6,20 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-
 from yt8m.data.labels import open_labelled, read_labels, read_ratings
 from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
-from yt8m.files import check_destination, read_json, write_json
+from yt8m.files import check_destination, write_json
 from yt8m.predicting import Predictions, PredictionStore
-from yt8m.predicting.combining import (
-    MEANS,
-    Ensemble,
-    Mean,
-    mean_description,
-    normalised,
-)
+from yt8m.predicting.asked_weights import AskedWeights, asked_weights
+from yt8m.predicting.combining import Mean, mean_description
 from yt8m.predicting.listed import SubmissionList
 from yt8m.predicting.members import (
     Member,
@@ -38,6 +31,7 @@ from yt8m.predicting.prediction import (
     write_ranked,
 )
 from yt8m.predicting.run_predictions import Progress, RunPredictions, Tell
+from yt8m.predicting.stacking import Stack, learn_stack
 from yt8m.predicting.stored import store
 from yt8m.predicting.weighting import Weights, learn_weights, require_several
 
@@ -67,14 +61,14 @@ def ensemble(
     tell: Tell = lambda text: None,
     **submission,
 ) -> Prediction:
-    """Writes a submission of the mean of several predictions, or stores that.
+    """Writes a submission of the mean, or a learned combination, of several predictions, or stores that.
 
     Args:
         members: run directories, stored predictions of the same records, or submissions for them.
         out: the CSV file. None = none.
         data: the records, for members or a prior that are runs.
         mean: `arithmetic`, `geometric` or `rank`; None = as in the file of weights, else geometric.
-        weights: one a member; or a file that `learn_weights` made; None = equal ones.
+        weights: one a member; or a file that `weigh` wrote; None = equal ones.
         segment_classes, task: see `predict`; for members that are runs.
         stored: a directory for the mean. None = it is not stored.
         options: of the submission; or its fields as keywords.
@@ -90,19 +84,19 @@ def ensemble(
         raise InputError("nothing to write; name a submission with --out, or a directory for the mean with --store")
     if out is not None:
         check_destination(out)
-    mean, weights = _mean_and_weights(mean, weights)
-    opened = open_members(members, data, segment_classes, task, mean, tell, submitted=out is not None)
+    asked = asked_weights(mean, weights)
+    opened = open_members(members, data, segment_classes, task, asked.combined, tell, submitted=out is not None)
     refuse_places_from_the_end(opened, options.skip_last_segments)
     if out is not None:
         check_first_ids(opened)
-    shares = normalised(weights, opened)
-    into = None if stored is None else _open_store(stored, opened, mean, shares)
+    asked.of(opened)
+    into = None if stored is None else _open_store(stored, opened, asked)
     refuse_inputs_as(out, opened)
-    asked = open_prior(options, out, mean_description(opened), data)
-    check_videos(asked, opened)
-    predictions: Predictions = Ensemble(make_members(opened, progress, tell), mean, shares)
-    prior = asked and asked.make(tell)
-    check_videos(asked, [predictions])
+    asked_prior = open_prior(options, out, mean_description(opened), data)
+    check_videos(asked_prior, opened)
+    predictions: Predictions = asked.combine(make_members(opened, progress, tell))
+    prior = asked_prior and asked_prior.make(tell)
+    check_videos(asked_prior, [predictions])
     if out is not None:
         check_first_ids([predictions])  # of those that runs had kept, these are not checked yet
     if into is not None:
@@ -112,26 +106,9 @@ def ensemble(
     return Prediction(os.fspath(path), task, submitted.num_videos, submitted.num_segments)
 
 
-def _mean_and_weights(
-    mean: Mean | None, weights: Sequence[float] | str | os.PathLike | None
-) -> tuple[Mean, Sequence[float] | None]:
-    """Both, where a file of weights says what mean they were learned for."""
-    if not isinstance(weights, str | os.PathLike):
-        return mean or "geometric", weights
-    learned, learned_for = _read_weights(weights)
-    if mean and mean != learned_for:
-        raise InputError(f"--mean {mean}: the weights were learned for the {learned_for} mean; leave the flag out")
-    return learned_for, learned
-
-
-def _open_store(
-    directory: str | os.PathLike, members: Sequence[Member], mean: Mean, shares: np.ndarray
-) -> PredictionStore:
-    made_from = {
-        "members": [[dataclasses.asdict(member.description), member.made_from] for member in members],
-        "mean": mean,
-        "weights": shares.tolist(),
-    }
+def _open_store(directory: str | os.PathLike, members: Sequence[Member], asked: AskedWeights) -> PredictionStore:
+    described = [[dataclasses.asdict(member.description), member.made_from] for member in members]
+    made_from = {"members": described, **asked.made_from(members)}
     num_parts = next(member.num_parts for member in members if not isinstance(member, SubmissionList))
     return PredictionStore(directory, mean_description(members), made_from, num_parts)
 
@@ -141,23 +118,30 @@ def weigh(
     data: Sequence[str],
     out: str | os.PathLike,
     *,
+    method: Literal["weights", "logistic"] = "weights",
     mean: Mean = "geometric",
     segment_classes: str | os.PathLike | None = None,
     progress: Progress = lambda count: None,
     tell: Tell = lambda text: None,
-) -> Weights:
+) -> Weights | Stack:
     """Learns weights on labelled records and writes them for `ensemble`.
 
     Args:
         members: run directories that did not learn from the records, stored predictions for them, or submissions.
         data: the labelled records.
         out: the JSON file to write.
+        method: `weights` of a mean, or a `logistic` regression on the logits, which is compared with those.
         mean, segment_classes, progress, tell: see `ensemble`.
 
     Raises:
-        InputError, RecordError: as `ensemble` and `learn_weights`; a run learned from the records.
+        InputError, RecordError: as `ensemble`, `learn_weights` and `learn_stack`; a run learned from the records.
     """
     check_destination(out)
+    if method == "logistic" and mean == "rank":
+        raise InputError(
+            "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "
+            "geometric or arithmetic"
+        )
     opened = open_members(members, data, segment_classes, mean=mean, tell=tell)
     require_several(opened)
     refuse_inputs_as(out, opened)
@@ -172,18 +156,7 @@ def weigh(
         labelled = {"ratings": read_ratings(source)}
     else:
         labelled = {"labels": read_labels(source)}
-    learned = learn_weights(make_members(opened, progress, tell), mean, **labelled)
+    learn = learn_stack if method == "logistic" else learn_weights
+    learned = learn(make_members(opened, progress, tell), mean, **labelled)
     write_json(out, dataclasses.asdict(learned))
     return learned
-
-
-def _read_weights(path: str | os.PathLike) -> tuple[list[float], Mean]:
-    try:
-        values = read_json(path)
-    except InputError as error:
-        raise InputError(f"--weights {error}; give one number a member, or a file of yt8m weigh") from error
-    weights, mean = (values.get(key) if isinstance(values, dict) else None for key in ("weights", "mean"))
-    numbers = isinstance(weights, list) and all(isinstance(weight, int | float) for weight in weights)
-    if not numbers or mean not in MEANS:
-        raise InputError(f"--weights {os.fspath(path)}: holds no weights; make some with yt8m weigh")
-    return weights, mean

@@ -8,7 +8,7 @@ from yt8m.data.ids import check_submittable
 from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
 from yt8m.predicting import Predictions, StoredPredictions
-from yt8m.predicting.combining import Mean, check_descriptions, check_members
+from yt8m.predicting.combining import Combined, check_descriptions, check_members
 from yt8m.predicting.kept import keep, kept_in_run
 from yt8m.predicting.listed import ListedPredictions, SubmissionList, describe_lists
 from yt8m.predicting.listed_segments import SegmentList, rows_of_segments
@@ -37,7 +37,7 @@ def open_members(
     data: Sequence[str] = (),
     segment_classes: str | os.PathLike | None = None,
     task: Task | None = None,
-    mean: Mean = "geometric",
+    mean: Combined = "geometric",
     tell: Tell = lambda text: None,
     submitted: bool = False,
 ) -> list[Member]:
@@ -47,7 +47,7 @@ def open_members(
         members: directories of either kind, or submissions.
         data: the records, for runs.
         segment_classes, task, submitted: see `RunPredictions`.
-        mean: that will be taken.
+        mean: that will be taken, or what else is made of them.
         tell: gets a line on the broken records that are left out, if a run is to skip them, and on what lists lack.
 
     Returns:
@@ -106,7 +106,7 @@ def _open_member(
     data: Sequence[str],
     segment_classes: str | os.PathLike | None,
     task: Task | None,
-    mean: Mean,
+    mean: Combined,
     tell: Tell,
     submitted: bool,
 ) -> Member:
@@ -132,7 +132,7 @@ def _open_member(
     )
 
 
-def _open_list(path: str | os.PathLike, task: Task | None, mean: Mean, tell: Tell) -> SubmissionList:
+def _open_list(path: str | os.PathLike, task: Task | None, mean: Combined, tell: Tell) -> SubmissionList:
     found = detect_task(path)
     if task and found != task:
         raise InputError(

@@ -1,0 +1,79 @@
+"""The weights that `yt8m ensemble` is asked for: numbers, or a file of `yt8m weigh`."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.files import read_json
+from yt8m.predicting.combining import MEANS, Combination, Combined, Ensemble, Mean, normalised
+from yt8m.predicting.parts import Described, Predictions
+from yt8m.predicting.stacking import LOGISTIC, Stacked, stack_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class AskedWeights:
+    """How members are combined. M = members."""
+
+    combined: Combined
+    weights: Sequence[float] | None = None
+    """One a member; None = equal ones."""
+    intercept: float = 0.0
+    """Of a logistic regression."""
+
+    def of(self, members: Sequence[Described]) -> np.ndarray:
+        """The weights of the members, float64 [M]. Raises InputError if they cannot be used for them."""
+        if self.combined == LOGISTIC:
+            return stack_weights(self.weights or (), members)
+        return normalised(self.weights, members)
+
+    def combine(self, members: Sequence[Predictions]) -> Combination:
+        """The members as one. Raises InputError if they do not fit together."""
+        if self.combined == LOGISTIC:
+            return Stacked(members, self.weights or (), self.intercept)
+        return Ensemble(members, self.combined, self.weights)
+
+    def made_from(self, members: Sequence[Described]) -> dict[str, Any]:
+        """What determines the result beside the members, as plain JSON values."""
+        values = {"mean": self.combined, "weights": self.of(members).tolist()}
+        return values | {"intercept": self.intercept} if self.combined == LOGISTIC else values
+
+
+def asked_weights(mean: Mean | None, weights: Sequence[float] | str | os.PathLike | None) -> AskedWeights:
+    """What is asked for.
+
+    Args:
+        mean: None = what the weights were learned for, else geometric.
+        weights: one number a member, the path of a file, or None for equal weights.
+
+    Raises:
+        InputError: the file cannot be read, holds no weights, or was learned for something else.
+    """
+    if not isinstance(weights, str | os.PathLike):
+        return AskedWeights(mean or "geometric", weights)
+    found = _read(weights)
+    if mean and mean != found.combined:
+        learned_for = "a logistic regression" if found.combined == LOGISTIC else f"the {found.combined} mean"
+        raise InputError(f"--mean {mean}: the weights were learned for {learned_for}; leave the flag out")
+    return found
+
+
+def _read(path: str | os.PathLike) -> AskedWeights:
+    try:
+        values = read_json(path)
+    except InputError as error:
+        raise InputError(f"--weights {error}; give one number a member, or a file of yt8m weigh") from error
+    values = values if isinstance(values, dict) else {}
+    weights, mean, intercept = values.get("weights"), values.get("mean"), values.get("intercept", 0.0)
+    numbers = isinstance(weights, list) and all(isinstance(each, int | float) for each in [*weights, intercept])
+    if not numbers or mean not in (*MEANS, LOGISTIC):
+        raise InputError(f"--weights {os.fspath(path)}: holds no weights; make some with yt8m weigh")
+    if not all(map(math.isfinite, [*weights, intercept])):
+        raise InputError(
+            f"--weights {os.fspath(path)}: holds weights that are not finite; make them anew with yt8m weigh"
+        )
+    return AskedWeights(mean, weights, float(intercept))

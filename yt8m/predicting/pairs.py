@@ -1,0 +1,225 @@
+"""Labelled pairs of a row and a class, with what each member of an ensemble says of them: what weights are learned from.
+
+M = members, P = pairs.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.metrics.entries import RankedEntries
+from yt8m.metrics.ratings import SegmentRatings
+from yt8m.metrics.registry import primary
+from yt8m.predicting.combining import Combined, check_members, class_ids_of, values_of
+from yt8m.predicting.parts import Part, Predictions
+from yt8m.submission.video import MAX_PAIRS
+
+PARTS = 5
+"""The videos are cut into so many parts; each is judged with what was learned on the others."""
+_CANDIDATES = 100
+"""Classes of a video that may be among its predictions, whatever the weights: those surest in the mean of all members."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What members say of labelled pairs of a row and a class."""
+
+    values: np.ndarray
+    """What the mean is taken of, or the logits: float32 [P, M]."""
+    classes: np.ndarray
+    """int64 [P]"""
+    rows: np.ndarray
+    """int64 [P]: ascending."""
+    hits: np.ndarray
+    """bool [P]"""
+    parts: np.ndarray
+    """int64 [P]: which part of the videos the row is in."""
+    positives: np.ndarray
+    """int64 [parts, C]: labels of each class, also those that no pair has."""
+    said: np.ndarray
+    """bool [P, M]: which members say something of the row and the class; the others' values are 0."""
+    of_segments: bool
+    """Whether the rows are segments."""
+
+    def means(self, weights: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The weighted means of those who say something, float [P], of the pairs that are chosen."""
+        total, weight = self.values[chosen] @ weights, self.said[chosen] @ weights
+        return np.divide(total, weight, out=np.full(len(total), total.min(initial=0.0) - 1.0), where=weight > 0)
+
+    @property
+    def metric(self) -> str:
+        """The key of what `measure` gives: the primary metric of the task."""
+        return primary("segment" if self.of_segments else "video").key
+
+    def measure(self, scores: np.ndarray, chosen: np.ndarray | None = None) -> float:
+        """The metric, from 0 to 1: segment MAP or GAP.
+
+        Args:
+            scores: float [P].
+            chosen: which pairs count, bool [P]; None = all.
+        """
+        chosen = np.ones(len(self.hits), bool) if chosen is None else chosen
+        return (_segment_map if self.of_segments else _gap)(self, chosen, scores)
+
+    def chosen_of_parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each part that has pairs, the pairs of the others and its own: bool [P] both."""
+        for part in range(PARTS):
+            if (own := self.parts == part).any():
+                yield ~own, own
+
+
+def labelled_pairs(
+    members: Sequence[Predictions],
+    combined: Combined,
+    ratings: SegmentRatings | None = None,
+    labels: Mapping[str, Sequence[int]] | None = None,
+) -> Pairs:
+    """What members say of labelled rows.
+
+    Args:
+        members: predictions that cover the labelled rows.
+        combined: what is to be made of them, which says what the values are.
+        ratings: of the segment task.
+        labels: by video; of the video task.
+
+    Raises:
+        InputError: the members do not fit together; no labelled row, or none positive.
+    """
+    check_members(members)
+    if members[0].description.task == "segment":
+        assert ratings is not None
+        pairs = _rated_pairs(members, combined, ratings)
+    else:
+        assert labels is not None
+        pairs = _video_pairs(members, combined, labels)
+    if not pairs.positives.sum():
+        raise InputError(
+            f"{members[0].name}: none of its rows has a label in the records; give those it was predicted for"
+        )
+    return pairs
+
+
+def _segment_map(pairs: Pairs, chosen: np.ndarray, scores: np.ndarray) -> float:
+    """Mean over the classes with a positive, as `yt8m.metrics.SegmentMetrics` has it."""
+    entries = RankedEntries()
+    entries.append(pairs.classes[chosen], scores[chosen].astype(np.float32), pairs.hits[chosen])
+    positives = pairs.positives[np.unique(pairs.parts[chosen])].sum(axis=0)
+    if not positives.any():  # of the few videos that are left
+        return 0.0
+    sums = entries.class_precision_sums(len(positives))
+    return float(np.mean(sums[positives > 0] / positives[positives > 0]))
+
+
+def _gap(pairs: Pairs, chosen: np.ndarray, scores: np.ndarray) -> float:
+    """GAP of each video's 20 best, as `yt8m.metrics.VideoMetrics` has it."""
+    rows, values, hits = pairs.rows[chosen], scores[chosen].astype(np.float32), pairs.hits[chosen]
+    order = np.lexsort((-values, rows))
+    begins = np.searchsorted(rows, rows, side="left")  # rows ascend, and stay where they are in this order
+    kept = order[np.arange(len(rows)) - begins < MAX_PAIRS]
+    entries = RankedEntries()
+    entries.append(np.zeros(len(kept), np.int64), values[kept], hits[kept])
+    return entries.pooled_precision_sum() / max(pairs.positives[np.unique(pairs.parts[chosen])].sum(), 1)
+
+
+def _part_of(video: str) -> int:
+    return int(hashlib.md5(video.encode(), usedforsecurity=False).hexdigest(), 16) % PARTS
+
+
+def _video_of(name: str) -> str:
+    return name.rpartition(":")[0]
+
+
+def _aligned(members: Sequence[Predictions], number: int) -> list[Part]:
+    """The part of each member that has the rows of the first one's."""
+    digest = members[0].digests[number]
+    return [member.read(member.digests.index(digest)) for member in members]
+
+
+def _rated_pairs(members: Sequence[Predictions], combined: Combined, ratings: SegmentRatings) -> Pairs:
+    class_ids, num_classes = class_ids_of(members), members[0].description.num_classes
+    ranked = set(class_ids.tolist())
+    rated = {
+        f"{video}:{start}": [pair for pair in pairs if pair[0] in ranked]
+        for (video, start), pairs in ratings.by_segment().items()
+    }
+    positives = np.zeros((PARTS, num_classes), np.int64)
+    for name, of_segment in rated.items():
+        for class_id, positive in of_segment:
+            positives[_part_of(_video_of(name)), class_id] += positive
+    tables, column_of = values_of(members, combined, class_ids), {each: column for column, each in enumerate(class_ids)}
+    values, said, pairs = [], [], []
+    for number in range(len(members[0].digests)):
+        parts = _aligned(members, number)
+        names = parts[0].names()
+        rows = [row for row, name in enumerate(names) if name in rated]
+        places = [(place, *rating) for place, row in enumerate(rows) for rating in rated[names[row]]]
+        if not places:
+            continue
+        dense, heard = _values(members, tables, parts, rows, class_ids)
+        at = np.array([place for place, _, _ in places]), np.array([column_of[each] for _, each, _ in places])
+        values.append(dense[at])
+        said.append(heard[at])
+        first = len(pairs)
+        pairs += [(first + place, each, hit, _part_of(_video_of(names[rows[place]]))) for place, each, hit in places]
+    if not pairs:
+        raise InputError(
+            f"{members[0].name}: none of its segments is rated in the records; give those it was predicted for"
+        )
+    rows, classes, hits, parts = (np.array(column) for column in zip(*pairs, strict=True))
+    return Pairs(np.concatenate(values), classes, rows, hits, parts, positives, np.concatenate(said), of_segments=True)
+
+
+def _values(
+    members, tables, parts: Sequence[Part], rows: list[int], class_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each member says of some rows of a part: float32 [len(rows), C, M], and bool of whether it says anything."""
+    shape = (len(rows), len(class_ids))
+    found, said = [], []
+    for member, table, part in zip(members, tables, parts, strict=True):
+        some = part.take(rows)
+        said.append(np.broadcast_to(True if some.said is None else some.said, shape))
+        found.append(np.where(said[-1], table(some.dense(member.description, class_ids)), np.float32(0.0)))
+    return np.stack(found, axis=-1), np.stack(said, axis=-1)
+
+
+def _video_pairs(members: Sequence[Predictions], combined: Combined, labels: Mapping[str, Sequence[int]]) -> Pairs:
+    class_ids, num_classes = class_ids_of(members), members[0].description.num_classes
+    tables = values_of(members, combined, class_ids)
+    values, said, classes, hits, counts, parts = [], [], [], [], [], []
+    positives = np.zeros((PARTS, num_classes), np.int64)
+    for number in range(len(members[0].digests)):
+        aligned = _aligned(members, number)
+        names = aligned[0].names()
+        rows = [row for row, name in enumerate(names) if name in labels]
+        for first in range(0, len(rows), 256):
+            some = rows[first : first + 256]
+            dense, heard = _values(members, tables, aligned, some, class_ids)
+            kept = min(_CANDIDATES, len(class_ids))
+            means = dense.sum(axis=-1) / np.maximum(heard.sum(axis=-1), 1)
+            columns = np.sort(np.argpartition(-means, kept - 1, axis=1)[:, :kept], axis=1)
+            hot = np.zeros((len(some), num_classes), bool)
+            for place, row in enumerate(some):
+                own = [label for label in labels[names[row]] if 0 <= label < num_classes]
+                hot[place, own] = True
+                np.add.at(positives[_part_of(names[row])], np.flatnonzero(hot[place]), 1)
+                parts.append(np.full(kept, _part_of(names[row])))
+            for each, into in ((dense, values), (heard, said)):
+                into.append(np.take_along_axis(each, columns[:, :, None], axis=1).reshape(-1, len(members)))
+            classes.append(class_ids[columns].ravel())
+            hits.append(np.take_along_axis(hot, class_ids[columns], axis=1).ravel())
+            counts += [kept] * len(some)
+    if not counts:
+        raise InputError(f"{members[0].name}: none of its videos is in the records; give those it was predicted for")
+    return Pairs(
+        np.concatenate(values),
+        np.concatenate(classes),
+        np.repeat(np.arange(len(counts)), counts),
+        np.concatenate(hits),
+        np.concatenate(parts),
+        positives,
+        np.concatenate(said),
+        of_segments=False,
+    )
