@@ -18,6 +18,7 @@ from yt8m.tuning import study, tuning
 from yt8m.tuning.jobs import count_cores, list_accelerators
 from yt8m.tuning.space import Dimension
 from yt8m.tuning.study import Trial
+from yt8m.tuning.task import Tuned
 
 SPACE = {"training.learning-rate": {"low": 0.001, "high": 0.1, "log": True}, "training.clip-norm": [0.5, 1]}
 
@@ -61,7 +62,7 @@ def test_a_stopped_study_says_so_also_when_quiet(yt8m, sample, space, tmp_path, 
     def stopped(task, progress, stop_requested):
         progress.message("a remark")
         trials = [Trial(0, "complete", {"training.clip-norm": 1.0}, {5: 0.5}), Trial(1, "running", {}, {})]
-        return tuning.Tuned(task.config.run, task.metric, trials, True, trials[0], "yt8m train ...", "report.png")
+        return Tuned(task.config.run, task.metric, trials, True, trials[0], "yt8m train ...", "report.png")
 
     monkeypatch.setattr(tuning, "tune", stopped)
     flags = ["--data.root", sample, "--data.num-classes", "12", "--space", space, "--trials", "3"]

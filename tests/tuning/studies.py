@@ -10,7 +10,7 @@ from pathlib import Path
 from yt8m.recipes import make_config
 from yt8m.tuning import processes, tuning
 from yt8m.tuning.space import Dimension
-from yt8m.tuning.tuning import Task
+from yt8m.tuning.task import Task
 
 STAND_IN = (sys.executable, str(Path(__file__).with_name("trial_stand_in.py")))
 RATES = tuple(round(0.01 * number, 2) for number in range(1, 7))
@@ -18,7 +18,7 @@ RATES = tuple(round(0.01 * number, 2) for number in range(1, 7))
 
 def use_stand_ins(change=setattr) -> None:
     change(processes, "PROGRAM", STAND_IN)
-    change(tuning, "SECONDS_BETWEEN_LOOKS", 0.05)
+    change(processes, "SECONDS_BETWEEN_LOOKS", 0.05)
 
 
 def task(directory, num_trials, rates=RATES, num_steps=10, **options) -> Task:

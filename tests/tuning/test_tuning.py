@@ -14,7 +14,8 @@ from studies import RATES, Watcher, task, use_stand_ins
 from trial_stand_in import score_of
 
 from yt8m.errors import InputError
-from yt8m.tuning import jobs, processes, study, tuning
+from yt8m.tuning import jobs, processes, session, study, tuning
+from yt8m.tuning.sharing import Sharing
 from yt8m.tuning.tuning import tune
 
 
@@ -144,9 +145,9 @@ def test_trials_side_by_side_have_a_gpu_each_and_one_more_waits(tmp_path, monkey
                 used.remove(self.gpu)
             return None if self.left else 0
 
-    monkeypatch.setattr(tuning, "TrialProcess", Process)
-    monkeypatch.setattr(tuning, "SECONDS_BETWEEN_LOOKS", 0)
-    monkeypatch.setattr(tuning._Session, "_profile", lambda session: profile(input_milliseconds=1))
+    monkeypatch.setattr(session, "TrialProcess", Process)
+    monkeypatch.setattr(processes, "SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(Sharing, "_profile", lambda sharing: profile(input_milliseconds=1))
     monkeypatch.setattr(jobs, "count_cores", lambda: 64)
     monkeypatch.setattr(jobs, "count_free_bytes", lambda: 10**12)
     watcher = Watcher()
@@ -178,7 +179,7 @@ def test_a_stop_lets_trials_save_and_the_next_session_goes_on_with_them(tmp_path
 
 
 def test_other_records_are_told_of_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "other_records", lambda trials, run: f"{trials.name}: {run.path.name} is other")
+    monkeypatch.setattr(session, "other_records", lambda trials, run: f"{trials.name}: {run.path.name} is other")
     watcher = Watcher()
     tune(task(tmp_path / "study", 2, jobs=1), watcher)
     assert [line for line in watcher.messages if "other" in line] == ["trials: 0000 is other"]
@@ -261,7 +262,7 @@ def test_a_directory_with_other_things_and_a_broken_study_are_refused(tmp_path):
 
 
 def test_auto_runs_the_first_trial_alone_and_then_as_many_as_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning._Session, "_profile", lambda session: profile(input_milliseconds=10))
+    monkeypatch.setattr(Sharing, "_profile", lambda sharing: profile(input_milliseconds=10))
     monkeypatch.setattr(jobs, "count_cores", lambda: 64)
     watcher = Watcher()
     tuned = tune(task(tmp_path / "study", 4, jobs="auto", num_steps=80), watcher)

@@ -16,10 +16,10 @@ _FEWEST_COLUMNS = 3
 
 
 class TuningProgress:
-    """A `yt8m.tuning.tuning.Progress`: a live table on a terminal, else a line a trial.
+    """A `yt8m.tuning.task.Progress`: a live table on a terminal, else a line a trial.
 
     Args:
-        task: the `yt8m.tuning.tuning.Task`.
+        task: the `yt8m.tuning.task.Task`.
     """
 
     def __init__(self, task: Any):

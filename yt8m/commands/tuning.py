@@ -89,7 +89,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
     from yt8m.commands.terminal import say
     from yt8m.training.preparation import resolve
     from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
-    from yt8m.tuning.tuning import Task
+    from yt8m.tuning.task import Task
 
     leave_accelerators_alone()
     # Broken records are the trials' own affair.

@@ -14,6 +14,7 @@ from yt8m.errors import not_installed
 
 PROGRAM = (sys.executable, "-m", "yt8m.commands.child")
 """What a trial's words are given to."""
+SECONDS_BETWEEN_LOOKS = 0.5
 
 _SECONDS_TO_SAVE = 120.0
 """What a process is given to save before it is killed."""

@@ -7,7 +7,7 @@ from yt8m.metrics.registry import find
 
 
 def tuned(result: Any) -> str:
-    """What became of a study, a `yt8m.tuning.tuning.Tuned`."""
+    """What became of a study, a `yt8m.tuning.task.Tuned`."""
     counts = ", ".join(f"{result.count(state)} {state}" for state in ("complete", "pruned", "failed", "running"))
     rows = [("trials", f"{len(result.trials)}: {counts}")]
     if result.best is None:
@@ -25,7 +25,7 @@ def trial_value(value: Any) -> str:
 
 
 def tuned_values(result: Any) -> dict[str, Any]:
-    """What became of a study, a `yt8m.tuning.tuning.Tuned`, to be printed as JSON."""
+    """What became of a study, a `yt8m.tuning.task.Tuned`, to be printed as JSON."""
     return {
         "directory": result.directory,
         "metric": result.metric,

@@ -1,0 +1,61 @@
+"""What is tuned, how that ends, and who watches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from yt8m.config import RunConfig
+from yt8m.tuning.space import Dimension
+from yt8m.tuning.study import State, Trial
+
+
+class Progress(Protocol):
+    """What is told to whoever watches a study."""
+
+    def update(self, trials: Sequence[Trial], num_trials: int, num_steps: int) -> None:
+        """How the trials stand, of so many in all; called now and then."""
+
+    def ended(self, trial: Trial) -> None:
+        """A trial ended."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done."""
+
+    config: RunConfig
+    """Of the recipe with the user's flags; its `run` is the study's directory."""
+    recipe: RunConfig
+    """The recipe alone."""
+    dimensions: Sequence[Dimension]
+    metric: str
+    """The key of the one by which trials are compared."""
+    num_trials: int
+    """In all, with those of former sessions."""
+    jobs: int | Literal["auto"] = "auto"
+    seed: int = 0
+    prune: bool = True
+    accelerators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How a session ended."""
+
+    directory: str
+    metric: str
+    """Its key."""
+    trials: list[Trial]
+    interrupted: bool
+    best: Trial | None
+    command: str
+    """That trains the best trial's configuration, as it is typed."""
+    report: str
+    """The picture; none where nothing was complete."""
+
+    def count(self, state: State) -> int:
+        """Trials in a state."""
+        return sum(trial.state == state for trial in self.trials)
