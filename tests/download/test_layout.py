@@ -72,7 +72,7 @@ def test_addresses():
 
 def test_shards_share_out_the_files_by_the_md5_of_their_names():
     names = [f"train{first}{second}.tfrecord" for first in "abcdef" for second in "ABCDEF0123"]
-    parts = [[name for name in names if layout.in_shard(name, (part, 7))] for part in range(1, 8)]
+    parts = [[name for name in names if layout.in_shard(name, layout.Shard(part, 7))] for part in range(1, 8)]
     assert sorted(name for part in parts for name in part) == sorted(names)
     # By a second way: the remainder digit by digit.
     for part, chosen in enumerate(parts, 1):
@@ -81,7 +81,7 @@ def test_shards_share_out_the_files_by_the_md5_of_their_names():
             for digit in hashlib.md5(name.encode()).hexdigest():
                 remainder = (16 * remainder + "0123456789abcdef".index(digit)) % 7
             assert remainder == part - 1
-    assert all(layout.in_shard(name, (1, 1)) for name in names)
+    assert all(layout.in_shard(name, layout.Shard(1, 1)) for name in names)
 
 
 @pytest.mark.parametrize("text", ["0,3", "4,3", "3", "1,2,3", "a,b", "-1,3", "1,0", "", "1.0,2"])

@@ -9,7 +9,6 @@ What was killed goes on where it stood.
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from yt8m.download.layout import (
     DEFAULT_JOBS,
     Jobs,
     Mirror,
+    Shard,
     check_partition,
     in_shard,
     local_name,
@@ -26,70 +26,20 @@ from yt8m.download.layout import (
     parse_plan,
     plan_url,
 )
-from yt8m.download.threads import Meter, in_threads
+from yt8m.download.survey import Downloaded, RemoteFile, Survey, require_room
+from yt8m.download.threads import Meter, Outcome, in_threads
 from yt8m.download.transfer import CheckedFiles, Wrong, fetch, file_md5, partial_path
 from yt8m.errors import InputError, quantity
-from yt8m.files import NewFile, check_room, make_directory, remove_empty
+from yt8m.files import NewFile, make_directory, remove_empty
 from yt8m.values import checked
 
 _PLAN_ATTEMPTS = 5
 """A wrong address should be told of soon."""
+
 _NAMES_TOLD = 8
+
 _SIZES_ASKED = 64
 """Of a partition's 3844 files, whose records were dealt out evenly, so many tell the sum to a few percent."""
-
-
-@dataclass(frozen=True, eq=False)  # looked up by the thousand
-class RemoteFile:
-    """A file that is to be had, equal to itself alone."""
-
-    url: str
-    path: Path
-    md5: str | None
-    """None of the lists at the root of the data set, CSV files of a megabyte at most."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What there is to fetch."""
-
-    directory: Path
-    """Of the partition's files."""
-    files: tuple[RemoteFile, ...]
-    """What is missing, by name; the lists first."""
-    sizes: dict[RemoteFile, int]
-    """Bytes of those files whose size is known: of some, if there are many, and of what was fetched since."""
-    num_present: int
-    """Files that are there and right."""
-    num_partial_bytes: int
-    """Of the missing files, what is there of an earlier run."""
-
-    @property
-    def num_bytes(self) -> int | None:
-        """Of the missing files. Record files of unknown size count as the mean of the others; None if all are unknown."""
-        known = [size for file, size in self.sizes.items() if file.md5]
-        if self.num_unknown and not known:
-            return None
-        return sum(self.sizes.values()) + self.num_unknown * sum(known) // max(1, len(known))
-
-    @property
-    def num_unknown(self) -> int:
-        """Record files whose size is not known."""
-        return sum(file.md5 is not None and file not in self.sizes for file in self.files)
-
-
-@dataclass
-class Downloaded:
-    """What was fetched."""
-
-    directory: Path
-    num_present: int
-    """Files that were there before."""
-    fetched: list[Path] = field(default_factory=list)
-    num_bytes: int = 0
-    """That came over the network and were kept."""
-    missing: dict[str, str] = field(default_factory=dict)
-    """Why, by the name on the server."""
 
 
 class Progress(Protocol):
@@ -155,9 +105,9 @@ class Download:
     ):
         self._partition = check_partition(partition)
         self._site = official_site(mirror) if base_url is None else own_site(base_url)
-        self._shard = shard or (1, 1)
-        if not 1 <= self._shard[0] <= self._shard[1]:
-            raise InputError(f"shard is {self._shard}; it must be (X, Y) with 1 <= X <= Y")
+        self._shard = Shard(*(shard or (1, 1)))
+        if not 1 <= self._shard.part <= self._shard.parts:
+            raise InputError(f"shard is {shard}; it must be (X, Y) with 1 <= X <= Y")
         self._root = _local_directory(out)
         self._directory = self._root / self._partition
         self._jobs = jobs
@@ -195,7 +145,7 @@ class Download:
         """
         result = Downloaded(self._directory, survey.num_present)
         if survey.files:
-            _require_room(survey)
+            require_room(survey)
             made = make_directory(self._directory)
             try:
                 self._fetch_all(survey, result)
@@ -218,10 +168,8 @@ class Download:
             if in_shard(name, self._shard)
         ]
         if not files:
-            part, parts = self._shard
-            raise InputError(
-                f"--shard {part},{parts}: none of {quantity(len(plan), 'file')} is in it; take a larger one"
-            )
+            none = f"none of {quantity(len(plan), 'file')} is in it"
+            raise InputError(f"--shard {self._shard.part},{self._shard.parts}: {none}; take a larger one")
         return sorted(files, key=lambda file: file.path)
 
     def _lists(self) -> list[RemoteFile]:
@@ -239,10 +187,11 @@ class Download:
         def check(file: RemoteFile) -> bool:
             return file_md5(file.path, meter.add) == file.md5
 
-        def checked(file: RemoteFile, is_right: bool | None, error: Exception | None) -> None:
-            if error:
-                raise error
-            if is_right:
+        def checked(outcome: Outcome[RemoteFile, bool]) -> None:
+            file = outcome.item
+            if outcome.error:
+                raise outcome.error
+            if outcome.result:
                 right.add(file)
                 self._checked.add(file.path, file.md5 or "")
             else:
@@ -256,12 +205,12 @@ class Download:
     def _sizes(self, files: Sequence[RemoteFile]) -> dict[RemoteFile, int]:
         sizes: dict[RemoteFile, int] = {}
 
-        def measured(file: RemoteFile, size: int | None, error: Exception | None) -> None:
-            if error:
-                raise error
+        def measured(outcome: Outcome[RemoteFile, int | None]) -> None:
+            if outcome.error:
+                raise outcome.error
             meter.add(1)
-            if size is not None:
-                sizes[file] = size
+            if outcome.result is not None:
+                sizes[outcome.item] = outcome.result
 
         meter = Meter()
         self._work(
@@ -285,8 +234,9 @@ class Download:
             else:
                 fetch(self._client, file.url, file.path, file.md5, meter.add)
 
-        def finished(file: RemoteFile, _, error: Exception | None) -> None:
+        def finished(outcome: Outcome[RemoteFile, None]) -> None:
             nonlocal unreached
+            file, error = outcome.item, outcome.error
             if error is None:
                 unreached = 0
                 result.fetched.append(file.path)
@@ -338,7 +288,7 @@ class Download:
         meter: Meter,
         total: Callable[[], int | None],
         unit: str,
-        finished: Callable,
+        finished: Callable[[Outcome], None],
         done: int = 0,
     ) -> None:
         if not items:
@@ -368,15 +318,6 @@ class Download:
             rest = len(survey.files) - len(result.missing) - len(result.fetched)
             text += f"; the server does not answer, so {rest} more {'was' if rest == 1 else 'were'} left"
         raise InputError(f"{text}; the same command tries them again and goes on where it stood")
-
-
-def _require_room(survey: Survey) -> None:
-    """Raises InputError unless the file system has room for what is missing."""
-    if survey.num_bytes is None:
-        return
-    needed = survey.num_bytes - survey.num_partial_bytes
-    remedy = "choose another --out, or fetch a part with --shard 1,100"
-    check_room(survey.directory, needed, "the files that are missing", remedy)
 
 
 def _local_directory(out: str | os.PathLike) -> Path:

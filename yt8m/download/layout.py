@@ -8,7 +8,7 @@ import json
 import re
 import string
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from yt8m.errors import InputError, unknown_name
 from yt8m.values import Range
@@ -77,15 +77,23 @@ def check_partition(partition: str) -> str:
     return stripped
 
 
-def parse_shard(text: str) -> tuple[int, int]:
+class Shard(NamedTuple):
+    """A part of a partition, by the names of its files."""
+
+    part: int
+    """From 1 on."""
+    parts: int
+
+
+def parse_shard(text: str) -> Shard:
     """`3,100` as (3, 100).
 
     Raises:
         InputError: it is not of the form X,Y with 1 <= X <= Y.
     """
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*", text)
-    shard = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= shard[0] <= shard[1]:
+    shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)
+    if not 1 <= shard.part <= shard.parts:
         raise InputError(f"--shard is {text!r}; it must be X,Y with 1 <= X <= Y, such as 1,100 for a hundredth")
     return shard
 
@@ -96,10 +104,9 @@ def plan_url(site: Site, partition: str) -> str:
     return f"{site.plans}/{version}/download_plans/{level}_{split}.json"
 
 
-def in_shard(server_name: str, shard: tuple[int, int]) -> bool:
-    """Whether a file is in part X of Y."""
-    part, parts = shard
-    return int(hashlib.md5(server_name.encode()).hexdigest(), 16) % parts == part - 1
+def in_shard(server_name: str, shard: Shard) -> bool:
+    """Whether a file is in a shard."""
+    return int(hashlib.md5(server_name.encode()).hexdigest(), 16) % shard.parts == shard.part - 1
 
 
 def local_name(server_name: str) -> str:

@@ -4,7 +4,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from yt8m.download.client import Stopped
 
@@ -13,6 +14,15 @@ Result = TypeVar("Result")
 
 _SECONDS_BETWEEN_TICKS = 0.2
 _SECONDS_TO_END = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item, Result]):
+    """What became of an item: a result, or the exception that was raised."""
+
+    item: Item
+    result: Result | None = None
+    error: Exception | None = None
 
 
 class Meter:
@@ -32,7 +42,7 @@ def in_threads(
     items: Sequence[Item],
     num_threads: int,
     stopping: threading.Event,
-    finished: Callable[[Item, Result | None, Exception | None], None],
+    finished: Callable[[Outcome[Item, Result]], None],
     tick: Callable[[], None] = lambda: None,
 ) -> None:
     """Works on all items, until all are done or `stopping` is set.
@@ -45,27 +55,16 @@ def in_threads(
         items: what with, each once.
         num_threads: at most.
         stopping: what `work` looks at now and then, to raise `Stopped`.
-        finished: called in this thread with each item, and with its result or the exception that was raised. Not called
-            for what was stopped.
+        finished: called in this thread with what became of each item. Not called for what was stopped.
         tick: called in this thread several times a second.
     """
     todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Outcome[Item, Result]] = queue.SimpleQueue()
     for item in items:
         todo.put(item)
 
-    def serve() -> None:
-        while not stopping.is_set():
-            try:
-                item = todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                done.put((item, work(item), None))
-            except Exception as error:
-                done.put((item, None, error))
-
-    threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(num_threads, len(items)))]
+    shared = (work, todo, done, stopping)
+    threads = [threading.Thread(target=_serve, args=shared, daemon=True) for _ in range(min(num_threads, len(items)))]
     try:
         for thread in threads:
             thread.start()
@@ -75,17 +74,40 @@ def in_threads(
                 next_tick = time.monotonic() + _SECONDS_BETWEEN_TICKS
                 tick()
             try:
-                item, result, error = done.get(timeout=_SECONDS_BETWEEN_TICKS)
+                outcome = done.get(timeout=_SECONDS_BETWEEN_TICKS)
             except queue.Empty:
                 continue
             remaining -= 1
-            if not isinstance(error, Stopped):
-                finished(item, result, error)
+            if not isinstance(outcome.error, Stopped):
+                finished(outcome)
     except BaseException:
         stopping.set()
         raise
     finally:
-        deadline = time.monotonic() + _SECONDS_TO_END
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
+        _wait_for(threads)
+
+
+def _serve(
+    work: Callable[[Item], Result],
+    todo: "queue.SimpleQueue[Item]",
+    done: "queue.SimpleQueue[Outcome[Item, Result]]",
+    stopping: threading.Event,
+) -> None:
+    """Works on one item after the other, in a thread of its own."""
+    while not stopping.is_set():
+        try:
+            item = todo.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            done.put(Outcome(item, work(item)))
+        except Exception as error:
+            done.put(Outcome(item, error=error))
+
+
+def _wait_for(threads: Sequence[threading.Thread]) -> None:
+    """Gives the threads that were started a second to end."""
+    deadline = time.monotonic() + _SECONDS_TO_END
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -50,7 +50,7 @@ def converted(result: Any) -> str:
 
 
 def to_download(survey: Any) -> str:
-    """What would be fetched, a `yt8m.download.downloading.Survey`: a line a file, and the sum."""
+    """What would be fetched, a `yt8m.download.survey.Survey`: a line a file, and the sum."""
     lines = []
     for file in survey.files:
         size = f"  {size_in_words(survey.sizes[file])}" if file in survey.sizes else ""
@@ -67,7 +67,7 @@ def to_download(survey: Any) -> str:
 
 
 def downloaded(result: Any) -> str:
-    """What was fetched, a `yt8m.download.downloading.Downloaded`."""
+    """What was fetched, a `yt8m.download.survey.Downloaded`."""
     return (
         f"{result.directory}: {quantity(len(result.fetched), 'file')} fetched, {size_in_words(result.num_bytes)}; "
         f"{result.num_present} were there"
