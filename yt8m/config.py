@@ -231,11 +231,19 @@ class TrainingConfig:
         )
 
 
+LossKind = Literal[
+    "bce",
+    "focal",
+    "asymmetric",
+]
+"""The losses that `yt8m.training.losses` has a function for."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossConfig:
     """What is minimised in training. Validation always reports the plain cross-entropy."""
 
-    kind: Annotated[Literal["bce", "focal", "asymmetric"], tyro.conf.arg(aliases=("--loss",))] = "bce"
+    kind: Annotated[LossKind, tyro.conf.arg(aliases=("--loss",))] = "bce"
     """Binary cross-entropy; with easy classes turned down; with easy negatives turned down and the easiest left out."""
     focal_gamma: NonNegative = 2.0
     """Of focal: how much easy classes are turned down."""

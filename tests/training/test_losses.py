@@ -1,13 +1,15 @@
 """The loss against a version that looks at every class of every video."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.config import LossConfig
+from yt8m.config import LossConfig, LossKind
 from yt8m.errors import InputError
 from yt8m.scoring.cross_entropy import targets_and_weights, video_losses
-from yt8m.training.losses import TrainingLoss, divergence, staged_losses
+from yt8m.training.losses import CLASS_LOSSES, TrainingLoss, divergence, minimises, staged_losses
 
 NUM_CLASSES = 6
 LABELS = np.array([[0, 3, -1, -1], [5, -1, -1, -1], [-1, -1, -1, -1], [2, 2, 2, 4]], np.int32)
@@ -121,6 +123,12 @@ def test_training_losses_by_hand(changes):
     found = TrainingLoss(config, NUM_CLASSES)(tf.constant(LOGITS), {"labels": tf.constant(LABELS)})
     expected = [slow_training_loss(*row, config) for row in zip(LOGITS, LABELS, strict=True)]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_every_kind_has_a_function_and_every_function_a_kind():
+    assert [*CLASS_LOSSES] == [*get_args(LossKind)]
+    with pytest.raises(ValueError, match=r"'hinge' is no LossKind; add it in yt8m/config\.py"):
+        minimises("hinge")
 
 
 def test_focal_without_focus_and_asymmetric_without_asymmetry_are_cross_entropy():

@@ -4,33 +4,58 @@ Reported is always the reference's cross-entropy (`video_losses`); what is minim
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import get_args
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.config import LossConfig
+from yt8m.config import LossConfig, LossKind
 from yt8m.errors import InputError
 from yt8m.scoring.cross_entropy import scatter, targets_and_weights
 
+ClassLosses = Callable[[tf.Tensor, tf.Tensor, LossConfig], tf.Tensor]
+"""From logits, targets from 0 to 1 and hyper-parameters to the loss of each class; tensors are float32 [B, C]."""
 
-def focal_losses(logits: tf.Tensor, targets: tf.Tensor, gamma: float) -> tf.Tensor:
-    """``-(1 - p_t) ** gamma * log p_t`` for each class, p_t the probability of what is true (arXiv 1708.02002).
+CLASS_LOSSES: dict[LossKind, ClassLosses] = {}
+"""The function of each kind that `LossConfig` knows."""
 
-    Targets between 0 and 1 blend the two losses. float32 [B, C] all.
+
+def minimises(kind: LossKind) -> Callable[[ClassLosses], ClassLosses]:
+    """Makes a function what `--loss.kind` means by a name. Raises ValueError if `yt8m.config.LossKind` lacks the name."""
+    if kind not in get_args(LossKind):
+        raise ValueError(f"{kind!r} is no LossKind; add it in yt8m/config.py")
+
+    def register(function: ClassLosses) -> ClassLosses:
+        CLASS_LOSSES[kind] = function
+        return function
+
+    return register
+
+
+@minimises("bce")
+def cross_entropies(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -> tf.Tensor:
+    """Binary cross-entropy."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+
+
+@minimises("focal")
+def focal_losses(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -> tf.Tensor:
+    """``-(1 - p_t) ** gamma * log p_t``, p_t the probability of what is true (arXiv 1708.02002).
+
+    Targets between 0 and 1 blend the two losses.
     """
+    gamma = config.focal_gamma
     present = tf.exp(gamma * tf.math.log_sigmoid(-logits)) * tf.nn.softplus(-logits)
     absent = tf.exp(gamma * tf.math.log_sigmoid(logits)) * tf.nn.softplus(logits)
     return targets * present + (1.0 - targets) * absent
 
 
-def asymmetric_losses(
-    logits: tf.Tensor, targets: tf.Tensor, gamma_positive: float, gamma_negative: float, margin: float
-) -> tf.Tensor:
-    """Focal with one gamma for positives and one for negatives, whose probability is lowered by a margin (arXiv 2009.14119).
-
-    float32 [B, C] all.
-    """
+@minimises("asymmetric")
+def asymmetric_losses(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -> tf.Tensor:
+    """Focal with one gamma for positives and one for negatives, whose probability is lowered by a margin (arXiv 2009.14119)."""
+    gamma_positive, gamma_negative = config.asymmetric_gamma_positive, config.asymmetric_gamma_negative
+    margin = config.asymmetric_margin
     present = tf.exp(gamma_positive * tf.math.log_sigmoid(-logits)) * tf.nn.softplus(-logits)
     if margin:
         probability = tf.maximum(tf.sigmoid(logits) - margin, 1e-12)  # 0 has no finite gradient to every power
@@ -87,14 +112,7 @@ class TrainingLoss:
             # The number of labels stays what it is: 1 in Szegedy et al. (arXiv 1512.00567), here any.
             spread = tf.reduce_mean(targets, axis=-1, keepdims=True)
             targets = (1.0 - config.label_smoothing) * targets + config.label_smoothing * spread
-        if config.kind == "focal":
-            losses = focal_losses(logits, targets, config.focal_gamma)
-        elif config.kind == "asymmetric":
-            gammas = config.asymmetric_gamma_positive, config.asymmetric_gamma_negative
-            losses = asymmetric_losses(logits, targets, *gammas, config.asymmetric_margin)
-        else:
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
-        losses *= factors
+        losses = CLASS_LOSSES[config.kind](logits, targets, config) * factors
         if self._class_weights is not None:
             losses *= self._class_weights
         return tf.reduce_sum(losses, axis=-1)
