@@ -11,9 +11,10 @@ from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
 
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass, Reliability
-from yt8m.views.report import drawing, page
+from yt8m.views.report import drawing, examples, page
 from yt8m.views.report.classes import class_tables
 from yt8m.views.report.measuring import Records
+from yt8m.views.report.tables import short_names
 
 VOID = {"meta", "link", "br", "wbr", "use", "path"}
 
@@ -214,9 +215,9 @@ def test_nothing_is_best_of_one_run_or_where_records_differ(runs):
 
 
 def test_runs_are_told_apart_by_as_much_of_their_paths_as_is_needed():
-    assert page.short_names(["runs/a", "runs/b/"]) == ["a", "b"]
-    assert page.short_names(["x/run", "y/run", "y/other"]) == ["x/run", "y/run", "y/other"]
-    assert page.short_names(["only"]) == ["only"]
+    assert short_names(["runs/a", "runs/b/"]) == ["a", "b"]
+    assert short_names(["x/run", "y/run", "y/other"]) == ["x/run", "y/run", "y/other"]
+    assert short_names(["only"]) == ["only"]
 
 
 def test_what_was_run_and_which_fields_differ():
@@ -333,7 +334,7 @@ def test_confusions_by_name_with_their_share_of_the_missed_class(two):
 def test_examples_have_their_labels_and_every_run_s_predictions():
     one, two = made_up_run("runs/one", is_segments=True), made_up_run("runs/two", 1, is_segments=True)
     some = dict(sorted(two.examples.items())[3:])
-    cards = page.cards([one, replace(two, examples=some)], CLASS_NAMES)
+    cards = examples.cards([one, replace(two, examples=some)], CLASS_NAMES)
     digests = sorted(one.examples)
     assert [card.name for card in cards] == [one.examples[digest].name for digest in digests]
     assert [len(card.predictions[1]) for card in cards] == [0, 0, 0] + [5] * 9
@@ -345,7 +346,7 @@ def test_examples_have_their_labels_and_every_run_s_predictions():
     ]
     verdicts = [each.verdict for each in card.predictions[0]]
     assert verdicts == ["hit", "miss", "unrated", "unrated", "unrated"]
-    videos = page.cards([made_up_run()], CLASS_NAMES)
+    videos = examples.cards([made_up_run()], CLASS_NAMES)
     card = next(card for card in videos if card.name == "v002")
     assert [each.verdict for each in card.predictions[0]] == ["hit", "miss", "miss", "miss", "miss"]
 

@@ -1,0 +1,78 @@
+"""What runs say of single videos, and which classes they confuse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from yt8m.data.tables.vocabulary import class_name
+from yt8m.views.report.measuring import NUM_EXAMPLES, Example, RunResult
+
+
+@dataclass(frozen=True)
+class ConfusionLine:
+    """A pair of classes that a run confuses, in how many videos, and what share that is of those with the missed class."""
+
+    missed: str
+    given: str
+    count: int
+    share: float
+
+
+def confusion_lines(result: RunResult, names: Mapping[int, str]) -> list[ConfusionLine]:
+    """The pairs that a run confuses most often."""
+    positives = dict(zip(result.per_class.class_ids.tolist(), result.per_class.num_positives.tolist(), strict=True))
+    return [
+        ConfusionLine(class_name(missed, names), class_name(given, names), count, count / positives[missed])
+        for missed, given, count in result.confusions
+    ]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class of an example."""
+
+    name: str
+    is_present: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run says of an example."""
+
+    name: str
+    probability: float
+    verdict: str
+    """`hit`, `miss`, or `unrated` of a class that a segment was not rated for."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """An example, and of every run its predictions, which are empty where it has not seen it."""
+
+    name: str
+    labels: Sequence[Label]
+    predictions: Sequence[Sequence[Prediction]]
+
+
+def cards(results: Sequence[RunResult], names: Mapping[int, str]) -> list[Card]:
+    """The examples of all runs; where runs were scored on different records, a card has those that saw it."""
+    digests = sorted(set().union(*(result.examples for result in results)))[:NUM_EXAMPLES]
+    made = []
+    for digest in digests:
+        of_runs = [result.examples.get(digest) for result in results]
+        one = next(example for example in of_runs if example)
+        labels = [Label(class_name(each, names), True) for each in one.present]
+        labels += [Label(class_name(each, names), False) for each in one.absent or ()]
+        made.append(Card(one.name, labels, [_predictions(each, names) if each else [] for each in of_runs]))
+    return made
+
+
+def _predictions(example: Example, names: Mapping[int, str]) -> list[Prediction]:
+    def verdict(class_id: int) -> str:
+        if class_id in example.present:
+            return "hit"
+        return "miss" if example.absent is None or class_id in example.absent else "unrated"
+
+    return [
+        Prediction(class_name(class_id, names), probability, verdict(class_id))
+        for class_id, probability in example.predictions
+    ]
