@@ -3,7 +3,6 @@
 Reported is always the reference's cross-entropy (`video_losses`); what is minimised may differ (`TrainingLoss`).
 """
 
-import csv
 from collections.abc import Callable, Sequence
 from typing import get_args
 
@@ -11,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import LossConfig, LossKind
-from yt8m.errors import InputError
+from yt8m.data.tables.class_weights import read_class_weights
 from yt8m.scoring.cross_entropy import scatter, targets_and_weights
 
 ClassLosses = Callable[[tf.Tensor, tf.Tensor, LossConfig], tf.Tensor]
@@ -138,32 +137,3 @@ def staged_losses(
         if temperature:
             total += divergence(final, stage, temperature)
     return total
-
-
-def read_class_weights(path: str, num_classes: int) -> np.ndarray:
-    """Factors of the classes from a CSV with the columns Index and Weight: float32 [C], 1 where none is given.
-
-    Raises:
-        InputError: the file cannot be read, has other columns, a class outside the vocabulary or a weight below 0.
-    """
-    weights = np.ones(num_classes, np.float32)
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            if not {"Index", "Weight"} <= set(rows.fieldnames or ()):
-                raise InputError(f"{path}: --loss.class-weights needs the columns Index and Weight")
-            for number, row in enumerate(rows, 2):
-                try:
-                    index, weight = int(row["Index"]), float(row["Weight"])
-                except (TypeError, ValueError) as error:
-                    raise InputError(f"{path}, line {number}: Index must be a class and Weight a number") from error
-                if not 0 <= index < num_classes:
-                    raise InputError(f"{path}, line {number}: class {index} is not in 0 to {num_classes - 1}")
-                if not 0 <= weight < np.inf:
-                    raise InputError(f"{path}, line {number}: weight {weight} must be 0 or more")
-                weights[index] = weight
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: the class weights cannot be read ({getattr(error, 'strerror', None) or error}); check --loss.class-weights"
-        ) from error
-    return weights
