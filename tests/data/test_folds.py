@@ -71,8 +71,12 @@ def test_text_is_a_fold_of_either_kind():
     ("content", "part", "message"),
     [
         (None, "a", r"index\.csv: cannot be read as an index of videos \(No such file or directory\)"),
-        ("video,part\nx,a\n", "a", r"index\.csv: must begin with the columns id,part"),
-        ("id,part\nx,a,b\n", "a", r"index\.csv: cannot be read as an index of videos \(a line without two columns\)"),
+        ("video,part\nx,a\n", "a", r"index\.csv, line 1: must begin with the columns id,part; mend the file, or make"),
+        ("", "a", r"index\.csv, line 1: must begin with the columns id,part"),
+        ("id,part,more\nx,a,b\n", "a", r"index\.csv, line 1: must begin with the columns id,part"),
+        ("id,part\nw,a\nx,a,b\n", "a", r"index\.csv, line 3: the row has more fields than the 2 columns of the header"),
+        ("id,part\nw,a\nx\n", "a", r"index\.csv, line 3: the row has 1 of 2 columns"),
+        ('id,part\n"w\n",a\nx,a\nx,a\n', "a", r"index\.csv, line 5: video 'x' comes a second time"),
         ("id,part\nx,b\ny,c\n", "a", r"index\.csv: names no part 'a'; it has b, c"),
     ],
 )

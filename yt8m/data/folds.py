@@ -1,6 +1,5 @@
 """Parts of the videos, by a hash of their ids or by an index: for training on some and validating on the others."""
 
-import csv
 import functools
 import os
 from collections.abc import Callable, Sequence
@@ -10,9 +9,8 @@ import tensorflow as tf
 from yt8m.data.identity import identify
 from yt8m.data.parsing import id_features, identifier
 from yt8m.data.schema import Fold, IndexedFold
+from yt8m.data.tables.indices import read_index
 from yt8m.errors import InputError
-
-INDEX_COLUMNS = ("id", "part")
 
 _UNNAMED = -1
 
@@ -59,27 +57,6 @@ def are_all(folds: Sequence[Fold | IndexedFold | None]) -> bool:
     if len(paths) > 1:
         return False
     return sorted(fold.part for fold in given) == sorted(set(read_index(paths.pop()).values()))
-
-
-def read_index(path: str) -> dict[bytes, str]:
-    """The part of each video, by its id.
-
-    Raises:
-        InputError: the file cannot be read, or lacks a column.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = csv.reader(file)
-            if tuple(next(rows, ())) != INDEX_COLUMNS:
-                raise InputError(
-                    f"{path}: must begin with the columns {','.join(INDEX_COLUMNS)}, as yt8m split --as index writes them"
-                )
-            return {video_id.encode(errors="surrogateescape"): part for video_id, part in rows}
-    except (OSError, ValueError, csv.Error) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = getattr(error, "strerror", None) or "a line without two columns"
-        raise InputError(f"{path}: cannot be read as an index of videos ({reason})") from error
 
 
 def _id(serialized: tf.Tensor) -> tf.Tensor:

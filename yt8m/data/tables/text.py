@@ -81,6 +81,13 @@ class Table:
             place, _, say = min(found, key=lambda each: each[:2])
             raise self.error(place, say(self.all_rows.loc[place].dropna().tolist()))
 
+    def too_long(self) -> Problem:
+        """The problem of rows that go on after the last column."""
+        return (
+            self.rows[len(self.header)].notna(),
+            lambda fields: f"the row has more fields than the {len(self.header)} columns of the header",
+        )
+
     def too_short(self, columns: Sequence[str]) -> Problem:
         """The problem of rows that end before one of these columns."""
         last = max(self.header.index(column) for column in columns)
@@ -125,7 +132,10 @@ def write_table(columns: Mapping[str, Sequence[Any]]) -> bytes:
     """
     import pandas
 
-    text = pandas.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n")
+    frame = pandas.DataFrame(columns, dtype=object)
+    text = frame.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # alone, it ends a line for readers, but no writer puts it in quotes
+        text = frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     return text.encode(errors="surrogateescape")
 
 

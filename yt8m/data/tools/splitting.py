@@ -4,8 +4,6 @@ The records are read twice at most: once for ids and labels, and for shards once
 """
 
 import contextlib
-import csv
-import io
 import math
 import os
 import re
@@ -19,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data import parsing
-from yt8m.data.folds import INDEX_COLUMNS
 from yt8m.data.pipeline import Source, open_source, record_errors, refuse_broken_ends
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
+from yt8m.data.tables.indices import index_of
 from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
@@ -127,7 +125,8 @@ def split(
     names = list(shares)
     parts = _share_out(records, shares, seed)
     if form == "index":
-        _write_index(out, records.ids, [names[part] for part in parts])
+        with NewFile(out) as file:
+            file.write(index_of(records.ids, [names[part] for part in parts]))
     else:
         _write_shards(Path(out), source, names, parts[records.videos], progress)
     counts = records.classes.counts(parts, len(names))
@@ -210,17 +209,6 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
                     raise RecordError(path, index, f"has no id that can be used (neither {' nor '.join(ID_KEYS)})")
                 yield video_id, row
                 index += 1
-
-
-def _write_index(out: str, ids: Sequence[bytes], parts: Sequence[str]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(INDEX_COLUMNS)
-    writer.writerows(
-        (video_id.decode(errors="surrogateescape"), part) for video_id, part in zip(ids, parts, strict=True)
-    )
-    with NewFile(out) as file:
-        file.write(text.getvalue().encode(errors="surrogateescape"))
 
 
 def _write_shards(

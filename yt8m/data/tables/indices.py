@@ -1,0 +1,46 @@
+"""Indices of videos: the part of each, as `yt8m split --as index` writes them and folds read them."""
+
+import os
+from collections.abc import Sequence
+
+from yt8m.data.tables.text import Purpose, read_table, write_table
+
+_COLUMNS = ("id", "part")
+_PURPOSE = Purpose(
+    unreadable="cannot be read as an index of videos",
+    another="make one with yt8m split --as index",
+    mend="mend the file, or make one with yt8m split --as index",
+    encoding_errors="surrogateescape",  # ids of records are bytes, any of them
+)
+
+
+def read_index(path: str | os.PathLike) -> dict[bytes, str]:
+    """The part of each video, by its id.
+
+    Raises:
+        InputError: the file cannot be read, has other columns, a row of more or fewer than two fields, or an id twice.
+    """
+    table = read_table(path, _PURPOSE)
+    if table.header != list(_COLUMNS):
+        raise table.error(table.header_place, f"must begin with the columns {','.join(_COLUMNS)}")
+    rows = table.select(_COLUMNS)
+    table.refuse(
+        [
+            table.too_long(),
+            table.too_short(_COLUMNS),
+            (rows["id"].duplicated(), lambda row: f"video {row[0][:60]!r} comes a second time"),
+        ]
+    )
+    ids = [video_id.encode(errors="surrogateescape") for video_id in rows["id"]]
+    return dict(zip(ids, rows["part"].tolist(), strict=True))
+
+
+def index_of(ids: Sequence[bytes], parts: Sequence[str]) -> bytes:
+    """The file of an index.
+
+    Args:
+        ids: of the videos, each once.
+        parts: of each of them.
+    """
+    texts = [video_id.decode(errors="surrogateescape") for video_id in ids]
+    return write_table(dict(zip(_COLUMNS, (texts, parts), strict=True)))
