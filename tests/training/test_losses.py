@@ -127,7 +127,7 @@ def test_training_losses_by_hand(changes):
 
 def test_every_kind_has_a_function_and_every_function_a_kind():
     assert [*CLASS_LOSSES] == [*get_args(LossKind)]
-    with pytest.raises(ValueError, match=r"'hinge' is no LossKind; add it in yt8m/config\.py"):
+    with pytest.raises(ValueError, match=r"'hinge' is no LossKind; add it in yt8m/config/training\.py"):
         minimises("hinge")
 
 

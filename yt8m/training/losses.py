@@ -23,7 +23,7 @@ CLASS_LOSSES: dict[LossKind, ClassLosses] = {}
 def minimises(kind: LossKind) -> Callable[[ClassLosses], ClassLosses]:
     """Makes a function what `--loss.kind` means by a name. Raises ValueError if `yt8m.config.LossKind` lacks the name."""
     if kind not in get_args(LossKind):
-        raise ValueError(f"{kind!r} is no LossKind; add it in yt8m/config.py")
+        raise ValueError(f"{kind!r} is no LossKind; add it in yt8m/config/training.py")
 
     def register(function: ClassLosses) -> ClassLosses:
         CLASS_LOSSES[kind] = function

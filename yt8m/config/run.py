@@ -1,0 +1,34 @@
+"""A whole run."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from yt8m.config.architecture import Architecture
+from yt8m.config.data import DataConfig
+from yt8m.config.training import DistillConfig, DistributeConfig, LossConfig, TrainingConfig
+from yt8m.files import check_local
+from yt8m.values import fit_fields
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """Everything that determines a run."""
+
+    recipe: Annotated[str, tyro.conf.Suppress] = ""
+    """The recipe it came from."""
+    run: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required by train and submit)")] = ""
+    """The run directory: configuration, metrics, checkpoints, best weights. It is made, or gone on with."""
+    model: Architecture
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
+    distribute: DistributeConfig = dataclasses.field(default_factory=DistributeConfig)
+
+    def __post_init__(self):
+        fit_fields(self, name_of=lambda name: f"--{name}")
+        if self.run:
+            check_local(self.run, "a run directory", shown=f"--run {self.run}")
