@@ -27,8 +27,9 @@ from yt8m.distribution.cluster import as_tf_config
 from yt8m.distribution.launching import free_addresses
 from yt8m.distribution.strategies import open_devices
 from yt8m.models import make_architecture
+from yt8m.progress import Progress
 from yt8m.runs.checkpoints import Checkpoints
-from yt8m.training.loop import Silent, train
+from yt8m.training.loop import train
 from yt8m.training.preparation import resolve
 from yt8m.training.trainer import Trainer
 
@@ -62,13 +63,13 @@ def configure(data: Path, run: Path, batch_size: int = 64, **training) -> RunCon
     )
 
 
-class Rate(Silent):
+class Rate(Progress):
     """Videos a second of training, from the first call after compiling until `SECONDS` later."""
 
     def __init__(self, batch_size: int):
         self._batch_size, self._first, self.rate = batch_size, None, 0.0
 
-    def steps(self, step, loss, videos_per_second):
+    def steps_done(self, step, loss, videos_per_second):
         now = time.perf_counter()
         if self._first is None:
             self._first = (now, step)

@@ -13,6 +13,7 @@ def test_every_public_name_is_there_and_no_module_takes_its_place():
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in (
+        "Progress",
         "build_model",
         "list_models",
         "list_recipes",

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # No module may have the name of a function here: importing it would put the module in the function's place.
 _PUBLIC = {
+    "Progress": "yt8m.progress",
     "build_model": "yt8m.models",
     "evaluate": "yt8m.scoring.evaluation",
     "export": "yt8m.exporting.exporting",

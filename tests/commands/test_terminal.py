@@ -15,7 +15,7 @@ import time
 import pytest
 
 from yt8m import recipes
-from yt8m.commands import bars, streams, terminal, watching
+from yt8m.commands import streams, terminal, watching
 from yt8m.config import RunConfig
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -55,48 +55,60 @@ def configuration(steps: int) -> RunConfig:
 def train(steps: int = 100, at_every_step=lambda: None) -> None:
     """Tells a `TrainingProgress` of a training with one validation."""
     progress = watching.TrainingProgress()
-    progress.start(configuration(steps), 0)
+    progress.training_started(configuration(steps), 0)
     for step in range(1, steps + 1):
         at_every_step()
-        progress.steps(step, 5.0 / step, 350.0)
+        progress.steps_done(step, 5.0 / step, 350.0)
     progress.validated(steps, {"gap": 0.5, "map": 0.25, "hit_at_1": 0.75, "loss": 0.125}, True)
     progress.close()
+
+
+def work(count: int) -> None:
+    """Counts a part of a piece of work, and of one whose size is not known."""
+    progress = watching.WorkProgress()
+    with progress.working("compressing", "B", total=2):
+        progress.advance(count)
+    with progress.working("evaluating", "video"):
+        progress.advance(count)
 
 
 def test_a_bar_is_there_while_something_is_done(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     seen = sys.stderr.getvalue
-    advance = bars.share_progress("compressing", "B")
+    progress = watching.WorkProgress()
     assert seen() == ""  # what fails before is a line of its own
-    advance(0, 4_000_000)
+    progress.start("compressing", "B", total=4_000_000)
     assert "compressing:   0%" in seen()
     assert "0.00/4.00M" in seen()
-    advance(4_000_000, 4_000_000)
+    progress.advance(4_000_000)
+    progress.end()
     assert seen().rpartition("\r")[2].strip() == ""
     assert not seen().endswith("\n")
 
 
 def test_a_download_s_bar_has_bytes_rate_and_remaining_time(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    progress = watching.DownloadProgress()
-    progress.start("2/frame/train", 500_000, 2_000_000, "B")
+    progress = watching.WorkProgress()
+    progress.start("2/frame/train", "B", 500_000, 2_000_000)
     time.sleep(0.11)  # tqdm draws ten times a second
-    progress.reach(1_000_000, 2_000_000)
+    progress.advance(500_000)
     assert re.search(r"2/frame/train:  50%.*1\.00M/2\.00M \[00:00<00:00, [\d.]+MB/s\]", sys.stderr.getvalue())
     progress.end()
 
 
 def test_what_is_counted_is_told_in_words(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    advance = bars.count_progress("evaluating", "video")
-    advance(64)
+    progress = watching.WorkProgress()
+    progress.start("evaluating", "video")
+    progress.advance(64)
     assert re.search(r"evaluating: (0|64) videos \[00:00, ([\d.]+|\?) videos/s\]", sys.stderr.getvalue())
 
 
 def test_a_rate_below_one_is_how_long_one_takes(log, clock):
-    advance = bars.share_progress("making videos", "video")
-    for done in (1, 2, 3):
-        advance(done, 100)
+    progress = watching.WorkProgress()
+    progress.start("making videos", "video", total=100)
+    for _ in range(3):
+        progress.advance(1)
         clock[0] += 5
     assert log().endswith("making videos: 3/100 videos, 3.33 s a video, 05:23 left\n")
 
@@ -116,10 +128,11 @@ def test_in_a_log_training_is_a_line_every_ten_seconds_and_the_last_step(log, cl
 
 
 def test_in_a_log_what_is_counted_is_a_line_every_ten_seconds(log, clock):
-    advance = bars.count_progress("evaluating", "video")
+    progress = watching.WorkProgress()
+    progress.start("evaluating", "video")
     for _ in range(25):
         clock[0] += 1
-        advance(200)
+        progress.advance(200)
     lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
     assert lines == [
         "evaluating: 2000 videos, 200 videos/s, 00:10 so far",
@@ -128,9 +141,10 @@ def test_in_a_log_what_is_counted_is_a_line_every_ten_seconds(log, clock):
 
 
 def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, clock):
-    advance = bars.share_progress("making videos", "video")
-    for done in range(1, 26):
-        advance(done, 100)
+    progress = watching.WorkProgress()
+    progress.start("making videos", "video", total=100)
+    for _ in range(25):
+        progress.advance(1)
         clock[0] += 1
     lines = [re.fullmatch(rf"{TIME} (.*)", line)[1] for line in log().splitlines()]
     assert lines == [
@@ -140,23 +154,23 @@ def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, c
 
 
 def test_what_is_done_soon_leaves_no_line_in_a_log(log):
-    bars.share_progress("compressing", "B")(1, 2)
-    bars.count_progress("evaluating", "video")(64)
+    work(1)
     assert log() == ""
 
 
 @pytest.mark.parametrize("tell", [terminal.say, terminal.explain])
 def test_a_remark_is_a_line_above_the_bar(tell, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    advance = bars.share_progress("evaluating", "video")
-    advance(1, 4)
+    progress = watching.WorkProgress()
+    progress.start("evaluating", "video", total=4)
+    progress.advance(1)
     tell("a remark")
     before, _, after = sys.stderr.getvalue().rpartition("a remark\n")
     cleared = before.rpartition("\r")[0].rpartition("\r")[2]
     assert before.endswith("\r")
     assert cleared.strip() == ""
     assert after.startswith("\revaluating:  25%")
-    advance(4, 4)
+    progress.end()
 
 
 LINES_OF_STDERR = """
@@ -182,8 +196,7 @@ def test_tensorflow_s_log_lines_are_taken_out_and_no_others():
 def test_quiet_leaves_out_all_but_why_the_status_is_not_0(stderr, monkeypatch):
     monkeypatch.setattr(sys, "stderr", stderr())
     train()
-    bars.count_progress("evaluating", "video")(64)
-    bars.share_progress("compressing", "B")(1, 2)
+    work(1)
     terminal.say("a remark")
     assert sys.stderr.getvalue() == ""
     terminal.explain("stopped at step 5")
@@ -214,12 +227,12 @@ def test_a_bar_fits_a_narrow_terminal_also_one_that_is_made_narrower(monkeypatch
     progress = watching.TrainingProgress()
     with window(monkeypatch) as resize:
         resize(50)
-        progress.start(configuration(8), 0)
+        progress.training_started(configuration(8), 0)
         for columns, steps in ((50, range(1, 5)), (30, range(5, 9))):
             resize(columns)
             for step in steps:
                 time.sleep(0.11)  # tqdm draws ten times a second
-                progress.steps(step, 0.5, 350.0)
+                progress.steps_done(step, 0.5, 350.0)
             drawn = [part for part in re.split(r"[\r\n]+", resize(columns)) if part.strip()]
             del drawn[:1]  # it has blanks over the longer one before
             assert len(drawn) >= 2
@@ -231,8 +244,10 @@ def test_a_bar_fits_a_narrow_terminal_also_one_that_is_made_narrower(monkeypatch
 def test_a_bar_is_drawn_on_a_terminal_that_does_not_know_its_size(columns, most, monkeypatch):
     with window(monkeypatch) as resize:
         resize(columns, rows=0)
-        bars.share_progress("making videos", "video")(1, 4)
+        progress = watching.WorkProgress()
+        progress.start("making videos", "video", total=4)
         drawn = [part for part in re.split(r"[\r\n]+", resize(columns, rows=0)) if part.strip()]
+        progress.end()
     assert len(drawn) == 1
     assert drawn[0].startswith("making videos:   0%")
     assert len(drawn[0]) <= most

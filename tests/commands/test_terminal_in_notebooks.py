@@ -9,18 +9,19 @@ from nbclient import NotebookClient
 SHOW = """
 import dataclasses
 from yt8m import recipes
-from yt8m.commands import bars, watching
+from yt8m.commands import watching
 
 config = recipes.make_config("sample")
 progress = watching.TrainingProgress()
-progress.start(dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=30)), 0)
+progress.training_started(dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=30)), 0)
 for step in range(1, 31):
-    progress.steps(step, 5.0 / step, 350.0)
+    progress.steps_done(step, 5.0 / step, 350.0)
 progress.validated(30, {"gap": 0.5, "map": 0.25, "hit_at_1": 0.75, "loss": 0.125}, True)
 progress.close()
-advance = bars.share_progress("making videos", "video")
-for done in range(1, 31):
-    advance(done, 30)
+progress = watching.WorkProgress()
+with progress.working("making videos", "video", total=30):
+    for done in range(30):
+        progress.advance(1)
 """
 WITHOUT_WIDGETS = "import sys\nsys.modules['ipywidgets'] = None  # as if it were not installed"
 WITH_WIDGETS = "del sys.modules['ipywidgets']"

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+from watchers import Counts
 
 from yt8m.conversion import convert, converting, parquet
 from yt8m.conversion.frames import read_frames
@@ -21,6 +22,7 @@ from yt8m.conversion.video_level import to_video_level
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import Ratings, frame_level_record, framed, read_framing, read_offsets, video_level_record
 from yt8m.errors import InputError, RecordError
+from yt8m.progress import Messages
 
 SIZES = {"rgb": 1024, "audio": 128}
 
@@ -380,26 +382,19 @@ class Stop(KeyboardInterrupt):
 def test_what_was_stopped_goes_on_with_the_files_that_are_missing(three_files, tmp_path, monkeypatch):
     monkeypatch.setattr(converting, "_FILES_AT_ONCE", 1)
     out, staging = tmp_path / "out", tmp_path / ".out.converting"
-    calls = []
-
-    def stop_in_the_second(count):
-        calls.append(count)
-        if len(calls) == 2:
-            raise Stop
-
     arguments = {"paths": str(three_files), "out": out, "to": "tfrecord"}
     with pytest.raises(Stop):
-        convert(**arguments, progress=stop_in_the_second)
+        convert(**arguments, progress=raise_stop_after(1))
     assert not out.exists()
     kept = {path.name for path in staging.glob("*.tfrecord")}
     assert "validate3.tfrecord" in kept  # and what was complete before the thread heard of it
     (staging / ".77.tmp.validate5.tfrecord").write_bytes(b"half")  # what a kill leaves
     finished = (staging / "validate3.tfrecord").stat().st_ino
-    told = []
-    result = convert(**arguments, tell=told.append)
+    told = Messages()
+    result = convert(**arguments, progress=told)
     num_written = sum(len(records_of(path)) for path in three_files.iterdir() if path.name not in kept)
     assert (result.num_files, result.num_kept, result.num_records) == (3, len(kept), num_written)
-    assert told == [f"{out}: going on; {len(kept)} of 3 files are there"]
+    assert told.lines == [f"{out}: going on; {len(kept)} of 3 files are there"]
     assert (out / "validate3.tfrecord").stat().st_ino == finished
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in three_files.iterdir())
     assert records_of(out) == records_of(three_files)
@@ -416,30 +411,24 @@ def test_what_was_stopped_goes_on_with_files_that_are_known_to_be_the_same(three
         return [[path, 10, version] for path in paths]
 
     monkeypatch.setattr(converting, "identify", identify)
-    calls, told = [], []
-
-    def stop_in_the_second(count):
-        calls.append(count)
-        if len(calls) == 2:
-            raise Stop
-
+    told = Messages()
     arguments = {"paths": str(three_files), "out": tmp_path / "out", "to": "tfrecord"}
     with pytest.raises(Stop):
-        convert(**arguments, progress=stop_in_the_second)
-    result = convert(**arguments, tell=told.append)
-    assert bool(result.num_kept) == bool(told) == (changes == "nothing")
+        convert(**arguments, progress=raise_stop_after(1))
+    result = convert(**arguments, progress=told)
+    assert bool(result.num_kept) == bool(told.lines) == (changes == "nothing")
     assert records_of(tmp_path / "out") == records_of(three_files)
 
 
 def test_a_second_one_at_the_same_time_is_refused(three_files, tmp_path):
     out, refused = tmp_path / "out", []
 
-    def again(count):
+    def again(done, total):
         with pytest.raises(InputError) as error:
             convert(str(three_files), out, to="tfrecord")
         refused.append(str(error.value))
 
-    convert(str(three_files), out, to="tfrecord", progress=again)
+    convert(str(three_files), out, to="tfrecord", progress=Counts(again))
     assert set(refused) == {f"{out}: another yt8m convert is writing it; wait for it, or name another place"}
     assert records_of(out) == records_of(three_files)
     assert hidden(tmp_path) == []
@@ -513,15 +502,15 @@ def test_what_would_be_made_otherwise_is_made_anew(change, three_files, tmp_path
     assert records_of(tmp_path / "out") == records_of(three_files)
 
 
-def raise_stop_after(times):
-    calls = []
+def raise_stop_after(times: int) -> Counts:
+    """Stops what it watches once more than so many counts were made."""
 
-    def progress(count):
-        calls.append(count)
-        if len(calls) > times:
+    def stop(done, total):
+        if len(watcher.counts) > times:
             raise Stop
 
-    return progress
+    watcher = Counts(stop)
+    return watcher
 
 
 def test_files_that_were_complete_outlast_a_broken_record(three_files, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from yt8m.data.pipeline import open_source
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.survey import survey
 from yt8m.errors import InputError
+from yt8m.progress import Messages
 
 RATINGS = Ratings(start_times=[0], end_times=[5], labels=[3], scores=[1.0])
 
@@ -22,9 +23,9 @@ def video(name: str, labels=(1,), length: int = 2, features=("rgb", "audio"), ra
 
 
 def told(rule, *arguments) -> list[str]:
-    lines: list[str] = []
-    rule(*arguments, lines.append)
-    return lines
+    progress = Messages()
+    rule(*arguments, progress)
+    return progress.lines
 
 
 class TestLabels:
@@ -68,16 +69,16 @@ class TestFeatures:
     def test_how_many_lack_what_and_the_flag_that_does_without(self, tmp_path):
         path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)), *map(video, "bc"))
         found = survey([path])
-        assert told(remarks.tell_features, found, ("rgb", "audio"), True) == [
+        assert remarks.feature_remarks(found, ("rgb", "audio"), True) == [
             f"{path}: found rgb, audio; 1 of 3 records lacks audio, and zeros stand in for it; --data.features rgb does without "
             "it"
         ]
-        assert told(remarks.tell_features, found, ("rgb", "audio"), False)[0].endswith("and zeros stand in for it")
-        assert told(remarks.tell_features, found, ("rgb",), True) == []
+        assert remarks.feature_remarks(found, ("rgb", "audio"), False)[0].endswith("and zeros stand in for it")
+        assert remarks.feature_remarks(found, ("rgb",), True) == []
 
     def test_a_run_with_audio_on_records_without(self, tmp_path):
         path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)))
-        assert told(remarks.tell_features, survey([path]), ("rgb", "audio"), False) == [
+        assert remarks.feature_remarks(survey([path]), ("rgb", "audio"), False) == [
             f"{path}: none of 1 record has audio; zeros stand in for what the model was made for"
         ]
 
@@ -87,35 +88,35 @@ def test_long_videos_are_counted_with_the_flag_that_keeps_them(tmp_path):
         tmp_path / "a.tfrecord", *(video(str(length), length=length, features=("audio",)) for length in (4, 5, 6, 9))
     )
     found = survey([path])
-    assert told(remarks.tell_long_videos, found, 5, True) == [
+    assert remarks.length_remark(found, 5, True) == (
         f"{path}: 2 of 4 records have more than 5 frames, up to 9, and are cut off there; --data.max-frames 9 keeps them"
-    ]
-    assert told(remarks.tell_long_videos, found, 5, False)[0].endswith("; --data.max-frames 9 in training keeps them")
-    assert told(remarks.tell_long_videos, found, 9, True) == []
+    )
+    assert remarks.length_remark(found, 5, False).endswith("; --data.max-frames 9 in training keeps them")
+    assert remarks.length_remark(found, 9, True) == ""
 
 
 def test_far_too_many_classes(tmp_path):
     path = write(tmp_path / "a.tfrecord", *(video(str(label), [label]) for label in range(5)))
     found = survey([path])
-    assert told(remarks.tell_unused_classes, found, 20) == [
+    assert remarks.class_remark(found, 20) == (
         f"{path}: the labels of 5 records go up to 4, and the model has 20 classes; --data.num-classes 5 is enough for them"
-    ]
-    assert told(remarks.tell_unused_classes, found, 19) == []
+    )
+    assert remarks.class_remark(found, 19) == ""
     found.is_whole = False
-    assert told(remarks.tell_unused_classes, found, 3862) == [], "five of many say nothing"
+    assert remarks.class_remark(found, 3862) == "", "five of many say nothing"
 
 
 def test_a_vocabulary_of_another_size(tmp_path):
     found = survey([write(tmp_path / "2/frame/train/a.tfrecord", video("a"))])
-    assert told(remarks.tell_vocabulary, found, 60) == []
+    assert remarks.vocabulary_remark(found, 60) == ""
     vocabulary = tmp_path / "vocabulary.csv"
     vocabulary.write_text("Index,Name\n1,b\n0,a\n")
-    assert told(remarks.tell_vocabulary, found, 2) == []
-    assert told(remarks.tell_vocabulary, found, 60) == [
+    assert remarks.vocabulary_remark(found, 2) == ""
+    assert remarks.vocabulary_remark(found, 60) == (
         f"{vocabulary}: names 2 classes, and the model has 60; are they of the same vocabulary?"
-    ]
+    )
     vocabulary.write_text("Index,Name\n1,b\n3,a\n")  # as the ranked classes of 2019 are listed
-    assert told(remarks.tell_vocabulary, found, 60) == []
+    assert remarks.vocabulary_remark(found, 60) == ""
 
 
 def test_all_that_a_run_is_told(tmp_path):

@@ -17,6 +17,7 @@ from yt8m.data.schema import Fold
 from yt8m.data.tools.inspection import inspect
 from yt8m.data.tools.salvage import usable_source
 from yt8m.errors import RecordError
+from yt8m.progress import Messages
 
 MEANS = {"rgb": np.zeros(1024, np.float32), "audio": np.zeros(128, np.float32)}
 FRAMES = {"rgb": np.zeros((20, 1024), np.uint8)}
@@ -154,12 +155,12 @@ def test_segments_are_found_by_ids_and_their_starts(tmp_path):
 def test_the_later_one_is_left_out_and_counted(tmp_path):
     a = write(tmp_path / "a.tfrecord", video("aa"), video("bb"), video("aa"))
     b = write(tmp_path / "b.tfrecord", video("cc"), video("bb"))
-    source, told = open_source([a, b]), []
-    assert list(read_labels(usable_source(source, "skip", told.append, "videos"))) == ["aa", "bb", "cc"]
+    source, told = open_source([a, b]), Messages()
+    assert list(read_labels(usable_source(source, "skip", told, "videos"))) == ["aa", "bb", "cc"]
     first = f"{a}, record 2: holds video 'aa' again, which {a}, record 0, holds"
-    assert told == [f"left out 2 records of what came before; the first: {first}"]
-    assert usable_source(source, "skip", told.append) == source, "training takes a video as often as it comes"
-    assert told[1:] == ["all records can be used"]
+    assert told.lines == [f"left out 2 records of what came before; the first: {first}"]
+    assert usable_source(source, "skip", told) == source, "training takes a video as often as it comes"
+    assert told.lines[1:] == ["all records can be used"]
 
 
 def test_the_segments_that_are_rated_once_are_kept(tmp_path):

@@ -14,6 +14,7 @@ from yt8m.data.records import framed, read_framing
 from yt8m.diagnosing import profiling
 from yt8m.diagnosing.profiling import Profile, Timing, profile
 from yt8m.errors import InputError, RecordError
+from yt8m.progress import Messages
 from yt8m.recipes import make_config
 from yt8m.training.loop import train
 
@@ -72,13 +73,13 @@ def test_a_heavy_training_is_bound_by_its_computation(sample, tmp_path):
 
 @pytest.mark.usefixtures("fast")
 def test_every_stage_is_measured_and_a_trace_left_for_tensorboard(sample, tmp_path):
-    told = []
+    told = Messages()
     trace = tmp_path / "new" / "trace"
-    found = profile(configure(tmp_path / "run", sample), str(trace), told.append)
+    found = profile(configure(tmp_path / "run", sample), str(trace), told)
     assert list(found.timings) == STAGES
     for timing in found.timings.values():
         assert 0 < timing.least <= timing.median <= timing.most
-    assert told
+    assert told.lines
     (written,) = trace.glob("plugins/profile/*/*.xplane.pb")
     assert b"step_num" in written.read_bytes()
     assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ import pytest
 from small_runs import losses
 
 from yt8m.distribution.launching import free_addresses
+from yt8m.progress import Messages
 
 TRAINING = [
     *("--data.num-classes=12", "--data.features=audio", "--data.shard=record", "--training.batch-size=8"),
@@ -166,6 +167,6 @@ def test_what_cannot_be_launched_is_one_line(arguments, message):
 def test_a_failing_command_fails_the_job():
     from yt8m.distribution.launching import launch
 
-    said = []
-    assert launch(["train", "no_such_recipe"], 2, said.append) == 2
-    assert any("no_such_recipe" in line for line in said), said
+    said = Messages()
+    assert launch(["train", "no_such_recipe"], 2, said) == 2
+    assert any("no_such_recipe" in line for line in said.lines), said.lines

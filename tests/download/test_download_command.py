@@ -162,13 +162,14 @@ def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch, capfd)
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
-def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys):
-    monkeypatch.setattr(watching, "_SECONDS_BETWEEN_LINES_OF_DOWNLOADS", 0.0)
-    progress = watching.DownloadProgress()
-    progress.start("2/frame/train", 500_000, 2_000_000, "B")
-    progress.reach(1_500_000, 3_000_000)
-    progress.reach(1_600_000, None)
-    progress.end()
-    first, second = capsys.readouterr().err.splitlines()
+def test_without_a_terminal_progress_is_a_line_now_and_then(capsys):
+    progress = watching.WorkProgress(0.0)
+    with progress.working("2/frame/train", "B", 500_000, 2_000_000):
+        progress.advance(1_000_000, 3_000_000)
+        progress.advance(100_000)
+    with progress.working("2/frame/train", "B", 500_000):
+        progress.advance(1_100_000)
+    first, second, third = capsys.readouterr().err.splitlines()
     assert re.fullmatch(rf"{TIME} 2/frame/train: 1\.50M/3\.00MB, .*B/s, [\d:]+ left", first)
-    assert re.fullmatch(rf"{TIME} 2/frame/train: 1\.60MB, .*B/s, [\d:]+ so far", second)
+    assert re.fullmatch(rf"{TIME} 2/frame/train: 1\.60M/3\.00MB, .*B/s, [\d:]+ left", second)
+    assert re.fullmatch(rf"{TIME} 2/frame/train: 1\.60MB, .*B/s, [\d:]+ so far", third)

@@ -16,6 +16,7 @@ from yt8m.errors import InputError
 from yt8m.exporting import exporting, litert
 from yt8m.exporting.exporting import export
 from yt8m.models import list_models
+from yt8m.progress import Messages
 from yt8m.runs.model import load_run
 
 COUNTS = (MAX_FRAMES, 3, 1, 0)
@@ -87,16 +88,14 @@ def test_a_model_with_the_whole_video_as_context_takes_both(tmp_path):
 @pytest.mark.parametrize(("name", "precision"), [("netvlad", "float32"), ("frame_logistic", "mixed_bfloat16")])
 def test_float16_files_are_half_as_large_and_say_nearly_the_same(name, precision, tmp_path):
     config = make_run(tmp_path / "run", name, precision)
-    told = []
+    told = Messages()
     sizes = [
-        export(
-            config.run, tmp_path / f"{half}.tflite", "litert", float16=half, num_frames=6, tell=told.append
-        ).num_bytes
+        export(config.run, tmp_path / f"{half}.tflite", "litert", float16=half, num_frames=6, progress=told).num_bytes
         for half in (False, True)
     ]
     assert sizes[1] < 0.6 * sizes[0]
-    assert len(told) == 1
-    assert "not measured" in told[0], "the run has no validation records"
+    assert len(told.lines) == 1
+    assert "not measured" in told.lines[0], "the run has no validation records"
     batch, frames = video_batch((6, 2), 6)
     exact, rounded = (
         litert.load((tmp_path / f"{half}.tflite").read_bytes()).get_signature_runner() for half in (False, True)

@@ -279,7 +279,7 @@ def test_quiet_leaves_out_warnings_and_not_errors(yt8m, tmp_path):
 
 def test_launch_hands_what_may_stand_anywhere_on_to_the_workers(yt8m, monkeypatch):
     started = []
-    monkeypatch.setattr(launching, "launch", lambda words, num_workers, say: started.append(words) or 0)
+    monkeypatch.setattr(launching, "launch", lambda words, num_workers, progress: started.append(words) or 0)
     for words in (["launch", "--", "train", "moe"], ["--quiet", "launch", "--", "train", "moe"]):
         assert yt8m(*words).status == 0
     # The fixture adds --verbose.

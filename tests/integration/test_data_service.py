@@ -20,7 +20,8 @@ from yt8m.data.records import framed, video_level_record
 from yt8m.data.service import epochs as data_service
 from yt8m.data.service.epochs import find_workers
 from yt8m.models import make_architecture
-from yt8m.training.loop import Silent, train
+from yt8m.progress import Progress
+from yt8m.training.loop import train
 
 
 def ids_of(batches) -> list[bytes]:
@@ -100,8 +101,8 @@ class TestTwoWorkers:
     def test_training_survives_a_worker(self, sample, service, tmp_path):
         victim, addresses = service.worker_pids[0], sorted(find_workers(service.dispatcher))
 
-        class Killer(Silent):
-            def steps(self, step, loss, videos_per_second):
+        class Killer(Progress):
+            def steps_done(self, step, loss, videos_per_second):
                 if step >= 12 and victim in service.worker_pids:
                     os.kill(victim, signal.SIGKILL)
 

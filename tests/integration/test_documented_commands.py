@@ -20,6 +20,7 @@ from yt8m.data.pipeline import read_records
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.tools import synthetic
 from yt8m.download import downloading
+from yt8m.progress import SILENT
 from yt8m.training import curves
 
 QUICK_TRAINING = [
@@ -57,7 +58,10 @@ HELD = {
 """Lines that do not run here, by how they begin, and why; tests/documents/test_command_lines.py reads all of them."""
 PARTITIONS = ("2/frame/train", "2/video/train", "2/frame/validate", "3/frame/validate")
 """Those that the pages fetch."""
-FOLLOWED_ELSEWHERE = {"adding-a-model.md": "tests/documents/test_adding_a_model.py"}
+FOLLOWED_ELSEWHERE = {
+    "adding-a-model.md": "tests/documents/test_adding_a_model.py",
+    "python.md": "tests/scoring/test_evaluation.py",
+}
 SHOWN = ("", "yaml")
 """Languages of blocks that are no commands: output, a layout, a file."""
 
@@ -336,7 +340,7 @@ def test_extras_that_pages_install_are_there():
 
 def test_the_video_that_pages_show_is_in_the_sample():
     """`yt8m synth data/sample` makes 2000 videos to train on, and then 400 to validate."""
-    maker = synthetic._Sample(Path("sample"), 60, 8, 0, {"train": 2000, "validate": 400, "test": 400}, lambda *_: None)
+    maker = synthetic._Sample(Path("sample"), 60, 8, 0, {"train": 2000, "validate": 400, "test": 400}, SILENT)
     numbers = maker._random(synthetic._IDS).choice(62**4, size=2800, replace=False)
     assert "INu4" in {synthetic._video_id(number) for number in numbers[2000:2400]}
     assert "INu4" in README.read_text()

@@ -16,6 +16,7 @@ from yt8m.predicting import StoredPredictions
 from yt8m.predicting.ensembling import ensemble, weigh
 from yt8m.predicting.prediction import predict
 from yt8m.predicting.scoring import score
+from yt8m.progress import Messages
 from yt8m.scoring.scorer import Scorer
 from yt8m.submission import read_segment_submission, read_video_submission
 
@@ -256,8 +257,8 @@ def test_a_list_of_a_run_and_the_run_agree(run, lists, sample, tmp_path):
 
 
 def test_a_list_of_segments_beside_a_run_and_stored_predictions(run, rated, lists, sample, tmp_path):
-    told = []
-    data = {"data": [str(sample / RATED)], "tell": told.append}
+    told = Messages()
+    data = {"data": [str(sample / RATED)], "progress": told}
     done = ensemble([rated, lists["segment"], run], tmp_path / "mean.csv", mean="rank", **data)
     assert (done.task, done.num_videos) == ("segment", 13)
     expected = ranked(lists["segment"])
@@ -266,7 +267,7 @@ def test_a_list_of_segments_beside_a_run_and_stored_predictions(run, rated, list
         assert sorted(wanted) == sorted(segments_of_class)
         moved = [abs(wanted[segment] - place) for place, segment in enumerate(segments_of_class)]
         assert max(moved) <= 5, "but for what float16 does not tell apart, the members agree"
-    assert told == [
+    assert told.lines == [
         f"{run}: predicting, kept in {next(Path(run, 'predictions').iterdir())}",
         f"{run}: 11 segments have fewer than five frames, as the last of a video or the only one; "
         "what there is of them is ranked",

@@ -16,6 +16,7 @@ from yt8m.predicting import StoredPredictions, kept, run_predictions
 from yt8m.predicting.ensembling import ensemble
 from yt8m.predicting.prediction import predict
 from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.progress import Messages
 from yt8m.runs import load_config
 from yt8m.scoring.scorer import Scorer
 from yt8m.submission import read_video_submission
@@ -72,15 +73,15 @@ def test_a_data_set_of_the_same_names_and_sizes_is_another_one(run, sample, othe
 
 @pytest.mark.parametrize("same_time", [True, False], ids=["same time", "changed"])
 def test_records_that_are_exchanged_are_predicted_again(run, data, others, tmp_path, same_time):
-    told = []
+    told = Messages()
     ensemble([run], tmp_path / "before.csv", data=[str(data)])
     exchange(data, others, same_time)
-    ensemble([run], tmp_path / "after.csv", data=[str(data)], tell=told.append)
+    ensemble([run], tmp_path / "after.csv", data=[str(data)], progress=told)
     ensemble([run], tmp_path / "expected.csv", data=[str(others)])
     assert (tmp_path / "after.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
     assert videos_of(tmp_path / "after.csv") != videos_of(tmp_path / "before.csv")
     assert len(list(Path(run, "predictions").iterdir())) == 2, "those of the records that are gone are removed"
-    assert any(("with other ids than" if same_time else "that have changed since") in line for line in told)
+    assert any(("with other ids than" if same_time else "that have changed since") in line for line in told.lines)
 
 
 @pytest.mark.parametrize("same_time", [True, False], ids=["same time", "changed"])
@@ -142,10 +143,10 @@ def test_predictions_of_earlier_weights_are_removed(run, sample, tmp_path):
     ensemble([run], tmp_path / "out.csv", data=[str(sample / TEST)])
     other = trained(tmp_path / "other", sample, "logistic", "2/video/validate")
     shutil.copy(Path(other, "best/model.weights.h5"), Path(run, "best/model.weights.h5"))
-    told = []
-    ensemble([run], tmp_path / "out.csv", data=[str(sample / TEST)], tell=told.append)
+    told = Messages()
+    ensemble([run], tmp_path / "out.csv", data=[str(sample / TEST)], progress=told)
     assert len(list(Path(run, "predictions").iterdir())) == 1
-    assert "of weights or records that have changed since" in told[-1]
+    assert "of weights or records that have changed since" in told.lines[-1]
 
 
 def test_so_many_sets_are_kept(run, sample, tmp_path, monkeypatch):

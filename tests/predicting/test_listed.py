@@ -10,6 +10,7 @@ from yt8m.predicting.listed import describe_lists
 from yt8m.predicting.listed_segments import SegmentList, rows_of_segments
 from yt8m.predicting.listed_videos import VideoList, rows_of_videos
 from yt8m.predicting.submitting import write_submission
+from yt8m.progress import SILENT, Messages
 from yt8m.submission import read_segment_submission, read_video_submission
 
 MEANS = ("arithmetic", "geometric", "rank")
@@ -33,13 +34,12 @@ def segment_lists(tmp_path, *files) -> list[SegmentList]:
     return [SegmentList(segment_file(tmp_path / f"{place}.csv", *rows)) for place, rows in enumerate(files)]
 
 
-def aligned(lists, rows=None, told=None):
+def aligned(lists, rows=None, progress=SILENT):
     """The lists as members beside other predictions, or alone."""
     describe_lists([*([rows] if rows else []), *lists])
     if rows is None:
         rows = (rows_of_videos if isinstance(lists[0], VideoList) else rows_of_segments)(lists)
-    tell = (lambda text: None) if told is None else told.append
-    return [each.aligned(rows, tell) for each in lists]
+    return [each.aligned(rows, progress) for each in lists]
 
 
 def scores(mean, class_ids) -> dict[str, np.ndarray]:
@@ -169,11 +169,13 @@ def test_other_scores_than_probabilities_are_ranked_alone(tmp_path):
 
 
 def test_lists_of_videos_alone_have_the_videos_of_all(tmp_path):
-    told = []
-    members = aligned(video_lists(tmp_path, ("abcd,1 0.5", "ab,2 0.5"), ("efgh,3 0.5", "abcd,", "ab,1 0.1")), told=told)
+    told = Messages()
+    members = aligned(
+        video_lists(tmp_path, ("abcd,1 0.5", "ab,2 0.5"), ("efgh,3 0.5", "abcd,", "ab,1 0.1")), progress=told
+    )
     mean = Ensemble(members, "arithmetic")
     assert [name for part in mean.parts() for name in part.names()] == ["abcd", "ab", "efgh"]
-    assert told == [
+    assert told.lines == [
         f"{tmp_path}/0.csv: has no predictions for 1 of the 3 videos, of which the other members alone are averaged",
         f"{tmp_path}/1.csv: has no predictions for 1 of the 3 videos, of which the other members alone are averaged",
     ]
@@ -278,11 +280,11 @@ def test_segments_of_a_video_are_in_one_part(tmp_path, monkeypatch):
 
 
 def test_segments_that_predictions_lack_are_left_out_and_told(tmp_path):
-    told = []
+    told = Messages()
     stored = stored_at(tmp_path / "stored", segments())
     (member,) = aligned(segment_lists(tmp_path, ("1,ab:5 abcd:0 ab:0",)), stored, told)
     assert scores(Ensemble([member], "arithmetic"), [1])["ab:0"][0] == pytest.approx(1 / 3)
-    assert told == [
+    assert told.lines == [
         f"{tmp_path}/0.csv: ranks segments that {tmp_path}/stored does not have, 1 entries, which are left out",
         f"{tmp_path}/0.csv: ranks nothing for 2 of the 3 classes (the first: 4), of which the other members alone are averaged",
     ]

@@ -23,6 +23,7 @@ from yt8m.predicting import StoredPredictions, run_predictions
 from yt8m.predicting.ensembling import ensemble
 from yt8m.predicting.prediction import predict
 from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.progress import Messages
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.runs.records import open_data
@@ -70,13 +71,13 @@ def test_a_run_of_segments_says_that_it_predicts_whole_videos(run, folds, sample
     """Records that nobody rated, as those of the test split, are whole videos unless the task is named."""
 
     def told(run, **options):
-        lines = []
-        made = RunPredictions(run, [str(sample / "3/frame/test")], tell=lines.append, **options)
-        return made.description.task, [line for line in lines if "--task segment ranks their segments" in line]
+        lines = Messages()
+        made = RunPredictions(run, [str(sample / "3/frame/test")], progress=lines, **options)
+        return made.description.task, [line for line in lines.lines if "--task segment ranks their segments" in line]
 
     task, lines = told(folds[0])
-    assert (task, len(lines)) == ("video", 1)
-    assert lines[0].startswith(
+    assert (task, len(lines.lines)) == ("video", 1)
+    assert lines.lines[0].startswith(
         f"{expand_paths(str(sample / '3/frame/test'))[0]} ...: holds no rated segments, from which"
     )
     assert told(folds[0], task="segment") == ("segment", [])
@@ -100,9 +101,9 @@ def test_a_run_with_audio_on_records_without_says_so(run, tmp_path):
     path.write_bytes(
         framed(frame_level_record("a", None, frames)) + framed(frame_level_record("b", None, frames | audio))
     )
-    lines = []
-    RunPredictions(run, [str(path)], tell=lines.append)
-    assert lines == [f"{path}: found rgb, audio; 1 of 2 records lacks audio, and zeros stand in for it"]
+    lines = Messages()
+    RunPredictions(run, [str(path)], progress=lines)
+    assert lines.lines == [f"{path}: found rgb, audio; 1 of 2 records lacks audio, and zeros stand in for it"]
 
 
 def test_the_surest_classes_of_videos_are_stored(run, sample, tmp_path):
@@ -145,15 +146,17 @@ def test_parts_are_of_whole_files_and_hold_the_same_rows(run, sample, tmp_path, 
 KILLED = """
 import os, signal, sys
 from yt8m.predicting import prediction, run_predictions
+from yt8m.progress import Progress
 run, data, out, limit = sys.argv[1:]
 run_predictions.PART_BYTES = 1
 left = int(limit)
-def progress(count):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-prediction.predict(run, [data], out, progress=progress)
+class Killer(Progress):
+    def advance(self, count, total=None):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+prediction.predict(run, [data], out, progress=Killer())
 """
 """Predicts a file a part, and is killed after so many batches."""
 
@@ -294,14 +297,14 @@ def test_the_rows_of_a_mean_are_counted_without_reading_its_logits(run, sample, 
 def test_every_five_seconds_that_begin_are_ranked_and_what_is_short_is_told(run, tmp_path):
     counts = {"none": 0, "four": 4, "five": 5, "nine": 9, "ten": 10}
     data = write_videos(tmp_path / "test.tfrecord", **counts)
-    told = []
-    made = predict(run, [data], tmp_path / "out.csv", task="segment", tell=told.append)
+    told = Messages()
+    made = predict(run, [data], tmp_path / "out.csv", task="segment", progress=told)
     expected = {("four", 0), ("five", 0), ("nine", 0), ("nine", 5), ("ten", 0), ("ten", 5)}
     for row in read_segment_submission(tmp_path / "out.csv", range(12)):
         found = {(video.decode(), int(start)) for video, start in zip(row.ids, row.starts, strict=True)}
         assert found == expected
     assert (made.num_videos, made.num_segments) == (4, 6)
-    assert told[-2:] == [
+    assert told.lines[-2:] == [
         f"{run}: 2 segments have fewer than five frames, as the last of a video or the only one; "
         "what there is of them is ranked",
         f"{run}: 1 video has no frames, so no segment, and nothing of that is ranked",
@@ -310,11 +313,11 @@ def test_every_five_seconds_that_begin_are_ranked_and_what_is_short_is_told(run,
 
 def test_without_a_list_all_classes_are_ranked_and_that_is_told(run, sample, tmp_path):
     data = write_videos(tmp_path / "test.tfrecord", "abcd")
-    told = []
+    told = Messages()
 
     def ranked(**options):
-        told.clear()
-        predict(run, [data], tmp_path / "out.csv", task="segment", tell=told.append, **options)
+        told.lines.clear()
+        predict(run, [data], tmp_path / "out.csv", task="segment", progress=told, **options)
         return [row.class_id for row in read_segment_submission(tmp_path / "out.csv")]
 
     line = (
@@ -323,17 +326,17 @@ def test_without_a_list_all_classes_are_ranked_and_that_is_told(run, sample, tmp
         "(segment_label_ids.csv) with --segment-classes"
     )
     assert ranked() == list(range(12))
-    assert told.count(line) == 1
+    assert told.lines.count(line) == 1
     other = shutil.copytree(run, tmp_path / "other")
-    told.clear()
-    ensemble([run, other], tmp_path / "both.csv", data=[data], task="segment", tell=told.append)
-    assert told.count(line) == 1
+    told.lines.clear()
+    ensemble([run, other], tmp_path / "both.csv", data=[data], task="segment", progress=told)
+    assert told.lines.count(line) == 1
     (tmp_path / "kaggle.csv").write_text('Index,Name,WikiDescription\n7,A,"two\nlines"\n3,B,\n')
     assert ranked(segment_classes=tmp_path / "kaggle.csv") == [7, 3]
-    assert line not in told
+    assert line not in told.lines
     (tmp_path / "kaggle.csv").rename(tmp_path / "vocabulary.csv")
     assert ranked() == [7, 3]
-    assert line not in told
+    assert line not in told.lines
 
 
 def test_stored_and_submitted_at_once(run, sample, tmp_path):

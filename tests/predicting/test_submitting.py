@@ -10,6 +10,7 @@ from yt8m.predicting import Description, Part
 from yt8m.predicting.measuring import measure_segments, measure_videos
 from yt8m.predicting.prior import Places, Prior
 from yt8m.predicting.submitting import write_submission
+from yt8m.progress import Messages
 from yt8m.submission import (
     read_segment_submission,
     read_video_submission,
@@ -99,15 +100,15 @@ def test_a_class_that_is_not_ranked_counts_0_as_in_a_file(tmp_path):
     ratings.add(("a", 0), 0, True)
     ratings.add(("a", 5), 0, False)
     ratings.add(("a", 0), 2, True)
-    told = []
-    found = measure_segments(MadeUp(description, part), ratings, told.append)
+    told = Messages()
+    found = measure_segments(MadeUp(description, part), ratings, told)
     assert found.per_class().class_ids.tolist() == [0, 2]
     np.testing.assert_allclose(found.per_class().average_precision, [0.5, 0.0])
     assert found.result() == {"segment_map": 0.25, "segment_map_submitted": 0.5, "num_segments": 2}
     line = "ranks 1 of the 2 classes with a positive rating; a class without a row (2) counts 0, so segment_map is at most 0.5000"
     write_submission(MadeUp(description, part), tmp_path / "a.csv")
-    assert score_segment_submission(tmp_path / "a.csv", ratings, 3, tell=told.append) == found.result()
-    assert told == [f"made up: {line}", f"{tmp_path}/a.csv: {line}"]
+    assert score_segment_submission(tmp_path / "a.csv", ratings, 3, progress=told) == found.result()
+    assert told.lines == [f"made up: {line}", f"{tmp_path}/a.csv: {line}"]
 
 
 def test_labels_of_what_was_not_predicted():

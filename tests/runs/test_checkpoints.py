@@ -10,6 +10,7 @@ import tensorflow as tf
 from yt8m.config import TrainingConfig
 from yt8m.errors import InputError
 from yt8m.models import build_model
+from yt8m.progress import Messages
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.optimizers import Adam
@@ -150,10 +151,10 @@ def damaged(two_states, tmp_path):
 def test_a_damaged_state_is_reported_and_the_one_before_restored(two_states, damaged, damage):
     name, harm = DAMAGE[damage]
     harm(damaged / name)
-    state, reports = State(damaged), []
-    assert state.checkpoints.restore(reports.append)
+    state, reports = State(damaged), Messages()
+    assert state.checkpoints.restore(reports)
     assert_equal(state.values(), two_states[1])
-    (report,) = reports
+    (report,) = reports.lines
     assert report.startswith(f"{damaged}/ckpt-2: the checkpoint cannot be restored (")
     assert report.endswith("going on from the one before it, ckpt-1")
     assert "\n" not in report
@@ -165,10 +166,10 @@ def test_a_run_goes_on_after_a_damaged_state(damaged):
     state.checkpoints.restore()
     state.train()
     state.checkpoints.save(2)
-    reports, other = [], State(damaged)
-    assert other.checkpoints.restore(reports.append)
+    reports, other = Messages(), State(damaged)
+    assert other.checkpoints.restore(reports)
     assert_equal(other.values(), state.values())
-    assert reports == []
+    assert reports.lines == []
 
 
 def test_where_all_states_are_damaged_the_message_says_what_to_do(damaged):

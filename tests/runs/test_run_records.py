@@ -8,6 +8,7 @@ from yt8m.config import DataConfig, RunConfig
 from yt8m.errors import InputError
 from yt8m.files import write_json
 from yt8m.models import make_architecture
+from yt8m.progress import Messages
 from yt8m.runs.records import choose_paths
 
 
@@ -45,15 +46,15 @@ def run(tmp_path):
 
 @pytest.mark.parametrize("path", ["data", "data/a.tfrecord", "data/{a,a}.tfrecord", "da*/a.*"])
 def test_relative_paths_are_told_where_they_are_not_those_of_the_training(run, tmp_path, monkeypatch, path):
-    told: list[str] = []
+    told = Messages()
     config = config_of("moe", validate=(f"{tmp_path}/there/data", path))
     monkeypatch.chdir(tmp_path / "there")
-    assert choose_paths(run, config, (), "validate", told.append) == [f"{tmp_path}/there/data", path]
+    assert choose_paths(run, config, (), "validate", told) == [f"{tmp_path}/there/data", path]
     monkeypatch.chdir(tmp_path / "here")
-    choose_paths(run, config, ("mine",), "validate", told.append)
-    assert told == []
-    choose_paths(run, config, (), "validate", told.append)
-    assert told == [
+    choose_paths(run, config, ("mine",), "validate", told)
+    assert told.lines == []
+    choose_paths(run, config, (), "validate", told)
+    assert told.lines == [
         f"{run}: its validate records, {path}, are taken relative to {tmp_path}/here, and not to the directory it was "
         f"trained in, {tmp_path}/there"
     ]

@@ -2,9 +2,11 @@
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fenced import REPOSITORY, blocks_of
 from trained_runs import FRAMES, trained
 
 from yt8m import runs
@@ -12,6 +14,7 @@ from yt8m.data import survey
 from yt8m.data.records import frame_level_record, framed
 from yt8m.errors import InputError
 from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.progress import Messages
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training.loop import train
 
@@ -29,21 +32,29 @@ def test_labels_that_the_run_does_far_worse_on_are_told(run, sample, tmp_path):
     other.write_bytes(
         b"".join(framed(frame_level_record(f"v{index}", [11], {"audio": each})) for index, each in enumerate(rows))
     )
-    lines = []
+    lines = Messages()
     own = runs.best_metrics(run)["gap"]
-    found = evaluate(run, [str(other)], tell=lines.append)["gap"]
+    found = evaluate(run, [str(other)], progress=lines)["gap"]
     assert found < own / 2, "the case is one"
-    assert lines == [
+    assert lines.lines == [
         f"{run}: GAP {found:.4f} here, {own:.4f} in the run's own validation; are these labels of the same vocabulary, of 12 "
         "classes?"
     ]
 
 
 def test_labels_that_it_does_well_on_are_not(run, sample):
-    lines = []
-    evaluate(run, [str(sample / FRAMES)], tell=[].append)
-    evaluate(run, tell=lines.append)
-    assert lines == []
+    lines = Messages()
+    evaluate(run, [str(sample / FRAMES)], progress=Messages())
+    evaluate(run, progress=lines)
+    assert lines.lines == []
+
+
+def test_a_watcher_of_one_s_own_as_the_documentation_has_it(run, monkeypatch, capsys):
+    (example,) = [block for block in blocks_of(REPOSITORY / "docs" / "python.md") if block.language == "python"]
+    monkeypatch.chdir(Path(run).parent)
+    assert example.text.count('"runs/sample"') == 1
+    exec(compile(example.text.replace("runs/sample", run), str(example), "exec"), {})
+    assert capsys.readouterr().out == f"evaluating: {runs.best_metrics(run)['num_videos']} videos\n"
 
 
 def test_records_without_labels_are_refused(run, tmp_path):
@@ -101,20 +112,20 @@ def test_videos_that_are_cut_off_are_counted_once_all_were_read(run, sample, tmp
         for length in lengths
     ]
     path.write_bytes(b"".join(map(framed, records)))
-    lines = []
-    evaluate(run, [str(path)], tell=lines.append)
+    lines = Messages()
+    evaluate(run, [str(path)], progress=lines)
     assert (
         f"{path}: 2 videos of all have more than 300 frames and were cut off there; --data.max-frames in training keeps more"
-        in lines
+        in lines.lines
     )
-    lines.clear()
-    RunPredictions(run, [str(path)], tell=lines.append).store(tmp_path / "stored")
-    assert sum("2 videos of all have more than 300 frames" in line for line in lines) == 1
+    lines.lines.clear()
+    RunPredictions(run, [str(path)], progress=lines).store(tmp_path / "stored")
+    assert sum("2 videos of all have more than 300 frames" in line for line in lines.lines) == 1
     monkeypatch.undo()
     survey._survey.cache_clear()
-    lines.clear()
-    RunPredictions(run, [str(path)], tell=lines.append).store(tmp_path / "again")
-    assert [line for line in lines if "300 frames" in line] == [
+    lines.lines.clear()
+    RunPredictions(run, [str(path)], progress=lines).store(tmp_path / "again")
+    assert [line for line in lines.lines if "300 frames" in line] == [
         f"{path}: 2 of 5 records have more than 300 frames, up to 305, and are cut off there; --data.max-frames 305 in training "
         "keeps them"
     ]

@@ -14,6 +14,7 @@ from yt8m.data.schema import Fold
 from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError
 from yt8m.models import make_architecture
+from yt8m.progress import Messages
 from yt8m.runs.model import build
 from yt8m.runs.records import open_data, open_validation
 from yt8m.scoring import scorer
@@ -26,22 +27,22 @@ def config_of(model: str, **data) -> RunConfig:
 
 def test_measuring_on_what_was_learned_is_told(sample):
     learned = str(sample / "2/video/train")
-    told: list[str] = []
+    told = Messages()
     config = config_of("logistic", train=(learned,), validate=(str(sample / VIDEOS),))
     for data in ((), [str(sample / VIDEOS)]):
-        open_validation("runs/a", config, data, told.append)
-    assert told == []
-    open_validation("runs/a", config, [f"{learned}/train0001.tfrecord"], told.append)
-    assert told == [
+        open_validation("runs/a", config, data, told)
+    assert told.lines == []
+    open_validation("runs/a", config, [f"{learned}/train0001.tfrecord"], told)
+    assert told.lines == [
         f"runs/a: learned from records that it is measured on here ({learned}/train0001.tfrecord is in both); "
         "it will do worse on others"
     ]
-    told.clear()
+    told.lines.clear()
     unlabelled = str(sample / "2/video/test")
     config = config_of("logistic", train=(unlabelled,), validate=(unlabelled,))
     with pytest.raises(InputError, match="have no labels"):
-        open_validation("runs/a", config, [unlabelled], told.append)
-    assert told == [], "what is refused is not measured on"
+        open_validation("runs/a", config, [unlabelled], told)
+    assert told.lines == [], "what is refused is not measured on"
 
 
 def test_too_little_memory_to_score_with_is_said_in_one_line(sample, monkeypatch):
@@ -110,13 +111,13 @@ def test_segments_may_be_rated_for_the_classes_of_the_data_set_alone(sample):
 def test_ranked_classes_that_a_model_does_not_have_are_told(sample, tmp_path):
     (tmp_path / "3").symlink_to(sample / "3")
     (tmp_path / "segment_label_ids.csv").write_text("Index\n3\n9000\n5\n9001\n")
-    told = []
+    told = Messages()
     config = config_of("dbof")
-    assert open_data(config, str(tmp_path / RATED), tell=told.append).rated_classes == (3, 5)
+    assert open_data(config, str(tmp_path / RATED), progress=told).rated_classes == (3, 5)
     assert (
         f"{tmp_path}/segment_label_ids.csv: 2 of its 4 classes are not among the model's {config.data.num_classes} and are "
         "left out; --data.num-classes in training says how many there are"
-    ) in told
+    ) in told.lines
 
 
 def test_the_parts_of_a_fold_are_all_videos_each_once(sample):

@@ -6,6 +6,7 @@ import pytest
 
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, SegmentRatings, VideoMetrics, top_k_predictions
+from yt8m.progress import Messages
 from yt8m.submission import (
     SegmentRanking,
     VideoSubmissionWriter,
@@ -56,16 +57,16 @@ def test_a_written_submission_scores_exactly_as_its_model(tmp_path):
 def test_a_labelled_video_that_is_not_submitted_counts_as_one_without_predictions(tmp_path):
     path = tmp_path / "out.csv"
     write_predictions(path, ["a"], np.array([[0.1, 0.9, 0.2]], np.float32))
-    told = []
+    told = Messages()
     labelled = [("missing", [0, 1]), ("a", [1]), ("bare", [])]
-    assert score_video_submission(path, labelled, num_classes=3, tell=told.append) == {
+    assert score_video_submission(path, labelled, num_classes=3, progress=told) == {
         "gap": pytest.approx(1 / 3),
         "map": pytest.approx((0 + 1 / 2) / 2),
         "hit_at_1": pytest.approx(1 / 3),
         "perr": pytest.approx(1 / 2),
         "num_videos": 3,
     }
-    assert told == [f"{path}: has no row for 2 of the 3 labelled videos; they count as without predictions"]
+    assert told.lines == [f"{path}: has no row for 2 of the 3 labelled videos; they count as without predictions"]
 
 
 def test_videos_that_are_not_labelled_are_refused(tmp_path):

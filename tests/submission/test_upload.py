@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from kaggle_stand_in import TOKEN, Refusal
+from watchers import Counts
 
 from yt8m.errors import InputError
+from yt8m.progress import Messages
 from yt8m.submission import leaderboard
 from yt8m.submission.leaderboard import Leaderboard, UnansweredError
 from yt8m.submission.upload import check_for, upload
@@ -49,8 +51,8 @@ def refused(file, **options) -> str:
 
 def test_a_file_is_uploaded_as_an_archive_and_its_score_waited_for(kaggle, file):
     kaggle.submissions.append({"ref": 7, "fileName": "mine.csv.zip", "description": "mine.csv", "status": "complete"})
-    said, steps = [], []
-    uploaded = sent(file, progress=lambda done, total: steps.append((done, total)), say=said.append)
+    watcher = Counts()
+    uploaded = sent(file, progress=watcher)
     with zipfile.ZipFile(io.BytesIO(kaggle.uploaded)) as archive:
         assert archive.namelist() == ["mine.csv"]
         assert archive.read("mine.csv").decode() == SEGMENT
@@ -60,8 +62,8 @@ def test_a_file_is_uploaded_as_an_archive_and_its_score_waited_for(kaggle, file)
     assert (new.status, new.public_score, new.private_score) == ("complete", "0.79120", "0.78905")
     assert uploaded.address == "https://www.kaggle.com/competitions/youtube8m-2019/submissions"
     assert kaggle.requests["list"] == 4  # the earlier ones; twice pending; complete
-    assert steps == [(len(SEGMENT), len(SEGMENT))]
-    assert said == ["submitted; waiting up to 5 s for the score (it stays submitted if you stop this)"]
+    assert (watcher.works, watcher.counts) == ([("compressing", "B")], [(len(SEGMENT), len(SEGMENT))])
+    assert watcher.lines == ["submitted; waiting up to 5 s for the score (it stays submitted if you stop this)"]
     assert [*file.parent.iterdir()] == [file]
     assert kaggle.authorizations == {"Basic " + base64.b64encode(f"someone:{TOKEN}".encode()).decode()}
 
@@ -69,10 +71,10 @@ def test_a_file_is_uploaded_as_an_archive_and_its_score_waited_for(kaggle, file)
 def test_an_archive_is_smaller_than_its_file_and_packed_in_chunks(kaggle, file):
     content = "Class,Segments\n" + "".join(f"{number},{'ab12:5 ' * 2000}\n" for number in range(200))
     file.write_text(content)
-    steps = []
-    sent(file, wait=0, progress=lambda done, total: steps.append((done, total)))
+    watcher = Counts()
+    sent(file, wait=0, progress=watcher)
     assert len(kaggle.uploaded) < len(content) / 50
-    assert steps == [(1 << 20, len(content)), (2 << 20, len(content)), (len(content), len(content))]
+    assert watcher.counts == [(1 << 20, len(content)), (2 << 20, len(content)), (len(content), len(content))]
 
 
 def test_a_message_of_ones_own_and_no_waiting(kaggle, file):
@@ -190,15 +192,15 @@ def test_a_submission_that_may_have_arrived(kaggle, file, monkeypatch):
 
 
 def test_a_score_that_cannot_be_asked_for_is_no_failure(kaggle, file, monkeypatch):
-    said = []
+    class Breaker(Messages):
+        def message(self, text):
+            super().message(text)
+            kaggle.refusals["list"] = Refusal(500, "broken")
 
-    def say(text):
-        said.append(text)
-        kaggle.refusals["list"] = Refusal(500, "broken")
-
-    uploaded = sent(file, say=say)
+    watcher = Breaker()
+    uploaded = sent(file, progress=watcher)
     assert (uploaded.reference, uploaded.submission) == (101, None)
-    assert said[1:] == ["the score could not be asked for: Kaggle failed (500: broken); try again later"]
+    assert watcher.lines[1:] == ["the score could not be asked for: Kaggle failed (500: broken); try again later"]
 
 
 @pytest.mark.parametrize("competition", ["", "a b", "https://www.kaggle.com/c/youtube8m", "../x"])

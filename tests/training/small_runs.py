@@ -8,7 +8,7 @@ import tensorflow as tf
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models import ARCHITECTURES, make_architecture
-from yt8m.training.loop import Silent
+from yt8m.progress import Progress
 
 GATED = {"dropout": 0.3, "probability_gating": True}
 """For `moe`: randomness in every step, and moving statistics."""
@@ -30,17 +30,17 @@ def configure(run, sample, model="logistic", hyperparameters=None, data=None, va
     )
 
 
-class Watcher(Silent):
+class Watcher(Progress):
     """Keeps what it is told; asked whether to stop, it says yes once `stop_after` steps were done."""
 
     def __init__(self, stop_after: int | None = None):
         self.stop_after, self.step, self.first_step = stop_after, 0, None
         self.messages, self.validations, self.rates = [], [], {}
 
-    def start(self, config, step):
+    def training_started(self, config, step):
         self.first_step = step
 
-    def steps(self, step, loss, videos_per_second):
+    def steps_done(self, step, loss, videos_per_second):
         self.step = step
         self.rates[step] = videos_per_second
 

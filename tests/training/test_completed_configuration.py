@@ -29,7 +29,7 @@ def video(name: str, labels=(1,), features=("rgb", "audio")) -> bytes:
 class TestNumberOfClasses:
     def test_the_vocabulary_of_the_data_set_says_it_where_no_flag_does(self, sample, tmp_path):
         watcher = Watcher()
-        config, source, _ = resolve(configure(tmp_path / "run", sample, data={"num_classes": 0}), watcher.message)
+        config, source, _ = resolve(configure(tmp_path / "run", sample, data={"num_classes": 0}), watcher)
         assert (config.data.num_classes, source.num_classes) == (12, 12)
         assert watcher.messages == [
             f"{sample / 'vocabulary.csv'}: names 12 classes, and so many the model has; --data.num-classes gives another number"
@@ -37,9 +37,7 @@ class TestNumberOfClasses:
 
     def test_a_flag_says_it_before_the_vocabulary_which_is_told(self, sample, tmp_path):
         watcher = Watcher()
-        config, _, _ = resolve(
-            configure(tmp_path / "run", sample, data={"num_classes": 13}, validate=True), watcher.message
-        )
+        config, _, _ = resolve(configure(tmp_path / "run", sample, data={"num_classes": 13}, validate=True), watcher)
         assert config.data.num_classes == 13
         assert watcher.messages == [
             f"{sample / 'vocabulary.csv'}: names 12 classes, and the model has 13; are they of the same vocabulary?"
@@ -103,7 +101,7 @@ class TestLabelsAreLookedForFirst:
 def test_the_features_are_those_of_all_records(sample, tmp_path):
     path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)), video("b"), video("c"))
     watcher = Watcher()
-    config, source, _ = resolve(configure("run", sample, data={"train": (path,), "features": ()}), watcher.message)
+    config, source, _ = resolve(configure("run", sample, data={"train": (path,), "features": ()}), watcher)
     assert config.data.features == source.features == ("rgb", "audio")
     assert [line for line in watcher.messages if "lacks" in line] == [
         f"{path}: found rgb, audio; 1 of 3 records lacks audio, and zeros stand in for it; --data.features rgb does without it"

@@ -10,6 +10,7 @@ from small_runs import Watcher, configure
 
 from yt8m.config import DistillConfig
 from yt8m.files import read_json
+from yt8m.progress import Messages
 from yt8m.runs import RunDirectory
 from yt8m.training.loop import train
 from yt8m.training.records_seen import compare_files
@@ -26,15 +27,17 @@ def config(data, tmp_path):
     made = configure(tmp_path / "run", data, validate=True)
     run = RunDirectory(Path(made.run))
     run.best_weights.parent.mkdir(parents=True)
-    compare_files(run, made, lambda text: pytest.fail("there is nothing to compare with"))
+    progress = Messages()
+    compare_files(run, made, progress)
+    assert progress.lines == [], "there is nothing to compare with"
     run.best_weights.touch()
     return made
 
 
 def told(config) -> list[str]:
-    lines = []
-    compare_files(RunDirectory(Path(config.run)), config, lines.append)
-    return lines
+    lines = Messages()
+    compare_files(RunDirectory(Path(config.run)), config, lines)
+    return lines.lines
 
 
 def test_changes_are_told_once(config, data):

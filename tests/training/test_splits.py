@@ -10,6 +10,7 @@ from small_runs import Watcher, configure
 from yt8m.config import RunConfig
 from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError, RecordError
+from yt8m.progress import Messages
 from yt8m.runs import open_run
 from yt8m.training.loop import train
 from yt8m.training.preparation import resolve
@@ -34,9 +35,9 @@ def asking(root, tmp_path, **data) -> RunConfig:
 
 def chosen(root, tmp_path, **data):
     """The training, validation and test paths, and what was told."""
-    told: list[str] = []
-    found = choose_splits(asking(root, tmp_path, **data), told.append)
-    return found.train, found.validate, found.test, told
+    told = Messages()
+    found = choose_splits(asking(root, tmp_path, **data), told)
+    return found.train, found.validate, found.test, told.lines
 
 
 def refusal(root, tmp_path, **data) -> str:
@@ -137,11 +138,11 @@ def test_an_initial_run_that_learned_from_what_validates_is_told(tmp_path):
         open_run(configure(tmp_path / name, root, data={"train": paths, "fold": fold}))
 
     def told(initial: str, **data) -> list[str]:
-        told: list[str] = []
+        told = Messages()
         config = asking(root, tmp_path, train=own, **data)
         training = dataclasses.replace(config.training, initial_run=str(tmp_path / initial))
-        choose_splits(dataclasses.replace(config, training=training), told.append)
-        return told
+        choose_splits(dataclasses.replace(config, training=training), told)
+        return told.lines
 
     (message,) = told("all")
     start = f"--training.initial-run {tmp_path}/all: learned from records that validate here ({validate[0]} is in both)"
@@ -153,10 +154,10 @@ def test_an_initial_run_that_learned_from_what_validates_is_told(tmp_path):
 
 
 def test_real_records(real_data, tmp_path):
-    told: list[str] = []
-    found = choose_splits(asking(real_data / "video_2018", tmp_path), told.append)
+    told = Messages()
+    found = choose_splits(asking(real_data / "video_2018", tmp_path), told)
     names = [f"validate{index:04d}.tfrecord" for index in range(36)]
     assert [Path(path).name for path in found.train] == names[:30]
     assert [Path(path).name for path in found.validate] == names[30:]
     assert [Path(path).name for path in found.test] == ["test0z.tfrecord"]
-    assert len(told) == 1
+    assert len(told.lines) == 1

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from yt8m.progress import Progress
 from yt8m.recipes import make_config
 from yt8m.tuning import processes, tuning
 from yt8m.tuning.space import Dimension
@@ -35,16 +36,16 @@ def task(directory, num_trials, rates=RATES, num_steps=10, **options) -> Task:
     )
 
 
-class Watcher:
+class Watcher(Progress):
     """Keeps what it is told."""
 
     def __init__(self):
         self.messages, self.ends, self.most_running = [], [], 0
 
-    def update(self, trials, num_trials, num_steps):
+    def trials_updated(self, trials, num_trials, num_steps):
         self.most_running = max(self.most_running, sum(trial.state == "running" for trial in trials))
 
-    def ended(self, trial):
+    def trial_ended(self, trial):
         self.ends.append(trial.number)
 
     def message(self, text):

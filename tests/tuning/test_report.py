@@ -172,7 +172,7 @@ def test_headings_keep_what_tells_them_apart():
 def test_beside_a_terminal_a_trial_is_a_line(capsys):
     progress = TuningProgress(studies.task("study", 9))
     for each in (MANY[2], MANY[1], MANY[3]):
-        progress.ended(each)
+        progress.trial_ended(each)
     values = "(training.learning-rate {}, model.num-clusters 2, model.head logistic)"
     assert capsys.readouterr().err.splitlines() == [
         f"trial 2 complete, GAP 0.3000 {values.format('0.005')}",

@@ -210,7 +210,7 @@ def test_a_study_that_was_killed_goes_on_with_the_trials_that_ran(tmp_path):
 
 def test_a_second_session_is_kept_out(tmp_path):
     class Second(Watcher):
-        def update(self, trials, num_trials, num_steps):
+        def trials_updated(self, trials, num_trials, num_steps):
             with pytest.raises(InputError, match="another yt8m tune works on it"):
                 tune(task(tmp_path / "study", 2), Watcher())
             self.messages.append("refused")

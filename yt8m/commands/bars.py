@@ -10,47 +10,14 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from tqdm import TqdmWarning, tqdm
 
-from yt8m.commands.terminal import has_bars, log, say
+from yt8m.commands.terminal import has_bars, log
 from yt8m.errors import quantity
 
 SECONDS_BETWEEN_LINES = 10.0
-
-
-def count_progress(description: str, unit: str) -> Callable[[int], None]:
-    """A function that counts records as they are done; how many there are is not known."""
-    meter = Meter(description, unit)
-
-    def advance(count: int) -> None:
-        meter.reach(meter.done + count, None)
-
-    return advance
-
-
-def share_progress(description: str, unit: str) -> Callable[[int, int], None]:
-    """A function of (done, all) that shows how far a piece of work is.
-
-    A bar is there from the first call until all is done.
-
-    Args:
-        description: what is done.
-        unit: of what; "B" counts bytes, in kB, MB and so on.
-    """
-    meter: Meter | None = None
-
-    def advance(done: int, total: int) -> None:
-        nonlocal meter
-        if meter is None:  # not before: what fails until then is a line of its own
-            meter = Meter(description, unit, total=total)
-        meter.reach(done, total)
-        if done >= total:
-            meter.close()
-
-    return advance
 
 
 class _Bar(tqdm):
@@ -125,12 +92,13 @@ class Meter:
         *,
         done: int = 0,
         total: int | None = None,
-        seconds_between_lines: float | None = None,
+        seconds_between_lines: float = SECONDS_BETWEEN_LINES,
     ):
-        self.done = self._first = done
+        self._done = self._first = done
+        self._total = total
         self._description, self._unit = description, unit
         self._is_scaled = unit == "B"
-        self._gap = SECONDS_BETWEEN_LINES if seconds_between_lines is None else seconds_between_lines
+        self._gap = seconds_between_lines
         self._started = time.monotonic()
         self._next_line = self._started + self._gap
         self._bar: tqdm | None = None
@@ -140,22 +108,24 @@ class Meter:
                 options["bar_format"] = f"{{desc}}: {{n_fmt}} {unit}s [{{elapsed}}, {{rate_fmt}}]"
             self._bar = open_bar(unit_scale=self._is_scaled, leave=False, **options)
 
-    def reach(self, done: int, total: int | None) -> None:
-        """So much is done; `total` may be known better now."""
-        self.done = done
+    def advance(self, count: int, total: int | None = None) -> None:
+        """So much more is done; `total` may be known better now."""
+        self._done += count
+        self._total = self._total if total is None else total
         if self._bar is not None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
+            self._bar.total = self._total
+            self._bar.update(count)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + self._gap
-            log(self._line(total))
+            log(self._line())
 
-    def _line(self, total: int | None) -> str:
+    def _line(self) -> str:
+        total = self._total
         amount, left = ("{n_fmt}/{total_fmt}", "{remaining} left") if total else ("{n_fmt}", "{elapsed} so far")
         # Without the number, which the format has.
-        unit = "B" if self._is_scaled else quantity(total or self.done, self._unit).lstrip("0123456789")
+        unit = "B" if self._is_scaled else quantity(total or self._done, self._unit).lstrip("0123456789")
         return _Bar.format_meter(
-            self.done,
+            self._done,
             total,
             time.monotonic() - self._started,
             prefix=self._description,
@@ -164,13 +134,6 @@ class Meter:
             initial=self._first,
             bar_format=f"{{desc}}: {amount}{unit}, {{rate_fmt}}, {left}",
         )
-
-    def write(self, text: str) -> None:
-        """Prints a line beside the bar."""
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
-        else:
-            say(text)
 
     def close(self) -> None:
         """Removes the bar."""

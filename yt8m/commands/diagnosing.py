@@ -49,10 +49,10 @@ def profile(arguments: list[str]) -> int:
     flags = configure("profile", arguments, ProfileFlags)
     if flags is None:
         return OK
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.diagnosing.profiling import profile as run_profile
 
-    found = run_profile(flags.config, flags.trace, say)
+    found = run_profile(flags.config, flags.trace, WorkProgress())
     if flags.json:
         print_json(found.as_dict())
     else:

@@ -4,7 +4,7 @@ import inspect
 
 from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.streams import switches
-from yt8m.commands.terminal import explain
+from yt8m.commands.watching import Explanations
 from yt8m.distribution import launching
 from yt8m.errors import OK, InputError
 from yt8m.values import PositiveInt
@@ -35,7 +35,7 @@ def launch(arguments: list[str]) -> int:
         raise InputError("there is nothing to launch; write yt8m launch --num-workers 2 -- train RECIPE [flags]")
     if command[0] not in LAUNCHABLE:
         raise InputError(f"{command[0]} is not for several workers; launch {', '.join(LAUNCHABLE)}")
-    return launching.launch([*command, *switches()], call(), explain)
+    return launching.launch([*command, *switches()], call(), Explanations())
 
 
 def _launch(num_workers: PositiveInt = 2) -> int:

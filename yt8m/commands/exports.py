@@ -41,8 +41,7 @@ def export(
         max_gigabytes: Refuse an archive of more, uncompressed; 0 = any size.
         json: Print one JSON object.
     """
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.exporting.exporting import export as run_export
 
     result = run_export(
@@ -54,8 +53,7 @@ def export(
         top_k=top_k,
         num_frames=num_frames,
         max_gigabytes=max_gigabytes,
-        progress=count_progress("measuring", "video"),
-        tell=say,
+        progress=WorkProgress(),
     )
     if json:
         print_json(dataclasses.asdict(result))

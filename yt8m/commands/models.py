@@ -86,10 +86,10 @@ def average(
         data: Files, directories or globs of these records.
         json: Print one JSON object.
     """
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.training.averaging import average as run_average
 
-    result = run_average(runs, out, last, best, statistics_batches, given_paths(data), say)
+    result = run_average(runs, out, last, best, statistics_batches, given_paths(data), WorkProgress())
     if json:
         keys = ("run", "averaged", "metrics", "num_statistics")
         print_json({key: getattr(result, key) for key in keys})

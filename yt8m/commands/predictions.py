@@ -51,8 +51,7 @@ def predict(
         store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
         distribute: What to compute on.
     """
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.prediction import predict as run_prediction
 
     prediction = run_prediction(
@@ -64,8 +63,7 @@ def predict(
         stored=store,
         stored_top_k=store_top_k,
         options=submission,
-        progress=count_progress("predicting", "video"),
-        tell=say,
+        progress=WorkProgress(),
         distribute=distribute,
     )
     show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
@@ -102,8 +100,7 @@ def ensemble(
             of them.
         store: A directory to keep the mean in, as predictions.
     """
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import ensemble as run_ensemble
 
     prediction = run_ensemble(
@@ -116,8 +113,7 @@ def ensemble(
         segment_classes=segment_classes,
         stored=store,
         options=submission,
-        progress=count_progress("predicting", "video"),
-        tell=say,
+        progress=WorkProgress(),
     )
     show(f"{prediction.path}: {reports.predicted(prediction)}, mean of {len(members)}, {prediction.task} task")
     return OK
@@ -160,8 +156,7 @@ def weigh(
     """
     import dataclasses
 
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import weigh as run_weighing
 
     learned = run_weighing(
@@ -171,8 +166,7 @@ def weigh(
         method=method,
         mean=mean,
         segment_classes=segment_classes,
-        progress=count_progress("predicting", "video"),
-        tell=say,
+        progress=WorkProgress(),
     )
     if json:
         print_json(dataclasses.asdict(learned))

@@ -31,11 +31,10 @@ def synth(
         num_shards: Files a split.
         seed: The same seed makes the same bytes.
     """
-    from yt8m.commands.bars import share_progress
+    from yt8m.commands.watching import WorkProgress
     from yt8m.data.tools.synthetic import synthesise
 
-    progress = share_progress("making videos", "video")
-    summary = synthesise(directory, num_videos, num_classes, num_shards, seed, progress)
+    summary = synthesise(directory, num_videos, num_classes, num_shards, seed, WorkProgress())
     show(reports.synthesised(directory, summary))
     return OK
 
@@ -103,12 +102,12 @@ def split(
     """
     import dataclasses
 
-    from yt8m.commands.bars import share_progress
+    from yt8m.commands.watching import WorkProgress
     from yt8m.data.tools.splitting import parse_parts
     from yt8m.data.tools.splitting import split as run_split
 
     shares = parse_parts(parts)
-    result = run_split(paths, shares, out, form, seed, share_progress("copying", "record"))
+    result = run_split(paths, shares, out, form, seed, WorkProgress())
     if json:
         print_json(dataclasses.asdict(result))
     else:
@@ -140,7 +139,7 @@ def show_video(
         vocabulary: A vocabulary.csv with the names of the classes.
         json: Print one JSON object.
     """
-    from yt8m.commands.bars import count_progress
+    from yt8m.commands.watching import WorkProgress
     from yt8m.data.sources import expand_paths
     from yt8m.files import refuse_inputs
     from yt8m.runs import RunDirectory
@@ -152,9 +151,8 @@ def show_video(
         RunDirectory(Path(run)).refuse(out)
     refuse_inputs(out, expand_paths(paths))
     check_picture(out)
-    progress = count_progress("searching", "record")
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}
-    view = view_video(video_id, paths, run, **options, progress=progress)
+    view = view_video(video_id, paths, run, **options, progress=WorkProgress())
     draw_video(view, out)
     if json:
         print_json(reports.viewed_values(view))
@@ -187,14 +185,12 @@ def convert(
         records_per_shard: Merge or split: write files of so many records.
         keys: Rename the id of records of 2017, video_id, to id.
     """
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.conversion import convert as run_conversion
 
     options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
     try:
-        progress = count_progress("converting", "record")
-        show(reports.converted(run_conversion(paths, out, to=to, **options, progress=progress, tell=say)))
+        show(reports.converted(run_conversion(paths, out, to=to, **options, progress=WorkProgress())))
     except KeyboardInterrupt:
         raise InputError("stopped; the same command goes on where it stood") from None
     return OK
@@ -228,12 +224,13 @@ def download(
         base_url: A server with the same files below another address.
         dry_run: List what would be fetched, and its size.
     """
-    from yt8m.commands.watching import DownloadProgress
+    from yt8m.commands.watching import SECONDS_BETWEEN_LINES_OF_DOWNLOADS, WorkProgress
     from yt8m.download.downloading import Download
 
     part = None if shard is None else parse_shard(shard)
     options = {"mirror": mirror, "shard": part, "jobs": jobs, "base_url": base_url}
-    with Download(partition, out, progress=DownloadProgress(), **options) as downloading:
+    progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
+    with Download(partition, out, progress=progress, **options) as downloading:
         try:
             survey = downloading.survey()
             if dry_run:

@@ -45,15 +45,13 @@ def evaluate(
         json: Print one JSON object.
         distribute: What to compute on.
     """
-    from yt8m.commands.bars import count_progress
     from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
     rows: list[Any] = []
     files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
-    metrics = run_evaluation(
-        run, given_paths(data), count_progress("evaluating", "video"), say, distribute=distribute, **files
-    )
+    metrics = run_evaluation(run, given_paths(data), WorkProgress(), distribute=distribute, **files)
     show_metrics(metrics, rows, json)
     if classes:
         say(f"written  {classes}/classes.csv, {classes}/classes.png")
@@ -78,16 +76,14 @@ def report(
         vocabulary: A vocabulary.csv, with the names of the classes.
         distribute: What to compute on.
     """
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.views.report.building import report as run_report
 
     made = run_report(
         runs,
         given_paths(data),
         out,
-        count_progress("scoring", "video"),
-        say,
+        WorkProgress(),
         vocabulary=vocabulary,
         distribute=distribute,
     )
@@ -159,8 +155,8 @@ def upload(
         max_segments: Segments a class, at most.
         json: Print one JSON object.
     """
-    from yt8m.commands.bars import share_progress
     from yt8m.commands.terminal import has_bars, say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.submission.leaderboard import Leaderboard
     from yt8m.submission.upload import check_for
     from yt8m.submission.upload import upload as run_upload
@@ -175,8 +171,7 @@ def upload(
         competition,
         message,
         wait,
-        share_progress("compressing", "B"),
-        say,
+        WorkProgress(),
         show_progress=has_bars(),
         leaderboard=leaderboard,
     )
@@ -207,11 +202,11 @@ def score(
         vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
         json: Print one JSON object.
     """
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.scoring import score as run_score
 
     rows: list[Any] = []
     files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
-    metrics = run_score(file, given_paths(data), num_classes, say, **files)
+    metrics = run_score(file, given_paths(data), num_classes, WorkProgress(), **files)
     show_metrics(metrics, rows, json)
     return OK

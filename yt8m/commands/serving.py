@@ -33,10 +33,10 @@ def data_service(
             able to read it.
         json: Print one JSON object.
     """
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.data.service.servers import Servers
 
-    with Servers(role, num_workers, host, port, dispatcher, work_dir, say) as servers:
+    with Servers(role, num_workers, host, port, dispatcher, work_dir, WorkProgress()) as servers:
         if json:
             print_json({"dispatcher": servers.dispatcher, "workers": servers.workers})
         else:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from yt8m.commands.streams import leave_closed_terminal
 from yt8m.errors import USER_ERROR
+from yt8m.progress import Progress
 
 _SECONDS_TO_ANSWER = 5.0
 """A call into TensorFlow takes about a second, less those that compile or wait for input."""
@@ -27,11 +28,11 @@ class StopRequest:
 
     Args:
         can_save: whether there is something to save yet; as long as there is not, the first signal stops at once.
-        say: tells the user.
+        progress: gets a line on what the signal does.
     """
 
-    def __init__(self, can_save: Callable[[], bool], say: Callable[[str], None]):
-        self._can_save, self._say = can_save, say
+    def __init__(self, can_save: Callable[[], bool], progress: Progress):
+        self._can_save, self._progress = can_save, progress
         self.requested = False
         self._saving = self._raised = False
         self._answered = -math.inf
@@ -78,7 +79,7 @@ class StopRequest:
 
             explain("yt8m: stopped")
             os._exit(USER_ERROR)
-        self._say(
+        self._progress.message(
             "\nstopping after this step, which waits for TensorFlow or for input "
             "(Ctrl-C again to stop at once, without saving)"
         )
@@ -93,4 +94,4 @@ class StopRequest:
             raise KeyboardInterrupt
         self._saving = True
         with contextlib.suppress(OSError):  # whoever read it may be gone; what was learned is to be saved all the more
-            self._say("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")
+            self._progress.message("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")

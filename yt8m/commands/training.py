@@ -13,12 +13,12 @@ from yt8m.metrics.registry import task_of
 
 def _train(config: Any) -> tuple[Any, int]:
     """Trains with progress and signals handled; the result and the process's exit status."""
-    from yt8m.commands.terminal import explain, say
-    from yt8m.commands.watching import TrainingProgress
+    from yt8m.commands.terminal import explain
+    from yt8m.commands.watching import TrainingProgress, WorkProgress
     from yt8m.training.loop import train as run_training
 
     progress = TrainingProgress()
-    with StopRequest(lambda: progress.started, say) as stop:
+    with StopRequest(lambda: progress.started, WorkProgress()) as stop:
         try:
             result = run_training(config, progress, lambda: stop.requested)
         finally:
@@ -60,8 +60,7 @@ def submit(arguments: list[str]) -> int:
     if status != OK:
         return status
     from yt8m import runs
-    from yt8m.commands.bars import count_progress
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.data.sources import expand_paths
     from yt8m.data.survey import survey
     from yt8m.predicting.prediction import predict
@@ -69,7 +68,7 @@ def submit(arguments: list[str]) -> int:
     from yt8m.submission import validate
 
     config = runs.load_config(result.run)
-    metrics = evaluate(result.run, (), count_progress("evaluating", "video"), say, distribute=config.distribute)
+    metrics = evaluate(result.run, (), WorkProgress(), distribute=config.distribute)
     prediction = predict(
         result.run,
         (),
@@ -77,8 +76,7 @@ def submit(arguments: list[str]) -> int:
         task="segment"
         if task_of(metrics) == "segment" and survey(expand_paths(config.data.test)).level != "video"
         else None,
-        progress=count_progress("predicting", "video"),
-        tell=say,
+        progress=WorkProgress(),
         distribute=config.distribute,
     )
     found = validate(out, config.data.num_classes)

@@ -7,6 +7,7 @@ from yt8m.commands.reports import trial_value
 from yt8m.commands.terminal import has_bars, say
 from yt8m.errors import quantity
 from yt8m.metrics.registry import find
+from yt8m.progress import Progress
 
 _MOST_ENDED_TRIALS = 10
 """In the table of a study: the best ones."""
@@ -15,8 +16,8 @@ _FEWEST_COLUMNS = 3
 """Of that table: number, state and score, which are 34 wide at most."""
 
 
-class TuningProgress:
-    """A `yt8m.tuning.task.Progress`: a live table on a terminal, else a line a trial.
+class TuningProgress(Progress):
+    """A live table on a terminal, else a line a trial.
 
     Args:
         task: the `yt8m.tuning.task.Task`.
@@ -30,8 +31,8 @@ class TuningProgress:
         self.started = False
         """Whether there is a trial that can save if the study is stopped."""
 
-    def update(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
-        """How the trials stand, of so many in all; called now and then."""
+    def trials_updated(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
+        """Draws the table where it has changed."""
         self.started = True
         if not has_bars():
             return
@@ -46,13 +47,13 @@ class TuningProgress:
             self._shown = list(trials), width
             self._live.update(self._table(trials, num_trials, num_steps, width), refresh=True)
 
-    def ended(self, trial: Any) -> None:
-        """A trial ended."""
+    def trial_ended(self, trial: Any) -> None:
+        """Prints a line: on a trial that failed, and where there is no table on any."""
         if self._live is None or trial.state == "failed":
             self.message(self._line(trial))
 
     def message(self, text: str) -> None:
-        """Something the user should know."""
+        """Prints a line, above the table."""
         if self._live is not None:
             self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:

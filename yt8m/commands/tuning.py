@@ -48,13 +48,14 @@ def tune(arguments: list[str]) -> int:
     flags = configure("tune", arguments, TuneFlags)
     if flags is None:
         return OK
-    from yt8m.commands.terminal import explain, say
+    from yt8m.commands.terminal import explain
     from yt8m.commands.trial_table import TuningProgress
+    from yt8m.commands.watching import WorkProgress
     from yt8m.tuning.tuning import tune as run_tuning
 
     task = _tuning_task(flags)
     progress = TuningProgress(task)
-    with StopRequest(lambda: progress.started, say) as stop:
+    with StopRequest(lambda: progress.started, WorkProgress()) as stop:
         try:
             tuned = run_tuning(task, progress, lambda: stop.requested)
         finally:
@@ -86,7 +87,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
         raise InputError(
             "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
         )
-    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
     from yt8m.training.preparation import resolve
     from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators
     from yt8m.tuning.task import Task
@@ -94,7 +95,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
     leave_accelerators_alone()
     # Broken records are the trials' own affair.
     stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
-    _, _, validation = resolve(stopping, say)
+    _, _, validation = resolve(stopping, WorkProgress())
     if validation is None:
         raise InputError("no validation records, by which trials are compared; name them with --data.validate PATH")
     return Task(

@@ -1,4 +1,4 @@
-"""Who watches trainings and downloads."""
+"""Who watches trainings, and all else that counts what is done."""
 
 import sys
 import time
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from yt8m.commands.bars import SECONDS_BETWEEN_LINES, Meter, open_bar
-from yt8m.commands.terminal import has_bars, log, say
+from yt8m.commands.terminal import explain, has_bars, log, say
 from yt8m.metrics.registry import in_words, primary, task_of
+from yt8m.progress import Progress
 
 if TYPE_CHECKING:
     from yt8m.config import RunConfig
 
-_SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
+SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
 
 
-class TrainingProgress:
-    """A `yt8m.training.loop.Progress`: a bar, else a line now and then."""
+class TrainingProgress(Progress):
+    """A bar of the steps, else a line now and then; and a line a validation."""
 
     def __init__(self):
         self._bar: tqdm | None = None
@@ -28,8 +29,8 @@ class TrainingProgress:
         self.started = False
         """Whether there is something to save if the run is stopped."""
 
-    def start(self, config: "RunConfig", step: int) -> None:
-        """Training begins, or goes on, at `step`."""
+    def training_started(self, config: "RunConfig", step: int) -> None:
+        """Opens the bar."""
         self.started = True
         self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
         if step and step < self._num_steps:
@@ -38,8 +39,8 @@ class TrainingProgress:
             description = config.recipe or config.model.name
             self._bar = open_bar(total=self._num_steps, initial=step, desc=description, unit="step")
 
-    def steps(self, step: int, loss: float, videos_per_second: float) -> None:
-        """Steps were done, up to `step`."""
+    def steps_done(self, step: int, loss: float, videos_per_second: float) -> None:
+        """Moves the bar on, or prints a line."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._score}", refresh=False)
             self._bar.update(step - self._bar.n)
@@ -52,7 +53,7 @@ class TrainingProgress:
             )
 
     def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
-        """The validation split was gone through."""
+        """Prints a line."""
         task = task_of(metrics)
         assert task is not None, "a validation has scores"
         main, scores = primary(task), in_words(metrics, ["always"])
@@ -61,7 +62,7 @@ class TrainingProgress:
         self._write(f"validation at step {step}: {scores}, loss {metrics['loss']:.3f}{best}")
 
     def message(self, text: str) -> None:
-        """Something the user should know."""
+        """Prints a line."""
         self._write(text)
 
     def close(self) -> None:
@@ -76,31 +77,40 @@ class TrainingProgress:
             log(line)
 
 
-class DownloadProgress:
-    """A `yt8m.download.downloading.Progress`: a bar, else a line a minute."""
+class WorkProgress(Progress):
+    """A bar a piece of work, else a line now and then.
 
-    def __init__(self):
+    Args:
+        seconds_between_lines: where there is no bar.
+    """
+
+    def __init__(self, seconds_between_lines: float = SECONDS_BETWEEN_LINES):
+        self._gap = seconds_between_lines
         self._meter: Meter | None = None
 
-    def start(self, description: str, done: int, total: int | None, unit: str) -> None:
-        """A piece of work begins, or goes on after `done` of `total`."""
-        pace = _SECONDS_BETWEEN_LINES_OF_DOWNLOADS
-        self._meter = Meter(description, unit, done=done, total=total, seconds_between_lines=pace)
+    def start(self, work: str, unit: str, done: int = 0, total: int | None = None) -> None:
+        """Opens a bar."""
+        self._meter = Meter(work, unit, done=done, total=total, seconds_between_lines=self._gap)
 
-    def reach(self, done: int, total: int | None) -> None:
-        """So much is done; `total` may be known better now."""
-        assert self._meter is not None, "start comes first"
-        self._meter.reach(done, total)
+    def advance(self, count: int, total: int | None = None) -> None:
+        """Moves the bar on, or prints a line."""
+        if self._meter is not None:
+            self._meter.advance(count, total)
 
     def end(self) -> None:
-        """The piece of work ended."""
+        """Removes the bar."""
         if self._meter is not None:
             self._meter.close()
             self._meter = None
 
     def message(self, text: str) -> None:
-        """Something the user should know."""
-        if self._meter is not None:
-            self._meter.write(text)
-        else:
-            say(text)
+        """Prints a line."""
+        say(text)
+
+
+class Explanations(Progress):
+    """Prints messages also with `--quiet`: they say why a command ends with another status than 0."""
+
+    def message(self, text: str) -> None:
+        """Prints a line."""
+        explain(text)

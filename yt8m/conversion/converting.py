@@ -40,6 +40,7 @@ from yt8m.files import (
     remove_unfinished,
     write_json,
 )
+from yt8m.progress import SILENT, Progress
 from yt8m.values import PositiveInt, checked
 
 Form = Literal["video", "tfrecord", "parquet"]
@@ -116,8 +117,7 @@ def convert(
     num_shards: PositiveInt | None = None,
     records_per_shard: PositiveInt | None = None,
     keys: Literal["2018"] | None = None,
-    progress: Callable[[int], None] = lambda count: None,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Converted:
     """Writes records in another form, in the order of the files.
 
@@ -129,8 +129,7 @@ def convert(
         num_shards: write so many files; None = one for each file, under its name.
         records_per_shard: or, files of so many records, the last one fewer.
         keys: `2018` renames the id's key, `video_id` in 2017, to `id`. Video-level records are written so anyway.
-        progress: called with the number of records, after every few.
-        tell: gets a line where something that was stopped goes on.
+        progress: counts the records, a few at a time; gets a line where something that was stopped goes on.
 
     Returns:
         What was written. After a kill the same call goes on with the files that are missing.
@@ -151,11 +150,12 @@ def convert(
         shards = evenly(files, num_shards, records_per_shard, work.parquet)
     staging = _Staging(directory, work, shards)
     with staging.made():
-        missing = staging.prepare(tell)
+        missing = staging.prepare(progress)
         if to == "tfrecord" and not work.parquet:  # whose size is known before
             size = sum(map(file_size, files)) * len(missing) // len(shards)
             check_room(out, size, f"copies of {quantity(len(files), 'file')}", "or choose another --out")
-        num_records = _write_all(work, missing, staging.path, progress)
+        with progress.working("converting", "record"):
+            num_records = _write_all(work, missing, staging.path, progress)
         num_bytes = staging.publish()
     return Converted(str(out), len(shards), len(shards) - len(missing), num_records, num_bytes)
 
@@ -241,19 +241,19 @@ def _framed_records(part: Part) -> Iterator[tuple[int, bytes]]:
         raise RecordError(part.path, None, f"cannot be read ({describe_error(error)})") from error
 
 
-def _write_all(work: _Work, shards: Sequence[Shard], directory: Path, progress: Callable[[int], None]) -> int:
+def _write_all(work: _Work, shards: Sequence[Shard], directory: Path, progress: Progress) -> int:
     """Writes the shards, some at a time; the number of records. After an error, the others are given up."""
     stop, lock = threading.Event(), threading.Lock()
 
-    def report(count: int) -> None:
+    def advance(count: int) -> None:
         with lock:
-            progress(count)
+            progress.advance(count)
         if stop.is_set():
             raise _StoppedError
 
     num_threads = max(1, min(_FILES_AT_ONCE, len(os.sched_getaffinity(0)), len(shards)))
     with ThreadPoolExecutor(num_threads) as threads:
-        running = [threads.submit(_write, work, shard, directory, report) for shard in shards]
+        running = [threads.submit(_write, work, shard, directory, advance) for shard in shards]
         try:
             return sum(each.result() for each in as_completed(running))
         except BaseException:
@@ -266,7 +266,7 @@ class _StoppedError(Exception):
     """Another thread failed, or the user stopped the command."""
 
 
-def _write(work: _Work, shard: Shard, directory: Path, report: Callable[[int], None]) -> int:
+def _write(work: _Work, shard: Shard, directory: Path, advance: Callable[[int], None]) -> int:
     written = reported = 0
     with work.open(directory / f"{shard.name}{_ENDINGS[work.to]}") as file:
         for part in shard.parts:
@@ -274,11 +274,11 @@ def _write(work: _Work, shard: Shard, directory: Path, report: Callable[[int], N
                 file.write(work.apply(data, part.path, index))
                 written += 1
                 if written - reported == _RECORDS_A_REPORT:
-                    report(written - reported)
+                    advance(written - reported)
                     reported = written
         if not written:
             raise RecordError(shard.parts[0].path, None, "holds no records")
-        report(written - reported)
+        advance(written - reported)
     return written
 
 
@@ -321,7 +321,7 @@ class _Staging:
                     remove_empty(made)
                 raise
 
-    def prepare(self, tell: Callable[[str], None]) -> list[Shard]:
+    def prepare(self, progress: Progress) -> list[Shard]:
         """Clears the directory of what is of no use; the shards that it lacks."""
         remove_unfinished(self.path)
         kept = self._kept()
@@ -330,7 +330,9 @@ class _Staging:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         write_json(self.path / _MANIFEST, self._plans)
         if kept:
-            tell(f"{self._directory}: going on; {len(kept)} of {quantity(len(self._shards), 'file')} are there")
+            progress.message(
+                f"{self._directory}: going on; {len(kept)} of {quantity(len(self._shards), 'file')} are there"
+            )
         return [shard for shard in self._shards if f"{shard.name}{self._ending}" not in kept]
 
     def _kept(self) -> set[str]:

@@ -1,6 +1,6 @@
 """The labels of records, without their features."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from yt8m.data import pipeline
@@ -8,10 +8,11 @@ from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.metrics import SegmentRatings
 from yt8m.metrics.inputs import id_text
+from yt8m.progress import Progress
 
 
 def open_labelled(
-    data: str | Sequence[str], task: Literal["video", "segment"], num_classes: int, tell: Callable[[str], None]
+    data: str | Sequence[str], task: Literal["video", "segment"], num_classes: int, progress: Progress
 ) -> pipeline.Source:
     """Records whose labels are wanted; for the video task also those with rated segments are of whole videos.
 
@@ -22,7 +23,7 @@ def open_labelled(
     if task == "segment" and found.level != "segment":
         return found  # which whoever asked refuses
     level = "frame" if task == "video" and found.level == "segment" else found.level
-    return pipeline.open_source(data, level=level, num_classes=num_classes, labels_for="a score", tell=tell)
+    return pipeline.open_source(data, level=level, num_classes=num_classes, labels_for="a score", progress=progress)
 
 
 def read_ratings(source: pipeline.Source) -> SegmentRatings:

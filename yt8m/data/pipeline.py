@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import tensorflow as tf
@@ -27,6 +27,7 @@ from yt8m.data.service.epochs import Epochs, read_epochs
 from yt8m.data.sources import describe_error, expand_paths, scheme
 from yt8m.data.survey import Survey, survey
 from yt8m.errors import InputError, RecordError, quantity
+from yt8m.progress import SILENT, Progress
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
 _PREFETCHED_BATCHES = 2
@@ -41,7 +42,7 @@ def open_source(
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
     labels_for: str = "",
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Source:
     """Finds the files and what they hold.
 
@@ -54,7 +55,7 @@ def open_source(
         num_classes: labels must be below it.
         max_labels: the most labels a video may have.
         labels_for: what labels are needed for, `a score` say; none = they are not.
-        tell: gets a line on records without labels, if they are needed.
+        progress: gets a line on records without labels, if they are needed.
 
     Raises:
         InputError, RecordError: nothing matches, a file cannot be read or is of the wrong level, has none of `features`, or
@@ -63,7 +64,7 @@ def open_source(
     found = survey(expand_paths(paths))
     source = source_of(found, level, features, num_classes, max_labels)
     if labels_for:
-        remarks.require_labels(found, source.level, labels_for, tell)
+        remarks.require_labels(found, source.level, labels_for, progress)
     return source
 
 

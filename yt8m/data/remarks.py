@@ -4,7 +4,7 @@ Each rule is one for training, validation, evaluation, scores, splits and predic
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from yt8m.data.reading import Source
@@ -12,8 +12,7 @@ from yt8m.data.schema import Feature, Level
 from yt8m.data.survey import Survey
 from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
 from yt8m.errors import InputError
-
-Tell = Callable[[str], None]
+from yt8m.progress import Progress
 
 TRAINING = "training"
 """What labels are needed for where a model learns from them; other words are free."""
@@ -31,7 +30,7 @@ class Wanted(Protocol):
     max_frames: int
 
 
-def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, tell: Tell) -> None:
+def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, progress: Progress) -> None:
     """Refuses and tells all that is to be said of records for a run's model.
 
     Args:
@@ -39,7 +38,7 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, tell
         source: as what they are read.
         wanted: by the run; no features = those that were found.
         labels_for: what labels are needed for; none = they are not.
-        tell: gets the lines.
+        progress: gets the lines.
 
     Raises:
         InputError: as `require_labels`.
@@ -47,21 +46,24 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, tell
     is_training = labels_for == TRAINING
     if survey.num_foreign:
         count = survey.num_foreign
-        tell(
+        progress.message(
             f"{_name(survey)}: {count} of the records looked at {_are(count)} of another form than the other "
             f"{survey.num_records}, and {_are(count)} taken for empty ones (the first: {survey.first_foreign})"
         )
+    lines = []
     if labels_for:
-        require_labels(survey, source.level, labels_for, tell)
-        tell_vocabulary(survey, wanted.num_classes, tell)
+        require_labels(survey, source.level, labels_for, progress)
+        lines.append(vocabulary_remark(survey, wanted.num_classes))
     if is_training:
-        tell_unused_classes(survey, wanted.num_classes, tell)
-    tell_features(survey, source.features, not wanted.features, tell)
+        lines.append(class_remark(survey, wanted.num_classes))
+    lines += feature_remarks(survey, source.features, not wanted.features)
     if source.level == "frame":
-        tell_long_videos(survey, wanted.max_frames, is_training, tell)
+        lines.append(length_remark(survey, wanted.max_frames, is_training))
+    for line in filter(None, lines):
+        progress.message(line)
 
 
-def require_labels(survey: Survey, level: Level, what: str, tell: Tell) -> None:
+def require_labels(survey: Survey, level: Level, what: str, progress: Progress) -> None:
     """Refuses files without labels, and tells of single records without.
 
     A record without the key `labels` was labelled by nobody, as those of a test split; one with an empty list has none of
@@ -71,7 +73,7 @@ def require_labels(survey: Survey, level: Level, what: str, tell: Tell) -> None:
         survey: of the records.
         level: as which they are read.
         what: they are for, `training` say.
-        tell: gets a line.
+        progress: gets a line.
 
     Raises:
         InputError: no record looked at of one of the files has labels.
@@ -79,7 +81,7 @@ def require_labels(survey: Survey, level: Level, what: str, tell: Tell) -> None:
     if level == "segment":
         others = survey.num_records - survey.num_rated
         if others:
-            tell(
+            progress.message(
                 f"{_name(survey)}: {others} of {survey.looked_at} {_have(others)} no rated segments and {_are(others)} left out"
             )
         return
@@ -94,90 +96,101 @@ def require_labels(survey: Survey, level: Level, what: str, tell: Tell) -> None:
     if survey.num_unlabelled:
         path, record = survey.first_unlabelled
         count = survey.num_unlabelled
-        tell(
+        progress.message(
             f"{_name(survey)}: {count} of {survey.looked_at} {_have(count)} no labels (the first: {path}, record {record}) and "
             f"{'counts as a video' if count == 1 else 'count as videos'} that {_have(count)} none of the classes"
         )
 
 
-def tell_features(survey: Survey, wanted: Sequence[Feature], are_found: bool, tell: Tell) -> None:
-    """Tells which features some records lack, or all.
+def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool) -> list[str]:
+    """Says which features some records lack, or all: a line for each.
 
     Args:
         survey: of the records.
         wanted: the features that are read.
         are_found: whether they are those that these records were found to have, which a flag can change.
-        tell: gets a line for each feature that is lacking.
     """
+    lines = []
     for feature in wanted:
         count = survey.lacking(feature)
         if not count:
             continue
         if feature not in survey.features:
-            tell(
+            lines.append(
                 f"{_name(survey)}: none of {survey.looked_at} has {feature}; zeros stand in for what the model was made for"
             )
             continue
         others = " ".join(name for name in wanted if name != feature)
-        tell(
+        lines.append(
             f"{_name(survey)}: found {', '.join(survey.features)}; {count} of {survey.looked_at} "
             f"{'lacks' if count == 1 else 'lack'} {feature}, and zeros stand in for it"
             + (f"; --data.features {others} does without it" if are_found and others else "")
         )
+    return lines
 
 
-def tell_long_videos(survey: Survey, max_frames: int, is_training: bool, tell: Tell) -> None:
-    """Tells how many videos are cut off.
+def length_remark(survey: Survey, max_frames: int, is_training: bool) -> str:
+    """Says how many videos are cut off; nothing if none is.
 
     Args:
         survey: of the records, read as whole videos.
         max_frames: frames that are kept.
         is_training: whether the flag can still change it.
-        tell: gets a line, if there are any.
     """
     count = survey.longer_than(max_frames)
     if not count:
-        return
+        return ""
     longest = max(survey.lengths)
     keeps = "keeps them" if is_training else "in training keeps them"
-    tell(
+    return (
         f"{_name(survey)}: {count} of {survey.looked_at} {_have(count)} more than {max_frames} frames, up to {longest}, and "
         f"{_are(count)} cut off there; --data.max-frames {longest} {keeps}"
     )
 
 
-def tell_cut(survey: Survey, count: int, max_frames: int, tell: Tell) -> None:
-    """Tells, after all videos were read, how many were cut off; not where the look at the records had told that.
+def cut_remark(survey: Survey, count: int, max_frames: int) -> str:
+    """Says, after all videos were read, how many were cut off; nothing where the look at the records had told that.
 
     Args:
         survey: of the records.
         count: of videos with more frames.
         max_frames: frames that are kept.
-        tell: gets a line, if there are any.
     """
-    if count and not survey.is_whole:
-        tell(
-            f"{_name(survey)}: {count} video{'' if count == 1 else 's'} of all {_have(count)} more than {max_frames} frames and "
-            f"{'was' if count == 1 else 'were'} cut off there; --data.max-frames in training keeps more"
-        )
+    if not count or survey.is_whole:
+        return ""
+    return (
+        f"{_name(survey)}: {count} video{'' if count == 1 else 's'} of all {_have(count)} more than {max_frames} frames and "
+        f"{'was' if count == 1 else 'were'} cut off there; --data.max-frames in training keeps more"
+    )
 
 
-def tell_unused_classes(survey: Survey, num_classes: int, tell: Tell) -> None:
-    """Tells that the labels are of a much smaller vocabulary.
+def class_remark(survey: Survey, num_classes: int) -> str:
+    """Says that the labels are of a much smaller vocabulary: that none is in the upper three quarters of the classes.
 
     Args:
         survey: of the training records.
         num_classes: of the model.
-        tell: gets a line, if no label is in the upper three quarters of the classes.
     """
     labelled = survey.num_records - survey.num_unlabelled
     if survey.largest_label is None or not (survey.is_whole or labelled >= FEW_FOR_A_GUESS):
-        return
-    if 4 * (survey.largest_label + 1) <= num_classes:
-        tell(
-            f"{_name(survey)}: the labels of {survey.looked_at} go up to {survey.largest_label}, and the model has {num_classes} "
-            f"classes; --data.num-classes {survey.largest_label + 1} is enough for them"
-        )
+        return ""
+    if 4 * (survey.largest_label + 1) > num_classes:
+        return ""
+    return (
+        f"{_name(survey)}: the labels of {survey.looked_at} go up to {survey.largest_label}, and the model has {num_classes} "
+        f"classes; --data.num-classes {survey.largest_label + 1} is enough for them"
+    )
+
+
+def vocabulary_remark(survey: Survey, num_classes: int) -> str:
+    """Says that the vocabulary at the root of the data set has another number of classes than the model."""
+    path = find_vocabulary(survey.files[0])
+    count = None
+    with contextlib.suppress(InputError):  # whoever reads names from it says so
+        count = count_classes(path) if path else None
+    if count in (None, num_classes):
+        return ""
+    return f"{path}: names {count} classes, and the model has {num_classes}; are they of the same vocabulary?"
 
 
 def _name(survey: Survey) -> str:
@@ -190,13 +203,3 @@ def _have(count: int) -> str:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def tell_vocabulary(survey: Survey, num_classes: int, tell: Tell) -> None:
-    """Tells that the vocabulary at the root of the data set has another number of classes than the model."""
-    path = find_vocabulary(survey.files[0])
-    count = None
-    with contextlib.suppress(InputError):  # whoever reads names from it says so
-        count = count_classes(path) if path else None
-    if count not in (None, num_classes):
-        tell(f"{path}: names {count} classes, and the model has {num_classes}; are they of the same vocabulary?")

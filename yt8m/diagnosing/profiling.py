@@ -23,6 +23,7 @@ from yt8m.diagnosing.bottleneck import (
 )
 from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
+from yt8m.progress import SILENT, Progress
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.stepping import stream_errors, take_steps
 from yt8m.training.trainer import Trainer
@@ -130,7 +131,7 @@ class Profile:
         }
 
 
-def profile(config: RunConfig, trace: str = "", tell: Callable[[str], None] = lambda text: None) -> Profile:
+def profile(config: RunConfig, trace: str = "", progress: Progress = SILENT) -> Profile:
     """Measures reading, the whole input, transfer, the train step, and all together.
 
     Takes some ten seconds and the time to compile, with steps of many seconds up to two minutes.
@@ -138,20 +139,20 @@ def profile(config: RunConfig, trace: str = "", tell: Callable[[str], None] = la
     Args:
         config: a recipe, with training records.
         trace: a directory for a profile that TensorBoard shows; none = nothing is written.
-        tell: gets a line on what is measured next.
+        progress: gets a line on what is measured next.
 
     Raises:
         InputError, RecordError: as `yt8m.training.loop.train`; the directory cannot be made.
     """
     devices = open_devices(config.distribute)  # before records are parsed, after which devices cannot be split
     # Nothing is written to the run directory, so any name will do.
-    config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), tell)
+    config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), progress)
     refuse_broken_ends(source)
     trainer = Trainer(config, devices, source)
     if trace:
         make_directory(trace)
     with stream_errors(config, source):
-        timings = _measure_parts(trainer, source, trace, tell)
+        timings = _measure_parts(trainer, source, trace, progress)
     names = tuple(_short(device) for device in _local_devices(trainer))
     return Profile(config, source, names, timings, trace)
 
@@ -207,16 +208,16 @@ class _Part:
         return Timing(self._first, statistics.median(windows), min(windows), max(windows))
 
 
-def _measure_parts(trainer: Trainer, source: Source, trace: str, tell: Callable[[str], None]) -> dict[str, Timing]:
+def _measure_parts(trainer: Trainer, source: Source, trace: str, progress: Progress) -> dict[str, Timing]:
     """The timings by the names of `StepTimes`, in its order."""
-    tell("reading")
+    progress.message("reading")
     on_host, on_devices = iter(trainer.dataset(source)), trainer.batches(source)
     records = iter(_records(trainer.config, source))
     buffered = _FEW_BATCHES + (os.cpu_count() or 1)  # one in each thread that parses
     whole = _Part(lambda count: _take(on_host, tf.constant(count)), buffered)  # first: it says what records are broken
     read = _Part(lambda count: _take(records, tf.constant(count)), buffered)
     transfer = _Part(_transfer(trainer, next(on_host)))
-    tell("compiling the train step")
+    progress.message("compiling the train step")
     loop = _Part(lambda count: take_steps(trainer, source, on_devices, count), buffered)
     again = itertools.repeat(next(on_devices))
     compute = _Part(lambda count: take_steps(trainer, source, again, count))
@@ -225,7 +226,7 @@ def _measure_parts(trainer: Trainer, source: Source, trace: str, tell: Callable[
     for number in range(NUM_ROUNDS):
         if number and time.perf_counter() - started > MOST_SECONDS:
             break
-        tell(f"measuring, round {number + 1} of {NUM_ROUNDS}")
+        progress.message(f"measuring, round {number + 1} of {NUM_ROUNDS}")
         for part in parts.values():
             part.measure()
     if trace:

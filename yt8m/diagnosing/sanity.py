@@ -17,6 +17,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
+from yt8m.progress import Messages
 from yt8m.runs.model import build_for_training, start_from
 from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.completion import number_of_classes
@@ -61,10 +62,10 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
     source = None
     if config.data.train or config.data.root:
         # Nothing is written to the run directory, so any name will do.
-        told: list[str] = []
-        config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), told.append)
+        remarks = Messages()
+        config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), remarks)
         refuse_broken_ends(source)
-        yield from (Finding("records", line, "look") for line in told)
+        yield from (Finding("records", line, "look") for line in remarks.lines)
         shapes = batch_shapes(config, source)
         yield Finding(
             "records",

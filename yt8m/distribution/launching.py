@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from yt8m.distribution.cluster import as_tf_config
+from yt8m.progress import Progress
 
 _SECONDS_TO_STOP = 60.0
 """What workers are given to notice that one of them is gone, and to save."""
@@ -26,7 +27,7 @@ def free_addresses(count: int) -> list[str]:
         return [f"localhost:{each.getsockname()[1]}" for each in found]
 
 
-def launch(arguments: Sequence[str], num_workers: int, say: Callable[[str], None]) -> int:
+def launch(arguments: Sequence[str], num_workers: int, progress: Progress) -> int:
     """Runs a command of `yt8m` in several processes of this machine, as one job.
 
     Signals go on to all of them. Once one has failed, the others are given a minute to end by themselves.
@@ -34,7 +35,7 @@ def launch(arguments: Sequence[str], num_workers: int, say: Callable[[str], None
     Args:
         arguments: the command and its flags.
         num_workers: processes.
-        say: tells the user.
+        progress: gets what workers print on stderr, and how they ended.
 
     Returns:
         The exit status: 0, or that of the first worker that failed, 128 and the signal's number if one ended it.
@@ -45,8 +46,8 @@ def launch(arguments: Sequence[str], num_workers: int, say: Callable[[str], None
             workers.append(_start(arguments, addresses, index))
         for number in received:  # by those that were not there yet
             _send(workers, number)
-        with _passed_on(workers, say):
-            return _wait(workers, say)
+        with _passed_on(workers, progress):
+            return _wait(workers, progress)
 
 
 def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
@@ -67,14 +68,14 @@ def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subpro
 
 
 @contextlib.contextmanager
-def _passed_on(workers: Sequence[subprocess.Popen], say: Callable[[str], None]) -> Iterator[None]:
+def _passed_on(workers: Sequence[subprocess.Popen], progress: Progress) -> Iterator[None]:
     """Passes on what the workers other than the chief print, which is errors alone; all of it, before the block ends."""
 
     def pass_on(worker: subprocess.Popen, index: int) -> None:
         assert worker.stderr is not None
         with worker.stderr:
             for line in worker.stderr:
-                say(f"[worker {index}] {line.rstrip()}")
+                progress.message(f"[worker {index}] {line.rstrip()}")
 
     threads = [threading.Thread(target=pass_on, args=(workers[index], index)) for index in range(1, len(workers))]
     for thread in threads:
@@ -121,7 +122,7 @@ def _forwarded_signals() -> Iterator[tuple[list[subprocess.Popen], list[int]]]:
             signal.signal(number, handler)
 
 
-def _wait(workers: Sequence[subprocess.Popen], say: Callable[[str], None]) -> int:
+def _wait(workers: Sequence[subprocess.Popen], progress: Progress) -> int:
     status, deadline = 0, float("inf")
     running = dict(enumerate(workers))
     while running and time.monotonic() < deadline:
@@ -134,8 +135,10 @@ def _wait(workers: Sequence[subprocess.Popen], say: Callable[[str], None]) -> in
                 status = 128 - code if code < 0 else code
                 deadline = time.monotonic() + _SECONDS_TO_STOP
                 if code < 0:
-                    say(f"worker {index} was ended by {signal.Signals(-code).name}; the others stop, too")
+                    progress.message(f"worker {index} was ended by {signal.Signals(-code).name}; the others stop, too")
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     if running:
-        say(f"worker {', '.join(map(str, running))} did not stop within {_SECONDS_TO_STOP:.0f} s and was ended")
+        progress.message(
+            f"worker {', '.join(map(str, running))} did not stop within {_SECONDS_TO_STOP:.0f} s and was ended"
+        )
     return status

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from yt8m.download.client import Client, Patience, Refused, Unreachable
 from yt8m.download.layout import (
@@ -31,6 +30,7 @@ from yt8m.download.threads import Meter, Outcome, in_threads
 from yt8m.download.transfer import CheckedFiles, Wrong, fetch, file_md5, partial_path
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, make_directory, remove_empty
+from yt8m.progress import SILENT, Progress
 from yt8m.values import checked
 
 _PLAN_ATTEMPTS = 5
@@ -40,34 +40,6 @@ _NAMES_TOLD = 8
 
 _SIZES_ASKED = 64
 """Of a partition's 3844 files, whose records were dealt out evenly, so many tell the sum to a few percent."""
-
-
-class Progress(Protocol):
-    """Who wants to know how far a download is."""
-
-    def start(self, description: str, done: int, total: int | None, unit: str) -> None:
-        """A piece of work begins, or goes on after `done` of `total`."""
-
-    def reach(self, done: int, total: int | None) -> None:
-        """So much is done, less than before where something must be done again; `total` may be known better now."""
-
-    def end(self) -> None:
-        """The piece of work ended, well or not."""
-
-    def message(self, text: str) -> None:
-        """Something the user should know."""
-
-
-class Silent:
-    """A `Progress` that says nothing."""
-
-    def start(self, description: str, done: int, total: int | None, unit: str) -> None: ...
-
-    def reach(self, done: int, total: int | None) -> None: ...
-
-    def end(self) -> None: ...
-
-    def message(self, text: str) -> None: ...
 
 
 class Download:
@@ -84,7 +56,7 @@ class Download:
         jobs: files that are fetched at a time.
         base_url: a server that has the same plans and files below this address; None = the official ones.
         patience: with the server.
-        progress: told how far it is.
+        progress: told how far it is, and of files that cannot be had.
 
     Raises:
         InputError: there is no such partition, mirror, shard or place.
@@ -101,7 +73,7 @@ class Download:
         jobs: Jobs = DEFAULT_JOBS,
         base_url: str | None = None,
         patience: Patience | None = None,
-        progress: Progress | None = None,
+        progress: Progress = SILENT,
     ):
         self._partition = check_partition(partition)
         self._site = official_site(mirror) if base_url is None else own_site(base_url)
@@ -111,7 +83,7 @@ class Download:
         self._root = _local_directory(out)
         self._directory = self._root / self._partition
         self._jobs = jobs
-        self._progress = progress or Silent()
+        self._progress = progress
         self._stopping = threading.Event()
         self._client = Client(patience or Patience(), jobs, self._stopping)
         self._checked = CheckedFiles(self._directory)
@@ -293,18 +265,16 @@ class Download:
     ) -> None:
         if not items:
             return
-        self._progress.start(description, done, total(), unit)
-        try:
-            in_threads(
-                work,
-                items,
-                self._jobs,
-                self._stopping,
-                finished,
-                lambda: self._progress.reach(done + meter.value, total()),
-            )
-        finally:
-            self._progress.end()
+        counted = 0
+
+        def advance() -> None:
+            nonlocal counted
+            more = meter.value - counted
+            counted += more
+            self._progress.advance(more, total())
+
+        with self._progress.working(description, unit, done, total()):
+            in_threads(work, items, self._jobs, self._stopping, finished, advance)
 
     def _check_complete(self, survey: Survey, result: Downloaded) -> None:
         if not result.missing:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from yt8m.exporting.saved_model import write_saved_model
 from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import NewFile, check_destination, check_new
 from yt8m.metrics.registry import COUNTS, primary, task_of
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import best_weights, build
 from yt8m.runs.records import open_validation
 from yt8m.runs.weights import load_weights
@@ -56,8 +57,7 @@ def export(
     top_k: PositiveInt | None = None,
     num_frames: NumFrames | None = None,
     max_gigabytes: Gigabytes | None = None,
-    progress: Callable[[int], None] = lambda count: None,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Exported:
     """Writes a run's best model for other programs (docs/exporting.md).
 
@@ -71,8 +71,8 @@ def export(
         num_frames: frames that SavedModel and LiteRT are shown of those they are given, 10 000 at most; None = as many as in
             prediction.
         max_gigabytes: refuse a larger archive, uncompressed; 0 = any size, None = 1.
-        progress: called with the number of videos, or segments, after each batch of the measurement.
-        tell: gets a line on what could not be measured, and on records that are left out.
+        progress: counts the videos, or segments, of each batch of the measurement; gets a line on what could not be measured,
+            and on records that are left out.
 
     Raises:
         InputError, RecordError: no such run, an argument that is not for this format, a place that cannot be written, a model
@@ -99,7 +99,7 @@ def export(
         exported = ExportedModel(model, config, top_k or DEFAULT_TOP_K, num_frames, float16 and format == "saved-model")
     if format == "litert":  # which cannot do every model, and says so before the scores are measured
         content = _convert(exported, run, float16)
-    change = _measure_change(model, exact, run, config, data, progress, tell) if float16 else None
+    change = _measure_change(model, exact, run, config, data, progress) if float16 else None
     signatures: Sequence[str] = ()
     size = None
     if format == "archive":
@@ -140,20 +140,21 @@ def _round(model: keras.Model) -> list[np.ndarray]:
 
 
 def _measure_change(
-    model: keras.Model, exact: list[np.ndarray], run, config: RunConfig, data: Sequence[str], progress, tell
+    model: keras.Model, exact: list[np.ndarray], run, config: RunConfig, data: Sequence[str], progress: Progress
 ) -> MetricChange | None:
     """What rounding did to a model's scores, from its exact weights, where there are records to tell."""
     try:
-        source = open_validation(run, config, data, tell)
+        source = open_validation(run, config, data, progress)
     except InputError as error:
         if data:
             raise
-        tell(f"what float16 does to the scores is not measured ({error})")
+        progress.message(f"what float16 does to the scores is not measured ({error})")
         return None
     rounded = [variable.numpy() for variable in model.variables]
-    after = _score(model, source, config, progress)
-    _assign(model, exact)
-    before = _score(model, source, config, progress)
+    with progress.working("measuring", "video"):
+        after = _score(model, source, config, progress)
+        _assign(model, exact)
+        before = _score(model, source, config, progress)
     _assign(model, rounded)
     task = task_of(before)
     assert task is not None, "it was measured"
@@ -166,7 +167,7 @@ def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def _score(model: keras.Model, source: Source, config: RunConfig, progress) -> dict:
+def _score(model: keras.Model, source: Source, config: RunConfig, progress: Progress) -> dict:
     return measure_source(Scorer(model), source, config, progress).result
 
 

@@ -30,10 +30,11 @@ from yt8m.predicting.prediction import (
     open_prior,
     write_ranked,
 )
-from yt8m.predicting.run_predictions import Progress, RunPredictions, Tell
+from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.stacking import Stack, learn_stack
 from yt8m.predicting.stored import store
 from yt8m.predicting.weighting import Weights, learn_weights, require_several
+from yt8m.progress import SILENT, Progress
 
 
 def _refuse_learned(members: Sequence[Member], data: Sequence[str]) -> None:
@@ -57,8 +58,7 @@ def ensemble(
     task: Literal["video", "segment"] | None = None,
     stored: str | os.PathLike | None = None,
     options: SubmissionOptions | None = None,
-    progress: Progress = lambda count: None,
-    tell: Tell = lambda text: None,
+    progress: Progress = SILENT,
     **submission,
 ) -> Prediction:
     """Writes a submission of the mean, or a learned combination, of several predictions, or stores that.
@@ -72,8 +72,8 @@ def ensemble(
         segment_classes, task: see `predict`; for members that are runs.
         stored: a directory for the mean. None = it is not stored.
         options: of the submission; or its fields as keywords.
-        progress: called with the number of videos, or segments, after each batch of a run, and each part of the mean.
-        tell: told what is done.
+        progress: counts the videos, or segments, of each batch of a run, and of each part of the mean; gets a line on what is
+            done.
 
     Raises:
         InputError, RecordError: the members do not fit together, weights that cannot be used, a place that cannot be
@@ -85,7 +85,7 @@ def ensemble(
     if out is not None:
         check_destination(out)
     asked = asked_weights(mean, weights)
-    opened = open_members(members, data, segment_classes, task, asked.combined, tell, submitted=out is not None)
+    opened = open_members(members, data, segment_classes, task, asked.combined, progress, submitted=out is not None)
     refuse_places_from_the_end(opened, options.skip_last_segments)
     if out is not None:
         check_first_ids(opened)
@@ -94,14 +94,15 @@ def ensemble(
     refuse_inputs_as(out, opened)
     asked_prior = open_prior(options, out, mean_description(opened), data)
     check_videos(asked_prior, opened)
-    predictions: Predictions = asked.combine(make_members(opened, progress, tell))
-    prior = asked_prior and asked_prior.make(tell)
-    check_videos(asked_prior, [predictions])
-    if out is not None:
-        check_first_ids([predictions])  # of those that runs had kept, these are not checked yet
-    if into is not None:
-        predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
-    submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
+    with progress.working("predicting", "video"):
+        predictions: Predictions = asked.combine(make_members(opened, progress))
+        prior = asked_prior and asked_prior.make(progress)
+        check_videos(asked_prior, [predictions])
+        if out is not None:
+            check_first_ids([predictions])  # of those that runs had kept, these are not checked yet
+        if into is not None:
+            predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
+        submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
     path, task = stored if out is None else out, predictions.description.task
     return Prediction(os.fspath(path), task, submitted.num_videos, submitted.num_segments)
 
@@ -121,8 +122,7 @@ def weigh(
     method: Literal["weights", "logistic"] = "weights",
     mean: Mean = "geometric",
     segment_classes: str | os.PathLike | None = None,
-    progress: Progress = lambda count: None,
-    tell: Tell = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Weights | Stack:
     """Learns weights on labelled records and writes them for `ensemble`.
 
@@ -131,7 +131,7 @@ def weigh(
         data: the labelled records.
         out: the JSON file to write.
         method: `weights` of a mean, or a `logistic` regression on the logits, which is compared with those.
-        mean, segment_classes, progress, tell: see `ensemble`.
+        mean, segment_classes, progress: see `ensemble`.
 
     Raises:
         InputError, RecordError: as `ensemble`, `learn_weights` and `learn_stack`; a run learned from the records.
@@ -142,12 +142,12 @@ def weigh(
             "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "
             "geometric or arithmetic"
         )
-    opened = open_members(members, data, segment_classes, mean=mean, tell=tell)
+    opened = open_members(members, data, segment_classes, mean=mean, progress=progress)
     require_several(opened)
     refuse_inputs_as(out, opened)
     _refuse_learned(opened, data)
     description = opened[0].description
-    source = open_labelled(data, description.task, description.num_classes, tell)
+    source = open_labelled(data, description.task, description.num_classes, progress)
     if description.task == "segment":
         if source.level != "segment":
             raise InputError(
@@ -157,6 +157,8 @@ def weigh(
     else:
         labelled = {"labels": read_labels(source)}
     learn = learn_stack if method == "logistic" else learn_weights
-    learned = learn(make_members(opened, progress, tell), mean, **labelled)
+    with progress.working("predicting", "video"):
+        made = make_members(opened, progress)
+    learned = learn(made, mean, **labelled)
     write_json(out, dataclasses.asdict(learned))
     return learned

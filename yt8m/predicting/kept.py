@@ -9,8 +9,9 @@ from pathlib import Path
 
 from yt8m.data.identity import has_changed
 from yt8m.predicting import StoredPredictions
-from yt8m.predicting.run_predictions import Progress, RunPredictions, Tell
+from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.stored import is_stored, made_from
+from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
 
 MOST_KEPT = 8
@@ -24,15 +25,12 @@ def kept_in_run(made: RunPredictions) -> Path:
     return RunDirectory(Path(made.runs[0])).predictions / digest[:12]
 
 
-def keep(
-    made: RunPredictions, progress: Progress = lambda count: None, tell: Tell = lambda text: None
-) -> StoredPredictions:
+def keep(made: RunPredictions, progress: Progress = SILENT) -> StoredPredictions:
     """The predictions, made now unless the run keeps them already; those it keeps for nothing any more are removed.
 
     Args:
         made: what is to be predicted.
-        progress: called with the number of videos, or segments, after each batch.
-        tell: gets a line on what is removed.
+        progress: counts the videos, or segments, after each batch, and gets a line on what is removed.
 
     Raises:
         InputError, RecordError: as `RunPredictions.store`.
@@ -41,23 +39,23 @@ def keep(
     stored = made.store(place, progress, replace=True)
     with contextlib.suppress(OSError):  # of a run that may only be read
         os.utime(place)
-    _remove_useless(place, made.made_from["weights"][0], tell)
+    _remove_useless(place, made.made_from["weights"][0], progress)
     return stored
 
 
-def _remove_useless(used: Path, weights: str, tell: Tell) -> None:
+def _remove_useless(used: Path, weights: str, progress: Progress) -> None:
     """Removes what a run keeps of weights or records that are gone, and of too many records.
 
     Args:
         used: the predictions that were just asked for, which stay.
         weights: the digest of the run's weights now.
-        tell: gets a line on what was removed.
+        progress: gets a line on what was removed.
     """
     others = [place for place in used.parent.iterdir() if place != used and is_stored(place)]
     others.sort(key=os.path.getmtime, reverse=True)
     useless = [place for place in others if _is_useless(place, weights)]
-    _remove(useless, "of weights or records that have changed since", tell)
-    _remove([place for place in others if place not in useless][MOST_KEPT - 1 :], "not used for longest", tell)
+    _remove(useless, "of weights or records that have changed since", progress)
+    _remove([place for place in others if place not in useless][MOST_KEPT - 1 :], "not used for longest", progress)
 
 
 def _is_useless(place: Path, weights: str) -> bool:
@@ -67,11 +65,11 @@ def _is_useless(place: Path, weights: str) -> bool:
     return origin["weights"][0] != weights or any(map(has_changed, origin["files"]))
 
 
-def _remove(places: Sequence[Path], what: str, tell: Tell) -> None:
+def _remove(places: Sequence[Path], what: str, progress: Progress) -> None:
     if not places:
         return
     num_bytes = sum(path.stat().st_size for place in places for path in place.rglob("*") if path.is_file())
     for place in places:
         shutil.rmtree(place, ignore_errors=True)
     named = f"{places[0]}" + (f" and {len(places) - 1} more" if places[1:] else "")
-    tell(f"{named}: predictions {what}, {num_bytes / 1e6:.0f} MB, were removed")
+    progress.message(f"{named}: predictions {what}, {num_bytes / 1e6:.0f} MB, were removed")

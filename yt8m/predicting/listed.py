@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ from yt8m.predicting.parts import (
     Part,
     Predictions,
 )
-
-Tell = Callable[[str], None]
+from yt8m.progress import Progress
 
 
 class SubmissionList(ABC):
@@ -65,12 +64,12 @@ class SubmissionList(ABC):
         """
 
     @abstractmethod
-    def aligned(self, rows: Predictions, tell: Tell) -> Predictions:
+    def aligned(self, rows: Predictions, progress: Progress) -> Predictions:
         """The list as predictions for these rows.
 
         Args:
             rows: predictions for them, of which the logits are not read.
-            tell: gets a line on what the list lacks.
+            progress: gets a line on what the list lacks.
 
         Raises:
             InputError: the list has videos that are not among them.

@@ -27,11 +27,11 @@ from yt8m.predicting.listed import (
     ListedPredictions,
     Rows,
     SubmissionList,
-    Tell,
     refuse_strangers,
     vocabulary_for,
 )
 from yt8m.predicting.parts import Description, Part, Predictions
+from yt8m.progress import Progress
 from yt8m.submission import SegmentRow, read_segment_submission
 from yt8m.submission.segments import LONGEST_START
 
@@ -198,8 +198,8 @@ class SegmentList(SubmissionList):
             task="segment", num_classes=count, classes=tuple(classes or own), precision="float32"
         )
 
-    def aligned(self, rows: Predictions, tell: Tell) -> "ListedSegments":
-        return ListedSegments(self, rows, tell)
+    def aligned(self, rows: Predictions, progress: Progress) -> "ListedSegments":
+        return ListedSegments(self, rows, progress)
 
     def decoded(self) -> Iterable[tuple[int, np.ndarray, np.ndarray]]:
         """Each class with the videos' numbers and the places in them of its segments, best first."""
@@ -210,7 +210,7 @@ class SegmentList(SubmissionList):
 class ListedSegments(ListedPredictions):
     """A list's segments among others; see `SubmissionList.aligned`."""
 
-    def __init__(self, listed: SegmentList, rows: Predictions, tell: Tell):
+    def __init__(self, listed: SegmentList, rows: Predictions, progress: Progress):
         super().__init__(listed, rows)
         videos, table, self._ends = _numbered(rows)
         numbers = videos.numbers(listed.videos.ids)
@@ -228,10 +228,12 @@ class ListedSegments(ListedPredictions):
                 entries.append(class_id, found[found >= 0])
             self._entries = {class_id: found for class_id, found in entries.mapped().items() if len(found)}
         if left_out:
-            tell(f"{self.name}: ranks segments that {rows.name} does not have, {left_out} entries, which are left out")
+            progress.message(
+                f"{self.name}: ranks segments that {rows.name} does not have, {left_out} entries, which are left out"
+            )
         lacking = [class_id for class_id in self.description.classes or () if class_id not in self._entries]
         if lacking:
-            tell(
+            progress.message(
                 f"{self.name}: ranks nothing for {len(lacking)} of the {self.description.num_columns} classes (the first: "
                 f"{lacking[0]}), of which the other members alone are averaged"
             )

@@ -22,11 +22,11 @@ from yt8m.predicting.listed import (
     ListedPredictions,
     Rows,
     SubmissionList,
-    Tell,
     refuse_strangers,
     vocabulary_for,
 )
 from yt8m.predicting.parts import Description, Part, Predictions
+from yt8m.progress import Progress
 from yt8m.submission import VideoRow, read_video_submission
 from yt8m.submission.video import MAX_PAIRS
 
@@ -87,7 +87,7 @@ class VideoList(SubmissionList):
             task="video", num_classes=count, classes=None, top_k=min(MAX_PAIRS, count), precision="float32"
         )
 
-    def aligned(self, rows: Predictions, tell: Tell) -> "ListedVideos":
+    def aligned(self, rows: Predictions, progress: Progress) -> "ListedVideos":
         missing, unknown, total = 0, dict(self._ids), 0
         for part in rows.rows():
             missing += sum(video not in self._ids for video in part.ids.tolist())
@@ -100,7 +100,7 @@ class VideoList(SubmissionList):
                 "all; predict both for the same records"
             )
         if missing:
-            tell(
+            progress.message(
                 f"{self.path}: has no predictions for {missing} of the {total} videos, of which the other members alone are "
                 "averaged"
             )

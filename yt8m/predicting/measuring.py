@@ -1,6 +1,6 @@
 """The metrics of predictions against labels that have been read already. Definitions: docs/metrics.md."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,22 +9,21 @@ from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, SegmentRatings, VideoMetrics
 from yt8m.metrics.logits import probability
 from yt8m.predicting.parts import Predictions
-from yt8m.submission.coverage import tell_unranked
+from yt8m.progress import SILENT, Progress
+from yt8m.submission.coverage import unranked_remark
 from yt8m.submission.video import MAX_PAIRS
 
 _LAST = -1e6
 """Below every logit: of a class that segments are not ranked for, and that counts 0."""
 
 
-def measure_segments(
-    predictions: Predictions, ratings: SegmentRatings, tell: Callable[[str], None] = lambda text: None
-) -> SegmentMetrics:
+def measure_segments(predictions: Predictions, ratings: SegmentRatings, progress: Progress = SILENT) -> SegmentMetrics:
     """Segment MAP of predictions for all rated segments, and more; a class without a column counts 0.
 
     Args:
         predictions: for segments.
         ratings: the rated segments.
-        tell: gets a line on classes with a positive that have no column, if there are any.
+        progress: gets a line on classes with a positive that have no column, if there are any.
 
     Raises:
         InputError: a rated segment is not among them, or they are of whole videos.
@@ -53,7 +52,8 @@ def measure_segments(
             f"{predictions.name}: has no segment '{video}:{start}', which is rated, and so {len(rated)} in all; "
             "give the records that were predicted"
         )
-    tell_unranked(predictions.name, metrics.per_class(), description.classes or (), tell)
+    if remark := unranked_remark(predictions.name, metrics.per_class(), description.classes or ()):
+        progress.message(remark)
     return metrics
 
 

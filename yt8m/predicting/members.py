@@ -16,11 +16,10 @@ from yt8m.predicting.listed_videos import VideoList, rows_of_videos
 from yt8m.predicting.prediction import AskedPrior
 from yt8m.predicting.run_predictions import (
     STORED_TOP_K,
-    Progress,
     RunPredictions,
-    Tell,
 )
 from yt8m.predicting.stored import is_stored
+from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs import RunDirectory
 from yt8m.runs.unlike import describe_place, is_archive
 from yt8m.submission import Task, detect_task, read_segment_class_ids
@@ -38,7 +37,7 @@ def open_members(
     segment_classes: str | os.PathLike | None = None,
     task: Task | None = None,
     mean: Combined = "geometric",
-    tell: Tell = lambda text: None,
+    progress: Progress = SILENT,
     submitted: bool = False,
 ) -> list[Member]:
     """Stored predictions, lists, and what runs will predict: what is known of them before that fits together.
@@ -48,7 +47,7 @@ def open_members(
         data: the records, for runs.
         segment_classes, task, submitted: see `RunPredictions`.
         mean: that will be taken, or what else is made of them.
-        tell: gets a line on the broken records that are left out, if a run is to skip them, and on what lists lack.
+        progress: gets a line on the broken records that are left out, if a run is to skip them, and on what lists lack.
 
     Returns:
         One for each. Lists are `SubmissionList`s only where there are runs, which say what the rows are once they predicted.
@@ -59,8 +58,8 @@ def open_members(
             or has other rows.
     """
     _refuse_twice(members)
-    tell = _once(tell)
-    opened = [_open_member(member, data, segment_classes, task, mean, tell, submitted) for member in members]
+    remarks = Remarks(progress)  # what several members say of the records they share is said once
+    opened = [_open_member(member, data, segment_classes, task, mean, remarks, submitted) for member in members]
     lists = [member for member in opened if isinstance(member, SubmissionList)]
     describe_lists(
         opened, read_segment_class_ids(segment_classes) if segment_classes and len(lists) == len(opened) else None
@@ -74,19 +73,7 @@ def open_members(
         run.open_store(kept_in_run(run), replace=True)
         for each in lists:
             _refuse_stranger(each, run)
-    return opened if runs else _aligned(opened, tell)
-
-
-def _once(tell: Tell) -> Tell:
-    """The same without what was told before: what several members say of the records they share."""
-    told: set[str] = set()
-
-    def tell_new(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            tell(text)
-
-    return tell_new
+    return opened if runs else _aligned(opened, remarks)
 
 
 def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:
@@ -107,11 +94,11 @@ def _open_member(
     segment_classes: str | os.PathLike | None,
     task: Task | None,
     mean: Combined,
-    tell: Tell,
+    progress: Progress,
     submitted: bool,
 ) -> Member:
     if os.path.isfile(path) and not is_archive(path):
-        return _open_list(path, task, mean, tell)
+        return _open_list(path, task, mean, progress)
     if is_stored(path):
         return StoredPredictions(path)
     if not RunDirectory(Path(path)).config.is_file():
@@ -128,18 +115,18 @@ def _open_member(
         task=task,
         top_k=STORED_TOP_K,
         submitted=submitted,
-        tell=tell,
+        progress=progress,
     )
 
 
-def _open_list(path: str | os.PathLike, task: Task | None, mean: Combined, tell: Tell) -> SubmissionList:
+def _open_list(path: str | os.PathLike, task: Task | None, mean: Combined, progress: Progress) -> SubmissionList:
     found = detect_task(path)
     if task and found != task:
         raise InputError(
             f"{os.fspath(path)}: is a submission for the {found} task, and --task is {task}; give one for that"
         )
     if os.path.getsize(path) > _LARGE_LIST:
-        tell(f"{os.fspath(path)}: reading")
+        progress.message(f"{os.fspath(path)}: reading")
     return VideoList(path, ranked=mean == "rank") if found == "video" else SegmentList(path)
 
 
@@ -154,30 +141,30 @@ def _refuse_stranger(listed: SubmissionList, run: RunPredictions) -> None:
         )
 
 
-def make_members(members: Sequence[Member], progress: Progress, tell: Tell) -> list[Predictions]:
+def make_members(members: Sequence[Member], progress: Progress) -> list[Predictions]:
     """The members as predictions for the same rows; those of runs are made, and kept in them, unless they are there.
 
     Raises:
         InputError, RecordError: a record cannot be used; a list has other rows.
     """
-    made = [_make_member(each, progress, tell) if isinstance(each, RunPredictions) else each for each in members]
-    return _aligned(made, tell)
+    made = [_make_member(each, progress) if isinstance(each, RunPredictions) else each for each in members]
+    return _aligned(made, progress)
 
 
-def _make_member(member: RunPredictions, progress: Progress, tell: Tell) -> StoredPredictions:
+def _make_member(member: RunPredictions, progress: Progress) -> StoredPredictions:
     place = kept_in_run(member)
     if not is_stored(place):
-        tell(f"{member.name}: predicting, kept in {place}")
-    return keep(member, progress, tell)
+        progress.message(f"{member.name}: predicting, kept in {place}")
+    return keep(member, progress)
 
 
-def _aligned(members: Sequence[Predictions | SubmissionList], tell: Tell) -> list[Predictions]:
+def _aligned(members: Sequence[Predictions | SubmissionList], progress: Progress) -> list[Predictions]:
     """The lists among members brought in line with the others' rows, or with all that any list has."""
     rows = next((member for member in members if not isinstance(member, SubmissionList)), None)
     if rows is None:
         of_videos = isinstance(members[0], VideoList)
         rows = rows_of_videos(members) if of_videos else rows_of_segments(members)
-    return [member.aligned(rows, tell) if isinstance(member, SubmissionList) else member for member in members]
+    return [member.aligned(rows, progress) if isinstance(member, SubmissionList) else member for member in members]
 
 
 def refuse_inputs_as(out: str | os.PathLike | None, members: Sequence[Member]) -> None:
@@ -194,7 +181,7 @@ def refuse_places_from_the_end(members: Sequence[Member], count: int) -> None:
     if count and all(isinstance(member, ListedPredictions) for member in members):
         raise InputError(
             f"--skip-last-segments {count}: lists do not say how long videos are; leave the flag out, or add a run or stored "
-            "predictions (with a weight of 0, say)"
+            "predictions (with a weight of 0, progress)"
         )
 
 

@@ -19,12 +19,11 @@ from yt8m.predicting.options import SubmissionOptions
 from yt8m.predicting.prior import Places, Prior, check_prior
 from yt8m.predicting.run_predictions import (
     STORED_TOP_K,
-    Progress,
     RunPredictions,
-    Tell,
 )
 from yt8m.predicting.stored import is_stored
 from yt8m.predicting.submitting import Submitted, write_submission
+from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs import RunDirectory, load_config
 from yt8m.runs.unlike import describe_place
 
@@ -103,13 +102,13 @@ class AskedPrior:
         if isinstance(self._found, Prior):
             self._found.rows_of(videos)
 
-    def make(self, tell: Tell) -> Prior:
-        """The prior itself; a run predicts now, and `tell` is told of it."""
+    def make(self, progress: Progress) -> Prior:
+        """The prior itself; a run predicts now, of which `progress` gets lines."""
         if isinstance(self._found, RunPredictions):
-            tell(f"{self._found.name}: predicting whole videos for the prior")
+            progress.message(f"{self._found.name}: predicting whole videos for the prior")
             made = self._found
             self._found = self._of(
-                made.store(self._directory, replace=True) if self._directory else keep(made, tell=tell)
+                made.store(self._directory, replace=True) if self._directory else keep(made, Remarks(progress))
             )
         return self._found
 
@@ -140,7 +139,7 @@ def write_ranked(
     out: str | os.PathLike,
     options: SubmissionOptions,
     prior: Prior | None,
-    progress: Progress = lambda count: None,
+    progress: Progress = SILENT,
 ) -> Submitted:
     """A submission of predictions as the options say; see `write_submission`."""
     return write_submission(
@@ -164,8 +163,7 @@ def predict(
     stored: str | os.PathLike | None = None,
     stored_top_k: int = STORED_TOP_K,
     options: SubmissionOptions | None = None,
-    progress: Progress = lambda count: None,
-    tell: Tell = lambda text: None,
+    progress: Progress = SILENT,
     distribute: DistributeConfig | None = None,
     **submission,
 ) -> Prediction:
@@ -185,8 +183,8 @@ def predict(
             then made; None = they are kept beside `out`, in float32, until that is complete.
         stored_top_k: classes stored of a video, the surest; 0 = all. Of a segment, all that are ranked.
         options: of the submission; or its fields as keywords.
-        progress: called with the number of videos, or segments, after each batch.
-        tell: gets a line on the broken records that are left out, if the run was told to skip them, and on what is done.
+        progress: counts the videos, or segments, after each batch; gets a line on the broken records that are left out, if the
+            run is to skip them, and on what is done.
         distribute: what to compute on; None = what there is. Several workers make different parts of the predictions, or where
             there are fewer parts than workers share out each; worker 0 writes the submission.
 
@@ -204,7 +202,7 @@ def predict(
         check_destination(out)
     path = Path(os.fspath(stored if out is None else out))
     beside = path.parent / f".{path.name}.predictions"
-    with devices.lost_workers():
+    with devices.lost_workers(), progress.working("predicting", "video"):
         made = RunPredictions(
             run,
             data,
@@ -214,7 +212,7 @@ def predict(
             top_k=options.top_k if stored is None else stored_top_k,
             precision="float32" if stored is None else "float16",
             submitted=out is not None,
-            tell=tell,
+            progress=progress,
         )
         if out is not None:
             made.refuse(out)
@@ -231,7 +229,7 @@ def predict(
         def submit(predictions: StoredPredictions) -> Submitted:
             if out is None:
                 return count_rows(predictions)
-            submitted = write_ranked(predictions, out, options, prior and prior.make(tell))
+            submitted = write_ranked(predictions, out, options, prior and prior.make(progress))
             shutil.rmtree(beside, ignore_errors=True)
             return submitted
 

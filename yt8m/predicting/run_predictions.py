@@ -34,6 +34,7 @@ from yt8m.predicting import (
 )
 from yt8m.predicting.folds import digest_of_file, folds_of, identity_of_fold
 from yt8m.predicting.stored import concatenated, store
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_data
 from yt8m.scoring.scorer import Scored, Scorer
@@ -44,8 +45,6 @@ PART_BYTES = 256 << 20
 _REMOTE_FILES_A_PART = 8
 STORED_TOP_K = 100
 """Classes kept of a video."""
-Tell = Callable[[str], None]
-Progress = Callable[[int], None]
 
 
 class RunPredictions:
@@ -62,7 +61,7 @@ class RunPredictions:
         precision: of the logits that are kept.
         class_ids: keep these classes alone, a column each; for videos.
         submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
-        tell: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
+        progress: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
             made again.
 
     Raises:
@@ -81,7 +80,7 @@ class RunPredictions:
         precision: Literal["float16", "float32"] = "float16",
         class_ids: Sequence[int] | None = None,
         submitted: bool = False,
-        tell: Tell = lambda text: None,
+        progress: Progress = SILENT,
     ):
         self._devices = devices or alone()
         self._submitted = submitted
@@ -92,15 +91,15 @@ class RunPredictions:
         self._models = [[config.training.precision, to_dict(config)["model"]] for config in configs]
         config = self.config = configs[0]
         folds = folds_of(self.runs, configs)
-        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", tell)
+        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", progress)
         self._weights = [best_weights(each) for each in self.runs]
-        self._folds, self._tell = folds, tell
+        self._folds, self._progress = folds, progress
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
         self._once = Once()
-        source = open_data(config, self.paths, None if task is None else task == "segment", tell, counted="videos")
+        source = open_data(config, self.paths, None if task is None else task == "segment", progress, counted="videos")
         if task is None and source.level == "frame" and any(map(_learned_segments, self.runs, configs)):
-            tell(
+            progress.message(
                 f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
                 "--task segment ranks their segments"
             )
@@ -111,7 +110,7 @@ class RunPredictions:
         if source.level == "segment":
             self.segment_classes = segment_classes or find_segment_classes(expand_paths(self.paths)[0], num_classes)
             if not self.segment_classes:
-                tell(all_ranked_remark(expand_paths(self.paths)[0], num_classes))
+                progress.message(all_ranked_remark(expand_paths(self.paths)[0], num_classes))
             class_ids = _ranked_classes(self.segment_classes, self.runs[0], num_classes)
         elif class_ids is None and not top_k:
             class_ids = range(num_classes)
@@ -180,7 +179,7 @@ class RunPredictions:
     def store(
         self,
         directory: str | os.PathLike,
-        progress: Progress = lambda count: None,
+        progress: Progress = SILENT,
         part_bytes: int | None = None,
         replace: bool = False,
     ) -> StoredPredictions:
@@ -188,7 +187,7 @@ class RunPredictions:
 
         Args:
             directory: where to; one with some of the same predictions is gone on with.
-            progress: called with the number of videos, or segments, after each batch.
+            progress: counts the videos, or segments, after each batch.
             part_bytes: records that a part is made of; None = `PART_BYTES`.
             replace: other predictions that are there give way, as do parts of records with other ids.
 
@@ -215,7 +214,7 @@ class RunPredictions:
 
         def finish() -> None:
             with pipeline.record_errors(self._sources[0]):
-                store(map(maker, groups), into, progress, lambda number: self._ids(groups[number]))
+                store(map(maker, groups), into, progress.advance, lambda number: self._ids(groups[number]))
 
         devices.on_chief(finish)
         counts = devices.together(lambda: (self._num_short, self._num_without_frames, self._num_cut))
@@ -240,21 +239,22 @@ class RunPredictions:
         what = f"{into.directory}: was made from records with other ids than {files[0]} holds now"
         if not replace:
             raise InputError(f"{what}; give another directory, or remove it")
-        self._tell(f"{what}; predicting them again")
+        self._progress.message(f"{what}; predicting them again")
         into.discard(other)
 
     def _tell_counts(self, num_short: int, num_without_frames: int, num_cut: int) -> None:
         """Says of what has just been predicted what was cut off, and which segments are not of five seconds or are not there."""
-        remarks.tell_cut(survey(self._sources[0].files), num_cut, self.config.data.max_frames, self._tell)
+        if cut := remarks.cut_remark(survey(self._sources[0].files), num_cut, self.config.data.max_frames):
+            self._progress.message(cut)
         if num_short:
             segments = "1 segment has" if num_short == 1 else f"{num_short} segments have"
-            self._tell(
+            self._progress.message(
                 f"{self.name}: {segments} fewer than five frames, as the last of a video or the only one; "
                 "what there is of them is ranked"
             )
         if num_without_frames:
             videos = "1 video has" if num_without_frames == 1 else f"{num_without_frames} videos have"
-            self._tell(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
+            self._progress.message(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
 
     def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
         """Makes some parts, as one of several workers, each of which makes others."""
@@ -285,7 +285,7 @@ class RunPredictions:
                 self._num_cut += batch.num_cut
                 self._num_without_frames += batch.num_without_frames
                 parts.append(self._rows(batch))
-                progress(len(batch.ids))
+                progress.advance(len(batch.ids))
         part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])
         return part if len(scorers) == 1 else _in_order(part, files)
 

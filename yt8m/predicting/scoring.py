@@ -9,6 +9,7 @@ from yt8m.errors import InputError
 from yt8m.predicting import StoredPredictions
 from yt8m.predicting.measuring import measure_segments, measure_videos
 from yt8m.predicting.stored import is_stored
+from yt8m.progress import SILENT, Progress
 from yt8m.scoring.classes import ClassRow, open_class_report
 from yt8m.submission import detect_task, measure_segment_submission, measure_video_submission
 from yt8m.submission.files import is_submission
@@ -21,7 +22,7 @@ def score(
     file: str | os.PathLike,
     data: str | Sequence[str],
     num_classes: int | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
     *,
     classes: str | os.PathLike | None = None,
     vocabulary: str | os.PathLike | None = None,
@@ -33,7 +34,7 @@ def score(
         file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
         num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
-        tell: gets a line on labelled videos that a submission of the video task lacks, on classes with a positive rating that
+        progress: gets a line on labelled videos that a submission of the video task lacks, on classes with a positive rating that
             are not ranked, and on records without labels.
         classes, vocabulary, tell_classes: as `evaluate` takes them.
 
@@ -46,7 +47,7 @@ def score(
     stored = StoredPredictions(file) if os.path.isdir(file) else None
     num_classes = stored.description.num_classes if stored else num_classes or LARGEST_VOCABULARY
     task = stored.description.task if stored else detect_task(file)
-    source = open_labelled(data, task, num_classes, tell)
+    source = open_labelled(data, task, num_classes, progress)
     if task == "segment" and source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
     report = open_class_report(classes, vocabulary, source.files, tell_classes)
@@ -54,14 +55,14 @@ def score(
         if stored:
             metrics = measure_videos(stored, read_labels(source))
         else:
-            metrics = measure_video_submission(file, labelled_videos(source), num_classes, tell)
+            metrics = measure_video_submission(file, labelled_videos(source), num_classes, progress)
         result = metrics.result()
     else:
         ratings = read_ratings(source)
         metrics = (
-            measure_segments(stored, ratings, tell)
+            measure_segments(stored, ratings, progress)
             if stored
-            else measure_segment_submission(file, ratings, num_classes, tell=tell)
+            else measure_segment_submission(file, ratings, num_classes, progress=progress)
         )
         result = metrics.result() | {"num_videos": len(ratings.video_ids)}
     result |= {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from yt8m.metrics.logits import probability
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.predicting.parts import Predictions
 from yt8m.predicting.prior import Places, Prior
+from yt8m.progress import SILENT, Progress
 from yt8m.submission import SegmentRanking, VideoSubmissionWriter
 from yt8m.submission.video import MAX_PAIRS
 
@@ -34,7 +35,7 @@ def write_submission(
     max_segments: int = DEFAULT_MAX_SEGMENTS,
     prior: Prior | None = None,
     places: Places | None = None,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Progress = SILENT,
 ) -> Submitted:
     """Writes a CSV for the task that predictions are of.
 
@@ -45,7 +46,7 @@ def write_submission(
         max_segments: segments a class, at most.
         prior: what else segments are ranked by.
         places: which segments are left out.
-        progress: called with the number of rows after each part.
+        progress: counts the rows after each part.
 
     Raises:
         InputError: the place cannot be written to; a video or segment comes twice; there is no segment to rank.
@@ -55,7 +56,7 @@ def write_submission(
     return _write_segments(predictions, out, max_segments, prior, places or Places(), progress)
 
 
-def _write_videos(predictions: Predictions, out, top_k: int, progress) -> Submitted:
+def _write_videos(predictions: Predictions, out, top_k: int, progress: Progress) -> Submitted:
     count = 0
     with VideoSubmissionWriter(out) as writer:
         for part in predictions.parts():
@@ -66,7 +67,7 @@ def _write_videos(predictions: Predictions, out, top_k: int, progress) -> Submit
             for rows, kept in _alike(part.counts, len(part), top_k):
                 writer.write(part.ids[rows].tolist(), classes[rows, :kept], probability(scores[rows, :kept]))
             count += len(part)
-            progress(len(part))
+            progress.advance(len(part))
     return Submitted(count)
 
 
@@ -80,7 +81,9 @@ def _alike(counts: np.ndarray | None, num_rows: int, top_k: int) -> Iterator[tup
         yield slice(first, end), min(int(counts[first]), top_k)
 
 
-def _write_segments(predictions: Predictions, out, max_segments: int, prior, places: Places, progress) -> Submitted:
+def _write_segments(
+    predictions: Predictions, out, max_segments: int, prior, places: Places, progress: Progress
+) -> Submitted:
     description = predictions.description
     assert description.classes is not None, "segments have a column for each class"
     class_ids = np.array(description.classes)
@@ -92,7 +95,7 @@ def _write_segments(predictions: Predictions, out, max_segments: int, prior, pla
             keys = prior.keys(part, keys)
         ranking.update(part.ids[kept], part.starts[kept], keys[kept])
         videos.update(part.ids.tolist())
-        progress(len(part))
+        progress.advance(len(part))
     if not ranking.num_segments:
         raise InputError(
             f"{predictions.name}: no video has a segment to rank: none has frames, or --skip-first-segments and "

@@ -3,7 +3,7 @@
 import math
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from yt8m.errors import InputError
+from yt8m.progress import SILENT, Progress
 
 
 class OptimizerState(Protocol):
@@ -83,11 +84,11 @@ class Checkpoints:
         for path in Path(self._manager.directory).glob("checkpoint.tmp*"):
             path.unlink(missing_ok=True)
 
-    def restore(self, report: Callable[[str], None] = lambda text: None) -> bool:
+    def restore(self, progress: Progress = SILENT) -> bool:
         """Restores the newest state that can be read; False if none was ever saved.
 
         Args:
-            report: told, in one line, if a newer state is damaged.
+            progress: gets a line if a newer state is damaged.
 
         Raises:
             InputError: states were saved, and none of them can be read or fits.
@@ -100,7 +101,7 @@ class Checkpoints:
                 problem = problem or f"{path}: the checkpoint cannot be restored ({_reason(error)})"
                 continue
             if problem:
-                report(f"{problem}; going on from the one before it, {Path(path).name}")
+                progress.message(f"{problem}; going on from the one before it, {Path(path).name}")
             return True
         if problem:
             raise InputError(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class
 from yt8m.data.tools import salvage
 from yt8m.errors import InputError, quantity
 from yt8m.files import read_json
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.directory import RunDirectory
 
 
@@ -25,7 +26,7 @@ def open_data(
     config: RunConfig,
     paths: str | Sequence[str],
     segments: bool | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
     part: Literal["all", "training", "held out"] = "all",
     labels_for: str = "",
     counted: Counted | None = "segments",
@@ -38,7 +39,7 @@ def open_data(
         config: the run's.
         paths: files, directories or globs.
         segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
-        tell: gets a line on broken records that are left out (`--data.on-corrupt skip`), and those of `yt8m.data.remarks`.
+        progress: gets a line on broken records that are left out (`--data.on-corrupt skip`), and those of `yt8m.data.remarks`.
         part: of the videos, where the run leaves a fold of them out (`--data.fold`).
         labels_for: what labels are needed for, `training` say; none = they are not.
         counted: what may be there once: whole videos, where segments are rated one of those, or anything as often as it likes
@@ -61,9 +62,9 @@ def open_data(
             "name records of those"
         )
     if part != "held out":  # training told of these records
-        remarks.remark(found, source, data, labels_for, tell)
+        remarks.remark(found, source, data, labels_for, progress)
     if as_means and not segments:
-        tell(
+        progress.message(
             f"{source.files[0]} ...: holds frames, of which {config.model.name} reads the means; video-level records are faster"
         )
     source = dataclasses.replace(
@@ -71,23 +72,23 @@ def open_data(
         as_means=as_means,
         context=data.segment_context,
         context_num_frames=data.context_num_frames,
-        rated_classes=_rated_classes(source, tell) if segments else None,
+        rated_classes=_rated_classes(source, progress) if segments else None,
         fold=None if part == "all" else Fold.parse(data.fold),
         held_out=part == "held out",
     )
     if counted == "segments" and source.level != "segment":
         counted = "videos"
-    return salvage.usable_source(source, data.on_corrupt, tell, counted)
+    return salvage.usable_source(source, data.on_corrupt, progress, counted)
 
 
-def _rated_classes(source: Source, tell: Callable[[str], None]) -> tuple[int, ...] | None:
+def _rated_classes(source: Source, progress: Progress) -> tuple[int, ...] | None:
     path = find_segment_classes(source.files[0], source.num_classes)
     if path is None:
         return None
     listed = read_segment_class_ids(path)
     known = tuple(class_id for class_id in listed if class_id < source.num_classes)
     if len(known) < len(listed):
-        tell(
+        progress.message(
             f"{path}: {len(listed) - len(known)} of its {quantity(len(listed), 'class')} are not among the model's "
             f"{source.num_classes} and are left out; --data.num-classes in training says how many there are"
         )
@@ -98,7 +99,7 @@ def open_validation(
     run: str | os.PathLike,
     config: RunConfig,
     data: str | Sequence[str] = (),
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Source:
     """The records to evaluate a run on: those given, or else its own validation records; of folds, the one left out.
 
@@ -108,13 +109,15 @@ def open_validation(
     part = "held out" if config.data.fold and not data else "all"
     source = open_data(
         config,
-        choose_paths(run, config, data, "validate", tell),
-        tell=tell,
+        choose_paths(run, config, data, "validate", progress),
+        progress=progress,
         part=part,
         labels_for="evaluation" if data else "validation",
     )
     if data and (common := find_learned(config.data.train, data)):  # not before records are refused
-        tell(f"{run}: learned from records that it is measured on here ({common}); it will do worse on others")
+        progress.message(
+            f"{run}: learned from records that it is measured on here ({common}); it will do worse on others"
+        )
     return source
 
 
@@ -123,7 +126,7 @@ def choose_paths(
     config: RunConfig,
     data: str | Sequence[str],
     split: Literal["train", "validate", "test"],
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> list[str]:
     """The records to work on: those given, or else the run's own split.
 
@@ -134,7 +137,7 @@ def choose_paths(
         config: the run's.
         data: what is given.
         split: of the run, if nothing is.
-        tell: gets a line if the run's records are looked for in another place than that of the training.
+        progress: gets a line if the run's records are looked for in another place than that of the training.
 
     Raises:
         InputError: none are given, and the run has no such split, or names it relative to a place that is not here.
@@ -152,11 +155,11 @@ def choose_paths(
     if isinstance(fold, IndexedFold) and not os.path.isabs(fold.path):
         relative.append(fold.path)
     if relative:
-        _look_for(relative, run, split, tell)
+        _look_for(relative, run, split, progress)
     return paths
 
 
-def _look_for(relative: list[str], run: str | os.PathLike, split: str, tell: Callable[[str], None]) -> None:
+def _look_for(relative: list[str], run: str | os.PathLike, split: str, progress: Progress) -> None:
     """Says where relative paths are taken to be, if that is not where the run was trained."""
     here, there = os.getcwd(), _directory_of_training(run)
     if here == there:
@@ -170,7 +173,7 @@ def _look_for(relative: list[str], run: str | os.PathLike, split: str, tell: Cal
             f"{what} named relative to {trained}, and are not there from here ({error}); go there, or name them with --data"
         ) from error
     if there:
-        tell(f"{what} taken relative to {here}, and not to {trained}")
+        progress.message(f"{what} taken relative to {here}, and not to {trained}")
 
 
 def _directory_of_training(run: str | os.PathLike) -> str | None:

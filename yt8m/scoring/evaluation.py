@@ -21,6 +21,7 @@ from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, VideoMetrics
 from yt8m.metrics.logits import probability
 from yt8m.metrics.registry import COUNTS, primary
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.classes import ClassRow, open_class_report
@@ -79,7 +80,7 @@ def measure_source(
     scorer: Scorer,
     source: Source,
     config: RunConfig,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Progress = SILENT,
     stop_requested: Callable[[], bool] = lambda: False,
     observe: Callable[[], Observer] = _Blind,
 ) -> Measured:
@@ -89,7 +90,7 @@ def measure_source(
         scorer: the model.
         source: labelled videos, or rated segments.
         config: the run's.
-        progress: called with the number of videos, or segments, after each batch.
+        progress: counts the videos, or segments, after each batch.
         stop_requested: asked about once a second.
         observe: makes what looks at the batches beside the metrics, on every worker.
 
@@ -134,7 +135,9 @@ class _Share:
     num_cut: int = 0
 
 
-def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, stop_requested, observe) -> _Share:
+def _score_share(
+    scorer: Scorer, source: Source, config: RunConfig, progress: Progress, stop_requested, observe
+) -> _Share:
     num_classes = config.data.num_classes
     metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
     share = _Share(metrics, observe())
@@ -149,15 +152,14 @@ def _score_share(scorer: Scorer, source: Source, config: RunConfig, progress, st
         share.total_loss += float(batch.losses.sum(dtype=np.float64))
         share.count += len(batch.ids)
         share.num_cut += batch.num_cut
-        progress(len(batch.ids))
+        progress.advance(len(batch.ids))
     return share
 
 
 def evaluate(
     run: str | os.PathLike,
     data: Sequence[str] = (),
-    progress: Callable[[int], None] = lambda count: None,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
     *,
     classes: str | os.PathLike | None = None,
     vocabulary: str | os.PathLike | None = None,
@@ -169,9 +171,9 @@ def evaluate(
     Args:
         run: the run directory.
         data: files, directories or globs; none = the run's validation split.
-        progress: called with the number of videos, or segments, after each batch.
-        tell: gets a line on the broken records that are left out, if the run was told to skip them, those of
-            `yt8m.data.remarks`, and one where other records give much less than the run's own validation did.
+        progress: counts the videos, or segments, after each batch; gets a line on the broken records that are left out, if the
+            run is to skip them, those of `yt8m.data.remarks`, and one where other records give much less than the run's own
+            validation did.
         classes: a directory, made if it does not exist, for `classes.csv` and `classes.png`: the average precision of
             every class. None = neither is written.
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
@@ -190,29 +192,32 @@ def evaluate(
             cannot be written to, a vocabulary that cannot be used.
     """
     devices = open_devices(distribute)
-    with devices.lost_workers():
+    with devices.lost_workers(), progress.working("evaluating", "video"):
         config = runs.load_config(run)
         paths = choose_paths(run, config, data, "validate")
         report = open_class_report(classes, vocabulary, paths, tell_classes) if devices.is_chief else None
-        source = open_validation(run, config, data, tell)
+        source = open_validation(run, config, data, progress)
         with devices.strategy.scope():
             model = load_run(run)
         measured = measure_source(Scorer(model, devices), source, config, progress)
-        remarks.tell_cut(survey(source.files), measured.num_cut, config.data.max_frames, tell)
+        if cut := remarks.cut_remark(survey(source.files), measured.num_cut, config.data.max_frames):
+            progress.message(cut)
         if data:
-            _compare_with_validation(run, measured.result, config.data.num_classes, tell)
+            _compare_with_validation(run, measured.result, config.data.num_classes, progress)
         if report:
             report.write(measured.metrics.per_class())
         return measured.result
 
 
-def _compare_with_validation(run: str | os.PathLike, result: dict[str, float | int], num_classes: int, tell) -> None:
+def _compare_with_validation(
+    run: str | os.PathLike, result: dict[str, float | int], num_classes: int, progress: Progress
+) -> None:
     """Tells of a result that is below half of the run's own: labels of another vocabulary give one, say."""
     own = runs.best_metrics(run)
     for metric in map(primary, COUNTS):
         if metric.key in result and metric.key in own and result[metric.key] < own[metric.key] / 2:
             here, there = metric.text(result[metric.key]), metric.text(own[metric.key])
-            tell(
+            progress.message(
                 f"{run}: {metric.title} {here} here, {there} in the run's own validation; are these labels of the same "
                 f"vocabulary, of {num_classes} classes?"
             )

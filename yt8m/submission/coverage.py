@@ -1,6 +1,6 @@
 """Which classes a segment submission ranks, of those that count, and what that costs: segment MAP is their mean."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
 
@@ -60,24 +60,22 @@ def all_ranked_remark(where: str, num_classes: int) -> str:
     )
 
 
-def tell_unranked(
-    name: str, per_class: PerClass, ranked: Collection[int], tell: Callable[[str], None] = lambda text: None
-) -> None:
-    """Tells how many classes with a positive are not ranked, and what that costs.
+def unranked_remark(name: str, per_class: PerClass, ranked: Collection[int]) -> str:
+    """Says how many classes with a positive are not ranked, and what that costs; nothing if all are.
 
     Args:
         name: what is scored.
         per_class: of all classes that were rated.
         ranked: the classes that are.
-        tell: gets a line, if there are any.
     """
     rated = per_class.class_ids[per_class.has_positives]
     missing = rated[~np.isin(rated, list(ranked))].tolist()
-    if missing:
-        tell(
-            f"{name}: ranks {len(rated) - len(missing)} of the {len(rated)} classes with a positive rating; a class without a "
-            f"row ({_shown(missing)}) counts 0, so segment_map is at most {1 - len(missing) / len(rated):.4f}"
-        )
+    if not missing:
+        return ""
+    return (
+        f"{name}: ranks {len(rated) - len(missing)} of the {len(rated)} classes with a positive rating; a class without a "
+        f"row ({_shown(missing)}) counts 0, so segment_map is at most {1 - len(missing) / len(rated):.4f}"
+    )
 
 
 def _shown(classes: list[int]) -> str:

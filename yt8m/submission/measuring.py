@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 
 import numpy as np
@@ -13,7 +13,8 @@ from yt8m.metrics.inputs import ROWS_AT_ONCE, id_text
 from yt8m.metrics.ratings import SegmentRatings
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, SegmentRankingMetrics
 from yt8m.metrics.streaming import VideoMetrics
-from yt8m.submission.coverage import tell_unranked
+from yt8m.progress import SILENT, Progress
+from yt8m.submission.coverage import unranked_remark
 from yt8m.submission.reading import read_segment_submission, read_video_submission, say_classes
 from yt8m.submission.video import MAX_PAIRS
 
@@ -22,21 +23,21 @@ def score_video_submission(
     path: str | os.PathLike,
     labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]],
     num_classes: int = DEFAULT_NUM_CLASSES,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> dict[str, float | int]:
     """GAP, MAP, Hit@1 and PERR: `VideoMetrics.result` of what `measure_video_submission` gives, with its arguments.
 
     Raises:
         InputError: as there, or there are no labels.
     """
-    return measure_video_submission(path, labelled_videos, num_classes, tell).result()
+    return measure_video_submission(path, labelled_videos, num_classes, progress).result()
 
 
 def measure_video_submission(
     path: str | os.PathLike,
     labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]],
     num_classes: int = DEFAULT_NUM_CLASSES,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> VideoMetrics:
     """The metrics of a submission for the video task.
 
@@ -47,7 +48,7 @@ def measure_video_submission(
         path: the CSV file.
         labelled_videos: every video's id and label ids, without padding or padded with -1; read once.
         num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
-        tell: gets a line on the labelled videos that the submission lacks, if there are any.
+        progress: gets a line on the labelled videos that the submission lacks, if there are any.
 
     Raises:
         InputError: the submission breaks a rule or has videos that are not among the labelled ones; a labelled video
@@ -78,7 +79,7 @@ def measure_video_submission(
         )
     missing = np.flatnonzero(~submitted)
     if len(missing):
-        tell(
+        progress.message(
             f"{os.fspath(path)}: has no row for {len(missing)} of the {quantity(len(labels), 'labelled video')}; "
             "they count as without predictions"
         )
@@ -94,10 +95,10 @@ def score_segment_submission(
     ratings: SegmentRatings,
     num_classes: int = DEFAULT_NUM_CLASSES,
     max_segments: int = DEFAULT_MAX_SEGMENTS,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> dict[str, float | int]:
     """Segment MAP: `SegmentRankingMetrics.result` of what `measure_segment_submission` gives, with its arguments."""
-    return measure_segment_submission(path, ratings, num_classes, max_segments, tell).result()
+    return measure_segment_submission(path, ratings, num_classes, max_segments, progress).result()
 
 
 def measure_segment_submission(
@@ -105,7 +106,7 @@ def measure_segment_submission(
     ratings: SegmentRatings,
     num_classes: int = DEFAULT_NUM_CLASSES,
     max_segments: int = DEFAULT_MAX_SEGMENTS,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> SegmentRankingMetrics:
     """The metrics of a submission for the segment task.
 
@@ -114,7 +115,7 @@ def measure_segment_submission(
         ratings: the rated segments.
         num_classes: classes go from 0 to num_classes - 1.
         max_segments: segments of a class that count, the K of MAP@K; the file may have no more.
-        tell: gets a line on classes with a positive that the submission has no row for, if there are any.
+        progress: gets a line on classes with a positive that the submission has no row for, if there are any.
 
     Raises:
         InputError: the submission breaks a rule, shares no video with the ratings, or none of these is positive.
@@ -128,7 +129,8 @@ def measure_segment_submission(
         metrics.add(row.class_id, zip(map(bytes.decode, ids), row.starts.tolist(), strict=True))
     if not any_rated:
         raise InputError(f"{os.fspath(path)}: none of its videos has a rated segment; give the data that was predicted")
-    tell_unranked(os.fspath(path), metrics.per_class(), metrics.submitted_classes, tell)
+    if remark := unranked_remark(os.fspath(path), metrics.per_class(), metrics.submitted_classes):
+        progress.message(remark)
     return metrics
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import InputError
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
+from yt8m.progress import SILENT, Progress
 from yt8m.submission.files import Task, detect_task
 from yt8m.submission.leaderboard import Leaderboard, Submission, UnansweredError
 from yt8m.submission.validation import Validation, validate
@@ -90,8 +91,7 @@ def upload(
     competition: str,
     message: str | None = None,
     wait: float = 600,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
     show_progress: bool = False,
     poll_delays: tuple[float, float] = (2, 30),
     retry_delays: tuple[float, ...] = (1, 2, 4, 8),
@@ -107,8 +107,7 @@ def upload(
         competition: its name on Kaggle.
         message: what Kaggle lists beside the submission; None = the file's name.
         wait: seconds to wait for the score; 0 = none.
-        progress: called with the bytes compressed and all bytes.
-        say: called with what the user should know meanwhile.
+        progress: counts the bytes that are compressed, and gets lines on what happens meanwhile.
         show_progress: whether the client draws a bar of the upload on stderr.
         poll_delays: seconds between the first two looks for the score, which grow to the second figure.
         retry_delays: as `Leaderboard`'s.
@@ -141,8 +140,8 @@ def upload(
 
     submission = None
     if wait > 0:
-        say(f"submitted; waiting up to {wait:g} s for the score (it stays submitted if you stop this)")
-        submission = _wait_for_score(leaderboard, is_ours, wait, poll_delays, say)
+        progress.message(f"submitted; waiting up to {wait:g} s for the score (it stays submitted if you stop this)")
+        submission = _wait_for_score(leaderboard, is_ours, wait, poll_delays, progress)
     if submission and submission.status == "error":
         raise InputError(f"{path}: was submitted, and could not be scored ({submission.problem}); see {address}")
     return Uploaded(submission, submission.reference if submission else reference, num_bytes, address)
@@ -166,7 +165,7 @@ def _wait_for_score(
     is_ours: Callable[[Submission], bool],
     wait: float,
     poll_delays: tuple[float, float],
-    say: Callable[[str], None],
+    progress: Progress,
 ) -> Submission | None:
     deadline = time.monotonic() + wait
     delay, longest = poll_delays
@@ -174,7 +173,7 @@ def _wait_for_score(
         try:
             found = next(filter(is_ours, leaderboard.submissions()), None)
         except InputError as error:  # it is submitted all the same, and must not look as if it were not
-            say(f"the score could not be asked for: {error}")
+            progress.message(f"the score could not be asked for: {error}")
             return None
         left = deadline - time.monotonic()
         if left <= 0 or (found and found.status != "pending"):
@@ -184,7 +183,7 @@ def _wait_for_score(
 
 
 @contextmanager
-def _archive(path: Path, progress: Callable[[int, int], None]) -> Iterator[Path]:
+def _archive(path: Path, progress: Progress) -> Iterator[Path]:
     """A ZIP file of one file, `NAME.zip` in a directory of its own beside it, there while the block lasts."""
     try:
         directory = tempfile.TemporaryDirectory(prefix=".yt8m-upload-", dir=path.parent)
@@ -199,15 +198,18 @@ def _archive(path: Path, progress: Callable[[int, int], None]) -> Iterator[Path]
         yield archive
 
 
-def _compress(path: Path, archive: Path, progress: Callable[[int, int], None]) -> None:
+def _compress(path: Path, archive: Path, progress: Progress) -> None:
     entry = zipfile.ZipInfo.from_file(path, path.name, strict_timestamps=False)
     entry.compress_type = zipfile.ZIP_DEFLATED
-    total, done = entry.file_size, 0
-    with zipfile.ZipFile(archive, "w") as file, path.open("rb") as source, file.open(entry, "w") as packed:
+    with (
+        zipfile.ZipFile(archive, "w") as file,
+        path.open("rb") as source,
+        file.open(entry, "w") as packed,
+        progress.working("compressing", "B", total=entry.file_size),
+    ):
         while chunk := source.read(_CHUNK_BYTES):
             packed.write(chunk)
-            done += len(chunk)
-            progress(done, total)
+            progress.advance(len(chunk))
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

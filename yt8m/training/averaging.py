@@ -9,7 +9,7 @@ The mean of running statistics is not the statistics of mean weights, so those a
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -22,6 +22,7 @@ from yt8m.data.pipeline import Source
 from yt8m.errors import InputError
 from yt8m.files import check_destination, check_local, write_json
 from yt8m.metrics.registry import score_of
+from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.model import build
 from yt8m.runs.records import open_data, open_validation
@@ -57,7 +58,7 @@ def average(
     best: PositiveInt | None = None,
     statistics_batches: NonNegativeInt = 100,
     data: Sequence[str] = (),
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Average:
     """Averages weights into a new run directory, and validates it.
 
@@ -69,7 +70,7 @@ def average(
         statistics_batches: batches of training records, one pass over them at most, that batch normalisation takes its
             statistics of; 0 = the mean of the sets' statistics. A model without such layers reads none.
         data: files, directories or globs of these records; none = the training records of the first run.
-        tell: gets a line on the broken records that are left out, if the run was told to skip them.
+        progress: gets a line on the broken records that are left out, if the run was told to skip them.
 
     Raises:
         InputError: fewer than two sets of weights, fewer checkpoints than asked for, different models, a damaged
@@ -97,7 +98,7 @@ def average(
         )
     for variable, values in zip(model.variables, total, strict=True):
         variable.assign((values / len(names)).astype(variable.dtype))
-    num_statistics = _renew_statistics(model, configs[0], statistics_batches, data, tell)
+    num_statistics = _renew_statistics(model, configs[0], statistics_batches, data, progress)
     return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, num_statistics, source)
 
 
@@ -173,7 +174,7 @@ def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
         raise InputError(f"{path}: the checkpoint cannot be read; delete its files, or ask for fewer") from error
 
 
-def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, data, tell) -> int:
+def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, data, progress: Progress) -> int:
     """Gives batch normalisation the statistics of the averaged weights; the number of videos that they are of."""
     renewal = StatisticsPass(model)
     if not most_batches or not renewal.has_layers:
@@ -181,7 +182,7 @@ def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, 
     try:
         if not (data or config.data.train):
             raise InputError(f"{config.run}: does not say where its training records are")
-        source = open_data(config, data or config.data.train, tell=tell, part="all" if data else "training")
+        source = open_data(config, data or config.data.train, progress=progress, part="all" if data else "training")
     except InputError as error:
         if data:
             raise

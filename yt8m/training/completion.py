@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from yt8m import runs
@@ -12,9 +12,10 @@ from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
 from yt8m.errors import InputError
+from yt8m.progress import SILENT, Progress
 
 
-def with_choices(data: DataConfig, run: str, tell: Callable[[str], None]) -> DataConfig:
+def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
     """The configuration with its number of classes, and with the features of a run that is gone on with.
 
     A run keeps what it was begun with, whatever its records are found to hold by now.
@@ -22,7 +23,7 @@ def with_choices(data: DataConfig, run: str, tell: Callable[[str], None]) -> Dat
     Args:
         data: with the training records.
         run: the run directory, which need not exist.
-        tell: gets a line where the data set says how many classes there are.
+        progress: gets a line where the data set says how many classes there are.
 
     Raises:
         InputError: the records do not exist, or the vocabulary beside them cannot be used.
@@ -32,15 +33,15 @@ def with_choices(data: DataConfig, run: str, tell: Callable[[str], None]) -> Dat
         return dataclasses.replace(
             data, num_classes=data.num_classes or begun.num_classes, features=data.features or begun.features
         )
-    return dataclasses.replace(data, num_classes=data.num_classes or number_of_classes(data.train, tell))
+    return dataclasses.replace(data, num_classes=data.num_classes or number_of_classes(data.train, progress))
 
 
-def number_of_classes(paths: Sequence[str] = (), tell: Callable[[str], None] = lambda text: None) -> int:
+def number_of_classes(paths: Sequence[str] = (), progress: Progress = SILENT) -> int:
     """Of the vocabulary at the root of the data set; of one without, those since 2018.
 
     Args:
         paths: the training records; none = of no data set.
-        tell: gets a line, if the vocabulary says another number.
+        progress: gets a line, if the vocabulary says another number.
 
     Raises:
         InputError: as `with_choices`; there are several that say different numbers.
@@ -56,7 +57,9 @@ def number_of_classes(paths: Sequence[str] = (), tell: Callable[[str], None] = l
         )
     path, count = next(iter(counts.items()), (None, DEFAULT_NUM_CLASSES))
     if count != DEFAULT_NUM_CLASSES:
-        tell(f"{path}: names {count} classes, and so many the model has; --data.num-classes gives another number")
+        progress.message(
+            f"{path}: names {count} classes, and so many the model has; --data.num-classes gives another number"
+        )
     return count
 
 

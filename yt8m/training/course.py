@@ -11,6 +11,7 @@ from yt8m.data.pipeline import Source
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
 from yt8m.metrics.registry import score_of
+from yt8m.progress import Progress
 from yt8m.scoring.evaluation import Measured
 from yt8m.training.run_files import RunFiles
 from yt8m.training.schedules import learning_rate_at
@@ -28,7 +29,7 @@ class Course:
         source: the training records.
         validation: the validation records, if there are any.
         files: of the run.
-        progress: a `yt8m.training.loop.Progress`.
+        progress: told of steps and validations.
         stop_requested: asked about once a second.
     """
 
@@ -38,7 +39,7 @@ class Course:
         source: Source,
         validation: Source | None,
         files: RunFiles,
-        progress,
+        progress: Progress,
         stop_requested: Callable[[], bool],
     ):
         self._trainer, self._files = trainer, files
@@ -93,7 +94,7 @@ class Course:
         speed.update(count)
         trainer.add_losses(losses)
         if speed.videos_per_second is not None or step == training.num_steps:
-            self._progress.steps(step, float(losses[-1]), speed.videos_per_second or 0.0)
+            self._progress.steps_done(step, float(losses[-1]), speed.videos_per_second or 0.0)
         if step % training.log_every_steps == 0 or step == training.num_steps:
             self._log_training(step, float(norms[-1]))
         return step

@@ -10,7 +10,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import tensorflow as tf
 
@@ -20,6 +19,7 @@ from yt8m.data.overlap import refuse_repeats
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import quantity
 from yt8m.files import bytes_in_words, check_room, remove_unfinished, write_json
+from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training import curves
@@ -30,41 +30,6 @@ from yt8m.training.resuming import restore
 from yt8m.training.run_files import open_files
 from yt8m.training.schedules import warmup_remark
 from yt8m.training.trainer import Trainer
-
-
-class Progress(Protocol):
-    """What a training run tells whoever watches it."""
-
-    def start(self, config: RunConfig, step: int) -> None:
-        """Training begins, or goes on, at `step`."""
-
-    def steps(self, step: int, loss: float, videos_per_second: float) -> None:
-        """Steps were done, up to `step`.
-
-        Not told of the first ones, whose rate would be that of compiling, unless the run ends with them; the rate is 0 then.
-        """
-
-    def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
-        """The validation split was gone through."""
-
-    def message(self, text: str) -> None:
-        """Something the user should know."""
-
-
-class Silent:
-    """A `Progress` that says nothing."""
-
-    def start(self, config, step):
-        pass
-
-    def steps(self, step, loss, videos_per_second):
-        pass
-
-    def validated(self, step, metrics, is_best):
-        pass
-
-    def message(self, text):
-        pass
 
 
 @dataclass(frozen=True)
@@ -86,14 +51,14 @@ class TrainingResult:
 
 def train(
     config: RunConfig,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Trains a model, or goes on where the run directory stands.
 
     Args:
         config: a recipe, with `run` and the paths of the data set.
-        progress: told what happens; None = nobody.
+        progress: told what happens.
         stop_requested: asked about once a second, also in a validation, which the next start then repeats; True saves a
             checkpoint and returns.
 
@@ -107,11 +72,10 @@ def train(
     """
     started = time.perf_counter()
     devices = open_devices(config.distribute)
-    progress = progress or Silent()
     with devices.lost_workers():
         if config.run:
             devices.on_chief(lambda: runs.check_place(config.run))
-        config, source, validation = resolve(config, progress.message)
+        config, source, validation = resolve(config, progress)
         refuse_broken_ends(source, validation)
         if validation:  # which is read late
             refuse_repeats(validation)
@@ -119,18 +83,18 @@ def train(
         if remark := trainer.memory_remark(source):
             progress.message(remark)
         with contextlib.ExitStack() as stack:
-            run = devices.on_chief(lambda: _enter(config, stack, progress.message))
+            run = devices.on_chief(lambda: _enter(config, stack, progress))
             first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
         best = devices.on_chief(lambda: _finish(run))
     step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
     return TrainingResult(str(run.path), step, first_step, interrupted, best, seconds)
 
 
-def _enter(config: RunConfig, stack: contextlib.ExitStack, tell: Callable[[str], None]) -> RunDirectory:
+def _enter(config: RunConfig, stack: contextlib.ExitStack, progress: Progress) -> RunDirectory:
     """The run directory, which the stack closes."""
     run = stack.enter_context(runs.opened_run(config))
     remove_unfinished(run.path)
-    compare_files(run, config, tell)
+    compare_files(run, config, progress)
     write_json(run.environment, runs.describe_environment([device.name for device in tf.config.list_logical_devices()]))
     return run
 
@@ -142,9 +106,9 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
     )
     trainer.devices.on_chief(lambda: _require_room(run, checkpoints, config.training.keep_checkpoints))
-    restore(checkpoints, trainer, run, validation is not None, progress.message)
+    restore(checkpoints, trainer, run, validation is not None, progress)
     first_step = int(trainer.step.numpy())
-    progress.start(config, first_step)
+    progress.training_started(config, first_step)
     if remark := warmup_remark(config.training):
         progress.message(remark)
     with open_files(run, checkpoints, trainer.devices) as files:

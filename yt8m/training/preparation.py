@@ -1,7 +1,6 @@
 """What training needs before it has a model: complete records, and a configuration that says what they hold."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import NamedTuple
 
 from yt8m.config import RunConfig
@@ -10,6 +9,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service.epochs import find_workers
 from yt8m.errors import InputError
+from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs.records import open_data, open_validation
 from yt8m.training.completion import with_choices
 from yt8m.training.splits import choose_splits
@@ -24,12 +24,12 @@ class Resolved(NamedTuple):
     """None where nothing validates."""
 
 
-def resolve(config: RunConfig, tell: Callable[[str], None] = lambda text: None) -> Resolved:
+def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
     """Finds the records and completes the configuration with what they hold.
 
     Args:
         config: a recipe, with `run` and the paths of the data set.
-        tell: gets a line on the broken records of each split that are left out, if they are to be skipped, and on validation
+        progress: gets a line on the broken records of each split that are left out, if they are to be skipped, and on validation
             records that train.
 
     Raises:
@@ -38,28 +38,16 @@ def resolve(config: RunConfig, tell: Callable[[str], None] = lambda text: None) 
     """
     if not config.run:
         raise InputError("no run directory; name one with --run DIR")
-    tell = _once(tell)  # of what training and validation records have in common
+    remarks = Remarks(progress)  # what training and validation records have in common is said once
     data = config.data
     if data.service:
         find_workers(data.service)
-    data = with_choices(choose_splits(config, tell), config.run, tell)
+    data = with_choices(choose_splits(config, remarks), config.run, remarks)
     with_data = dataclasses.replace(config, data=data)
-    train = open_data(with_data, data.train, tell=tell, part="training", labels_for=TRAINING, counted=None)
+    train = open_data(with_data, data.train, progress=remarks, part="training", labels_for=TRAINING, counted=None)
     data = dataclasses.replace(data, features=train.features)
     config = dataclasses.replace(config, data=data)
-    return Resolved(config, train, open_validation(config.run, config, tell=tell) if data.validate else None)
-
-
-def _once(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Tells each line but once."""
-    told: set[str] = set()
-
-    def tell_new(line: str) -> None:
-        if line not in told:
-            told.add(line)
-            tell(line)
-
-    return tell_new
+    return Resolved(config, train, open_validation(config.run, config, progress=remarks) if data.validate else None)
 
 
 def refuse_broken_ends(*sources: Source | None) -> None:

@@ -4,7 +4,7 @@ The configuration has the paths that were named, which say nothing of what is in
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.errors import InputError
 from yt8m.files import read_json, write_json
+from yt8m.progress import Progress
 from yt8m.runs import RunDirectory
 
 _USES = {
@@ -24,13 +25,13 @@ _USES = {
 }
 
 
-def compare_files(run: RunDirectory, config: RunConfig, tell: Callable[[str], None]) -> None:
+def compare_files(run: RunDirectory, config: RunConfig, progress: Progress) -> None:
     """Notes the local files that a run learns from, and tells of those that have changed since its last start.
 
     Args:
         run: the directory, with what earlier starts left.
         config: complete.
-        tell: gets a line on each kind of file; nothing is refused, as a copy of a data set has other times of change.
+        progress: gets a line on each kind of file; nothing is refused, as a copy of a data set has other times of change.
     """
     now = {use: identify(files) for use, files in _files_of(config).items()}
     try:
@@ -40,7 +41,7 @@ def compare_files(run: RunDirectory, config: RunConfig, tell: Callable[[str], No
     for use, files in now.items() if run.has_weights else ():
         if use in before and (changes := _changes(before[use], files)):
             more = f", and {len(changes) - 1} more" if changes[1:] else ""
-            tell(
+            progress.message(
                 f"{run.path}: the {_USES[use]} changed since the last start ({changes[0]}{more}); the steps and scores before "
                 "are of what was there then"
             )

@@ -5,20 +5,18 @@ and to begin it anew would replace what was better.
 """
 
 import math
-from collections.abc import Callable
 
 from yt8m import runs
 from yt8m.errors import InputError
 from yt8m.files import read_json
 from yt8m.metrics.registry import score_of
+from yt8m.progress import Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training.trainer import Trainer
 
 
-def restore(
-    checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, validates: bool, tell: Callable[[str], None]
-) -> None:
+def restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, validates: bool, progress: Progress) -> None:
     """Takes up the newest state that can be read, the same one on every worker.
 
     Args:
@@ -26,14 +24,14 @@ def restore(
         trainer: gets the state.
         run: its directory.
         validates: whether there are validation records.
-        tell: gets a line on what is missing or is done again.
+        progress: gets a line on what is missing or is done again.
 
     Raises:
         InputError: no state can be read though some were saved, or they are gone and the best weights are not; the workers find
             different states.
     """
     devices = trainer.devices
-    found = checkpoints.restore(tell)
+    found = checkpoints.restore(progress)
     step = int(trainer.step.numpy())
     steps = devices.gather(step)
     if len(set(steps)) > 1:
@@ -42,16 +40,16 @@ def restore(
             "all of them share with --run"
         )
     if not found:
-        devices.on_chief(lambda: _refuse_to_begin_anew(run, tell))
-    trainer.kept_score, is_gone = devices.on_chief(lambda: _best_of(run, step, tell))
+        devices.on_chief(lambda: _refuse_to_begin_anew(run, progress))
+    trainer.kept_score, is_gone = devices.on_chief(lambda: _best_of(run, step, progress))
     if is_gone and (trainer.best.numpy() > -math.inf or step >= trainer.config.training.num_steps):
-        _take_newest(trainer, run, step, validates, tell)
+        _take_newest(trainer, run, step, validates, progress)
     if devices.is_chief:
         checkpoints.remove_unfinished()
         runs.forget_after(run, step, validated=not trainer.validation_pending.numpy())
 
 
-def _refuse_to_begin_anew(run: RunDirectory, tell: Callable[[str], None]) -> None:
+def _refuse_to_begin_anew(run: RunDirectory, progress: Progress) -> None:
     if run.best_weights.exists():
         raise InputError(
             f"{run.path}: {run.checkpoints.name}/ is gone, without which training cannot go on, and to begin anew would replace "
@@ -60,10 +58,12 @@ def _refuse_to_begin_anew(run: RunDirectory, tell: Callable[[str], None]) -> Non
         )
     rows = runs.read_metrics(run)
     if rows:
-        tell(f"{run.path}: has metrics up to step {rows[-1]['step']} and no checkpoint; it begins anew, without them")
+        progress.message(
+            f"{run.path}: has metrics up to step {rows[-1]['step']} and no checkpoint; it begins anew, without them"
+        )
 
 
-def _best_of(run: RunDirectory, step: int, tell: Callable[[str], None]) -> tuple[float, bool]:
+def _best_of(run: RunDirectory, step: int, progress: Progress) -> tuple[float, bool]:
     """The score of best weights that are of a step to be done again, -inf for others; and whether there are none."""
     if not run.best_weights.exists():
         return -math.inf, True
@@ -71,16 +71,16 @@ def _best_of(run: RunDirectory, step: int, tell: Callable[[str], None]) -> tuple
     score = score_of(metrics)
     if score is None or metrics.get("step", 0) <= step:
         return -math.inf, False
-    tell(
+    progress.message(
         f"{run.path}: the best weights are of step {metrics['step']}, after the newest checkpoint, of step {step}; they stay "
         f"until a validation is as good as theirs ({score:.4f})"
     )
     return score, False
 
 
-def _take_newest(trainer: Trainer, run: RunDirectory, step: int, validates: bool, tell: Callable[[str], None]) -> None:
+def _take_newest(trainer: Trainer, run: RunDirectory, step: int, validates: bool, progress: Progress) -> None:
     """Puts the newest weights in the place of best ones that are gone."""
-    tell(f"{run.path}: the best weights are gone; those of step {step}, the newest, take their place")
+    progress.message(f"{run.path}: the best weights are gone; those of step {step}, the newest, take their place")
     trainer.best.assign(-math.inf)
     if validates:
         trainer.validation_pending.assign(True)

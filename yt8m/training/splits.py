@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig
@@ -11,10 +10,11 @@ from yt8m.data.sources import cut_validation, expand_paths, find_splits
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import check_destination
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.records import open_data
 
 
-def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: None) -> DataConfig:
+def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
     """The configuration of the data with the paths of all splits there are.
 
     Where the directory holds validation records and none to train on, and neither kind is named, the last sixth of the files
@@ -22,7 +22,7 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
 
     Args:
         config: a recipe with the paths of the data set.
-        tell: gets a line if validation records train, and if an initial run learned from those that validate.
+        progress: gets a line if validation records train, and if an initial run learned from those that validate.
 
     Raises:
         InputError: no training records; a directory that holds none; validation records beside a fold; files or videos that
@@ -35,7 +35,7 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
         )
     found = find_splits(data.root, config.model.level) if data.root else {}
     if "train" not in found and "validate" in found and not data.train:
-        found |= _cut(data, found["validate"], tell)
+        found |= _cut(data, found["validate"], progress)
     data = dataclasses.replace(
         data, **{split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}
     )
@@ -50,11 +50,11 @@ def choose_splits(config: RunConfig, tell: Callable[[str], None] = lambda text: 
     elif data.validate:
         _refuse_overlap(data)
     if config.training.initial_run and data.validate:
-        _compare_initial_run(config.training.initial_run, data, tell)
+        _compare_initial_run(config.training.initial_run, data, progress)
     return data
 
 
-def _cut(data: DataConfig, paths: tuple[str, ...], tell: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
+def _cut(data: DataConfig, paths: tuple[str, ...], progress: Progress) -> dict[str, tuple[str, ...]]:
     """Both splits of validation records."""
     if data.validate:
         raise InputError(
@@ -63,7 +63,7 @@ def _cut(data: DataConfig, paths: tuple[str, ...], tell: Callable[[str], None]) 
         )
     alone = f"{data.root}: holds validation records and none to train on"
     if data.fold:
-        tell(f"{alone}; they train, less the fold")
+        progress.message(f"{alone}; they train, less the fold")
         return {"train": paths}
     train, validate = cut_validation(paths)
     if not train:
@@ -71,18 +71,18 @@ def _cut(data: DataConfig, paths: tuple[str, ...], tell: Callable[[str], None]) 
             f"{alone}, and only one file of them, {validate[0]}; name others with --data.train PATH, or leave out a part of "
             "the videos to validate on with --data.fold 0/6"
         )
-    tell(
+    progress.message(
         f"{alone}; {len(train)} of the {len(train) + len(validate)} files train, and the last {len(validate)} "
         f"{'validate' if validate[1:] else 'validates'}, from {validate[0]} on"
     )
     return {"train": train, "validate": validate}
 
 
-def _compare_initial_run(run: str, data: DataConfig, tell: Callable[[str], None]) -> None:
+def _compare_initial_run(run: str, data: DataConfig, progress: Progress) -> None:
     initial = runs.load_config(run).data
     is_same_fold = data.fold and initial.fold == data.fold
     if not is_same_fold and (common := find_learned(initial.train, data.validate)):
-        tell(
+        progress.message(
             f"--training.initial-run {run}: learned from records that validate here ({common}); the validation will look "
             "better than it is"
         )

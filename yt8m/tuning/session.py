@@ -8,6 +8,7 @@ from pathlib import Path
 
 from yt8m import runs
 from yt8m.errors import InputError, quantity
+from yt8m.progress import Progress
 from yt8m.runs import RunDirectory
 from yt8m.tuning import processes
 from yt8m.tuning.command_line import train_command
@@ -16,7 +17,7 @@ from yt8m.tuning.records import other_records
 from yt8m.tuning.sharing import Sharing
 from yt8m.tuning.space import with_values
 from yt8m.tuning.study import State, Study, Trial
-from yt8m.tuning.task import Progress, Task
+from yt8m.tuning.task import Task
 
 _FAILURES_IN_A_ROW = 3
 """At the start of a session, after which the fault is taken to be none of the trials'."""
@@ -107,7 +108,7 @@ class Session:
         return True
 
     def _show(self) -> None:
-        self._progress.update(self._study.trials(), self._task.num_trials, self._task.config.training.num_steps)
+        self._progress.trials_updated(self._study.trials(), self._task.num_trials, self._task.config.training.num_steps)
 
     def _next(self) -> Trial | None:
         """A trial to start, one of a former session or a new one; None if all are done or running."""
@@ -173,7 +174,7 @@ class Session:
     def _end(self, number: int, state: State, reason: str = "") -> None:
         self._study.end(number, state, reason)
         trial = self._study.trial(number)
-        self._progress.ended(trial)
+        self._progress.trial_ended(trial)
         self._failures = self._failures + 1 if state == "failed" else -sys.maxsize
         if self._failures == _FAILURES_IN_A_ROW:
             log = self._directory / "trials" / f"{number:04d}.log"

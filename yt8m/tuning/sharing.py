@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from yt8m.errors import InputError
+from yt8m.progress import Progress
 from yt8m.tuning import jobs as side_by_side
 from yt8m.tuning import processes
 from yt8m.tuning.command_line import flags_of
 from yt8m.tuning.jobs import Footprint, Machine
 from yt8m.tuning.processes import Usage
-from yt8m.tuning.task import Progress, Task
+from yt8m.tuning.task import Task
 
 
 class Sharing:

@@ -1,25 +1,12 @@
-"""What is tuned, how that ends, and who watches."""
+"""What is tuned, and how that ends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from yt8m.config import RunConfig
 from yt8m.tuning.space import Dimension
 from yt8m.tuning.study import State, Trial
-
-
-class Progress(Protocol):
-    """What is told to whoever watches a study."""
-
-    def update(self, trials: Sequence[Trial], num_trials: int, num_steps: int) -> None:
-        """How the trials stand, of so many in all; called now and then."""
-
-    def ended(self, trial: Trial) -> None:
-        """A trial ended."""
-
-    def message(self, text: str) -> None:
-        """Something the user should know."""
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from yt8m.metrics.registry import find
+from yt8m.progress import SILENT, Progress
 from yt8m.tuning import report
 from yt8m.tuning.command_line import in_shell, train_command
 from yt8m.tuning.directory import opened_study
 from yt8m.tuning.processes import import_psutil
 from yt8m.tuning.session import Session
 from yt8m.tuning.space import with_values
-from yt8m.tuning.task import Progress, Task, Tuned
+from yt8m.tuning.task import Task, Tuned
 
 
-def tune(task: Task, progress: Progress, stop_requested: Callable[[], bool] = lambda: False) -> Tuned:
+def tune(task: Task, progress: Progress = SILENT, stop_requested: Callable[[], bool] = lambda: False) -> Tuned:
     """Does the trials that are missing, and draws the report.
 
     Args:

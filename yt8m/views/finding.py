@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -12,6 +12,7 @@ from yt8m.data.records import read_framing
 from yt8m.data.schema import ID_KEYS, Level
 from yt8m.data.sources import describe_error
 from yt8m.errors import InputError, RecordError, quantity
+from yt8m.progress import SILENT, Progress
 
 _LEVELS: tuple[Level | None, ...] = ("segment", "frame", "video", None)
 """Those that tell more first."""
@@ -38,15 +39,13 @@ def id_bytes(video_id: str | bytes) -> bytes:
     return os.fsencode(printed[2] if printed else video_id)
 
 
-def find_video(
-    video_id: str | bytes, files: Sequence[str], progress: Callable[[int], None] = lambda count: None
-) -> list[Found]:
+def find_video(video_id: str | bytes, files: Sequence[str], progress: Progress = SILENT) -> list[Found]:
     """All records with an id, those first that tell more: rated segments before frames before means; else in their order.
 
     Args:
         video_id: text, or the bytes that records have.
         files: all of them are read, as an id may come more than once.
-        progress: called with the number of records, after every few.
+        progress: counts the records searched, a few at a time.
 
     Raises:
         InputError: there is none.
@@ -60,7 +59,7 @@ def find_video(
         for index, data in _records(path):
             searched += 1
             if searched % _RECORDS_A_REPORT == 0:
-                progress(_RECORDS_A_REPORT)
+                progress.advance(_RECORDS_A_REPORT)
             # Most records need not be parsed: the id's bytes are not among theirs.
             if wanted in data and (video := _video(wanted, path, index, data)):
                 found.append(video)

@@ -5,7 +5,7 @@ C = classes, W = windows, T = frames.
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, v
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import RecordError
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import load_run
 from yt8m.runs.records import open_data
 from yt8m.scoring.scorer import Scorer
@@ -114,7 +115,7 @@ def view_video(
     window: int = WINDOW,
     stride: int = STRIDE,
     vocabulary: str | os.PathLike | None = None,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Progress = SILENT,
 ) -> VideoView:
     """Finds a video and says what is known of it.
 
@@ -125,7 +126,7 @@ def view_video(
         window: seconds; models that see segments with what is around them are shown segments instead.
         stride: seconds from one window to the next.
         vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
-        progress: called with the number of records searched, after every few.
+        progress: counts the records searched, a few at a time.
 
     Raises:
         InputError, RecordError: no record has the id, a record is broken, no such run, or it reads frames and there are none.
@@ -135,7 +136,8 @@ def view_video(
     if config is not None:
         model = load_run(run)  # what is wrong with it is said before the search
     names = None if vocabulary is None else read_class_names(vocabulary)
-    found, *others = find_video(video_id, files, progress)
+    with progress.working("searching", "record"):
+        found, *others = find_video(video_id, files, progress)
     if names is None:
         path = find_vocabulary(found.path)
         names = read_class_names(path) if path else {}

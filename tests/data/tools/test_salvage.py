@@ -7,6 +7,7 @@ from yt8m.data.pipeline import make_dataset, open_source
 from yt8m.data.records import frame_level_record, framed
 from yt8m.data.tools.salvage import usable_source, without_broken_records
 from yt8m.errors import InputError
+from yt8m.progress import Messages
 
 
 def write(path, *video_ids, labels=(1,)):
@@ -75,12 +76,14 @@ def test_a_header_that_is_cut_off_is_no_record_of_its_own(tmp_path):
 def test_skipping_says_what_was_left_out_and_stopping_changes_nothing(tmp_path):
     write(tmp_path / "a.tfrecord", "aaaa", labels=(7,))
     write(tmp_path / "b.tfrecord", "bbbb")
-    source, told = open_source(tmp_path, num_classes=3), []
-    assert usable_source(source, "stop", told.append) is source
-    assert told == []
-    assert ids(usable_source(source, "skip", told.append)) == ["bbbb"]
-    assert len(told) == 1
-    assert told[0].startswith(f"left out as broken: 1 record; the first: {tmp_path / 'a.tfrecord'}, record 0: label 7")
+    source, told = open_source(tmp_path, num_classes=3), Messages()
+    assert usable_source(source, "stop", told) is source
+    assert told.lines == []
+    assert ids(usable_source(source, "skip", told)) == ["bbbb"]
+    assert len(told.lines) == 1
+    assert told.lines[0].startswith(
+        f"left out as broken: 1 record; the first: {tmp_path / 'a.tfrecord'}, record 0: label 7"
+    )
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):

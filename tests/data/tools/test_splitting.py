@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+from watchers import Counts
 
 from yt8m.data.records import Ratings, frame_level_record, framed, read_framing, video_level_record
 from yt8m.data.sources import find_splits
@@ -204,7 +205,7 @@ def test_a_second_one_at_the_same_time_is_refused(made, tmp_path):
             split(made, HALVES, out)
         refused.append(str(error.value))
 
-    split(made, HALVES, out, progress=again)
+    split(made, HALVES, out, progress=Counts(again))
     assert set(refused) == {f"{out}: another yt8m split is writing it; wait for it, or name another place"}
     split(made, HALVES, str(tmp_path / "alone"))
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
@@ -231,5 +232,5 @@ def test_what_stops_the_copying_leaves_nothing(made, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        split(made, HALVES, str(tmp_path / "out"), progress=stop)
+        split(made, HALVES, str(tmp_path / "out"), progress=Counts(stop))
     assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+from watchers import Counts
 
 from yt8m.data.quantisation import dequantise, quantise
 from yt8m.data.records import read_framing
@@ -214,16 +215,14 @@ def test_appearances_say_nothing_on_average_and_are_unique():
 
 @pytest.mark.parametrize(("num_videos", "num_classes", "num_shards"), [(1, 1, 1), (2, 2, 5), (6, 3862, 2)])
 def test_small_and_odd_sizes(tmp_path, num_videos, num_classes, num_shards):
-    done = []
-    summary = synthesise(
-        tmp_path / "sample", num_videos, num_classes, num_shards, progress=lambda *counts: done.append(counts)
-    )
+    watcher = Counts()
+    summary = synthesise(tmp_path / "sample", num_videos, num_classes, num_shards, progress=watcher)
     files = [str(path) for path in sorted((tmp_path / "sample").rglob("*.tfrecord"))]
     assert summary["num_videos"]["train"] == num_videos
     assert (summary["num_classes"], summary["num_files"]) == (num_classes, len(files))
     assert summary["num_bytes"] == sum(Path(path).stat().st_size for path in files)
     total = sum(summary["num_videos"].values())
-    assert done == [(count, total) for count in range(1, total + 1)]
+    assert watcher.counts == [(count, total) for count in range(1, total + 1)]
     assert inspect([path for path in files if "/frame/" in path])["corrupt_files"] == []
 
 
@@ -270,7 +269,7 @@ def test_a_failure_leaves_nothing_half_written(tmp_path, existed):
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        synthesise(directory, num_videos=10, num_classes=3, progress=fail)
+        synthesise(directory, num_videos=10, num_classes=3, progress=Counts(fail))
     assert list(tmp_path.rglob("*")) == ([directory] if existed else [])
     synthesise(directory, num_videos=1, num_classes=3, num_shards=1)
     assert sorted(path.name for path in directory.iterdir()) == ["2", "3", "segment_label_ids.csv", "vocabulary.csv"]

@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Literal
 
@@ -17,6 +16,7 @@ from yt8m.data.service.epochs import find_workers, require_host
 from yt8m.data.sources import describe_error, prepare_file_systems
 from yt8m.errors import InputError
 from yt8m.files import make_directory
+from yt8m.progress import SILENT, Progress
 from yt8m.values import LARGEST_PORT, parse_address
 
 Role = Literal["both", "dispatcher", "worker"]
@@ -41,7 +41,7 @@ class Servers:
         port: of the dispatcher; the workers have those that follow. 0 = any that are free.
         dispatcher: of workers without one here: its address.
         work_dir: where a dispatcher keeps a journal, from which it goes on when it is started again; empty = nowhere.
-        tell: gets a line on what takes long, and each time that a worker is started again.
+        progress: gets a line on what takes long, and each time that a worker is started again.
 
     Attributes:
         dispatcher: its address, once they run.
@@ -58,7 +58,7 @@ class Servers:
         port: int,
         dispatcher: str,
         work_dir: str,
-        tell: Callable[[str], None] = lambda text: None,
+        progress: Progress = SILENT,
     ):
         if role == "worker" and not dispatcher:
             raise InputError("whose workers? Name their dispatcher with --dispatcher HOST:PORT")
@@ -71,7 +71,7 @@ class Servers:
             raise InputError(f"--port {port}: there are no {num_workers} ports above it for the workers")
         self.dispatcher = parse_address(dispatcher, "--dispatcher") if dispatcher else ""
         self._role, self._host, self._port, self._num_workers = role, host, port, num_workers
-        self._work_dir, self._tell = work_dir, tell
+        self._work_dir, self._progress = work_dir, progress
         self._server: tf.data.experimental.service.DispatchServer | None = None
         self._workers: dict[int, multiprocessing.process.BaseProcess] = {}
         """By port."""
@@ -110,7 +110,7 @@ class Servers:
             time.sleep(_SECONDS_BEFORE_A_RESTART)  # or what fails at once fails all the time
             for port, worker in self._workers.items():
                 if worker.sentinel in ended:
-                    self._tell(f"worker {self._host}:{port} ended ({_how(worker)}); it is started again")
+                    self._progress.message(f"worker {self._host}:{port} ended ({_how(worker)}); it is started again")
                     self._workers[port], _ = self._start_worker(port)
         threading.Event().wait()
 
@@ -138,7 +138,7 @@ class Servers:
         for port in ports:
             _require_free(port)
         if ports:
-            self._tell(f"loading TensorFlow for {len(ports)} worker{'s' * (len(ports) > 1)}")
+            self._progress.message(f"loading TensorFlow for {len(ports)} worker{'s' * (len(ports) > 1)}")
         starting = {}
         for port in ports:
             self._workers[port], starting[port] = self._start_worker(port)

@@ -4,7 +4,6 @@ import atexit
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.records import framed, read_framing
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile
+from yt8m.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _is_of_whole_file(problem: Problem) -> bool:
 def usable_source(
     source: Source,
     on_corrupt: Literal["stop", "skip"],
-    tell: Callable[[str], None],
+    progress: Progress,
     counted: Counted | None = None,
 ) -> Source:
     """The source as `--data.on-corrupt` wants it.
@@ -74,7 +74,7 @@ def usable_source(
     Args:
         source: what to read.
         on_corrupt: `stop` leaves it as it is: reading it stops at the first record that cannot be used.
-        tell: with `skip`, gets a line on what was left out.
+        progress: with `skip`, gets a line on what was left out.
         counted: with `skip`, of what comes twice the later record is left out; None = it may.
 
     Raises:
@@ -83,7 +83,7 @@ def usable_source(
     if on_corrupt == "stop":
         return source
     usable, losses = without_broken_records(source, counted)
-    tell(losses.summary)
+    progress.message(losses.summary)
     return usable
 
 

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from yt8m.data.tables.indices import index_of
 from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
+from yt8m.progress import SILENT, Progress
 
 Form = Literal["shards", "index"]
 
@@ -94,7 +95,7 @@ def split(
     out: str,
     form: Form = "shards",
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = SILENT,
 ) -> Split:
     """Shares the videos out, stratified by their classes (`yt8m.data.tools.stratification`).
 
@@ -108,7 +109,7 @@ def split(
             index, the CSV file, with the columns id and part and a line a video.
         form: which of the two.
         seed: the same seed makes the same parts.
-        progress: called with the records copied and those in all.
+        progress: counts the records that are copied.
 
     Raises:
         InputError, RecordError: nothing matches, no record of a file has labels, a record cannot be used or has no id, there
@@ -211,9 +212,7 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
                 index += 1
 
 
-def _write_shards(
-    directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Callable[[int, int], None]
-) -> None:
+def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Progress) -> None:
     """Copies each record to its part, in a hidden folder whose contents are moved to their places at the end."""
     staging = directory / _STAGING
     made = make_directory(staging)
@@ -229,9 +228,10 @@ def _write_shards(
                     )
                     for index, name in enumerate(names)
                 ]
+                stack.enter_context(progress.working("copying", "record", total=len(parts)))
                 for number, content in enumerate(_contents(source)):
                     writers[parts[number]].write(framed(content))
-                    progress(number + 1, len(parts))
+                    progress.advance(1)
             for name in names:
                 (staging / name).rename(directory / name)
             staging.rmdir()

@@ -15,7 +15,7 @@ import contextlib
 import csv
 import io
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from yt8m.data.tools.synthetic_videos import (
 )
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_local, make_directory, remove_empty
+from yt8m.progress import SILENT, Progress
 
 DEFAULT_NUM_VIDEOS = 2000
 DEFAULT_NUM_CLASSES = 60
@@ -73,7 +74,7 @@ def synthesise(
     num_classes: int = DEFAULT_NUM_CLASSES,
     num_shards: int = DEFAULT_NUM_SHARDS,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Writes the sample data set; the same arguments give the same bytes.
 
@@ -86,7 +87,7 @@ def synthesise(
         num_classes: classes of the vocabulary, at least 1.
         num_shards: files a split, at least 1; a split with fewer videos has one video a file.
         seed: 0 or more.
-        progress: called after each video with the number of videos written and of videos in all.
+        progress: counts the videos that are written.
 
     Returns:
         What was made: ``directory``, ``num_videos`` {split: n}, ``num_classes``, ``num_segment_classes``, ``num_files``
@@ -105,7 +106,6 @@ def synthesise(
     shutil.rmtree(staging, ignore_errors=True)
     made = make_directory(staging)
     try:
-        progress = progress or (lambda done, total: None)
         summary = _Sample(directory, num_classes, num_shards, seed, sizes, progress).write()
         for entry in sorted(staging.iterdir()):
             entry.rename(directory / entry.name)
@@ -140,7 +140,7 @@ class _Sample:
         num_shards: int,
         seed: int,
         sizes: dict[str, int],
-        progress: Callable[[int, int], None],
+        progress: Progress,
     ):
         self.directory, self.num_shards, self.seed = directory, num_shards, seed
         self.sizes, self.progress = sizes, progress
@@ -157,11 +157,12 @@ class _Sample:
         total = sum(self.sizes.values())
         numbers = self._random(_IDS).choice(len(_ID_ALPHABET) ** _ID_LENGTH, size=total, replace=False)
         first = 0
-        for split, size in self.sizes.items():
-            shards = np.array_split(numbers[first : first + size], min(self.num_shards, size))
-            for shard, shard_numbers in enumerate(shards):
-                self._write_shard(split, f"{split}{shard:04d}.tfrecord", shard_numbers, total)
-            first += size
+        with self.progress.working("making videos", "video", total=total):
+            for split, size in self.sizes.items():
+                shards = np.array_split(numbers[first : first + size], min(self.num_shards, size))
+                for shard, shard_numbers in enumerate(shards):
+                    self._write_shard(split, f"{split}{shard:04d}.tfrecord", shard_numbers)
+                first += size
         self._write_vocabulary()
         self._write_csv("segment_label_ids.csv", ("Index",), [(index,) for index in self.segment_classes])
         return {
@@ -172,7 +173,7 @@ class _Sample:
             "num_bytes": self.num_bytes,
         }
 
-    def _write_shard(self, split: str, name: str, id_numbers: Sequence[int], total: int) -> None:
+    def _write_shard(self, split: str, name: str, id_numbers: Sequence[int]) -> None:
         kinds = ["2/frame", "2/video"] + (["3/frame"] if split != "train" else [])
         with contextlib.ExitStack() as stack:
             files = {}
@@ -185,7 +186,7 @@ class _Sample:
                     files[kind].write(content)
                     self.num_bytes += len(content)
                 self.num_done += 1
-                self.progress(self.num_done, total)
+                self.progress.advance(1)
         self.num_files += len(files)
 
     def _new_file(self, name: str) -> NewFile:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_destination, refuse_inputs
+from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.scorer import Scorer
@@ -41,8 +42,7 @@ def report(
     run: Sequence[str | os.PathLike],
     data: Sequence[str] = (),
     out: str | os.PathLike | None = None,
-    progress: Callable[[int], None] = lambda count: None,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
     *,
     vocabulary: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
@@ -53,8 +53,8 @@ def report(
         run: run directories, one or more.
         data: files, directories or globs; none = each run's own validation split.
         out: the HTML file; None = `report.html` in the first run directory.
-        progress: called with the number of videos, or segments, after each batch.
-        tell: gets a line on what the reader should know, such as runs that were scored on different records.
+        progress: counts the videos, or segments, after each batch; gets a line on what the reader should know, such as runs
+            that were scored on different records.
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the first run's data set, and
             where there is none, classes are called `class 17`.
         distribute: what to compute on; None = what there is. Of several workers, worker 0 writes the page.
@@ -68,10 +68,10 @@ def report(
     _require_different(names)
     page.require_jinja()
     devices = open_devices(distribute)
-    with devices.lost_workers():
+    with devices.lost_workers(), progress.working("scoring", "video"):
         configurations = [runs.load_config(name) for name in names]
         _require_one_vocabulary(names, configurations)
-        opened = [_open(name, config, data, tell) for name, config in zip(names, configurations, strict=True)]
+        opened = [_open(name, config, data, progress) for name, config in zip(names, configurations, strict=True)]
         _require_one_task(opened)
         class_names = _class_names(opened[0].source, vocabulary)
         path = Path(out) if out is not None else runs.RunDirectory(Path(names[0])).report
@@ -91,7 +91,7 @@ def report(
             )
         found = remarks(results)
         for remark in found:
-            tell(remark)
+            progress.message(remark)
         if devices.is_chief:
             with NewFile(path) as file:
                 file.write(page.render(results, class_names, found).encode())
@@ -107,10 +107,10 @@ def _require_different(names: Sequence[str]) -> None:
             raise InputError(f"{name}: is named twice; name each run once")
 
 
-def _open(name: str, config: RunConfig, data: Sequence[str], tell: Callable[[str], None]) -> _OpenedRun:
+def _open(name: str, config: RunConfig, data: Sequence[str], progress: Progress) -> _OpenedRun:
     best_weights(name)
     paths = choose_paths(name, config, data, "validate")
-    return _OpenedRun(name, config, tuple(paths), open_validation(name, config, data, tell))
+    return _OpenedRun(name, config, tuple(paths), open_validation(name, config, data, progress))
 
 
 def _require_one_vocabulary(names: Sequence[str], configurations: Sequence[RunConfig]) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from yt8m.metrics import (
 from yt8m.metrics.inputs import id_text
 from yt8m.metrics.logits import probability
 from yt8m.metrics.registry import task_of
+from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory, best_metrics, read_metrics
 from yt8m.scoring.evaluation import measure_source, multi_hot
 from yt8m.scoring.scorer import Scored, Scorer
@@ -167,7 +168,7 @@ def measure_run(
     source: Source,
     scorer: Scorer,
     num_parameters: int,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Progress = SILENT,
 ) -> RunResult:
     """Scores a run on its validation records in one pass.
 
@@ -178,7 +179,7 @@ def measure_run(
         source: the same, opened: labelled videos, or rated segments.
         scorer: of its best model.
         num_parameters: of that model.
-        progress: called with the number of videos, or segments, after each batch.
+        progress: counts the videos, or segments, after each batch.
 
     Raises:
         InputError, RecordError: there is nothing to score, or a record cannot be used.
