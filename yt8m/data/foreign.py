@@ -4,13 +4,14 @@ import tensorflow as tf
 
 from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
 
-NEITHER = "holds neither rgb or audio frames nor mean_rgb or mean_audio"
+NEITHER = f"holds neither {' or '.join(FEATURE_SIZES)} frames nor {' or '.join(map(video_feature, FEATURE_SIZES))}"
 
 _OUR_CONTEXT = {*ID_KEYS, "labels", *(f"segment_{each}" for each in ("start_times", "end_times", "labels", "scores"))}
 _MOST_KEYS = 4
 _EXAMPLE = "this is a tf.train.Example with frames"
 _LARGEST_BARE = 64 << 20
 """Bytes of a file that is tried as one bare proto: no video has more."""
+_AS_OURS = " and ".join(FEATURE_SIZES)
 _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
 
 
@@ -29,7 +30,7 @@ def explain(example: tf.train.SequenceExample) -> str:
     advice = _advice(example, keys)
     if advice.startswith(_EXAMPLE):
         return f"{NEITHER} as lists of frames, but {shown} as values; {advice}"
-    return f"{NEITHER}, but {shown}" + (f"; {advice}" if advice else f"; write them as rgb and audio, {_FORM}")
+    return f"{NEITHER}, but {shown}" + (f"; {advice}" if advice else f"; write them as {_AS_OURS}, {_FORM}")
 
 
 def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
@@ -39,8 +40,8 @@ def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
         return f"this is AudioSet's form, with classes of its own; write audio_embedding as audio, {_FORM}"
     if any(key.endswith("/feature/floats") for key in keys):
         return (
-            "these are MediaPipe's floats, neither quantised nor with an id and labels; quantise them and write them as rgb and "
-            f"audio, {_FORM}"
+            "these are MediaPipe's floats, neither quantised nor with an id and labels; quantise them and write them as "
+            f"{_AS_OURS}, {_FORM}"
         )
     if any(name in context for name in FEATURE_SIZES) and not any(
         video_feature(name) in context for name in FEATURE_SIZES

@@ -42,10 +42,13 @@ of the video; a random run of frames."""
 SegmentContext = int | Literal["video"]
 """What a model is shown of a video beside a segment: so many frames on each side, or frames of the whole as a second stream."""
 
-Feature = Literal["rgb", "audio"]
+FEATURE_SIZES: dict[str, int] = {
+    "rgb": 1024,
+    "audio": 128,
+}
+"""Length of one frame's vector, by feature. Nothing else lists the features."""
 
-FEATURE_SIZES: dict[Feature, int] = {"rgb": 1024, "audio": 128}
-"""Length of one frame's vector, by feature."""
+Feature = Literal[tuple(FEATURE_SIZES)]
 
 ID_KEYS = ("id", "video_id")
 """Where a record keeps its id: since 2018, and in 2017."""

@@ -13,6 +13,7 @@ from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.views.picture import plain
 from yt8m.views.plotting import (
+    colour_of,
     head,
     logarithmic_counts,
     new_figure,
@@ -26,7 +27,6 @@ _LEAST_DECOYS = 0.01
 
 PICTURES = ("frames", "labels", "classes", "cooccurrence", "features", "decoys")
 _MOST_NAMED, _MOST_TOGETHER = 20, 30
-_COLOURS = {"rgb": "tab:blue", "audio": "tab:orange"}
 
 
 class Plots:
@@ -196,7 +196,7 @@ def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
         is_cut = least < limits[0] or most > limits[1]
         title = f"{key} from {least:g} to {most:g}, cut at {limits[0]:g} and {limits[1]:g}" if is_cut else key
         quantiles = quantiles.clip(*limits)
-        places, colour = np.arange(len(quantiles)), _COLOURS[key.removeprefix("mean_")]
+        places, colour = np.arange(len(quantiles)), colour_of(key.removeprefix("mean_"))
         for low, high, strength in ((0, 6, 0.18), (1, 5, 0.4), (2, 4, 0.7)):
             label = ("all", "5 to 95 %", "25 to 75 %")[low]
             # Opaque, as one band lies on another: its colour is that of the legend.

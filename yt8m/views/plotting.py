@@ -4,11 +4,27 @@ import os
 import warnings
 from typing import Any
 
+from yt8m.data.schema import FEATURE_SIZES
 from yt8m.files import NewFile
 
 WIDTH = 6.0
 """Inches of a picture with one drawing beside another: text of 10 points is then as high as 8 pixels on a phone."""
 _PIXELS_AN_INCH = 160
+_COLOURS_OF_FEATURES = (
+    "tab:blue",
+    "tab:orange",
+    "tab:green",
+    "tab:red",
+    "tab:purple",
+    "tab:brown",
+    "tab:pink",
+    "tab:cyan",
+)
+
+
+def colour_of(feature: str) -> str:
+    """The colour of a feature in every picture, by its place in `FEATURE_SIZES`."""
+    return _COLOURS_OF_FEATURES[list(FEATURE_SIZES).index(feature) % len(_COLOURS_OF_FEATURES)]
 
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Any:

@@ -14,6 +14,7 @@ label is the sum of a *scene* and an *object*, visual words that many classes sh
 * **Distractions** belong to no label: backgrounds that all videos share, scenes without object, objects without scene.
 * **A style** that is constant in a video (camera, encoder), and **noise**, half shared with the next frame, are what a
   model memorises that has too many parameters.
+* **Features beyond rgb and audio**, where `FEATURE_SIZES` has some, hold a vector of the class that is shown, and noise.
 * **Label frequencies follow Zipf's law**; a video has about three labels, as in the real data set.
 
 With the strengths below, dequantised values are spread like the real ones, which are whitened: mean 0, standard deviation
@@ -50,6 +51,8 @@ _CLASSES_WITH_SOUND = 0.6
 # Standard deviations of the parts of a frame, in dequantised units.
 _SCENE, _OBJECT, _CLASS, _BACKGROUND, _STYLE, _NOISE = 0.65, 0.65, 0.065, 0.65, 0.1, 0.45
 _SOUND, _SOUND_STYLE, _SOUND_NOISE = 0.6, 0.3, 0.5
+_FURTHER = 0.3
+"""Of a class's vector in a feature beyond rgb and audio."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +75,8 @@ class World:
     """int64 [C]: the class's sound, -1 for none."""
     frequencies: np.ndarray
     """float64 [C]: sums to 1 and falls with the index."""
+    further: dict[str, np.ndarray]
+    """By feature beyond rgb and audio: a vector for each class, float32 [C, D]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +122,8 @@ def make_world(num_classes: int, random: np.random.Generator) -> World:
             random.random(num_classes) < _CLASSES_WITH_SOUND, random.integers(_NUM_SOUNDS, size=num_classes), -1
         ),
         frequencies=weights / weights.sum(),
+        # The last to be drawn, so that rgb and audio do not depend on them.
+        further={name: vectors(num_classes, name) for name in FEATURE_SIZES if name not in ("rgb", "audio")},
     )
 
 
@@ -166,8 +173,18 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
         video_id=video_id,
         labels=sorted(labels.tolist()),
         activity=activity,
-        frames={"rgb": quantise(rgb), "audio": quantise(audio)},
+        frames={"rgb": quantise(rgb), "audio": quantise(audio)} | _draw_further(activity, world, random),
     )
+
+
+def _draw_further(activity: np.ndarray, world: World, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """uint8 [T, D] by feature beyond rgb and audio."""
+    found, shows_label = {}, activity >= 0
+    for name, vectors in world.further.items():
+        frames = _surroundings(len(activity), vectors.shape[1], _STYLE, _NOISE, random)
+        frames[shows_label] += _FURTHER * vectors[activity[shows_label]]
+        found[name] = quantise(frames)
+    return found
 
 
 def _draw_shots(num_frames: int, random: np.random.Generator) -> np.ndarray:
