@@ -5,8 +5,10 @@ import csv
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from odd_texts import ODD_TEXTS
 
 from yt8m.commands.reports import best_and_worst
+from yt8m.data.tables.text import write_table
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass
 from yt8m.scoring import classes
@@ -70,6 +72,17 @@ def test_a_named_vocabulary_comes_before_that_of_the_data_set(sample, tmp_path, 
         ["1", "Class 1", "0.001", "2", ""],
         ["0", "Class 0", "0.0", "1", ""],
     ]
+
+
+def test_names_that_look_like_something_else_stay_text(tmp_path, sample, monkeypatch):
+    monkeypatch.setattr(classes, "plot", lambda rows, path: None)
+    names = [text for text in ODD_TEXTS if text == text.strip()]
+    (tmp_path / "names.csv").write_bytes(write_table({"Index": range(len(names)), "Name": names}))
+    told = []
+    report = open_class_report(tmp_path, tmp_path / "names.csv", sample / "2/frame/train", told.extend)
+    report.write(videos(len(names)))
+    assert [row.name for row in told] == names[::-1]
+    assert [row[1] for row in read(tmp_path / "classes.csv")[1:]] == names[::-1]
 
 
 def test_records_without_a_vocabulary_have_classes_by_number(tmp_path):

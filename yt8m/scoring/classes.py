@@ -1,13 +1,12 @@
 """`classes.csv` and `classes.png`: how well each class is told, with its name."""
 
-import csv
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from yt8m.data.sources import expand_paths
+from yt8m.data.tables.text import write_table
 from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_destination, make_directory, remove_empty
@@ -21,7 +20,14 @@ from yt8m.views.plotting import (
 )
 
 TABLE_FILE, PICTURE_FILE = "classes.csv", "classes.png"
-COLUMNS = ("Index", "Name", "AveragePrecision", "NumPositives", "NumNegatives")
+COLUMNS = {
+    "class_id": "Index",
+    "name": "Name",
+    "average_precision": "AveragePrecision",
+    "num_positives": "NumPositives",
+    "num_negatives": "NumNegatives",
+}
+"""The columns of `classes.csv`, by the fields of `ClassRow`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +121,7 @@ def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow
 
 def _table(rows: Sequence[ClassRow]) -> bytes:
     """The rows as CSV, with every digit of the precisions, so that their mean is the one reported."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow((row.class_id, row.name, row.average_precision, row.num_positives, row.num_negatives))
-    return text.getvalue().encode()
+    return write_table({column: [getattr(row, field) for row in rows] for field, column in COLUMNS.items()})
 
 
 def plot(rows: Sequence[ClassRow], path: Path) -> None:

@@ -12,8 +12,6 @@ What the videos show, and why, is in `yt8m.data.tools.synthetic_videos`.
 """
 
 import contextlib
-import csv
-import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +22,7 @@ import numpy as np
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES, is_present
+from yt8m.data.tables.text import write_table
 from yt8m.data.tools.synthetic_videos import (
     Video,
     World,
@@ -218,12 +217,9 @@ class _Sample:
         self._write_csv("vocabulary.csv", VOCABULARY_COLUMNS, [rows[index] for index in order])
 
     def _write_csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        columns = {column: [row[place] for row in rows] for place, column in enumerate(header)}
         with self._new_file(name) as file:
-            file.write(text.getvalue().encode())
+            file.write(write_table(columns))
 
 
 def rate_segments(video: Video, world: World, segment_classes: np.ndarray, random: np.random.Generator) -> Ratings:
