@@ -6,15 +6,15 @@ import itertools
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
-from yt8m.data.web import find_all, is_web
+from yt8m.data.web import find_all
 from yt8m.errors import InputError
 
-SCHEMES_OF_TENSORFLOW_IO = ("http", "https", "s3", "az", "hdfs")
 _IN_WORDS = {
     r"Unable to perform \(23\)": "the server ignores Range requests, by which a file is read in parts",
     r"HTTP response code 30[1-8]": "the server redirects, which cannot be followed here; name the address that it leads to",
@@ -52,21 +52,23 @@ def _load_tensorflow_io() -> None:
             problems, cause = [warning.message for warning in caught], None
     if cause is None and "s3" in tf.io.gfile.get_registered_schemes():
         return
+    schemes = ", ".join(name for name, each in FILE_SYSTEMS.items() if each.load is _load_tensorflow_io)
     reason = next((line for problem in problems for line in str(problem).splitlines()), "no file system was registered")
     raise InputError(
-        f"paths of the schemes {', '.join(SCHEMES_OF_TENSORFLOW_IO)} need tensorflow-io, which cannot be loaded "
+        f"paths of the schemes {schemes} need tensorflow-io, which cannot be loaded "
         f"beside TensorFlow {tf.__version__} ({reason}): pip install 'yt8m[io]'"
     ) from cause
 
 
 def prepare_file_systems(paths: Iterable[str]) -> None:
-    """Loads tensorflow-io if one of the paths needs it.
+    """Loads what TensorFlow needs to read some paths.
 
     Raises:
-        InputError: it is needed and cannot be loaded.
+        InputError: it cannot be loaded.
     """
-    if any(scheme(path) in SCHEMES_OF_TENSORFLOW_IO for path in paths):
-        _load_tensorflow_io()
+    for load in dict.fromkeys(_file_system(path).load for path in paths):
+        if load:
+            load()
 
 
 def _with_root(path: str) -> str:
@@ -133,6 +135,30 @@ def _find_on_web(urls: Sequence[str]) -> list[str]:
     return [found.address for found in find_all(each for url in urls for each in expand_braces(url))]
 
 
+@dataclass(frozen=True)
+class FileSystem:
+    """How paths of a scheme become files that TensorFlow reads."""
+
+    load: Callable[[], None] | None = None
+    """Makes TensorFlow know the scheme; None = it knows it. Raises InputError where something is not installed."""
+    locate: Callable[[Sequence[str]], list[str]] | None = None
+    """From paths of this scheme to the files they stand for, in the same order; None = TensorFlow lists directories."""
+
+
+FILE_SYSTEMS = {
+    "http": FileSystem(_load_tensorflow_io, _find_on_web),
+    "https": FileSystem(_load_tensorflow_io, _find_on_web),
+    "s3": FileSystem(_load_tensorflow_io),
+    "az": FileSystem(_load_tensorflow_io),
+    "hdfs": FileSystem(_load_tensorflow_io),
+}
+"""By scheme. Local paths and the schemes that TensorFlow itself reads, such as gs://, need no row."""
+
+
+def _file_system(path: str) -> FileSystem:
+    return FILE_SYSTEMS.get(scheme(path), FileSystem())
+
+
 def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
     """The files of the first of some endings that a directory has any of, sorted; less hidden ones, which are being written."""
     for ending in endings:
@@ -151,7 +177,7 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
     """Files, directories and globs to a list of files, each once, in the order given; a directory or glob sorted.
 
     Args:
-        paths: one or several; local, `gs://`, or a scheme of tensorflow-io. Of globs, see `yt8m.data.globs`; a directory that
+        paths: one or several; local, `gs://`, or a scheme of `FILE_SYSTEMS`. Of globs, see `yt8m.data.globs`; a directory that
             one matches stands for its files, too. Of addresses behind HTTP, where they lead to is given.
         endings: a directory stands for its files of the first of these that it has any of.
 
@@ -167,9 +193,9 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
         raise InputError("no record files given; name files, directories or globs")
     prepare_file_systems(paths)
     files = []
-    for together, group in itertools.groupby(paths, is_web):
-        if together:
-            files += _find_on_web(list(group))
+    for locate, group in itertools.groupby(paths, lambda path: _file_system(path).locate):
+        if locate:
+            files += locate(list(group))
             continue
         for path in group:
             with _listing(path):

@@ -13,7 +13,7 @@ from typing import Literal
 import tensorflow as tf
 
 from yt8m.data.service.epochs import find_workers, require_host
-from yt8m.data.sources import describe_error, prepare_file_systems
+from yt8m.data.sources import FILE_SYSTEMS, describe_error, prepare_file_systems
 from yt8m.errors import InputError
 from yt8m.files import make_directory
 from yt8m.progress import SILENT, Progress
@@ -174,7 +174,7 @@ def _work(dispatcher: str, address: str, port: int, ready: Connection) -> None:
     # Ctrl-C reaches all processes of a terminal; the one that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(InputError):  # where it is not installed, nobody reads what it is for
-        prepare_file_systems(["s3://"])
+        prepare_file_systems(f"{scheme}://" for scheme in FILE_SYSTEMS)
     api = tf.data.experimental.service
     server = api.WorkerServer(api.WorkerConfig(dispatcher_address=dispatcher, worker_address=address, port=port))
     ready.send(address)
