@@ -410,7 +410,7 @@ def test_what_was_stopped_goes_on_with_files_that_are_known_to_be_the_same(three
         version = next(versions)
         return [[path, 10, version] for path in paths]
 
-    monkeypatch.setattr(converting, "identify", identify)
+    monkeypatch.setattr("yt8m.conversion.staging.identify", identify)
     told = Messages()
     arguments = {"paths": str(three_files), "out": tmp_path / "out", "to": "tfrecord"}
     with pytest.raises(Stop):

@@ -1,0 +1,91 @@
+"""The hidden directory that new files are written into, and that goes on being filled after a kill."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from yt8m.conversion.shards import Shard
+from yt8m.conversion.work import ENDINGS, Work
+from yt8m.data.identity import identify
+from yt8m.errors import InputError, quantity
+from yt8m.files import locked, make_directory, read_json, remove_empty, remove_unfinished, write_json
+from yt8m.progress import Progress
+
+_MANIFEST = "conversion.json"
+
+
+class Staging:
+    """The hidden directory that becomes the one asked for.
+
+    Args:
+        directory: the one asked for, not there or empty.
+        work: what is done.
+        shards: the files that it will hold.
+    """
+
+    def __init__(self, directory: Path, work: Work, shards: Sequence[Shard]):
+        self.path = directory.parent / f".{directory.name}.converting"
+        self._directory, self._shards, self._ending = directory, shards, ENDINGS[work.to]
+        done = dataclasses.asdict(work)
+        paths = list(dict.fromkeys(part.path for shard in shards for part in shard.parts))
+        states = dict(zip(paths, identify(paths), strict=True))
+        # A shard that is there stays only if the same would be made again, of files that are known to be the same.
+        self._plans = {
+            f"{shard.name}{self._ending}": [
+                done,
+                *([*dataclasses.astuple(part), *states[part.path]] for part in shard.parts),
+            ]
+            for shard in shards
+        }
+
+    @contextlib.contextmanager
+    def made(self) -> Iterator[None]:
+        """The directory, while nobody else works in it; after a mistake in the block, it stays only if it is of use."""
+        made = make_directory(self.path)
+        with locked(
+            self.path, f"{self._directory}: another yt8m convert is writing it; wait for it, or name another place"
+        ):
+            try:
+                yield
+            except InputError:
+                if not any((self.path / name).is_file() for name in self._plans):
+                    shutil.rmtree(self.path, ignore_errors=True)
+                    remove_empty(made)
+                raise
+
+    def prepare(self, progress: Progress) -> list[Shard]:
+        """Clears the directory of what is of no use; the shards that it lacks."""
+        remove_unfinished(self.path)
+        kept = self._kept()
+        for path in self.path.iterdir():
+            if path.name not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        write_json(self.path / _MANIFEST, self._plans)
+        if kept:
+            progress.message(
+                f"{self._directory}: going on; {len(kept)} of {quantity(len(self._shards), 'file')} are there"
+            )
+        return [shard for shard in self._shards if f"{shard.name}{self._ending}" not in kept]
+
+    def _kept(self) -> set[str]:
+        try:
+            before = read_json(self.path / _MANIFEST)
+        except InputError:
+            return set()
+        plans = json.loads(json.dumps(self._plans))
+        known = {name for name, (_, *parts) in plans.items() if all(version for *_, version in parts)}
+        return {name for name in known if before.get(name) == plans[name] and (self.path / name).is_file()}
+
+    def publish(self) -> int:
+        """Gives the directory its name; the bytes in it."""
+        (self.path / _MANIFEST).unlink()
+        num_bytes = sum(path.stat().st_size for path in self.path.iterdir())
+        try:
+            os.replace(self.path, self._directory)
+        except OSError as error:
+            raise InputError(f"{self._directory}: cannot be made ({error.strerror}); choose another place") from error
+        return num_bytes
