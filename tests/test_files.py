@@ -1,6 +1,7 @@
 """Files are complete or not there."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,13 @@ from yt8m.errors import InputError
 from yt8m.files import (
     NewFile,
     check_destination,
+    check_empty,
     check_new,
     check_room,
     make_directory,
+    new_contents,
     new_directory,
+    publish,
     read_json,
     remove_empty,
     remove_unfinished,
@@ -251,3 +255,127 @@ def test_a_new_directory_appears_whole_or_not_at_all(tmp_path):
         fail(tmp_path / "full", OSError(errno.ENOSPC, "No space left on device"))
     assert [each.name for each in tmp_path.iterdir()] == ["above"]
     assert [each.name for each in path.parent.iterdir()] == ["made"]
+
+
+def fill(place):
+    with new_contents(place, "yt8m some") as hidden:
+        (hidden / "a" / "b").mkdir(parents=True)
+        (hidden / "a" / "b" / "c").write_text("c")
+        (hidden / "d").write_text("d")
+        assert [each.name for each in place.iterdir()] == [hidden.name], "nothing is there before all of it"
+
+
+def tree(place):
+    return sorted(str(each.relative_to(place)) for each in place.rglob("*"))
+
+
+def write_file(place):
+    with NewFile(place) as file:
+        file.write(b"new")
+
+
+def write_directory(place):
+    with new_directory(place) as directory:
+        (directory / "file").write_text("new")
+
+
+@pytest.mark.parametrize("write", [write_file, write_directory, fill])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("num_done", [0, 1])
+def test_what_stops_the_renaming_leaves_nothing(tmp_path, monkeypatch, write, failure, num_done):
+    """Of several things that get their names together, the first ones lose them again."""
+    replace, renamed = os.replace, []
+
+    def stop(source, target):
+        if len(renamed) == (num_done if write is fill else 0):
+            raise failure
+        renamed.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr("yt8m.files.os.replace", stop)
+    place = tmp_path / "above" / "new"
+    with pytest.raises(KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else InputError) as caught:
+        write(place)
+    if caught.type is InputError:
+        said = f"{place}: cannot be written (No space left on device); choose another place, or make room"
+        assert str(caught.value) == said
+    assert tree(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", [write_file, write_directory, fill])
+def test_what_was_there_before_the_renaming_failed_is_there_after_it(tmp_path, monkeypatch, write):
+    place = tmp_path / "above" / "new"
+    place.parent.mkdir()
+    if write is fill:
+        place.mkdir()
+    elif write is write_file:
+        place.write_bytes(b"old")
+    before = tree(tmp_path)
+
+    def stop(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("yt8m.files.os.replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write(place)
+    assert tree(tmp_path) == before
+    assert write is not write_file or place.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_empty_directory_is_filled_all_at_once(tmp_path, exists):
+    place = tmp_path / "above" / "new"
+    if exists:
+        place.mkdir(parents=True)
+    fill(place)
+    assert tree(place) == ["a", "a/b", "a/b/c", "d"]
+    with pytest.raises(InputError, match=r"new is not an empty directory; name another, or remove it first$"):
+        fill(place)
+    with pytest.raises(InputError, match=r"d is not an empty directory"):
+        check_empty(place / "d")
+    assert tree(place) == ["a", "a/b", "a/b/c", "d"]
+
+
+def test_what_a_killed_process_left_goes_into_nothing_new(tmp_path):
+    (tmp_path / "filled" / ".incomplete" / "old").mkdir(parents=True)
+    (tmp_path / "filled" / ".incomplete" / "link").symlink_to(tmp_path)
+    check_empty(tmp_path / "filled")
+    fill(tmp_path / "filled")
+    assert tree(tmp_path / "filled") == ["a", "a/b", "a/b/c", "d"]
+    # In a container, processes of two starts have the same number.
+    (tmp_path / f".{os.getpid()}.tmp.new" / "old").mkdir(parents=True)
+    write_directory(tmp_path / "new")
+    assert tree(tmp_path / "new") == ["file"]
+
+
+def test_a_second_process_that_fills_the_same_directory_is_refused(tmp_path):
+    place = tmp_path / "new"
+    with new_contents(place, "yt8m some") as hidden:
+        (hidden / "file").write_text("first")
+        with pytest.raises(InputError) as caught:
+            fill(place)
+    assert str(caught.value) == f"{place}: another yt8m some is writing it; wait for it, or name another place"
+    assert (place / "file").read_text() == "first"
+
+
+def test_the_directory_behind_a_link_is_filled_and_a_link_to_nothing_gets_its_file(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    fill(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert tree(tmp_path / "real") == ["a", "a/b", "a/b/c", "d"]
+    (tmp_path / "dangling").symlink_to("missing")
+    with pytest.raises(InputError, match="dangling: exists; name a new directory"):
+        write_directory(tmp_path / "dangling")
+    write_file(tmp_path / "dangling")
+    assert (tmp_path / "dangling").is_symlink()
+    assert (tmp_path / "missing").read_bytes() == b"new"
+
+
+def test_a_name_that_the_system_refuses_is_said_in_the_caller_s_words(tmp_path):
+    (tmp_path / "new").touch()
+    (tmp_path / "full" / "file").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"^no: Is a directory$") as caught:
+        publish(tmp_path / "new", tmp_path / "full", lambda error: InputError(f"no: {error.strerror}"))
+    assert isinstance(caught.value.__cause__, OSError)
+    assert tree(tmp_path) == ["full", "full/file", "new"]

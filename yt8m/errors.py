@@ -43,6 +43,12 @@ def quantity(number: int, what: str, form: str = "") -> str:
     return f"{number:{form}} {what}{'es' if re.search('(s|x|z|ch|sh)$', what) else 's'}"
 
 
+def bytes_in_words(num_bytes: int) -> str:
+    """`1.5 MB` of 1500000."""
+    unit, size = next(((name, size) for name, size in (("GB", 1e9), ("MB", 1e6)) if num_bytes >= size), ("kB", 1e3))
+    return f"{num_bytes / size:,.1f} {unit}"
+
+
 def say_no_json(error: ValueError) -> str:
     """What is wrong with a text that `json` cannot read, as a clause: `is not JSON: line 3, column 5, expecting value`.
 

@@ -1,4 +1,4 @@
-"""Files that are complete or not there."""
+"""Files and directories that are complete or absent: each is written under a hidden name and renamed by `publish`."""
 
 import contextlib
 import fcntl
@@ -11,18 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from yt8m.errors import InputError, say_no_json
+from yt8m.errors import InputError, bytes_in_words, say_no_json
+
+_INCOMPLETE = ".incomplete"
 
 
 def check_local(path: str | os.PathLike, what: str, shown: str | None = None) -> None:
-    """Raises InputError for an address such as `gs://bucket/run`, which `Path` takes for a local directory named `gs:`.
-
-    So it does for an empty path (a shell's variable that is not set), which `Path` takes for the current directory.
+    """Raises InputError for an address, or an empty path, which `Path` takes for the current directory.
 
     Args:
-        path: where something is, or is to be written.
-        what: it is, for the message.
-        shown: what the message calls the path; None = as it is.
+        path: where something is, or will be written.
+        what: names it in the message, "the file" say.
+        shown: the path in the message; None = `path`.
     """
     if not os.fspath(path):
         raise InputError(f"the path of {what} is empty; name a place")
@@ -31,24 +31,46 @@ def check_local(path: str | os.PathLike, what: str, shown: str | None = None) ->
         raise InputError(f"{shown}: {what} must be on a local disk (on a TPU VM, the host's); copy it to or from there")
 
 
+def _hidden_name(final: Path) -> Path:
+    """A name of this process's own beside the final one, with the same ending: some writers choose a format by it."""
+    return final.parent / f".{os.getpid()}.tmp.{final.name}"
+
+
+def unwritable(shown: str | os.PathLike, error: OSError) -> InputError:
+    """The error to raise when a file or directory could not be written."""
+    return InputError(
+        f"{os.fspath(shown)}: cannot be written ({error.strerror or error}); choose another place, or make room"
+    )
+
+
+def publish(hidden: Path, final: Path, failed: Callable[[OSError], InputError]) -> None:
+    """Gives a complete file or directory its final name. It replaces a file or an empty directory of that name.
+
+    `failed` makes the InputError to raise if the system refuses.
+    """
+    try:
+        os.replace(hidden, final)
+    except OSError as error:
+        raise failed(error) from error
+
+
 class NewFile:
-    """A file that appears under its name when its `with` block ends well, and leaves nothing behind when it does not.
+    """A file that appears when its `with` block ends well. A block that fails leaves nothing behind.
 
     Args:
-        path: where the file will be; one that is there already is replaced at the end, and directories that are missing are
-            made. Entering the block raises InputError if it is a directory, or its directory cannot be made or written to.
-        shown: what messages call it; None = its path.
+        path: where the file will be. An existing file is replaced at the end; missing directories are made. Entering the
+            block raises InputError if `path` is a directory, or its directory cannot be made or written to.
+        shown: the path in messages; None = `path`.
 
     Attributes:
-        temporary: the name under which it is written, for writers that want a path instead of `write`.
+        temporary: the path until then, for writers that want a path instead of `write`.
     """
 
     def __init__(self, path: str | os.PathLike, shown: str | os.PathLike | None = None):
-        self._path = Path(os.path.realpath(path))  # the file behind a link is replaced, not the link
+        self._path = Path(os.path.realpath(path))  # replaces the file behind a link, not the link
         self._given = os.fspath(path)
         self._shown = shown or self._path
-        # Hidden, and with the same ending, by which some writers choose a format.
-        self.temporary = self._path.parent / f".{os.getpid()}.tmp.{self._path.name}"
+        self.temporary = _hidden_name(self._path)
         self._stream: BinaryIO
         self._made: list[Path] = []
 
@@ -77,16 +99,16 @@ class NewFile:
             return
         try:
             self._stream.close()
-            self.temporary.replace(self._path)
-        except OSError as failure:
+            publish(self.temporary, self._path, self.unwritable)
+        except OSError as failure:  # of the last write
             raise self.unwritable(failure) from failure
         finally:
             self.temporary.unlink(missing_ok=True)
             remove_empty(self._made)
 
     def discard(self) -> None:
-        """Forgets what was written."""
-        with contextlib.suppress(OSError):  # closing writes what is still buffered, which may be what failed
+        """Removes what was written."""
+        with contextlib.suppress(OSError):  # closing writes the buffer, which may be what failed
             self._stream.close()
         self.temporary.unlink(missing_ok=True)
         remove_empty(self._made)
@@ -99,14 +121,12 @@ class NewFile:
             raise self.unwritable(error) from error
 
     def unwritable(self, error: OSError) -> InputError:
-        """What to raise when writing failed."""
-        return InputError(
-            f"{self._shown}: cannot be written ({error.strerror or error}); choose another place, or make room"
-        )
+        """The error to raise when writing failed."""
+        return unwritable(self._shown, error)
 
 
 def check_new(path: str | os.PathLike) -> None:
-    """Raises InputError if something is there already, the place is not local, or a directory cannot be made there."""
+    """Raises InputError if the path exists, is not local, or cannot become a directory."""
     check_local(path, "the directory")
     if os.path.lexists(path):
         raise InputError(f"{os.fspath(path)}: exists; name a new directory")
@@ -114,13 +134,13 @@ def check_new(path: str | os.PathLike) -> None:
 
 
 def check_room(path: str | os.PathLike, num_bytes: int, what: str, remedy: str) -> None:
-    """Raises InputError if the file system has less room than what is to be written needs; for asking before the work.
+    """Raises InputError if the disk has too little room. Ask before the work.
 
     Args:
-        path: where it is to be written, or will be.
-        num_bytes: that it will need, beside what is there already.
-        what: it is, as the beginning of a sentence: "the copies of 3 files".
-        remedy: what helps beside making room.
+        path: where the output will be; it need not exist.
+        num_bytes: bytes that the output will add.
+        what: the output, as a plural: "the copies of 3 files".
+        remedy: what helps instead of making room.
     """
     wanted = Path(os.path.abspath(path))
     place = next(each for each in (wanted, *wanted.parents) if each.exists())
@@ -132,64 +152,111 @@ def check_room(path: str | os.PathLike, num_bytes: int, what: str, remedy: str) 
         )
 
 
-def bytes_in_words(num_bytes: int) -> str:
-    """`1.5 MB` of 1500000."""
-    unit, size = next(((name, size) for name, size in (("GB", 1e9), ("MB", 1e6)) if num_bytes >= size), ("kB", 1e3))
-    return f"{num_bytes / size:,.1f} {unit}"
+@contextlib.contextmanager
+def hidden_directory(path: Path, busy: str, keep: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Makes a directory for unfinished files and keeps other processes out during the block, which publishes them.
+
+    Args:
+        path: the directory. It may hold files of a killed process.
+        busy: the message for a second process.
+        keep: called after an error, or Ctrl-C. Unless it returns true, the directory and new parents are removed.
+
+    Raises:
+        InputError: it cannot be made, or another process uses it.
+    """
+    made = make_directory(path)
+    with locked(path, busy):
+        try:
+            yield
+        except BaseException:
+            if not keep():
+                shutil.rmtree(path, ignore_errors=True)
+                remove_empty(made)
+            raise
 
 
 @contextlib.contextmanager
 def new_directory(path: str | os.PathLike) -> Iterator[Path]:
-    """A directory that appears under its name when the `with` block ends well, and leaves nothing behind when it does not.
+    """A directory that appears when the `with` block ends well. A block that fails leaves nothing behind.
 
     Args:
-        path: where the directory will be; those above it are made.
-
-    Yields:
-        The directory under a temporary name, to write to.
+        path: where the directory will be; missing parents are made. The block writes to the path that it gets.
 
     Raises:
-        InputError: something is there already, the place is not local, or it cannot be written, in the block or around it.
+        InputError: `path` exists, is not local, or cannot be written; any OSError of the block counts as that.
     """
     check_new(path)
     given, final = os.fspath(path), Path(os.path.abspath(path))
-    temporary = final.parent / f".{os.getpid()}.tmp.{final.name}"
-    made = make_directory(final.parent)
+    temporary = _hidden_name(final)
     try:
-        temporary.mkdir()
-        yield temporary
-        temporary.rename(final)
+        with hidden_directory(temporary, f"{given}: is being written already; wait for that, or name another place"):
+            remove_all(temporary.iterdir())  # a killed process may have had this one's number
+            yield temporary
+            publish(temporary, final, lambda error: unwritable(given, error))
     except OSError as error:
-        raise InputError(
-            f"{given}: cannot be written ({error.strerror or error}); choose another place, or make room"
-        ) from (error)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        remove_empty(made)
+        raise unwritable(given, error) from error
 
 
-def remove_unfinished(directory: str | os.PathLike) -> None:
-    """Removes what processes that were killed left of `NewFile`s and new directories in a directory and below it.
+def check_empty(directory: str | os.PathLike) -> None:
+    """Raises InputError unless a directory is missing or empty; what a killed `new_contents` left does not count."""
+    path = Path(directory)
+    if path.exists() and (not path.is_dir() or any(each.name != _INCOMPLETE for each in path.iterdir())):
+        raise InputError(f"{os.fspath(directory)} is not an empty directory; name another, or remove it first")
 
-    Nobody else may be writing there.
+
+@contextlib.contextmanager
+def new_contents(directory: str | os.PathLike, command: str) -> Iterator[Path]:
+    """Fills a directory when the `with` block ends well. A block that fails leaves it as it was.
+
+    The directory may be a mount point or the current one: files are written to a hidden directory inside it.
+
+    Args:
+        directory: missing or empty. The block writes to the path that it gets; everything there moves at the end.
+        command: the command that writes it, for the message to a second process.
+
+    Raises:
+        InputError: `directory` holds something, cannot be written, or another process is filling it.
     """
-    for path in list(Path(directory).rglob(".*.tmp.*")):
+    check_empty(directory)
+    final, hidden = Path(directory), Path(directory, _INCOMPLETE)
+    with hidden_directory(hidden, f"{final}: another {command} is writing it; wait for it, or name another place"):
+        check_empty(final)  # another process may have filled it before the lock
+        remove_all(hidden.iterdir())
+        yield hidden
+        names = sorted(each.name for each in hidden.iterdir())
+        try:
+            for name in names:
+                publish(hidden / name, final / name, lambda error: unwritable(final, error))
+            hidden.rmdir()
+        except BaseException:
+            remove_all(final / name for name in names)
+            raise
+
+
+def remove_all(paths: Iterable[Path]) -> None:
+    """Removes files, links and whole directories; missing ones do not matter."""
+    for path in list(paths):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            path.unlink(missing_ok=True)  # it may have gone with the directory around it
+            path.unlink(missing_ok=True)
+
+
+def remove_unfinished(directory: str | os.PathLike) -> None:
+    """Removes unfinished files of killed processes in a directory and below it. Nobody else may be writing there."""
+    remove_all(Path(directory).rglob(".*.tmp.*"))
 
 
 @contextlib.contextmanager
 def locked(directory: str | os.PathLike, message: str) -> Iterator[None]:
-    """Keeps a directory for this process; the system gives it back when the process ends, however it ends.
+    """Locks a directory during the block. The system unlocks it if the process is killed.
 
     Args:
-        directory: that is there. Some network file systems have no locks; there it is nobody's.
-        message: of the error.
+        directory: an existing one. Some network file systems have no locks; there, other processes get in.
+        message: the error for another process.
 
     Raises:
-        InputError: another process has it.
+        InputError: another process holds the lock.
     """
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -204,36 +271,36 @@ def locked(directory: str | os.PathLike, message: str) -> Iterator[None]:
 
 
 def check_destination(path: str | os.PathLike, shown: str | os.PathLike | None = None) -> None:
-    """Raises InputError unless a file can be written there; for asking before the work rather than after it.
+    """Raises InputError unless a file can be written. Ask before the work. It leaves no directory behind.
 
     Args:
-        path: where the file will be; directories that are missing are not left behind.
-        shown: what messages call it; None = its path.
+        path: where the file will be.
+        shown: the path in messages; None = `path`.
     """
     NewFile(path, shown).__enter__().discard()
 
 
 def refuse_inputs(path: str | os.PathLike, inputs: Iterable[str]) -> None:
-    """Raises InputError if a file that is to be written is one of those that are read.
+    """Raises InputError if an output file is also an input.
 
     Args:
-        path: of the file that is to be written.
-        inputs: paths of files; others than local ones are never it.
+        path: the output.
+        inputs: paths of the inputs; only local ones can clash.
     """
     for each in inputs:
-        with contextlib.suppress(OSError):  # one of them is not there
+        with contextlib.suppress(OSError):  # one of the two is missing
             if os.path.samefile(path, each):
                 raise InputError(f"{os.fspath(path)}: is one of the files that are read; name another place")
 
 
 def make_directory(path: str | os.PathLike) -> list[Path]:
-    """Makes a directory and those above it.
+    """Makes a directory and its missing parents.
 
     Returns:
-        Those that were not there, the innermost first, as `remove_empty` takes them.
+        The new directories, innermost first, for `remove_empty`.
 
     Raises:
-        InputError: it cannot be made, or the place is not local; nothing is left behind.
+        InputError: it cannot be made, or is not local; nothing is left behind.
     """
     check_local(path, "the directory")
     try:
@@ -253,14 +320,14 @@ def _make_missing(directory: Path) -> list[Path]:
 
 
 def remove_empty(directories: Iterable[Path]) -> None:
-    """Removes those of some directories that are empty, one after the other."""
+    """Removes each directory that is empty, in order."""
     for directory in directories:
         with contextlib.suppress(OSError):
             directory.rmdir()
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:
-    """Writes a JSON file, whole or not at all. Raises InputError if it cannot be written."""
+    """Writes a JSON file. Raises InputError if it cannot be written."""
     with NewFile(path) as file:
         file.write(json.dumps(values, indent=2).encode() + b"\n")
 
@@ -269,8 +336,8 @@ def read_json(path: str | os.PathLike, object_of: Callable[[list[tuple[str, Any]
     """Reads a JSON file.
 
     Args:
-        path: of the file.
-        object_of: what an object becomes of its keys and values.
+        path: the file.
+        object_of: makes an object from its keys and values.
 
     Raises:
         InputError: it cannot be read or is not JSON.

@@ -3,16 +3,14 @@
 import contextlib
 import dataclasses
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from yt8m.conversion.shards import Shard
 from yt8m.conversion.work import ENDINGS, Work
 from yt8m.data.identity import identify
 from yt8m.errors import InputError, quantity
-from yt8m.files import locked, make_directory, read_json, remove_empty, remove_unfinished, write_json
+from yt8m.files import hidden_directory, publish, read_json, remove_all, remove_unfinished, write_json
 from yt8m.progress import Progress
 
 _MANIFEST = "conversion.json"
@@ -42,28 +40,16 @@ class Staging:
             for shard in shards
         }
 
-    @contextlib.contextmanager
-    def made(self) -> Iterator[None]:
-        """The directory, while nobody else works in it; after a mistake in the block, it stays only if it is of use."""
-        made = make_directory(self.path)
-        with locked(
-            self.path, f"{self._directory}: another yt8m convert is writing it; wait for it, or name another place"
-        ):
-            try:
-                yield
-            except InputError:
-                if not any((self.path / name).is_file() for name in self._plans):
-                    shutil.rmtree(self.path, ignore_errors=True)
-                    remove_empty(made)
-                raise
+    def made(self) -> contextlib.AbstractContextManager[None]:
+        """Makes the directory and keeps others out. An error in the block removes it, unless a shard is complete."""
+        busy = f"{self._directory}: another yt8m convert is writing it; wait for it, or name another place"
+        return hidden_directory(self.path, busy, lambda: any((self.path / name).is_file() for name in self._plans))
 
     def prepare(self, progress: Progress) -> list[Shard]:
         """Clears the directory of what is of no use; the shards that it lacks."""
         remove_unfinished(self.path)
         kept = self._kept()
-        for path in self.path.iterdir():
-            if path.name not in kept:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove_all(path for path in self.path.iterdir() if path.name not in kept)
         write_json(self.path / _MANIFEST, self._plans)
         if kept:
             progress.message(
@@ -84,8 +70,9 @@ class Staging:
         """Gives the directory its name; the bytes in it."""
         (self.path / _MANIFEST).unlink()
         num_bytes = sum(path.stat().st_size for path in self.path.iterdir())
-        try:
-            os.replace(self.path, self._directory)
-        except OSError as error:
-            raise InputError(f"{self._directory}: cannot be made ({error.strerror}); choose another place") from error
+
+        def failed(error: OSError) -> InputError:
+            return InputError(f"{self._directory}: cannot be made ({error.strerror}); choose another place")
+
+        publish(self.path, self._directory, failed)
         return num_bytes

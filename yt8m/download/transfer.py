@@ -12,6 +12,7 @@ from typing import Any
 
 from yt8m.download.client import Broken, Client, extent, is_beyond
 from yt8m.errors import InputError
+from yt8m.files import publish
 
 PARTIAL_SUFFIX = ".part"
 
@@ -116,10 +117,7 @@ class Partial:
 
     def finish(self) -> None:
         """Gives the file its name."""
-        try:
-            self._path.replace(self._final)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        publish(self._path, self._final, self._unwritable)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(

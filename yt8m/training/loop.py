@@ -17,8 +17,8 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.overlap import refuse_repeats
 from yt8m.distribution.strategies import open_devices
-from yt8m.errors import quantity
-from yt8m.files import bytes_in_words, check_room, remove_unfinished, write_json
+from yt8m.errors import bytes_in_words, quantity
+from yt8m.files import check_room, remove_unfinished, write_json
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints

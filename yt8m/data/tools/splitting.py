@@ -7,7 +7,6 @@ import contextlib
 import math
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,11 @@ from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.tables.indices import index_of
 from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, RecordError, quantity
-from yt8m.files import NewFile, check_destination, check_room, locked, make_directory, remove_empty
+from yt8m.files import NewFile, check_destination, check_empty, check_room, new_contents
 from yt8m.progress import SILENT, Progress
 
 Form = Literal["shards", "index"]
 
-_STAGING = ".yt8m-split-in-progress"
 _BATCH_SIZE = 256
 _SUM_TOLERANCE = 1e-6
 
@@ -150,9 +148,7 @@ def _check_out(out: str, form: Form) -> None:
             raise InputError(f"{out} exists, and runs may have been trained by it; name a new file, or remove it first")
         check_destination(out)
         return
-    directory = Path(out)
-    if directory.exists() and (not directory.is_dir() or any(each.name != _STAGING for each in directory.iterdir())):
-        raise InputError(f"{out} is not an empty directory; name another, or remove it first")
+    check_empty(out)
 
 
 def _by_name(names: Sequence[str], parts: np.ndarray) -> dict[str, int]:
@@ -213,32 +209,16 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
 
 
 def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Progress) -> None:
-    """Copies each record to its part, in a hidden folder whose contents are moved to their places at the end."""
-    staging = directory / _STAGING
-    made = make_directory(staging)
-    with locked(staging, f"{directory}: another yt8m split is writing it; wait for it, or name another place"):
-        try:
-            _check_out(str(directory), "shards")  # another one may have ended since
-            for left in staging.iterdir():
-                shutil.rmtree(left)
-            with contextlib.ExitStack() as stack:
-                writers = [
-                    stack.enter_context(
-                        _PartWriter(staging, directory, name, int((parts == index).sum()), source, len(parts))
-                    )
-                    for index, name in enumerate(names)
-                ]
-                stack.enter_context(progress.working("copying", "record", total=len(parts)))
-                for number, content in enumerate(_contents(source)):
-                    writers[parts[number]].write(framed(content))
-                    progress.advance(1)
-            for name in names:
-                (staging / name).rename(directory / name)
-            staging.rmdir()
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            remove_empty(made)
-            raise
+    """Copies each record to its part. The parts appear together at the end."""
+    with new_contents(directory, "yt8m split") as hidden, contextlib.ExitStack() as stack:
+        writers = [
+            stack.enter_context(_PartWriter(hidden, directory, name, int((parts == index).sum()), source, len(parts)))
+            for index, name in enumerate(names)
+        ]
+        stack.enter_context(progress.working("copying", "record", total=len(parts)))
+        for number, content in enumerate(_contents(source)):
+            writers[parts[number]].write(framed(content))
+            progress.advance(1)
 
 
 def _contents(source: Source) -> Iterator[bytes]:
@@ -253,9 +233,9 @@ def _contents(source: Source) -> Iterator[bytes]:
 class _PartWriter(contextlib.ExitStack):
     """Writes the records of a part, in their order, to files of as many records each as those they come from."""
 
-    def __init__(self, staging: Path, directory: Path, name: str, num_records: int, source: Source, num_all: int):
+    def __init__(self, hidden: Path, directory: Path, name: str, num_records: int, source: Source, num_all: int):
         super().__init__()
-        self._staging, self._directory, self._name, self._num_records = staging, directory, name, num_records
+        self._hidden, self._directory, self._name, self._num_records = hidden, directory, name, num_records
         self._num_files = max(1, min(num_records, round(len(source.files) * num_records / num_all)))
         self._written, self._number = 0, -1
         self._file: NewFile
@@ -266,7 +246,7 @@ class _PartWriter(contextlib.ExitStack):
         if number > self._number:
             self.close()
             path = Path(self._name) / f"{self._name}{number:04d}.tfrecord"
-            self._file = self.enter_context(NewFile(self._staging / path, shown=self._directory / path))
+            self._file = self.enter_context(NewFile(self._hidden / path, shown=self._directory / path))
             self._number = number
         self._file.write(content)
         self._written += 1

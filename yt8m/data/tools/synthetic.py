@@ -12,7 +12,6 @@ What the videos show, and why, is in `yt8m.data.tools.synthetic_videos`.
 """
 
 import contextlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from yt8m.data.tools.synthetic_videos import (
     make_world,
 )
 from yt8m.errors import InputError
-from yt8m.files import NewFile, check_local, make_directory, remove_empty
+from yt8m.files import NewFile, check_local, new_contents
 from yt8m.progress import SILENT, Progress
 
 DEFAULT_NUM_VIDEOS = 2000
@@ -61,8 +60,6 @@ _MISTAKEN_VIDEOS = 0.2
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 4
 
-_STAGING = ".incomplete"
-
 # What a random stream is for: streams with different purposes are independent of each other.
 _WORLD, _IDS, _VIDEO, _RATINGS, _VOCABULARY = range(5)
 
@@ -77,8 +74,7 @@ def synthesise(
 ) -> dict[str, Any]:
     """Writes the sample data set; the same arguments give the same bytes.
 
-    Files are made in a hidden folder of `directory` and moved to their places when all are complete, so a failed or
-    killed call leaves no half sample.
+    All files appear together at the end, so a failed or killed call leaves no half sample.
 
     Args:
         directory: where to; made if missing, must be empty otherwise.
@@ -98,21 +94,8 @@ def synthesise(
     held_out = max(1, round(_HELD_OUT_SHARE * num_videos))
     sizes = {"train": num_videos, "validate": held_out, "test": held_out}
     _check_arguments(directory, num_classes, num_shards, seed, sizes)
-    directory = Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(e.name != _STAGING for e in directory.iterdir())):
-        raise InputError(f"{directory} is not an empty directory; name another, or remove it first")
-    staging = directory / _STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    made = make_directory(staging)
-    try:
-        summary = _Sample(directory, num_classes, num_shards, seed, sizes, progress).write()
-        for entry in sorted(staging.iterdir()):
-            entry.rename(directory / entry.name)
-        staging.rmdir()
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        remove_empty(made)
-        raise
+    with new_contents(directory, "yt8m synth") as hidden:
+        summary = _Sample(Path(directory), hidden, num_classes, num_shards, seed, sizes, progress).write()
     return {"directory": str(directory), **summary}
 
 
@@ -135,13 +118,14 @@ class _Sample:
     def __init__(
         self,
         directory: Path,
+        hidden: Path,
         num_classes: int,
         num_shards: int,
         seed: int,
         sizes: dict[str, int],
         progress: Progress,
     ):
-        self.directory, self.num_shards, self.seed = directory, num_shards, seed
+        self.directory, self.hidden, self.num_shards, self.seed = directory, hidden, num_shards, seed
         self.sizes, self.progress = sizes, progress
         self.world: World = make_world(num_classes, self._random(_WORLD))
         self.video_counts = np.zeros(num_classes, np.int64)
@@ -190,7 +174,7 @@ class _Sample:
 
     def _new_file(self, name: str) -> NewFile:
         """A file among those that are not complete yet, called by the name that it will have."""
-        return NewFile(self.directory / _STAGING / name, shown=self.directory / name)
+        return NewFile(self.hidden / name, shown=self.directory / name)
 
     def _records(self, split: str, video: Video) -> dict[str, bytes]:
         labels = None if split == "test" else video.labels
