@@ -76,8 +76,8 @@ def test_a_run_of_segments_says_that_it_predicts_whole_videos(run, folds, sample
         return made.description.task, [line for line in lines.lines if "--task segment ranks their segments" in line]
 
     task, lines = told(folds[0])
-    assert (task, len(lines.lines)) == ("video", 1)
-    assert lines.lines[0].startswith(
+    assert (task, len(lines)) == ("video", 1)
+    assert lines[0].startswith(
         f"{expand_paths(str(sample / '3/frame/test'))[0]} ...: holds no rated segments, from which"
     )
     assert told(folds[0], task="segment") == ("segment", [])

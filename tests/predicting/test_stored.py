@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_up import segments, videos
+from watchers import Counts
 
 from yt8m.errors import InputError
 from yt8m.files import NewFile
@@ -67,7 +68,7 @@ def test_float32_is_kept_on_request(tmp_path):
 
 
 def test_what_was_stopped_goes_on(tmp_path):
-    predictions, made, skipped = segments(4, parts=3), [], []
+    predictions, made, watcher = segments(4, parts=3), [], Counts()
     into = start(tmp_path / "stored", predictions)
     into.write(1, predictions.read(1))
     assert is_stored(tmp_path / "stored")
@@ -75,8 +76,9 @@ def test_what_was_stopped_goes_on(tmp_path):
         StoredPredictions(tmp_path / "stored")
     into = start(tmp_path / "stored", predictions)
     assert into.missing() == [0, 2]
-    store(makers(predictions, made), into, skipped.append)
-    assert (made, skipped) == ([0, 2], [len(predictions.read(1))])
+    with watcher.working("predicting", "segment"):
+        store(makers(predictions, made), into, watcher)
+    assert (made, watcher.counts) == ([0, 2], [(len(predictions.read(1)), None)])
     made.clear()
     store(makers(predictions, made), start(tmp_path / "stored", predictions))
     assert made == []

@@ -214,7 +214,7 @@ class RunPredictions:
 
         def finish() -> None:
             with pipeline.record_errors(self._sources[0]):
-                store(map(maker, groups), into, progress.advance, lambda number: self._ids(groups[number]))
+                store(map(maker, groups), into, progress, lambda number: self._ids(groups[number]))
 
         devices.on_chief(finish)
         counts = devices.together(lambda: (self._num_short, self._num_without_frames, self._num_cut))

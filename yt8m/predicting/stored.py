@@ -35,6 +35,7 @@ from yt8m.predicting.parts import (
     Predictions,
     refuse_repeats,
 )
+from yt8m.progress import SILENT, Progress
 
 FORMAT = 1
 _FILE = "predictions.json"
@@ -309,7 +310,7 @@ def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
 def store(
     parts: Iterable[Callable[[], Part]],
     into: PredictionStore,
-    skipped: Callable[[int], None] = lambda count: None,
+    progress: Progress = SILENT,
     records: Callable[[int], str] = lambda number: "",
 ) -> StoredPredictions:
     """Makes the parts that are missing and completes the store.
@@ -317,7 +318,7 @@ def store(
     Args:
         parts: a function a part, which makes it.
         into: where to.
-        skipped: gets the number of rows of each part that was there already.
+        progress: counts the rows of parts that were there already.
         records: what `PredictionStore.write` is given of the records of a part.
     """
     missing = set(into.missing())
@@ -325,7 +326,7 @@ def store(
         if number in missing:
             into.write(number, make(), records(number))
         else:
-            skipped(len(_read_part(into.directory, number, rows_alone=True)))
+            progress.advance(len(_read_part(into.directory, number, rows_alone=True)))
     return into.finish()
 
 
