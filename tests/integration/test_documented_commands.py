@@ -60,6 +60,7 @@ PARTITIONS = ("2/frame/train", "2/video/train", "2/frame/validate", "3/frame/val
 """Those that the pages fetch."""
 FOLLOWED_ELSEWHERE = {
     "adding-a-model.md": "tests/documents/test_adding_a_model.py",
+    "extending.md": "tests/documents/test_extending.py",
     "python.md": "tests/scoring/test_evaluation.py",
 }
 SHOWN = ("", "yaml")

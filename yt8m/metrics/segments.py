@@ -19,7 +19,7 @@ DEFAULT_MAX_SEGMENTS = 100_000
 """Segments of a class that count."""
 
 
-class _ClassMeans(ABC):
+class ClassMeans(ABC):
     """What the metrics of a model's scores and those of submitted rankings have in common: means over the classes."""
 
     _ratings: SegmentRatings
@@ -57,7 +57,7 @@ class _ClassMeans(ABC):
         return per_class.mean_of(self._is_ranked(per_class.class_ids))
 
 
-class SegmentMetrics(_ClassMeans):
+class SegmentMetrics(ClassMeans):
     """Segment MAP of a model's scores for rated segments, a batch at a time.
 
     A segment takes part in the ranking of the classes that it was rated for and no other. The ranking is that of all
@@ -156,7 +156,7 @@ class SegmentMetrics(_ClassMeans):
         return len(self._entries)
 
 
-class SegmentRankingMetrics(_ClassMeans):
+class SegmentRankingMetrics(ClassMeans):
     """Segment MAP@K of submitted rankings, which know an order but no scores and therefore no ties.
 
     Args:
