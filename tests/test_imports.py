@@ -57,6 +57,7 @@ WITHOUT_TENSORFLOW = [
         "yt8m.predicting",
         "yt8m.predicting.options",
         "yt8m.submission",
+        "yt8m.submission.tables",
     ),
     *("yt8m.models", "yt8m.recipes", "yt8m.runs", "yt8m.cli"),
 ]
