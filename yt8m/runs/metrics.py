@@ -2,17 +2,21 @@
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yt8m.errors import InputError
 from yt8m.files import (
     NewFile,
     read_json,
 )
-from yt8m.runs.directory import RunDirectory
+from yt8m.runs.directory import RunDirectory, load_config
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def best_metrics(run: str | os.PathLike) -> dict[str, Any]:
@@ -23,6 +27,33 @@ def best_metrics(run: str | os.PathLike) -> dict[str, Any]:
     """
     path = RunDirectory(Path(run)).best_metrics
     return read_json(path) if path.exists() else {}
+
+
+def load_metrics(run: str | os.PathLike) -> "pandas.DataFrame":
+    """The metrics that a run has written so far, a row each time that some were, in the order of the file.
+
+    Args:
+        run: the run directory.
+
+    Returns:
+        `kind` (`train` or `validation`), `step` (int64), then a column a metric, in the order in which they come first: float64,
+        NaN in rows that lack it. What is in them: docs/training.md.
+
+    Raises:
+        InputError: there is no run, or a line of its `metrics.jsonl` is damaged.
+    """
+    import pandas
+
+    load_config(run)  # says what is there instead
+    rows = read_metrics(RunDirectory(Path(run)))
+    metrics = dict.fromkeys(name for row in rows for name in row if name not in ("kind", "step"))
+    columns = {
+        "kind": pandas.Series([row["kind"] for row in rows], dtype=str),
+        "step": pandas.Series([row["step"] for row in rows], dtype="int64"),
+    }
+    for name in metrics:
+        columns[name] = pandas.Series([row.get(name, math.nan) for row in rows], dtype="float64")
+    return pandas.DataFrame(columns)
 
 
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
