@@ -17,12 +17,15 @@ def test_every_public_name_is_there_and_no_module_takes_its_place():
         "build_model",
         "list_models",
         "list_recipes",
+        "load_metrics",
         "load_run",
+        "load_trials",
         "train",
         "evaluate",
         "export",
         "predict",
         "read_records",
+        "read_submission",
         "unpack",
     ):
         assert name in yt8m.__all__

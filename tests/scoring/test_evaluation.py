@@ -11,12 +11,18 @@ from trained_runs import FRAMES, trained
 
 from yt8m import runs
 from yt8m.data import survey
+from yt8m.data.pipeline import read_records
 from yt8m.data.records import frame_level_record, framed
 from yt8m.errors import InputError
+from yt8m.files import write_json
+from yt8m.predicting.prediction import predict
 from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.progress import Messages
+from yt8m.runs import RunDirectory
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training.loop import train
+from yt8m.tuning.space import Dimension
+from yt8m.tuning.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +55,98 @@ def test_labels_that_it_does_well_on_are_not(run, sample):
     assert lines.lines == []
 
 
+def example_of(section: str):
+    """The Python block of a section of docs/python.md."""
+    blocks = [block for block in blocks_of(REPOSITORY / "docs" / "python.md") if block.language == "python"]
+    (found,) = [block for block in blocks if block.before.rpartition("\n## ")[2].startswith(f"{section}\n")]
+    return found
+
+
+def test_every_example_of_the_page_is_run_below():
+    blocks = [block for block in blocks_of(REPOSITORY / "docs" / "python.md") if block.language == "python"]
+    assert blocks == [example_of("Tables"), example_of("Progress")]
+
+
 def test_a_watcher_of_one_s_own_as_the_documentation_has_it(run, monkeypatch, capsys):
-    (example,) = [block for block in blocks_of(REPOSITORY / "docs" / "python.md") if block.language == "python"]
+    example = example_of("Progress")
     monkeypatch.chdir(Path(run).parent)
     assert example.text.count('"runs/sample"') == 1
     exec(compile(example.text.replace("runs/sample", run), str(example), "exec"), {})
     assert capsys.readouterr().out == f"evaluating: {runs.best_metrics(run)['num_videos']} videos\n"
+
+
+def test_tables_as_the_documentation_has_them(run, sample, tmp_path, monkeypatch, capsys):
+    example = example_of("Tables").text
+    places = {"runs/sample": str(tmp_path / "run"), "submissions/sample.csv": str(tmp_path / "sample.csv")}
+    places |= {"runs/moe-tuned": str(tmp_path / "study")}
+    copy = RunDirectory(shutil.copytree(run, tmp_path / "run"))
+    for step, gap in ((1, 0.25), (2, 0.75), (3, 0.5)):
+        runs.append_metrics(copy, {"kind": "validation", "step": step, "gap": gap})
+    predict(run, [str(sample / FRAMES)], tmp_path / "sample.csv")
+    rate = Dimension("training", "learning_rate", low=1e-4, high=1e-1, log=True)
+    (tmp_path / "study").mkdir()
+    with Study(tmp_path / "study" / "study.db", [rate], 0) as study:
+        for score in (0.5, 0.875, 0.25):
+            number = study.ask().number
+            study.report(number, 1, score)
+            study.end(number, "complete")
+    write_json(tmp_path / "study" / "study.json", {"space": {rate.name: {}}})
+    for name, path in places.items():
+        assert example.count(f'"{name}"')
+        example = example.replace(name, path)
+    found: dict = {}
+    exec(compile(example, "docs/python.md", "exec"), found)
+    lines = capsys.readouterr().out.splitlines()
+    metrics, classes, predicted = found["metrics"], found["classes"], found["predicted"]
+    assert lines[0] == f"MAP {metrics['map']:.4f} is the mean of {len(classes)} classes, the worst of them:"
+    assert [line.split()[:2] for line in lines[2:5]] == [name.split() for name in classes["name"].tail(3)]
+    assert lines[5] == "step 2 has the best GAP, 0.7500"
+    assert predicted["rank"].max() == predicted["id"].value_counts().min() == 12
+    assert [line.split()[:2] for line in lines[-3:]] == [["1", "0.875"], ["0", "0.500"], ["2", "0.250"]]
+
+
+def test_a_row_a_class_beside_the_metrics(run, sample, tmp_path):
+    rows = []
+    metrics, table = evaluate(
+        run, [str(sample / FRAMES)], classes=tmp_path / "out", tell_classes=rows.extend, per_class=True
+    )
+    plain = evaluate(run, [str(sample / FRAMES)])
+    assert {**metrics, "videos_per_second": 0} == {**plain, "videos_per_second": 0}
+    assert list(table) == ["class_id", "name", "average_precision", "num_positives", "num_negatives"]
+    assert table["class_id"].tolist() == [row.class_id for row in rows]
+    assert table["name"].tolist() == [row.name for row in rows]
+    assert table["average_precision"].tolist() == [row.average_precision for row in rows]
+    assert table["average_precision"].mean() == pytest.approx(metrics["map"], rel=1e-12)
+    assert table["num_negatives"].isna().all()
+    counts = np.zeros(12, int)
+    for batch in read_records(str(sample / FRAMES), num_classes=12):
+        labels = batch["labels"].numpy()
+        counts += np.bincount(labels[labels >= 0], minlength=12)
+    assert dict(zip(table["class_id"], table["num_positives"], strict=True)) == {
+        class_id: count for class_id, count in enumerate(counts) if count
+    }
+
+
+def test_the_classes_of_segments_have_their_negatives_and_those_without_a_positive_no_precision(run, sample, tmp_path):
+    """A vocabulary names them, without a directory for files."""
+    (tmp_path / "names.csv").write_text("Index,Name\n" + "".join(f"{class_id},null\n" for class_id in range(12)))
+    metrics, table = evaluate(
+        run, [str(sample / "3/frame/validate")], vocabulary=tmp_path / "names.csv", per_class=True
+    )
+    assert set(table["name"]) == {"null"}
+    positives, negatives = np.zeros(12, int), np.zeros(12, int)
+    for batch in read_records(str(sample / "3/frame/validate"), num_classes=12):
+        for class_id, score in zip(batch["labels"].numpy().ravel(), batch["label_scores"].numpy().ravel(), strict=True):
+            if class_id >= 0:
+                (positives if score >= 0.5 else negatives)[class_id] += 1
+    assert dict(zip(table["class_id"], table["num_positives"], strict=True)) == {
+        class_id: positives[class_id] for class_id in table["class_id"]
+    }
+    assert table["num_negatives"].tolist() == negatives[table["class_id"]].tolist()
+    assert set(table["class_id"]) == set(np.flatnonzero(positives + negatives))
+    assert table["average_precision"].isna().tolist() == (table["num_positives"] == 0).tolist()
+    assert table["average_precision"].mean() == pytest.approx(metrics["segment_map"], rel=1e-12)
+    assert [path.name for path in tmp_path.iterdir()] == ["names.csv"]
 
 
 def test_records_without_labels_are_refused(run, tmp_path):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.text import write_table
@@ -18,6 +19,9 @@ from yt8m.views.plotting import (
     save_figure,
     whole_numbers,
 )
+
+if TYPE_CHECKING:
+    import pandas
 
 TABLE_FILE, PICTURE_FILE = "classes.csv", "classes.png"
 COLUMNS = {
@@ -50,24 +54,28 @@ def open_class_report(
     vocabulary: str | os.PathLike | None,
     data: str | Sequence[str],
     tell: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
+    without_files: bool = False,
 ) -> "ClassReport | None":
     """A report that is to be written after the work; what can be wrong with it is found before.
 
     Args:
-        directory: where it goes; made, if it does not exist, when the report is written. None = there is no report.
+        directory: where it goes; made, if it does not exist, when the report is written. None = there are no files.
         vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
         data: the records that are scored, as `expand_paths` takes them.
         tell: gets the rows of the table, best class first, when they are written.
+        without_files: whether there is a report, of rows alone, also without a directory.
 
     Raises:
         InputError: the directory cannot be made or written to, or the vocabulary cannot be used.
     """
-    if directory is None:
+    if directory is None and not without_files:
         if vocabulary is not None:
             raise InputError("--vocabulary only names the classes of a report; give --classes DIR too")
         return None
     found = vocabulary or find_vocabulary(expand_paths(data)[0])
     names = read_class_names(found) if found else {}
+    if directory is None:
+        return ClassReport(None, names, tell)
     remove_empty(make_directory(directory))
     for name in (TABLE_FILE, PICTURE_FILE):
         check_destination(Path(directory) / name)
@@ -77,20 +85,25 @@ def open_class_report(
 class ClassReport:
     """A report to be; `open_class_report` makes one, and says what the arguments are."""
 
-    def __init__(self, directory: Path, names: Mapping[int, str], tell: Callable[[Sequence[ClassRow]], None]):
+    def __init__(self, directory: Path | None, names: Mapping[int, str], tell: Callable[[Sequence[ClassRow]], None]):
         self._directory, self._names, self._tell = directory, names, tell
 
-    def write(self, per_class: PerClass) -> None:
-        """Writes both files.
+    def write(self, per_class: PerClass) -> list[ClassRow]:
+        """Writes both files, if they have a place.
+
+        Returns:
+            The rows of the table, best class first.
 
         Raises:
             InputError: a file cannot be written.
         """
         rows = rank_classes(per_class, self._names)
-        with NewFile(self._directory / TABLE_FILE) as file:
-            file.write(_table(rows))
-        plot(rows, self._directory / PICTURE_FILE)
-        self._tell(rows)
+        if self._directory is not None:
+            with NewFile(self._directory / TABLE_FILE) as file:
+                file.write(_table(rows))
+            plot(rows, self._directory / PICTURE_FILE)
+            self._tell(rows)
+        return rows
 
 
 def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow]:
@@ -116,6 +129,26 @@ def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow
             -row.num_positives,
             row.class_id,
         ),
+    )
+
+
+def frame_of(rows: Sequence[ClassRow]) -> "pandas.DataFrame":
+    """The rows as a DataFrame, a column a field of `ClassRow`, in their order.
+
+    `class_id` and `num_positives` are int64, `name` is text, `average_precision` is float64, NaN where it is None, and
+    `num_negatives` is Int64, missing where it is None.
+    """
+    import pandas
+
+    types = {
+        "class_id": "int64",
+        "name": str,
+        "average_precision": "float64",
+        "num_positives": "int64",
+        "num_negatives": "Int64",
+    }
+    return pandas.DataFrame(
+        {field: pandas.Series([getattr(row, field) for row in rows], dtype=types[field]) for field in COLUMNS}
     )
 
 

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.survey import survey
+from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, VideoMetrics
@@ -24,8 +25,14 @@ from yt8m.metrics.registry import COUNTS, primary
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
-from yt8m.scoring.classes import ClassRow, open_class_report
+from yt8m.scoring.classes import ClassRow, frame_of, open_class_report
 from yt8m.scoring.scorer import Scored, Scorer
+
+if TYPE_CHECKING:
+    import pandas
+
+Result = dict[str, float | int]
+"""Metrics and counts by name, as `evaluate` returns them."""
 
 
 def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -60,7 +67,7 @@ class _Blind:
 class Measured:
     """What a pass over labelled records gave."""
 
-    result: dict[str, float | int]
+    result: Result
     """As `evaluate` returns it."""
     metrics: SegmentMetrics | VideoMetrics
     """What the result was taken from: those of segments were given logits, those of videos probabilities."""
@@ -156,6 +163,16 @@ def _score_share(
     return share
 
 
+@overload
+def evaluate(run: str | os.PathLike, *arguments: Any, per_class: Literal[False] = False, **options: Any) -> Result: ...
+
+
+@overload
+def evaluate(
+    run: str | os.PathLike, *arguments: Any, per_class: Literal[True], **options: Any
+) -> "tuple[Result, pandas.DataFrame]": ...
+
+
 def evaluate(
     run: str | os.PathLike,
     data: Sequence[str] = (),
@@ -164,8 +181,9 @@ def evaluate(
     classes: str | os.PathLike | None = None,
     vocabulary: str | os.PathLike | None = None,
     tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
+    per_class: bool = False,
     distribute: DistributeConfig | None = None,
-) -> dict[str, float | int]:
+) -> "Result | tuple[Result, pandas.DataFrame]":
     """The metrics of a run's best model on labelled records.
 
     Args:
@@ -179,13 +197,16 @@ def evaluate(
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
             where there is none, classes are called `Class 17`.
         tell_classes: gets the rows of `classes.csv`, best class first.
+        per_class: whether to return a table of the classes, too.
         distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
             files.
 
     Returns:
         `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
         `segment_map_submitted` and `num_segments`; and `loss` (cross-entropy summed over classes, mean over the videos
-        or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md.
+        or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md. With `per_class`, these and a
+        DataFrame with a row a class, best class first: `class_id`, `name`, `average_precision` (0 to 1, NaN without a
+        positive), `num_positives` and `num_negatives` (missing for videos). Their mean is `map`, or `segment_map`.
 
     Raises:
         InputError, RecordError: no such run, no such files, no labels, a record that cannot be used, a directory that
@@ -195,23 +216,31 @@ def evaluate(
     with devices.lost_workers(), progress.working("evaluating", "video"):
         config = runs.load_config(run)
         paths = choose_paths(run, config, data, "validate")
-        report = open_class_report(classes, vocabulary, paths, tell_classes) if devices.is_chief else None
-        source = open_validation(run, config, data, progress)
-        with devices.strategy.scope():
-            model = load_run(run)
-        measured = measure_source(Scorer(model, devices), source, config, progress)
-        if cut := remarks.cut_remark(survey(source.files), measured.num_cut, config.data.max_frames):
-            progress.message(cut)
-        if data:
-            _compare_with_validation(run, measured.result, config.data.num_classes, progress)
-        if report:
-            report.write(measured.metrics.per_class())
-        return measured.result
+        report = None
+        if devices.is_chief or per_class:
+            directory = classes if devices.is_chief else None
+            report = open_class_report(directory, vocabulary, paths, tell_classes, without_files=per_class)
+        measured = _measure_run(run, config, data, devices, progress)
+        rows = report.write(measured.metrics.per_class()) if report else []
+        return (measured.result, frame_of(rows)) if per_class else measured.result
 
 
-def _compare_with_validation(
-    run: str | os.PathLike, result: dict[str, float | int], num_classes: int, progress: Progress
-) -> None:
+def _measure_run(
+    run: str | os.PathLike, config: RunConfig, data: Sequence[str], devices: Devices, progress: Progress
+) -> Measured:
+    """A pass of a run's best model over the data, with remarks on what it gave."""
+    source = open_validation(run, config, data, progress)
+    with devices.strategy.scope():
+        model = load_run(run)
+    measured = measure_source(Scorer(model, devices), source, config, progress)
+    if cut := remarks.cut_remark(survey(source.files), measured.num_cut, config.data.max_frames):
+        progress.message(cut)
+    if data:
+        _compare_with_validation(run, measured.result, config.data.num_classes, progress)
+    return measured
+
+
+def _compare_with_validation(run: str | os.PathLike, result: Result, num_classes: int, progress: Progress) -> None:
     """Tells of a result that is below half of the run's own: labels of another vocabulary give one, say."""
     own = runs.best_metrics(run)
     for metric in map(primary, COUNTS):
