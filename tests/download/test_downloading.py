@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, QUICK, Fault, make_files
+from watchers import Counts
 
 from yt8m.download.client import Patience
 from yt8m.download.downloading import Download
@@ -260,6 +261,17 @@ def test_a_server_that_tells_no_sizes(served, download, directory):
     served.tells_sizes = False
     download()
     assert_complete(directory, served)
+
+
+def test_who_watches_is_told_of_each_piece_and_of_all_bytes(served, download, directory):
+    content = served.content("trainaa")
+    left_of(directory, "trainaa", content[:1000])
+    watcher = Counts()
+    download(progress=watcher)
+    assert watcher.works == [("asking for sizes", "file"), (PARTITION, "B")]
+    num_bytes = sum(len(served.content(name)) for name in NAMES) + len(served.files["/vocabulary.csv"])
+    assert (len(NAMES) + 1, len(NAMES) + 1) in watcher.counts
+    assert (watcher.counts[-1], watcher.is_open) == ((num_bytes, num_bytes), False)
 
 
 def test_the_survey_knows_all_sizes_and_writes_nothing(served, tmp_path):

@@ -191,7 +191,7 @@ class Download:
             files,
             meter,
             lambda: len(files),
-            " files",
+            "file",
             measured,
         )
         return sizes
@@ -275,6 +275,7 @@ class Download:
 
         with self._progress.working(description, unit, done, total()):
             in_threads(work, items, self._jobs, self._stopping, finished, advance)
+            advance()  # what came since the last tick
 
     def _check_complete(self, survey: Survey, result: Downloaded) -> None:
         if not result.missing:
