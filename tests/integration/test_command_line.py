@@ -56,7 +56,7 @@ def test_help_says_what_values_are_and_no_default_that_says_nothing(arguments, y
 SAID = {
     "early stopping": (
         ("train", "moe"),
-        "without a better GAP, or segment MAP on rated segments, before training stops",
+        "Stop after so many validations in a row without a better GAP (segment MAP on rated segments); 0 = never.",
     ),
     "what can be scored": (
         ("score",),

@@ -51,7 +51,7 @@ def test_epochs_are_counted_in_steps_and_gpus_are_not_counted(known):
     for command in ("train", "predict", "evaluate"):
         for name in ("--gpus", "--num_gpu", "--device"):
             assert meant_by(name, known[command]).startswith(
-                "did you mean --distribute.strategy (all GPUs there are take part; "
+                "did you mean --distribute.strategy (all GPUs are used; "
             )
 
 
@@ -85,8 +85,8 @@ def test_names_of_other_programs(command, name, meant, known):
 
 
 def test_what_there_is_no_flag_for_is_said(known):
-    assert meant_by("--batch_size", known["predict"]).startswith("how many records are read at a time is chosen")
-    assert meant_by("--resume", known["train"]) == "the same command goes on where the run directory stands"
+    assert meant_by("--batch_size", known["predict"]).startswith("the program chooses how many records to read at a time")
+    assert meant_by("--resume", known["train"]) == "the same command resumes the run in its directory"
     assert meant_by("--zzz", known["train"]) == ""
 
 

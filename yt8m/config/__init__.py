@@ -1,7 +1,7 @@
-"""A whole run as frozen dataclasses: what every command reads, and what `config.json` in a run directory holds.
+"""The configuration of a run, as frozen dataclasses. Commands read it, and `config.json` in a run directory holds it.
 
-A recipe (`yt8m.recipes`) is a function that returns one of these complete; flags override single fields
-(`--training.num-steps 100`); the string under a field is its help text.
+A recipe (`yt8m.recipes`) is a function that returns a complete configuration. Flags override single fields
+(`--training.num-steps 100`). The string under a field is its help text.
 """
 
 from yt8m.config.architecture import Architecture

@@ -16,7 +16,7 @@ _RANGES = {
     "dropout": Range(least=0, below=1),
     "l2": Range(least=0),
 }
-"""Of hyper-parameters with such names, so that a new model need not say them again."""
+"""Ranges by name, so that a new model need not repeat them."""
 
 
 class Architecture(ABC):
@@ -25,21 +25,21 @@ class Architecture(ABC):
     __slots__ = ()
 
     name: ClassVar[str]
-    """What users type."""
+    """The name that users type."""
     level: ClassVar[Literal["frame", "video"]]
-    """The records it reads."""
+    """The kind of records that it reads."""
 
     def __post_init__(self):
         """Checks the hyper-parameters.
 
         Raises:
-            InputError: one is of the wrong type or out of its range.
+            InputError: one has the wrong type or is out of range.
         """
         fit_fields(self, self.value_types(), functools.partial(flag, "model"))
 
     @classmethod
     def value_types(cls) -> dict[str, Any]:
-        """The annotation of each hyper-parameter; the range is told by the name where the annotation has none."""
+        """The annotation of each hyper-parameter. A bare `int` or `float` gets the range that belongs to its name, if any."""
         wanted = {}
         for name, annotation in typing.get_type_hints(cls, include_extras=True).items():
             ranges = [values for pattern, values in _RANGES.items() if fnmatch.fnmatch(name, pattern)]
@@ -49,4 +49,4 @@ class Architecture(ABC):
 
     @abstractmethod
     def build(self, features: Mapping[str, Any], num_classes: int) -> Any:
-        """Symbolic inputs, by batch key, to symbolic logits [B, num_classes], float32."""
+        """Builds symbolic logits [B, num_classes], float32, from symbolic inputs, which have the batch's keys."""

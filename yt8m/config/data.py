@@ -1,4 +1,4 @@
-"""Which records."""
+"""The configuration of the records."""
 
 import functools
 from dataclasses import dataclass
@@ -20,57 +20,58 @@ from yt8m.values import NonNegativeInt, PositiveInt, Range, fit_fields, parse_ad
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataConfig:
-    """Which records, and how they become batches."""
+    """Which records to read, and how to make batches of them."""
 
     root: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint=hint)] = ""
-    """A directory with train, validate and test splits; gives those of the three below that are not given.
-    This or --data.train is needed. Validation records alone are cut, if neither of the first two is given."""
+    """A directory with train, validate and test splits. It stands in for each of the next three flags that is not given. Training
+    needs this flag or --data.train. If the directory has only validation records, some of them train."""
     train: Paths = ()
     """Files, directories or globs to train on; local, gs://, s3:// or http(s)://."""
     validate: Paths = ()
     """Files, directories or globs to validate on."""
     test: Paths = ()
-    """Files, directories or globs that `predict` reads when it is given no --data."""
+    """Files, directories or globs that `predict` reads without --data."""
     num_classes: NonNegativeInt = 0
-    """Classes of the vocabulary; 0 = those of vocabulary.csv at the root of the data set, without one 3862, as since 2018. In
-    2017 there were 4716."""
+    """Number of classes. 0 = as many as vocabulary.csv at the root of the data set lists, or 3862, the number since 2018,
+    without that file. The data of 2017 have 4716."""
     features: Annotated[tuple[Feature, ...], tyro.conf.arg(help_behavior_hint=hint)] = ()
-    """Features to use; none named: those that any training record has, of some that are looked at."""
+    """Features to use (default: those found in a sample of the training records)."""
     num_frames: NonNegativeInt = 0
-    """Frames sampled from a video in training; 0 = all."""
+    """Frames to sample from each video in training; 0 = all."""
     sampling: Sampling = "random"
-    """How they are chosen: random draws with replacement, or without (in order), uniform (the middles of equal parts), or
-    consecutive."""
+    """How to sample them. random: with replacement. random_without_replacement: in their order. uniform: the middle frames of
+    equal parts. consecutive: in one piece."""
     prediction_num_frames: NonNegativeInt = 0
-    """Frames sampled from a video in validation and prediction; 0 = all, which is best and slowest."""
+    """Frames to sample from each video in validation and prediction; 0 = all, which is best and slowest."""
     prediction_sampling: Sampling = "uniform"
-    """How they are chosen; see --data.sampling."""
+    """How to sample them; see --data.sampling."""
     max_frames: PositiveInt = DEFAULT_MAX_FRAMES
-    """Frames kept of a longer video; shorter ones are padded to this length and masked."""
+    """Frames of the longest video. Longer videos are cut off; shorter ones are padded and masked."""
     max_labels: PositiveInt = DEFAULT_MAX_LABELS
-    """Most labels a video may have; one with more is an error."""
+    """Largest number of labels a video may have. A video with more is an error."""
     segment_context: Annotated[SegmentContext, Range(least=0), tyro.conf.arg(metavar="N|video")] = 0
-    """What is shown of a video beside a rated segment's 5 frames: N more on each side, or video: frames of the whole video, to
-    a second model whose logits are weighed with the first one's."""
+    """What the model sees besides a rated segment's 5 frames. N: so many more frames on each side. video: frames of the whole
+    video go to a second model, and the logits of both are averaged with learned weights."""
     context_num_frames: PositiveInt = 30
-    """Frames that `video` shows of the whole video, the middles of equal parts."""
+    """Frames of the whole video for --data.segment-context video: the middle frames of equal parts."""
     fold: Annotated[str, tyro.conf.arg(metavar="I/K|INDEX.csv:PART", help_behavior_hint=hint)] = ""
-    """Part I (from 0) of K of the training videos, by a hash of their ids, is left out of training and validated on; or a part
-    that an index of yt8m split names."""
+    """Hold out a part of the training videos for validation. I/K: part I (from 0) of K, by a hash of ids. INDEX.csv:PART: a part
+    from an index made by yt8m split."""
     shuffle_buffer: PositiveInt = 1024
-    """Records the training order is shuffled in, after shuffling the files."""
+    """Records in the shuffle buffer of training. The order of the files is shuffled too."""
     parallel_files: PositiveInt = 8
-    """Files read at the same time."""
+    """Files to read at the same time."""
     shard: Literal["auto", "file", "record"] = "auto"
-    """How training records are shared out to several workers. file: each reads its own files. record: each reads all and
-    parses its own, which gives the same batches whatever the number of workers. auto: by file, unless there are too few."""
+    """How several workers share the training records. file: each reads its own files. record: each reads all files and parses
+    its own records, so the batches do not depend on the number of workers. auto: by file, unless there are too few files."""
     deterministic: bool = True
-    """Same seed, same order of records. Off is a little faster where file reads stall."""
+    """Read records in an order that depends on the seed alone. Off is a little faster where file reads stall."""
     service: Annotated[str, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint=hint)] = ""
-    """A tf.data service that reads and parses the training records, started by yt8m data-service; none = this process. The
-    order of the records is then no longer determined by the seed."""
+    """A tf.data service, started by yt8m data-service, that reads and parses the training records (default: this process
+    does). The seed then no longer determines the order of the records."""
     on_corrupt: Literal["stop", "skip"] = "stop"
-    """At a broken record: stop with its place, or check all files first and leave the broken records out."""
+    """What to do about broken records. stop: end with an error that names the record. skip: check all files first and leave
+    broken records out."""
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "data"))

@@ -1,4 +1,4 @@
-"""What fields of a configuration may have, and how help shows them."""
+"""Types of fields in a configuration, and how help shows them."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ PositiveShare = Annotated[float, Range(above=0, most=1)]
 
 
 def hint(default: str) -> str:
-    """What help says after a text: nothing of an empty default."""
+    """The end of a help text. Help does not show an empty default."""
     return f"(default: {default})" if default.strip("'\"") else ""
 
 

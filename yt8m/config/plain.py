@@ -44,12 +44,12 @@ def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Conver
 
 
 def _explain(error: BaseException, wanted: type | None) -> str:
-    """What cattrs says of a mistake, or what we say where we raised it."""
+    """The message of cattrs, or our own where we raised the error."""
     return str(error) if isinstance(error, InputError) else cattrs.v.format_exception(error, wanted)
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
-    """The configuration as plain JSON values; the model's name stands beside its hyper-parameters."""
+    """The configuration as plain JSON values. The model's name is one of the keys of `model`."""
     plain = dataclasses.asdict(config)
     plain["model"] = {"name": config.model.name, **plain["model"]}
     return json.loads(json.dumps(plain))
@@ -59,14 +59,14 @@ def from_dict(values: Mapping[str, Any], architectures: Mapping[str, type[Archit
     """The inverse of `to_dict`.
 
     Args:
-        values: what `to_dict` returned; fields left out take their defaults.
+        values: a result of `to_dict`; missing fields take their defaults.
         architectures: the known models, by name.
 
     Raises:
-        InputError: an unknown key, a value of the wrong type or outside its range.
+        InputError: an unknown key, or a value that has the wrong type or is out of range.
     """
     try:
         return _converter(architectures).structure(values, RunConfig)
-    except Exception as error:  # cattrs raises an ExceptionGroup of its own for every kind of mistake
+    except Exception as error:  # cattrs raises an ExceptionGroup of its own for any mistake
         mistakes = cattrs.transform_error(error, path="config", format_exception=_explain)
         raise InputError("; ".join(mistakes)) from error

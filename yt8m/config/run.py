@@ -1,4 +1,4 @@
-"""A whole run."""
+"""The configuration of a whole run."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class RunConfig:
     """Everything that determines a run."""
 
     recipe: Annotated[str, tyro.conf.Suppress] = ""
-    """The recipe it came from."""
+    """The recipe that the configuration came from."""
     run: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required by train and submit)")] = ""
-    """The run directory: configuration, metrics, checkpoints, best weights. It is made, or gone on with."""
+    """The run directory, for configuration, metrics, checkpoints and best weights. A new one is made; an existing run resumes."""
     model: Architecture
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)

@@ -1,4 +1,4 @@
-"""How the weights are found, what is minimised, and what to compute on."""
+"""The configuration of training: the optimizer, the loss, a teacher and the devices."""
 
 import functools
 from dataclasses import dataclass
@@ -12,61 +12,64 @@ from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
-    """How the weights are found."""
+    """How to train."""
 
     num_steps: PositiveInt = 10_000
-    """Optimizer steps in all, counted over restarts."""
+    """Optimizer steps in total, across restarts."""
     batch_size: PositiveInt = 128
-    """Videos a step over all devices."""
+    """Videos per step, over all devices."""
     initial_run: Path = ""
-    """A run directory whose best weights training starts from, as fine-tuning on segments does; none = random weights."""
+    """A run directory. Training starts from its best weights, for fine-tuning on segments for example (default: random
+    weights)."""
     seed: Seed = 0
-    """Of initialisation, data order, frame sampling and dropout."""
+    """Seed of initialisation, data order, frame sampling and dropout."""
     gradient_accumulation: PositiveInt = 1
-    """Pieces that a step's batch is computed in, one after another: the same gradient in less memory."""
+    """Compute each batch in so many pieces, one after another. This gives the same gradient in less memory."""
     optimizer: Literal["adam", "adamw", "sgd", "adafactor"] = "adam"
-    """adamw is adam with --training.weight-decay; adafactor takes a relative learning rate (1e-2 is usual)."""
+    """adamw is adam with --training.weight-decay. adafactor takes a relative learning rate; 1e-2 is usual."""
     momentum: Share = 0.9
-    """Of sgd."""
+    """Momentum of sgd."""
     learning_rate: Annotated[float, Range(above=0, below=1e38)] = 1e-3
-    """After warm-up, before decay."""
+    """Learning rate after warm-up and before decay."""
     schedule: Literal["exponential", "cosine", "constant"] = "exponential"
-    """How the learning rate falls: by factors, along half a cosine to 0 at the last step, or not at all."""
+    """How the learning rate falls. exponential: by a factor at a time. cosine: along half a cosine to 0 at the last
+    step. constant: not at all."""
     learning_rate_decay: PositiveShare = 0.95
-    """Factor applied every `learning-rate-decay-examples`; 1 = constant."""
+    """Factor on the learning rate after every --training.learning-rate-decay-examples; 1 = no decay."""
     learning_rate_decay_examples: PositiveInt = 4_000_000
-    """Training examples between two decays, in steps."""
+    """Training examples between two decays."""
     learning_rate_smooth_decay: bool = False
-    """Decay a little at every step instead of in stairs."""
+    """Decay a little at every step instead of all at once."""
     epsilon: Annotated[float, Range(above=0, below=1)] = 1e-8
-    """Adam's; weights whose gradients are smaller than it move in proportion to them, not at full rate."""
+    """Epsilon of adam and adamw. Weights whose gradients are smaller than it move in proportion to them, not at the full
+    rate."""
     warmup_steps: NonNegativeInt = 0
     """Steps over which the learning rate rises linearly from 0."""
     clip_norm: NonNegative = 1.0
-    """Largest global norm of a gradient; 0 = unlimited."""
+    """Largest global norm of the gradient; 0 = no clipping."""
     weight_decay: NonNegative = 0.0
-    """Decoupled decay of matrices a step, times the learning rate; biases and scales are left alone."""
+    """Decoupled weight decay per step, times the learning rate. It applies to matrices, not to biases and scales."""
     ema_decay: Share = 0.0
-    """Decay of a moving average of the weights, which is what is evaluated and kept; 0 = none."""
+    """Decay of a moving average of the weights, which is then evaluated and kept in their place; 0 = no average."""
     statistics_batches: NonNegativeInt = 100
-    """Of ema-decay: batches of training records, one pass over them at most, that batch normalisation takes its statistics
-    from before each validation, as those of the steps are of other weights; 0 = keep those of the steps."""
+    """With --training.ema-decay, training batches (one pass at most) to compute the statistics of batch normalisation from
+    before each validation, because those of the steps belong to other weights. 0 = keep those of the steps."""
     validate_every_steps: NonNegativeInt = 1_000
-    """Steps between two passes over the validation split; 0 = at the end only."""
+    """Steps between validations; 0 = validate only at the end."""
     early_stopping: NonNegativeInt = 0
-    """Validations in a row without a better GAP, or segment MAP on rated segments, before training stops; 0 = never."""
+    """Stop after so many validations in a row without a better GAP (segment MAP on rated segments); 0 = never."""
     log_every_steps: PositiveInt = 50
-    """Steps between two lines of metrics.jsonl; the loss is their mean."""
+    """Steps between lines in metrics.jsonl. A line has the mean loss of these steps."""
     checkpoint_every_steps: PositiveInt = 1_000
-    """Steps between two checkpoints."""
+    """Steps between checkpoints."""
     keep_checkpoints: PositiveInt = 2
-    """Checkpoints kept; the best weights are kept beside them."""
+    """Checkpoints to keep. The best weights are always kept."""
     synchronised_batch_normalisation: bool = False
-    """Take the statistics of batch normalisation over all devices, not over each one's share of the batch."""
+    """Compute the statistics of batch normalisation over all devices, not over each device's share of the batch."""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    """mixed_bfloat16 computes in bfloat16 and keeps weights in float32."""
+    """mixed_bfloat16 computes in bfloat16 and keeps the weights in float32."""
     xla: bool = False
-    """Compile the step with XLA."""
+    """Compile the training step with XLA."""
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "training"))
@@ -90,36 +93,37 @@ LossKind = Literal[
     "focal",
     "asymmetric",
 ]
-"""The losses that `yt8m.training.losses` has a function for."""
+"""The losses in `yt8m.training.losses`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossConfig:
-    """What is minimised in training. Validation always reports the plain cross-entropy."""
+    """The loss that training minimises. Validation always reports the plain cross-entropy."""
 
     kind: Annotated[LossKind, tyro.conf.arg(aliases=("--loss",))] = "bce"
-    """Binary cross-entropy; with easy classes turned down; with easy negatives turned down and the easiest left out."""
+    """bce: binary cross-entropy. focal: the same with less weight on easy classes. asymmetric: the same with less weight on
+    easy negatives and none on the easiest."""
     focal_gamma: NonNegative = 2.0
-    """Of focal: how much easy classes are turned down."""
+    """focal: how much less easy classes weigh; 0 = no less."""
     asymmetric_gamma_positive: NonNegative = 0.0
-    """Of asymmetric: how much easy positives are turned down."""
+    """asymmetric: how much less easy positives weigh; 0 = no less."""
     asymmetric_gamma_negative: NonNegative = 4.0
-    """Of asymmetric: how much easy negatives are turned down."""
+    """asymmetric: how much less easy negatives weigh; 0 = no less."""
     asymmetric_margin: Share = 0.05
-    """Of asymmetric: negatives of a lower probability count nothing."""
+    """asymmetric: negatives with a lower probability do not count."""
     label_smoothing: Share = 0.0
-    """Part of a video's labels that is spread evenly over all classes."""
+    """Share of the target that is spread evenly over all classes."""
     positive_weight: NonNegative = 1.0
-    """Factor on the loss of labels that are there."""
+    """Factor on the loss of positive classes."""
     negative_weight: NonNegative = 1.0
-    """Factor on the loss of those that are not; of a segment, of those it was rated not to have."""
+    """Factor on the loss of negative classes. Of a rated segment, only classes rated absent are negative."""
     mined_negatives: NonNegativeInt = 0
-    """Of a rated segment, unrated classes that count as negatives: those that the model is surest of among the ones that
-    the whole video does not have as labels."""
+    """Unrated classes of a rated segment that count as negatives: the most probable ones that are not labels of the whole
+    video."""
     mined_negative_weight: NonNegative = 0.1
-    """Factor on their loss."""
+    """Factor on the loss of mined negatives."""
     class_weights: Path = ""
-    """A CSV with the columns Index and Weight: factors on the classes' losses; a class left out has 1."""
+    """A CSV with the columns Index and Weight: factors on the losses of classes. A missing class has 1."""
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "loss"))
@@ -127,14 +131,14 @@ class LossConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DistillConfig:
-    """Learning from another model's scores beside the labels (arXiv 1503.02531)."""
+    """Distillation: learning from another model's scores as well as from the labels (arXiv 1503.02531)."""
 
     teacher: Path = ""
-    """A run directory, or a CSV of video predictions for the training records; none = labels alone."""
+    """A run directory, or a CSV with predictions for the training videos (default: learn from labels alone)."""
     weight: PositiveShare = 0.5
-    """Share of the teacher's loss; the labels have the rest."""
+    """Share of the teacher's loss in the total. The labels have the rest."""
     temperature: Positive = 1.0
-    """Softens both sides' logits; 1 = as they are."""
+    """Divide the logits of teacher and model by this in the teacher's loss; 1 = as they are."""
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "distill"))
@@ -142,19 +146,19 @@ class DistillConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DistributeConfig:
-    """What to compute on. A run may go on on other devices."""
+    """The devices to compute on. A run may resume on other devices."""
 
     strategy: Literal["auto", "one", "mirrored", "multiworker", "tpu"] = "auto"
-    """auto: a TPU if one is named or found, several workers if TF_CONFIG or Slurm says so, all local GPUs if there are
-    several, else one device."""
+    """auto: a TPU if one is named or found; several workers if TF_CONFIG or Slurm says so; all local GPUs if there are
+    several; else one device."""
     virtual_devices: NonNegativeInt = 0
-    """Split the processor into so many devices, to try things without a GPU; 0 = leave it whole."""
+    """Split the CPU into so many devices, to try several devices without a GPU; 0 = do not split."""
     tpu: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint=hint)] = ""
-    """Name or address of a TPU; none = the variable TPU_NAME, or this TPU VM's own."""
+    """Name or address of a TPU (default: the variable TPU_NAME, else the TPU of this machine)."""
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "distribute"))
 
 
 DEFAULT_DISTRIBUTE = DistributeConfig()
-"""Of commands that take no other part of a configuration."""
+"""The default for commands that take no other part of a configuration."""

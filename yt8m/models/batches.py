@@ -1,4 +1,4 @@
-"""Models that are called with whole batches."""
+"""A Keras model that can be called with whole batches."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,10 @@ from yt8m.layers import serialisable
 
 @serialisable
 class BatchModel(keras.Model):
-    """A functional model that takes its inputs out of a batch (`yt8m.data.schema`) and leaves the rest of it alone.
+    """A functional model that picks its inputs from a batch (`yt8m.data.schema`) and ignores the other keys.
 
-    Keras's own models complain of an id or labels among the inputs. Made as they are, from a dict of inputs and the outputs.
+    Keras's own models complain about ids or labels among the inputs. Make it like a `keras.Model`, from a dict of inputs and
+    the outputs.
     """
 
     def __call__(self, inputs, *args, **kwargs):

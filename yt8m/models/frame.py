@@ -1,6 +1,6 @@
-"""Models of frame-level records: pool the frames, then gate, then a head.
+"""Models of frame-level records: they pool the frames, gate the result and classify it.
 
-Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+Layers are imported where models are built, so that `yt8m --help` does not wait for Keras.
 """
 
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from yt8m.models.registry import register
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrameLogistic(Architecture):
-    """Logistic regression on the mean frame: `logistic`, computing its features itself."""
+    """Logistic regression on the mean frame: `logistic` for frame-level records."""
 
     name: ClassVar[str] = "frame_logistic"
     level: ClassVar[str] = "frame"
 
     normalise_frames: bool = False
-    """Give every frame the L2 norm 1, as the reference does; the means of video-level records are without."""
+    """Scale every frame to L2 norm 1, as the reference does. The means in video-level records are of unscaled frames."""
     l2: float = 1e-8
-    """Weight of the L2 term on the weights."""
+    """Weight of the L2 penalty on the weights."""
 
     def build(self, features, num_classes):
         from yt8m.layers.heads import LogisticHead
@@ -51,25 +51,25 @@ class DeepBagOfFrames(Architecture):
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 8192
-    """Units every frame is projected to."""
+    """Units that every frame is projected to."""
     hidden_size: int = 1024
-    """Units of the pooled video."""
+    """Units of the layer after the pooling."""
     pooling: Literal["max", "mean"] = "max"
-    """Over the frames."""
+    """How to pool the frames."""
     activation: Literal["relu6", "relu", "sigmoid"] = "relu6"
-    """After both projections."""
+    """Activation after the projections of frames and video."""
     head: Literal["moe", "logistic"] = "moe"
-    """Classifier."""
+    """The classifier: a mixture of experts, or logistic regression."""
     num_mixtures: int = 2
-    """Experts a class of a `moe` head."""
+    """Experts per class of the moe head."""
     context_gating: bool = False
-    """Context gating after the hidden layer."""
+    """Gate the hidden layer (context gating)."""
     probability_gating: bool = False
-    """Context gating on the probabilities."""
+    """Gate the predicted probabilities (context gating)."""
     normalise_frames: bool = True
-    """Give every frame the L2 norm 1."""
+    """Scale every frame to L2 norm 1."""
     l2: float = 1e-8
-    """Weight of the L2 term on the head's weights."""
+    """Weight of the L2 penalty on the head's weights."""
 
     def build(self, features, num_classes):
         import keras
@@ -97,36 +97,36 @@ class DeepBagOfFrames(Architecture):
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoftDeepBagOfWords(Architecture):
-    """Soft bag of words (arXiv 1706.06905): how much of each learned word a video's frames have, then one layer."""
+    """Soft bag of words (arXiv 1706.06905): soft counts of learned words in the frames, then one layer."""
 
     name: ClassVar[str] = "soft_dbow"
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 8000
-    """Words of the rgb stream; the audio stream has an eighth as many."""
+    """Words for rgb frames. Audio frames have an eighth as many."""
     hidden_size: int = 1024
     """Units of the layer after the pooling."""
     head: Literal["moe", "logistic"] = "moe"
-    """Classifier."""
+    """The classifier: a mixture of experts, or logistic regression."""
     num_mixtures: int = 2
-    """Experts a class of a `moe` head."""
+    """Experts per class of the moe head."""
     context_gating: bool = True
-    """Context gating after the hidden layer."""
+    """Gate the hidden layer (context gating)."""
     probability_gating: bool = True
-    """Context gating on the probabilities."""
+    """Gate the predicted probabilities (context gating)."""
     normalise_frames: bool = True
-    """Give every frame the L2 norm 1."""
+    """Scale every frame to L2 norm 1."""
     dropout: float = 0.0
-    """Share of the pooled values dropped in training."""
+    """Share of the pooled values to drop in training."""
     l2: float = 1e-8
-    """Weight of the L2 term on the head's weights."""
+    """Weight of the L2 penalty on the head's weights."""
 
     def build(self, features, num_classes):
         from yt8m.layers.bags import SoftBagOfWords
         from yt8m.layers.normalisation import batch_normalisation
 
         def make_pooling(feature):
-            # Two at least: every video has all of a single word.
+            # At least two: the share of a single word is always 1.
             num_clusters = max(2, self.num_clusters if feature == "rgb" else self.num_clusters // 8)
             return SoftBagOfWords(num_clusters, name=f"words_{feature}")
 

@@ -1,6 +1,6 @@
-"""What the models have in common before their pooling and after it.
+"""Parts that models share, before and after their pooling.
 
-Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+Layers are imported where models are built, so that `yt8m --help` does not wait for Keras.
 """
 
 from yt8m.data.schema import FEATURE_SIZES
@@ -12,14 +12,14 @@ def stored_streams(features) -> list:
 
 
 def masked_frames(features, normalise: bool):
-    """Masked frames [B, T, D] of all streams together, and their mask [B, T]."""
+    """The masked frames [B, T, D], all features side by side, and their mask [B, T]."""
     from yt8m.layers.preprocessing import FrameFeatures
 
     return FrameFeatures(normalise, name="frames")(stored_streams(features), features["num_frames"])
 
 
 def split_streams(frames, features) -> dict:
-    """The frames of each feature alone, by its name: [B, T, D_i] of the frames [B, T, D] that have them side by side."""
+    """Cuts frames [B, T, D] into their features: {name: [B, T, D_i]}."""
     streams, start = {}, 0
     for name in (name for name in FEATURE_SIZES if name in features):
         streams[name] = frames[:, :, start : start + FEATURE_SIZES[name]]
@@ -30,9 +30,9 @@ def split_streams(frames, features) -> dict:
 def classify(
     vector, num_classes: int, head: str, num_mixtures: int, probability_gating: bool, l2: float, prefix: str = ""
 ):
-    """Gives a vector [B, H] its head (`logistic` or `moe`) and gate: logits [B, C], float32.
+    """Applies a head (`logistic` or `moe`) and a gate to a vector [B, H]. Returns logits [B, C], float32.
 
-    The names of the layers begin with `prefix`.
+    Layer names begin with `prefix`.
     """
     from yt8m.layers.gating import ProbabilityGating
     from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
@@ -45,7 +45,7 @@ def classify(
 
 
 def pool_streams(streams, mask, make_pooling, dropout: float, prefix: str = ""):
-    """Each stream through the pooling that `make_pooling(feature)` returns, side by side: [B, P]."""
+    """Pools each stream by `make_pooling(feature)` and puts the results side by side: [B, P]."""
     from keras.layers import Concatenate, Dropout
 
     pooled = [make_pooling(feature)(stream, mask) for feature, stream in streams.items()]
@@ -54,9 +54,9 @@ def pool_streams(streams, mask, make_pooling, dropout: float, prefix: str = ""):
 
 
 def classify_clusters(architecture, vector, num_classes: int):
-    """One layer, context gating and a head on what was pooled by clusters (arXiv 1706.06905, figure 2): logits [B, C].
+    """Applies one layer, context gating and a head to a pooled vector (arXiv 1706.06905, figure 2): logits [B, C].
 
-    `architecture` has the hyper-parameters of the VLAD family.
+    `architecture` must have the hyper-parameters of the VLAD family.
     """
     import keras
     from keras.layers import Dense

@@ -1,6 +1,6 @@
-"""Every model by name. Importing this module does not import Keras: `--help` lists models in milliseconds.
+"""All models, by name. This module does not import Keras, so `--help` lists models in milliseconds.
 
-Adding a model touches two places: a dataclass in `video.py` or `frame.py`, and a recipe in `yt8m.recipes`.
+A new model touches two places: a dataclass in `yt8m.models` and a recipe in `yt8m.recipes`.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ ARCHITECTURES: dict[str, type[Architecture]] = {}
 
 
 def register(architecture: type[Architecture]) -> type[Architecture]:
-    """Class decorator: makes an architecture known under its `name`."""
+    """Class decorator: registers an architecture under its `name`."""
     assert architecture.name not in ARCHITECTURES, f"two models are named {architecture.name}"
     ARCHITECTURES[architecture.name] = architecture
     return architecture
@@ -39,11 +39,10 @@ def hyperparameters_of(name: str) -> dict[str, dataclasses.Field]:
 
 
 def make_architecture(name: str, **hyperparameters) -> Architecture:
-    """A model's hyper-parameters with some of them changed.
+    """The hyper-parameters of a model, with the given ones changed from their defaults.
 
     Raises:
-        InputError: an unknown model or hyper-parameter (the message lists the known ones), or a value that a
-            hyper-parameter cannot have.
+        InputError: an unknown model or hyper-parameter (the message lists the known ones), or a wrong value.
     """
     known = hyperparameters_of(name)
     for hyperparameter in hyperparameters:
@@ -61,9 +60,9 @@ def build_architecture(
     """The Keras model of an architecture: from the batch of `yt8m.data.schema` to logits, float32 [B, num_classes].
 
     Args:
-        architecture: which, with its hyper-parameters.
+        architecture: the model's hyper-parameters.
         num_classes: C, at least 1.
-        features: those it reads, of `rgb` and `audio`.
+        features: the features to read: `rgb`, `audio` or both.
 
     Raises:
         InputError: no class or feature, or an unknown feature.
@@ -78,23 +77,23 @@ class BuiltModel:
     predicting: "keras.Model"
     """From a batch's features to logits, float32 [B, C]."""
     training: "keras.Model"
-    """The same, but a list: the logits, then those of every stage that is trained on the labels too."""
+    """The same with a list of outputs: the logits, then the logits of every stage that also learns from the labels."""
     temperature: float
-    """Of `yt8m.models.stages.StagedLogits`."""
+    """The temperature in `yt8m.models.stages.StagedLogits`."""
 
 
 STREAM_NAMES = ("segment", "video")
 MIXTURE_NAME = "mixture"
-"""The layers of a model with the whole video as context."""
+"""Layer names in a model that has the whole video as context."""
 
 
 def has_context(model: "keras.Model") -> bool:
-    """Whether a model is shown the whole video beside a segment of it."""
+    """Whether a model of segments also sees the whole video."""
     return any(key.startswith(CONTEXT_PREFIX) for key in model.input)
 
 
 def streams_of(model: "keras.Model") -> list["keras.Model"]:
-    """The models, of one stream of frames each, that make a model up: of segment and video with context, else itself."""
+    """The models inside a model with context, of segment and video; otherwise the model itself."""
     return [model.get_layer(name) for name in STREAM_NAMES] if has_context(model) else [model]
 
 
@@ -104,10 +103,10 @@ def build_for_training(
     features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
     with_context: bool = False,
 ) -> BuiltModel:
-    """The Keras model of an architecture, and what its training loss looks at; arguments as for `build_architecture`.
+    """The Keras model of an architecture, and the outputs for its training loss. See `build_architecture` for the arguments.
 
-    With context, two models of the architecture, one of the segment and one of the whole video, whose frames have keys that
-    begin with `CONTEXT_PREFIX`; the logits of the two are weighed class by class.
+    With context, there are two models: one of the segment and one of the whole video. The keys of the video's frames begin
+    with `CONTEXT_PREFIX`. Learned weights per class average the logits of both.
     """
     if with_context:
         return _build_with_context(architecture, num_classes, features)
@@ -175,20 +174,19 @@ def build_model(
     Args:
         name: one of `list_models()`.
         num_classes: C, at least 1.
-        features: those it reads, of `rgb` and `audio`.
-        hyperparameters: those to change from their defaults.
+        features: the features to read: `rgb`, `audio` or both.
+        hyperparameters: values that differ from the defaults.
 
     Returns:
         From a dict of features to logits, float32 [B, num_classes]. Frame level: `rgb` uint8 [B, T, 1024], `audio`
         uint8 [B, T, 128], `num_frames` int32 [B]; video level: `mean_rgb` float32 [B, 1024], `mean_audio` [B, 128].
 
     Raises:
-        InputError: an unknown model or hyper-parameter (the message lists the known ones), or a value that one of the
-            arguments cannot have.
+        InputError: an unknown model or hyper-parameter (the message lists the known ones), or a wrong value.
     """
     return build_architecture(make_architecture(name, **hyperparameters), num_classes, features)
 
 
 def list_models() -> list[str]:
-    """The names `build_model` knows, sorted."""
+    """The names that `build_model` knows, sorted."""
     return sorted(ARCHITECTURES)

@@ -1,6 +1,6 @@
-"""Models of frame-level records that look at the frames in their order, or at one in the light of the others.
+"""Models of frame-level records that use the order of the frames, or relate frames to each other.
 
-Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+Layers are imported where models are built, so that `yt8m --help` does not wait for Keras.
 """
 
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from yt8m.models.registry import register
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SequenceModel(Architecture):
-    """What the models here share: how frames are scaled, and how a video's vector becomes logits."""
+    """The part that all models here share: scaling of frames, and classifying a video's vector."""
 
     normalise_frames: bool = True
-    """Give every frame the L2 norm 1."""
+    """Scale every frame to L2 norm 1."""
     context_gating: bool = False
-    """Context gating of the video's vector."""
+    """Gate the video's vector (context gating)."""
     head: Literal["moe", "logistic"] = "moe"
-    """Classifier."""
+    """The classifier: a mixture of experts, or logistic regression."""
     num_mixtures: int = 2
-    """Experts a class of a `moe` head."""
+    """Experts per class of the moe head."""
     probability_gating: bool = False
-    """Context gating on the probabilities."""
+    """Gate the predicted probabilities (context gating)."""
     l2: float = 1e-8
-    """Weight of the L2 term on the head's weights."""
+    """Weight of the L2 penalty on the head's weights."""
 
     def finish(self, vector, num_classes):
-        """Gates a vector [B, H] and gives it its head: logits [B, num_classes], float32."""
+        """Gates and classifies a vector [B, H]. Returns logits [B, num_classes], float32."""
         from yt8m.layers.gating import ContextGating
 
         if self.context_gating:
@@ -40,14 +40,14 @@ class SequenceModel(Architecture):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecurrentModel(SequenceModel):
-    """What `lstm` and `gru` share: a stack of recurrent layers, whose last state describes the video."""
+    """The part that `lstm` and `gru` share: a stack of recurrent layers. The last state describes the video."""
 
     num_layers: int = 2
-    """Recurrent layers, one on the states of the other."""
+    """Recurrent layers. Each reads the states of the one before."""
     num_units: int = 1024
-    """Size of a state."""
+    """Size of a recurrent state."""
     bidirectional: bool = False
-    """In every layer, read the frames backwards too, by units of their own; the next layer sees both states."""
+    """Read the frames backwards too, by separate units in every layer. The next layer sees both states."""
 
     def build(self, features, num_classes):
         from keras.layers import Concatenate
@@ -74,7 +74,7 @@ class RecurrentModel(SequenceModel):
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongShortTermMemory(RecurrentModel):
-    """Stacked LSTMs (arXiv 1609.08675), one way or both."""
+    """Stacked LSTMs (arXiv 1609.08675), in one or both directions."""
 
     name: ClassVar[str] = "lstm"
     level: ClassVar[str] = "frame"
@@ -83,31 +83,31 @@ class LongShortTermMemory(RecurrentModel):
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatedRecurrentUnits(RecurrentModel):
-    """Stacked GRUs (arXiv 1406.1078; for video 1706.06905), one way or both."""
+    """Stacked GRUs (arXiv 1406.1078; for video 1706.06905), in one or both directions."""
 
     name: ClassVar[str] = "gru"
     level: ClassVar[str] = "frame"
 
     num_units: int = 1200
-    """Size of a state."""
+    """Size of a recurrent state."""
 
 
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MultiAttention(SequenceModel):
-    """Parallel poolings by gated attention, side by side (arXiv 1911.06866)."""
+    """Parallel poolings by gated attention (arXiv 1911.06866)."""
 
     name: ClassVar[str] = "attention"
     level: ClassVar[str] = "frame"
 
     num_heads: int = 8
-    """Poolings, each with an attention of its own."""
+    """Number of poolings. Each has its own attention."""
     num_units: int = 128
-    """Units of a pooling's attention."""
+    """Units of each pooling's attention."""
     hidden_size: int = 1024
     """Units of the layer after the poolings."""
     dropout: float = 0.0
-    """Share of the pooled values dropped in training."""
+    """Share of the pooled values to drop in training."""
 
     def build(self, features, num_classes):
         from keras.layers import Dense, Dropout
@@ -125,28 +125,28 @@ class MultiAttention(SequenceModel):
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transformer(SequenceModel):
-    """A transformer encoder over the frames (arXiv 1706.03762), as it was ninth in 2019 (arXiv 1912.01127)."""
+    """A transformer encoder over the frames (arXiv 1706.03762), as in the ninth place of 2019 (arXiv 1912.01127)."""
 
     name: ClassVar[str] = "transformer"
     level: ClassVar[str] = "frame"
 
     num_layers: int = 2
-    """Of attention and of a feed-forward network each."""
+    """Layers, each of self-attention and a feed-forward network."""
     num_heads: int = 12
-    """Of the attention; they share the width evenly."""
+    """Attention heads. They divide --model.num-units evenly."""
     num_units: int = 1152
-    """The width. Frames of another size are projected to it; rgb and audio together have 1152 values."""
+    """Width of the layers. Frames of another size are projected to it; rgb and audio together have 1152 values."""
     hidden_size: int = 3072
     """Units of the feed-forward networks."""
     dropout: float = 0.1
-    """Share of values and of attention weights dropped in training."""
+    """Share of values and attention weights to drop in training."""
     pooling: Literal["mean", "first", "attention"] = "mean"
-    """Of the last layer's frames: their mean, the first of them, or gated attention with 128 units."""
+    """How to pool the last layer's frames. mean: their mean. first: the first frame. attention: gated attention, 128 units."""
     positions: bool = True
-    """Tell the layers where in the video a frame is."""
+    """Add position encodings to the frames."""
 
     def __post_init__(self):
-        Architecture.__post_init__(self)  # a class with slots is another one than `super` knows
+        Architecture.__post_init__(self)  # `super()` fails: slots=True makes a new class
         if self.num_units % self.num_heads:
             raise InputError(
                 f"--model.num-heads is {self.num_heads}, which does not divide --model.num-units {self.num_units}"
@@ -174,7 +174,7 @@ class Transformer(SequenceModel):
         return self.finish(pooling(frames, mask), num_classes)
 
     def _layer(self, frames, mask, number):
-        """Self-attention, then a network for every frame, each added to what it was given and normalised."""
+        """Self-attention, then a network for every frame. The output of each is added to its input and normalised."""
         from keras.layers import Add, Dense
 
         from yt8m.layers.attention import SelfAttention, small_normal
@@ -209,17 +209,17 @@ class TemporalConvolutions(SequenceModel):
     level: ClassVar[str] = "frame"
 
     num_layers: int = 7
-    """Blocks of two convolutions; the first reads neighbouring frames, each further one frames twice as far apart."""
+    """Blocks of two convolutions. The first block reads neighbouring frames, each later one frames twice as far apart."""
     num_units: int = 512
-    """Outputs of every convolution."""
+    """Output channels of every convolution."""
     kernel_size: int = 3
     """Frames that a convolution reads."""
     causal: bool = True
-    """Read no later frame; otherwise as many after a frame as before it."""
+    """Read no later frames. Otherwise, a convolution reads as many frames after a frame as before it."""
     pooling: Literal["mean", "max", "last"] = "mean"
-    """Of the last block's frames: their mean or maximum, or the last of them."""
+    """How to pool the last block's frames. last: the last frame alone."""
     dropout: float = 0.0
-    """Share of each video's channels dropped after every convolution in training."""
+    """Share of each video's channels to drop after every convolution in training."""
 
     def build(self, features, num_classes):
         from yt8m.layers.pooling import MaskedMax, MaskedMean
@@ -232,7 +232,7 @@ class TemporalConvolutions(SequenceModel):
         return self.finish(pooling(frames, mask), num_classes)
 
     def _block(self, frames, mask, number):
-        """Two convolutions with their ReLUs, added to the frames, and a ReLU of the sum."""
+        """Two convolutions with ReLUs, a residual connection, and a ReLU of the sum."""
         from keras.layers import Activation, Add, Dense, SpatialDropout1D
 
         from yt8m.layers.convolution import DilatedConvolution

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StagedLogits:
-    """What `Architecture.build` returns of a model whose parts are trained on the labels too.
+    """The result of `Architecture.build` for a model whose parts also learn from the labels.
 
     Prediction uses `final` alone. The training loss is the loss of `final` plus that of every stage, plus, with a
     temperature T above 0, ``T ** 2 * sum over stages of KL(softmax(final / T) || softmax(stage / T))`` with `final` held
@@ -14,8 +14,8 @@ class StagedLogits:
     """
 
     final: Any
-    """Symbolic logits [B, C], float32: what the model predicts."""
+    """The model's prediction: symbolic logits [B, C], float32."""
     stages: tuple[Any, ...]
-    """Symbolic logits [B, C], float32, of each part."""
+    """The prediction of each part: symbolic logits [B, C], float32."""
     temperature: float = 0.0
     """T; 0 = no distillation."""

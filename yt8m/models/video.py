@@ -1,6 +1,6 @@
-"""Models of video-level records: one vector a video in, logits out.
+"""Models of video-level records: one vector per video in, logits out.
 
-Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+Layers are imported where models are built, so that `yt8m --help` does not wait for Keras.
 """
 
 from dataclasses import dataclass
@@ -33,15 +33,15 @@ class Logistic(Architecture):
     level: ClassVar[str] = "video"
 
     normalise: Literal["none", "l2", "rms"] = "rms"
-    """Give every video's vector the L2 norm 1 (l2, as the reference does) or the root mean square 1 (rms)."""
+    """How to scale each video's vector. l2: to L2 norm 1, as the reference does. rms: to root mean square 1. none: not at all."""
     dropout: float = 0.0
-    """Share of the input values dropped in training."""
+    """Share of the input values to drop in training."""
     l2: float = 1e-8
-    """Weight of the L2 term on the weights."""
+    """Weight of the L2 penalty on the weights."""
     initial_bias: float = -7.0
-    """Of every class; the log-odds of a class that one video in a thousand has."""
+    """Initial bias of every class. -7 is the log-odds of a class that one video in a thousand has."""
     initial_scale: float = 0.0
-    """Factor on the initial weights; the problem is convex, so they may start at 0."""
+    """Factor on the initial weights. They may start at 0, because the problem is convex."""
 
     def build(self, features, num_classes):
         from yt8m.layers.heads import LogisticHead
@@ -59,17 +59,17 @@ class MixtureOfExperts(Architecture):
     level: ClassVar[str] = "video"
 
     num_mixtures: int = 2
-    """Experts a class, beside the dummy that says 0."""
+    """Experts per class, besides a dummy that always says 0."""
     normalise: Literal["none", "l2", "rms"] = "rms"
-    """Give every video's vector the L2 norm 1 (l2, as the reference does) or the root mean square 1 (rms)."""
+    """How to scale each video's vector. l2: to L2 norm 1, as the reference does. rms: to root mean square 1. none: not at all."""
     dropout: float = 0.0
-    """Share of the input values dropped in training."""
+    """Share of the input values to drop in training."""
     probability_gating: bool = False
-    """Context gating on the probabilities."""
+    """Gate the predicted probabilities (context gating)."""
     l2: float = 1e-8
-    """Weight of the L2 term on gates and experts."""
+    """Weight of the L2 penalty on gates and experts."""
     initial_bias: float = -5.0
-    """Of every expert."""
+    """Initial bias of every expert."""
     initial_scale: float = 0.3
     """Factor on the initial weights."""
 
@@ -87,28 +87,28 @@ class MixtureOfExperts(Architecture):
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MixtureOfExpertsChain(Architecture):
-    """A chain of mixtures of experts (arXiv 1706.05150): each sees what those before it said, and each is trained."""
+    """A chain of mixtures of experts (arXiv 1706.05150). Each sees the predictions before it, and each learns from the labels."""
 
     name: ClassVar[str] = "moe_chain"
     level: ClassVar[str] = "video"
 
     num_layers: int = 3
-    """Mixtures in the chain; 1 is `moe`."""
+    """Mixtures in the chain; 1 gives the model moe."""
     hidden_size: int = 256
-    """Units that the predictions of one mixture are projected to for the next."""
+    """Units that each mixture's predictions are projected to for the next one."""
     num_mixtures: int = 2
-    """Experts a class of every mixture, beside the dummy that says 0."""
+    """Experts per class in every mixture, besides a dummy that always says 0."""
     normalise: Literal["none", "l2", "rms"] = "rms"
-    """Give every video's vector the L2 norm 1 (l2, as the paper does) or the root mean square 1 (rms). The projections
-    get the root mean square 1 with rms, else the L2 norm 1, so that they weigh as much as the input."""
+    """How to scale each video's vector. l2: to L2 norm 1, as the paper does. rms: to root mean square 1. none: not at all. The
+    projections are scaled alike (to L2 norm 1 with none), so that they weigh as much as the input."""
     dropout: float = 0.0
-    """Share of the input values dropped in training."""
+    """Share of the input values to drop in training."""
     probability_gating: bool = False
-    """Context gating on the probabilities of the last mixture."""
+    """Gate the probabilities of the last mixture (context gating)."""
     l2: float = 1e-8
-    """Weight of the L2 term on gates, experts and projections."""
+    """Weight of the L2 penalty on gates, experts and projections."""
     initial_bias: float = -5.0
-    """Of every expert."""
+    """Initial bias of every expert."""
     initial_scale: float = 0.3
     """Factor on the initial gates and experts."""
 
@@ -131,7 +131,7 @@ class MixtureOfExpertsChain(Architecture):
         return StagedLogits(final=final, stages=tuple(stages[:-1]))
 
     def _project(self, logits, position: int):
-        """What the next mixtures see of the predictions of one: [B, C] to [B, H]."""
+        """Projects the predictions of a mixture for the next ones: [B, C] to [B, H]."""
         from keras.layers import Activation, Dense
 
         from yt8m.layers.penalties import weight_penalty

@@ -1,6 +1,6 @@
 """Models that pool frames around learned centres: the VLAD family.
 
-Layers are imported where models are built, so that `yt8m --help` need not wait for Keras.
+Layers are imported where models are built, so that `yt8m --help` does not wait for Keras.
 """
 
 from abc import abstractmethod
@@ -17,7 +17,7 @@ from yt8m.values import PositiveInt, Range
 
 
 def _share(total: int, feature: str, least: int) -> int:
-    """What a stream gets of a number of clusters or groups: rgb all of it, audio half."""
+    """A stream's number of clusters or groups: all for rgb, half as many for audio."""
     return max(least, total if feature == "rgb" else total // 2)
 
 
@@ -28,23 +28,23 @@ class _Clustered(Architecture):
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 256
-    """Clusters of the rgb stream; the audio stream has half as many."""
+    """Clusters for rgb frames. Audio frames have half as many."""
     hidden_size: int = 1024
     """Units of the layer after the pooling."""
     head: Literal["moe", "logistic"] = "moe"
-    """Classifier."""
+    """The classifier: a mixture of experts, or logistic regression."""
     num_mixtures: int = 2
-    """Experts a class of a `moe` head."""
+    """Experts per class of the moe head."""
     context_gating: bool = True
-    """Context gating after the hidden layer."""
+    """Gate the hidden layer (context gating)."""
     probability_gating: bool = True
-    """Context gating on the probabilities."""
+    """Gate the predicted probabilities (context gating)."""
     normalise_frames: bool = True
-    """Give every frame the L2 norm 1."""
+    """Scale every frame to L2 norm 1."""
     dropout: float = 0.0
-    """Share of the pooled values dropped in training."""
+    """Share of the pooled values to drop in training."""
     l2: float = 1e-8
-    """Weight of the L2 term on the head's weights."""
+    """Weight of the L2 penalty on the head's weights."""
 
     @abstractmethod
     def pooling(self, num_clusters: int, name: str):
@@ -52,7 +52,7 @@ class _Clustered(Architecture):
 
     def build(self, features, num_classes):
         def make_pooling(feature):
-            # Two at least: a softmax over one cluster assigns nothing.
+            # At least two: a softmax over one cluster assigns everything to it.
             return self.pooling(_share(self.num_clusters, feature, 2), f"{self.name}_{feature}")
 
         frames, mask = masked_frames(features, self.normalise_frames)
@@ -94,7 +94,7 @@ class NetFisherVector(_Clustered):
     name: ClassVar[str] = "netfv"
 
     num_clusters: int = 128
-    """Gaussians of the rgb stream; the audio stream has half as many."""
+    """Gaussians for rgb frames. Audio frames have half as many."""
 
     def pooling(self, num_clusters, name):
         from yt8m.layers import vlad
@@ -105,35 +105,35 @@ class NetFisherVector(_Clustered):
 @register
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeXtVLAD(Architecture):
-    """NeXtVLAD (arXiv 1811.05014): VLAD of groups of an expanded frame, a squeeze-and-excitation gate, a head."""
+    """NeXtVLAD (arXiv 1811.05014): VLAD of groups of an expanded frame, then a squeeze-and-excitation gate and a head."""
 
     name: ClassVar[str] = "nextvlad"
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 128
-    """Clusters of the rgb stream; the audio stream has half as many."""
+    """Clusters for rgb frames. Audio frames have half as many."""
     num_groups: int = 8
-    """Groups an expanded rgb frame is cut into; an audio frame is cut into half as many."""
+    """Groups that an expanded rgb frame is cut into. An audio frame is cut into half as many."""
     expansion: PositiveInt = 2
-    """How many times wider frames are made before they are cut."""
+    """Factor by which frames are widened before they are cut into groups."""
     hidden_size: int = 2048
     """Units of the layer after the pooling."""
     gating_reduction: PositiveInt = 8
-    """How many times fewer units the gate has than the hidden layer."""
+    """Factor by which the gate has fewer units than the hidden layer."""
     head: Literal["logistic", "moe"] = "logistic"
-    """Classifier."""
+    """The classifier: a mixture of experts, or logistic regression."""
     num_mixtures: int = 2
-    """Experts a class of a `moe` head."""
+    """Experts per class of the moe head."""
     context_gating: bool = True
-    """The squeeze-and-excitation gate after the hidden layer."""
+    """Gate the hidden layer (squeeze-and-excitation)."""
     probability_gating: bool = False
-    """Context gating on the probabilities."""
+    """Gate the predicted probabilities (context gating)."""
     normalise_frames: bool = True
-    """Give every frame the L2 norm 1."""
+    """Scale every frame to L2 norm 1."""
     dropout: float = 0.5
-    """Share of the pooled values dropped in training."""
+    """Share of the pooled values to drop in training."""
     l2: float = 1e-5
-    """Weight of the L2 term on the head's weights."""
+    """Weight of the L2 penalty on the head's weights."""
 
     def __post_init__(self):
         Architecture.__post_init__(self)
@@ -141,8 +141,8 @@ class NeXtVLAD(Architecture):
             num_groups = _share(self.num_groups, feature, 1)
             if self.expansion * size % num_groups:
                 raise InputError(
-                    f"--model.num-groups is {self.num_groups}; {self.expansion * size} values of an expanded {feature} frame "
-                    f"cannot be cut into {num_groups} equal groups, choose a power of 2"
+                    f"--model.num-groups is {self.num_groups}; an expanded {feature} frame of {self.expansion * size} values "
+                    f"cannot be cut into {num_groups} equal groups; choose a power of 2"
                 )
 
     def build(self, features, num_classes):
@@ -150,7 +150,7 @@ class NeXtVLAD(Architecture):
         return self.classified(split_streams(frames, features), mask, num_classes)
 
     def classified(self, streams, mask, num_classes: int, prefix: str = ""):
-        """Logits [B, C] of the frames of each feature; the names of all layers begin with `prefix`."""
+        """Pools and classifies the streams: logits [B, C]. All layer names begin with `prefix`."""
         from keras.initializers import HeNormal
         from keras.layers import Dense
 
@@ -178,13 +178,13 @@ class MixedNeXtVLAD(NeXtVLAD):
     name: ClassVar[str] = "mix_nextvlad"
 
     num_branches: Annotated[int, Range(least=2)] = 3
-    """NeXtVLADs."""
+    """Number of NeXtVLADs."""
     num_clusters: int = 112
-    """Clusters of the rgb stream in each; the audio stream has half as many."""
+    """Clusters for rgb frames in each NeXtVLAD. Audio frames have half as many."""
     gating_reduction: PositiveInt = 16
-    """How many times fewer units the gate has than the hidden layer."""
+    """Factor by which the gate has fewer units than the hidden layer."""
     temperature: Annotated[float, Range(least=0)] = 3.0
-    """Of the distillation from the mixture to its parts; 0 = none."""
+    """Temperature of the distillation from the mixture to its parts; 0 = no distillation."""
 
     def build(self, features, num_classes):
         from yt8m.layers.gating import BranchMixture

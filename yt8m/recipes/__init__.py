@@ -1,8 +1,8 @@
-"""Named, complete configurations. Every model has a recipe of the same name; published settings have recipes besides.
+"""Named, complete configurations. Every model has a recipe of the same name. Some published settings have recipes too.
 
-A recipe is a function without arguments that returns a `RunConfig`; its docstring says what it is for, and its first
-line is what `yt8m recipes` shows. Flags change single fields: `yt8m train moe --training.num-steps 500`. Those of a
-family of models are in the module named as that of the models.
+A recipe is a function without arguments that returns a `RunConfig`. Its docstring says what it is for; `yt8m recipes` shows
+the first line. Flags change single fields: `yt8m train moe --training.num-steps 500`. The modules have the names of those in
+`yt8m.models`.
 """
 
 from yt8m.recipes import sample, video, frame, vlad, sequence  # noqa: I001, the order in which recipes are listed

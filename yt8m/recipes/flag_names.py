@@ -1,16 +1,16 @@
-"""Which flag is meant by a name that there is none of: names that other programs use, the starter code's among them."""
+"""Which flag a user means by an unknown name: names from other programs, such as the starter code."""
 
 import difflib
 import re
 from collections.abc import Collection
 
 _STEPS = "steps, not epochs: epochs * training videos / --training.batch-size"
-_ALL_GPUS = "all GPUs there are take part; CUDA_VISIBLE_DEVICES=0,1 chooses some"
-_OWN_BATCHES = "how many records are read at a time is chosen for each level, and changes no result"
-_LEVEL = "the recipe says which records are read; moe and logistic read video level, the others frames"
+_ALL_GPUS = "all GPUs are used; CUDA_VISIBLE_DEVICES=0,1 chooses some"
+_OWN_BATCHES = "the program chooses how many records to read at a time, which changes no result"
+_LEVEL = "the recipe says which records to read; moe and logistic read video level, the others frames"
 
 _MEANT: tuple[tuple[str, str, str], ...] = (
-    # Names that are used elsewhere; flags that do this here, of which the first that the command has is named; what else to know.
+    # Names in other programs; our flags, of which the error names the first that the command has; a remark.
     ("lr base-learning-rate initial-learning-rate eta", "--training.learning-rate", ""),
     ("steps num-steps max-steps total-steps train-steps iterations iters max-iter", "--training.num-steps", ""),
     ("epochs num-epochs max-epochs n-epochs epoch", "--training.num-steps", _STEPS),
@@ -45,7 +45,7 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
     ("feature-names feature", "--data.features", ""),
     ("classes n-classes num-labels vocab-size", "--data.num-classes --num-classes", ""),
     ("frames n-frames", "--data.num-frames --num-frames", ""),
-    ("resume restore continue", "", "the same command goes on where the run directory stands"),
+    ("resume restore continue", "", "the same command resumes the run in its directory"),
     ("start-new-model overwrite", "", "a new run has a new --run"),
     ("train-data train-data-pattern train-path train-files training-data", "--data.train", ""),
     ("eval-data eval-data-pattern validation validation-data val val-data valid", "--data.validate --data", ""),
@@ -67,11 +67,11 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
 
 
 def meant_by(name: str, known: Collection[str]) -> str:
-    """What to write instead of a flag that a command does not have, as the second half of a sentence; empty if nothing is near.
+    """A hint for an unknown flag, as the second half of a sentence; empty if no flag is similar.
 
     Args:
-        name: as typed, such as `--lr`, `--training.lr` or `-b`.
-        known: the flags that the command has.
+        name: the flag as typed, such as `--lr`, `--training.lr` or `-b`.
+        known: the flags of the command.
     """
     typed = name.lstrip("-").lower().replace("_", "-")
     last = typed.rpartition(".")[2]
@@ -90,6 +90,6 @@ def meant_by(name: str, known: Collection[str]) -> str:
 
 
 def _near_last(last: str, known: Collection[str]) -> list[str]:
-    """The flag whose last part is the nearest, if one is near."""
+    """The flag whose last part is the most similar, if any."""
     parts = {re.sub(r"^-+", "", flag.rpartition(".")[2]): flag for flag in known}
     return [parts[part] for part in difflib.get_close_matches(last, list(parts), 1, cutoff=0.75)]

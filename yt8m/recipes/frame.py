@@ -1,4 +1,4 @@
-"""Recipes of the models that see frames as a bag: their mean, and bags of words."""
+"""Recipes of models that ignore the order of frames: their mean, and bags of words."""
 
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models.frame import DeepBagOfFrames, FrameLogistic, SoftDeepBagOfWords
@@ -22,7 +22,7 @@ def dbof() -> RunConfig:
 
     `yt8m train dbof --data.root DATA --run runs/dbof`
 
-    arXiv 1609.08675, which has no GAP of it. 37.6 million parameters. A step takes 1.4 s on 2 cores.
+    arXiv 1609.08675, which gives no GAP for it. 37.6 million parameters. A step takes 1.4 s on 2 cores.
     """
     return RunConfig(
         model=DeepBagOfFrames(),
@@ -32,7 +32,7 @@ def dbof() -> RunConfig:
 
 
 def as_won_2017(model, num_steps: int = 300_000) -> RunConfig:
-    """Trained as the winners of 2017 trained all their models (arXiv 1706.06905): 300 sampled frames, batch 80."""
+    """Training as the winners of 2017 did it for all models (arXiv 1706.06905): 300 sampled frames, batch 80."""
     return RunConfig(
         model=model,
         data=DataConfig(num_frames=300),

@@ -1,4 +1,4 @@
-"""How recipes are declared and found."""
+"""The registry of recipes."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,13 +10,13 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {}
 
 
 def recipe(function: Callable[[], RunConfig]) -> Callable[[], RunConfig]:
-    """Decorator: makes a recipe known under the function's name, which its configuration then bears, too."""
+    """Decorator: registers a recipe under the function's name, and writes that name into its configuration."""
     RECIPES[function.__name__] = function
     return function
 
 
 def list_recipes() -> list[str]:
-    """The names `make_config` knows, by level and family of models."""
+    """The names that `make_config` knows, ordered by level and family of models."""
     return list(RECIPES)
 
 

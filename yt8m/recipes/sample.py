@@ -7,11 +7,11 @@ from yt8m.recipes.registry import recipe
 
 @recipe
 def sample() -> RunConfig:
-    """Gated NetVLAD, sized for the sample data: what `make train` and `make submit` run.
+    """Gated NetVLAD, sized for the sample data. `make train` and `make submit` run it.
 
     `yt8m train sample --data.root data/sample --run runs/sample`
 
-    GAP .91 on the sample data, which is easier than the real. A step takes 0.21 s on 2 cores.
+    GAP .91 on the sample data, which is easier than the real data. A step takes 0.21 s on 2 cores.
     """
     return RunConfig(
         model=NetVLAD(num_clusters=32, hidden_size=256, l2=0.0),

@@ -1,4 +1,4 @@
-"""Recipes of the models that see the frames of a video in their order."""
+"""Recipes of models that use the order of frames, or relate frames to each other."""
 
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models.sequence import (
@@ -12,7 +12,7 @@ from yt8m.recipes.registry import recipe
 
 
 def _sequence(model, num_frames: int = 0, **training) -> RunConfig:
-    """A model that sees the frames in their order: all of them, or a run of consecutive ones."""
+    """The configuration of a model that reads all frames of a video, or consecutive ones."""
     every = {"validate_every_steps": 10_000, "checkpoint_every_steps": 2_000, "batch_size": 128, "num_steps": 200_000}
     return RunConfig(
         model=model,
@@ -52,7 +52,7 @@ def attention() -> RunConfig:
 
     `yt8m train attention --data.root DATA --run runs/attention [--model.num-heads 16]`
 
-    arXiv 1911.06866: part of an ensemble, no score of its own in docs/models.md. 31.6 million parameters; 43.4 million
+    arXiv 1911.06866: part of an ensemble, without a score of its own. 31.6 million parameters; 43.4 million
     with 16. A step takes 2.3 s on 2 cores.
     """
     return _sequence(MultiAttention(), learning_rate=2e-4, num_steps=60_000)
@@ -60,7 +60,7 @@ def attention() -> RunConfig:
 
 @recipe
 def transformer() -> RunConfig:
-    """Transformer encoder of two layers over all frames: the network that was ninth in 2019, trained on whole videos.
+    """Transformer encoder of two layers over all frames: the network of the ninth place in 2019, trained on whole videos.
 
     `yt8m train transformer --data.root DATA --run runs/transformer [--model.num-layers 3]`
 
@@ -73,7 +73,7 @@ def transformer() -> RunConfig:
 
 @recipe
 def transformer_segments() -> RunConfig:
-    """`transformer` as it was ninth in 2019: on runs of five frames, the length of a segment, to fine-tune on segments.
+    """`transformer` on five consecutive frames, the length of a segment, for fine-tuning on segments (ninth place in 2019).
 
     `yt8m train transformer_segments --data.root DATA --run runs/transformer_segments`
 

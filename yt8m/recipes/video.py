@@ -11,11 +11,11 @@ OF_MIXTURES = {
     "validate_every_steps": 44,
     "log_every_steps": 22,
 }
-"""Training of mixtures of experts on 8 900 videos, chosen in docs/benchmarks.md."""
+"""Training of mixtures of experts on 8 900 videos. docs/benchmarks.md has the experiments."""
 
 
 def _on_a_subset(model, **training) -> RunConfig:
-    """Trained for a few epochs of 8 900 real videos, in batches of 256."""
+    """Training for a few epochs of 8 900 real videos, in batches of 256."""
     return RunConfig(
         model=model,
         data=DataConfig(shuffle_buffer=8192),
