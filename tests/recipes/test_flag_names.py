@@ -50,9 +50,7 @@ def test_epochs_are_counted_in_steps_and_gpus_are_not_counted(known):
         )
     for command in ("train", "predict", "evaluate"):
         for name in ("--gpus", "--num_gpu", "--device"):
-            assert meant_by(name, known[command]).startswith(
-                "did you mean --distribute.strategy (all GPUs are used; "
-            )
+            assert meant_by(name, known[command]).startswith("did you mean --distribute.strategy (all GPUs are used; ")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +83,9 @@ def test_names_of_other_programs(command, name, meant, known):
 
 
 def test_what_there_is_no_flag_for_is_said(known):
-    assert meant_by("--batch_size", known["predict"]).startswith("the program chooses how many records to read at a time")
+    assert meant_by("--batch_size", known["predict"]).startswith(
+        "the program chooses how many records to read at a time"
+    )
     assert meant_by("--resume", known["train"]) == "the same command resumes the run in its directory"
     assert meant_by("--zzz", known["train"]) == ""
 
