@@ -12,8 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas
 import pytest
 import tensorflow as tf
+from odd_texts import ODD_TEXTS
 from watchers import Counts
 
 from yt8m.conversion import convert, converting, parquet
@@ -318,6 +320,34 @@ def test_a_table_of_segments_has_their_columns_also_where_the_first_video_is_not
     convert(write(tmp_path / "x.tfrecord", *records), tmp_path / "out", to="parquet")
     rows = pyarrow.parquet.read_table(tmp_path / "out/x.parquet").to_pylist()
     assert [(row["segment_labels"], row["other"]) for row in rows] == [(None, None), ([3], None)]
+
+
+def test_ids_that_look_like_something_else_are_text_in_parquet_and_in_pandas(tmp_path):
+    records = [video_level_record(text, [1], means()) for text in ODD_TEXTS]
+    convert(str(write(tmp_path / "x.tfrecord", *records)), tmp_path / "tables", to="parquet")
+    table = pandas.read_parquet(tmp_path / "tables")
+    assert table["id"].tolist() == ODD_TEXTS
+    assert all(type(text) is str for text in table["id"])
+    convert(str(tmp_path / "tables"), tmp_path / "back", to="tfrecord")
+    assert records_of(tmp_path / "back") == records
+
+
+@pytest.mark.parametrize("dtype", [str, object, "string", "category"])
+def test_ids_that_pandas_wrote_come_back_as_they_were(tmp_path, dtype):
+    table = pandas.DataFrame({"id": pandas.Series(ODD_TEXTS, dtype=dtype), "labels": [[1]] * len(ODD_TEXTS)})
+    table.to_parquet(tmp_path / "x.parquet", index=False)
+    convert(str(tmp_path / "x.parquet"), tmp_path / "out", to="tfrecord")
+    assert records_of(tmp_path / "out") == [video_level_record(text, [1], {}) for text in ODD_TEXTS]
+
+
+@pytest.mark.parametrize(
+    "values", [[1, 2], [1.0, 1e10], [True, False], [None, 3.0], pandas.to_datetime(["2026-11-28"] * 2)]
+)
+def test_ids_that_became_numbers_are_refused(tmp_path, values):
+    pandas.DataFrame({"id": values, "labels": [[1], [2]]}).to_parquet(tmp_path / "x.parquet", index=False)
+    with pytest.raises(RecordError, match=r"x\.parquet: the column 'id' is \S+, and ids are text"):
+        convert(str(tmp_path / "x.parquet"), tmp_path / "out", to="tfrecord")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_table_made_by_others(tmp_path):

@@ -216,6 +216,7 @@ def read_rows(path: str, first: int = 0) -> Iterator[bytes]:
             schema = _schema(file.schema_arrow.names)
         except InputError as error:
             raise RecordError(path, None, str(error)) from None
+        _refuse_numbers_as_ids(path, file.schema_arrow)
         starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
         group = max(int(np.searchsorted(starts, first, side="right")) - 1, 0)
         index = int(starts[group])
@@ -228,6 +229,17 @@ def read_rows(path: str, first: int = 0) -> Iterator[bytes]:
                 if place >= first:
                     yield _checked(path, place, row)
             index += len(rows)
+
+
+def _refuse_numbers_as_ids(path: str, schema: Any) -> None:
+    """Raises RecordError if ids are numbers or the like, of which pyarrow would make text: `1` of what was `0001`."""
+    types = load_pyarrow().types
+    for field in schema:
+        kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+        numbers = (types.is_integer, types.is_floating, types.is_boolean, types.is_temporal, types.is_decimal)
+        if field.name in ID_KEYS and any(each(kind) for each in numbers):
+            reason = f"the column {field.name!r} is {kind}, and ids are text, which cannot be told from it"
+            raise RecordError(path, None, f"{reason}; write it as text (where pandas read it, with dtype=str)")
 
 
 def _checked(path: str, index: int, row: dict[str, Any]) -> bytes:
