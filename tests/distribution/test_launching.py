@@ -65,7 +65,7 @@ def test_a_dead_worker_stops_the_others_within_a_minute_and_the_job_goes_on(inde
     assert status == 128 + signal.SIGKILL
     assert seconds < 60
     assert f"worker {index} was ended by SIGKILL; the others stop, too" in said
-    line = rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached any more .* goes on from what was saved"
+    line = rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached .* resumes from what was saved"
     assert re.search(line, said)
     assert "Traceback" not in said
     step = last_step(tmp_path / "run")
@@ -94,7 +94,7 @@ def test_a_worker_that_hangs_stops_the_others_within_a_minute(index, sample, tmp
     finally:
         launcher.kill()
     assert launcher.returncode == 2
-    assert re.search(rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached any more", said)
+    assert re.search(rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached", said)
 
 
 @pytest.mark.slow

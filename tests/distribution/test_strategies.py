@@ -137,7 +137,7 @@ def test_workers_that_would_each_do_all_are_refused(strategy, monkeypatch):
 
 def test_virtual_devices_come_before_everything_else():
     tf.config.list_logical_devices()
-    with pytest.raises(InputError, match="virtual-devices 3: TensorFlow has begun to compute in this process"):
+    with pytest.raises(InputError, match="virtual-devices 3: TensorFlow is already in use in this process"):
         open_devices(DistributeConfig(virtual_devices=3))
 
 

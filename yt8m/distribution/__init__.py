@@ -1,7 +1,7 @@
-"""Many devices and many machines: which ones a command computes on, and what their processes tell each other.
+"""Computing on many devices and machines.
 
-Every process of several is a *worker* and does the same work in the same order; worker 0 is the *chief*, the one that writes
-files and prints.
+Each of several processes is a *worker*. All workers do the same work in the same order. Worker 0 is the *chief*; it alone
+writes files and prints.
 """
 
 from yt8m.distribution.cluster import Cluster

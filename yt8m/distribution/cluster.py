@@ -1,4 +1,4 @@
-"""Which worker of how many this process is, as `TF_CONFIG` or Slurm says. No TensorFlow."""
+"""This process's place among several workers, from `TF_CONFIG` or Slurm. No TensorFlow."""
 
 import json
 import os
@@ -9,17 +9,17 @@ from typing import Any, Literal
 from yt8m.errors import InputError, say_no_json
 
 _SLURM_NUM_TASKS, _SLURM_TASK = "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"
-"""What `srun` sets in every task; a batch script itself has no number of tasks of a step."""
+"""Variables that `srun` sets in every task. A batch script itself does not have them."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The place of this process among several."""
+    """This process's place among several workers."""
 
     index: int
-    """Of this worker, from 0."""
+    """The number of this worker, from 0."""
     num_workers: int
-    """2 or more."""
+    """Number of workers, at least 2."""
     told_by: Literal["TF_CONFIG", "Slurm"]
 
     @property
@@ -32,10 +32,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Cluster | 
     """The cluster that environment variables describe; None if this process works alone.
 
     Args:
-        environment: the variables; None = this process's. `TF_CONFIG` comes before Slurm's.
+        environment: the variables; None = those of this process. `TF_CONFIG` takes precedence over Slurm's.
 
     Raises:
-        InputError: `TF_CONFIG` describes none that can be used.
+        InputError: `TF_CONFIG` describes no usable cluster.
     """
     environment = os.environ if environment is None else environment
     if environment.get("TF_CONFIG"):
@@ -50,17 +50,17 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Cluster | 
 
 
 def as_tf_config(addresses: list[str], index: int) -> str:
-    """The `TF_CONFIG` of one of several workers.
+    """The `TF_CONFIG` of one worker.
 
     Args:
         addresses: `host:port` of every worker.
-        index: which one it is for.
+        index: number of the worker, from 0.
     """
     return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
 
 
 def _read_tf_config(text: str) -> tuple[int, int]:
-    """Index and number of workers; where there is a chief, it is worker 0."""
+    """Index and number of workers. A chief is worker 0."""
 
     def refuse(reason: str) -> InputError:
         example = as_tf_config(["host1:2222", "host2:2222"], 0)
@@ -75,7 +75,7 @@ def _read_tf_config(text: str) -> tuple[int, int]:
         raise refuse("names no cluster")
     unusable = sorted(set(cluster) - {"chief", "worker"})
     if unusable:
-        raise refuse(f"has tasks of type {unusable[0]!r}, and there are only workers here")
+        raise refuse(f"has tasks of type {unusable[0]!r}, but only workers are possible here")
     chiefs, workers = (_addresses(cluster.get(kind), kind, refuse) for kind in ("chief", "worker"))
     if not isinstance(task, dict) or task.get("type") not in cluster:
         raise refuse("does not say which task of the cluster this process is")

@@ -1,4 +1,4 @@
-"""What this process computes on, and how it agrees with the other workers."""
+"""The devices of this process, and its communication with other workers."""
 
 import contextlib
 import dataclasses
@@ -24,15 +24,15 @@ class Stopped(Exception):
 class Devices:
     """The devices of a `tf.distribute` strategy, and this worker's place among several.
 
-    What workers tell each other are objects of this package, as `pickle` has them: like the gradients, they travel between
-    processes of one job on connections that TensorFlow does not protect, so workers belong behind one firewall.
+    Workers exchange pickled objects of this package. TensorFlow protects neither these nor the gradients on the way, so
+    keep all workers behind one firewall.
     """
 
     strategy: tf.distribute.Strategy
     worker: int = 0
     num_workers: int = 1
     static_shapes: bool = False
-    """Whether the devices compile every shape anew, as a TPU does."""
+    """Whether the devices compile a program for every shape, as a TPU does."""
 
     @property
     def is_chief(self) -> bool:
@@ -41,7 +41,7 @@ class Devices:
 
     @property
     def num_replicas(self) -> int:
-        """Devices in all."""
+        """Devices of all workers."""
         return self.strategy.num_replicas_in_sync
 
     @property
@@ -51,11 +51,11 @@ class Devices:
 
     @property
     def shard(self) -> tuple[int, int]:
-        """(index, count): this worker's share of the records, as `yt8m.data.pipeline.make_dataset` takes it."""
+        """(index, count): this worker's share of the records, for `yt8m.data.pipeline.make_dataset`."""
         return self.worker, self.num_workers
 
     def largest(self, *values: int) -> tuple[int, ...]:
-        """The largest that any worker gave for each value; takes milliseconds."""
+        """The largest of all workers' values, for each argument. Takes milliseconds."""
         if self.num_workers == 1:
             return values
         return tuple(self._largest(tf.constant(values, tf.int64)).numpy().max(axis=0).tolist())
@@ -71,11 +71,11 @@ class Devices:
         return gather
 
     def gather(self, value: Result) -> list[Result]:
-        """What every worker gave, in their order; all of them must call it, and wait for each other."""
+        """The values of all workers, in their order. All must call this, and they wait for each other."""
         if self.num_workers == 1:
             return [value]
         content = pickle.dumps(value)
-        # As whole numbers of a kind that can be sent, with the length first.
+        # As integers of a type that can be sent, with the length first.
         padded = len(content).to_bytes(8, "little") + content + bytes(-len(content) % 8)
         mine = np.frombuffer(padded, np.int64)
         sizes = self._gathered(np.array([len(mine)], np.int64))[:: self.num_local_replicas]
@@ -86,18 +86,18 @@ class Devices:
         return [pickle.loads(each[8 : 8 + int.from_bytes(each[:8], "little")]) for each in contents]
 
     def _gathered(self, rows: np.ndarray) -> np.ndarray:
-        """Rows of the same shape from every device, one below the other."""
+        """The rows of every device, stacked. All have the same shape."""
         values = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(rows))
         return self.strategy.gather(values, axis=0).numpy()
 
     def together(self, work: Callable[[], Result]) -> list[Result]:
-        """Does a piece of work on every worker; the results of all of them, in their order.
+        """Runs a function on every worker. Returns the results of all workers, in their order.
 
         Args:
-            work: without any word to the other workers.
+            work: must not communicate with other workers.
 
         Raises:
-            InputError, Stopped: a worker raised one; all of them raise it then.
+            InputError, Stopped: a worker raised it; then all workers do.
         """
         if self.num_workers == 1:
             return [work()]
@@ -109,23 +109,25 @@ class Devices:
         outcomes = self.gather((result, None if error is None else (type(error) is Stopped, str(error))))
         if isinstance(error, InputError):
             raise error
-        failures = sorted(failure for _, failure in outcomes if failure is not None)  # mistakes before requests to stop
+        failures = sorted(
+            failure for _, failure in outcomes if failure is not None
+        )  # errors come before requests to stop
         if failures:
             stopped, text = failures[0]
             raise Stopped() if stopped else InputError(text)
         return [result for result, _ in outcomes]
 
     def stoppable(self, items: Iterable[Result], stop_requested: Callable[[], bool]) -> Iterator[Result]:
-        """Goes through a worker's own items, of which others may have more or fewer; to be used within `together`.
+        """Iterates over a worker's own items. Use it within `together`. Workers may have different numbers of items.
 
-        About once a second the workers ask each other whether to stop: the same number of times, however many items each has.
+        About once a second, the workers ask each other whether to stop. They do so equally often, whatever their items.
 
         Args:
-            items: what there is to do.
-            stop_requested: whether to stop; asked before every item, or with other workers about once a second.
+            items: this worker's items.
+            stop_requested: whether to stop. It is called before every item, or about once a second with other workers.
 
         Raises:
-            Stopped: a worker is to stop, or failed.
+            Stopped: a worker was asked to stop, or failed.
         """
         todo = iter(items)
         seconds = _SECONDS_A_ROUND if self.num_workers > 1 else 0.0
@@ -151,10 +153,10 @@ class Devices:
                 error = raised
 
     def on_chief(self, work: Callable[[], Result]) -> Result:
-        """Does a piece of work on the chief alone, while the others wait; its result.
+        """Runs a function on the chief while the others wait. All workers get its result.
 
         Raises:
-            InputError, Stopped: the chief raised it; all workers raise it then.
+            InputError, Stopped: the chief raised it; then all workers do.
         """
         return self.together(lambda: work() if self.is_chief else None)[0]
 
@@ -174,10 +176,10 @@ class Devices:
 
     @contextlib.contextmanager
     def lost_workers(self) -> Iterator[None]:
-        """Says in one line that another worker is gone, in the place of TensorFlow's errors for that.
+        """Turns TensorFlow's errors about a lost worker into one line.
 
         Raises:
-            InputError: one is.
+            InputError: another worker is gone.
         """
         try:
             yield
@@ -185,13 +187,13 @@ class Devices:
             if self.num_workers == 1:
                 raise
             raise InputError(
-                f"worker {self.worker} of {self.num_workers}: another worker ended or cannot be reached any more (its own last "
-                "lines say why); start all of them again with the same command, which goes on from what was saved"
+                f"worker {self.worker} of {self.num_workers}: another worker ended or cannot be reached (its own last lines "
+                "say why); start all workers again with the same command, which resumes from what was saved"
             ) from error
 
 
 def alone() -> Devices:
-    """Where TensorFlow puts things by itself, in one process."""
+    """The devices of a single process, as TensorFlow chooses them by itself."""
     return Devices(tf.distribute.get_strategy())
 
 

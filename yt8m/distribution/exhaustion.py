@@ -1,4 +1,4 @@
-"""What TensorFlow and Python raise where memory does not suffice, as one line that says what to do."""
+"""One message for the many errors that mean too little memory."""
 
 import contextlib
 import re
@@ -13,19 +13,19 @@ _OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _OF_SIZE = re.compile(r"overflow|too many elements|more than 2\*\*63|Cannot parse tensor from proto", re.IGNORECASE)
-"""Of shapes that no memory could hold, for which TensorFlow does not even ask; a graph's constants are parsed from a proto."""
+"""Errors about shapes that fit no memory. TensorFlow raises them before it asks for memory, or when it parses a constant."""
 
 
 @contextlib.contextmanager
 def memory_errors(work: str, advice: str = "end what else needs it, or use a device that has more") -> Iterator[None]:
-    """Turns the many errors that mean that memory did not suffice into one.
+    """Turns any error that means too little memory into one InputError.
 
     Args:
-        work: what needed it, `training` say.
-        advice: what takes less, as a clause; not the flags of a command that only some callers are.
+        work: the work that needed the memory, "training" say.
+        advice: how to need less, as a clause. Name only flags that every caller has.
 
     Raises:
-        InputError: memory did not suffice; other errors pass.
+        InputError: memory did not suffice. Other errors pass through.
     """
     try:
         yield
@@ -47,7 +47,7 @@ def _is_of_memory(error: Exception) -> bool:
 
 
 def _tensor(text: str) -> str:
-    """What there was no room for, where TensorFlow says it."""
+    """The tensor that did not fit, if TensorFlow names it."""
     found = re.search(r"tensor with shape ?\[([\d,]+)\] and type (\w+)", text)
     if found:
         return f" for {found[2]} [{', '.join(found[1].split(','))}]"

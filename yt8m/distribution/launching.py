@@ -14,12 +14,12 @@ from yt8m.distribution.cluster import as_tf_config
 from yt8m.progress import Progress
 
 _SECONDS_TO_STOP = 60.0
-"""What workers are given to notice that one of them is gone, and to save."""
+"""Time for workers to notice that one of them is gone, and to save."""
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
 def free_addresses(count: int) -> list[str]:
-    """`localhost:port` with so many ports that nobody uses now."""
+    """Addresses `localhost:port` with so many unused ports."""
     with contextlib.ExitStack() as stack:
         found = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in found:
@@ -28,23 +28,23 @@ def free_addresses(count: int) -> list[str]:
 
 
 def launch(arguments: Sequence[str], num_workers: int, progress: Progress) -> int:
-    """Runs a command of `yt8m` in several processes of this machine, as one job.
+    """Runs a `yt8m` command in several processes on this machine, as one job.
 
-    Signals go on to all of them. Once one has failed, the others are given a minute to end by themselves.
+    All processes get the signals of this one. When a worker fails, the others get a minute to end by themselves.
 
     Args:
         arguments: the command and its flags.
-        num_workers: processes.
-        progress: gets what workers print on stderr, and how they ended.
+        num_workers: number of processes.
+        progress: gets the workers' lines on stderr, and how they ended.
 
     Returns:
-        The exit status: 0, or that of the first worker that failed, 128 and the signal's number if one ended it.
+        The exit status: 0, or that of the first worker that failed; 128 plus the signal's number if a signal ended it.
     """
     addresses = free_addresses(num_workers)
     with _forwarded_signals() as (workers, received):
         for index in range(num_workers):
             workers.append(_start(arguments, addresses, index))
-        for number in received:  # by those that were not there yet
+        for number in received:  # workers that started after the signal
             _send(workers, number)
         with _passed_on(workers, progress):
             return _wait(workers, progress)
@@ -52,8 +52,8 @@ def launch(arguments: Sequence[str], num_workers: int, progress: Progress) -> in
 
 def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
     environment = os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}
-    # A worker saves and ends once this process is gone. A terminal sends Ctrl-C to all processes of a session, and a worker
-    # that is sent it twice stops without saving.
+    # Workers save and end when this process is gone. A terminal sends Ctrl-C to every process of a session, and a worker that
+    # gets it twice stops without saving.
     command = [sys.executable, "-m", "yt8m.commands.child", *arguments]
     errors = None if index == 0 else subprocess.PIPE
     return subprocess.Popen(
@@ -69,7 +69,7 @@ def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subpro
 
 @contextlib.contextmanager
 def _passed_on(workers: Sequence[subprocess.Popen], progress: Progress) -> Iterator[None]:
-    """Passes on what the workers other than the chief print, which is errors alone; all of it, before the block ends."""
+    """Passes on the stderr of all workers but the chief, which is errors alone. The block ends when all is passed on."""
 
     def pass_on(worker: subprocess.Popen, index: int) -> None:
         assert worker.stderr is not None
@@ -104,7 +104,7 @@ def _end(workers: Sequence[subprocess.Popen]) -> None:
 
 @contextlib.contextmanager
 def _forwarded_signals() -> Iterator[tuple[list[subprocess.Popen], list[int]]]:
-    """A list of processes that are sent the signals that this one gets, and these; none of the processes is left over."""
+    """Forwards signals. Yields a list for the processes to forward to, and the signals so far. Ends the processes at the end."""
     workers: list[subprocess.Popen] = []
     received: list[int] = []
 

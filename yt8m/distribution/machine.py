@@ -1,4 +1,4 @@
-"""What this machine has free."""
+"""The memory of this machine."""
 
 import contextlib
 import subprocess
@@ -9,9 +9,9 @@ _MEMORY = Path("/proc/meminfo")
 
 
 def count_free_bytes() -> int | None:
-    """Memory that can be had without swapping, also within a container; None where the system does not say.
+    """Memory available without swapping, also in a container; None if the system does not say.
 
-    What a container has read from files counts as used in it, and is given back when it is wanted: it is free here.
+    A container counts its file cache as used. It counts as free here, because the system gives it back on demand.
     """
     free = None
     with contextlib.suppress(OSError, StopIteration, ValueError):
@@ -27,7 +27,7 @@ def count_free_bytes() -> int | None:
 
 
 def count_gpu_bytes() -> int | None:
-    """The memory of the smallest GPU, all of it; None where NVIDIA's tool does not say."""
+    """The total memory of the smallest GPU; None if NVIDIA's tool does not say."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)

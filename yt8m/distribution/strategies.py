@@ -1,4 +1,4 @@
-"""From what the user asks for to the devices that a command computes on."""
+"""Chooses the devices that a command computes on."""
 
 import contextlib
 import functools
@@ -19,13 +19,13 @@ _SLURM_FIRST_PORT, _SLURM_PORTS = 20_000, 10_000
 
 
 def open_devices(config: DistributeConfig | None = None) -> Devices:
-    """The devices to compute on. Call it before TensorFlow does anything else, which several workers need.
+    """The devices to compute on. Several workers must call this before TensorFlow does anything else.
 
     Args:
-        config: which strategy; None = what there is.
+        config: the strategy; None = automatic.
 
     Raises:
-        InputError: the environment does not have what is asked for.
+        InputError: the devices of the configuration do not exist.
     """
     config = config or DistributeConfig()
     if config.virtual_devices:
@@ -35,7 +35,7 @@ def open_devices(config: DistributeConfig | None = None) -> Devices:
 
 @functools.cache
 def _open(kind: str, tpu: str) -> Devices:
-    """One for a process: a second would number its collective operations as the first, and meet their shapes."""
+    """Makes the devices, once per process. A second strategy would reuse the numbers of the first one's collective operations."""
     return {"one": _one, "mirrored": _mirrored, "multiworker": _multiworker, "tpu": lambda: _tpu(tpu)}[kind]()
 
 
@@ -45,7 +45,7 @@ def _choose(config: DistributeConfig) -> str:
         return config.strategy
     if config.tpu or os.environ.get("TPU_NAME"):
         return "tpu"
-    if cluster.from_environment():  # before TensorFlow looks for devices, after which workers cannot be connected
+    if cluster.from_environment():  # before TensorFlow looks for devices; workers cannot be connected after that
         return "multiworker"
     if tf.config.list_physical_devices("TPU"):
         return "tpu"
@@ -53,7 +53,7 @@ def _choose(config: DistributeConfig) -> str:
 
 
 def _refuse_to_work_alone(strategy: str) -> None:
-    """Several workers that know nothing of each other would each do all of the work, at the same place."""
+    """Refuses to run one of several workers alone: each would do all the work and write to the same place."""
     found = cluster.from_environment() if strategy in ("one", "mirrored") else None
     if found:
         raise InputError(
@@ -63,7 +63,7 @@ def _refuse_to_work_alone(strategy: str) -> None:
 
 
 def _local_devices() -> list[str]:
-    """The accelerators, or the processor's devices where there are none."""
+    """The accelerators; without any, the CPU devices."""
     for kind in ("GPU", "CPU"):
         devices = [device.name for device in tf.config.list_logical_devices(kind)]
         if devices:
@@ -78,7 +78,7 @@ def _split_processor(count: int) -> None:
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError as error:
         raise InputError(
-            f"--distribute.virtual-devices {count}: TensorFlow has begun to compute in this process; start a new one"
+            f"--distribute.virtual-devices {count}: TensorFlow is already in use in this process; start a new one"
         ) from error
 
 
@@ -105,7 +105,7 @@ def _multiworker() -> Devices:
             strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise InputError(
-            "--distribute.strategy multiworker: TensorFlow has begun to compute in this process; start a new one"
+            "--distribute.strategy multiworker: TensorFlow is already in use in this process; start a new one"
         ) from error
     except tf.errors.OpError as error:
         reason = next(iter(str(error.message).splitlines()), type(error).__name__)
@@ -117,7 +117,7 @@ def _multiworker() -> Devices:
 
 @contextlib.contextmanager
 def _own_signal_handlers() -> Iterator[None]:
-    """Puts back what SIGTERM did before: connecting workers, TensorFlow takes it for itself and then does nothing."""
+    """Restores the handler of SIGTERM. TensorFlow replaces it when workers connect, and then ignores the signal."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -127,8 +127,8 @@ def _own_signal_handlers() -> Iterator[None]:
 
 
 def _slurm_resolver() -> tf.distribute.cluster_resolver.ClusterResolver:
-    """TensorFlow's, used for the addresses alone: it takes every node for one with GPUs, which Slurm itself assigns."""
-    # Steps of different jobs may share a node.
+    """TensorFlow's resolver, for the addresses alone. Slurm assigns GPUs itself, but the resolver expects them on every node."""
+    # Different jobs may share a node.
     port = _SLURM_FIRST_PORT + int(os.environ.get("SLURM_JOB_ID", "0")) % _SLURM_PORTS
     slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
         port_base=port, gpus_per_node=1024, gpus_per_task=1, auto_set_gpu=False

@@ -12,9 +12,9 @@ from yt8m.layers.pooling import Pooling
 
 
 def _shares(scores, mask, axis):
-    """Softmax over the real frames, float32; evenly over all of a video that has no real ones."""
+    """Softmax over the real frames, float32. A video without real frames gets equal shares."""
     scores = ops.cast(scores, "float32")
-    if scores.shape[axis] == 1:  # Keras warns of a softmax over a single value
+    if scores.shape[axis] == 1:  # Keras warns about a softmax over a single value
         return ops.ones_like(scores)
     return ops.softmax(ops.where(mask, scores, -1e30), axis=axis)
 
@@ -23,7 +23,7 @@ def _shares(scores, mask, axis):
 class GatedAttention(Pooling):
     """Parallel poolings by gated attention (arXiv 1802.04712, equation 9; several at once: arXiv 1911.06866).
 
-    Every head n weighs the frames x_t by a_t = softmax over t of ``w_n . (tanh(V_n x_t) * sigmoid(U_n x_t))`` and
+    Each head n weights the frames x_t by a_t = softmax over t of ``w_n . (tanh(V_n x_t) * sigmoid(U_n x_t))`` and
     returns sum_t a_t x_t; 0 for a video without frames.
 
     Args:
@@ -68,14 +68,14 @@ class GatedAttention(Pooling):
 class SelfAttention(keras.layers.Layer):
     """Multi-head self-attention over the real frames (arXiv 1706.03762, section 3.2).
 
-    Heads n: softmax(Q_n K_n' / sqrt(D / N)) V_n, side by side, times an output matrix. All matrices have biases and start
-    as BERT's (arXiv 1810.04805) do.
+    Heads n: softmax(Q_n K_n' / sqrt(D / N)) V_n, side by side, times an output matrix. All matrices have biases and BERT's
+    initial values (arXiv 1810.04805).
 
     Args:
         num_heads: N, a divisor of D.
         dropout: share of the attention weights dropped in training.
 
-    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, D]; its padded frames mean nothing.
+    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, D]; ignore its padded frames.
     """
 
     def __init__(self, num_heads, dropout=0.0, **kwargs):
@@ -115,10 +115,10 @@ class SelfAttention(keras.layers.Layer):
 
 @serialisable
 class SinusoidalPositions(keras.layers.Layer):
-    """Adds to every frame where in the video it is (arXiv 1706.03762, section 3.5), scaled to L2 norm 1.
+    """Adds position encodings of L2 norm 1 to frames (arXiv 1706.03762, section 3.5): [B, T, D] to the same shape.
 
-    [B, T, D] to the same shape. Features 2 i and 2 i + 1 of frame t get sin and cos of ``t / 10000 ** (2 i / D)``, times
-    sqrt(2 / D): as long as a normalised frame, where the paper's would be 24 times as long at D = 1152.
+    Values 2 i and 2 i + 1 of frame t get sin and cos of ``t / 10000 ** (2 i / D)``, times sqrt(2 / D). So an encoding is as
+    long as a normalised frame. The paper's would be 24 times as long at D = 1152.
     """
 
     def call(self, frames):
@@ -134,5 +134,5 @@ class SinusoidalPositions(keras.layers.Layer):
 
 
 def small_normal():
-    """How BERT's matrices start (arXiv 1810.04805): a normal distribution of deviation 0.02, cut off at two of them."""
+    """BERT's initialiser (arXiv 1810.04805): a normal distribution of deviation 0.02, cut off at two deviations."""
     return keras.initializers.TruncatedNormal(stddev=0.02)

@@ -10,17 +10,17 @@ from yt8m.layers import serialisable
 class DilatedConvolution(keras.layers.Layer):
     """A dilated, weight-normalised convolution over time that reads real frames only (arXiv 1803.01271, section 3).
 
-    y_t = b + sum over taps j of ``x_(t + o_j) W_j``, with frames past either end of the video, padding too, read as 0.
-    Causal: o_j = (j - k + 1) * dilation, up to the frame itself. Centred: as many before it as after it (one more after
-    it where (k - 1) * dilation is odd). Every output's weights are ``W = gamma * v / |v|`` (arXiv 1602.07868).
+    y_t = b + sum over taps j of ``x_(t + o_j) W_j``. Padding and frames outside the video count as 0. Causal:
+    o_j = (j - k + 1) * dilation, so the last tap is the frame itself. Otherwise, as many frames before it as after it (one
+    more after it if (k - 1) * dilation is odd). The weights of each output are ``W = gamma * v / |v|`` (arXiv 1602.07868).
 
     Args:
         num_units: F.
         kernel_size: k, the taps.
         dilation: frames from one tap to the next.
-        causal: read no later frame.
+        causal: read no later frames.
 
-    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, F]; its padded frames mean nothing.
+    Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, F]; ignore its padded frames.
     """
 
     def __init__(self, num_units, kernel_size, dilation=1, causal=False, **kwargs):
@@ -30,7 +30,7 @@ class DilatedConvolution(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, frames_shape, mask_shape=None):
-        # In float32 until it is normalised. He's initial weights have the squared norm 2 on average, hence gamma.
+        # float32 until it is normalised. He's initial weights have a mean squared norm of 2, hence gamma.
         shape = (self.kernel_size, frames_shape[-1], self.num_units)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer="he_normal", autocast=False)
         initial_gamma = keras.initializers.Constant(2.0**0.5)

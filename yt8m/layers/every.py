@@ -1,4 +1,4 @@
-"""Importing this makes every layer known to Keras: `keras.models.load_model` imports none for a file that names it."""
+"""Registers every layer with Keras when imported, because `keras.models.load_model` does not import them."""
 
 from yt8m.layers import (
     attention,

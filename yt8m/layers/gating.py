@@ -1,4 +1,4 @@
-"""Gates: of a vector by itself, of probabilities by each other, of whole models by the video."""
+"""Gates of vectors and probabilities, and mixtures of models."""
 
 import keras
 from keras import ops
@@ -29,10 +29,10 @@ class ContextGating(keras.layers.Layer):
 
 @serialisable
 class ProbabilityGating(keras.layers.Layer):
-    """Context gating of probabilities, on logits: with p = sigmoid(logit), q = p * sigmoid(BN(p W)), returns q's logit.
+    """Context gating of probabilities: with p = sigmoid(logit), returns the logit of q = p * sigmoid(BN(p W)).
 
-    [B, C] to [B, C], float32 as the heads, also where the rest is in low precision. In log space, log q = log p + log g
-    and 1 - q = (1 - p) + p (1 - g), so that nothing is clipped and no logit is infinite.
+    Logits [B, C] to logits [B, C], always float32 like the heads. It computes in log space, where log q = log p + log g and
+    1 - q = (1 - p) + p (1 - g). So nothing is clipped and no logit is infinite.
     """
 
     def __init__(self, **kwargs):
@@ -59,7 +59,7 @@ class SqueezeExcitationGating(keras.layers.Layer):
     """y = x * sigmoid(relu(BN(x S)) E + b): [B, H] to [B, H], through H / reduction units (arXiv 1811.05014, figure 4).
 
     Args:
-        reduction: r. With fewer than r inputs one unit is left.
+        reduction: the inputs per unit. There is at least one unit.
     """
 
     def __init__(self, reduction=8, **kwargs):
@@ -86,30 +86,30 @@ class SqueezeExcitationGating(keras.layers.Layer):
 
 @serialisable
 class StreamMixture(keras.layers.Layer):
-    """Several models' logits [B, C] weighed class by class: ``sum_m w_m * z_m + b``, float32 [B, C].
+    """Combines the logits [B, C] of several models with weights per class: ``sum_m w_m * z_m + b``, float32 [B, C].
 
-    The weights start at equal shares, so that models which agree are followed from the first step on.
+    The weights start as equal shares of 1, so the first prediction is the mean.
     """
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)
 
     def build(self, shapes):
-        """Makes the weights [M, C] and the biases [C]."""
+        """Makes weights [M, C] and biases [C]."""
         share = keras.initializers.Constant(1.0 / len(shapes))
         shape = (len(shapes), shapes[0][-1])
         self.weight = self.add_weight(name="weight", shape=shape, initializer=share, autocast=False)
         self.bias = self.add_weight(name="bias", shape=shape[1:], initializer="zeros", autocast=False)
 
     def call(self, logits):
-        """Logits [B, C] of each model to one [B, C]."""
+        """Combines logits [B, C], one tensor per model, to [B, C]."""
         planes = [self.weight[place] * ops.cast(plane, "float32") for place, plane in enumerate(logits)]
         return sum(planes) + self.bias
 
 
 @serialisable
 class BranchMixture(keras.layers.Layer):
-    """The branches' logits, weighted by softmax(BN(v) W + b) of a vector v of the video.
+    """The mean of the branches' logits, weighted by softmax(BN(v) W + b) of a video's vector v.
 
     Call arguments: v [B, D]; the logits of S branches, [B, C] each. Returns logits [B, C], float32.
     """

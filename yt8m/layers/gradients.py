@@ -1,6 +1,6 @@
-"""Gradients that are written out."""
+"""Support for hand-written gradients."""
 
 
 def given(arguments, upstream):
-    """The gradient of the result, in a function that `keras.ops.custom_gradient` calls; how depends on Keras's backend."""
+    """The result's gradient, from the arguments of a function for `keras.ops.custom_gradient`. They depend on the backend."""
     return arguments[-1] if upstream is None else upstream

@@ -1,4 +1,4 @@
-"""From a video's vector [B, H] to logits [B, C], float32 whatever the precision of the rest."""
+"""Heads: a video's vector [B, H] to logits [B, C], float32 in every precision."""
 
 import keras
 from keras import ops
@@ -10,10 +10,10 @@ from yt8m.layers.penalties import weight_penalty
 
 @ops.custom_gradient
 def wide_product(inputs, kernel):
-    """Inputs [B, H] times a matrix [H, N] with N far larger than B.
+    """Inputs [B, H] times a matrix [H, N], for N much larger than B.
 
-    The gradient of the inputs is computed as the transpose of ``W G^T``, so that the large matrix is read row by row: for
-    batches of 64 to 256 it takes 0.6 to 0.9 of the time of ``G W^T``.
+    The gradient of the inputs is the transpose of ``W G^T``, which reads the large matrix row by row. For batches of 64 to
+    256 this takes 0.6 to 0.9 of the time of ``G W^T``.
     """
 
     def gradient(*arguments, upstream=None):
@@ -25,14 +25,14 @@ def wide_product(inputs, kernel):
 
 
 def scaled_glorot(scale):
-    """Glorot's uniform initialiser times a factor; 0 starts all weights at 0."""
+    """Glorot's uniform initialiser times a factor; 0 makes all weights 0."""
     if not scale:
         return keras.initializers.Zeros()
     return keras.initializers.VarianceScaling(scale**2, mode="fan_avg", distribution="uniform")
 
 
 def log_sum_exp(planes):
-    """log(sum(exp(plane))) of a few tensors of one shape, elementwise."""
+    """The elementwise log(sum(exp(plane))) of a few tensors of equal shape."""
     largest = planes[0]
     for plane in planes[1:]:
         largest = ops.maximum(largest, plane)
@@ -41,10 +41,10 @@ def log_sum_exp(planes):
 
 
 class Head(keras.layers.Layer):
-    """What all heads share: their first arguments, how their matrix starts and is penalised, and their precision.
+    """The base of all heads: common arguments, and the matrix with its initialiser and L2 penalty.
 
-    They compute in float32 also where the rest is in bfloat16, which has no numbers between 7 and 7.03: logits rounded to it
-    would put the scores of many videos in no order.
+    Heads always compute in float32. bfloat16 has no numbers between 7 and 7.03, so rounding would make the scores of many
+    videos equal.
     """
 
     def __init__(self, num_classes, l2, initial_bias, initial_scale, **kwargs):
@@ -53,18 +53,18 @@ class Head(keras.layers.Layer):
         self.initial_bias, self.initial_scale = initial_bias, initial_scale
 
     def add_kernel(self, shape):
-        """The matrix, with its initialiser and its L2 term."""
+        """Adds the matrix, with its initialiser and L2 penalty."""
         initial, penalty = scaled_glorot(self.initial_scale), weight_penalty(self.l2)
         return self.add_weight(name="kernel", shape=shape, initializer=initial, regularizer=penalty, autocast=False)
 
     def add_bias(self, name, shape):
-        """A bias that starts at `initial_bias`."""
+        """Adds a bias that starts at `initial_bias`."""
         initial = keras.initializers.Constant(self.initial_bias)
         return self.add_weight(name=name, shape=shape, initializer=initial, autocast=False)
 
     def product(self, inputs):
         """Inputs [B, H] times the matrix, float32."""
-        kernel = ops.reshape(self.kernel, self.kernel.shape)  # a tensor, as a variable has no gradient written out
+        kernel = ops.reshape(self.kernel, self.kernel.shape)  # a tensor: `wide_product` takes no variable
         return wide_product(ops.cast(inputs, "float32"), kernel)
 
     def get_config(self):
@@ -78,9 +78,9 @@ class LogisticHead(Head):
 
     Args:
         num_classes: C.
-        l2: weight of the L2 term on W.
-        initial_bias: where b starts.
-        initial_scale: factor on the initial W; 0 starts at 0.
+        l2: weight of the L2 penalty on W.
+        initial_bias: initial value of b.
+        initial_scale: factor on the initial W; may be 0.
     """
 
     def __init__(self, num_classes, l2=0.0, initial_bias=0.0, initial_scale=1.0, **kwargs):
@@ -97,18 +97,18 @@ class LogisticHead(Head):
 
 @serialisable
 class MixtureOfExpertsHead(Head):
-    """Per class a softmax gate over M experts and a dummy that says 0 (arXiv 1609.08675, section 4.1.2).
+    """For each class, a softmax gate over M experts and a dummy that always says 0 (arXiv 1609.08675, section 4.1.2).
 
-    p = sum over m of gate_m * sigmoid(expert_m), computed in log space: log p = logsumexp(g + log sigmoid(e)) - n,
-    log(1 - p) = logsumexp(g_dummy, g + log sigmoid(-e)) - n, where g are the gates' logits and n is their normaliser; the
-    logit is the difference, in which n is not needed. Gates have no bias.
+    p = sum over m of gate_m * sigmoid(expert_m), computed in log space. With the gates' logits g and their normaliser n,
+    log p = logsumexp(g + log sigmoid(e)) - n and log(1 - p) = logsumexp(g_dummy, g + log sigmoid(-e)) - n. The logit is the
+    difference, so n cancels. Gates have no bias.
 
     Args:
         num_classes: C.
         num_mixtures: M.
-        l2: weight of the L2 term on gates and experts.
-        initial_bias: where the experts' biases start.
-        initial_scale: factor on the initial gates and experts; not 0, or the experts would stay equal.
+        l2: weight of the L2 penalty on gates and experts.
+        initial_bias: initial value of the experts' biases.
+        initial_scale: factor on the initial gates and experts. With 0, the experts would stay equal.
     """
 
     def __init__(self, num_classes, num_mixtures=2, l2=0.0, initial_bias=0.0, initial_scale=1.0, **kwargs):
@@ -116,8 +116,8 @@ class MixtureOfExpertsHead(Head):
         self.num_mixtures = num_mixtures
 
     def build(self, input_shape):
-        # One matrix for M + 1 gates and M experts: a single large product instead of two. The planes lie one after the
-        # other, so that what is summed over the few experts is elementwise work on whole [B, C] planes.
+        # One matrix for M + 1 gates and M experts: a single large product instead of two. Each gate or expert is a plane
+        # [B, C], so sums over experts are elementwise.
         planes = 2 * self.num_mixtures + 1
         self.kernel = self.add_kernel((input_shape[-1], planes * self.num_classes))
         self.expert_bias = self.add_bias("expert_bias", (self.num_mixtures, self.num_classes))

@@ -1,4 +1,4 @@
-"""Batch normalisation (arXiv 1502.03167) as every model here uses it."""
+"""Batch normalisation (arXiv 1502.03167) for all models."""
 
 import contextlib
 import weakref
@@ -11,23 +11,23 @@ from keras import ops
 from yt8m.layers import serialisable
 
 MOMENTUM = 0.95
-"""Of the running statistics: an average over about 20 batches. Keras's 0.99 lags by hundreds of steps while the weights
-still move fast: validations in the first thousand steps then say nothing (GAP 0.36 instead of 0.8 on the sample data)."""
+"""Momentum of the running statistics: an average over about 20 batches. Keras's 0.99 lags by hundreds of steps while the weights
+still move fast, so validations in the first thousand steps are useless (GAP 0.36 instead of 0.8 on the sample data)."""
 
 _synchronised: ContextVar[bool] = ContextVar("synchronised", default=False)
 
 _layers: "weakref.WeakSet[BatchNormalisation]" = weakref.WeakSet()
-"""All that there are: Keras has no public way to the layers within layers."""
+"""All layers of this class. Keras has no public way to find layers inside layers."""
 
 
 class Pool:
-    """Makes a layer's running statistics those of all vectors that it is called with in training, each counting the same.
+    """Turns a layer's running statistics into those of all vectors that it sees in training, with equal weights.
 
-    Give it to `BatchNormalisation.pool` before the call is traced; the statistics from before do not count. Not a part of
-    the layer: nothing of it is saved.
+    Assign it to `BatchNormalisation.pool` before the call is traced. Earlier statistics do not count. It is not saved with
+    the layer.
 
     Attributes:
-        count: of the vectors until now, float32 []; 0 begins anew.
+        count: number of vectors so far, float32 []. Set it to 0 to start again.
     """
 
     def __init__(self):
@@ -35,7 +35,7 @@ class Pool:
 
 
 def normalisations_of(model: keras.Model) -> list["BatchNormalisation"]:
-    """The layers of batch normalisation in a model that is built, in the order of its variables."""
+    """The batch-normalisation layers of a built model, in the order of its variables."""
     places = {id(variable): place for place, variable in enumerate(model.variables)}
     found = {
         places[id(layer.moving_mean)]: layer for layer in _layers if layer.built and id(layer.moving_mean) in places
@@ -45,7 +45,7 @@ def normalisations_of(model: keras.Model) -> list["BatchNormalisation"]:
 
 @contextlib.contextmanager
 def synchronised_statistics(synchronised: bool = True) -> Iterator[None]:
-    """Layers made in the block take their batch statistics over all replicas of a `tf.distribute` strategy, or do not."""
+    """Chooses for layers made in the block whether batch statistics are over all replicas of a `tf.distribute` strategy."""
     token = _synchronised.set(synchronised)
     try:
         yield
@@ -54,31 +54,31 @@ def synchronised_statistics(synchronised: bool = True) -> Iterator[None]:
 
 
 def batch_normalisation(name: str, **kwargs) -> "BatchNormalisation":
-    """The layer, synchronised where `synchronised_statistics` says so."""
+    """Makes a layer, synchronised if `synchronised_statistics` says so."""
     return BatchNormalisation(synchronised=_synchronised.get(), name=name, **kwargs)
 
 
 def _mean_over_replicas(values):
-    """The mean of values [n] over the replicas that compute this together, the one reduction of this kind Keras has."""
+    """The mean of values [n] over the replicas. `moments` is Keras's only reduction over replicas."""
     return ops.moments(values[None], axes=[0], synchronized=True)[0]
 
 
 def folded_product(inputs, scale, offset, matrix, dtype):
-    """``(x * scale + offset) W`` as ``x (scale * W) + offset W``: exact, without making normalised inputs.
+    """``(x * scale + offset) W``, computed as ``x (scale * W) + offset W``: the same, without the normalised inputs in memory.
 
-    As x has no weights before it, neither is there a gradient to carry back to it, which takes as long as the product.
+    No weights precede x, so the gradient of x, which takes as long as the product, is not needed.
 
     Args:
         inputs: [B, T, D].
         scale, offset: [D], as `BatchNormalisation.scale_and_offset` returns them.
         matrix: float32 [D, K].
-        dtype: in which the large product is computed.
+        dtype: precision of the large product.
 
     Returns:
         float32 [B, T, K].
     """
     scaled = ops.cast(scale[:, None] * matrix, dtype)
-    # Not a product of a row with the matrix, whose gradient, of one column with one row, is slow.
+    # Not a product of the row with the matrix: its gradient is slow.
     shift = ops.sum(offset[:, None] * matrix, axis=0)
     return ops.cast(ops.matmul(inputs, scaled), "float32") + shift
 
@@ -87,16 +87,16 @@ def folded_product(inputs, scale, offset, matrix, dtype):
 class BatchNormalisation(keras.layers.Layer):
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` over the last axis.
 
-    Not Keras's own layer, whose masked statistics go over the frames a dozen times, with a mask of the frames' whole
-    size, and are not synchronised.
+    Keras's own layer reads the frames a dozen times for masked statistics, with a mask as large as the frames, and does not
+    synchronise them.
 
     Args:
-        momentum: of the running statistics, which prediction uses.
+        momentum: momentum of the running statistics, which prediction uses.
         epsilon: added to the variance.
-        synchronised: take the batch's statistics over all replicas (TensorFlow backend).
+        synchronised: compute batch statistics over all replicas (TensorFlow backend only).
 
-    Call arguments: inputs [..., D]; mask bool [...], True for what counts in the statistics (all, without it). A batch
-    of which nothing counts leaves the running statistics as they are.
+    Call arguments: inputs [..., D]; mask bool [...], True for vectors that count in the statistics (default: all). If none
+    counts, the running statistics do not change.
     """
 
     def __init__(self, momentum=MOMENTUM, epsilon=1e-3, synchronised=False, **kwargs):
@@ -108,7 +108,7 @@ class BatchNormalisation(keras.layers.Layer):
 
     def build(self, input_shape):
         shape = (input_shape[-1],)
-        # Without autocast: in low precision the running statistics would be rounded at every update.
+        # No autocast, which would round the running statistics at every update in low precision.
         float32 = {"shape": shape, "autocast": False}
         self.gamma = self.add_weight(name="gamma", initializer="ones", **float32)
         self.beta = self.add_weight(name="beta", initializer="zeros", **float32)
@@ -122,22 +122,22 @@ class BatchNormalisation(keras.layers.Layer):
         return ops.cast(inputs * scale + offset, self.compute_dtype)
 
     def scale_and_offset(self, inputs, training=None, mask=None):
-        """What a call multiplies the inputs by and what it adds then, float32 [D] both; moves the running statistics.
+        """Updates the running statistics and returns the factor and the summand of a call, float32 [D] each.
 
-        A layer that multiplies the inputs by a matrix can scale the matrix instead, and need not make normalised inputs.
+        A layer that multiplies the inputs by a matrix can scale the matrix instead of the inputs.
         """
         inputs = ops.cast(inputs, "float32")
         mean, variance = ops.cast(self.moving_mean, "float32"), ops.cast(self.moving_variance, "float32")
         if training and self.trainable:
             batch_mean, batch_variance, count = self._statistics(inputs, mask)
-            # Nothing counted has no statistics: the running ones stand in, and stay.
+            # If no vector counts, the running statistics are used and stay.
             mean, variance = ops.where(count > 0, batch_mean, mean), ops.where(count > 0, batch_variance, variance)
             self._remember(mean, variance, count)
         scale = ops.cast(self.gamma, "float32") * ops.rsqrt(variance + self.epsilon)
         return scale, ops.cast(self.beta, "float32") - mean * scale
 
     def _statistics(self, inputs, mask):
-        """Mean and variance of the batch, [D] both, and how many vectors they are of."""
+        """Mean and variance of the batch, [D] each, and the number of vectors."""
         axes, size = tuple(range(len(inputs.shape) - 1)), inputs.shape[-1]
         if mask is None:
             count = ops.cast(ops.prod(ops.shape(inputs)[:-1]), "float32")
@@ -145,7 +145,7 @@ class BatchNormalisation(keras.layers.Layer):
         else:
             weights = ops.cast(mask, "float32")
             count = ops.sum(weights)
-            # Products of a vector with a matrix: one pass over the frames each, and nothing of their size but squares.
+            # Products of a vector and a matrix read the frames once each. Only the squares need as much memory as the frames.
             rows, weights = ops.reshape(inputs, (-1, size)), ops.reshape(weights, (1, -1))
             total = ops.reshape(ops.matmul(weights, rows), (size,))
             squares = ops.reshape(ops.matmul(weights, ops.square(rows)), (size,))
@@ -158,7 +158,7 @@ class BatchNormalisation(keras.layers.Layer):
         return mean, variance, count
 
     def _remember(self, mean, variance, count):
-        """Moves the running statistics towards those of a batch, or pools that with the batches before it."""
+        """Moves the running statistics towards a batch's, or pools them with it."""
         running_mean, running_variance = (
             ops.cast(each, "float32") for each in (self.moving_mean, self.moving_variance)
         )
@@ -166,7 +166,7 @@ class BatchNormalisation(keras.layers.Layer):
         if self.pool is not None:
             pooled = self.pool.count + count
             kept = ops.where(pooled > 0, self.pool.count / ops.maximum(pooled, 1.0), 1.0)
-            variance = variance + kept * ops.square(mean - running_mean)  # what lies between the means of both parts
+            variance = variance + kept * ops.square(mean - running_mean)  # the variance between the two means
             self.pool.count.assign(pooled)
         self.moving_variance.assign(kept * running_variance + (1.0 - kept) * variance)
         self.moving_mean.assign(kept * running_mean + (1.0 - kept) * mean)
@@ -184,7 +184,7 @@ class NormalisedProjection(keras.layers.Layer):
     """``BN(x) W`` of frames x, computed as `folded_product`.
 
     Args:
-        num_units: columns of W, whose initial deviation is the inverse root of its rows.
+        num_units: columns of W. Its initial deviation is 1 / sqrt(rows).
 
     Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, num_units].
     """

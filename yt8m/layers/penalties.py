@@ -1,4 +1,4 @@
-"""What is added to the loss for the size of weights."""
+"""Penalties on the size of weights."""
 
 import keras
 from keras import ops
@@ -8,10 +8,10 @@ from yt8m.layers import serialisable
 
 @serialisable
 class SquaredNorm(keras.regularizers.Regularizer):
-    """The reference's L2 term, ``l2 / 2 * sum(w ** 2)``; Keras's own has no half.
+    """The L2 penalty of the reference, ``l2 / 2 * sum(w ** 2)``. Keras's own lacks the factor of a half.
 
     Args:
-        l2: its weight.
+        l2: weight of the penalty.
     """
 
     def __init__(self, l2):
@@ -25,5 +25,5 @@ class SquaredNorm(keras.regularizers.Regularizer):
 
 
 def weight_penalty(l2):
-    """The term for a matrix; None for 0."""
+    """The penalty for a matrix; None if `l2` is 0."""
     return SquaredNorm(l2) if l2 else None

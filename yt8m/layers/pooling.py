@@ -1,4 +1,4 @@
-"""Frames [B, T, D] and their mask [B, T] to one vector a video. Masked frames never count."""
+"""Poolings: frames [B, T, D] and their mask [B, T] to one vector per video. Masked frames never count."""
 
 import keras
 from keras import ops
@@ -8,13 +8,13 @@ from yt8m.layers import serialisable
 
 
 def weighted_sum(weights, frames):
-    """The sum of frames [B, T, D], each times its weight [B, T]: [B, D], a matrix product, so that they are gone over once."""
-    # Not `einsum`, which LiteRT's converter cannot do with a single video.
+    """The sum of frames [B, T, D], weighted by [B, T]: [B, D]. The matrix product reads the frames once."""
+    # LiteRT's converter cannot do `einsum` for a single video.
     return ops.matmul(weights[:, None, :], frames)[:, 0]
 
 
 class Pooling(keras.layers.Layer):
-    """What all poolings share: they take Keras's mask of the frames in and let none out, as no frames are left."""
+    """The base of all poolings. It drops Keras's mask, because the output has no frames."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -26,7 +26,7 @@ class Pooling(keras.layers.Layer):
 
 @serialisable
 class MaskedMean(Pooling):
-    """The mean over the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
+    """The mean of the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
 
     def call(self, frames, mask):
         weights = ops.cast(mask, frames.dtype)
@@ -37,10 +37,10 @@ class MaskedMean(Pooling):
 
 @serialisable
 class StoredMean(keras.layers.Layer):
-    """The mean of the dequantised frames, straight from the stored bytes: uint8 [B, T, D_i] and int32 [B] to [B, sum D_i].
+    """The mean of the dequantised frames, from the stored bytes: uint8 [B, T, D_i] and int32 [B] to [B, sum D_i].
 
-    Dequantising is linear, so the mean of the bytes is dequantised instead of every frame: a third of the memory
-    traffic of `FrameFeatures` and `MaskedMean`, whose result it equals. A video without frames gives 0.
+    Dequantising is linear, so it is applied to the mean, not to every frame. The result equals `FrameFeatures` and
+    `MaskedMean`, for a third of the memory traffic. A video without frames gives 0.
     """
 
     def call(self, streams, num_frames):
@@ -53,14 +53,14 @@ class StoredMean(keras.layers.Layer):
 
 @serialisable
 class MaskedMax(Pooling):
-    """The maximum over the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
+    """The maximum of the real frames: [B, T, D] and bool [B, T] to [B, D]; 0 for a video without frames."""
 
     def call(self, frames, mask, training=None):
-        # Finite in float32 and bfloat16, and never the result: a video without frames is dealt with below.
+        # Finite in float32 and bfloat16. It is never the result: videos without frames are handled below.
         candidates = ops.where(mask[:, :, None], frames, ops.cast(-1e30, frames.dtype))
         if training:
-            # Not the plain maximum, whose gradient looks for values equal to it: XLA may compute them twice, with another
-            # last bit, and then none is equal (0 / 0). Nor is the value taken from its place, which has a slow gradient.
+            # The gradient of the plain maximum looks for equal values. XLA may compute these twice with different last bits;
+            # then none is equal (0 / 0). Taking the value at the largest index has a slow gradient.
             places = ops.argmax(candidates, axis=1, keepdims=True)
             chosen = ops.arange(ops.shape(frames)[1], dtype=places.dtype)[None, :, None] == places
             pooled = ops.sum(ops.where(chosen, candidates, ops.zeros_like(candidates)), axis=1)

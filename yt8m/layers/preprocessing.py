@@ -1,4 +1,4 @@
-"""From stored bytes to masked features, on the device."""
+"""Turns stored bytes into masked features, on the device."""
 
 import keras
 from keras import ops
@@ -18,11 +18,11 @@ class FrameFeatures(keras.layers.Layer):
     """Dequantises, concatenates, normalises and masks the streams of a video.
 
     Args:
-        normalise: give every frame the L2 norm 1 over all its features together, as the reference code does.
+        normalise: scale every frame to L2 norm 1 over all features together, as the reference does.
 
-    Call arguments: a list of uint8 [B, T, D_i] and int32 [B], the number of real frames.
-    Returns: frames [B, T, sum of D_i] in the compute dtype, 0 past the last real frame, and bool [B, T], True for the
-    real ones.
+    Call arguments: a list of uint8 [B, T, D_i], and int32 [B], the number of real frames.
+    Returns: frames [B, T, sum of D_i] in the compute dtype, 0 after the last real frame; and bool [B, T], True for real
+    frames.
     """
 
     def __init__(self, normalise=True, **kwargs):
@@ -33,7 +33,7 @@ class FrameFeatures(keras.layers.Layer):
         stored = ops.concatenate(streams, axis=-1) if len(streams) > 1 else streams[0]
         mask = ops.arange(ops.shape(stored)[1], dtype="int32")[None, :] < num_frames[:, None]
         frames = ops.cast(stored, "float32") * QUANTISATION_SCALE + QUANTISATION_OFFSET
-        # Scaling and masking are one factor a frame, so that the frames are gone over once.
+        # Scaling and masking share one factor per frame, so the frames are read once.
         scale = ops.cast(mask, "float32")
         if self.normalise:
             scale = scale * ops.rsqrt(ops.maximum(ops.sum(ops.square(frames), axis=-1), 1e-12))
@@ -45,7 +45,7 @@ class FrameFeatures(keras.layers.Layer):
 
 @serialisable
 class VectorScale(keras.layers.Layer):
-    """Gives every vector [..., D] the same size: L2 norm 1 (`l2`), or root mean square 1 (`rms`), which is sqrt(D) as long."""
+    """Scales every vector [..., D] to L2 norm 1 (`l2`) or root mean square 1 (`rms`), which is sqrt(D) as long."""
 
     def __init__(self, kind, **kwargs):
         super().__init__(**kwargs)

@@ -1,11 +1,11 @@
-"""The loops of the recurrent layers, with their gradients, from the gates' inputs to a state a frame.
+"""The loops of the recurrent layers and their gradients: from the gates' inputs to one state per frame.
 
-Written out instead of differentiated: the gradient of the recurrent weights is one product for all frames, where a
-differentiated loop adds to a matrix of their size at every frame. XLA compiles the loops of both directions.
+The gradients are written by hand. So the gradient of the recurrent weights is one product for all frames; a differentiated
+loop would add to a matrix as large as the weights at every frame. XLA compiles the loops of both directions.
 
-T frames, B videos, H units; time comes first. Real frames precede padding, as in every batch, and states of padding are
-0. So a loop that runs backwards reaches the last real frame with the initial state, which is 0 too. States and their
-gradients are float32 in every precision; products are made in the precision of the weights.
+T frames, B videos, H units; time is the first axis. Real frames precede padding, as in every batch, and states of padding are
+0. So a backward loop reaches the last real frame with the initial state, which is 0 too. States and their gradients are
+float32 in every precision; products have the precision of the weights.
 """
 
 from keras import ops
@@ -14,22 +14,22 @@ from yt8m.layers.gradients import given
 
 
 def _product(vectors, kernel):
-    """Vectors times a matrix in the matrix's precision, float32 again."""
+    """Vectors times a matrix, computed in the matrix's precision and returned as float32."""
     return ops.cast(ops.matmul(ops.cast(vectors, kernel.dtype), kernel), "float32")
 
 
 def _gradient_of_kernel(vectors, gradients, kernel):
-    """That of ``vectors @ kernel`` at all frames together: [T, B, H] and [T, B, G] to [H, G]."""
+    """The gradient of ``vectors @ kernel`` for all frames together: [T, B, H] and [T, B, G] to [H, G]."""
     return ops.einsum("tbh,tbg->hg", ops.cast(vectors, kernel.dtype), ops.cast(gradients, kernel.dtype))
 
 
 def _zeros(inputs, size):
-    """Float32 [B, size] for inputs [T, B, ...]."""
+    """Zeros, float32 [B, size], for inputs [T, B, ...]."""
     return ops.zeros((ops.shape(inputs)[1], size), "float32")
 
 
 def _states_before(states, backwards):
-    """The state that every frame was read in, [T, B, H]: the states, one frame on."""
+    """The state before each frame, [T, B, H]."""
     nothing = ops.zeros_like(states[:1])
     parts = [states[1:], nothing] if backwards else [nothing, states[:-1]]
     return ops.concatenate(parts, axis=0)
@@ -46,10 +46,10 @@ def lstm_states(inputs, kernel, mask, backwards):
     """Runs an LSTM: c' = f * c + i * g, h' = o * tanh(c'), with the gates of ``inputs + h @ kernel``.
 
     Args:
-        inputs: what the frames add to the gates, [T, B, 4 H], a quarter each for i, f, g and o.
-        kernel: what the states add, [H, 4 H]; a tensor, no variable.
+        inputs: the frames' part of the gates, [T, B, 4 H], a quarter each for i, f, g and o.
+        kernel: recurrent weights, [H, 4 H]; a tensor, not a variable.
         mask: float32 [T, B, 1], 1 for real frames.
-        backwards: from the last frame to the first.
+        backwards: run from the last frame to the first.
 
     Returns:
         The states h, float32 [T, B, H].
@@ -76,11 +76,11 @@ def lstm_states(inputs, kernel, mask, backwards):
 
 
 def _lstm_gradients(upstream, inputs, kernel, mask, hidden, cell, backwards):
-    """Gradients of the inputs and of the kernel, from those of the states, [T, B, H]."""
+    """Gradients of the inputs and the kernel, from those of the states, [T, B, H]."""
     hidden_before, cell_before = _states_before(hidden, backwards), _states_before(cell, backwards)
     entry, forget, candidate, output = _lstm_gates(inputs, hidden_before, kernel)
     squashed = ops.tanh(cell)
-    # What the gradient of h or c is multiplied by to become that of a gate's sum or of a c; 0 in padding.
+    # Factors that turn the gradients of h and c into those of the gates' sums and of c; 0 in padding.
     to_cell = mask * output * (1.0 - ops.square(squashed))
     to_output = mask * squashed * output * (1.0 - output)
     to_entry = mask * candidate * entry * (1.0 - entry)
@@ -116,11 +116,11 @@ def gru_states(inputs, gate_kernel, candidate_kernel, mask, backwards):
     n = tanh(inputs + (r * h) @ candidate_kernel).
 
     Args:
-        inputs: what the frames add to z, r and n, a third each, [T, B, 3 H].
-        gate_kernel: what the states add to z and r, [H, 2 H]; a tensor, no variable.
-        candidate_kernel: what the reset states add to n, [H, H]; a tensor, no variable.
+        inputs: the frames' part of z, r and n, a third each, [T, B, 3 H].
+        gate_kernel: recurrent weights of z and r, [H, 2 H]; a tensor, not a variable.
+        candidate_kernel: weights of the reset states in n, [H, H]; a tensor, not a variable.
         mask: float32 [T, B, 1], 1 for real frames.
-        backwards: from the last frame to the first.
+        backwards: run from the last frame to the first.
 
     Returns:
         The states h, float32 [T, B, H].
@@ -148,10 +148,10 @@ def gru_states(inputs, gate_kernel, candidate_kernel, mask, backwards):
 
 
 def _gru_gradients(upstream, inputs, gate_kernel, candidate_kernel, mask, hidden, backwards):
-    """Gradients of the inputs and of both kernels, from those of the states, [T, B, H]."""
+    """Gradients of the inputs and both kernels, from those of the states, [T, B, H]."""
     before = _states_before(hidden, backwards)
     update, reset, candidate = _gru_gates(inputs, before, gate_kernel, candidate_kernel)
-    # What the gradient of h, or of r * h, is multiplied by to become that of a gate's sum; 0 in padding.
+    # Factors that turn the gradients of h and r * h into those of the gates' sums; 0 in padding.
     to_candidate = mask * (1.0 - update) * (1.0 - ops.square(candidate))
     to_update = mask * (before - candidate) * update * (1.0 - update)
     to_reset = before * reset * (1.0 - reset)

@@ -1,8 +1,8 @@
-"""Recurrent layers: frames [B, T, D] and their mask [B, T] to a state a frame, [B, T, H].
+"""Recurrent layers: frames [B, T, D] and their mask [B, T] to one state per frame, [B, T, H].
 
-Keras's own layers are not used: they multiply every frame by the weights on its own, keep their states in the compute
-dtype (bfloat16 loses what a long video adds bit by bit), and on a GPU refuse videos without frames. On a CPU a training
-step of these takes less than half the time.
+Keras's own layers multiply the weights by one frame at a time, keep states in the compute dtype (bfloat16 loses small changes
+over a long video) and reject videos without frames on a GPU. On a CPU, a training step of our layers takes less than half the
+time.
 """
 
 import keras
@@ -13,18 +13,18 @@ from yt8m.layers.recurrence import gru_states, lstm_states
 
 
 class Recurrence(keras.layers.Layer):
-    """What both recurrent layers share: the weights of their gates, and the order of the axes.
+    """The base of both recurrent layers: the gates' weights and the order of the axes.
 
     Args:
         num_units: H.
         backwards: read from the last real frame to the first.
 
-    Call arguments: frames [B, T, D], bool [B, T] with the real frames first. Returns [B, T, H], 0 in padding: the initial
-    state, so that a layer that reads backwards starts at the last real frame.
+    Call arguments: frames [B, T, D], bool [B, T] with the real frames first. Returns [B, T, H], 0 in padding. As 0 is also
+    the initial state, a backward layer starts at the last real frame.
     """
 
     initial_biases: tuple[float, ...]
-    """Of each gate; there are as many as the kernels have columns, in units of H."""
+    """The initial bias of each gate. The kernels have H columns per gate."""
 
     def __init__(self, num_units, backwards=False, **kwargs):
         super().__init__(**kwargs)
@@ -33,7 +33,7 @@ class Recurrence(keras.layers.Layer):
 
     def build(self, frames_shape, mask_shape=None):
         columns = len(self.initial_biases) * self.num_units
-        # Glorot's weights as in the reference; Keras's orthogonal ones take seconds to make at a thousand units.
+        # Glorot's initialiser, as in the reference. Keras's orthogonal one takes seconds for a thousand units.
         self.kernel = self.add_weight(name="kernel", shape=(frames_shape[-1], columns), initializer="glorot_uniform")
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel", shape=(self.num_units, columns), initializer="glorot_uniform"
@@ -45,14 +45,14 @@ class Recurrence(keras.layers.Layer):
         return ops.repeat(ops.array(self.initial_biases, dtype), self.num_units)
 
     def states(self, inputs, recurrent_kernel, mask):
-        """The states [T, B, H], float32, from what the frames add to the gates, [T, B, gates * H]."""
+        """The states [T, B, H], float32, from the frames' part of the gates, [T, B, gates * H]."""
         raise NotImplementedError
 
     def call(self, frames, mask):
-        # Time comes first in the loops; the frames are smaller than what they add to the gates.
+        # Time comes first in the loops. Frames are transposed because they are smaller than the gates' inputs.
         frames, real = ops.transpose(frames, (1, 0, 2)), ops.transpose(ops.cast(mask, "float32"))[:, :, None]
         inputs = ops.matmul(frames, self.kernel) + self.bias
-        # The copy is a tensor: TensorFlow lets no function with a gradient of its own use a variable unannounced.
+        # The copy is a tensor: in TensorFlow, a function with a custom gradient must not use undeclared variables.
         states = self.states(inputs, ops.copy(self.recurrent_kernel), real)
         return ops.cast(ops.transpose(states, (1, 0, 2)), self.compute_dtype)
 
@@ -67,7 +67,7 @@ class Recurrence(keras.layers.Layer):
 class LSTM(Recurrence):
     """Long short-term memory with a forget gate (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000).
 
-    With ``s = x W + h U + b``, four parts of it i, f, o = sigmoid(s) and g = tanh(s), in the order i, f, g, o:
+    ``s = x W + h U + b`` has four parts, in the order i, f, g, o. With i, f, o = sigmoid(s) and g = tanh(s):
     c' = f * c + i * g, h' = o * tanh(c'). The forget gate's bias starts at 1, so that the layer remembers at first.
     """
 
@@ -81,8 +81,8 @@ class LSTM(Recurrence):
 class GRU(Recurrence):
     """Gated recurrent unit (arXiv 1406.1078, section 2.3).
 
-    With two parts of ``x W + h U + b`` z, r = sigmoid, and n = tanh of the third, whose state is reset first,
-    ``x W + (r * h) U + b``: h' = z * h + (1 - z) * n. Both gates' biases start at 1, so that the layer remembers at first.
+    z and r are the sigmoids of the first two parts of ``x W + h U + b``. n is the tanh of the third part, with the state reset
+    first: ``x W + (r * h) U + b``. h' = z * h + (1 - z) * n. Both gates' biases start at 1, so that the layer remembers at first.
     """
 
     initial_biases = (1.0, 1.0, 0.0)

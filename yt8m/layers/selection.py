@@ -1,4 +1,4 @@
-"""One frame's vector of each video: [B, T, D] and bool [B, T], the real frames first, to [B, D]; 0 without frames."""
+"""Selects one frame of each video: [B, T, D] and bool [B, T], real frames first, to [B, D]; 0 for a video without frames."""
 
 from keras import ops
 

@@ -1,7 +1,7 @@
-"""Poolings that describe a video by what its frames look like near each of K learned centres.
+"""Poolings that describe a video by its frames near each of K learned centres.
 
-`NetVLAD`, `NetRVLAD` and `NetFisherVector` assign every frame softly to K clusters and sum it up in each; `NeXtVLAD` does
-so for groups of a wider frame. No tensor of the size [B, T, K, D] exists anywhere: sums over frames are matrix products.
+`NetVLAD`, `NetRVLAD` and `NetFisherVector` assign frames softly to K clusters and sum them up per cluster. `NeXtVLAD` does
+this for groups of a wider frame. Sums over frames are matrix products, so no tensor has the size [B, T, K, D].
 """
 
 import keras
@@ -13,14 +13,14 @@ from yt8m.layers.pooling import Pooling
 
 
 def _inverse_length(squared):
-    """From squared L2 norms to what makes their vectors unit length; 0 for vectors of zeros, and so is its gradient."""
+    """The factor that scales a vector to unit length, from its squared L2 norm. For zeros, factor and gradient are 0."""
     return ops.where(squared > 0.0, ops.rsqrt(ops.maximum(squared, 1e-12)), 0.0)
 
 
 def unit_clusters(sums):
-    """Every cluster's sum divided by its L2 norm, then the whole by its own: float32 [B, K, D] to [B, K * D].
+    """Scales every cluster's sum to L2 norm 1, then the whole: float32 [B, K, D] to [B, K * D].
 
-    Both divisions are one factor a cluster, so that nothing of the size of the sums lies between them.
+    One factor per cluster does both, which needs no copy of the sums.
     """
     squared = ops.sum(ops.square(sums), axis=-1)
     factors = _inverse_length(squared)
@@ -30,11 +30,11 @@ def unit_clusters(sums):
 
 
 class ClusterPooling(Pooling):
-    """What poolings over softly assigned frames share: with y = BN(x), a = softmax(BN(y W)) of every real frame x.
+    """The base of poolings with soft assignment: y = BN(x) and a = softmax(BN(y W)) for every real frame x.
 
-    y is never made. BN is ``y = x * scale + offset``, hence y W is a `folded_product` and
-    ``sum_t a_t y_t = scale * sum_t a_t x_t + offset * sum_t a_t``: exact, with a copy of the frames less to write, and
-    as x has no weights before it, without the two products that would carry a gradient back to y.
+    y is never in memory. As BN is ``y = x * scale + offset``, y W is a `folded_product` and
+    ``sum_t a_t y_t = scale * sum_t a_t x_t + offset * sum_t a_t``. This is exact. It saves a copy of the frames and, as no
+    weights precede x, the two products for the gradient of y.
 
     Args:
         num_clusters: K.
@@ -58,11 +58,11 @@ class ClusterPooling(Pooling):
         self.built = True
 
     def add_matrix(self, name, size, initializer):
-        """A float32 weight [D, K]."""
+        """Adds a float32 weight [D, K]."""
         return self.add_weight(name=name, shape=(size, self.num_clusters), initializer=initializer, autocast=False)
 
     def assign(self, frames, mask, training):
-        """The shares [B, T, K] of every cluster in every frame, 0 where masked; scale and offset [D] of y. All float32."""
+        """Assigns frames to clusters: shares [B, T, K], 0 where masked; scale and offset [D] of y. All are float32."""
         scale, offset = self.input_normalisation.scale_and_offset(frames, training=training, mask=mask)
         scores = folded_product(frames, scale, offset, self.assignment, self.compute_dtype)
         scores = self.assignment_normalisation(scores, training=training, mask=mask)
@@ -81,7 +81,7 @@ class ClusterPooling(Pooling):
 
 @serialisable
 class NetRVLAD(ClusterPooling):
-    """NetVLAD without centres (arXiv 1706.06905, section 3.1): V_k = sum_t a_tk y_t, normalised as there."""
+    """NetVLAD without centres (arXiv 1706.06905, section 3.1): V_k = sum_t a_tk y_t, normalised as in NetVLAD."""
 
     def call(self, frames, mask, training=None):
         shares, scale, offset = self.assign(frames, mask, training)
@@ -93,8 +93,8 @@ class NetRVLAD(ClusterPooling):
 class NetVLAD(ClusterPooling):
     """Soft-assigned residuals to learned centres (arXiv 1511.07247, equation 4; for video arXiv 1706.06905).
 
-    With centres c: V_k = sum_t a_tk (y_t - c_k), each V_k of L2 norm 1, then the whole of norm 1; 0 for a video without
-    frames. The assignment weights W and the centres are separate, as in the papers' code.
+    With centres c: V_k = sum_t a_tk (y_t - c_k). Each V_k is scaled to L2 norm 1, then the whole. A video without frames gives
+    0. The assignment weights W and the centres are separate, as in the papers' code.
     """
 
     def build(self, frames_shape, mask_shape=None):
@@ -113,8 +113,8 @@ class NetVLAD(ClusterPooling):
 class NetFisherVector(NetVLAD):
     """NetFV: first and second order differences to learned Gaussians (arXiv 1706.06905, section 3.1).
 
-    With centres c and deviations s: F1_k = sum_t a_tk (y_t - c_k) / s_k and F2_k = sum_t a_tk ((y_t - c_k)^2 / s_k^2 - 1),
-    each of them normalised as NetVLAD's V, then side by side. s = exp(w) stays positive whatever w is, and starts at 1.
+    With centres c and deviations s: F1_k = sum_t a_tk (y_t - c_k) / s_k and F2_k = sum_t a_tk ((y_t - c_k)^2 / s_k^2 - 1).
+    Each is normalised as in NetVLAD; the output has both side by side. s = exp(w) is always positive and starts at 1.
     """
 
     values_per_feature = 2
@@ -126,7 +126,7 @@ class NetFisherVector(NetVLAD):
     def call(self, frames, mask, training=None):
         shares, scale, offset = self.assign(frames, mask, training)
         totals = ops.sum(shares, axis=1)[:, :, None]
-        # y - c = x * scale + shifts, and the square of that.
+        # y - c = x * scale + shifts.
         shifts, precisions = offset - ops.transpose(self.centres), ops.exp(-ops.transpose(self.log_deviations))
         sums, squares = self.add_up(shares, frames), self.add_up(shares, ops.square(frames))
         first = (sums * scale + totals * shifts) * precisions
@@ -138,11 +138,11 @@ class NetFisherVector(NetVLAD):
 
 @serialisable
 class NeXtVLAD(Pooling):
-    """VLAD of groups of a wider frame, each group weighted by attention (arXiv 1811.05014, section 3.2).
+    """VLAD of groups of a wider frame, weighted by attention (arXiv 1811.05014, section 3.2).
 
-    A frame of size D is expanded to h of size l D, cut into G groups h_g. With s = sigmoid(h A + b) [G] and, for each group,
-    a_g = softmax(BN(h W))_g [K]: V_k = sum over real frames and groups of s_g a_gk (h_g - c_k), each V_k of L2 norm 1,
-    then BN of the whole. The centres c are shared by the groups.
+    A frame of size D is expanded to h of size l D and cut into G groups h_g. With s = sigmoid(h A + b) [G] and, for each group,
+    a_g = softmax(BN(h W))_g [K]: V_k = sum over real frames and groups of s_g a_gk (h_g - c_k). Each V_k is scaled to L2 norm 1,
+    and BN is applied to the whole. All groups share the centres c.
 
     Args:
         num_clusters: K.
@@ -182,7 +182,7 @@ class NeXtVLAD(Pooling):
         attention = ops.sigmoid(attention) * ops.cast(mask, "float32")[:, :, None]
         scores = ops.cast(ops.matmul(expanded, self.assignment), "float32")
         scores = self.assignment_normalisation(scores, training=training, mask=mask)
-        # Groups of all frames of a video in one row of length T * G.
+        # The groups of all frames in one row of length T * G.
         length, group = ops.shape(frames)[1] * self.num_groups, self.centres.shape[0]
         shares = ops.softmax(ops.reshape(scores, (-1, length, self.num_clusters)), axis=-1)
         shares = shares * ops.reshape(attention, (-1, length, 1))
