@@ -6,6 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from benchmarks.sizes import sized
+from yt8m.data.options import Frames, Order
 from yt8m.data.pipeline import make_dataset, open_source
 
 ROUNDS = sized(3, 1)
@@ -23,20 +24,20 @@ def _drain(dataset: tf.data.Dataset) -> None:
 def measure(files: list[str], num_videos: int) -> dict[str, float]:
     """Videos a second, the best of some rounds in which the variants take turns."""
     source = open_source(files)
-    options = {"shuffle": True, "shuffle_buffer": 64, "drop_remainder": True, "repeat": True}
+    order = Order(shuffle=True, shuffle_buffer=64, drop_remainder=True, repeat=True)
     num_batches = PASSES * num_videos // BATCH_SIZE
     variants: dict[str, Callable[[], tf.data.Dataset]] = {
         "raw: TFRecordDataset(files)": lambda: tf.data.TFRecordDataset(files).repeat(PASSES),
         "raw, all cores: TFRecordDataset(files, num_parallel_reads=AUTOTUNE)": lambda: tf.data.TFRecordDataset(
             files, num_parallel_reads=tf.data.AUTOTUNE
         ).repeat(PASSES),
-        "pipeline, 300 frames": lambda: make_dataset(source, BATCH_SIZE, **options).take(num_batches),
-        "pipeline, 32 sampled frames": lambda: make_dataset(source, BATCH_SIZE, num_frames=32, **options).take(
+        "pipeline, 300 frames": lambda: make_dataset(source, BATCH_SIZE, order=order).take(num_batches),
+        "pipeline, 32 sampled frames": lambda: make_dataset(source, BATCH_SIZE, Frames(num_frames=32), order).take(
             num_batches
         ),
-        "pipeline, 300 frames, unshuffled (evaluation)": lambda: make_dataset(source, BATCH_SIZE, repeat=True).take(
-            num_batches
-        ),
+        "pipeline, 300 frames, unshuffled (evaluation)": lambda: make_dataset(
+            source, BATCH_SIZE, order=Order(repeat=True)
+        ).take(num_batches),
     }
     best = dict.fromkeys(variants, 0.0)
     for _ in range(ROUNDS):

@@ -22,6 +22,8 @@ from benchmarks import documents
 from benchmarks.sizes import ROOT, sized
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.data import pipeline
+from yt8m.data.options import Frames, Order, Portion
+from yt8m.data.schema import WHOLE, Share
 from yt8m.data.service.servers import Servers
 from yt8m.distribution.cluster import as_tf_config
 from yt8m.distribution.launching import free_addresses
@@ -82,13 +84,18 @@ class Rate(Progress):
         return self._first is not None and self._last - self._first[0] >= SECONDS
 
 
-def reading_rate(config: RunConfig, shard: tuple[int, int] = (0, 1), service: str = "") -> float:
+def reading_rate(config: RunConfig, shard: Share = WHOLE, service: str = "") -> float:
     """Videos a second of a worker's share of the input."""
     _, source, _ = resolve(config)
     # An epoch of the sample is over in a fifth of a second, and a data service takes a second to begin the next one.
     source = dataclasses.replace(source, files=source.files * LISTED_TIMES)
-    options = {"shuffle": True, "repeat": True, "drop_remainder": True, "shard": shard, "service": service}
-    dataset = pipeline.make_dataset(source, 64, num_frames=32, max_frames=150, **options)
+    dataset = pipeline.make_dataset(
+        source,
+        64,
+        Frames(num_frames=32, max_frames=150),
+        Order(shuffle=True, repeat=True, drop_remainder=True),
+        Portion(shard=shard, service=service),
+    )
     batches, count = iter(dataset), 0
     next(batches)
     start = time.perf_counter()
@@ -105,7 +112,7 @@ def work(kind: str, data: Path, index: int, count: int) -> float:
         shared = Path(os.environ.get("SHARED_RUN", place)) / "run"
         config = configure(data, shared, LARGE_BATCH if kind == "training, large batch" else 64)
         if kind == "reading":
-            return reading_rate(config, (index, count))
+            return reading_rate(config, Share(index, count))
         rate = Rate(config.training.batch_size)
         train(config, rate, rate.stop_requested)
         return rate.rate

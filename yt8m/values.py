@@ -17,7 +17,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -181,7 +181,7 @@ def fit_arguments(
     args: tuple,
     kwargs: Mapping[str, Any],
     name_of: Callable[[str], str] = same,
-    options_of: Callable | None = None,
+    options_of: Sequence[Callable] = (),
 ) -> inspect.BoundArguments:
     """The arguments of a call, fitted to the function's annotations.
 
@@ -189,7 +189,7 @@ def fit_arguments(
         function: what is called.
         args, kwargs: with what.
         name_of: from a parameter's name to what messages call it.
-        options_of: the function that gets the further keyword arguments, if `function` passes them on to one alone.
+        options_of: what gets the further keyword arguments, if `function` passes them all on: functions or dataclasses.
 
     Raises:
         InputError: one does not fit, or there is no parameter of that name.
@@ -197,9 +197,9 @@ def fit_arguments(
     """
     signature = inspect.signature(function)
     known = {name: each for name, each in signature.parameters.items() if each.kind is not each.VAR_KEYWORD}
-    takes_any = len(known) < len(signature.parameters) and options_of is None
-    if options_of is not None:
-        options = inspect.signature(options_of).parameters
+    takes_any = len(known) < len(signature.parameters) and not options_of
+    for passed in options_of:
+        options = inspect.signature(passed).parameters
         known |= {name: each for name, each in options.items() if each.kind is each.KEYWORD_ONLY and name not in known}
     for name in kwargs:
         if name not in known and not takes_any:
@@ -210,7 +210,7 @@ def fit_arguments(
     return bound
 
 
-def checked(function: Callable | None = None, *, options_of: Callable | None = None) -> Callable:
+def checked(function: Callable | None = None, *, options_of: Sequence[Callable] = ()) -> Callable:
     """Decorator: arguments that do not fit their annotations, and unknown ones, raise an InputError of one line.
 
     Args:

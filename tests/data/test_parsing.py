@@ -21,7 +21,9 @@ from slow_reading import (
     write,
 )
 
-from yt8m.data.pipeline import Source, make_dataset, open_source, read_records, record_errors
+from yt8m.data.failures import record_errors
+from yt8m.data.options import Frames
+from yt8m.data.pipeline import Source, make_dataset, open_source, read_records
 from yt8m.data.records import Ratings, frame_level_record, video_level_record
 from yt8m.errors import InputError, RecordError
 
@@ -443,7 +445,7 @@ def failure(tmp_path_factory):
         source = Source(paths, level, tuple(SIZES), **READ)
         key = (level, *options.items())
         if key not in datasets:
-            datasets[key] = make_dataset(source, 2, **options)
+            datasets[key] = make_dataset(source, 2, Frames(**options))
         with pytest.raises(InputError) as caught, record_errors(source):
             for _ in datasets[key]:
                 pass

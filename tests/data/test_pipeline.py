@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
-from yt8m.data.pipeline import Source, make_dataset, open_source, read_records, record_errors
+from yt8m.data.failures import record_errors
+from yt8m.data.options import Order, Portion, grouped
+from yt8m.data.pipeline import Source, make_dataset, open_source, read_records
 from yt8m.data.records import Ratings, frame_level_record, video_level_record
 from yt8m.errors import InputError, RecordError
 
@@ -73,7 +75,7 @@ def rated_source(tmp_path_factory):
 
 def read_ids(source, batch_size=4, take=None, **options):
     """The ids in the order of the stream; `take` batches of it."""
-    dataset = make_dataset(source, batch_size, **options)
+    dataset = make_dataset(source, batch_size, *grouped(options))
     return ids_of(dataset if take is None else dataset.take(take))
 
 
@@ -91,7 +93,7 @@ class TestOrder:
     def test_the_last_batch_is_kept_or_dropped(self, source):
         kept = [len(batch["id"]) for batch in make_dataset(source, 4)]
         assert kept == [4] * 6 + [3]
-        dropping = make_dataset(source, 4, drop_remainder=True)
+        dropping = make_dataset(source, 4, order=Order(drop_remainder=True))
         assert dropping.element_spec["id"].shape == [4]
         assert ids_of(dropping) == IN_ORDER[:24]
 
@@ -123,7 +125,7 @@ class TestShuffling:
         first = read_ids(source, shuffle=True, seed=1)
         one_thread = tf.data.Options()
         one_thread.threading.private_threadpool_size = 1
-        assert ids_of(make_dataset(source, 4, shuffle=True, seed=1).with_options(one_thread)) == first
+        assert ids_of(make_dataset(source, 4, order=Order(shuffle=True, seed=1)).with_options(one_thread)) == first
         assert read_ids(source, batch_size=5, shuffle=True, seed=1) == first
 
     @pytest.mark.parametrize("parallel_files", [1, 3])
@@ -186,17 +188,17 @@ class TestSharesOfTheSameBatches:
     @pytest.mark.parametrize("skipped", [0, 8])
     def test_videos_and_the_frames_sampled_of_them(self, frames_source, sampling, skipped):
         options = WHOLE_BATCHES | {"num_frames": 4, "sampling": sampling}
-        whole = elements_of(make_dataset(frames_source, 4, skip_records=skipped, **options).take(6))
+        whole = elements_of(make_dataset(frames_source, 4, *grouped(options | {"skip_records": skipped})).take(6))
         for index in range(2):
             options |= {"shard": (index, 2), "shard_by": "record", "skip_records": skipped // 2}
-            assert_equal(elements_of(make_dataset(frames_source, 2, **options).take(6)), whole[index::2])
+            assert_equal(elements_of(make_dataset(frames_source, 2, *grouped(options)).take(6)), whole[index::2])
 
     @pytest.mark.parametrize("skipped", [0, 4])
     def test_rated_segments(self, rated_source, skipped):
-        whole = elements_of(make_dataset(rated_source, 4, skip_records=skipped, **WHOLE_BATCHES).take(5))
+        whole = elements_of(make_dataset(rated_source, 4, *grouped(WHOLE_BATCHES | {"skip_records": skipped})).take(5))
         for index in range(2):
             options = WHOLE_BATCHES | {"shard": (index, 2), "shard_by": "record", "skip_records": skipped // 2}
-            assert_equal(elements_of(make_dataset(rated_source, 2, **options).take(5)), whole[index::2])
+            assert_equal(elements_of(make_dataset(rated_source, 2, *grouped(options)).take(5)), whole[index::2])
 
     def test_by_file_each_reads_its_own(self, source):
         shards = [read_ids(source, shuffle=True, shard=(index, 2), shard_by="file") for index in range(2)]
@@ -205,7 +207,7 @@ class TestSharesOfTheSameBatches:
 
     def test_by_file_with_more_workers_than_files_is_refused(self, rated_source):
         with pytest.raises(InputError, match=r"--data.shard file: .* are 2 files for 3 workers"):
-            make_dataset(rated_source, 2, shard=(0, 3), shard_by="file")
+            make_dataset(rated_source, 2, portion=Portion(shard=(0, 3), shard_by="file"))
 
 
 class TestResuming:
@@ -220,8 +222,8 @@ class TestResuming:
     def test_goes_on_with_the_same_sampled_frames(self, frames_source, skipped):
         # 13 records: 16 is in the second epoch.
         options = {"shuffle": True, "seed": 3, "repeat": True, "num_frames": 4, "drop_remainder": True}
-        whole = elements_of(make_dataset(frames_source, 4, **options).take(7))
-        rest = elements_of(make_dataset(frames_source, 4, skip_records=skipped, **options).take(3))
+        whole = elements_of(make_dataset(frames_source, 4, *grouped(options)).take(7))
+        rest = elements_of(make_dataset(frames_source, 4, *grouped(options | {"skip_records": skipped})).take(3))
         assert_equal(rest, whole[skipped : skipped + 12])
         assert len({element["audio"].tobytes() for element in whole}) == len(whole)
 
@@ -229,17 +231,18 @@ class TestResuming:
         # A video of 9 frames has one whole segment; the step counts segments, so they are what is skipped.
         cut = dataclasses.replace(frames_source, level="segment")
         options = {"segments": "all", "shuffle": True, "seed": 3, "repeat": True}
-        whole = elements_of(make_dataset(cut, 4, **options).take(5))
+        whole = elements_of(make_dataset(cut, 4, *grouped(options)).take(5))
         assert len(whole) == 20
-        assert_equal(elements_of(make_dataset(cut, 4, skip_records=8, **options).take(3)), whole[8:])
+        assert_equal(elements_of(make_dataset(cut, 4, *grouped(options | {"skip_records": 8})).take(3)), whole[8:])
 
     @pytest.mark.parametrize("skipped", [4, 8, 20])
     def test_goes_on_with_the_same_rated_segments(self, rated_source, skipped):
         options = {"shuffle": True, "seed": 3, "repeat": True}
-        whole = elements_of(make_dataset(rated_source, 4, **options).take(8))
+        whole = elements_of(make_dataset(rated_source, 4, *grouped(options)).take(8))
         assert len({(element["id"], int(element["segment_start"])) for element in whole}) == 9
         assert_equal(
-            elements_of(make_dataset(rated_source, 4, skip_records=skipped, **options).take(3)), whole[skipped:][:12]
+            elements_of(make_dataset(rated_source, 4, *grouped(options | {"skip_records": skipped})).take(3)),
+            whole[skipped:][:12],
         )
 
     def test_skipped_segments_are_not_parsed(self, rated_source, tmp_path):
@@ -249,10 +252,14 @@ class TestResuming:
         source = dataclasses.replace(rated_source, files=files)
         first = elements_of(make_dataset(rated_source, 1).take(9))
         count = sum(element["id"] == first[0]["id"] for element in first)
-        rest = elements_of(make_dataset(source, 1, repeat=True, skip_records=count + 2).take(9 - count))
+        rest = elements_of(
+            make_dataset(source, 1, order=Order(repeat=True), portion=Portion(skip_records=count + 2)).take(9 - count)
+        )
         assert_equal(rest, first[count:])
         with pytest.raises(tf.errors.InvalidArgumentError):
-            elements_of(make_dataset(source, 1, repeat=True, skip_records=count + 1).take(1))
+            elements_of(
+                make_dataset(source, 1, order=Order(repeat=True), portion=Portion(skip_records=count + 1)).take(1)
+            )
 
     def test_unshuffled(self, source):
         assert read_ids(source, skip_records=7) == IN_ORDER[7:]

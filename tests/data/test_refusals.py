@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 
 from yt8m.data.checking import check_record, look_at
+from yt8m.data.failures import record_errors
 from yt8m.data.foreign import NEITHER
-from yt8m.data.pipeline import make_dataset, record_errors
+from yt8m.data.options import ALL_FRAMES
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.reading import Source, make_parser
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.errors import RecordError
@@ -74,7 +76,7 @@ def damaged(record: bytes, generator: np.random.Generator) -> bytes:
 
 def accepting(level: str) -> Callable[[bytes], bool]:
     """Whether the training parser of a level takes a record."""
-    parse = make_parser(Source((), level, **EXPECTED), None, "random", 300, "rated", 0)
+    parse = make_parser(Source((), level, **EXPECTED), ALL_FRAMES, seed=0)
     traced = tf.function(
         {
             "video": lambda records: parse(records),

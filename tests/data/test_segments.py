@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from slow_reading import SIZES, assert_equal, elements_of, make_frames, protos, segment_level, write
 
+from yt8m.data.options import Frames
 from yt8m.data.pipeline import Source, make_dataset
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record
@@ -37,7 +38,7 @@ def file(tmp_path_factory):
 
 def read(file, segments="rated", **changes):
     source = Source((file,), "segment", tuple(SIZES), num_classes=5, max_labels=MAX_LABELS, **changes)
-    return elements_of(make_dataset(source, 4, segments=segments))
+    return elements_of(make_dataset(source, 4, Frames(segments=segments)))
 
 
 @pytest.mark.parametrize("around", [1, 3, 30])

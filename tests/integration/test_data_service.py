@@ -15,6 +15,7 @@ from running_service import REPOSITORY, SECONDS_TO_START, children_of, gone, run
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
+from yt8m.data.options import grouped
 from yt8m.data.pipeline import Source, make_dataset, open_source
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.service import epochs as data_service
@@ -71,7 +72,7 @@ class TestTwoWorkers:
         monkeypatch.chdir(sample)  # where no worker is
         source = open_source("2/video/train")
         options = {"shuffle": True, "seed": 1, "repeat": True, "drop_remainder": True}
-        stream = ids_of(make_dataset(source, 7, service=service.dispatcher, **options).take(19))
+        stream = ids_of(make_dataset(source, 7, *grouped(options | {"service": service.dispatcher})).take(19))
         first, second = stream[:64], stream[64:128]
         assert len(set(first)) == 64
         assert sorted(first) == sorted(second) == sorted(ids_of(make_dataset(source, 64)))
@@ -112,7 +113,9 @@ class TestTwoWorkers:
         assert sorted(find_workers(service.dispatcher)) == addresses  # it is back where it was, or there were three
 
     def test_a_worker_takes_with_it_what_it_had_and_nothing_comes_twice(self, many_files, service):
-        one_pass = make_dataset(many_files, 4, shuffle=True, shuffle_buffer=30, seed=1, service=service.dispatcher)
+        one_pass = make_dataset(
+            many_files, 4, *grouped({"shuffle": True, "shuffle_buffer": 30, "seed": 1, "service": service.dispatcher})
+        )
         batches = iter(one_pass)
         before = ids_of(itertools.islice(batches, 5))
         os.kill(service.worker_pids[0], signal.SIGKILL)
@@ -131,7 +134,7 @@ class TestApart:
             with running_service("--role", "worker", "--dispatcher", first.dispatcher, "--port", 0) as elsewhere:
                 assert (first.workers, len(elsewhere.workers)) == ([], 2)
                 options = {"shuffle": True, "shuffle_buffer": 30, "seed": 1, "service": first.dispatcher}
-                batches = iter(make_dataset(many_files, 4, **options))
+                batches = iter(make_dataset(many_files, 4, *grouped(options)))
                 found = ids_of(itertools.islice(batches, 5))
                 first.end(signal.SIGKILL)
                 with running_service(*flags, "--port", port):

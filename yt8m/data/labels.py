@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from yt8m.data import pipeline
+from yt8m.data import failures, pipeline
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.metrics import SegmentRatings
@@ -39,13 +39,13 @@ def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
     return {id_text(video_id): own for video_id, own in labelled_videos(source)}
 
 
-_REMEDIES = pipeline.Remedies("raise --num-classes", "leave it out")
+_REMEDIES = failures.Remedies("raise --num-classes", "leave it out")
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:
     """The labels of all records; the features are left out, as reading them would be most of the work."""
     dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
-    with pipeline.record_errors(source, _REMEDIES):
+    with failures.record_errors(source, _REMEDIES):
         for batch in dataset:
             starts = batch["segment_start"].numpy().tolist() if "segment_start" in batch else None
             once.add(batch["id"].numpy().tolist(), starts)

@@ -21,8 +21,10 @@ from yt8m.data.schema import (
     LABEL_PADDING,
     QUANTISATION_OFFSET,
     QUANTISATION_SCALE,
+    WHOLE,
     ZERO_BYTE,
     Sampling,
+    Share,
     video_feature,
 )
 
@@ -149,7 +151,7 @@ def frame_batch_parser(
     num_frames: int | None,
     sampling: Sampling,
     seed: int,
-    share: tuple[int, int] = (0, 1),
+    share: Share = WHOLE,
 ) -> Callable[[tf.Tensor, tf.Tensor], Element]:
     """A function of (number of the batch int64 [], serialized SequenceExamples string [B]) for frame level.
 

@@ -1,30 +1,28 @@
 """Record files to a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
 
-import contextlib
-import re
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from yt8m.data import locating, parsing, remarks
-from yt8m.data.endings import broken_end
+from yt8m.data import parsing, remarks
+from yt8m.data.failures import refuse_broken_ends
 from yt8m.data.identity import local_ids
+from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
 from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
-from yt8m.data.refusals import error_message
-from yt8m.data.repeats import RepeatError
 from yt8m.data.schema import (
-    DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     FEATURE_SIZES,
+    WHOLE,
     Feature,
     Level,
-    Sampling,
+    Share,
 )
 from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
 from yt8m.data.service.epochs import Epochs, read_epochs
-from yt8m.data.sources import describe_error, expand_paths, scheme
+from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import Survey, survey
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.progress import SILENT, Progress
@@ -85,113 +83,61 @@ def source_of(
     return Source(found.files, level, features, num_classes, max_labels)
 
 
-class Remedies(NamedTuple):
-    """What a command can do about records that hold more than it has room for, as clauses."""
-
-    classes: str
-    labels: str
-
-    def add_to(self, error: RecordError) -> RecordError:
-        """The error with what to do about it, if it is of that kind."""
-        if re.search(r"(those of 2017 need|this one needs) \d+( or more)?$", error.reason):
-            return RecordError(error.path, error.record, f"{error.reason}; {self.classes}")
-        if re.search(r" labels, more than \d+$", error.reason):
-            return RecordError(error.path, error.record, f"{error.reason}; {self.labels}")
-        return error
-
-
-OF_TRAINING = Remedies("raise --data.num-classes", "raise --data.max-labels")
-_OF_A_RUN = Remedies(
-    "another run is needed, trained with that --data.num-classes",
-    "another run is needed, trained with a higher --data.max-labels",
-)
-
-
-@contextlib.contextmanager
-def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[None]:
-    """Turns TensorFlow's errors while reading, and a `RepeatError`, into a `RecordError` that names the file and the record.
-
-    TensorFlow says what is wrong but not where, so the files are searched for the culprit; this costs time only once
-    something is wrong.
+def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.data.Dataset:
+    """One pass over the serialized records of a share of the files, string [].
 
     Args:
-        source: what is read.
-        remedies: of the command; those of one that works with a trained run, if it has none of its own.
+        source: the files.
+        order: its shuffle is that of the files alone; a seed is given.
+        share: of the files.
     """
-    try:
-        yield
-    except RepeatError as error:
-        raise locating.locate_repeat(source.files, error) from error
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-        offset = re.search(r"record at (\d+)", error_message(error))
-        byte_offset = int(offset.group(1)) if offset else None
-        found = locating.locate(source.files, source.expectations, byte_offset)
-        if found:
-            raise remedies.add_to(found) from error
-        raise
-    except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
-        if "Collective" in str(error):  # another worker is gone
-            raise
-        raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
-    except (tf.errors.InternalError, tf.errors.FailedPreconditionError, tf.errors.UnknownError) as error:
-        if not any(map(scheme, source.files)) or not re.search(r"HTTP|Unable to perform|libcurl", str(error)):
-            raise
-        raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
-
-
-def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
-    """Finds what a broken download leaves before the work starts: empty files, and files that are cut off.
-
-    Some of it TensorFlow would not report at all (`yt8m.data.endings`). Files behind a network are not looked at.
-
-    Args:
-        source: what will be read.
-        can_skip: whether the command has `--data.on-corrupt`, which is then named.
-    """
-    for path in source.files:
-        if scheme(path):
-            continue
-        with contextlib.suppress(OSError):  # TensorFlow says what cannot be read
-            broken = broken_end(path)
-            if broken:
-                error = broken.as_error(path)
-                how = " with --data.on-corrupt skip" if can_skip else ""
-                raise RecordError(path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")
-
-
-def read_serialized(
-    source: Source, shuffle_files: bool, seed: int, parallel_files: int, deterministic: bool, shard: tuple[int, int]
-) -> tf.data.Dataset:
-    """One pass over the serialized records of this shard of the files, string []; `read_records` describes the arguments."""
-    index, count = shard
-    files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(count, index)
-    if shuffle_files:
-        files = files.shuffle(len(source.files), seed=seed, reshuffle_each_iteration=True)
+    files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(share.count, share.index)
+    if order.shuffle:
+        files = files.shuffle(len(source.files), seed=order.seed, reshuffle_each_iteration=True)
     records = interleaved(
         files,
         source,
         # Without shuffling, records come file after file: the order users see in a submission.
-        cycle_length=min(parallel_files, len(source.files)) if shuffle_files else 1,
-        num_parallel_calls=tf.data.AUTOTUNE if shuffle_files else None,
-        deterministic=deterministic if shuffle_files else None,
+        cycle_length=min(order.parallel_files, len(source.files)) if order.shuffle else 1,
+        num_parallel_calls=tf.data.AUTOTUNE if order.shuffle else None,
+        deterministic=order.deterministic if order.shuffle else None,
     )
     return of_fold(records, source)
 
 
-def _shards_records(source: Source, count: int, shard_by: str) -> bool:
-    """Whether the workers share out records, not files."""
-    if shard_by == "file" and count > len(source.files):
+class _Shares(NamedTuple):
+    """What a process reads: a share of the files, or of all records; the other one is the whole."""
+
+    files: Share
+    records: Share
+
+
+def _share_out(source: Source, portion: Portion) -> _Shares:
+    """By file, or by record. Raises InputError if there are too few files for what was asked for."""
+    share = portion.share
+    if portion.shard_by == "file" and share.count > len(source.files):
         raise InputError(
-            f"--data.shard file: {source.files[0]} ... are {quantity(len(source.files), 'file')} for {count} workers; "
+            f"--data.shard file: {source.files[0]} ... are {quantity(len(source.files), 'file')} for {share.count} workers; "
             "write more files or share out records"
         )
-    return count > 1 and (shard_by == "record" or count > len(source.files))
+    by_record = share.count > 1 and (portion.shard_by == "record" or share.count > len(source.files))
+    return _Shares(WHOLE, share) if by_record else _Shares(share, WHOLE)
 
 
-def _every(dataset: tf.data.Dataset, shard: tuple[int, int]) -> tf.data.Dataset:
-    """Every count-th element, from the index-th on; all of them for one of one."""
-    index, count = shard
-    return dataset if count == 1 else dataset.shard(count, index)
+def _settled(order: Order, shares: _Shares) -> Order:
+    """The order with a seed."""
+    # Every process must see the same order, or its every count-th record is also another's.
+    deterministic = order.deterministic or shares.records.count > 1
+    seed = order.seed
+    if seed is None:
+        is_same = deterministic or shares.files.count > 1
+        seed = 0 if is_same else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
+    return dataclasses.replace(order, deterministic=deterministic, seed=seed)
+
+
+def _every(dataset: tf.data.Dataset, share: Share) -> tf.data.Dataset:
+    """A share of the elements."""
+    return dataset if share.count == 1 else dataset.shard(share.count, share.index)
 
 
 def read_ids(files: Sequence[str]) -> list[bytes]:
@@ -219,80 +165,82 @@ def _parsed_ids(path: str) -> list[bytes]:
 def make_dataset(
     source: Source,
     batch_size: PositiveInt,
-    *,
-    num_frames: NonNegativeInt | None = None,
-    sampling: Sampling = "random",
-    max_frames: PositiveInt = DEFAULT_MAX_FRAMES,
-    segments: Literal["rated", "all"] = "rated",
-    shuffle: bool = False,
-    shuffle_buffer: PositiveInt = 1024,
-    seed: Seed | None = None,
-    repeat: bool = False,
-    drop_remainder: bool = False,
-    parallel_files: PositiveInt = 8,
-    deterministic: bool = True,
-    shard: tuple[NonNegativeInt, PositiveInt] = (0, 1),
-    shard_by: Literal["auto", "file", "record"] = "auto",
-    skip_records: NonNegativeInt = 0,
-    service: str = "",
-    job_name: str = "",
+    frames: Frames = ALL_FRAMES,
+    order: Order = AS_STORED,
+    portion: Portion = EVERYTHING,
 ) -> tf.data.Dataset:
-    """A stream of batches; `read_records` describes the arguments.
+    """A stream of batches.
 
-    `skip_records` leaves out that many videos, or segments, of this shard's shuffled, repeated stream before they are parsed,
-    which is how a resumed run goes on where it stopped. Whole batches left out leave the frames sampled in the others as they
-    were. A service cannot leave any out: it begins an epoch, in an order that this number has a part in.
+    Args:
+        source: the records.
+        batch_size: videos, or segments, a batch.
+        frames: what is shown of each video.
+        order: in which order the records come, and how often.
+        portion: which of them. Its `skip_records` is how a resumed run goes on where it stopped. Whole batches left out leave
+            the frames sampled in the others as they were. A service cannot leave any out: it begins an epoch, in an order that
+            this number has a part in.
+
+    Raises:
+        InputError, RecordError: a local file is cut off, there are too few files, the service cannot be used.
     """
-    index, count = shard
-    if index >= count:
-        raise InputError(f"shard is {shard}; the index of the first of {count} is 0, of the last {count - 1}")
-    by_record = _shards_records(source, count, shard_by)
-    files_of, every = ((0, 1), shard) if by_record else (shard, (0, 1))
-    # Every process must see the same order, or its every count-th record is also another's.
-    deterministic = deterministic or by_record
-    if seed is None:
-        seed = 0 if deterministic or shard[1] > 1 else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
+    shares = _share_out(source, portion)
+    order = _settled(order, shares)
     refuse_broken_ends(source)
-    parse = make_parser(source, num_frames, sampling, max_frames, segments, seed, every)
-    if service:
-        if count > 1:
-            raise InputError(f"shard is {shard}, but a service shares the records out; give a job_name instead")
-        epochs = Epochs(source, parse, batch_size, shuffle_buffer if shuffle else 0, parallel_files)
-        dataset = read_epochs(epochs, service, job_name, (seed, skip_records), repeat)
-        return dataset.rebatch(batch_size, drop_remainder=drop_remainder).prefetch(_PREFETCHED_BATCHES)
-    if job_name:
-        raise InputError(f"job_name is {job_name!r}, but no service is given, which alone has jobs")
-    dataset = read_serialized(source, shuffle, seed, parallel_files, deterministic, files_of)
-    if shuffle:
-        dataset = dataset.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
-    if source.level != "segment":
-        if repeat:
-            dataset = dataset.repeat()
-        dataset = _every(dataset.skip(skip_records * every[1]), every)
-    elif repeat and segments == "rated":
-        dataset = with_rated_segments(dataset).repeat()  # which ends if no record has a segment
-        dataset = skip_segments(dataset, skip_records * every[1])
-        dataset = dataset.map(rest_of_segments(parse), num_parallel_calls=tf.data.AUTOTUNE).unbatch()
-        dataset = _every(dataset, every)
+    parse = make_parser(source, frames, order.seed, shares.records)
+    if portion.service:
+        return _read_from_service(source, batch_size, parse, order, portion)
+    if portion.job_name:
+        raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
+    dataset = read_serialized(source, order, shares.files)
+    if order.shuffle:
+        dataset = dataset.shuffle(order.shuffle_buffer, seed=order.seed, reshuffle_each_iteration=True)
+    if source.level == "segment":
+        only_rated = frames.segments == "rated"
+        dataset = _segments(dataset, parse, only_rated, order.repeat, portion.skip_records, shares.records)
     else:
-        dataset = _every(dataset, every).map(parse, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
-        if repeat:
-            dataset = dataset.repeat()
-        dataset = dataset.skip(skip_records)  # how many records they are in is not known
+        dataset = dataset.repeat() if order.repeat else dataset
+        dataset = _every(dataset.skip(portion.skip_records * shares.records.count), shares.records)
     dataset = batches(
         dataset,
         source,
         parse,
-        lambda serialized: serialized.enumerate(skip_records // batch_size),
+        lambda serialized: serialized.enumerate(portion.skip_records // batch_size),
         batch_size,
-        drop_remainder,
+        order.drop_remainder,
     )
     options = tf.data.Options()
-    options.deterministic = deterministic or not shuffle  # also where batches are parsed side by side
+    options.deterministic = order.deterministic or not order.shuffle  # also where batches are parsed side by side
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
-@checked(options_of=make_dataset)
+def _read_from_service(
+    source: Source, batch_size: int, parse: Callable, order: Order, portion: Portion
+) -> tf.data.Dataset:
+    """Batches that the workers of a service read and parse."""
+    if portion.share.count > 1:
+        raise InputError(f"shard is {portion.shard}, but a service shares the records out; give a job_name instead")
+    epochs = Epochs(source, parse, batch_size, order.shuffle_buffer if order.shuffle else 0, order.parallel_files)
+    seed = (order.seed, portion.skip_records)
+    dataset = read_epochs(epochs, portion.service, portion.job_name, seed, order.repeat)
+    return dataset.rebatch(batch_size, drop_remainder=order.drop_remainder).prefetch(_PREFETCHED_BATCHES)
+
+
+def _segments(
+    records: tf.data.Dataset, parse: Callable, only_rated: bool, repeat: bool, skipped: int, share: Share
+) -> tf.data.Dataset:
+    """The parsed segments of serialized records, once or for ever, less the first ones of the share."""
+    if repeat and only_rated:
+        records = with_rated_segments(records).repeat()  # which ends if no record has a segment
+        records = skip_segments(records, skipped * share.count)
+        segments = records.map(rest_of_segments(parse), num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+        return _every(segments, share)
+    segments = _every(records, share).map(parse, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+    if repeat:
+        segments = segments.repeat()
+    return segments.skip(skipped)  # how many records they are in is not known
+
+
+@checked(options_of=(Frames, Order, Portion))
 def read_records(
     paths: str | Sequence[str],
     batch_size: PositiveInt = 64,
@@ -330,4 +278,6 @@ def read_records(
             the file and the record.
     """
     source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
-    return make_dataset(source, batch_size, num_frames=num_frames, shuffle=shuffle, seed=seed, **options)
+    return make_dataset(
+        source, batch_size, *grouped({"num_frames": num_frames, "shuffle": shuffle, "seed": seed, **options})
+    )

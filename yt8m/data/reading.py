@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.data import parsing
 from yt8m.data.folds import part_filter
+from yt8m.data.options import Frames
 from yt8m.data.schema import (
     CONTEXT_PREFIX,
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
+    WHOLE,
     Fold,
     IndexedFold,
     Level,
-    Sampling,
     SegmentContext,
+    Share,
 )
 from yt8m.data.segments import segment_parser
 from yt8m.data.sources import scheme
@@ -76,25 +78,24 @@ def of_fold(records: tf.data.Dataset, source: Source) -> tf.data.Dataset:
 
 def make_parser(
     source: Source,
-    num_frames: int | None,
-    sampling: Sampling,
-    max_frames: int,
-    segments: Literal["rated", "all"],
+    frames: Frames,
     seed: int,
-    every: tuple[int, int] = (0, 1),
+    share: Share = WHOLE,
 ) -> Callable:
     """The function that parses a serialized record of segments, or a batch at the other levels.
 
-    At frame level it takes the number of the batch, int64 [], before it; `every` is which of the records of such a batch over all
-    workers are in this one's: every count-th from the index-th on.
+    At frame level it takes the number of the batch, int64 [], before it; `share` says which of the records of such a batch over
+    all workers are in this one's.
     """
     arguments = (source.features, source.num_classes, source.max_labels)
     if source.level == "video":
         return parsing.video_batch_parser(*arguments)
     if source.level == "frame":
-        return parsing.frame_batch_parser(*arguments, max_frames, num_frames, sampling, seed, every)
+        return parsing.frame_batch_parser(
+            *arguments, frames.max_frames, frames.num_frames, frames.sampling, seed, share
+        )
     context = source.context, source.context_num_frames
-    return segment_parser(*arguments, segments == "rated", *context, source.rated_classes)
+    return segment_parser(*arguments, frames.segments == "rated", *context, source.rated_classes)
 
 
 def batches(

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from yt8m.data.options import ALL_FRAMES
 from yt8m.data.reading import Source, make_parser
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_MAX_LABELS, Level
+from yt8m.data.schema import DEFAULT_MAX_LABELS, Level
 
 MOST_CLASSES = 2**31 - 1
 """Of any vocabulary: labels are int32."""
@@ -56,7 +57,7 @@ def _parser(
     level: Level, features: tuple[str, ...], num_classes: int, max_labels: int, rated_classes: tuple[int, ...] | None
 ) -> Callable[[tf.Tensor], object]:
     source = Source((), level, features, num_classes, max_labels, rated_classes)
-    parse = make_parser(source, None, "random", DEFAULT_MAX_FRAMES, "rated", 0)
+    parse = make_parser(source, ALL_FRAMES, seed=0)
 
     def parse_all(serialized: tf.Tensor) -> object:
         if level == "frame":

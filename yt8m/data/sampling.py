@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from yt8m.data.schema import Sampling
+from yt8m.data.schema import WHOLE, Sampling, Share
 
 
 def sample_rows(
@@ -12,7 +12,7 @@ def sample_rows(
     longest: int,
     seed: int,
     number: tf.Tensor,
-    share: tuple[int, int] = (0, 1),
+    share: Share = WHOLE,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The frames to show.
 
@@ -23,17 +23,17 @@ def sample_rows(
         longest: no video has more frames than this.
         seed: with `number` it determines what is drawn.
         number: of the batch in the stream, int64 [].
-        share: (index, count) where these are every count-th video, from the index-th on, of a larger batch: they get the
-            frames that they would get there.
+        share: of a larger batch, if these videos are one: they get the frames that they would get there.
 
     Returns:
         Rows int32 [B, m] and how many of them count, int32 [B]; those past it are any number from 0.
     """
-    index, parts = share
 
     def draw(*columns: int) -> tf.Tensor:
         """From 0 to 1, float32 [B, *columns]."""
-        return tf.random.stateless_uniform([tf.size(stored) * parts, *columns], [seed, number])[index::parts]
+        return tf.random.stateless_uniform([tf.size(stored) * share.count, *columns], [seed, number])[
+            share.index :: share.count
+        ]
 
     count = tf.minimum(stored, num_frames)
     steps = tf.range(num_frames)[None, :]

@@ -29,7 +29,7 @@ dequantises, normalises and masks them in one fused pass.
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from yt8m.errors import InputError
 
@@ -81,6 +81,17 @@ ZERO_BYTE = 127
 
 CONTEXT_PREFIX = "context_"
 """Before the keys of a batch that are of the whole video, where the others are of a segment."""
+
+
+class Share(NamedTuple):
+    """One of several equal shares of something: every `count`-th, from the `index`-th on."""
+
+    index: int
+    """From 0 on."""
+    count: int
+
+
+WHOLE = Share(0, 1)
 
 
 @dataclass(frozen=True)

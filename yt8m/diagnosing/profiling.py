@@ -12,7 +12,8 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import failures, pipeline
+from yt8m.data.options import AS_STORED
 from yt8m.data.pipeline import Source
 from yt8m.diagnosing.bottleneck import (
     Advice,
@@ -26,6 +27,7 @@ from yt8m.files import make_directory
 from yt8m.progress import SILENT, Progress
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.stepping import stream_errors, take_steps
+from yt8m.training.stream import training_order
 from yt8m.training.trainer import Trainer
 
 NUM_ROUNDS = 3
@@ -244,15 +246,12 @@ def _take(batches, count: tf.Tensor) -> None:
 
 def _records(config: RunConfig, source: Source) -> tf.data.Dataset:
     """Batches of serialized records, as many in each as a batch of the training stream needs."""
-    data, training = config.data, config.training
-    records = pipeline.read_serialized(
-        source, True, training.seed, data.parallel_files, data.deterministic, shard=(0, 1)
-    )
-    size = training.batch_size
+    records = pipeline.read_serialized(source, training_order(config))
+    size = config.training.batch_size
     if source.level == "segment":
         size = max(1, round(size / segments_per_record(source)))
     options = tf.data.Options()
-    options.deterministic = data.deterministic
+    options.deterministic = config.data.deterministic
     return records.repeat().batch(size).with_options(options)
 
 
@@ -260,11 +259,11 @@ def segments_per_record(source: Source) -> float:
     """Rated segments that are trained on, in the first file that has any."""
     for path in source.files:
         one = dataclasses.replace(source, files=(path,))
-        with pipeline.record_errors(one, pipeline.OF_TRAINING):  # others than those that were measured may be broken
+        with failures.record_errors(one, failures.OF_TRAINING):  # others than those that were measured may be broken
             batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
             num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
         if num_segments:
-            records = pipeline.read_serialized(one, False, 0, 1, True, shard=(0, 1))
+            records = pipeline.read_serialized(one, AS_STORED)
             return num_segments / int(records.reduce(0, lambda count, _: count + 1))
     raise AssertionError("the input was measured before, so there are some")
 

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import failures, pipeline
+from yt8m.data.options import Order
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.distribution.exhaustion import memory_errors
@@ -26,6 +27,7 @@ from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer, make_optimizer
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.schedules import warmup_remark
+from yt8m.training.stream import training_batches, training_frames
 
 OVERFIT_VIDEOS = 8
 OVERFIT_LEARNING_RATE = 3e-3
@@ -110,17 +112,9 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
 
 
 def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
-    data = config.data
-    dataset = pipeline.make_dataset(
-        source,
-        config.training.batch_size,
-        num_frames=data.num_frames or None,
-        sampling=data.sampling,
-        max_frames=data.max_frames,
-        repeat=True,
-        drop_remainder=True,
-    )
-    with pipeline.record_errors(source, pipeline.OF_TRAINING):
+    order = Order(repeat=True, drop_remainder=True)
+    dataset = pipeline.make_dataset(source, config.training.batch_size, training_frames(config), order)
+    with failures.record_errors(source, failures.OF_TRAINING):
         for batch in dataset.take(1):
             return {key: value for key, value in batch.items() if key != "id"}
     raise InputError(f"{source.files[0]} ...: the training files hold no record")
@@ -266,21 +260,9 @@ def _rate(action: Callable[[], object], videos: int) -> float:
 
 
 def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding:
-    data, size = config.data, config.training.batch_size
-    dataset = pipeline.make_dataset(
-        source,
-        size,
-        num_frames=data.num_frames or None,
-        sampling=data.sampling,
-        max_frames=data.max_frames,
-        shuffle=True,
-        shuffle_buffer=data.shuffle_buffer,
-        repeat=True,
-        drop_remainder=True,
-        parallel_files=data.parallel_files,
-        service=data.service,
-    )
-    with pipeline.record_errors(source, pipeline.OF_TRAINING):
+    size = config.training.batch_size
+    dataset = training_batches(config, source, size, service=config.data.service)
+    with failures.record_errors(source, failures.OF_TRAINING):
         batches = iter(dataset)
         next(batches)  # the shuffle buffer is full now
         rate = _rate(lambda: next(batches), size)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data.schema import Share
 from yt8m.errors import InputError
 
 Result = TypeVar("Result")
@@ -50,9 +51,9 @@ class Devices:
         return self.num_replicas // self.num_workers
 
     @property
-    def shard(self) -> tuple[int, int]:
-        """(index, count): this worker's share of the records, for `yt8m.data.pipeline.make_dataset`."""
-        return self.worker, self.num_workers
+    def shard(self) -> Share:
+        """This worker's share of the records."""
+        return Share(self.worker, self.num_workers)
 
     def largest(self, *values: int) -> tuple[int, ...]:
         """The largest of all workers' values, for each argument. Takes milliseconds."""

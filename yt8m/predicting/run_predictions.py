@@ -13,11 +13,12 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
-from yt8m.data import pipeline, remarks
+from yt8m.data import failures, pipeline, remarks
 from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.ids import check_submittable
 from yt8m.data.records import file_size
 from yt8m.data.repeats import Once
+from yt8m.data.schema import WHOLE, Share
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
@@ -103,7 +104,7 @@ class RunPredictions:
                 f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
                 "--task segment ranks their segments"
             )
-        pipeline.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
+        failures.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
         self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
         self.segment_classes = None
         num_classes = config.data.num_classes
@@ -151,7 +152,7 @@ class RunPredictions:
     @functools.cached_property
     def _ids_of_first_file(self) -> list[bytes]:
         source = self._sources[0]
-        with pipeline.record_errors(source):
+        with failures.record_errors(source):
             return pipeline.read_ids(source.files[:1])
 
     def first_videos(self) -> list[bytes]:
@@ -213,7 +214,7 @@ class RunPredictions:
             return lambda: self._part(scorers, files, progress)
 
         def finish() -> None:
-            with pipeline.record_errors(self._sources[0]):
+            with failures.record_errors(self._sources[0]):
                 store(map(maker, groups), into, progress, lambda number: self._ids(groups[number]))
 
         devices.on_chief(finish)
@@ -225,7 +226,7 @@ class RunPredictions:
         """A digest of the ids of some files' records; empty where the files' versions say enough."""
         if not needs_ids(self.made_from["files"]):
             return ""
-        with pipeline.record_errors(self._sources[0]):
+        with failures.record_errors(self._sources[0]):
             return digest_of(pipeline.read_ids(files))
 
     def _compare_ids(self, into: PredictionStore, groups: list[tuple[str, ...]], replace: bool) -> None:
@@ -271,13 +272,13 @@ class RunPredictions:
         scorers: list[Scorer],
         files: tuple[str, ...],
         progress: Progress,
-        shard: tuple[int, int] = (0, 1),
+        shard: Share = WHOLE,
     ) -> Part:
         parts = []
         for scorer, source in zip(scorers, self._sources, strict=True):
             source = dataclasses.replace(source, files=files)
             for batch in scorer.scores(source, self.config, segments="all", shard=shard):
-                with pipeline.record_errors(self._sources[0]):
+                with failures.record_errors(self._sources[0]):
                     self._once.add(batch.ids, batch.segment_starts)
                 if self._submitted:
                     check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")

@@ -11,7 +11,7 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
-from yt8m.data import pipeline, remarks
+from yt8m.data import failures, remarks
 from yt8m.data.pipeline import Source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
@@ -112,7 +112,7 @@ def measure_source(
     metrics, observed, total_loss, count = of_workers[0].metrics, of_workers[0].observed, 0.0, 0
     once = of_workers[0].once
     for other in of_workers[1:]:
-        with pipeline.record_errors(source):
+        with failures.record_errors(source):
             once.merge(other.once)
         metrics.merge(other.metrics)
         observed.merge(other.observed)
@@ -149,7 +149,7 @@ def _score_share(
     metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
     share = _Share(metrics, observe())
     for batch in scorer.devices.stoppable(scorer.scores(source, config), stop_requested):
-        with pipeline.record_errors(source):
+        with failures.record_errors(source):
             share.once.add(batch.ids, batch.segment_starts)
         if source.level == "segment":
             share.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)

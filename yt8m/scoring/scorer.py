@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from yt8m import models
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import failures, pipeline
+from yt8m.data.options import Frames, Portion
 from yt8m.data.pipeline import Source
-from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.data.schema import SEGMENT_FRAMES, Share
 from yt8m.distribution.devices import Devices, alone
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import quantity
@@ -103,7 +104,7 @@ class Scorer:
         config: RunConfig,
         segments: str = "rated",
         batch_size: int | None = None,
-        shard: tuple[int, int] | None = None,
+        shard: Share | None = None,
     ) -> Iterator[Scored]:
         """Scores all records, or segments, in the order of the files.
 
@@ -112,23 +113,22 @@ class Scorer:
             config: the run's.
             segments: `rated` or `all`, at segment level.
             batch_size: records a step of each device; None = one that suits the level.
-            shard: (index, count), the share of the records to score; None = this worker's.
+            shard: the share of the records to score; None = this worker's.
 
         Raises:
             InputError, RecordError: a record cannot be used, or memory does not suffice.
         """
         size = batch_size or BATCH_SIZE[source.level]
-        dataset = pipeline.make_dataset(
-            source,
-            size,
+        frames = Frames(
             num_frames=config.data.prediction_num_frames or None,
             sampling=config.data.prediction_sampling,
             max_frames=config.data.max_frames,
             segments=segments,
-            shard=shard or self.devices.shard,
         )
+        portion = Portion(shard=shard or self.devices.shard)
+        dataset = pipeline.make_dataset(source, size, frames, portion=portion)
         work = f"scoring {quantity(size, 'segment' if source.level == 'segment' else 'video')} at a time"
-        with pipeline.record_errors(source), memory_errors(work):
+        with failures.record_errors(source), memory_errors(work):
             batches = iter(dataset)
             while some := list(itertools.islice(batches, self.devices.num_local_replicas)):
                 yield from self._score(some, size)

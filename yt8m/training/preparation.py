@@ -4,7 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import failures
 from yt8m.data.pipeline import Source
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service.epochs import find_workers
@@ -53,4 +53,4 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
 def refuse_broken_ends(*sources: Source | None) -> None:
     """Finds broken downloads among what trains and validates; the latter is read late. Raises RecordError."""
     for source in filter(None, sources):
-        pipeline.refuse_broken_ends(source, can_skip=True)
+        failures.refuse_broken_ends(source, can_skip=True)

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import failures
 from yt8m.data.pipeline import Source
 from yt8m.distribution.devices import Devices, Stopped, alone
 from yt8m.distribution.exhaustion import memory_errors
@@ -77,7 +77,7 @@ class StatisticsPass:
         def batches(repeat: bool) -> Iterator[Batch]:
             return iter(training_batches(config, source, size, shard=devices.shard, repeat=repeat))
 
-        with pipeline.record_errors(source), memory_errors("taking statistics of batch normalisation"):
+        with failures.record_errors(source), memory_errors("taking statistics of batch normalisation"):
             most = most_batches * training.gradient_accumulation
             rounds = self.pool(itertools.islice(batches(False), most * devices.num_local_replicas), stop_requested)
             # Of too few records for a batch each, training makes some by going through them again and again, and so does this.

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline
+from yt8m.data import failures
 from yt8m.data.pipeline import Source
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError
@@ -30,7 +30,7 @@ def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) 
 def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
     """Turns TensorFlow's errors in the training stream and the steps into an `InputError`, or a `RecordError`, of one line."""
     wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
-    with teacher_errors(config.distill), pipeline.record_errors(source, pipeline.OF_TRAINING), wanting:
+    with teacher_errors(config.distill), failures.record_errors(source, failures.OF_TRAINING), wanting:
         try:
             yield
         except tf.errors.OutOfRangeError as error:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data.pipeline import Source
+from yt8m.data.schema import WHOLE
 from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import write_json
@@ -128,7 +129,7 @@ class Trainer:
             self.config,
             source,
             self.config.training.batch_size // self.devices.num_workers,
-            shard=self.devices.shard if not service else (0, 1),
+            shard=self.devices.shard if not service else WHOLE,
             steps_done=int(self.step.numpy()),
             service=service,
             job_name=new_job_name(self.config.run, self.devices) if service else "",

@@ -15,7 +15,7 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.conversion.frames import read_frames
 from yt8m.data.checking import num_frames, values_of
-from yt8m.data.pipeline import record_errors
+from yt8m.data.failures import record_errors
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, video_feature

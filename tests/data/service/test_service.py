@@ -14,7 +14,9 @@ import pytest
 import tensorflow as tf
 from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
-from yt8m.data.pipeline import Source, make_dataset, read_records, record_errors
+from yt8m.data.failures import record_errors
+from yt8m.data.options import ALL_FRAMES, Portion, grouped
+from yt8m.data.pipeline import Source, make_dataset, read_records
 from yt8m.data.reading import make_parser
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.schema import Fold, IndexedFold
@@ -72,7 +74,9 @@ def rated_source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def epochs(source, service):
     """The ids of three epochs in the order of the stream, in batches of 4: 27 records are no multiple of it."""
-    dataset = make_dataset(source, 4, service=service, repeat=True, drop_remainder=True, **SHUFFLED)
+    dataset = make_dataset(
+        source, 4, *grouped({"service": service, "repeat": True, "drop_remainder": True, **SHUFFLED})
+    )
     assert dataset.element_spec["id"].shape == [4]
     stream = ids_of(dataset.take(21))
     return [stream[start : start + len(ALL)] for start in (0, 27, 54)]
@@ -86,7 +90,7 @@ class TestEpochs:
         assert len(set(map(tuple, epochs))) == 3
 
     def test_a_single_pass_keeps_the_last_batch(self, source, service):
-        batches = list(make_dataset(source, 4, service=f"grpc://{service}", **SHUFFLED))
+        batches = list(make_dataset(source, 4, *grouped({"service": f"grpc://{service}", **SHUFFLED})))
         assert [len(batch["id"]) for batch in batches] == [4] * 6 + [3]
         assert sorted(name.decode() for batch in batches for name in batch["id"].numpy()) == ALL
 
@@ -95,11 +99,15 @@ class TestEpochs:
 
     def test_fewer_files_than_workers(self, source, service):
         one = dataclasses.replace(source, files=source.files[3:4])
-        assert sorted(ids_of(make_dataset(one, 4, service=service, **SHUFFLED))) == NAMES[3]
+        assert sorted(ids_of(make_dataset(one, 4, *grouped({"service": service, **SHUFFLED})))) == NAMES[3]
 
     def test_a_fold_is_left_out(self, source, service):
         parts = [
-            ids_of(make_dataset(dataclasses.replace(source, fold=Fold(0, 2), held_out=held_out), 4, service=service))
+            ids_of(
+                make_dataset(
+                    dataclasses.replace(source, fold=Fold(0, 2), held_out=held_out), 4, portion=Portion(service=service)
+                )
+            )
             for held_out in (False, True)
         ]
         assert all(parts)
@@ -109,14 +117,14 @@ class TestEpochs:
         index = tmp_path / "index.csv"
         index.write_text("id,part\n" + "".join(f"{name},{'ab'[place % 2]}\n" for place, name in enumerate(ALL)))
         without = dataclasses.replace(source, fold=IndexedFold(str(index), "b"))
-        assert sorted(ids_of(make_dataset(without, 4, service=service))) == ALL[::2]
+        assert sorted(ids_of(make_dataset(without, 4, portion=Portion(service=service)))) == ALL[::2]
 
     @pytest.mark.parametrize("num_workers", [1, 5])
     def test_orders_are_permutations_by_their_seed(self, source, num_workers):
         """What the workers are sent can be read here, too."""
 
         def orders(*seed):
-            parse = make_parser(source, None, "random", max_frames=300, segments="rated", seed=seed[0])
+            parse = make_parser(source, ALL_FRAMES, seed=seed[0])
             # One file at a time, and one batch: otherwise the order is left to chance.
             epochs = Epochs(source, parse, len(ALL), shuffle_buffer=8, parallel_files=1)
             return [tuple(ids_of(epoch)) for epoch in epochs.in_orders(3, seed, num_workers)]
@@ -136,11 +144,15 @@ class TestElements:
     @pytest.mark.parametrize("level", ["frame", "segment"])
     def test_are_those_read_here(self, rated_source, service, level):
         source = dataclasses.replace(rated_source, level=level)
-        assert_equal(in_order(make_dataset(source, 3, service=service)), in_order(make_dataset(source, 3)))
+        assert_equal(
+            in_order(make_dataset(source, 3, portion=Portion(service=service))), in_order(make_dataset(source, 3))
+        )
 
     def test_means_of_frames_with_the_video_as_context(self, rated_source, service):
         source = dataclasses.replace(rated_source, context="video", context_num_frames=4, as_means=True)
-        assert_equal(in_order(make_dataset(source, 3, service=service)), in_order(make_dataset(source, 3)))
+        assert_equal(
+            in_order(make_dataset(source, 3, portion=Portion(service=service))), in_order(make_dataset(source, 3))
+        )
 
     def test_frames_are_sampled_anew_in_each_batch(self, tmp_path, service):
         # The same video 8 times: if batches were counted, those of two workers or epochs would sample alike.
@@ -150,7 +162,7 @@ class TestElements:
             for shard in range(4)
         ]
         source = Source(tuple(files), "frame", ("audio",))
-        dataset = make_dataset(source, 2, num_frames=8, service=service, repeat=True, **SHUFFLED)
+        dataset = make_dataset(source, 2, *grouped({"num_frames": 8, "service": service, "repeat": True, **SHUFFLED}))
         elements = elements_of(dataset.take(8))
         assert Counter(element["id"] for element in elements) == {
             f"{shard}{name}".encode(): 2 for shard in range(4) for name in "ab"
@@ -161,7 +173,7 @@ class TestElements:
 class TestJobs:
     def test_readers_of_one_job_share_the_records(self, source, service):
         options = {"service": service, "job_name": "shared", **SHUFFLED}
-        readers = [iter(make_dataset(source, 1, **options)) for _ in range(2)]
+        readers = [iter(make_dataset(source, 1, *grouped(options))) for _ in range(2)]
         found = [[], []]
         while readers[0] or readers[1]:
             for index, reader in enumerate(readers):
@@ -175,7 +187,7 @@ class TestJobs:
 
     def test_readers_without_a_job_read_all(self, source, service):
         for _ in range(2):
-            assert sorted(ids_of(make_dataset(source, 4, service=service))) == ALL
+            assert sorted(ids_of(make_dataset(source, 4, portion=Portion(service=service)))) == ALL
 
 
 class TestRecordErrors:
@@ -183,13 +195,13 @@ class TestRecordErrors:
         paths = with_a_broken_record(tmp_path)
         damaged = Source(tuple(paths), "video", ("audio",))
         with pytest.raises(RecordError) as caught, record_errors(damaged):
-            ids_of(make_dataset(damaged, 2, service=service, **SHUFFLED))
+            ids_of(make_dataset(damaged, 2, *grouped({"service": service, **SHUFFLED})))
         assert (caught.value.path, caught.value.record) == (paths[1], 1)
 
     def test_a_file_that_a_worker_does_not_see(self, tmp_path, service):
         path = write(tmp_path / "a.tfrecord", small_video("a"))
         source = Source((path,), "video", ("audio",))
-        dataset = make_dataset(source, 1, service=service)
+        dataset = make_dataset(source, 1, portion=Portion(service=service))
         os.remove(path)
         with pytest.raises(InputError) as caught, record_errors(source):
             ids_of(dataset)
@@ -213,7 +225,7 @@ def mute_server():
 class TestServicesThatCannotBeUsed:
     def test_nobody_answers(self, source):
         with mute_server() as address, pytest.raises(InputError) as caught:
-            make_dataset(source, 4, service=address)
+            make_dataset(source, 4, portion=Portion(service=address))
         message = "no tf.data service answers there; start one with yt8m data-service"
         assert str(caught.value) == f"--data.service {address}: {message}"
 
@@ -240,9 +252,9 @@ class TestServicesThatCannotBeUsed:
 
     def test_what_does_not_go_together(self, source, service):
         with pytest.raises(InputError, match="a service shares the records out; give a job_name"):
-            make_dataset(source, 4, service=service, shard=(0, 2))
+            make_dataset(source, 4, portion=Portion(service=service, shard=(0, 2)))
         with pytest.raises(InputError, match="job_name is 'a', but no service is given"):
-            make_dataset(source, 4, job_name="a")
+            make_dataset(source, 4, portion=Portion(job_name="a"))
 
 
 @pytest.mark.parametrize("text", ["localhost:1", "grpc://a-b.example:65535", "10.0.0.1:5050"])

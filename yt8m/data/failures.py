@@ -1,0 +1,91 @@
+"""What can go wrong while records are read, said with the file and the record."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from yt8m.data import locating
+from yt8m.data.endings import broken_end
+from yt8m.data.reading import Source
+from yt8m.data.refusals import error_message
+from yt8m.data.repeats import RepeatError
+from yt8m.data.sources import describe_error, scheme
+from yt8m.errors import InputError, RecordError
+
+
+class Remedies(NamedTuple):
+    """What a command can do about records that hold more than it has room for, as clauses."""
+
+    classes: str
+    labels: str
+
+    def add_to(self, error: RecordError) -> RecordError:
+        """The error with what to do about it, if it is of that kind."""
+        if re.search(r"(those of 2017 need|this one needs) \d+( or more)?$", error.reason):
+            return RecordError(error.path, error.record, f"{error.reason}; {self.classes}")
+        if re.search(r" labels, more than \d+$", error.reason):
+            return RecordError(error.path, error.record, f"{error.reason}; {self.labels}")
+        return error
+
+
+OF_TRAINING = Remedies("raise --data.num-classes", "raise --data.max-labels")
+
+_OF_A_RUN = Remedies(
+    "another run is needed, trained with that --data.num-classes",
+    "another run is needed, trained with a higher --data.max-labels",
+)
+
+
+@contextlib.contextmanager
+def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[None]:
+    """Turns TensorFlow's errors while reading, and a `RepeatError`, into a `RecordError` that names the file and the record.
+
+    TensorFlow says what is wrong but not where, so the files are searched for the culprit; this costs time only once
+    something is wrong.
+
+    Args:
+        source: what is read.
+        remedies: of the command; those of one that works with a trained run, if it has none of its own.
+    """
+    try:
+        yield
+    except RepeatError as error:
+        raise locating.locate_repeat(source.files, error) from error
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        offset = re.search(r"record at (\d+)", error_message(error))
+        byte_offset = int(offset.group(1)) if offset else None
+        found = locating.locate(source.files, source.expectations, byte_offset)
+        if found:
+            raise remedies.add_to(found) from error
+        raise
+    except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
+        if "Collective" in str(error):  # another worker is gone
+            raise
+        raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
+    except (tf.errors.InternalError, tf.errors.FailedPreconditionError, tf.errors.UnknownError) as error:
+        if not any(map(scheme, source.files)) or not re.search(r"HTTP|Unable to perform|libcurl", str(error)):
+            raise
+        raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
+
+
+def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
+    """Finds what a broken download leaves before the work starts: empty files, and files that are cut off.
+
+    Some of it TensorFlow would not report at all (`yt8m.data.endings`). Files behind a network are not looked at.
+
+    Args:
+        source: what will be read.
+        can_skip: whether the command has `--data.on-corrupt`, which is then named.
+    """
+    for path in source.files:
+        if scheme(path):
+            continue
+        with contextlib.suppress(OSError):  # TensorFlow says what cannot be read
+            broken = broken_end(path)
+            if broken:
+                error = broken.as_error(path)
+                how = " with --data.on-corrupt skip" if can_skip else ""
+                raise RecordError(path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")
