@@ -17,11 +17,12 @@ from yt8m.errors import InputError
 from yt8m.progress import Messages
 from yt8m.submission import leaderboard
 from yt8m.submission.leaderboard import Leaderboard, UnansweredError
-from yt8m.submission.upload import check_for, upload
+from yt8m.submission.upload import PollDelays, check_for, upload
 
 SEGMENT = "Class,Segments\n3,ab12:0 cd34:295 ab12:5\n3861,ab12:5\n"
 VIDEO = "VideoId,LabelConfidencePairs\nab12,7 1 0 0.5\n"
-AT_ONCE = {"poll_delays": (0, 0), "retry_delays": (0, 0)}
+POLL_AT_ONCE = PollDelays(0, 0)
+RETRY_AT_ONCE = (0, 0)
 
 
 @pytest.fixture
@@ -34,7 +35,8 @@ def file(tmp_path):
 
 
 def sent(file, **options):
-    return upload(file, "youtube8m-2019", **{"wait": 5, **AT_ONCE, **options})
+    there = Leaderboard("youtube8m-2019", RETRY_AT_ONCE)
+    return upload(file, there, **{"wait": 5, "poll_delays": POLL_AT_ONCE, **options})
 
 
 def refused(file, **options) -> str:
@@ -204,9 +206,9 @@ def test_a_score_that_cannot_be_asked_for_is_no_failure(kaggle, file, monkeypatc
 
 
 @pytest.mark.parametrize("competition", ["", "a b", "https://www.kaggle.com/c/youtube8m", "../x"])
-def test_what_is_no_name_of_a_competition(competition, kaggle, file):
+def test_what_is_no_name_of_a_competition(competition, kaggle):
     with pytest.raises(InputError, match="is no competition's name; give the last part of its address"):
-        upload(file, competition, **AT_ONCE)
+        Leaderboard(competition, RETRY_AT_ONCE)
     assert not kaggle.requests
 
 

@@ -166,15 +166,7 @@ def upload(
     for remark in found.remarks:
         say(f"{file}: remark: {remark}")
     say(f"{file}: valid; {found.task} task, {quantity(found.num_rows, 'row')}, {quantity(found.num_entries, 'entry')}")
-    uploaded = run_upload(
-        file,
-        competition,
-        message,
-        wait,
-        WorkProgress(),
-        show_progress=has_bars(),
-        leaderboard=leaderboard,
-    )
+    uploaded = run_upload(file, leaderboard, message, wait, WorkProgress(), show_progress=has_bars())
     if json:
         print_json(reports.upload_values(uploaded))
     else:

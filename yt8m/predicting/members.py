@@ -181,7 +181,7 @@ def refuse_places_from_the_end(members: Sequence[Member], count: int) -> None:
     if count and all(isinstance(member, ListedPredictions) for member in members):
         raise InputError(
             f"--skip-last-segments {count}: lists do not say how long videos are; leave the flag out, or add a run or stored "
-            "predictions (with a weight of 0, progress)"
+            "predictions (with a weight of 0, say)"
         )
 
 

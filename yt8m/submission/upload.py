@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import InputError
@@ -51,6 +52,16 @@ class Uploaded:
     """The page that lists it."""
 
 
+class PollDelays(NamedTuple):
+    """Seconds between two looks for the score: the first wait, and what it grows to."""
+
+    first: float
+    longest: float
+
+
+POLL_DELAYS = PollDelays(2, 30)
+
+
 def check_for(
     path: str | os.PathLike,
     competition: str,
@@ -88,14 +99,12 @@ def check_for(
 
 def upload(
     path: str | os.PathLike,
-    competition: str,
+    leaderboard: Leaderboard,
     message: str | None = None,
     wait: float = 600,
     progress: Progress = SILENT,
     show_progress: bool = False,
-    poll_delays: tuple[float, float] = (2, 30),
-    retry_delays: tuple[float, ...] = (1, 2, 4, 8),
-    leaderboard: Leaderboard | None = None,
+    poll_delays: PollDelays = POLL_DELAYS,
 ) -> Uploaded:
     """Submits a file that `check_for` found valid.
 
@@ -104,14 +113,12 @@ def upload(
 
     Args:
         path: the CSV file.
-        competition: its name on Kaggle.
+        leaderboard: the competition's.
         message: what Kaggle lists beside the submission; None = the file's name.
         wait: seconds to wait for the score; 0 = none.
         progress: counts the bytes that are compressed, and gets lines on what happens meanwhile.
         show_progress: whether the client draws a bar of the upload on stderr.
-        poll_delays: seconds between the first two looks for the score, which grow to the second figure.
-        retry_delays: as `Leaderboard`'s.
-        leaderboard: the competition's, where it was opened before; None = it is opened.
+        poll_delays: how often Kaggle is asked for the score.
 
     Returns:
         The submission, scored, or still pending when the time was over.
@@ -121,7 +128,6 @@ def upload(
     """
     path = Path(path)
     message = message or path.name
-    leaderboard = leaderboard or Leaderboard(competition, retry_delays)
     address = f"{leaderboard.address}/submissions"
     earlier = {each.reference for each in leaderboard.submissions()}
 
@@ -164,11 +170,11 @@ def _wait_for_score(
     leaderboard: Leaderboard,
     is_ours: Callable[[Submission], bool],
     wait: float,
-    poll_delays: tuple[float, float],
+    delays: PollDelays,
     progress: Progress,
 ) -> Submission | None:
     deadline = time.monotonic() + wait
-    delay, longest = poll_delays
+    delay = delays.first
     while True:
         try:
             found = next(filter(is_ours, leaderboard.submissions()), None)
@@ -179,7 +185,7 @@ def _wait_for_score(
         if left <= 0 or (found and found.status != "pending"):
             return found
         time.sleep(min(delay, left))
-        delay = min(1.5 * delay, longest)
+        delay = min(1.5 * delay, delays.longest)
 
 
 @contextmanager

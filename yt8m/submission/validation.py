@@ -28,6 +28,29 @@ class Validation:
     """What no rule forbids and few mean: a line a kind, with the first place and the number of the others."""
 
 
+_EMPTY = "such a row is allowed and scores nothing"
+
+
+class _Errors:
+    """The first errors, and how many there are."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self.first: list[str] = []
+        self.count = 0
+
+    def report(self, error: LineError) -> None:
+        """Counts an error."""
+        self.count += 1
+        if self.count <= self._most:
+            self.first.append(f"line {error.line}: {error.reason}")
+
+    def lines(self) -> list[str]:
+        """The first ones, and a line on the others."""
+        more = self.count - self._most
+        return [*self.first, *([f"... and {more} more"] if more > 0 else [])]
+
+
 class _Oddity:
     """Rows of one kind of oddity, in one line."""
 
@@ -44,6 +67,15 @@ class _Oddity:
             return []
         others = f", and so on in {self._count - 1} more" if self._count > 1 else ""
         return [f"{self._first}{others}; {self._consequence}"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the rows without an error hold."""
+
+    num_rows: int
+    num_entries: int
+    remarks: list[str]
 
 
 def validate(
@@ -72,50 +104,54 @@ def validate(
     Raises:
         InputError: the file, or that of the classes, cannot be read; classes of segments are given for videos.
     """
-    errors: list[str] = []
-    num_errors = 0
-
-    def report(error: LineError) -> None:
-        nonlocal num_errors
-        num_errors += 1
-        if num_errors <= max_errors:
-            errors.append(f"line {error.line}: {error.reason}")
-
+    errors = _Errors(max_errors)
     try:
         task = detect_task(path)
     except LineError as error:
-        report(error)
-        return Validation(task=None, num_rows=0, num_entries=0, errors=errors)
+        errors.report(error)
+        return Validation(task=None, num_rows=0, num_entries=0, errors=errors.first)
     if task == "video" and segment_classes_path is not None:
         raise InputError(f"{os.fspath(path)}: is for the video task, which has no segment classes; leave them out")
-    num_rows = num_entries = 0
-    coverage = None
-    empty = _Oddity("such a row is allowed and scores nothing")
-    outside = _Oddity("no rule forbids it, but probabilities go from 0 to 1")
     if task == "video":
-        for video in read_video_submission(path, num_classes, report):
-            num_rows += 1
-            num_entries += len(video.classes)
-            if not video.classes:
-                empty.add(video.line, f"video {video.video_id!r} has no predictions")
-            elif video.scores[0] > 1 or video.scores[-1] < 0:  # they descend
-                score = video.scores[0] if video.scores[0] > 1 else video.scores[-1]
-                outside.add(video.line, f"video {video.video_id!r} has a score of {score:g}")
+        rows = _read_videos(path, num_classes, errors)
     else:
-        listed = None if segment_classes_path is None else read_segment_class_ids(segment_classes_path)
-        found: list[int] = []
-        for ranked in read_segment_submission(path, listed or range(num_classes), max_segments, report):
-            num_rows += 1
-            found.append(ranked.class_id)
-            num_entries += len(ranked.starts)
-            if not len(ranked.starts):
-                empty.add(ranked.line, f"class {ranked.class_id} has no segments")
-        if found and not num_errors:
-            coverage = coverage_remark(found, listed, os.fspath(segment_classes_path or ""), num_classes)
-    num_rows += num_errors
+        rows = _read_segments(path, num_classes, segment_classes_path, max_segments, errors)
+    num_rows = rows.num_rows + errors.count
     if not num_rows:
-        report(LineError(os.fspath(path), 1, "nothing follows the header; add a line for each row"))
-    if num_errors > max_errors:
-        errors.append(f"... and {num_errors - max_errors} more")
-    remarks = [*empty.lines(), *outside.lines(), *([coverage] if coverage else [])]
-    return Validation(task, num_rows, num_entries, errors, remarks)
+        errors.report(LineError(os.fspath(path), 1, "nothing follows the header; add a line for each row"))
+    return Validation(task, num_rows, rows.num_entries, errors.lines(), rows.remarks)
+
+
+def _read_videos(path: str | os.PathLike, num_classes: int, errors: _Errors) -> _Rows:
+    num_rows = num_entries = 0
+    empty, outside = _Oddity(_EMPTY), _Oddity("no rule forbids it, but probabilities go from 0 to 1")
+    for video in read_video_submission(path, num_classes, errors.report):
+        num_rows += 1
+        num_entries += len(video.classes)
+        if not video.classes:
+            empty.add(video.line, f"video {video.video_id!r} has no predictions")
+        elif video.scores[0] > 1 or video.scores[-1] < 0:  # they descend
+            score = video.scores[0] if video.scores[0] > 1 else video.scores[-1]
+            outside.add(video.line, f"video {video.video_id!r} has a score of {score:g}")
+    return _Rows(num_rows, num_entries, [*empty.lines(), *outside.lines()])
+
+
+def _read_segments(
+    path: str | os.PathLike,
+    num_classes: int,
+    segment_classes_path: str | os.PathLike | None,
+    max_segments: int,
+    errors: _Errors,
+) -> _Rows:
+    listed = None if segment_classes_path is None else read_segment_class_ids(segment_classes_path)
+    found: list[int] = []
+    num_entries, empty = 0, _Oddity(_EMPTY)
+    for ranked in read_segment_submission(path, listed or range(num_classes), max_segments, errors.report):
+        found.append(ranked.class_id)
+        num_entries += len(ranked.starts)
+        if not len(ranked.starts):
+            empty.add(ranked.line, f"class {ranked.class_id} has no segments")
+    coverage = None
+    if found and not errors.count:
+        coverage = coverage_remark(found, listed, os.fspath(segment_classes_path or ""), num_classes)
+    return _Rows(len(found), num_entries, [*empty.lines(), *([coverage] if coverage else [])])
