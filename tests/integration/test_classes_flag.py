@@ -21,7 +21,7 @@ def read(directory):
     assert sorted(path.name for path in directory.iterdir()) == ["classes.csv", "classes.png"]
     with (directory / "classes.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == list(classes.COLUMNS)
+    assert header == list(classes.COLUMNS.values())
     kinds = (int, str, float, int, int)
     return [tuple(kind(text) if text else None for kind, text in zip(kinds, row, strict=True)) for row in rows]
 

@@ -9,11 +9,12 @@ from yt8m.commands.flags import PATHS, Json, SegmentClasses, given_paths, print_
 from yt8m.commands.streams import show
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.errors import OK, InputError
+from yt8m.metrics import registry
 from yt8m.predicting.options import SubmissionOptions
 from yt8m.values import NonNegativeInt
 
 Task = Annotated[
-    Literal["video", "segment"] | None,
+    registry.Task | None,
     shown("{video,segment}", "(default: segment for records with rated segments, else video)"),
 ]
 Submission = Annotated[SubmissionOptions, tyro.conf.OmitArgPrefixes]

@@ -1,19 +1,17 @@
 """The labels of records, without their features."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from yt8m.data import failures, pipeline
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.metrics import SegmentRatings
 from yt8m.metrics.inputs import id_text
+from yt8m.metrics.registry import Task
 from yt8m.progress import Progress
 
 
-def open_labelled(
-    data: str | Sequence[str], task: Literal["video", "segment"], num_classes: int, progress: Progress
-) -> pipeline.Source:
+def open_labelled(data: str | Sequence[str], task: Task, num_classes: int, progress: Progress) -> pipeline.Source:
     """Records whose labels are wanted; for the video task also those with rated segments are of whole videos.
 
     Raises:

@@ -10,6 +10,7 @@ from yt8m.data.labels import open_labelled, read_labels, read_ratings
 from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
 from yt8m.files import check_destination, write_json
+from yt8m.metrics.registry import Task
 from yt8m.predicting import Predictions, PredictionStore
 from yt8m.predicting.asked_weights import AskedWeights, asked_weights
 from yt8m.predicting.combining import Mean, mean_description
@@ -55,7 +56,7 @@ def ensemble(
     mean: Mean | None = None,
     weights: Sequence[float] | str | os.PathLike | None = None,
     segment_classes: str | os.PathLike | None = None,
-    task: Literal["video", "segment"] | None = None,
+    task: Task | None = None,
     stored: str | os.PathLike | None = None,
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from yt8m.config import DistributeConfig
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import check_destination
+from yt8m.metrics.registry import Task
 from yt8m.predicting import Description, Predictions, StoredPredictions
 from yt8m.predicting.kept import keep, kept_in_run
 from yt8m.predicting.options import SubmissionOptions
@@ -34,7 +34,7 @@ class Prediction:
 
     path: str
     """The submission, or the directory of stored predictions where no submission was asked for."""
-    task: Literal["video", "segment"]
+    task: Task
     num_videos: int
     """Videos that were scored."""
     num_segments: int | None = None
@@ -158,7 +158,7 @@ def predict(
     data: Sequence[str] = (),
     out: str | os.PathLike | None = "submission.csv",
     *,
-    task: Literal["video", "segment"] | None = None,
+    task: Task | None = None,
     segment_classes: str | os.PathLike | None = None,
     stored: str | os.PathLike | None = None,
     stored_top_k: int = STORED_TOP_K,

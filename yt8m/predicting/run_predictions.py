@@ -26,7 +26,7 @@ from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
 from yt8m.metrics import top_k_predictions
-from yt8m.metrics.registry import task_of
+from yt8m.metrics.registry import Task, task_of
 from yt8m.predicting import (
     Description,
     Part,
@@ -75,7 +75,7 @@ class RunPredictions:
         data: str | Sequence[str] = (),
         *,
         devices: Devices | None = None,
-        task: Literal["video", "segment"] | None = None,
+        task: Task | None = None,
         segment_classes: str | os.PathLike | None = None,
         top_k: int = STORED_TOP_K,
         precision: Literal["float16", "float32"] = "float16",
