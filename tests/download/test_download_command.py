@@ -118,7 +118,7 @@ def test_a_missing_file_ends_with_status_2_and_its_name(large, tmp_path):
     status, stdout, stderr = run(PARTITION, "--out", tmp_path / "out", "--base-url", large.url)
     assert (status, stdout) == (2, "")
     last = stderr.splitlines()[-1]
-    assert "1 of 7 files cannot be had: train99.tfrecord (404 Not Found); the same command" in last
+    assert "1 of 7 files cannot be downloaded: train99.tfrecord (404 Not Found); run the same command" in last
     assert len(list((tmp_path / "out").rglob("*.tfrecord"))) == 5
 
 
@@ -143,7 +143,7 @@ def test_a_dry_run_lists_and_writes_nothing(large, tmp_path):
         ([PARTITION, "--out", "x", "--mirror", "mars"], "--mirror is 'mars'; it must be one of 'us', 'eu', 'asia'"),
         ([PARTITION, "--out", "x", "--jobs", "0"], "--jobs is 0; it must be from 1 to 64"),
         ([PARTITION, "--out", "x", "--base-url", "host"], "--base-url is 'host'; it must be an address such as"),
-        ([PARTITION, "--out", __file__], "this is no directory"),
+        ([PARTITION, "--out", __file__], "this is not a directory"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, tmp_path, monkeypatch, capfd):

@@ -67,7 +67,7 @@ def test_a_server_of_ones_own_need_not_have_the_lists(served, download, director
 
 def test_what_is_no_list_is_not_kept(served, download, directory, tmp_path):
     served.files["/vocabulary.csv"] = b"<html>Log in</html>"
-    with pytest.raises(InputError, match=r"vocabulary\.csv \(it is no CSV file"):
+    with pytest.raises(InputError, match=r"vocabulary\.csv \(it is not a CSV file"):
         download()
     assert_complete(directory, served)
     assert not (tmp_path / "out" / "vocabulary.csv").exists()
@@ -150,7 +150,7 @@ def test_a_file_that_is_not_there_does_not_keep_the_others_from_coming(served, d
     served.faults[served.path_of("train00")] = [Fault(status=403)]
     with pytest.raises(InputError) as raised:
         download()
-    assert "2 of 7 files cannot be had" in str(raised.value)
+    assert "2 of 7 files cannot be downloaded" in str(raised.value)
     assert "trainZ9.tfrecord (404 Not Found)" in str(raised.value)
     assert "train00.tfrecord (403 Forbidden)" in str(raised.value)
     assert_complete(directory, served, without=("trainZ9", "train00"))
@@ -168,7 +168,7 @@ def test_wrong_bytes_are_fetched_once_more_from_the_start(served, download, dire
 
 def test_bytes_that_stay_wrong_are_an_error_that_names_the_file(served, download, directory):
     served.faults[served.path_of("trainpj")] = [Fault(wrong=1), Fault(wrong=1)]
-    with pytest.raises(InputError, match=r"1 of 7 files cannot be had: trainpj\.tfrecord \(its md5 is"):
+    with pytest.raises(InputError, match=r"1 of 7 files cannot be downloaded: trainpj\.tfrecord \(its md5 is"):
         download()
     assert_complete(directory, served, without=("trainpj",))
 
@@ -179,7 +179,7 @@ def test_a_server_that_is_gone_is_given_up_and_what_came_is_kept(served, downloa
     served.always = Fault(status=500)
     for path in ("/2/download_plans/frame_train.json", "/vocabulary.csv"):
         served.faults[path] = [Fault()]
-    with pytest.raises(InputError, match=r"[23] of 7 .*the server does not answer, so [34] more were left"):
+    with pytest.raises(InputError, match=r"[23] of 7 .*the server does not answer, so [34] more were not tried"):
         download(jobs=2)
     assert not list(directory.glob("*.tfrecord"))
     kept = {path.stem: path.stat().st_size for path in directory.glob("*.part")}
@@ -311,7 +311,10 @@ def test_a_full_disk_ends_the_run_with_what_to_do(served, download, monkeypatch)
 
 def test_two_processes_do_not_write_one_file(served, download, directory):
     directory.mkdir(parents=True)
-    with Partial(local(directory, "trainaa")), pytest.raises(InputError, match="another process is fetching this file"):
+    with (
+        Partial(local(directory, "trainaa")),
+        pytest.raises(InputError, match="another process is downloading this file"),
+    ):
         download()
     download()
     assert_complete(directory, served)
@@ -320,13 +323,13 @@ def test_two_processes_do_not_write_one_file(served, download, directory):
 @pytest.mark.parametrize("status", [404, 500])
 def test_without_a_plan_nothing_is_written(served, download, tmp_path, status):
     served.faults["/2/download_plans/frame_train.json"] = [Fault(status=status)] * 10
-    with pytest.raises(InputError, match=f"frame_train.json: the list of the files cannot be had \\({status} "):
+    with pytest.raises(InputError, match=f"frame_train.json: the list of files cannot be downloaded \\({status} "):
         download()
     assert not (tmp_path / "out").exists()
 
 
 def test_a_server_that_is_not_there(download, tmp_path):
-    with pytest.raises(InputError, match=r"cannot be had \(Connection refused\); check the address") as raised:
+    with pytest.raises(InputError, match=r"cannot be downloaded \(Connection refused\); check the address") as raised:
         download(base_url="http://127.0.0.1:9")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()
@@ -336,7 +339,7 @@ def test_all_files_missing_leaves_no_directory(served, download, tmp_path):
     for path in list(served.files):
         if not path.endswith(".json"):
             del served.files[path]
-    with pytest.raises(InputError, match="6 of 7 files cannot be had"):
+    with pytest.raises(InputError, match="6 of 7 files cannot be downloaded"):
         download()
     assert not (tmp_path / "out").exists()
 

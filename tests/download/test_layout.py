@@ -38,7 +38,7 @@ def test_the_3844_names_of_a_split_are_told_apart_also_without_case():
     "name", ["train.tfrecor", "../../etc/xx.tfrecord", "trainaa.txt", "trainäa.tfrecord", ".tfrecord"]
 )
 def test_names_of_another_form_are_refused(name):
-    with pytest.raises(InputError, match="is no download plan"):
+    with pytest.raises(InputError, match="is not a download plan"):
         layout.parse_plan(json.dumps({"files": {name: MD5}}).encode(), "http://host/plan")
 
 
@@ -48,7 +48,7 @@ def test_names_of_another_form_are_refused(name):
      b'{"files": {"trainaa.tfrecord": "abc"}}'],
 )  # fmt: skip
 def test_what_is_no_plan_is_refused_in_one_line(content):
-    with pytest.raises(InputError, match="http://host/plan: is no download plan") as raised:
+    with pytest.raises(InputError, match="http://host/plan: is not a download plan") as raised:
         layout.parse_plan(content, "http://host/plan")
     assert "\n" not in str(raised.value)
 

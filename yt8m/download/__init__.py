@@ -1,1 +1,1 @@
-"""Fetching the data set from its servers; no TensorFlow."""
+"""Downloading the data set. No TensorFlow."""

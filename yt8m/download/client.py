@@ -1,4 +1,4 @@
-"""Asking a server for bytes, again and again where it fails."""
+"""Requests to a server, repeated when they fail."""
 
 import contextlib
 import re
@@ -25,26 +25,26 @@ _LONGEST_ASKED_FOR = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long a server is waited for."""
+    """How long to wait for a server."""
 
     timeout: float = 20.0
-    """Seconds without a byte after which a connection counts as lost."""
+    """Seconds without a byte until a connection counts as lost."""
     attempts: int = 10
-    """In a row that bring nothing, before a file is given up."""
+    """Attempts in a row without progress until a file is given up."""
     first_wait: float = 1.0
-    """Seconds before the second repetition, doubled from one to the next; the first is at once."""
+    """Seconds before the second retry, doubled for every further one. The first retry is immediate."""
     longest_wait: float = 60.0
 
 
 class Refused(Exception):
-    """The server answers that it will not give the file; asking again would not help."""
+    """The server refuses the file. Another request would not help."""
 
 
 class Broken(Exception):
-    """An attempt failed in a way that may be over soon.
+    """An attempt failed, but another may succeed.
 
     Attributes:
-        retry_after: seconds that the server asks to wait, or None.
+        retry_after: seconds to wait, as the server asked, or None.
     """
 
     def __init__(self, reason: str, retry_after: float | None = None):
@@ -53,20 +53,20 @@ class Broken(Exception):
 
 
 class Unreachable(Exception):
-    """As many attempts as there may be failed."""
+    """The allowed number of attempts failed."""
 
 
 class Stopped(Exception):
-    """The rest of the work is no longer wanted."""
+    """The work was stopped."""
 
 
 class Client:
     """Requests to servers, from several threads.
 
     Args:
-        patience: with them.
-        connections: kept open; as many as there are threads.
-        stopping: set by whoever wants all of them to end with `Stopped`.
+        patience: how long to wait for a server.
+        connections: connections to keep open, one per thread.
+        stopping: set this to end all requests with `Stopped`.
     """
 
     def __init__(self, patience: Patience, connections: int, stopping: threading.Event):
@@ -76,22 +76,22 @@ class Client:
             self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes all connections."""
         self._session.close()
 
     def persist(
         self, attempt: Callable[[], Result], reached: Callable[[], int] = lambda: 0, most: int | None = None
     ) -> Result:
-        """Does something until it succeeds.
+        """Repeats an attempt until it succeeds.
 
         Args:
-            attempt: raises `Broken` where it should be repeated.
-            reached: how far the attempts got; one that got further than those before is the first of a new row.
-            most: attempts in a row; None = as patience has it.
+            attempt: raises `Broken` to be repeated.
+            reached: the progress so far. An attempt that increases it starts the count of attempts again.
+            most: attempts in a row; None = as in `patience`.
 
         Raises:
-            Unreachable: a whole row of attempts got nowhere.
-            Stopped: while waiting for the next.
+            Unreachable: too many attempts in a row made no progress.
+            Stopped: stopped while waiting for the next attempt.
         """
         farthest, retry = reached(), self._new_row(most)
         while True:
@@ -117,7 +117,7 @@ class Client:
 
     @contextlib.contextmanager
     def _request(self, method: str, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
-        # Compressed on the way, a part of the body would be no part of the file.
+        # With compression, a part of the body would not be a part of the file.
         headers = {"Accept-Encoding": "identity", **headers}
         try:
             with self._session.request(
@@ -140,26 +140,26 @@ class Client:
         raise Broken(said, _retry_after(response))
 
     def get(self, url: str, first: int = 0) -> contextlib.AbstractContextManager[requests.Response]:
-        """Opens a file, once.
+        """Requests a file once.
 
         Args:
-            url: its address.
-            first: the byte to begin with. A server that does not take that gives the whole file.
+            url: the address of the file.
+            first: the first byte to get. A server that ignores this sends the whole file.
 
         Raises:
-            Refused, Broken: when entered, and the second also when the body is read within the `with` block.
+            Refused, Broken: when the `with` block is entered. Broken also when the body is read in the block.
         """
         return self._request("GET", url, {"Range": f"bytes={first}-"} if first else {})
 
     def chunks(self, response: requests.Response) -> Iterator[bytes]:
-        """The body as it arrives, so that nothing that did waits in memory. Raises Stopped."""
+        """The body, in chunks as they arrive. Raises Stopped."""
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
             yield chunk
             if self._stopping.is_set():
                 raise Stopped
 
     def content(self, url: str, most: int | None = None) -> bytes:
-        """A small file. Raises Refused, Unreachable or Stopped; see `persist` for `most`."""
+        """The content of a small file. Raises Refused, Unreachable or Stopped. See `persist` for `most`."""
 
         def attempt() -> bytes:
             with self.get(url) as response:
@@ -171,10 +171,10 @@ class Client:
         return self.persist(attempt, most=most)
 
     def size(self, url: str) -> int | None:
-        """Bytes of a file; None where the server does not tell, or cannot at the moment."""
+        """The size of a file in bytes; None if the server does not say, or cannot be reached now."""
         try:
             with self._request("HEAD", url, {}) as response:
-                response.raw.drain_conn()  # of the empty body, as a connection with anything unread is not used again
+                response.raw.drain_conn()  # the body is empty, but a connection with unread data is not reused
                 return extent(response, 0).end
         except (Refused, Broken):
             return None
@@ -182,22 +182,22 @@ class Client:
 
 @dataclass(frozen=True)
 class Extent:
-    """Which bytes of a file a body holds."""
+    """The bytes of a file that a body holds."""
 
     start: int
     end: int | None
-    """Of the file, one past its last byte; None = not known. A server may give less of it at a time."""
+    """The size of the file; None = unknown. A server may send less at a time."""
 
 
 def extent(response: requests.Response, asked: int) -> Extent:
-    """Where an answer begins, and where the file ends.
+    """The first byte of a response, and the size of the file.
 
     Args:
-        response: with the status 200, 206 or 416.
-        asked: the first byte that was asked for.
+        response: has the status 200, 206 or 416.
+        asked: the first byte of the request.
 
     Raises:
-        Broken: they begin after it.
+        Broken: the response begins after that byte.
     """
     if response.status_code == _NOTHING_BEYOND:
         return Extent(asked, asked)
@@ -208,12 +208,12 @@ def extent(response: requests.Response, asked: int) -> Extent:
         start = int(span["first"]) if span else asked
         end = int(span["all"]) if span and span["all"].isdecimal() else None
     if start > asked:
-        raise Broken("the server sends other bytes than it was asked for")
+        raise Broken("the server sends other bytes than requested")
     return Extent(start, end)
 
 
 def is_beyond(response: requests.Response) -> bool:
-    """Whether the server says that the file ends before the first byte that was asked for."""
+    """Whether the server says that the file ends before the first byte of the request."""
     return response.status_code == _NOTHING_BEYOND
 
 

@@ -1,9 +1,9 @@
-"""A partition of the data set, or a part of it, into a directory with the official layout::
+"""Downloads a partition of the data set, or a part of it, to a directory with the official layout::
 
     with Download("2/frame/validate", "/data/yt8m", shard=(1, 100)) as download:
         download.run(download.survey())
 
-What was killed goes on where it stood.
+After a kill, the same call resumes.
 """
 
 import os
@@ -34,32 +34,32 @@ from yt8m.progress import SILENT, Progress
 from yt8m.values import checked
 
 _PLAN_ATTEMPTS = 5
-"""A wrong address should be told of soon."""
+"""Few, so that a wrong address is reported soon."""
 
 _NAMES_TOLD = 8
 
 _SIZES_ASKED = 64
-"""Of a partition's 3844 files, whose records were dealt out evenly, so many tell the sum to a few percent."""
+"""Enough files, of a partition's 3844, to estimate the total within a few percent. Files hold about equally many records."""
 
 
 class Download:
-    """Fetches a partition of the data set; use it in a `with` block, which closes the connections.
+    """Downloads a partition of the data set. Use it in a `with` block, which closes the connections.
 
-    `survey` says what is missing, `run` fetches it. What was killed goes on where it stood: files appear under their names
-    when they are complete and right.
+    `survey` finds the missing files and `run` downloads them. A file appears under its name when it is complete and its md5
+    is right. After a kill, the same call resumes.
 
     Args:
         partition: such as `2/frame/train`.
-        out: the root of the data set; the files go to `OUT/2/frame/train/`.
-        mirror: of the official servers.
-        shard: (X, Y) for the X-th of Y parts; None = all.
-        jobs: files that are fetched at a time.
-        base_url: a server that has the same plans and files below this address; None = the official ones.
-        patience: with the server.
-        progress: told how far it is, and of files that cannot be had.
+        out: the root of the data set. Files go to `OUT/2/frame/train/`.
+        mirror: one of the official servers.
+        shard: (X, Y) for part X of Y; None = all.
+        jobs: files to download at a time.
+        base_url: an address with the same plans and files below it; None = the official servers.
+        patience: how long to wait for the server.
+        progress: gets the progress, and a line for each file that cannot be downloaded.
 
     Raises:
-        InputError: there is no such partition, mirror, shard or place.
+        InputError: the partition, mirror or shard does not exist, or `out` cannot be used.
     """
 
     @checked
@@ -95,10 +95,10 @@ class Download:
         self._client.close()
 
     def survey(self) -> Survey:
-        """Looks what is missing, and how large it is. Writes no data.
+        """Finds the missing files and their sizes. Writes no data.
 
         Raises:
-            InputError: the plan cannot be had, or no file is in the shard.
+            InputError: the plan cannot be downloaded, or the shard has no file.
         """
         files = self._plan()
         missing = self._missing(files)
@@ -109,11 +109,11 @@ class Download:
         return Survey(self._directory, (*lists, *missing), sizes, len(files) - len(missing), partial)
 
     def run(self, survey: Survey) -> Downloaded:
-        """Fetches what is missing. What cannot be had does not keep the rest from being fetched.
+        """Downloads the missing files. A file that fails does not stop the others.
 
         Raises:
-            InputError: there is not enough room, nothing can be written, or some files cannot be had; in that case all others
-                were fetched, unless as many in a row as are fetched at a time could not be reached.
+            InputError: the disk has too little room or cannot be written, or some files failed. In the last case all others
+                are there, unless as many in a row failed as are downloaded at a time.
         """
         result = Downloaded(self._directory, survey.num_present)
         if survey.files:
@@ -132,7 +132,7 @@ class Download:
             plan = parse_plan(self._client.content(url, _PLAN_ATTEMPTS), url)
         except (Refused, Unreachable) as error:
             raise InputError(
-                f"{url}: the list of the files cannot be had ({error}); check the address and the network"
+                f"{url}: the list of files cannot be downloaded ({error}); check the address and the network"
             ) from error
         files = [
             RemoteFile(f"{self._site.files}/{self._partition}/{name}", self._directory / local_name(name), md5)
@@ -151,7 +151,7 @@ class Download:
         return [RemoteFile(url, self._root / url.rpartition("/")[2], None) for url in urls]
 
     def _missing(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-        """The files that are not there, or not what they should be."""
+        """The files that are missing or have a wrong md5."""
         present = [file for file in files if file.path.is_file()]
         unknown = [file for file in present if (file.path, file.md5) not in self._checked]
         right = set(present) - set(unknown)
@@ -167,7 +167,7 @@ class Download:
                 right.add(file)
                 self._checked.add(file.path, file.md5 or "")
             else:
-                self._progress.message(f"{file.path}: its md5 is not that of the plan; it is fetched again")
+                self._progress.message(f"{file.path}: its md5 differs from the plan's; it is downloaded again")
 
         meter = Meter()
         total = sum(_size_of(file.path) for file in unknown)
@@ -240,16 +240,16 @@ class Download:
     def _fetch_list(self, file: RemoteFile, meter: Meter) -> None:
         content = self._client.content(file.url)
         if not content.removeprefix(b"\xef\xbb\xbf").startswith(b"Index"):
-            raise Wrong("it is no CSV file with a column Index")
+            raise Wrong("it is not a CSV file with a column Index")
         with NewFile(file.path) as new:
             new.write(content)
         meter.add(len(content))
 
     def _cannot_be_had(self, file: RemoteFile, error: Exception, result: Downloaded) -> None:
         if file.md5 is None and isinstance(error, Refused) and not self._site.is_official:
-            self._progress.message(f"{file.url}: not there ({error}); training does without it")
+            self._progress.message(f"{file.url}: does not exist ({error}); training does not need it")
             return
-        self._progress.message(f"{file.url}: cannot be had ({error})")
+        self._progress.message(f"{file.url}: cannot be downloaded ({error})")
         result.missing[file.url.rpartition("/")[2]] = str(error)
 
     def _work(
@@ -283,21 +283,23 @@ class Download:
         told = [f"{name} ({reason})" for name, reason in list(result.missing.items())[:_NAMES_TOLD]]
         if len(result.missing) > len(told):
             told.append(f"{len(result.missing) - len(told)} more")
-        text = f"{self._directory}: {len(result.missing)} of {quantity(len(survey.files), 'file')} cannot be had: "
+        text = (
+            f"{self._directory}: {len(result.missing)} of {quantity(len(survey.files), 'file')} cannot be downloaded: "
+        )
         text += ", ".join(told)
         if self._stopping.is_set():
             rest = len(survey.files) - len(result.missing) - len(result.fetched)
-            text += f"; the server does not answer, so {rest} more {'was' if rest == 1 else 'were'} left"
-        raise InputError(f"{text}; the same command tries them again and goes on where it stood")
+            text += f"; the server does not answer, so {rest} more {'was' if rest == 1 else 'were'} not tried"
+        raise InputError(f"{text}; run the same command again to try these again")
 
 
 def _local_directory(out: str | os.PathLike) -> Path:
     text = os.fspath(out)
     if "://" in text:
-        raise InputError(f"{text}: files are fetched to a local directory; name one with --out")
+        raise InputError(f"{text}: files are downloaded to a local directory; name one with --out")
     path = Path(text)
     if path.exists() and not path.is_dir():
-        raise InputError(f"{text}: this is no directory; name another with --out")
+        raise InputError(f"{text}: this is not a directory; name another with --out")
     return path
 
 

@@ -1,6 +1,6 @@
-"""Where the data set is served, what its files are called there and here, and which files a subset has.
+"""The data set's servers, the names of its files there and here, and the files of a shard.
 
-`--shard`, plans and names are those of the data set's own download script, so that the same words fetch the same files.
+`--shard`, plans and names are as in the data set's own download script, so the same words get the same files.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from yt8m.values import Range
 
 Mirror = Literal["us", "eu", "asia"]
 Jobs = Annotated[int, Range(least=1, most=64)]
-"""Files that are fetched at a time."""
+"""Files to download at a time."""
 DEFAULT_JOBS = 8
 MIRRORS: tuple[str, ...] = get_args(Mirror)
 PARTITIONS = (
@@ -24,27 +24,27 @@ PARTITIONS = (
 )
 
 SERVER_DIGITS = string.ascii_lowercase + string.ascii_uppercase + string.digits
-"""Of base 62, in the order in which the server's names count."""
+"""The digits of base 62, in the order of the server's names."""
 _SERVER_NAME = re.compile(r"(?P<stem>\w*)(?P<digits>[a-zA-Z0-9]{2})\.tfrecord", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Site:
-    """Addresses without a slash at the end."""
+    """Addresses, without a slash at the end."""
 
     plans: str
     files: str
     vocabulary: str
     segment_classes: str
     is_official: bool = True
-    """Whether it is known to have everything."""
+    """Whether the site has all files for certain."""
 
 
 def official_site(mirror: str) -> Site:
     """The data set's own servers.
 
     Raises:
-        InputError: there is no such mirror.
+        InputError: the mirror does not exist.
     """
     if mirror not in MIRRORS:
         raise InputError(unknown_name("mirror", mirror, MIRRORS))
@@ -58,10 +58,10 @@ def official_site(mirror: str) -> Site:
 
 
 def own_site(base_url: str) -> Site:
-    """A server that has plans and files below one address, and perhaps the two lists.
+    """A server with plans and files below one address, and perhaps the two lists.
 
     Raises:
-        InputError: the address is none of HTTP.
+        InputError: it is not an HTTP address.
     """
     base = base_url.rstrip("/")
     if not re.match(r"https?://[^/?#]", base):
@@ -70,7 +70,7 @@ def own_site(base_url: str) -> Site:
 
 
 def check_partition(partition: str) -> str:
-    """The partition without slashes around it. Raises InputError for one that there is not."""
+    """The partition without slashes at its ends. Raises InputError if it does not exist."""
     stripped = partition.strip("/")
     if stripped not in PARTITIONS:
         raise InputError(unknown_name("partition", partition, PARTITIONS))
@@ -78,10 +78,10 @@ def check_partition(partition: str) -> str:
 
 
 class Shard(NamedTuple):
-    """A part of a partition, by the names of its files."""
+    """A part of a partition, chosen by file names."""
 
     part: int
-    """From 1 on."""
+    """The number of the part, from 1."""
     parts: int
 
 
@@ -89,7 +89,7 @@ def parse_shard(text: str) -> Shard:
     """`3,100` as (3, 100).
 
     Raises:
-        InputError: it is not of the form X,Y with 1 <= X <= Y.
+        InputError: it does not have the form X,Y with 1 <= X <= Y.
     """
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*", text)
     shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)
@@ -99,7 +99,7 @@ def parse_shard(text: str) -> Shard:
 
 
 def plan_url(site: Site, partition: str) -> str:
-    """Of the list of a partition's files."""
+    """The address of the list of a partition's files."""
     version, level, split = partition.split("/")
     return f"{site.plans}/{version}/download_plans/{level}_{split}.json"
 
@@ -110,10 +110,10 @@ def in_shard(server_name: str, shard: Shard) -> bool:
 
 
 def local_name(server_name: str) -> str:
-    """`train0939.tfrecord` of `trainpj.tfrecord`: names that differ also where upper and lower case do not.
+    """`train0939.tfrecord` for `trainpj.tfrecord`. These names also differ on disks that ignore case.
 
     Raises:
-        ValueError: the name is not of that form.
+        ValueError: the name does not have that form.
     """
     found = _SERVER_NAME.fullmatch(server_name)
     if not found:
@@ -123,14 +123,14 @@ def local_name(server_name: str) -> str:
 
 
 def parse_plan(content: bytes, url: str) -> dict[str, str]:
-    """The md5 of each file by its name on the server.
+    """The md5 of each file, by its name on the server.
 
     Args:
-        content: of the plan.
-        url: where it comes from, for messages.
+        content: the plan.
+        url: the plan's address, for messages.
 
     Raises:
-        InputError: it is no plan, or has a name that no file may get.
+        InputError: it is not a plan, or it has a name that no file may get.
     """
     try:
         files = json.loads(content)["files"]
@@ -140,5 +140,5 @@ def parse_plan(content: bytes, url: str) -> dict[str, str]:
                 raise ValueError(f"{md5!r} is no md5")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise InputError(f"{url}: is no download plan ({reason}); check the address, or try again later") from error
+        raise InputError(f"{url}: is not a download plan ({reason}); check the address, or try again later") from error
     return {name: md5.lower() for name, md5 in files.items()}

@@ -1,4 +1,4 @@
-"""The same work on many things, in threads that do not keep a process from ending."""
+"""Runs a function on many items, in threads that do not keep the process alive."""
 
 import queue
 import threading
@@ -18,7 +18,7 @@ _SECONDS_TO_END = 1.0
 
 @dataclass(frozen=True)
 class Outcome(Generic[Item, Result]):
-    """What became of an item: a result, or the exception that was raised."""
+    """The outcome for an item: its result, or the exception."""
 
     item: Item
     result: Result | None = None
@@ -26,13 +26,13 @@ class Outcome(Generic[Item, Result]):
 
 
 class Meter:
-    """A count that several threads add to."""
+    """A counter for several threads."""
 
     def __init__(self):
         self._lock, self.value = threading.Lock(), 0
 
     def add(self, count: int) -> None:
-        """Adds to it; from any thread."""
+        """Adds to the count. Any thread may call it."""
         with self._lock:
             self.value += count
 
@@ -45,17 +45,17 @@ def in_threads(
     finished: Callable[[Outcome[Item, Result]], None],
     tick: Callable[[], None] = lambda: None,
 ) -> None:
-    """Works on all items, until all are done or `stopping` is set.
+    """Runs `work` on all items, until all are done or `stopping` is set.
 
-    An exception in this thread, such as Ctrl-C, sets `stopping` and is raised once the threads ended, or after a second:
-    one that waits for a server would take longer, and ends with the process.
+    An exception in this thread, such as Ctrl-C, sets `stopping`. It is raised when the threads have ended, or after a second:
+    a thread that waits for a server may take longer, and ends with the process.
 
     Args:
-        work: called in the threads.
-        items: what with, each once.
-        num_threads: at most.
-        stopping: what `work` looks at now and then, to raise `Stopped`.
-        finished: called in this thread with what became of each item. Not called for what was stopped.
+        work: called in the threads, once per item. It checks `stopping` now and then, and raises `Stopped` if it is set.
+        items: the items.
+        num_threads: the largest number of threads.
+        stopping: ends the work.
+        finished: called in this thread with each outcome, except those that were stopped.
         tick: called in this thread several times a second.
     """
     todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
@@ -93,7 +93,7 @@ def _serve(
     done: "queue.SimpleQueue[Outcome[Item, Result]]",
     stopping: threading.Event,
 ) -> None:
-    """Works on one item after the other, in a thread of its own."""
+    """Runs the work on one item after another, in its own thread."""
     while not stopping.is_set():
         try:
             item = todo.get_nowait()
@@ -106,7 +106,7 @@ def _serve(
 
 
 def _wait_for(threads: Sequence[threading.Thread]) -> None:
-    """Gives the threads that were started a second to end."""
+    """Waits for the threads for up to a second."""
     deadline = time.monotonic() + _SECONDS_TO_END
     for thread in threads:
         if thread.ident is not None:

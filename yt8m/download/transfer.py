@@ -1,4 +1,4 @@
-"""One file from a server to the disk, resumed where an earlier attempt or an earlier process ended."""
+"""Downloads one file, and resumes after a failed attempt or a killed process."""
 
 import contextlib
 import errno
@@ -20,11 +20,11 @@ _BLOCK_BYTES = 2**20
 
 
 class Wrong(Exception):
-    """The server's file is not the one that the plan means."""
+    """The server's file differs from the plan."""
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file lies until it is complete."""
+    """The path of an incomplete file."""
     return path.with_name(path.name + PARTIAL_SUFFIX)
 
 
@@ -32,8 +32,8 @@ def file_md5(path: Path, advance: Callable[[int], None] = lambda count: None) ->
     """The md5 of a file, in hexadecimal.
 
     Args:
-        path: of the file.
-        advance: called with the bytes of each block.
+        path: the file.
+        advance: called with the number of bytes of each block.
     """
     return _digest(path, advance).hexdigest()
 
@@ -48,14 +48,14 @@ def _digest(path: Path, advance: Callable[[int], None] = lambda count: None) -> 
 
 
 class Partial:
-    """The bytes of a file that are there, the first ones, under another name; they outlast a killed process.
+    """The first bytes of a file, under another name. They survive a killed process.
 
     Args:
-        path: the name that the file gets when it is complete. Entering the `with` block raises InputError if another process
-            is fetching the same file, or it cannot be written.
+        path: the name of the complete file. Entering the `with` block raises InputError if another process is downloading
+            the file, or it cannot be written.
 
     Attributes:
-        size: bytes that are there.
+        size: number of bytes so far.
     """
 
     def __init__(self, path: Path):
@@ -80,7 +80,7 @@ class Partial:
         return self
 
     def __exit__(self, *_) -> None:
-        # Removed while it is still locked, so that it is no other process's.
+        # Removed while it is locked, so that no other process has it.
         if self.size == 0 and self._path.exists():
             self._path.unlink()
         self._file.close()
@@ -91,13 +91,13 @@ class Partial:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise InputError(
-                    f"{self._final}: another process is fetching this file; wait for it, or take another --shard"
+                    f"{self._final}: another process is downloading this file; wait for it, or choose another --shard"
                 ) from error
             # Some network file systems have no locks.
 
     @property
     def md5(self) -> str:
-        """Of the bytes that are there, in hexadecimal."""
+        """The md5 of the bytes so far, in hexadecimal."""
         return self._digest.hexdigest()
 
     def write(self, content: bytes | memoryview) -> None:
@@ -110,7 +110,7 @@ class Partial:
         self.size += len(content)
 
     def clear(self) -> None:
-        """Forgets what is there."""
+        """Removes all bytes."""
         self._file.truncate(0)
         self._digest = hashlib.md5(usedforsecurity=False)
         self.size = 0
@@ -122,34 +122,34 @@ class Partial:
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
             f"{self._path}: cannot be written ({error.strerror}); make room or choose another --out; "
-            "the same command goes on where it stood"
+            "the same command resumes"
         )
 
 
 def _write_all(file: io.FileIO, content: bytes | memoryview) -> None:
     rest = memoryview(content)
-    while rest:  # a disk that is nearly full takes a part
+    while rest:  # a disk that is nearly full may take only a part
         rest = rest[file.write(rest) :]
 
 
 def fetch(client: Client, url: str, path: Path, md5: str, advance: Callable[[int], None]) -> None:
-    """Fetches a file. It appears under its name when its md5 is right.
+    """Downloads a file. It appears under its name when its md5 is right.
 
     Args:
-        client: that asks for it.
-        url: its address.
-        path: where to; its directory is there.
-        md5: that it must have, in hexadecimal.
-        advance: called with the bytes that came; below 0 where they have to come again.
+        client: makes the requests.
+        url: the address of the file.
+        path: the new file, in an existing directory.
+        md5: the right md5, in hexadecimal.
+        advance: called with the number of bytes that came. A negative number takes bytes back that must come again.
 
     Raises:
-        Refused, Unreachable, Stopped: it cannot be had; what came is kept.
-        Wrong: it came twice with another md5.
-        InputError: it cannot be written.
+        Refused, Unreachable, Stopped: the download failed. The bytes so far are kept.
+        Wrong: the md5 was wrong twice.
+        InputError: the file cannot be written.
     """
     with Partial(path) as partial:
         for _ in range(2):
-            if partial.md5 != md5:  # else all had come before
+            if partial.md5 != md5:  # else all bytes came before
                 client.persist(lambda: _receive(client, url, partial, advance), lambda: partial.size)
             if partial.md5 == md5:
                 partial.finish()
@@ -157,7 +157,7 @@ def fetch(client: Client, url: str, path: Path, md5: str, advance: Callable[[int
             found = partial.md5
             advance(-partial.size)
             partial.clear()
-    raise Wrong(f"its md5 is {found} and should be {md5}, also when fetched a second time")
+    raise Wrong(f"its md5 is {found} and should be {md5}, also after a second download")
 
 
 def _receive(client: Client, url: str, partial: Partial, advance: Callable[[int], None]) -> None:
@@ -167,7 +167,7 @@ def _receive(client: Client, url: str, partial: Partial, advance: Callable[[int]
         found = extent(response, partial.size)
         position = found.start
         for chunk in client.chunks(response):
-            # A server that ignores ranges sends again what is there.
+            # A server that ignores ranges sends all bytes again.
             new = memoryview(chunk)[max(0, partial.size - position) :]
             position += len(chunk)
             if new:
@@ -178,13 +178,13 @@ def _receive(client: Client, url: str, partial: Partial, advance: Callable[[int]
 
 
 class CheckedFiles:
-    """Which files of a directory had the right md5, so that a later run need not read a terabyte again.
+    """Remembers the files with the right md5, so that a later run need not read a terabyte again.
 
-    A file that was written to since has another size or time and counts as not checked. Kept in a hidden file to which each
+    A file that changed since has another size or time and counts as unchecked. The list is a hidden file, to which every
     process appends lines.
 
     Args:
-        directory: of the files; it need not be there.
+        directory: the directory of the files; it need not exist.
     """
 
     def __init__(self, directory: Path):
@@ -195,17 +195,17 @@ class CheckedFiles:
             self._known = {tuple(line.split(" ")) for line in text.splitlines()}
 
     def __contains__(self, file: tuple[Path, str]) -> bool:
-        """Of (path, md5)."""
+        """Whether a file was checked, given as (path, md5)."""
         with contextlib.suppress(OSError):
             return self._line(*file) in self._known
         return False
 
     def add(self, path: Path, md5: str) -> None:
-        """Notes that a file's md5 was right. Where that cannot be written, the file is read again next time."""
+        """Notes that a file's md5 was right. If that cannot be written, the file is read again next time."""
         with contextlib.suppress(OSError):
             line = self._line(path, md5)
             self._known.add(line)
-            with self._path.open("ab", buffering=0) as file:  # one write a line: threads and processes share the file
+            with self._path.open("ab", buffering=0) as file:  # one write per line: threads and processes share the file
                 file.write(" ".join(line).encode() + b"\n")
 
     def _line(self, path: Path, md5: str) -> tuple[str, ...]:
