@@ -6,26 +6,9 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from refused import refusal, touch
 
 from yt8m.data.sources import cut_validation, describe_error, expand_paths, find_splits, scheme
-from yt8m.errors import InputError
-
-
-def touch(directory: Path, *names: str) -> list[str]:
-    """Empty files; their paths, in this order."""
-    for name in names:
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).touch()
-    return [str(directory / name) for name in names]
-
-
-def refusal(function, *arguments) -> str:
-    """The one line with which the arguments are refused."""
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    return message
 
 
 class TestExpandPaths:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refused import refusal, touch
 from slow_reading import edited, make_frames, renamed_id, small_video, write
 
 from yt8m.data import survey as module
@@ -12,23 +13,7 @@ from yt8m.data.records import Ratings, frame_level_record, framed, video_level_r
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.tools.inspection import inspect
-from yt8m.errors import InputError, RecordError
-
-
-def refusal(function, *arguments) -> str:
-    """The one line with which the arguments are refused."""
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    return message
-
-
-def touch(directory: Path, *names: str) -> list[str]:
-    """Empty files; their paths, in this order."""
-    for name in names:
-        (directory / name).touch()
-    return [str(directory / name) for name in names]
+from yt8m.errors import RecordError
 
 
 def form(files) -> tuple:

@@ -9,7 +9,7 @@ B = records, T = frames, D = a frame's bytes, L = label columns, n = frames or l
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -80,10 +80,20 @@ def _count_frames(stored: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.identity(shortest)
 
 
-def parse_frames(
-    serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]
-) -> tuple[Element, Element, Element, tf.Tensor]:
-    """The context, the streams (string [B, n], padded), the frames stored of each and those of all (int32 [B])."""
+class Videos(NamedTuple):
+    """Some records of frames, their vectors not decoded."""
+
+    context: Element
+    streams: Element
+    """By feature, string [B, n], padded."""
+    stored: Element
+    """Frames of each stream, int32 [B] by feature."""
+    count: tf.Tensor
+    """Frames that every stream present has, int32 [B]."""
+
+
+def parse_frames(serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]) -> Videos:
+    """Serialized SequenceExamples string [B] with their streams, and with what else `context` asks for."""
     sequence = {name: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True) for name in features}
     means = {video_feature(name): tf.io.RaggedFeature(tf.float32) for name in features}
     parsed, streams, lengths = tf.io.parse_sequence_example(serialized, context | means, sequence)
@@ -93,7 +103,7 @@ def parse_frames(
     num_means = tf.add_n([parsed[key].row_lengths() for key in means])
     is_frame_level = tf.reduce_all((count > 0) | (num_means == 0))
     with tf.control_dependencies([require(is_frame_level, "a video-level record")]):
-        return parsed, streams, stored, tf.identity(count)
+        return Videos(parsed, streams, stored, tf.identity(count))
 
 
 def decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, size: int) -> tf.Tensor:

@@ -4,11 +4,13 @@ S = segments of a record, R = its ratings, L = label columns.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from yt8m.data.parsing import (
     Element,
+    Videos,
     decode_batch,
     decode_rows,
     identifier_features,
@@ -61,59 +63,101 @@ def segment_parser(
         rated_classes: ratings must be of these classes; None = of any.
     """
     around = 0 if context == "video" else context
-    length = SEGMENT_FRAMES + 2 * around
     allowed = None if rated_classes is None else tf.reduce_any(tf.one_hot(rated_classes, num_classes, True, False), 0)
 
-    def segments_of(parsed: Element, num_frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Starts int32 [S], classes int32 [S, L], scores float32 [S, L]."""
-        slots, labels, scores = _checked_ratings(parsed, num_frames, num_classes, allowed)
-        order = tf.argsort(slots, stable=True)
-        slots, labels, scores = (tf.gather(values, order) for values in (slots, labels, scores))
-        if rated_only:
-            slots, rows = tf.unique(slots)
-        else:
-            rows, slots = slots, tf.range(tf.maximum(num_segments(num_frames), 1))
-        ragged = tf.RaggedTensor.from_value_rowids(labels, rows, tf.size(slots), validate=False)
-        classes = label_rows(ragged, num_classes, max_labels)
-        values = ragged.with_flat_values(scores).to_tensor(float(LABEL_PADDING), shape=[None, max_labels])
-        return slots * SEGMENT_FRAMES, classes, values
-
     def parse(serialized: tf.Tensor) -> Element:
-        keys = identifier_features() | _RATINGS | _END_TIMES
-        parsed, streams, stored, count = parse_frames(serialized[None], features, keys)
-        starts, classes, scores = segments_of(parsed, count[0])
-        first = tf.maximum(starts - around, 0)
-        rows = first[:, None] + tf.range(length)
-
-        def inside(frames: tf.Tensor) -> tf.Tensor:
-            """How many of each segment's frames, and those around it, are among so many of the video, int32 [S]."""
-            return tf.maximum(tf.minimum(frames, starts + SEGMENT_FRAMES + around) - first, 0)
+        video = parse_frames(serialized[None], features, identifier_features() | _RATINGS | _END_TIMES)
+        ratings = _checked_ratings(video.context, video.count[0], num_classes, allowed)
+        if rated_only:
+            segments = _rated_segments(ratings, num_classes, max_labels)
+        else:
+            segments = _all_segments(ratings, video.count[0], num_classes, max_labels)
 
         def of_video(values: tf.Tensor) -> tf.Tensor:
             """What is true of the video, [1, ...], for each of its segments."""
-            return tf.repeat(values, tf.size(starts), axis=0)
+            return tf.repeat(values, tf.size(segments.starts), axis=0)
 
         element = {
-            "id": of_video(required_identifier(parsed)),
-            "segment_start": starts,
-            "segment_frames": tf.clip_by_value(count - starts, 0, SEGMENT_FRAMES),
-            "labels": classes,
-            "label_scores": scores,
-            "video_labels": of_video(label_rows(parsed["labels"], num_classes, max_labels)),
-            "num_frames": inside(count),
+            "id": of_video(required_identifier(video.context)),
+            "segment_start": segments.starts,
+            "segment_frames": tf.clip_by_value(video.count - segments.starts, 0, SEGMENT_FRAMES),
+            "labels": segments.classes,
+            "label_scores": segments.scores,
+            "video_labels": of_video(label_rows(video.context["labels"], num_classes, max_labels)),
+            **_frames_around(video, segments.starts, around),
         }
-        for name, strings in streams.items():
-            # Only the segments' frames are decoded: of a video with one rated segment 5 of 300.
-            chosen = tf.reshape(pick(strings, tf.reshape(rows, [1, -1])), tf.shape(rows))
-            chosen = tf.where(tf.sequence_mask(inside(stored[name]), length), chosen, "")
-            element[name] = decode_batch(chosen, inside(stored[name]), inside(count), length, FEATURE_SIZES[name])
         if context == "video":
-            chosen, shown = uniform_rows(count, context_num_frames)
-            whole = decode_rows(streams, stored, chosen, shown, context_num_frames) | {"num_frames": shown}
+            chosen, shown = uniform_rows(video.count, context_num_frames)
+            whole = decode_rows(video.streams, video.stored, chosen, shown, context_num_frames) | {"num_frames": shown}
             element |= {f"{CONTEXT_PREFIX}{key}": of_video(value) for key, value in whole.items()}
         return element
 
     return parse
+
+
+class _Segments(NamedTuple):
+    """Segments of a record, with the classes that they were rated for."""
+
+    starts: tf.Tensor
+    """In seconds, int32 [S]."""
+    classes: tf.Tensor
+    """int32 [S, L]."""
+    scores: tf.Tensor
+    """float32 [S, L]."""
+
+
+def _rated_segments(ratings: "_Ratings", num_classes: int, max_labels: int) -> _Segments:
+    ratings = _in_order(ratings)
+    slots, rows = tf.unique(ratings.slots)
+    return _as_rows(ratings, slots, rows, num_classes, max_labels)
+
+
+def _all_segments(ratings: "_Ratings", num_frames: tf.Tensor, num_classes: int, max_labels: int) -> _Segments:
+    """Every segment of a video of so many frames, int32 []; one without any."""
+    ratings = _in_order(ratings)
+    slots = tf.range(tf.maximum(num_segments(num_frames), 1))
+    return _as_rows(ratings, slots, ratings.slots, num_classes, max_labels)
+
+
+def _in_order(ratings: "_Ratings") -> "_Ratings":
+    """By segment."""
+    order = tf.argsort(ratings.slots, stable=True)
+    return _Ratings(*(tf.gather(values, order) for values in ratings))
+
+
+def _as_rows(ratings: "_Ratings", slots: tf.Tensor, rows: tf.Tensor, num_classes: int, max_labels: int) -> _Segments:
+    """Ratings in order, in the rows (int32 [R]) of the segments that they are of (int32 [S])."""
+    ragged = tf.RaggedTensor.from_value_rowids(ratings.classes, rows, tf.size(slots), validate=False)
+    classes = label_rows(ragged, num_classes, max_labels)
+    scores = ragged.with_flat_values(ratings.scores).to_tensor(float(LABEL_PADDING), shape=[None, max_labels])
+    return _Segments(slots * SEGMENT_FRAMES, classes, scores)
+
+
+def _frames_around(video: Videos, starts: tf.Tensor, around: int) -> Element:
+    """The frames of segments, and so many on each side as far as the video has them: uint8 [S, T, D] and their number.
+
+    Only these are decoded: of a video with one rated segment 5 of 300.
+
+    Args:
+        video: one record.
+        starts: of the segments, int32 [S].
+        around: frames on each side; T is `SEGMENT_FRAMES` and twice as many more.
+    """
+    length = SEGMENT_FRAMES + 2 * around
+    first = tf.maximum(starts - around, 0)
+    rows = first[:, None] + tf.range(length)
+
+    def inside(frames: tf.Tensor) -> tf.Tensor:
+        """How many of each segment's frames, and those around it, are among so many of the video, int32 [S]."""
+        return tf.maximum(tf.minimum(frames, starts + SEGMENT_FRAMES + around) - first, 0)
+
+    element = {"num_frames": inside(video.count)}
+    for name, strings in video.streams.items():
+        stored = inside(video.stored[name])
+        chosen = tf.reshape(pick(strings, tf.reshape(rows, [1, -1])), tf.shape(rows))
+        chosen = tf.where(tf.sequence_mask(stored, length), chosen, "")
+        element[name] = decode_batch(chosen, stored, inside(video.count), length, FEATURE_SIZES[name])
+    return element
 
 
 def with_rated_segments(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -160,10 +204,19 @@ def rest_of_segments(parse: Callable[[tf.Tensor], Element]) -> Callable[[tf.Tens
     return parse_rest
 
 
-def _checked_ratings(
-    parsed: Element, num_frames: tf.Tensor, num_classes: int, allowed: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """A record's ratings: which segment of the video int32 [R], which class int64 [R], the score float32 [R].
+class _Ratings(NamedTuple):
+    """What a record's segments were rated."""
+
+    slots: tf.Tensor
+    """Which segment of the video, int32 [R]."""
+    classes: tf.Tensor
+    """int64 [R]."""
+    scores: tf.Tensor
+    """float32 [R]."""
+
+
+def _checked_ratings(parsed: Element, num_frames: tf.Tensor, num_classes: int, allowed: tf.Tensor | None) -> _Ratings:
+    """A record's ratings; reading them fails where they contradict the video or each other.
 
     Args:
         parsed: the context of one record.
@@ -193,4 +246,4 @@ def _checked_ratings(
     keys = tf.cast(slots, tf.int64) * num_classes + labels
     contradictory = (keys[:, None] == keys) & (present[:, None] != present)
     with tf.control_dependencies([require(~tf.reduce_any(contradictory), "contradictory ratings")]):
-        return tf.identity(slots), labels, scores
+        return _Ratings(tf.identity(slots), labels, scores)
