@@ -1,7 +1,9 @@
 """The names of classes, and where the file that holds them is found."""
 
 import pytest
+from odd_texts import ODD_TEXTS
 
+from yt8m.data.tables.text import write_table
 from yt8m.data.tables.vocabulary import (
     class_name,
     count_classes,
@@ -33,6 +35,12 @@ def test_names_by_index_whatever_the_row(tmp_path):
     names = read_class_names(written(tmp_path, content))
     assert names == {7: "Game", 0: "", 3: "Mot\u00f6rhead, the band"}
     assert [class_name(class_id, names) for class_id in (7, 0, 17)] == ["Game", "Class 0", "Class 17"]
+
+
+def test_names_that_look_like_something_else_stay_text(tmp_path):
+    names = [text for text in ODD_TEXTS if text == " ".join(text.split())]
+    content = write_table({"Index": range(len(names)), "Name": names}) + b"0099,trailing\n"
+    assert read_class_names(written(tmp_path, content)) == {**dict(enumerate(names)), 99: "trailing"}
 
 
 def test_other_columns_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path):

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ class Table:
     """Of the header among the rows."""
     purpose: Purpose
 
-    @property
+    @cached_property
     def rows(self) -> "pandas.DataFrame":
         """The rows below the header that are not blank; the index is their place in `all_rows`."""
         below = self.all_rows.iloc[self.header_place + 1 :]
