@@ -28,9 +28,9 @@ PRIOR = ["--prior-top-k", "10", "--prior-weight", "0"]
 """A third of the ranked classes; on the real data 20 of 1000. A weight of .05 takes back half of what the limit gains here."""
 FINE_TUNING = {
     "training.learning-rate": "5e-4",
-    "training.num-steps": sized("100", "4"),
+    "training.num-steps": sized("100", "2"),
     "training.validate-every-steps": sized("20", "2"),
-    "training.checkpoint-every-steps": sized("100", "4"),
+    "training.checkpoint-every-steps": sized("100", "2"),
 }
 CONTEXT = ["--data.segment-context=video", "--data.context-num-frames=16"]
 

@@ -15,6 +15,7 @@ from benchmarks.sizes import ROOT, runs_of, sized
 from yt8m.runs import RunDirectory
 
 RUNS = runs_of("tricks")
+RECIPE = sized("netvlad", "dbof")
 STUDENT = ["--model.num-clusters=8", "--model.hidden-size=64"]
 APART = sized(50, 1)
 """Steps from one checkpoint to the next."""
@@ -55,18 +56,18 @@ def measure(data: Path) -> list[tuple[str, str, list[tuple[dict, dict]]]]:
         pairs.setdefault((trick, compared), []).append((plain, found))
 
     for seed in zoo.SEEDS:
-        teacher = zoo.RUNS / f"netvlad-{seed}"
-        zoo.evaluated(teacher, ["netvlad", *zoo.flags_of("netvlad", data, seed)])
-        plain = _trained("plain", "netvlad", seed, data, *STUDENT, *KEEP)
-        averaged = _trained("ema", "netvlad", seed, data, *STUDENT, *KEEP, "--training.ema-decay=0.98")
+        teacher = zoo.RUNS / f"{RECIPE}-{seed}"
+        zoo.evaluated(teacher, [RECIPE, *zoo.flags_of(RECIPE, data, seed)])
+        plain = _trained("plain", RECIPE, seed, data, *STUDENT, *KEEP)
+        averaged = _trained("ema", RECIPE, seed, data, *STUDENT, *KEEP, "--training.ema-decay=0.98")
         add("moving average of the weights, decay 0.98", "small `netvlad`", plain, averaged)
         add(f"`yt8m average --last 3`, {APART} steps apart", "small `netvlad`", plain, _averaged(seed, "last", 3))
         add("`yt8m average --best 3`", "small `netvlad`", plain, _averaged(seed, "best", 3))
         distil = ["--distill.weight=0.7", "--distill.temperature=2"]
-        found = _trained("run", "netvlad", seed, data, *STUDENT, *KEEP, f"--distill.teacher={teacher}", *distil)
+        found = _trained("run", RECIPE, seed, data, *STUDENT, *KEEP, f"--distill.teacher={teacher}", *distil)
         add("distillation from a run (`netvlad` of 32 clusters)", "small `netvlad`", plain, found)
         found = _trained(
-            "file", "netvlad", seed, data, *STUDENT, *KEEP, f"--distill.teacher={_predictions(teacher, data)}", *distil
+            "file", RECIPE, seed, data, *STUDENT, *KEEP, f"--distill.teacher={_predictions(teacher, data)}", *distil
         )
         add("distillation from a file of its predictions", "small `netvlad`", plain, found)
         alone = _trained("mix_alone", "mix_nextvlad", seed, data, "--model.temperature=0")

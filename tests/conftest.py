@@ -22,6 +22,11 @@ COLLECT_AFTER = 50_000
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_xdist_auto_num_workers(config):
+    """One worker more for the tests that take long: many of them wait for processes that end, hang or are killed."""
+    return os.cpu_count() + 1 if config.option.markexpr == "slow" else None
+
+
 def pytest_collection_finish():
     """Leaves the imported modules out of garbage collection, which are never garbage: walking through them took a twentieth of the time."""
     gc.collect()

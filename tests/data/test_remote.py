@@ -17,10 +17,13 @@ from remote_reading import digest
 
 import yt8m
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflow_io") is None or not tf.__version__.startswith("2.16."),
-    reason=f"http:// and s3:// need tensorflow-io beside TensorFlow 2.16; this is TensorFlow {tf.__version__}",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("tensorflow_io") is None or not tf.__version__.startswith("2.16."),
+        reason=f"http:// and s3:// need tensorflow-io beside TensorFlow 2.16; this is TensorFlow {tf.__version__}",
+    ),
+]
 
 BUCKET = "records"
 

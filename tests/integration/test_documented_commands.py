@@ -7,7 +7,7 @@ here, with the reason. A new block runs with no entry, or fails. What a page tak
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,14 @@ from yt8m.progress import SILENT
 from yt8m.training import curves
 
 QUICK_TRAINING = [
-    *("--training.num-steps", "6", "--training.validate-every-steps", "2", "--training.checkpoint-every-steps", "2"),
-    *("--training.batch-size", "8", "--training.keep-checkpoints", "3", "--data.max-frames", "150"),
+    *("--training.num-steps", "2", "--training.validate-every-steps", "2", "--training.checkpoint-every-steps", "2"),
+    *("--training.batch-size", "8", "--data.max-frames", "150"),
 ]
+THREE_CHECKPOINTS = [
+    *("--training.num-steps", "3", "--training.validate-every-steps", "1", "--training.checkpoint-every-steps", "1"),
+    *("--training.keep-checkpoints", "3"),
+]
+"""For a run that a page averages."""
 SMALL_CLUSTERS = ["--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-frames", "8"]
 SMALLER = {
     "synth": ["--num-videos", "60", "--num-shards", "2"],
@@ -94,8 +99,8 @@ class Reader:
             for part in line.split(" && "):
                 self.ours(*words_of(part))
 
-    def ours(self, *words: str) -> None:
-        """Runs a command of ours, smaller, with what a page leaves to its reader."""
+    def ours(self, *words: str, flags: Sequence[str] = ()) -> None:
+        """Runs a command of ours, smaller, with what a page leaves to its reader, and flags beside."""
         words = [self._here(word, words[1]) for word in words if word != "..."]
         assert words[0] == "yt8m", words
         command, recipe = words[1], words[2]
@@ -107,7 +112,7 @@ class Reader:
             extra += ["--run", f"runs/made-{self._num_made}"]
         if command == "train" and not {"--data.root", "--data.train"} & {*words}:
             extra += ["--data.root", "data/sample"]
-        outcome = self._run(*words[1:], *extra)
+        outcome = self._run(*words[1:], *extra, *flags)
         assert outcome.status == 0, f"{' '.join(words)}: {outcome.err}"
 
     def _make(self, line: str) -> None:
@@ -152,11 +157,11 @@ class Reader:
                     self.command(line)
         assert not before, "no line begins so"
 
-    def trained(self, recipe: str, first: str, *others: str) -> Callable[[], None]:
+    def trained(self, recipe: str, first: str, *others: str, flags: Sequence[str] = ()) -> Callable[[], None]:
         """Trains a run that a page takes for granted; the others are copies."""
 
         def train():
-            self.ours("yt8m", "train", recipe, "--data.root", "data/sample", "--run", first)
+            self.ours("yt8m", "train", recipe, "--data.root", "data/sample", "--run", first, flags=flags)
             copied(first, *others)()
 
         return train
@@ -294,7 +299,9 @@ def test_training(reader):
     reader.follow(
         "training.md",
         {
-            "yt8m average runs/mine --last": reader.trained("netvlad", "runs/mine", "runs/a", "runs/b", "runs/netvlad"),
+            "yt8m average runs/mine --last": reader.trained(
+                *("netvlad", "runs/mine", "runs/a", "runs/b", "runs/netvlad"), flags=THREE_CHECKPOINTS
+            ),
         },
     )
 
