@@ -481,7 +481,8 @@ def test_room_for_the_files_that_are_missing_is_looked_for_first(tmp_path, monke
     convert(paths, out, to="tfrecord")
 
 
-def test_a_killed_one_goes_on(sample, tmp_path, capsys, _signal_handlers):
+@pytest.mark.usefixtures("_signal_handlers")
+def test_a_killed_one_goes_on(sample, tmp_path, capsys):
     frames = str(sample / "2/frame/train")
     convert(frames, tmp_path / "whole", to="parquet", num_shards=6)
     words = ["convert", frames, "--to", "parquet", "--num-shards", "6", "--out", str(tmp_path / "out")]
