@@ -481,6 +481,7 @@ def test_room_for_the_files_that_are_missing_is_looked_for_first(tmp_path, monke
     convert(paths, out, to="tfrecord")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_signal_handlers")
 def test_a_killed_one_goes_on(sample, tmp_path, capsys):
     frames = str(sample / "2/frame/train")

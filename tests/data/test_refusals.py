@@ -122,6 +122,7 @@ def disagreements(count: int, seed: int) -> tuple[dict[str, list[bytes]], list[t
     return taken, found
 
 
+@pytest.mark.slow
 def test_training_takes_what_the_check_takes_and_nothing_else(tmp_path):
     taken, found = disagreements(count=120, seed=1)
     assert all(len(records) >= 10 for records in taken.values()), "the check tells damaged records apart"

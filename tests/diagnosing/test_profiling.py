@@ -42,6 +42,7 @@ def with_delay(make, seconds):
     return read
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fast")
 def test_a_starved_training_is_bound_by_its_input(sample, tmp_path, monkeypatch):
     """Eight records take 80 ms, the step of a model this small about one."""
@@ -85,6 +86,7 @@ def test_every_stage_is_measured_and_a_trace_left_for_tensorboard(sample, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fast")
 def test_segments_and_their_videos(sample, tmp_path):
     data = {"train": (str(sample / "3/frame/validate"),), "segment_context": "video", "context_num_frames": 4}

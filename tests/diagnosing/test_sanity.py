@@ -78,6 +78,7 @@ def test_a_warm_up_to_the_end_is_worth_a_look(sample, tmp_path, monkeypatch):
     assert found["warm-up"].value.startswith("the warm-up takes 60 steps and training ends after 6")
 
 
+@pytest.mark.slow
 def test_segments_with_their_videos_from_an_initial_run(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
     videos = configure(tmp_path / "videos", sample, "frame_logistic", num_steps=20)

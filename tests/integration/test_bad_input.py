@@ -242,6 +242,7 @@ def test_a_run_directory_of_another_configuration(train, train_split):
     assert_refused(outcome, "another configuration", "model.l2 1e-08 there, 0.5 here", "training.seed 0 there, 5 here")
 
 
+@pytest.mark.slow
 def test_what_a_broken_validation_interrupts_is_kept(train, train_split, sample, tmp_path):
     """And gone on with once the records are mended: the steps are not done again."""
     validation = Path(shutil.copytree(sample / "2/frame/validate", tmp_path / "validate"))
@@ -327,6 +328,7 @@ def test_a_data_set_without_labels_cannot_be_scored(yt8m, tiny_run, sample):
     assert_refused(yt8m("evaluate", "--run", tiny_run, "--data", data), data / "test0000.tfrecord", "label")
 
 
+@pytest.mark.slow
 def test_skipping_covers_validation_evaluation_and_prediction(train, yt8m, train_split, sample, tmp_path):
     validate = Path(shutil.copytree(sample / "2/frame/validate", tmp_path / "validate"))
     path = validate / "validate0000.tfrecord"

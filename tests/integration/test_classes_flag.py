@@ -63,6 +63,7 @@ def test_both_commands_report_the_classes_of_videos(yt8m, tiny_run, sample, tmp_
     assert lines[start + 8 :] == best[5:][:-6:-1]
 
 
+@pytest.mark.slow
 def test_both_commands_report_the_classes_of_segments(yt8m, tiny_run, sample, tmp_path):
     data, out = sample / "3/frame/validate", tmp_path / "segments.csv"
     shown = yt8m("evaluate", "--run", tiny_run, "--data", data, "--classes", tmp_path / "evaluated")
@@ -85,6 +86,7 @@ def test_both_commands_report_the_classes_of_segments(yt8m, tiny_run, sample, tm
     assert {row[0]: row[3:] for row in read(tmp_path / "scored")} == {row[0]: row[3:] for row in rows}
 
 
+@pytest.mark.slow
 def test_from_python(tiny_run, sample, tmp_path):
     data, rows = str(sample / "2/frame/validate"), []
     (tmp_path / "names.csv").write_text("Index,Name\n0,Null\n")

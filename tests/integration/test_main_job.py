@@ -42,6 +42,7 @@ def test_evaluate_without_data_scores_the_runs_own_validation_split(yt8m, tiny_r
     assert outcome.json["gap"] == pytest.approx(best["gap"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_score_of_a_written_submission_is_the_runs_evaluation(yt8m, tiny_run, sample, tmp_path):
     data, out = sample / "2/frame/validate", tmp_path / "validate.csv"
     assert yt8m("predict", "--run", tiny_run, "--data", data, "--out", out).status == 0
@@ -98,6 +99,7 @@ def test_the_segment_task_from_records_to_score(yt8m, tiny_run, sample, tmp_path
     assert evaluated.json["num_videos"] == 13 < evaluated.json["num_segments"]
 
 
+@pytest.mark.slow
 def test_the_segment_task_on_unrated_test_records(tiny_run, sample, tmp_path):
     out, data = tmp_path / "segments.csv", sample / "3/frame/test"
     prediction = predict(tiny_run, data, out, task="segment", max_segments=7)
@@ -126,6 +128,7 @@ def test_a_finished_run_is_not_trained_again_and_can_be_extended(yt8m, sample, s
     assert "going on after step 12 of 14" in longer.err
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_the_same_command_goes_on(yt8m, sample, short_flags, tmp_path):
     run = tmp_path / "run"
     train = ["train", "logistic", "--data.root", str(sample), "--run", str(run), *short_flags]

@@ -26,6 +26,7 @@ def test_a_table_and_a_verdict_and_nothing_written(yt8m, sample, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_one_json_object_and_a_trace(yt8m, sample, tmp_path):
     outcome = yt8m("profile", "logistic", *flags(sample), "--json", "--trace", "trace")
     assert outcome.status == 0

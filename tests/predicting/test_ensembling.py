@@ -165,6 +165,7 @@ def test_weights_are_not_learned_for_one_member(run, sample, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_learned_weights_name_their_members_as_typed(run, second, sample, tmp_path):
     learned = weigh([run, second], [str(sample / RATED)], tmp_path / "new" / "weights.json")
     assert learned.members == [run, second]

@@ -161,7 +161,8 @@ prediction.predict(run, [data], out, progress=Killer())
 """Predicts a file a part, and is killed after so many batches."""
 
 
-@pytest.mark.parametrize(("records", "limit"), [pytest.param(FRAMES, 1, marks=pytest.mark.slow), (RATED, 1)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("records", "limit"), [(FRAMES, 1), (RATED, 1)])
 def test_a_killed_prediction_goes_on_where_it_stopped_and_gives_the_same_file(
     run, sample, tmp_path, monkeypatch, records, limit
 ):

@@ -177,6 +177,7 @@ def test_a_stop_before_the_last_validation_leaves_it_to_the_next_start(sample, t
     assert watcher.validations == [], "it was done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["frames", "segments"])
 def test_a_resumed_run_sees_the_same(sample, tmp_path, kind):
     """The same frames sampled of the same videos, or the same segments of them."""

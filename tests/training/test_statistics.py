@@ -224,6 +224,7 @@ def test_models_without_such_layers_read_no_training_records(sample, tmp_path, m
     train(configure(tmp_path / "ema", sample, num_steps=4, ema_decay=0.9))
 
 
+@pytest.mark.slow
 def test_moving_averages_are_validated_and_kept_with_statistics_of_their_own(sample, tmp_path):
     train(configure(tmp_path / "run", sample, "dbof", BAGS, validate=True, ema_decay=0.9, **FRAMES))
     for found, expected in zip(statistics_of(tmp_path / "run"), first_statistics(sample), strict=True):
@@ -231,6 +232,7 @@ def test_moving_averages_are_validated_and_kept_with_statistics_of_their_own(sam
     assert evaluate(tmp_path / "run")["gap"] == rows(tmp_path / "run", "validation")[0]["gap"]
 
 
+@pytest.mark.slow
 def test_without_validation_the_last_weights_have_them_too(sample, tmp_path):
     config = configure(tmp_path / "run", sample, "moe", {"probability_gating": True}, ema_decay=0.9)
     train(config)
@@ -242,6 +244,7 @@ def test_without_validation_the_last_weights_have_them_too(sample, tmp_path):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_steps_go_on_as_if_nothing_had_been_validated(sample, tmp_path):
     """With dropout, whose counters the pass moves, and statistics of the steps' own."""
     for name, interval in (("never", 0), ("often", 1)):

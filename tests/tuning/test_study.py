@@ -28,6 +28,7 @@ def do_trials(study, count):
     return tried
 
 
+@pytest.mark.slow
 def test_the_seed_decides_what_is_tried_also_over_a_stop(tmp_path):
     """13 trials, as the sampler learns from the tenth on."""
     tried = {}

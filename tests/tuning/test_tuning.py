@@ -158,6 +158,7 @@ def test_trials_side_by_side_have_a_gpu_each_and_one_more_waits(tmp_path, monkey
     assert given == ["0", "2", "5", "2", "2", "0", "5"]
 
 
+@pytest.mark.slow
 def test_a_stop_lets_trials_save_and_the_next_session_goes_on_with_them(tmp_path):
     directory = tmp_path / "study"
 

@@ -197,6 +197,7 @@ def test_an_index_that_is_there_is_left_alone(made, tmp_path):
     assert (tmp_path / "index.csv").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_second_one_at_the_same_time_is_refused(made, tmp_path):
     out, refused = str(tmp_path / "out"), []
 
