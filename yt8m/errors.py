@@ -1,4 +1,4 @@
-"""The errors a user can cause. The command line prints them as one line and exits with status 2."""
+"""Errors that a user can cause. The command line prints one line and exits with status 2."""
 
 import difflib
 import json
@@ -10,15 +10,15 @@ OK, BUG, USER_ERROR = 0, 1, 2
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used. The message says what, where and what to do, in one line."""
+    """The user's input cannot be used. The message says in one line what is wrong, where, and what to do."""
 
 
 class RecordError(InputError):
-    """One record, or one file of records, cannot be used.
+    """A record, or a whole file of records, cannot be used.
 
     Attributes:
         path: the file.
-        record: the record's index in the file, counted from 0, or None where the whole file is meant.
+        record: the number of the record in the file, from 0; None = the whole file.
         reason: what is wrong, as a clause without a full stop.
     """
 
@@ -29,12 +29,12 @@ class RecordError(InputError):
 
 
 def quantity(number: int, what: str, form: str = "") -> str:
-    """`1 class`, `2 classes`, `0 entries`: how many of what there are.
+    """A number with its noun: `1 class`, `2 classes`, `0 entries`.
 
     Args:
         number: 0 or more.
-        what: one of them, a regular noun; of several words, the last one.
-        form: how the number is written; `,` gives `10,606 videos`.
+        what: a regular noun in the singular. Only the last of several words changes.
+        form: format of the number; `,` gives `10,606 videos`.
     """
     if number == 1:
         return f"1 {what}"
@@ -44,16 +44,16 @@ def quantity(number: int, what: str, form: str = "") -> str:
 
 
 def bytes_in_words(num_bytes: int) -> str:
-    """`1.5 MB` of 1500000."""
+    """`1.5 MB` for 1500000."""
     unit, size = next(((name, size) for name, size in (("GB", 1e9), ("MB", 1e6)) if num_bytes >= size), ("kB", 1e3))
     return f"{num_bytes / size:,.1f} {unit}"
 
 
 def say_no_json(error: ValueError) -> str:
-    """What is wrong with a text that `json` cannot read, as a clause: `is not JSON: line 3, column 5, expecting value`.
+    """Says why a text is not JSON, as a clause: `is not JSON: line 3, column 5, expecting value`.
 
     Args:
-        error: of `json.loads`, or of the text's decoding.
+        error: from `json.loads`, or from decoding the text.
     """
     if isinstance(error, UnicodeDecodeError):
         return f"is not JSON: byte {error.start} is no UTF-8 text"
@@ -66,24 +66,24 @@ def say_no_json(error: ValueError) -> str:
 
 
 def not_installed(what: str, package: str, extra: str, error: ImportError) -> InputError:
-    """What to raise where a package is missing that only some need.
+    """The error for a missing optional package.
 
     Args:
-        what: needs it.
-        package: as its users call it.
-        extra: of this package's, that brings it.
-        error: of the import; it may be another package that the first one lacks.
+        what: the feature that needs the package.
+        package: the package's usual name.
+        extra: the extra of yt8m that installs it.
+        error: the error of the import. A dependency of the package may be missing instead.
     """
     return InputError(f"{what} needs {package}, which cannot be loaded ({error}): pip install 'yt8m[{extra}]'")
 
 
 def unknown_name(kind: str, given: object, known: Sequence[str]) -> str:
-    """The message for a name that is not known: the nearest one that is, if any is near, and all.
+    """The message for an unknown name. It suggests a similar one, if any, and lists all.
 
     Args:
-        kind: what is named, such as "model".
-        given: the name that is not known.
-        known: those that are.
+        kind: the kind of name, such as "model".
+        given: the unknown name.
+        known: all known names.
     """
     close = difflib.get_close_matches(str(given), known, 1)
     hint = f"did you mean {close[0]}? Known: " if close else "known: "

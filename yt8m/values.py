@@ -1,11 +1,11 @@
-"""What values the fields of a configuration and the arguments of a call may have: their annotations say it.
+"""Checks values of configuration fields and of arguments by their annotations.
 
-One check for flags, `config.json` and calls from Python::
+The same check serves flags, `config.json` and calls from Python::
 
     num_steps: PositiveInt = 10_000         # Annotated[int, Range(least=1)]
     schedule: Literal["cosine", "constant"] = "constant"
 
-Annotations that are neither numbers, text, truth values, literals nor tuples of these are left to whoever uses the value.
+It checks numbers, text, truth values, literals, and tuples and unions of these. It leaves other annotations alone.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ _ADDRESS = re.compile(r"(?:grpc://)?([\w.-]+:(\d{1,5}))", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """The numbers within the bounds that are given; goes into an `Annotated` type."""
+    """The numbers within some bounds, for an `Annotated` type."""
 
     least: float = -math.inf
     above: float = -math.inf
@@ -37,7 +37,7 @@ class Range:
     below: float = math.inf
 
     def __contains__(self, value: float) -> bool:
-        # Infinity is within no range, and NaN is within none of the comparisons.
+        # Infinity is outside every range, and every comparison with NaN is false.
         return self.least <= value <= self.most and self.above < value < self.below
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ Seed = Annotated[int, Range(least=0, most=LARGEST_SEED)]
 
 
 class _Unfit(Exception):
-    """A value, and what it must be."""
+    """A wrong value, and what it must be."""
 
     def __init__(self, value: Any, wanted: str, verb: str = "is"):
         self.value, self.wanted, self.verb = value, wanted, verb
@@ -74,7 +74,7 @@ _KINDS = {
 def _fit_primitive(value: Any, wanted: type) -> Any:
     accepted, description = _KINDS[wanted]
     if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()  # a number of NumPy's
+        value = value.item()  # a NumPy number
     if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
         raise _Unfit(value, description)
     try:
@@ -109,7 +109,7 @@ def _fit(value: Any, wanted: Any) -> Any:
 
 
 def _fit_any(value: Any, choices: list) -> Any:
-    """The value as the first of several annotations that takes it."""
+    """Fits a value to the first of several annotations that takes it."""
     wanted = []
     for choice in choices:
         try:
@@ -133,12 +133,12 @@ def _fit_tuple(value: Any, parts: tuple) -> tuple:
 
 
 def fit(value: Any, wanted: Any, name: str) -> Any:
-    """The value in the type that an annotation asks for: an `int` from NumPy's integers, a tuple from a list.
+    """Converts a value to its annotated type: a NumPy integer to `int`, a list to a tuple.
 
     Args:
-        value: any.
+        value: any value.
         wanted: an annotation.
-        name: of the value, for the message.
+        name: the value's name in the message.
 
     Raises:
         InputError: ``NAME is VALUE; it must be ...``.
@@ -150,24 +150,24 @@ def fit(value: Any, wanted: Any, name: str) -> Any:
 
 
 def same(name: str) -> str:
-    """The name of a field or parameter, as Python users know it."""
+    """The name of a field or parameter, unchanged, as Python users know it."""
     return name
 
 
 def fit_all(
     given: Mapping[str, Any], wanted: Mapping[str, Any], name_of: Callable[[str], str] = same
 ) -> dict[str, Any]:
-    """Each value as its annotation asks for it; those without one as they are. Raises InputError as `fit` does."""
+    """Fits each value to its annotation, if it has one. Raises InputError as `fit` does."""
     return {key: fit(value, wanted.get(key), name_of(key)) for key, value in given.items()}
 
 
 def fit_fields(instance: Any, wanted: Mapping[str, Any] | None = None, name_of: Callable[[str], str] = same) -> None:
-    """Fits the fields of a dataclass in place, also of a frozen one; for `__post_init__`.
+    """Fits the fields of a dataclass in place, even of a frozen one. Call it in `__post_init__`.
 
     Args:
-        instance: of a dataclass.
-        wanted: the fields' annotations; None = those of its class.
-        name_of: from a field's name to what messages call it.
+        instance: an instance of a dataclass.
+        wanted: annotations by field; None = those of the class.
+        name_of: makes a field's name in messages.
     """
     given = {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
     if wanted is None:
@@ -183,17 +183,17 @@ def fit_arguments(
     name_of: Callable[[str], str] = same,
     options_of: Sequence[Callable] = (),
 ) -> inspect.BoundArguments:
-    """The arguments of a call, fitted to the function's annotations.
+    """Fits the arguments of a call to the function's annotations.
 
     Args:
-        function: what is called.
-        args, kwargs: with what.
-        name_of: from a parameter's name to what messages call it.
+        function: the function to call.
+        args, kwargs: the arguments.
+        name_of: makes a parameter's name in messages.
         options_of: what gets the further keyword arguments, if `function` passes them all on: functions or dataclasses.
 
     Raises:
-        InputError: one does not fit, or there is no parameter of that name.
-        TypeError: one is missing or given twice.
+        InputError: an argument has a wrong value or an unknown name.
+        TypeError: an argument is missing or given twice.
     """
     signature = inspect.signature(function)
     known = {name: each for name, each in signature.parameters.items() if each.kind is not each.VAR_KEYWORD}
@@ -211,10 +211,10 @@ def fit_arguments(
 
 
 def checked(function: Callable | None = None, *, options_of: Sequence[Callable] = ()) -> Callable:
-    """Decorator: arguments that do not fit their annotations, and unknown ones, raise an InputError of one line.
+    """Decorator: wrong and unknown arguments raise an InputError of one line.
 
     Args:
-        function: what is decorated.
+        function: the function to decorate.
         options_of: see `fit_arguments`.
     """
     if function is None:
@@ -229,14 +229,14 @@ def checked(function: Callable | None = None, *, options_of: Sequence[Callable] 
 
 
 def parse_address(text: str, name: str) -> str:
-    """Where a tf.data service listens: `host:5050` of `host:5050` or `grpc://host:5050`.
+    """The address of a tf.data service: `host:5050` for `host:5050` or `grpc://host:5050`.
 
     Args:
-        text: what the user gave.
-        name: of the flag, for the message.
+        text: the user's value.
+        name: the flag, for the message.
 
     Raises:
-        InputError: it is no such text.
+        InputError: it is not such an address.
     """
     found = _ADDRESS.fullmatch(text)
     if not found or not 1 <= int(found[2]) <= LARGEST_PORT:

@@ -362,16 +362,22 @@ def test_a_table_made_by_others(tmp_path):
     assert records_of(tmp_path / "out") == [video_level_record("abcd", [3], {"rgb": np.full(1024, 0.5, np.float32)})]
     for columns, message in (
         ({"id": ["abcd"], "length": [3]}, "x.parquet: has a column 'length'; known: id, video_id, labels,"),
-        ({"id": ["abcd"], "labels": ["three"]}, "x.parquet: a column is not of its type"),
-        ({"id": ["abcd"], "rgb": [b"abc"]}, "x.parquet, record 0: rgb has 3 bytes, no whole number of frames of 1024"),
+        ({"id": ["abcd"], "labels": ["three"]}, "x.parquet: a column has the wrong type"),
+        (
+            {"id": ["abcd"], "rgb": [b"abc"]},
+            "x.parquet, record 0: rgb has 3 bytes, not a whole number of frames of 1024",
+        ),
         ({"id": [None], "rgb": [bytes(1024)]}, "x.parquet, record 0: has no id"),
-        ({"id": ["abcd"], "other": [b"\xff"]}, "x.parquet, record 0: other holds no serialized tf.train.Sequence"),
+        (
+            {"id": ["abcd"], "other": [b"\xff"]},
+            "x.parquet, record 0: other does not hold a serialized tf.train.Sequence",
+        ),
     ):
         pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
         with pytest.raises(RecordError, match=message):
             convert(str(tmp_path / "x.parquet"), tmp_path / "again", to="tfrecord")
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(RecordError, match=r"x\.parquet: is no Parquet file, or is damaged"):
+    with pytest.raises(RecordError, match=r"x\.parquet: is not a Parquet file, or is damaged"):
         convert(str(tmp_path / "x.parquet"), tmp_path / "again", to="tfrecord")
     assert not (tmp_path / "again").exists()
     assert hidden(tmp_path) == []
@@ -631,7 +637,7 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(three_files, 
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine").touch()
     for place in ("full", "full/mine"):
-        with pytest.raises(InputError, match="is there already; name a directory that is new or empty"):
+        with pytest.raises(InputError, match="exists; name a new or empty directory"):
             convert(str(three_files), tmp_path / place, to="tfrecord")
     with pytest.raises(InputError, match="the directory must be on a local disk"):
         convert(str(three_files), "gs://bucket/out", to="tfrecord")

@@ -1,4 +1,4 @@
-"""Records in other forms: `yt8m convert`. Streaming, without a model; docs/data-views.md says what becomes of what."""
+"""Records in other forms: `yt8m convert`. It streams and needs no model. docs/data-views.md describes the forms."""
 
 from yt8m.conversion.converting import Converted, convert
 

@@ -1,7 +1,7 @@
-"""`convert`: files of records to new files, several at a time.
+"""`convert` writes records to new files, several files at a time.
 
-The new files are written into a hidden directory beside the one that was asked for, each complete or not at all, and that gets
-its name when the last one is there. What was stopped or killed goes on with the files that are missing.
+New files are written to a hidden directory beside the final one. It gets the final name when all files are complete. After a
+stop or a kill, the same call continues with the missing files.
 """
 
 import os
@@ -26,23 +26,23 @@ from yt8m.progress import SILENT, Progress
 from yt8m.values import PositiveInt, checked
 
 _FILES_AT_ONCE = 4
-"""At most: more cores than that wait for each other, as Python runs on one."""
+"""Largest number of files to write at a time. With more, threads wait for each other, because Python runs on one core."""
 
 _RECORDS_A_REPORT = 64
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written."""
+    """The result of a conversion."""
 
     directory: str
     num_files: int
     num_kept: int
-    """Of these, how many were there already, from a conversion that was stopped."""
+    """How many of these files existed, from a stopped conversion."""
     num_records: int
-    """In the files that were written now."""
+    """Records in the files written now."""
     num_bytes: int
-    """In all files."""
+    """Bytes of all files."""
 
 
 @checked
@@ -61,19 +61,19 @@ def convert(
 
     Args:
         paths: files, directories or globs: TFRecord files, or Parquet files that this function wrote.
-        out: a directory that does not exist or is empty; it appears when all is written.
-        to: `video`, the means of frame-level records; `tfrecord` or `parquet`, the records themselves.
-        std: with the means, the standard deviations, as `std_rgb` and `std_audio`, which `read_records` does not read.
-        num_shards: write so many files; None = one for each file, under its name.
-        records_per_shard: or, files of so many records, the last one fewer.
-        keys: `2018` renames the id's key, `video_id` in 2017, to `id`. Video-level records are written so anyway.
-        progress: counts the records, a few at a time; gets a line where something that was stopped goes on.
+        out: a missing or empty directory. It appears when all files are complete.
+        to: `video` for the means of frame-level records; `tfrecord` or `parquet` for the records themselves.
+        std: also write the standard deviations, as `std_rgb` and `std_audio`. `read_records` does not read them.
+        num_shards: number of files to write; None = one for each input file, with its name.
+        records_per_shard: records in each file but the last, instead of `num_shards`.
+        keys: `2018` renames the key of the id from `video_id` (2017) to `id`. `video` always does.
+        progress: counts the records, and gets a line when a stopped conversion continues.
 
     Returns:
-        What was written. After a kill the same call goes on with the files that are missing.
+        The files and records. After a kill, the same call continues with the missing files.
 
     Raises:
-        InputError, RecordError: nothing matches, a record is broken or cannot be used, `out` is not empty or cannot be written.
+        InputError, RecordError: no file matches, a record is broken or unusable, or `out` is not empty or cannot be written.
     """
     directory = _check_place(out)
     if std and to != "video":
@@ -89,7 +89,7 @@ def convert(
     staging = Staging(directory, work, shards)
     with staging.made():
         missing = staging.prepare(progress)
-        if to == "tfrecord" and not work.parquet:  # whose size is known before
+        if to == "tfrecord" and not work.parquet:  # only then is the size known before
             size = sum(map(file_size, files)) * len(missing) // len(shards)
             check_room(out, size, f"copies of {quantity(len(files), 'file')}", "or choose another --out")
         with progress.working("converting", "record"):
@@ -101,17 +101,17 @@ def convert(
 def _check_place(out: str | os.PathLike) -> Path:
     check_local(out, "the directory")
     directory = Path(os.path.realpath(out))
-    if os.path.ismount(directory):  # which no other directory can take the place of
+    if os.path.ismount(directory):  # cannot be replaced by another directory
         raise InputError(
-            f"{os.fspath(out)}: is a mounted disk; name a directory on it, {os.path.join(out, 'converted')} say"
+            f"{os.fspath(out)}: is a mounted disk; name a directory on it, such as {os.path.join(out, 'converted')}"
         )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise InputError(f"{os.fspath(out)}: is there already; name a directory that is new or empty")
+        raise InputError(f"{os.fspath(out)}: exists; name a new or empty directory")
     return directory
 
 
 def _write_all(work: Work, shards: Sequence[Shard], directory: Path, progress: Progress) -> int:
-    """Writes the shards, some at a time; the number of records. After an error, the others are given up."""
+    """Writes the shards, some at a time, and returns the number of records. An error stops all of them."""
     stop, lock = threading.Event(), threading.Lock()
 
     def advance(count: int) -> None:

@@ -1,11 +1,11 @@
-"""The frames of a serialized record as arrays, without parsing it.
+"""Reads the frames of a serialized record as arrays, without parsing it.
 
-Parsing a frame-level record makes some 600 strings of it, in TensorFlow as in Python, which costs more than reading it from
-memory. But every frame of a stream has the same number of bytes, and so has what protobuf writes before each: the stream is a
-matrix whose first columns are the same in every row. Where they are, the rows are the frames; where they are not, whoever wrote
-the record did it in an unusual way, and it is parsed.
+Parsing turns a frame-level record into some 600 strings, which costs more than reading it from memory. But all frames of a
+stream have equally many bytes, and protobuf writes the same bytes before each. So a stream is a matrix whose first columns
+are the same in every row. If they are, the rows are the frames. If not, the record was written in an unusual way and is
+parsed.
 
-https://protobuf.dev/programming-guides/encoding/ describes the encoding. T = frames, D = a frame's bytes.
+https://protobuf.dev/programming-guides/encoding/ describes the encoding. T = frames, D = bytes per frame.
 """
 
 import functools
@@ -20,34 +20,34 @@ from yt8m.data.schema import FEATURE_SIZES
 from yt8m.errors import RecordError
 
 _CONTEXT, _FEATURE_LISTS = 1, 2
-"""Fields of a `tf.train.SequenceExample`."""
+"""Field numbers of a `tf.train.SequenceExample`."""
 _LENGTH_DELIMITED = 2
 _TAG_OF_FIRST = bytes([1 << 3 | _LENGTH_DELIMITED])
 
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """A frame-level record that can be used."""
+    """A usable frame-level record."""
 
     context: tf.train.Features
     streams: dict[str, np.ndarray]
-    """By feature name, uint8 [T, D]; those without frames are left out, and all have the same T."""
+    """Frames by feature, uint8 [T, D], with the same T for all. Features without frames are left out."""
 
 
 class _UnusualError(Exception):
-    """The record is not written as protobuf's own libraries write it, or is not right."""
+    """The record is broken, or is not encoded the way protobuf's own libraries do it."""
 
 
 def read_frames(serialized: bytes, path: str, index: int) -> FrameRecord:
-    """The frames of a record.
+    """Reads the frames of a record.
 
     Args:
         serialized: a `tf.train.SequenceExample`.
-        path: its file, for messages.
-        index: its place in the file.
+        path: the file of the record, for messages.
+        index: the number of the record in the file.
 
     Raises:
-        RecordError: the record cannot be used, or is of video level.
+        RecordError: the record is unusable, or is a video-level record.
     """
     try:
         record, identity = _found(serialized)
@@ -60,7 +60,7 @@ def read_frames(serialized: bytes, path: str, index: int) -> FrameRecord:
 
 
 def shortened(streams: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The streams that have frames, less the last second of those that are longer than others."""
+    """The streams that have frames, cut to the length of the shortest."""
     present = {name: streams[name] for name in FEATURE_SIZES if name in streams and len(streams[name])}
     length = min(map(len, present.values()), default=0)
     return {name: frames[:length] for name, frames in present.items()}
@@ -72,13 +72,13 @@ def _parsed(serialized: bytes) -> FrameRecord:
     streams = {}
     for name, size in FEATURE_SIZES.items():
         values = [b"".join(frame.bytes_list.value) for frame in lists[name].feature] if name in lists else []
-        if all(len(value) == size for value in values):  # else the check says what is wrong
+        if all(len(value) == size for value in values):  # otherwise the check says what is wrong
             streams[name] = np.frombuffer(b"".join(values), np.uint8).reshape(-1, size)
     return FrameRecord(example.context, streams)
 
 
 def _found(serialized: bytes) -> tuple[FrameRecord, bytes]:
-    """The record, and what of it is still to be checked: all but the frames."""
+    """The record, and the rest of its bytes, without the frames, for the check."""
     contexts, streams = [], {}
     for number, start, end in _fields(serialized, 0, len(serialized)):
         if number == _CONTEXT:
@@ -92,7 +92,7 @@ def _found(serialized: bytes) -> tuple[FrameRecord, bytes]:
         context = tf.train.Features.FromString(serialized[slice(*contexts[0])])
     except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
         raise _UnusualError from None
-    # Means in the context of a frame-level record say nothing of its level, and are not used.
+    # Means in the context of a frame-level record do not change its level. They are ignored.
     identity = tf.train.SequenceExample()
     for key in ("id", "video_id", "labels"):
         if key in context.feature:
@@ -116,7 +116,7 @@ def _streams(serialized: bytes, start: int, end: int) -> dict[str, np.ndarray]:
 
 
 def _matrix(serialized: bytes, start: int, end: int, size: int) -> np.ndarray:
-    """A `tf.train.FeatureList` of frames of one size, uint8 [T, D]; a view."""
+    """The frames of a `tf.train.FeatureList`, uint8 [T, D], as a view."""
     before = _before_frame(size)
     width = len(before) + size
     if (end - start) % width:
@@ -129,14 +129,14 @@ def _matrix(serialized: bytes, start: int, end: int, size: int) -> np.ndarray:
 
 @functools.cache
 def _before_frame(size: int) -> bytes:
-    """What stands before each frame: that it is a feature, of a list of bytes, of one string of this size."""
+    """The bytes before each frame. They say: a feature, a bytes list, one string of this size."""
     value = _TAG_OF_FIRST + varint(size)
     values = _TAG_OF_FIRST + varint(len(value) + size) + value
     return _TAG_OF_FIRST + varint(len(values) + size) + values
 
 
 def varint(number: int) -> bytes:
-    """A number as protobuf writes it: seven bits a byte, the lowest first."""
+    """A number in protobuf's encoding: seven bits per byte, the lowest first."""
     digits = bytearray()
     while number > 127:
         digits.append(number & 127 | 128)
@@ -145,7 +145,7 @@ def varint(number: int) -> bytes:
 
 
 def _fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message: number, and from where to where in the data its value goes."""
+    """The fields of a message: number, and start and end of the value in the data."""
     while start < end:
         tag, start = _read_varint(data, start)
         length, start = _read_varint(data, start)
@@ -156,7 +156,7 @@ def _fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]
 
 
 def _read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """The number that begins there, and where it ends."""
+    """The number at `start`, and its end."""
     number, shift = 0, 0
     while True:
         digit = data[start]

@@ -1,7 +1,7 @@
-"""Records as rows of Parquet files, and back, without loss; by pyarrow (the extra `parquet`).
+"""Converts records to rows of Parquet files and back, without loss. Needs pyarrow (the extra `parquet`).
 
-A row is a record. docs/data-views.md has the columns. What of a record has no column (a key of somebody's own, say) is kept
-serialized in the last one, so that every record comes back as it was; the order of its keys alone is not kept.
+A row is a record. docs/data-views.md lists the columns. The last column holds everything without a column, such as
+user-defined keys, in serialized form. So every record comes back as it was, except for the order of its keys.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from yt8m.files import NewFile
 
 MAGIC = b"PAR1"
 OTHER = "other"
-"""The column of what has none."""
+"""The column for everything without a column."""
 
 _ROW_GROUP_BYTES = 32_000_000
-"""Held in memory, and written at a time."""
+"""Rows to hold in memory and write at a time."""
 _ROWS_AT_ONCE = 64
 
 _INTEGERS = ("labels", "segment_start_times", "segment_end_times", "segment_labels")
@@ -45,11 +45,11 @@ def load_pyarrow() -> Any:
 
 
 def columns_for(serialized: bytes, level: Level | None = None) -> tuple[str, ...]:
-    """The columns of files of records like this one; what others have beside them goes to the last.
+    """The columns for a file of records like this one. Other features of its records go to the last column.
 
     Args:
         serialized: a record.
-        level: of the data set; None = the record's.
+        level: the level of the data set; None = that of the record.
     """
     example = parse(serialized)
     assert example is not None, "the record was checked"
@@ -78,10 +78,10 @@ def _schema(columns: Sequence[str]) -> Any:
 
 
 def to_row(serialized: bytes, columns: Sequence[str]) -> dict[str, Any]:
-    """The values of a record's columns; None of what it lacks.
+    """The values of a record's columns. A missing feature is None.
 
     Args:
-        serialized: a record that can be used.
+        serialized: a usable record.
         columns: from `columns_for`.
     """
     example = parse(serialized)
@@ -120,11 +120,11 @@ def from_row(row: dict[str, Any]) -> bytes:
     """The record of a row, serialized with its keys in order.
 
     Raises:
-        ValueError: frames are no whole number of frames, or the last column holds no record.
+        ValueError: a column does not hold a whole number of frames, or the last column does not hold a record.
     """
     example = parse(row.get(OTHER) or b"")
     if example is None:
-        raise ValueError(f"{OTHER} holds no serialized tf.train.SequenceExample")
+        raise ValueError(f"{OTHER} does not hold a serialized tf.train.SequenceExample")
     for column, value in row.items():
         if value is None or column == OTHER:
             continue
@@ -135,7 +135,7 @@ def from_row(row: dict[str, Any]) -> bytes:
         else:
             kind = "int64_list" if column in _INTEGERS else "float_list"
             values = getattr(example.context.feature[column], kind)
-            values.SetInParent()  # an empty list is not the same as none
+            values.SetInParent()  # an empty list is not the same as a missing one
             values.value.extend(value)
     return example.SerializeToString(deterministic=True)
 
@@ -143,17 +143,17 @@ def from_row(row: dict[str, Any]) -> bytes:
 def _add_frames(frames: tf.train.FeatureList, name: str, value: bytes) -> None:
     size = FEATURE_SIZES[name]
     if len(value) % size:
-        raise ValueError(f"{name} has {len(value)} bytes, no whole number of frames of {size}")
+        raise ValueError(f"{name} has {len(value)} bytes, not a whole number of frames of {size}")
     frames.SetInParent()
     for start in range(0, len(value), size):
         frames.feature.add().bytes_list.value.append(value[start : start + size])
 
 
 class ParquetFile:
-    """A new Parquet file, which appears when its `with` block ends well.
+    """A new Parquet file. It appears when its `with` block ends well.
 
     Args:
-        path: where.
+        path: the new file.
         columns: from `columns_for`.
     """
 
@@ -169,7 +169,7 @@ class ParquetFile:
         return self
 
     def write(self, serialized: bytes) -> None:
-        """Appends a record that can be used."""
+        """Appends a usable record."""
         self._rows.append(to_row(serialized, self._columns))
         self._num_bytes += len(serialized)
         if self._num_bytes >= _ROW_GROUP_BYTES:
@@ -195,20 +195,20 @@ class ParquetFile:
 
 
 def count_rows(path: str) -> int:
-    """Rows of a Parquet file. Raises RecordError if it is none."""
+    """The number of rows in a Parquet file. Raises RecordError if it is not a Parquet file."""
     with _opened(path) as file:
         return file.metadata.num_rows
 
 
 def read_rows(path: str, first: int = 0) -> Iterator[bytes]:
-    """The records of a Parquet file, serialized.
+    """Reads the records of a Parquet file, serialized.
 
     Args:
         path: a local file.
-        first: row to begin with.
+        first: the first row to read.
 
     Raises:
-        RecordError: the file is none, has columns of other names or types, or a row is no record that can be used.
+        RecordError: it is not a Parquet file, its columns have other names or types, or a row is not a usable record.
     """
     pyarrow = load_pyarrow()
     with _opened(path) as file:
@@ -224,7 +224,7 @@ def read_rows(path: str, first: int = 0) -> Iterator[bytes]:
             try:
                 rows = pyarrow.Table.from_batches([batch]).cast(schema).to_pylist()
             except pyarrow.ArrowException as error:
-                raise RecordError(path, None, f"a column is not of its type ({_one_line(error)})") from error
+                raise RecordError(path, None, f"a column has the wrong type ({_one_line(error)})") from error
             for place, row in enumerate(rows, index):
                 if place >= first:
                     yield _checked(path, place, row)
@@ -248,7 +248,7 @@ def _checked(path: str, index: int, row: dict[str, Any]) -> bytes:
     except ValueError as error:
         raise RecordError(path, index, str(error)) from None
     problem = check_record(serialized)
-    # A video without frames has no features, and a row has no level that it could be at odds with.
+    # A video without frames has no features, and a row has no level to contradict.
     if problem and check_record(serialized, "frame"):
         raise RecordError(path, index, problem)
     return serialized
@@ -263,7 +263,7 @@ def _opened(path: str) -> Iterator[Any]:
     except (pyarrow.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise RecordError(path, None, f"is no Parquet file, or is damaged ({_one_line(error)})") from error
+        raise RecordError(path, None, f"is not a Parquet file, or is damaged ({_one_line(error)})") from error
 
 
 def _one_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Which records of which files go to which new file."""
+"""Assigns the records of files to new files."""
 
 import os
 import re
@@ -18,28 +18,28 @@ from yt8m.errors import InputError, RecordError
 
 @dataclass(frozen=True)
 class Part:
-    """Some records of a file, one after the other."""
+    """Consecutive records of a file."""
 
     path: str
     first: int = 0
-    """Number of the first one."""
+    """The number of the first record."""
     offset: int = 0
-    """Byte of the file at which that begins; 0 in a Parquet file."""
+    """The byte of the file where it begins; 0 in a Parquet file."""
     count: int | None = None
-    """None = to the end of the file."""
+    """Number of records; None = to the end of the file."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A file to be written."""
+    """A file to write."""
 
     name: str
-    """Without the ending."""
+    """The file's name without the ending."""
     parts: tuple[Part, ...]
 
 
 def is_parquet(path: str) -> bool:
-    """Whether a file begins as Parquet files do. Raises RecordError if it cannot be read, or is empty."""
+    """Whether a file begins like a Parquet file. Raises RecordError if it cannot be read, or is empty."""
     try:
         with open_file(path) as file:
             start = file.read(len(MAGIC))
@@ -53,7 +53,7 @@ def is_parquet(path: str) -> bool:
 
 
 def refuse_broken_ends(files: Sequence[str]) -> None:
-    """Raises RecordError for a local TFRecord file that is cut off, before the work starts."""
+    """Raises RecordError if a local TFRecord file is cut off. Call it before the work."""
     for path in files:
         broken = None if scheme(path) else broken_end(path)
         if broken:
@@ -61,7 +61,7 @@ def refuse_broken_ends(files: Sequence[str]) -> None:
 
 
 def one_each(files: Sequence[str]) -> list[Shard]:
-    """A new file for each file, under its name. Raises InputError if two have the same name."""
+    """One new file for each file, with the same name. Raises InputError if two have the same name."""
     names = [Path(path).stem for path in files]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice:
@@ -71,15 +71,15 @@ def one_each(files: Sequence[str]) -> list[Shard]:
 
 
 def evenly(files: Sequence[str], num_shards: int | None, records_per_shard: int | None, parquet: bool) -> list[Shard]:
-    """So many new files, or of so many records each, with the records of all files in their order.
+    """Divides the records of all files, in their order, into new files of equal size.
 
     Args:
-        files: of which kind `parquet` says.
-        num_shards: new files, whose numbers of records differ by one at most; or None.
-        records_per_shard: of each new file but the last; used without `num_shards`.
+        files: TFRecord files, or Parquet files if `parquet`.
+        num_shards: number of new files, or None. Their numbers of records differ by one at most.
+        records_per_shard: records in each new file but the last, if `num_shards` is None.
 
     Raises:
-        InputError, RecordError: there are fewer records than new files; a file is broken.
+        InputError, RecordError: there are fewer records than new files, or a file is broken.
     """
     count = sum(1 for _ in _places(files, parquet))
     if num_shards is None:
@@ -103,7 +103,7 @@ def evenly(files: Sequence[str], num_shards: int | None, records_per_shard: int 
 
 
 def _places(files: Sequence[str], parquet: bool) -> Iterator[tuple[str, int, int]]:
-    """All records: file, number, and the byte at which it begins."""
+    """All records: file, number, and first byte."""
     for path in files:
         if parquet:
             yield from ((path, index, 0) for index in range(count_rows(path)))
@@ -113,6 +113,6 @@ def _places(files: Sequence[str], parquet: bool) -> Iterator[tuple[str, int, int
 
 
 def _prefix(files: Sequence[str]) -> str:
-    """The split in the files' names, by which `--data.root` finds them; `records` if they have none."""
+    """The split in the files' names, by which `--data.root` finds them; `records` if there is none."""
     found = {match[0] if (match := re.search("|".join(SPLITS), os.path.basename(path))) else "" for path in files}
     return found.pop() if len(found) == 1 and "" not in found else "records"

@@ -1,4 +1,4 @@
-"""The hidden directory that new files are written into, and that goes on being filled after a kill."""
+"""The hidden directory for new files. After a kill, the same conversion continues with it."""
 
 import contextlib
 import dataclasses
@@ -17,12 +17,12 @@ _MANIFEST = "conversion.json"
 
 
 class Staging:
-    """The hidden directory that becomes the one asked for.
+    """The hidden directory that becomes the final one.
 
     Args:
-        directory: the one asked for, not there or empty.
-        work: what is done.
-        shards: the files that it will hold.
+        directory: the final directory, missing or empty.
+        work: what to do to each record.
+        shards: the files to write.
     """
 
     def __init__(self, directory: Path, work: Work, shards: Sequence[Shard]):
@@ -31,7 +31,7 @@ class Staging:
         done = dataclasses.asdict(work)
         paths = list(dict.fromkeys(part.path for shard in shards for part in shard.parts))
         states = dict(zip(paths, identify(paths), strict=True))
-        # A shard that is there stays only if the same would be made again, of files that are known to be the same.
+        # An existing shard is kept only if the inputs are known to be the same and the result would be, too.
         self._plans = {
             f"{shard.name}{self._ending}": [
                 done,
@@ -46,7 +46,7 @@ class Staging:
         return hidden_directory(self.path, busy, lambda: any((self.path / name).is_file() for name in self._plans))
 
     def prepare(self, progress: Progress) -> list[Shard]:
-        """Clears the directory of what is of no use; the shards that it lacks."""
+        """Removes useless files from the directory and returns the missing shards."""
         remove_unfinished(self.path)
         kept = self._kept()
         remove_all(path for path in self.path.iterdir() if path.name not in kept)
@@ -67,7 +67,7 @@ class Staging:
         return {name for name in known if before.get(name) == plans[name] and (self.path / name).is_file()}
 
     def publish(self) -> int:
-        """Gives the directory its name; the bytes in it."""
+        """Gives the directory its final name and returns the number of bytes in it."""
         (self.path / _MANIFEST).unlink()
         num_bytes = sum(path.stat().st_size for path in self.path.iterdir())
 

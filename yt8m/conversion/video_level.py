@@ -1,4 +1,4 @@
-"""Frame-level records to video-level records: the means of the frames, and their standard deviations on request.
+"""Converts frame-level records to video-level records: means of the frames and, on request, standard deviations.
 
 T = frames, D = values of a feature.
 """
@@ -19,7 +19,7 @@ from yt8m.data.schema import (
 )
 
 _FRAMES_AT_ONCE = 257
-"""As many bytes add up to 65535 at most, and sums of 16 bits are the fastest; and as many squares to less than 2^24, up to which
+"""So many bytes add up to at most 65535, and 16-bit sums are the fastest. So many squares add up to less than 2^24, up to which
 float32 holds every whole number."""
 
 
@@ -29,7 +29,7 @@ def deviation_feature(name: str) -> str:
 
 
 def mean_of_frames(frames: np.ndarray) -> np.ndarray:
-    """The mean over the frames, dequantised: exact sums, divided in float64, as float32 [D].
+    """The mean of the dequantised frames, float32 [D]. Sums are exact and divided in float64.
 
     Args:
         frames: uint8 [T, D], T at least 1.
@@ -39,7 +39,7 @@ def mean_of_frames(frames: np.ndarray) -> np.ndarray:
 
 
 def deviation_of_frames(frames: np.ndarray) -> np.ndarray:
-    """The standard deviation over the frames, dequantised, as float32 [D]: the root of the mean square distance from the mean.
+    """The standard deviation of the dequantised frames, float32 [D]: the root of the mean squared distance from the mean.
 
     Args:
         frames: uint8 [T, D], T at least 1.
@@ -49,12 +49,12 @@ def deviation_of_frames(frames: np.ndarray) -> np.ndarray:
     for start in range(0, count, _FRAMES_AT_ONCE):
         some = frames[start : start + _FRAMES_AT_ONCE].astype(np.float32)
         squares += np.einsum("td,td->d", some, some).astype(np.int64)
-    # Whole numbers up to the root: two near floats would leave nothing of their difference.
+    # Integers up to the root, because the difference of two similar floats would lose its digits.
     return (np.sqrt(squares * count - sums * sums) / count * QUANTISATION_SCALE).astype(np.float32)
 
 
 def _sums(frames: np.ndarray) -> np.ndarray:
-    """int64 [D]"""
+    """Sums over the frames, int64 [D]."""
     sums = np.zeros(frames.shape[1], np.int64)
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
         sums += np.add.reduce(frames[start : start + _FRAMES_AT_ONCE], axis=0, dtype=np.uint16)
@@ -62,12 +62,12 @@ def _sums(frames: np.ndarray) -> np.ndarray:
 
 
 def to_video_level(record: FrameRecord, features: tuple[Feature, ...], deviations: bool) -> bytes:
-    """The `tf.train.Example` of a frame-level record: its id (under ``id``), its labels if it has any, and its means.
+    """Makes a `tf.train.Example` with the record's id (under ``id``), its labels if any, and its means.
 
     Args:
-        record: whose frames are summed up.
-        features: those of the data set. Of a record without any frames they are zeros, as models of video level see it; a
-            feature that it lacks beside another is left out.
+        record: a frame-level record.
+        features: the features of the data set. All are zeros for a record without frames. If a record lacks only some, they
+            are left out.
         deviations: add the standard deviations.
     """
     example = tf.train.Example()
@@ -82,7 +82,7 @@ def to_video_level(record: FrameRecord, features: tuple[Feature, ...], deviation
         vectors |= {
             deviation_feature(name): _or_zeros(deviation_of_frames, name, frames) for name, frames in streams.items()
         }
-    # "id" and "labels" come before "mean_" and "std_", so this is what a deterministic serialization gives.
+    # "id" and "labels" come before "mean_" and "std_", so the bytes equal those of a deterministic serialization.
     entries = [_entry(name, vectors[name]) for name in sorted(vectors)]
     features_message = b"".join([example.features.SerializeToString(deterministic=True), *entries])
     return b"\x0a" + varint(len(features_message)) + features_message
@@ -93,9 +93,9 @@ def _or_zeros(function, name: Feature, frames: np.ndarray | None) -> np.ndarray:
 
 
 def _entry(key: str, values: np.ndarray) -> bytes:
-    """A list of floats under a key, as it stands in a serialized `tf.train.Features`.
+    """An entry of a serialized `tf.train.Features`: a list of floats under a key.
 
-    Appending a thousand floats to a proto takes longer than averaging the frames.
+    Appending a thousand floats to a proto would take longer than averaging the frames.
     """
     return _before_floats(key, len(values)) + values.astype("<f4", copy=False).tobytes()
 

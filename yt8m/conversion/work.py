@@ -1,4 +1,4 @@
-"""What `yt8m convert` does to each record, and whether files allow it."""
+"""The work of `yt8m convert` on each record."""
 
 import contextlib
 import dataclasses
@@ -22,14 +22,14 @@ from yt8m.errors import InputError, RecordError
 from yt8m.files import NewFile
 
 Form = Literal["video", "tfrecord", "parquet"]
-"""The means of frames; records as they are; tables."""
+"""Means of frames, records as they are, or tables."""
 
 ENDINGS: dict[Form, str] = {"video": ".tfrecord", "tfrecord": ".tfrecord", "parquet": ".parquet"}
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is done to each record. Made once, shared by threads."""
+    """The work on each record. Threads share one object."""
 
     to: Form
     std: bool
@@ -40,7 +40,7 @@ class Work:
     columns: tuple[str, ...] = ()
 
     def records(self, part: Part) -> Iterator[tuple[int, bytes]]:
-        """The records of a part of a file, each with its number in it. Raises RecordError for one that is broken."""
+        """Reads a part of a file: the number of each record, and the record. Raises RecordError for a broken one."""
         last = None if part.count is None else part.first + part.count - 1
         for index, data in _rows(part) if self.parquet else _framed_records(part):
             yield index, data
@@ -48,7 +48,7 @@ class Work:
                 return
 
     def apply(self, data: bytes, path: str, index: int) -> bytes:
-        """The record that becomes of a record. Raises RecordError if it cannot be used."""
+        """Converts a record. Raises RecordError if it is unusable."""
         if self.to == "video":
             return to_video_level(read_frames(data, path, index), self.features, self.std)
         if self.to == "parquet":
@@ -56,22 +56,22 @@ class Work:
         return with_current_keys(data, path, index) if self.keys else data
 
     def open(self, path: Path) -> contextlib.AbstractContextManager:
-        """A new file."""
+        """Opens a new file."""
         return ParquetFile(path, self.columns) if self.to == "parquet" else _TfrecordFile(path)
 
 
 class _TfrecordFile(NewFile):
-    """A new TFRecord file, of which records are written."""
+    """A new TFRecord file. `write` takes a record."""
 
     def write(self, content: bytes) -> None:
         super().write(framed(content))
 
 
 def with_current_keys(data: bytes, path: str, index: int) -> bytes:
-    """A record with its id under ``id``; a record that has one there is left as it is, byte for byte.
+    """The record with its id under ``id``. A record that has one there stays the same, byte for byte.
 
     Raises:
-        RecordError: it is no record, or has no id.
+        RecordError: it is not a record, or has no id.
     """
     example = parse(data)
     if example is None:
@@ -88,20 +88,18 @@ def with_current_keys(data: bytes, path: str, index: int) -> bytes:
 
 
 def prepare(files: Sequence[str], to: Form, std: bool, keys: str | None) -> Work:
-    """What is to be done, and whether these files allow it."""
+    """The work on these files. Raises InputError or RecordError if it cannot be done."""
     parquet = [is_parquet(path) for path in files]
     if any(parquet) and not all(parquet):
         raise InputError(
-            f"{files[parquet.index(True)]} is a Parquet file, {files[parquet.index(False)]} is none; convert them apart"
+            f"{files[parquet.index(True)]} is a Parquet file, {files[parquet.index(False)]} is not; convert them separately"
         )
     work = Work(to, std, keys, parquet[0])
     if work.parquet or to == "parquet":
         load_pyarrow()
     if work.parquet:
         if to == "video":
-            raise InputError(
-                f"{files[0]}: is a Parquet file; convert it with --to tfrecord first, and that to video level"
-            )
+            raise InputError(f"{files[0]}: is a Parquet file; convert it with --to tfrecord first, then to video level")
     else:
         refuse_broken_ends(files)
     if to == "video":
