@@ -653,7 +653,7 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(three_files, 
 def test_a_mixture_of_tables_and_records_is_refused(three_files, tmp_path):
     convert(str(three_files), tmp_path / "tables", to="parquet")
     table, record = tmp_path / "tables/validate3.parquet", three_files / "validate5.tfrecord"
-    with pytest.raises(InputError, match=r"validate3\.parquet is a Parquet file, .*validate5\.tfrecord is none"):
+    with pytest.raises(InputError, match=r"validate3\.parquet is a Parquet file, .*validate5\.tfrecord is not"):
         convert([str(record), str(table)], tmp_path / "out", to="tfrecord")
     with pytest.raises(InputError, match=r"validate3\.parquet: is a Parquet file; convert it with --to tfrecord first"):
         convert(str(table), tmp_path / "out", to="video")
