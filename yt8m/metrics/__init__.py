@@ -1,6 +1,6 @@
-"""Metrics of predictions, in NumPy alone: importing this loads no TensorFlow. Definitions: docs/metrics.md.
+"""Metrics of predictions, in NumPy alone. Importing this loads no TensorFlow. Definitions: docs/metrics.md.
 
-The public names load NumPy when they are first used: commands that only want titles (`registry.py`) start without it.
+NumPy is loaded with the first public name. Commands that need only titles (`registry.py`) start without it.
 """
 
 import importlib
@@ -27,7 +27,7 @@ _PUBLIC = {
     "segment_map": "segments",
     "top_k_predictions": "ranking",
 }
-"""The module of each."""
+"""The module of each public name."""
 
 __all__ = sorted(_PUBLIC)
 

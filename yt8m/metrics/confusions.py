@@ -1,4 +1,4 @@
-"""Which class a model gives in the place of which other one."""
+"""Which classes a model confuses."""
 
 from typing import NamedTuple
 
@@ -7,26 +7,26 @@ import numpy as np
 from yt8m.metrics.selection import best_classes
 
 _PENDING = 1 << 20
-"""Confusions that are kept one by one before equal ones are counted together."""
+"""Confusions to collect before equal ones are counted together."""
 
 
 class Confusion(NamedTuple):
     """A pair of classes that a model confuses."""
 
     missed: int
-    """The class that was there."""
+    """The class that is a label."""
     given: int
-    """The class that was not, and was given in its place."""
+    """The class that was predicted instead."""
     count: int
-    """Rows in which that happened."""
+    """Rows with this confusion."""
 
 
 class Confusions:
-    """How often each class is given in the place of each other one, over rows (videos or segments) that come in batches.
+    """Counts confusions between classes, over batches of rows (videos or segments).
 
-    A row with n labels is given its n best classes, as precision at equal recall does. Then as many labels are missed as
-    other classes are given; each label missed counts as confused with each class given in a label's place, once a row.
-    Scores that are equal are in the order of their classes. A pair that was seen takes 16 bytes.
+    For a row with n labels, the n best classes are predicted, as for precision at equal recall. So the row has as many missed
+    labels as wrong classes. Each missed label counts once as confused with each wrong class. Equal scores are in the order of
+    their classes. Each pair in the counts takes 16 bytes.
 
     Args:
         num_classes: classes C of the vocabulary.
@@ -44,8 +44,7 @@ class Confusions:
         Args:
             scores: finite float [N, C].
             present: bool [N, C]: the labels.
-            known: bool [N, C]: classes of which it is known whether they are there, the labels among them; others are not
-                given. None = all.
+            known: bool [N, C]: classes with a known truth, including the labels. Others are never predicted. None = all.
         """
         num_labels = present.sum(axis=1)
         width = int(num_labels.max(initial=0))
@@ -58,7 +57,7 @@ class Confusions:
         self._add(*np.nonzero(present & ~given), *np.nonzero(given & ~present))
 
     def _add(self, missed_rows, missed_classes, given_rows, given_classes) -> None:
-        """Adds all pairs within a row, of which each has as many of the one as of the other; rows ascend."""
+        """Adds all pairs within each row. A row has equally many missed and wrong classes; rows ascend."""
         a_row = np.bincount(missed_rows, minlength=1)
         first_of_row = np.cumsum(a_row) - a_row
         partners = a_row[missed_rows]
@@ -72,12 +71,12 @@ class Confusions:
             self._count()
 
     def merge(self, other: "Confusions") -> None:
-        """Adds all rows of another one, which stays as it is."""
+        """Adds all rows of another object, which does not change."""
         other._count()
         self._count(other._pairs, other._counts)
 
     def _count(self, pairs: np.ndarray | None = None, counts: np.ndarray | None = None) -> None:
-        """Counts what is pending, and further pairs, together with what was counted before."""
+        """Adds the collected pairs, and further ones, to the counts."""
         pairs = np.zeros(0, np.int64) if pairs is None else pairs
         counts = np.zeros(0, np.int64) if counts is None else counts
         every = np.concatenate([self._pairs, *self._pending, pairs])
@@ -88,7 +87,7 @@ class Confusions:
         self._pending, self._num_pending = [], 0
 
     def most_frequent(self, most: int) -> list[Confusion]:
-        """The pairs confused most often, at most so many; equally frequent ones in the order of their classes."""
+        """The most frequent pairs, at most so many. Equally frequent pairs are in the order of their classes."""
         self._count()
         order = np.lexsort((self._pairs, -self._counts))[:most]
         missed, given = np.divmod(self._pairs[order], self.num_classes)

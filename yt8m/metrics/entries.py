@@ -1,4 +1,4 @@
-"""Where the streaming metrics keep their (class, score, hit) entries: 8 bytes each, sorted in place."""
+"""Storage of (class, score, hit) entries for the streaming metrics: 8 bytes each, sorted in place."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import numpy as np
 from yt8m.metrics.ranking import precision_sum
 
 _CHUNK = 1 << 20
-"""Entries handled together, so that temporaries stay at a few times 8 MB however many entries there are."""
+"""Entries to handle together, so that temporaries take only a few times 8 MB."""
 
 _CLASS_SHIFT = np.uint64(33)
 _ROTATION = np.uint64(31)
@@ -16,18 +16,18 @@ MAX_CLASSES = (1 << 31) - 1
 
 
 def descending_code(scores: np.ndarray) -> np.ndarray:
-    """uint32 codes that ascend where finite float32 scores descend, and are equal where scores are equal."""
+    """Codes of finite float32 scores, as uint32. Higher scores have lower codes; equal scores have equal codes."""
     # Adding zero turns -0.0 into 0.0. The bits of positive floats ascend with them, those of negative ones descend.
     return _reversed_if_positive((scores + np.float32(0.0)).view(np.uint32))
 
 
 def score_of_code(codes: np.ndarray) -> np.ndarray:
-    """The float32 scores of which `descending_code` gives these codes."""
+    """The float32 scores of codes from `descending_code`."""
     return _reversed_if_positive(codes).view(np.float32)
 
 
 def _reversed_if_positive(bits: np.ndarray) -> np.ndarray:
-    """Bits of floats, those of positive ones inverted but for the sign; done twice, they are as before."""
+    """The bits of floats, inverted except for the sign where it is positive. Applied twice, it changes nothing."""
     return np.where(bits >> np.uint32(31), bits, ~bits & np.uint32(0x7FFFFFFF))
 
 
@@ -41,7 +41,7 @@ class RankedEntries:
 
     def __init__(self):
         self._chunks: list[np.ndarray] = []
-        self._room = 0  # free places at the end of the last chunk
+        self._room = 0  # free entries at the end of the last chunk
 
     def __len__(self) -> int:
         return sum(len(chunk) for chunk in self._chunks) - self._room
@@ -54,7 +54,7 @@ class RankedEntries:
         self._append_keys(keys)
 
     def extend(self, other: "RankedEntries") -> None:
-        """Adds all entries of another store, which stays as it is."""
+        """Adds all entries of another object, which does not change."""
         for keys in list(other._filled()):
             self._append_keys(keys)
 
@@ -78,9 +78,9 @@ class RankedEntries:
         return total
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """All entries by falling score, a chunk after the other: scores float32 [M] and hits bool [M].
+        """All entries by falling score, in chunks: scores float32 [M] and hits bool [M].
 
-        Nothing may be added or asked for until the last chunk was taken.
+        Do not use the object for anything else until the last chunk.
         """
         keys = self._consolidated()
         _rotate_left(keys, _ROTATION)
@@ -110,7 +110,7 @@ class RankedEntries:
             yield last[: len(last) - self._room]
 
     def _consolidated(self) -> np.ndarray:
-        """All entries as one array, which from then on is the only chunk. Chunks are freed as they are copied."""
+        """All entries in one array, which becomes the only chunk. Chunks are freed as they are copied."""
         if len(self._chunks) == 1 and not self._room:
             return self._chunks[0]
         merged, filled = np.empty(len(self), np.uint64), 0

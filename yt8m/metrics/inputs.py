@@ -1,4 +1,4 @@
-"""Checks of what the metrics are given, so that a wrong number stops with its place and never becomes a low score."""
+"""Checks of the metrics' inputs. A wrong number raises an error with its place, instead of lowering a metric."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from yt8m.errors import InputError
 
 ROWS_AT_ONCE = 1024
-"""Rows handled together: enough to amortise a NumPy call, few enough that their temporaries stay small."""
+"""Rows to handle together: enough for NumPy's speed, few enough for small temporaries."""
 
 
 def id_text(identifier: str | bytes) -> str:
@@ -16,7 +16,7 @@ def id_text(identifier: str | bytes) -> str:
 
 
 def row_name(row: int, ids: Sequence[str | bytes] | None, kind: str = "video") -> str:
-    """How an error message calls a row: by its id where ids are known."""
+    """A row's name in error messages: with its id, if known."""
     return f"row {row}" if ids is None else f"{kind} {id_text(ids[row])!r} (row {row})"
 
 
@@ -26,13 +26,13 @@ def row_blocks(num_rows: int) -> Iterator[slice]:
 
 
 def check_ids(ids: Sequence[str | bytes] | None, num_rows: int) -> None:
-    """Raises ValueError unless there are no ids or one a row."""
+    """Raises ValueError unless `ids` is None or has one id per row."""
     if ids is not None and len(ids) != num_rows:
         raise ValueError(f"{len(ids)} ids for {num_rows} rows")
 
 
 def as_float(scores: np.ndarray) -> np.ndarray:
-    """Scores in a type that NumPy compares fast and that holds them exactly: float32 and float64 stay as they are."""
+    """Scores in a type that holds them exactly and that NumPy compares fast. float32 and float64 do not change."""
     scores = np.asarray(scores)
     if scores.dtype in (np.float32, np.float64):
         return scores
@@ -40,13 +40,13 @@ def as_float(scores: np.ndarray) -> np.ndarray:
 
 
 def as_float32(scores: np.ndarray) -> np.ndarray:
-    """Scores rounded to float32; those beyond its range become infinite, which `check_finite` refuses."""
+    """Scores rounded to float32. Those beyond its range become infinite, which `check_finite` refuses."""
     with np.errstate(over="ignore"):
         return np.asarray(scores).astype(np.float32, copy=False)
 
 
 def as_bool(flags: np.ndarray, name: str) -> np.ndarray:
-    """Flags given as bool, or as numbers that are all 0 or 1. Raises ValueError for other numbers."""
+    """Flags as bool, from bool or from numbers that are 0 or 1. Raises ValueError for other numbers."""
     flags = np.asarray(flags)
     if flags.dtype == bool:
         return flags
@@ -66,9 +66,9 @@ def check_finite(
 
     Args:
         scores: float [N, M].
-        ids: what to call the rows, [N].
-        classes: the classes of the columns, [M] or [N, M]; 0 to M - 1 if not given.
-        kind: what a row with an id is.
+        ids: names of the rows, [N].
+        classes: the classes of the columns, [M] or [N, M]; None = 0 to M - 1.
+        kind: what a row is, "video" say.
     """
     for rows in row_blocks(len(scores)):
         finite = np.isfinite(scores[rows])
@@ -86,10 +86,10 @@ def check_finite(
 def checked_pair(
     scores: np.ndarray, labels: np.ndarray, ids: Sequence[str | bytes] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and labels of videos, both [N, C], as float and bool arrays.
+    """Scores and labels of videos as float and bool arrays, [N, C] each.
 
     Raises:
-        ValueError: the shapes are not one [N, C] with C >= 1, labels are not flags, or the ids are not N.
+        ValueError: the shapes are not equal, or not [N, C] with C >= 1; labels are not flags; or there are not N ids.
         InputError: a score is NaN or infinite.
     """
     scores, labels = as_float(scores), as_bool(labels, "labels")
@@ -101,6 +101,6 @@ def checked_pair(
 
 
 def check_top_k(top_k: int) -> None:
-    """Raises ValueError unless a list may hold at least one prediction."""
+    """Raises ValueError unless `top_k` is at least 1."""
     if top_k < 1:
         raise ValueError(f"top_k is {top_k}; it must be at least 1")

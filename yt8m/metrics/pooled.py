@@ -1,7 +1,7 @@
-"""What all predictions tell together, whatever their class: precision against recall, and whether probabilities hold.
+"""Precision against recall, and the reliability of probabilities, over the predictions of all classes together.
 
-Both look at the entries that the metrics keep: of a video its 20 best classes, which are what is submitted and what GAP is
-made of; of a rated segment the classes that it was rated for. Definitions: docs/reports.md.
+Both use the entries of the metrics: a video's 20 best classes, as in a submission and in GAP; a rated segment's rated
+classes. Definitions: docs/reports.md.
 """
 
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 Entries = Iterable[tuple[np.ndarray, np.ndarray]]
-"""Scores float [M], falling, and hits bool [M], a chunk of entries after the other, as `VideoMetrics.pooled` gives them."""
+"""Chunks of entries, from `VideoMetrics.pooled`: falling scores, float [M], and hits, bool [M]."""
 
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Points of a curve, the highest threshold first; where scores are equal there is one point for all of them."""
+    """Points of a curve, the highest threshold first. Equal scores share a point."""
 
     thresholds: np.ndarray
-    """float [T]: entries of at least this score are taken."""
+    """float [T]: the lowest score that is predicted."""
     precision: np.ndarray
-    """float64 [T]: share of hits among the entries that are taken."""
+    """float64 [T]: share of hits among the predicted entries."""
     recall: np.ndarray
-    """float64 [T]: share of all labels that are among them; its last value is below 1 where lists leave labels out."""
+    """float64 [T]: share of all labels that are predicted. The last value is below 1 if lists lack labels."""
 
 
 def precision_recall(entries: Entries, num_positives: int, num_points: int = 1000) -> PrecisionRecall:
@@ -31,13 +31,13 @@ def precision_recall(entries: Entries, num_positives: int, num_points: int = 100
     The area under all points of the entries of videos, with the precision held from one hit to the next, is GAP.
 
     Args:
-        entries: there is at least one.
-        num_positives: labels in all, also those that are in no list.
-        num_points: about how many points to give: one whenever the recall has grown by so small a part, and the last.
+        entries: at least one.
+        num_positives: all labels, including those in no list.
+        num_points: approximate number of points. There is one per ``1 / num_points`` of recall, and the last.
     """
     kept: list[np.ndarray] = []
     rank, hits, level = 0, 0, -1
-    pending: np.ndarray | None = None  # the end of the last chunk, whose block of equal scores may go on
+    pending: np.ndarray | None = None  # the end of the last chunk; its block of equal scores may continue
     for scores, are_hits in entries:
         ranks = rank + np.arange(1, len(scores) + 1)
         found = hits + np.cumsum(are_hits)
@@ -57,10 +57,10 @@ def precision_recall(entries: Entries, num_positives: int, num_points: int = 100
 
 
 def counts_at(entries: Entries, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many entries have at least the score of each threshold, and how many of them are hits: int64 [T] both.
+    """The entries, and the hits among them, with at least the score of each threshold: int64 [T] each.
 
     Args:
-        entries: may be none.
+        entries: any number, even none.
         thresholds: float [T].
     """
     taken, hits = np.zeros(len(thresholds), np.int64), np.zeros(len(thresholds), np.int64)
@@ -73,18 +73,18 @@ def counts_at(entries: Entries, thresholds: np.ndarray) -> tuple[np.ndarray, np.
 
 @dataclass(frozen=True)
 class Reliability:
-    """What became of probabilities: entries in B bins of equal width from 0 to 1."""
+    """Predicted and true frequencies, in B bins of equal width from 0 to 1."""
 
     counts: np.ndarray
     """int64 [B]: entries."""
     mean_probabilities: np.ndarray
-    """float64 [B]: how probable they were said to be, in the mean; NaN of an empty bin."""
+    """float64 [B]: their mean predicted probability; NaN for an empty bin."""
     hit_shares: np.ndarray
-    """float64 [B]: the share that were hits; NaN of an empty bin."""
+    """float64 [B]: their share of hits; NaN for an empty bin."""
 
     @property
     def expected_calibration_error(self) -> float:
-        """The mean distance of said and true shares, by entries (Guo et al. 2017, arXiv 1706.04599, equation 3)."""
+        """The mean difference between probability and share of hits, by entries (arXiv 1706.04599, equation 3)."""
         gaps = np.abs(self.mean_probabilities - self.hit_shares)
         filled = self.counts > 0
         return float(np.sum(gaps[filled] * self.counts[filled]) / self.counts.sum())

@@ -26,7 +26,7 @@ _HARMONIC = np.concatenate(([0.0], np.cumsum(1.0 / np.arange(1, 33))))
 """Harmonic numbers H(0) to H(32); from there on the asymptotic series is exact in float64."""
 
 _LABELS_EXPECTED = 32
-"""Labels a video up to which its precision at equal recall is read off a short list."""
+"""Videos with up to so many labels get their precision at equal recall from a short list."""
 
 
 def average_precision(scores: np.ndarray, hits: np.ndarray, num_positives: int | None = None) -> float:
@@ -35,7 +35,7 @@ def average_precision(scores: np.ndarray, hits: np.ndarray, num_positives: int |
     Args:
         scores: float [M]; the order of the entries does not matter.
         hits: bool [M].
-        num_positives: positives in all, also those outside the list; the list's hits if not given.
+        num_positives: all positives, including those outside the list; None = the hits in the list.
 
     Returns:
         From 0 to 1.
@@ -67,14 +67,14 @@ def global_average_precision(
     Args:
         scores: float [N, C].
         labels: bool [N, C].
-        top_k: predictions kept a video.
-        ids: names the video in an error message, [N].
+        top_k: predictions per video.
+        ids: the videos' ids, for error messages, [N].
 
     Returns:
         From 0 to 1.
 
     Raises:
-        InputError: a score is NaN or infinite, or there are no labels at all.
+        InputError: a score is NaN or infinite, or there is no label.
         ValueError: the shapes differ, or top_k < 1.
     """
     scores, labels = checked_pair(scores, labels, ids)
@@ -85,9 +85,9 @@ def global_average_precision(
 def mean_average_precision(
     scores: np.ndarray, labels: np.ndarray, top_k: int = 20, ids: Sequence[str | bytes] | None = None
 ) -> float:
-    """MAP: per class the average precision of its entries in the pooled lists; mean over the classes with a positive.
+    """MAP: the mean, over classes with a positive, of the average precision of the class's entries in the lists.
 
-    Arguments, range and errors are those of `global_average_precision`.
+    Arguments, range and errors are as for `global_average_precision`.
     """
     scores, labels = checked_pair(scores, labels, ids)
     classes, values, hits = (part.ravel() for part in _lists(scores, labels, top_k))
@@ -102,14 +102,14 @@ def mean_average_precision(
 
 
 def hit_at_one(scores: np.ndarray, labels: np.ndarray, ids: Sequence[str | bytes] | None = None) -> float:
-    """Share of the videos whose best class is a label; of n classes tied for best, each counts 1/n.
+    """Hit@1: the share of videos whose best class is a label. If n classes tie for best, each counts 1/n.
 
     A video without labels is a miss.
 
     Args:
         scores: float [N, C].
         labels: bool [N, C].
-        ids: names the video in an error message, [N].
+        ids: the videos' ids, for error messages, [N].
 
     Returns:
         From 0 to 1.
@@ -131,20 +131,20 @@ def hit_at_one(scores: np.ndarray, labels: np.ndarray, ids: Sequence[str | bytes
 def precision_at_equal_recall_rate(
     scores: np.ndarray, labels: np.ndarray, ids: Sequence[str | bytes] | None = None
 ) -> float:
-    """PERR: the precision of a video's n best classes, n its number of labels; mean over the videos with a label.
+    """PERR: the mean, over videos with a label, of the precision of the n best classes, for n labels.
 
-    Classes tied for the last of the n places share them evenly.
+    Classes that tie for the last of the n places share them evenly.
 
     Args:
         scores: float [N, C].
         labels: bool [N, C].
-        ids: names the video in an error message, [N].
+        ids: the videos' ids, for error messages, [N].
 
     Returns:
         From 0 to 1.
 
     Raises:
-        InputError: a score is NaN or infinite, or there are no labels at all.
+        InputError: a score is NaN or infinite, or there is no label.
         ValueError: the shapes differ.
     """
     scores, labels = checked_pair(scores, labels, ids)
@@ -162,7 +162,7 @@ def precision_at_equal_recall_rate(
 
 
 def precision_sum(ranks: np.ndarray, hits: np.ndarray) -> float:
-    """The sum of precisions at the hits of a ranking in which every block of equal scores is in random order.
+    """The sum of precisions at the hits of a ranking. Equal scores are in random order.
 
     A block of n entries with h hits that follows r entries with c hits has, over all orders, the expected sum
     ``h/n * sum for j = 1..n of (c + 1 + (j - 1) b) / (r + j)`` with ``b = (h - 1)/(n - 1)``: its j-th entry is a hit
@@ -170,11 +170,11 @@ def precision_sum(ranks: np.ndarray, hits: np.ndarray) -> float:
     ``D = H(r + n) - H(r)`` of harmonic numbers that is ``h/n * ((c + 1) D + b (n - (r + 1) D))``.
 
     Args:
-        ranks: int [B + 1], ascending: entries before each of B blocks, then entries in all.
-        hits: int [B + 1]: hits before each block, then hits in all.
+        ranks: int [B + 1], ascending: entries before each of B blocks, then all entries.
+        hits: int [B + 1]: hits before each block, then all hits.
 
     Returns:
-        The sum; divided by the number of positives it is the average precision.
+        The sum. Divided by the number of positives, it is the average precision.
     """
     blocks = np.flatnonzero(hits[1:] > hits[:-1])
     rank, rank_after = ranks[blocks].astype(np.float64), ranks[blocks + 1].astype(np.float64)
@@ -194,7 +194,7 @@ def precision_sum(ranks: np.ndarray, hits: np.ndarray) -> float:
 
 
 def _harmonic_difference(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """H(high) - H(low) of harmonic numbers, whole numbers low < high, without cancellation where both are large."""
+    """H(high) - H(low) for harmonic numbers and integers low < high, without cancellation if both are large."""
     table = _HARMONIC[np.minimum(low, 32).astype(np.intp)], _HARMONIC[np.minimum(high, 32).astype(np.intp)]
     far_low, far_high = np.maximum(low, 32.0), np.maximum(high, 32.0)
     both_far = np.log1p((far_high - far_low) / far_low) + _harmonic_tail(far_high) - _harmonic_tail(far_low)
@@ -203,7 +203,7 @@ def _harmonic_difference(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _harmonic_tail(number: np.ndarray) -> np.ndarray:
-    """H(n) - ln(n) - gamma by its asymptotic series; the first term left out is below 1e-17 from n = 32 on."""
+    """H(n) - ln(n) - gamma by its asymptotic series. From n = 32 on, the first omitted term is below 1e-17."""
     inverse = 1.0 / number
     square = inverse * inverse
     return inverse / 2 - square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square / 240)))
@@ -226,7 +226,7 @@ def _lists(scores: np.ndarray, labels: np.ndarray, top_k: int) -> tuple[np.ndarr
 
 
 def _count_labels(labels: np.ndarray) -> np.ndarray:
-    """Positives of each class, int64 [C]. Raises InputError where no class has any."""
+    """Positives of each class, int64 [C]. Raises InputError if no class has any."""
     positives = labels.sum(axis=0)
     if not positives.any():
         raise InputError("no labels to score against")

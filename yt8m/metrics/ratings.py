@@ -1,4 +1,4 @@
-"""Which segments were rated for which classes, and how."""
+"""The ratings of segments."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,25 +13,25 @@ Segment = tuple[str, int]
 
 
 class SegmentRatings:
-    """Which segments were rated for which classes, and how."""
+    """The ratings of segments."""
 
     def __init__(self):
         self._by_class: dict[int, dict[Segment, bool]] = {}
         self._segments: set[Segment] = set()
 
     def add(self, segment: Segment, class_id: int, positive: bool) -> bool:
-        """Adds one rating; the same rating again changes nothing.
+        """Adds one rating. Repeating it changes nothing.
 
         Args:
             segment: the video's id and the segment's first second.
-            class_id: the class it was rated for.
-            positive: whether the class was seen there.
+            class_id: the rated class.
+            positive: whether the segment shows the class.
 
         Returns:
             Whether the rating is new.
 
         Raises:
-            InputError: the segment was rated the other way for this class before.
+            InputError: an earlier rating contradicts it.
         """
         ratings = self._by_class.setdefault(class_id, {})
         known = ratings.get(segment)
@@ -53,7 +53,7 @@ class SegmentRatings:
             ids: the videos' ids, [N].
             starts: int [N], the segments' first seconds.
             labels: int [N, L], rated classes, padded with -1.
-            label_scores: float [N, L], from 0 to 1; the class was seen where `is_present` says so.
+            label_scores: float [N, L], from 0 to 1; `is_present` says which are positive.
 
         Returns:
             The new ratings as (row, class, positive).
@@ -74,17 +74,17 @@ class SegmentRatings:
         return new
 
     def merge(self, other: "SegmentRatings") -> None:
-        """Adds all ratings of another one, which stays as it is. Raises InputError if ratings contradict each other."""
+        """Adds all ratings of another object, which does not change. Raises InputError if ratings contradict each other."""
         for class_id, ratings in other._by_class.items():
             for segment, positive in ratings.items():
                 self.add(segment, class_id, positive)
 
     def of_class(self, class_id: int) -> Mapping[Segment, bool]:
-        """The rated segments of a class, True where the class was seen; empty for a class never rated."""
+        """The rated segments of a class, True if positive. Empty for a class without ratings."""
         return self._by_class.get(class_id, {})
 
     def by_segment(self) -> dict[Segment, list[tuple[int, bool]]]:
-        """Of every rated segment its classes, ascending, each with whether it was seen there."""
+        """The rated classes of each segment, ascending, each with whether it is positive."""
         segments: dict[Segment, list[tuple[int, bool]]] = {}
         for class_id in sorted(self._by_class):
             for segment, positive in self._by_class[class_id].items():
@@ -92,7 +92,7 @@ class SegmentRatings:
         return segments
 
     def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The rated classes in ascending order, and how many segments of each were rated positive and negative.
+        """The rated classes in ascending order, with their numbers of positive and negative segments.
 
         Returns:
             int64 [M] each: class ids, positives, negatives.

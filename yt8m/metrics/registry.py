@@ -1,7 +1,7 @@
-"""Which metrics there are: a row for each. What shows, stores or compares metrics reads its keys, titles and order here.
+"""The table of metrics, one row for each. Code that shows, stores or compares metrics takes keys, titles and order from here.
 
-The values of a task are computed by the accumulator of that task, in its method with the name of the key: `VideoMetrics` for
-videos; `SegmentMetrics` and `SegmentRankingMetrics` for rated segments. `yt8m.scoring.evaluation` adds what belongs to no task.
+The accumulator of a task computes each metric in the method named as its key: `VideoMetrics` for videos; `SegmentMetrics` and
+`SegmentRankingMetrics` for rated segments. `yt8m.scoring.evaluation` adds the metrics of either task.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Task = Literal["video", "segment"]
-"""What is judged: the classes of each video, or the ranking of rated segments for each class."""
+"""The task: the classes of each video, or the ranking of rated segments for each class."""
 
 Shown = Literal["always", "results", "data"]
-"""Where people see a metric: everywhere; not in the lines of a training's progress; only in JSON and in files."""
+"""Where a metric is shown: everywhere; not in the lines of training; or only in JSON and files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,27 +20,27 @@ class Metric:
     """A row of the registry."""
 
     key: str
-    """Its name in `metrics.jsonl`, in `best/metrics.json`, in JSON, and in what `yt8m.evaluate` returns."""
+    """Name in `metrics.jsonl`, `best/metrics.json` and JSON, and in the result of `yt8m.evaluate`."""
     title: str
-    """Its name within a sentence; `heading` begins one."""
+    """Name inside a sentence; see `heading` for the beginning of one."""
     task: Task | None
-    """None = of either task."""
+    """The task; None = either."""
     larger_is_better: bool = True
     shown: Shown = "always"
     meaning: str
-    """A clause without a full stop."""
+    """The meaning, as a clause without a full stop."""
 
     @property
     def heading(self) -> str:
-        """The title with a capital."""
+        """The title, with a capital letter."""
         return self.title[0].upper() + self.title[1:]
 
     def text(self, value: float) -> str:
-        """A value with four decimals, or with five digits from 10 on."""
+        """A value with four decimals; with five digits if it is 10 or more."""
         return f"{value:.4f}" if value < 10 else f"{value:.5g}"
 
     def best(self, values: Iterable[float]) -> float:
-        """The best of some values, of which there must be one."""
+        """The best of one or more values."""
         return max(values) if self.larger_is_better else min(values)
 
 
@@ -70,23 +70,23 @@ METRICS = (
         meaning="cross-entropy, summed over the classes",
     ),
 )
-"""The first row of a task is its primary metric: runs are compared by it, and its largest value keeps the weights."""
+"""The first row of a task is its primary metric. Runs are compared by it, and its largest value decides the best weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many things the metrics of a task are of."""
+    """The number of things that a task's metrics are computed from."""
 
     key: str
     unit: str
-    """One of them, in words."""
+    """One of them, as a noun."""
 
 
 COUNTS: dict[Task, Count] = {"video": Count("num_videos", "video"), "segment": Count("num_segments", "rated segment")}
 
 
 def find(key: str) -> Metric:
-    """The row with a key. Raises KeyError if there is none."""
+    """The row with a key. Raises KeyError if no row has it."""
     for metric in METRICS:
         if metric.key == key:
             return metric
@@ -94,32 +94,32 @@ def find(key: str) -> Metric:
 
 
 def of_task(task: Task | None) -> tuple[Metric, ...]:
-    """The rows of a task, without those of either task; of None those."""
+    """The rows of one task; for None, the rows of either."""
     return tuple(metric for metric in METRICS if metric.task == task)
 
 
 def primary(task: Task) -> Metric:
-    """The metric by which runs are compared."""
+    """The primary metric of a task."""
     return of_task(task)[0]
 
 
 def task_of(values: Mapping[str, object]) -> Task | None:
-    """The task that metrics by key are of; None if no primary metric is among them, as without a validation."""
+    """The task of some metrics, by their keys; None without a primary metric, as before the first validation."""
     return next((task for task in COUNTS if primary(task).key in values), None)
 
 
 def score_of(values: Mapping[str, float]) -> float | None:
-    """The primary metric among metrics by key, of which more is better; None if there is none."""
+    """The value of the primary metric, for which more is better; None if it is missing."""
     task = task_of(values)
     return values[primary(task).key] if task else None
 
 
 def in_words(values: Mapping[str, float], shown: Iterable[Shown]) -> str:
-    """Metrics of one task in a line, `GAP 0.8312, MAP 0.4410`; those that an older run did not store are left out.
+    """The metrics of one task in a line: `GAP 0.8312, MAP 0.4410`. Metrics that an older run did not store are left out.
 
     Args:
-        values: by key, with the primary metric.
-        shown: which rows, by where they are shown.
+        values: values by key, with the primary metric.
+        shown: the rows to show, by their `shown`.
     """
     task, shown = task_of(values), tuple(shown)
     rows = [metric for metric in of_task(task) if metric.shown in shown and metric.key in values]

@@ -16,29 +16,29 @@ from yt8m.metrics.ranking import precision_sum
 from yt8m.metrics.ratings import Segment, SegmentRatings
 
 DEFAULT_MAX_SEGMENTS = 100_000
-"""Segments of a class that count."""
+"""Segments per class that count."""
 
 
 class ClassMeans(ABC):
-    """What the metrics of a model's scores and those of submitted rankings have in common: means over the classes."""
+    """Means over the classes, for the scores of a model and for submitted rankings."""
 
     _ratings: SegmentRatings
 
     @abstractmethod
     def per_class(self) -> PerClass:
-        """Average precision and counts of every class that was rated; 0 is the precision of one that is not ranked."""
+        """Average precision and counts of every rated class. The precision of a class without a ranking is 0."""
 
     @abstractmethod
     def _is_ranked(self, class_ids: np.ndarray) -> np.ndarray:
-        """Whether segments are ranked for some classes, int64 [M]: bool [M]."""
+        """Whether segments are ranked for each of the classes, int64 [M]: bool [M]."""
 
     def result(self) -> dict[str, float | int]:
-        """The metrics of all that was added so far; more may be added afterwards.
+        """The metrics so far. You may add more afterwards.
 
         Returns:
-            The metrics of the segment task in `yt8m.metrics.registry`, by key: `segment_map`, the mean over all classes with a
-            positive, where a class that is not ranked counts 0, and `segment_map_submitted`, the mean over the ranked ones
-            among them (0 if there are none), from 0 to 1; and `num_segments`, rated segments.
+            The metrics of the segment task in `yt8m.metrics.registry`, by key, from 0 to 1: `segment_map`, the mean over all
+            classes with a positive, where a class without a ranking counts 0; and `segment_map_submitted`, the mean over those
+            with a ranking (0 if there are none). Also `num_segments`, the number of rated segments.
 
         Raises:
             InputError: no segment was rated positive.
@@ -48,11 +48,11 @@ class ClassMeans(ABC):
         return values | {"num_segments": self._ratings.num_segments}
 
     def segment_map(self) -> float:
-        """The mean over all classes with a positive, of which there must be one."""
+        """The mean over all classes with a positive. There must be at least one."""
         return self.per_class().mean()
 
     def segment_map_submitted(self) -> float:
-        """The mean over the classes with a positive that segments are ranked for; 0 if there are none."""
+        """The mean over the classes with a positive and a ranking; 0 if there are none."""
         per_class = self.per_class()
         return per_class.mean_of(self._is_ranked(per_class.class_ids))
 
@@ -60,13 +60,13 @@ class ClassMeans(ABC):
 class SegmentMetrics(ClassMeans):
     """Segment MAP of a model's scores for rated segments, a batch at a time.
 
-    A segment takes part in the ranking of the classes that it was rated for and no other. The ranking is that of all
-    rated segments: with at most 100 000 of a class, cutting it changes nothing. Scores are compared as float32.
+    A segment is ranked only for its rated classes. The ranking contains all rated segments: no class has more than 100 000,
+    so there is nothing to cut off. Scores are compared as float32.
 
     Args:
         num_classes: classes C of the vocabulary.
-        ranked_classes: those that segments are ranked for; the average precision of others is 0, as in a submission that
-            has no row for them. None = all.
+        ranked_classes: classes with a ranking. The average precision of others is 0, as in a submission without a row for
+            them. None = all.
     """
 
     def __init__(self, num_classes: int, ranked_classes: Sequence[int] | None = None):
@@ -94,7 +94,7 @@ class SegmentMetrics(ClassMeans):
             ids: the videos' ids, [N].
             starts: int [N], the segments' first seconds.
             labels: int [N, L], rated classes, padded with -1.
-            label_scores: float [N, L], from 0 to 1; the class was seen where `yt8m.data.schema.is_present` says so.
+            label_scores: float [N, L], from 0 to 1; `yt8m.data.schema.is_present` says which are positive.
 
         Raises:
             InputError: a score is NaN or infinite, a rated class is out of range, or ratings contradict each other.
@@ -117,7 +117,7 @@ class SegmentMetrics(ClassMeans):
             self._entries.append(classes, scores[rows, classes], positives)
 
     def merge(self, other: "SegmentMetrics") -> None:
-        """Adds all segments of another accumulator, which stays as it is and has none of these.
+        """Adds all segments of another accumulator, which does not change. They must not have segments in common.
 
         Raises:
             InputError: ratings contradict each other.
@@ -129,7 +129,7 @@ class SegmentMetrics(ClassMeans):
         self._entries.extend(other._entries)
 
     def per_class(self) -> PerClass:
-        """Average precision and counts of every class that was rated, 0 of one that is not ranked; more may be added."""
+        """Average precision (0 without a ranking) and counts of every rated class. You may add more afterwards."""
         class_ids, positives, negatives = self._ratings.counts()
         sums = np.where(self._ranked, self._entries.class_precision_sums(self.num_classes), 0.0)[class_ids]
         return from_precision_sums(class_ids, sums, positives, negatives)
@@ -138,10 +138,10 @@ class SegmentMetrics(ClassMeans):
         return self._ranked[class_ids]
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """All ratings by falling score, a chunk after the other, for `yt8m.metrics.pooled`.
+        """All ratings by falling score, in chunks, for `yt8m.metrics.pooled`.
 
         Returns:
-            Scores float32 [M], as they were given, and whether each rating is positive, bool [M].
+            The scores, float32 [M], and whether each rating is positive, bool [M].
         """
         return self._entries.pooled()
 
@@ -157,11 +157,11 @@ class SegmentMetrics(ClassMeans):
 
 
 class SegmentRankingMetrics(ClassMeans):
-    """Segment MAP@K of submitted rankings, which know an order but no scores and therefore no ties.
+    """Segment MAP@K of submitted rankings. They have an order but no scores, so there are no ties.
 
     Args:
-        ratings: the rated segments, all of them.
-        top_k: segments of a class that count, rated or not.
+        ratings: all rated segments.
+        top_k: segments per class that count, rated or not.
 
     Raises:
         InputError: no segment was rated positive.
@@ -170,7 +170,7 @@ class SegmentRankingMetrics(ClassMeans):
     def __init__(self, ratings: SegmentRatings, top_k: int = DEFAULT_MAX_SEGMENTS):
         self._ratings, self._top_k = ratings, top_k
         self._counts = ratings.counts()
-        self._precision_sums: dict[int, float] = {}  # of every class that was submitted
+        self._precision_sums: dict[int, float] = {}  # for each submitted class
         _check_positive(ratings)
 
     def add(self, class_id: int, segments: Iterable[Segment]) -> None:
@@ -178,24 +178,24 @@ class SegmentRankingMetrics(ClassMeans):
 
         Args:
             class_id: the class.
-            segments: its segments, best first; read once.
+            segments: its segments, best first. They are read once.
 
         Raises:
             InputError: the class, or one of its segments, comes twice.
         """
         if class_id in self._precision_sums:
-            raise InputError(f"class {class_id} is ranked twice; give one ranking a class")
+            raise InputError(f"class {class_id} is ranked twice; give one ranking per class")
         rated = self._ratings.of_class(class_id)
         hits = _rated_hits(class_id, islice(segments, self._top_k), rated) if rated else []
         self._precision_sums[class_id] = precision_sum(np.arange(len(hits) + 1), np.cumsum([0, *hits]))
 
     @property
     def submitted_classes(self) -> list[int]:
-        """The classes that were added."""
+        """The classes added so far."""
         return list(self._precision_sums)
 
     def per_class(self) -> PerClass:
-        """Average precision and counts of every class that was rated; 0 is the precision of one not submitted."""
+        """Average precision and counts of every rated class. The precision of a class that was not submitted is 0."""
         class_ids, positives, negatives = self._counts
         sums = np.array([self._precision_sums.get(class_id, 0.0) for class_id in class_ids.tolist()])
         return from_precision_sums(class_ids, sums, positives, negatives)
@@ -209,15 +209,15 @@ def segment_map(
     ratings: SegmentRatings,
     top_k: int = DEFAULT_MAX_SEGMENTS,
 ) -> dict[str, float | int]:
-    """Segment MAP@K of submitted rankings; `SegmentRankingMetrics` also gives the classes' average precision.
+    """Segment MAP@K of submitted rankings. `SegmentRankingMetrics` also gives the average precision of each class.
 
     Args:
-        rankings: a class and its segments, best first, for every submitted class; read once, one class at a time.
+        rankings: each submitted class with its segments, best first. They are read once, one class at a time.
         ratings: the rated segments.
-        top_k: segments of a class that count, rated or not.
+        top_k: segments per class that count, rated or not.
 
     Returns:
-        As `SegmentRankingMetrics.result`.
+        The same as `SegmentRankingMetrics.result`.
 
     Raises:
         InputError: no segment was rated positive, or a class, or a segment within a class, comes twice.

@@ -1,4 +1,4 @@
-"""A video's best classes and how many of them are labels, for all rows at once and exact where scores are equal."""
+"""A video's best classes, and how many of them are labels. For all rows at once, and exact for equal scores."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,27 @@ import numpy as np
 from yt8m.metrics.inputs import as_float, check_finite, check_ids, check_top_k, row_blocks
 
 _LARGEST_GROUP = 16
-"""Classes that share one maximum in the first pass of `_best_of_block`."""
+"""Classes per maximum in the first pass of `_best_of_block`."""
 
 
 def top_k_predictions(
     scores: np.ndarray, top_k: int, ids: Sequence[str | bytes] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The best classes of every video, best first; among equal scores the lowest class id first.
+    """The best classes of every video, best first. Equal scores are in the order of their classes.
 
     A row's result depends on that row alone.
 
     Args:
         scores: float [N, C].
-        top_k: predictions kept a video; all C where there are fewer.
-        ids: names the video in an error message, [N].
+        top_k: predictions per video; all C if there are fewer.
+        ids: the videos' ids, for error messages, [N].
 
     Returns:
         Classes int32 [N, k] and their scores [N, k], with k = min(top_k, C).
 
     Raises:
         InputError: a score is NaN or infinite.
-        ValueError: scores are not [N, C], the ids are not N, or top_k < 1.
+        ValueError: scores are not [N, C], there are not N ids, or top_k < 1.
     """
     scores = as_float(scores)
     check_top_k(top_k)
@@ -39,7 +39,7 @@ def top_k_predictions(
 
 
 def best_classes(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """`top_k_predictions` of scores that are known to be finite, width <= C."""
+    """`top_k_predictions` for finite scores and width <= C."""
     classes = np.empty((len(scores), width), np.int32)
     values = np.empty((len(scores), width), scores.dtype)
     for rows in row_blocks(len(scores)):
@@ -50,8 +50,8 @@ def best_classes(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray
 def _best_of_block(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """`best_classes` of a few rows.
 
-    The k-th largest of any k or more group maxima cannot exceed the k-th largest score, so it is a bound below which
-    nothing matters. One pass of elementwise maxima finds it, and about k candidates a row are left to sort.
+    The k-th largest of k or more group maxima cannot exceed the k-th largest score, so lower scores do not matter. One pass of
+    elementwise maxima finds this bound. About k candidates per row are left to sort.
     """
     num_classes = scores.shape[1]
     group = min(_LARGEST_GROUP, num_classes // (4 * width) if width else 0)
@@ -63,7 +63,7 @@ def _best_of_block(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarr
     places = np.flatnonzero(scores >= bound[:, None])
     rows, classes = np.divmod(places, num_classes)
     counts = np.bincount(rows, minlength=len(scores))
-    # Without ties a row has at most width * group candidates; rows of mostly equal scores have nearly all classes.
+    # Without ties, a row has at most width * group candidates. With mostly equal scores, nearly all classes are candidates.
     crowded = counts > 2 * width * group
     if not crowded.any():
         return _best_of_candidates(scores, rows, classes, counts, width)
@@ -81,7 +81,7 @@ def _best_by_sorting(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.nda
 
 
 def _best_of_candidates(scores, rows, classes, counts, width):
-    """The best `width` of each row's candidates, which are listed by row and then by ascending class."""
+    """The best `width` of each row's candidates. Candidates are sorted by row, then by class."""
     starts = np.cumsum(counts) - counts
     columns = np.arange(len(rows)) - np.repeat(starts, counts)
     negated = np.full((len(scores), counts.max(initial=width)), np.inf, scores.dtype)
@@ -94,10 +94,10 @@ def _best_of_candidates(scores, rows, classes, counts, width):
 
 
 def expected_hits(scores: np.ndarray, hits: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Expected hits among each row's `depth` best entries, where equal scores come in random order.
+    """Expected hits among each row's `depth` best entries. Equal scores are in random order.
 
     Args:
-        scores: float [N, M]; -inf marks a place without an entry, whose hit must be False.
+        scores: float [N, M]; -inf marks a missing entry, whose hit must be False.
         hits: bool [N, M].
         depth: int [N], from 0 to M.
 
@@ -115,14 +115,14 @@ def expected_hits(scores: np.ndarray, hits: np.ndarray, depth: np.ndarray) -> np
 def expected_label_hits(
     scores: np.ndarray, labels: np.ndarray, depth: np.ndarray, values: np.ndarray, hits: np.ndarray
 ) -> np.ndarray:
-    """`expected_hits` of whole rows [N, C], read off their top-k lists wherever these tell.
+    """`expected_hits` of whole rows [N, C], from their top-k lists where these suffice.
 
     Args:
         scores: float [N, C].
         labels: bool [N, C].
         depth: int [N], from 0 to C.
         values: the scores of the rows' best classes, best first, [N, k].
-        hits: which of those classes are labels, [N, k].
+        hits: whether each of these classes is a label, [N, k].
 
     Returns:
         float64 [N].
@@ -131,7 +131,7 @@ def expected_label_hits(
     listed_depth = np.minimum(depth, num_listed)
     expected = expected_hits(values, hits, listed_depth)
     boundary = np.take_along_axis(values, np.maximum(listed_depth, 1)[:, None] - 1, axis=1)[:, 0]
-    # A boundary equal to the list's last score may go on among the classes that were cut off.
+    # If the boundary equals the list's last score, classes outside the list may tie with it.
     unsure = np.flatnonzero((depth > num_listed) | (boundary == values[:, -1]))
     if num_listed < scores.shape[1] and unsure.size:
         expected[unsure] = expected_hits(scores[unsure], labels[unsure], depth[unsure])

@@ -1,4 +1,4 @@
-"""Metrics of a whole data set, a batch at a time and in bounded memory. Definitions and examples: docs/metrics.md."""
+"""Metrics of a whole data set, one batch at a time, in bounded memory. Definitions and examples: docs/metrics.md."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,20 +12,19 @@ from yt8m.metrics.per_class import PerClass, from_precision_sums
 from yt8m.metrics.selection import best_classes, expected_hits, expected_label_hits
 
 _UNIT = 1 << 52
-"""Shares are added up as whole multiples of 1/_UNIT, in integers, so that no order of adding them matters."""
+"""Shares are summed as integer multiples of 1/_UNIT, so that their order does not matter."""
 
 
 class VideoMetrics:
-    """GAP, MAP, Hit@1 and PERR of videos that come in batches.
+    """GAP, MAP, Hit@1 and PERR of videos, in batches.
 
-    Neither the order of the videos, nor their batches, nor how they were spread over merged accumulators changes a bit
-    of the result. A prediction takes 8 bytes: 160 MB for a million videos with 20 each, and `result` sorts in place.
-    Scores are held and compared as float32, which is what models and submissions give; scores that differ by less are
-    tied.
+    The result is the same, bit for bit, for any order of videos, any batches and any distribution over merged accumulators. A
+    prediction takes 8 bytes: 160 MB for a million videos with 20 each. `result` sorts in place. Scores are held and compared
+    as float32, the precision of models and submissions; smaller differences are ties.
 
     Args:
         num_classes: classes C of the vocabulary.
-        top_k: predictions that count a video.
+        top_k: predictions per video that count.
     """
 
     def __init__(self, num_classes: int, top_k: int = 20):
@@ -44,10 +43,10 @@ class VideoMetrics:
         Args:
             scores: float [N, C]; logits or probabilities.
             labels: bool [N, C].
-            ids: names the video in an error message, [N].
+            ids: the videos' ids, for error messages, [N].
 
         Raises:
-            InputError: a score is NaN or infinite; nothing is added then.
+            InputError: a score is NaN or infinite. Nothing is added then.
             ValueError: the shapes are not both [N, C].
         """
         scores, labels = checked_pair(as_float32(scores), labels, ids)
@@ -59,20 +58,20 @@ class VideoMetrics:
     def update_lists(
         self, classes: np.ndarray, scores: np.ndarray, labels: np.ndarray, ids: Sequence[str | bytes] | None = None
     ) -> None:
-        """Adds videos of which only the best predictions are known, such as the rows of a submission.
+        """Adds videos with their best predictions only, such as the rows of a submission.
 
-        Hit@1 and PERR then see these lists alone: they equal those of `update` as long as no video has more labels
-        than its list has entries, and no scores are tied across the list's end.
+        Hit@1 and PERR use these lists alone. They equal those of `update` if no video has more labels than its list has
+        entries, and no scores tie across the end of a list.
 
         Args:
-            classes: int [N, K], K <= top_k, from 0 to C - 1 in any order; rows shorter than K are padded with -1.
+            classes: int [N, K], K <= top_k, from 0 to C - 1 in any order, padded with -1.
             scores: float [N, K]; ignored where the class is -1.
-            labels: int [N, L], class ids padded with -1, as in a batch of records; repetitions count once.
-            ids: names the video in an error message, [N].
+            labels: int [N, L], class ids padded with -1, as in a batch of records. Repetitions count once.
+            ids: the videos' ids, for error messages, [N].
 
         Raises:
-            InputError: a score is NaN or infinite, a class or label is out of range, or a class is listed twice in a
-                row; nothing is added then.
+            InputError: a score is NaN or infinite, a class or label is out of range, or a row has a class twice. Nothing is
+                added then.
             ValueError: the shapes do not fit together.
         """
         classes, scores, labels = np.asarray(classes), as_float32(scores), np.asarray(labels)
@@ -87,7 +86,7 @@ class VideoMetrics:
             self._add_lists(classes[rows], scores[rows], labels[rows])
 
     def merge(self, other: "VideoMetrics") -> None:
-        """Adds all videos of another accumulator, which stays as it is.
+        """Adds all videos of another accumulator, which does not change.
 
         Raises:
             ValueError: the other has another number of classes or another top_k.
@@ -105,14 +104,14 @@ class VideoMetrics:
         self._perr_sum += other._perr_sum
 
     def result(self) -> dict[str, float | int]:
-        """The metrics of all videos so far; more may be added afterwards.
+        """The metrics of all videos so far. You may add more afterwards.
 
         Returns:
             The metrics of the video task in `yt8m.metrics.registry`, by key: `gap`, `map`, `hit_at_1` and `perr`, from 0 to 1;
             and `num_videos`.
 
         Raises:
-            InputError: there are no videos, or none of them has a label.
+            InputError: there are no videos, or none has a label.
         """
         if not self._num_videos:
             raise InputError("no videos to score; is the data empty?")
@@ -124,41 +123,41 @@ class VideoMetrics:
         return values | {"num_videos": self._num_videos}
 
     def gap(self) -> float:
-        """Global average precision of the videos so far, of which one must have a label."""
+        """Global average precision of the videos so far. At least one must have a label."""
         return self._entries.pooled_precision_sum() / self.num_positives
 
     def map(self) -> float:
-        """Mean average precision of the videos so far, of which one must have a label."""
+        """Mean average precision of the videos so far. At least one must have a label."""
         return self.per_class().mean()
 
     def hit_at_1(self) -> float:
-        """Share of the videos so far, of which there must be one, whose best class is a label."""
+        """Share of the videos so far whose best class is a label. There must be at least one video."""
         return self._hit_at_1_sum / (self._num_videos * _UNIT)
 
     def perr(self) -> float:
-        """Precision at equal recall rate of the videos so far, of which one must have a label."""
+        """Precision at equal recall rate of the videos so far. At least one must have a label."""
         return self._perr_sum / (self._num_labelled * _UNIT)
 
     def per_class(self) -> PerClass:
-        """Average precision and positives of every class with a label; more videos may be added afterwards.
+        """Average precision and positives of every class with a label. You may add more videos afterwards.
 
-        The average precision is that of the class's entries in the lists, as for `map`, whose mean it is.
+        The average precision is that of the class's entries in the lists. `map` is its mean.
         """
         labelled = np.flatnonzero(self._positives)
         sums = self._entries.class_precision_sums(self.num_classes)[labelled]
         return from_precision_sums(labelled, sums, self._positives[labelled])
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The entries of all lists by falling score, a chunk after the other, for `yt8m.metrics.pooled`.
+        """The entries of all lists by falling score, in chunks, for `yt8m.metrics.pooled`.
 
         Returns:
-            Scores float32 [M], as they were given, and whether each is a hit, bool [M].
+            The scores, float32 [M], and whether each is a hit, bool [M].
         """
         return self._entries.pooled()
 
     @property
     def num_positives(self) -> int:
-        """Labels of all videos, also those outside the lists."""
+        """Labels of all videos, including those outside the lists."""
         return int(self._positives.sum())
 
     @property
@@ -205,7 +204,7 @@ class VideoMetrics:
         self._entries.append(classes[listed], scores[listed], hits[listed])
         self._positives += np.bincount(labels[labels >= 0], minlength=self.num_classes)
         num_labels = (labels >= 0).sum(axis=1)
-        # One place more, always empty, so that lists of no predictions at all have a width too.
+        # One more column, always empty, so that lists without predictions have a width too.
         values = np.pad(np.where(listed, scores, -np.inf), ((0, 0), (0, 1)), constant_values=-np.inf)
         hits = np.pad(hits, ((0, 0), (0, 1)))
         self._add_shares(
