@@ -1,5 +1,6 @@
 """Assigns the records of files to new files."""
 
+import dataclasses
 import os
 import re
 from collections import Counter
@@ -91,25 +92,25 @@ def evenly(files: Sequence[str], num_shards: int | None, records_per_shard: int 
         bounds = [number * count // num_shards for number in range(num_shards + 1)]
     shards: list[list[Part]] = [[] for _ in bounds[1:]]
     number = 0
-    for place, (path, index, offset) in enumerate(_places(files, parquet)):
+    for place, record in enumerate(_places(files, parquet)):
         number += place == bounds[number + 1]
         parts = shards[number]
-        if parts and parts[-1].path == path:
-            parts[-1] = Part(path, parts[-1].first, parts[-1].offset, parts[-1].count + 1)
+        if parts and parts[-1].path == record.path:
+            parts[-1] = dataclasses.replace(parts[-1], count=parts[-1].count + 1)
         else:
-            parts.append(Part(path, index, offset, 1))
+            parts.append(record)
     prefix = _prefix(files)
     return [Shard(f"{prefix}{number:04d}", tuple(parts)) for number, parts in enumerate(shards)]
 
 
-def _places(files: Sequence[str], parquet: bool) -> Iterator[tuple[str, int, int]]:
-    """All records: file, number, and first byte."""
+def _places(files: Sequence[str], parquet: bool) -> Iterator[Part]:
+    """All records, each a part of its own."""
     for path in files:
         if parquet:
-            yield from ((path, index, 0) for index in range(count_rows(path)))
+            yield from (Part(path, index, count=1) for index in range(count_rows(path)))
             continue
         *offsets, _ = read_offsets(path)
-        yield from ((path, index, offset) for index, offset in enumerate(offsets))
+        yield from (Part(path, index, offset, count=1) for index, offset in enumerate(offsets))
 
 
 def _prefix(files: Sequence[str]) -> str:

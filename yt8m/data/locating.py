@@ -5,7 +5,7 @@ The training pipeline is fast and says little when a record is broken. This modu
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
@@ -95,27 +95,45 @@ def locate(files: Sequence[str], expectations: Mapping[str, Any], byte_offset: i
     return None
 
 
+class _Holder(NamedTuple):
+    """A record of a video that comes twice."""
+
+    path: str
+    record: int
+    is_rated: bool
+    """Whether the segment that comes twice is rated in it."""
+
+
 def locate_repeat(files: Sequence[str], error: RepeatError) -> InputError:
     """The error that names both records of a video, or segment, that comes twice; the one given, if they are not found."""
-    found: list[tuple[str, int, bool]] = []
+    found: list[_Holder] = []
     for path in files:
         for raw in _framing(path):
             if isinstance(raw, Problem) or error.video_id not in raw.data:  # most need not be parsed
                 continue
             example = parse(raw.data)
             if example is not None and video_id(example) == error.video_id:
-                found.append((path, raw.index, error.start in starts_of(example)))
-    rated = [each for each in found if each[2]]
+                found.append(_Holder(path, raw.index, error.start in starts_of(example)))
+    rated = [each for each in found if each.is_rated]
     both = rated if len(rated) > 1 else found  # segments that nobody rated are predicted, too
     if len(both) < 2:
         return error
-    (path, record, _), (other, number, _) = both[:2]
-    reason = _say_repeat(error.video_id, error.start, path, record)
-    return RecordError(other, number, f"{reason}; each may be there once, so leave one of the two out")
+    first, again = both[:2]
+    reason = _say_repeat(error.video_id, Seen(first.path, first.record, error.start))
+    return RecordError(again.path, again.record, f"{reason}; each may be there once, so leave one of the two out")
 
 
-def _say_repeat(name: bytes, start: int | None, path: str, record: int) -> str:
-    return f"holds {say_what(name, start)} again, which {path}, record {record}, holds"
+def _say_repeat(name: bytes, seen: "Seen") -> str:
+    return f"holds {say_what(name, seen.start)} again, which {seen.path}, record {seen.record}, holds"
+
+
+class Seen(NamedTuple):
+    """A record that held the same before."""
+
+    path: str
+    record: int
+    start: int | None
+    """The first second of the segment; None of a whole video."""
 
 
 class SeenRecords:
@@ -124,19 +142,18 @@ class SeenRecords:
     def __init__(self, files: Sequence[str], counted: Counted):
         self._files, self._counted, self._once = files, counted, Once()
 
-    def first(self, number: int, index: int, example: tf.train.SequenceExample) -> tuple[str, int, int | None] | None:
+    def first(self, number: int, index: int, example: tf.train.SequenceExample) -> Seen | None:
         """Adds a record: of a file, by its number, and of an index there.
 
         Returns:
-            The file and the index of the record that held its video before, or one of its segments, whose first second is
-            the third; None if there is none.
+            The record that held its video before, or one of its segments; None if there is none.
         """
         starts = set(starts_of(example)) if self._counted == "segments" else None
         found = self._once.first(video_id(example), starts, number << 32 | index)
         if not found:
             return None
         place, start = found
-        return self._files[place >> 32], place & 0xFFFFFFFF, start
+        return Seen(self._files[place >> 32], place & 0xFFFFFFFF, start)
 
 
 def _is_broken_at(path: str, byte_offset: int) -> bool:
@@ -155,7 +172,7 @@ def _is_broken_at(path: str, byte_offset: int) -> bool:
                 header = file.read(HEADER_BYTES)
                 if offset == 0 or is_header(header):
                     file.seek(offset)
-                    if read_record(file, offset, size)[1] is not None:
+                    if read_record(file, offset, size).problem is not None:
                         return True
     except (OSError, tf.errors.OpError):
         return True
@@ -192,8 +209,7 @@ def usable_records(files: Sequence[str], expectations: Mapping[str, Any], counte
             if look.problem:
                 problems.append(Problem(path, raw.index, look.problem))
             elif records and (first := records.first(number, raw.index, look.example)):
-                other, index, start = first
-                reason = _say_repeat(video_id(look.example), start, other, index)
+                reason = _say_repeat(video_id(look.example), first)
                 problems.append(Problem(path, raw.index, reason, is_repeated=True))
             else:
                 good.append(raw.index)

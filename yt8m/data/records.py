@@ -204,40 +204,49 @@ def read_headers(file: BinaryIO, size: int) -> Iterator[tuple[int, RawRecord | N
             end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
         if end > size:
             file.seek(offset)
-            _, problem, _ = read_record(file, offset, size)
+            problem = read_record(file, offset, size).problem
             yield offset, RawRecord(index, offset, b"", problem, ends_file=True)
             return
         yield offset, None
         index, offset = index + 1, end
 
 
-def read_record(file: BinaryIO, offset: int, size: int) -> tuple[bytes, str | None, int | None]:
+class FramedRecord(NamedTuple):
+    """A record as it lies in a file."""
+
+    data: bytes
+    """Empty if it is broken."""
+    problem: str | None
+    """What is wrong; None if nothing."""
+    end: int | None
+    """Where the next one begins; None if that is unknown."""
+
+
+def read_record(file: BinaryIO, offset: int, size: int) -> FramedRecord:
     """Reads the record whose header begins at the file's current position.
 
     Args:
         file: positioned at `offset`.
         offset: byte of the file, for messages and for the next record's place.
         size: bytes in the file; nothing longer is ever asked for, whatever a header claims.
-
-    Returns:
-        The data (empty if broken), what is wrong (None if nothing), and the next record's offset (None if unknown).
     """
     if size == 0:
-        return b"", EMPTY, None
+        return FramedRecord(b"", EMPTY, None)
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
-        return b"", f"its header is cut off by the end of the file, at byte {size}", None
+        return FramedRecord(b"", f"its header is cut off by the end of the file, at byte {size}", None)
     if not is_header(header):
-        return b"", _header_problem(file, header, offset, size), None
+        return FramedRecord(b"", _header_problem(file, header, offset, size), None)
     (length,) = struct.unpack_from("<Q", header)
     end = offset + HEADER_BYTES + length + FOOTER_BYTES
     if end > size:
-        return b"", f"is cut off by the end of the file: it should end at byte {end}, the file ends at {size}", None
+        problem = f"is cut off by the end of the file: it should end at byte {end}, the file ends at {size}"
+        return FramedRecord(b"", problem, None)
     data = file.read(length)
     (data_checksum,) = struct.unpack("<I", file.read(FOOTER_BYTES))
     if masked_checksum(data) != data_checksum:
-        return b"", "its data do not match their checksum", end
-    return data, None, end
+        return FramedRecord(b"", "its data do not match their checksum", end)
+    return FramedRecord(data, None, end)
 
 
 def is_header(header: bytes) -> bool:

@@ -284,10 +284,10 @@ def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[
             if left <= 0:
                 break
             file.seek(offsets[index])
-            data, problem, _ = read_record(file, offsets[index], size)
-            if problem is None:
-                yield index, data
-            left -= len(data) or most_bytes
+            record = read_record(file, offsets[index], size)
+            if record.problem is None:
+                yield index, record.data
+            left -= len(record.data) or most_bytes
 
 
 def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:

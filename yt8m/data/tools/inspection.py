@@ -6,9 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.data.checking import check_record, level_of, num_frames, starts_of, values_of, video_id
+from yt8m.data.checking import Look, check_record, level_of, num_frames, starts_of, values_of, video_id
 from yt8m.data.ids import id_problem
-from yt8m.data.locating import Problem, SeenRecords, looks
+from yt8m.data.locating import Problem, Seen, SeenRecords, looks
+from yt8m.data.records import RawRecord
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, FEATURE_SIZES, Level, video_feature
 from yt8m.data.survey import level_of_most
 from yt8m.metrics.inputs import id_text
@@ -75,63 +76,88 @@ def inspect(
         more than `DEFAULT_MAX_FRAMES` frames) and `num_unfit_ids` (which cannot stand in a submission). Counts are of the
         usable records, repeated ones included.
     """
-    first = level = level_of_most(files)
-    frames, labels, classes, features, rated = _Range(), _Range(), set(), {}, 0
-    videos, segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
-    problems, repeated, num_records, oddities = [], [], 0, _Oddities()
+    found = _Inspection(files, visit)
     for number, path in enumerate(files):
-        for seen in looks(path, {"level": first}):
+        for seen in looks(path, {"level": found.first_level}):
             if isinstance(seen, Problem):
-                problems.append(seen)
-                continue
-            raw, look = seen
-            example, found = look.example, look.example and level_of(look.example)
-            reason = look.problem
-            if reason is None and found == "segment" and first != "segment":
-                reason = check_record(raw.data, found)  # which looks at the ratings, too
-            if reason:
-                problems.append(Problem(path, raw.index, reason))
-                continue
-            level = "segment" if "segment" in (level, found) else level or found
-            num_records += 1
-            before = (segments if found == "segment" else videos).first(number, raw.index, example)
-            if before:
-                repeated.append(_repeated(path, raw.index, example, *before))
-            visit(path, example, found)
-            context, lists = example.context.feature, example.feature_lists.feature_list
-            if found == "video":
-                own = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
-                features |= {key: len(context[key].float_list.value) for key in own}
-                length = 0
+                found.problems.append(seen)
             else:
-                own = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
-                features |= {name: FEATURE_SIZES[name] for name in own}
-                length = num_frames(example)
-                frames.add(length)
-            oddities.add(example, own, length)
-            if "labels" in context:
-                values = values_of(context["labels"])
-                labels.add(len(values))
-                classes.update(values)
-            rated += len(set(starts_of(example)))
-    return {
-        "level": level if num_records else None,
-        "num_files": len(files),
-        "num_records": num_records,
-        "num_frames": frames.summary(),
-        "num_labels": labels.summary(),
-        "num_classes_seen": len(classes),
-        "max_label": max(classes, default=None),
-        "features": features,
-        "num_rated_segments": rated,
-        "repeated": repeated,
-        "corrupt_files": [{"path": each.path, "record": each.record, "reason": each.reason} for each in problems],
-        **oddities.summary(),
-    }
+                found.add(number, *seen)
+    return found.summary()
 
 
-def _repeated(
-    path: str, record: int, example: tf.train.SequenceExample, other: str, index: int, start: int | None
-) -> dict[str, Any]:
+class _Inspection:
+    """What is found in the records of some files, one after the other."""
+
+    def __init__(self, files: Sequence[str], visit: Callable[[str, tf.train.SequenceExample, Level | None], None]):
+        self._files, self._visit = files, visit
+        self.first_level = self._level = level_of_most(files)
+        """Of most of the records that are looked at first."""
+        self.problems: list[Problem] = []
+        self._repeated: list[dict[str, Any]] = []
+        self._videos, self._segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
+        self._num_records = self._num_rated = 0
+        self._frames, self._labels, self._oddities = _Range(), _Range(), _Oddities()
+        self._classes: set[int] = set()
+        self._features: dict[str, int] = {}
+
+    def add(self, number: int, raw: RawRecord, look: Look) -> None:
+        """Adds a record of a file, by the file's number."""
+        path, example = self._files[number], look.example
+        level = example and level_of(example)
+        reason = look.problem
+        if reason is None and level == "segment" and self.first_level != "segment":
+            reason = check_record(raw.data, level)  # which looks at the ratings, too
+        if reason:
+            self.problems.append(Problem(path, raw.index, reason))
+            return
+        self._level = "segment" if "segment" in (self._level, level) else self._level or level
+        self._num_records += 1
+        before = (self._segments if level == "segment" else self._videos).first(number, raw.index, example)
+        if before:
+            self._repeated.append(_repeated(path, raw.index, example, before))
+        self._visit(path, example, level)
+        self._measure(example, level)
+
+    def _measure(self, example: tf.train.SequenceExample, level: Level | None) -> None:
+        context, lists = example.context.feature, example.feature_lists.feature_list
+        if level == "video":
+            own = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
+            self._features |= {key: len(context[key].float_list.value) for key in own}
+            length = 0
+        else:
+            own = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
+            self._features |= {name: FEATURE_SIZES[name] for name in own}
+            length = num_frames(example)
+            self._frames.add(length)
+        self._oddities.add(example, own, length)
+        if "labels" in context:
+            values = values_of(context["labels"])
+            self._labels.add(len(values))
+            self._classes.update(values)
+        self._num_rated += len(set(starts_of(example)))
+
+    def summary(self) -> dict[str, Any]:
+        """What `inspect` returns."""
+        return {
+            "level": self._level if self._num_records else None,
+            "num_files": len(self._files),
+            "num_records": self._num_records,
+            "num_frames": self._frames.summary(),
+            "num_labels": self._labels.summary(),
+            "num_classes_seen": len(self._classes),
+            "max_label": max(self._classes, default=None),
+            "features": self._features,
+            "num_rated_segments": self._num_rated,
+            "repeated": self._repeated,
+            "corrupt_files": [
+                {"path": each.path, "record": each.record, "reason": each.reason} for each in self.problems
+            ],
+            **self._oddities.summary(),
+        }
+
+
+def _repeated(path: str, record: int, example: tf.train.SequenceExample, before: Seen) -> dict[str, Any]:
     name = video_id(example).decode(errors="backslashreplace")
-    return {"path": path, "record": record, "id": name, "start": start, "first": {"path": other, "record": index}}
+    first = {"path": before.path, "record": before.record}
+    return {"path": path, "record": record, "id": name, "start": before.start, "first": first}
