@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import json
 import os
@@ -324,6 +325,11 @@ def remove_empty(directories: Iterable[Path]) -> None:
     for directory in directories:
         with contextlib.suppress(OSError):
             directory.rmdir()
+
+
+def digest_of_file(path: str | os.PathLike) -> str:
+    """The md5 digest of a file's content, in hexadecimal."""
+    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:

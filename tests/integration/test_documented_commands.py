@@ -244,6 +244,11 @@ def test_data_views(reader):
 
 
 @pytest.mark.slow
+def test_calibration(reader):
+    reader.follow("calibration.md", {"yt8m calibrate": reader.trained("sample", "runs/sample")})
+
+
+@pytest.mark.slow
 def test_download(reader):
     reader.follow("download.md")
 

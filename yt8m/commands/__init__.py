@@ -14,7 +14,7 @@ _MODULES = {
     "train": "training",
     "tune": "tuning",
     "average": "models",
-    **dict.fromkeys(["evaluate", "report"], "scores"),
+    **dict.fromkeys(["evaluate", "report", "calibrate"], "scores"),
     **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),
     **dict.fromkeys(["validate", "score"], "scores"),
     "submit": "training",

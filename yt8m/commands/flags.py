@@ -27,6 +27,7 @@ SegmentClasses = Annotated[
 ]
 Classes = Annotated[str | None, shown("DIR", "(default: neither file)")]
 Vocabulary = Annotated[str | None, shown("PATH", "(default: the one at the root of the data set, if there is one)")]
+Calibrations = Annotated[tuple[str, ...], shown("FILE [FILE ...]", "(default: probabilities as models give them)")]
 PATHS = "PATH [PATH ...]"
 
 

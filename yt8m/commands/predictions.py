@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import tyro
 
 from yt8m.commands import reports
-from yt8m.commands.flags import PATHS, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.commands.flags import PATHS, Calibrations, Json, SegmentClasses, given_paths, print_json, shown
 from yt8m.commands.streams import show
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.errors import OK, InputError
@@ -31,6 +31,7 @@ def predict(
     segment_classes: SegmentClasses = None,
     store: Annotated[str | None, shown("DIR", "(default: predictions are not kept)")] = None,
     store_top_k: NonNegativeInt = 100,
+    calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -50,6 +51,7 @@ def predict(
             of them.
         store: A directory to keep the predictions in, for yt8m ensemble and yt8m score.
         store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
+        calibration: Files of yt8m calibrate, one for each run.
         distribute: What to compute on.
     """
     from yt8m.commands.watching import WorkProgress
@@ -63,6 +65,7 @@ def predict(
         segment_classes=segment_classes,
         stored=store,
         stored_top_k=store_top_k,
+        calibrations=calibration,
         options=submission,
         progress=WorkProgress(),
         distribute=distribute,
@@ -83,6 +86,7 @@ def ensemble(
     task: Task = None,
     segment_classes: SegmentClasses = None,
     store: Annotated[str | None, shown("DIR", "(default: the mean is not kept)")] = None,
+    calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
 ) -> int:
     """Write the mean of several runs, stored predictions or submissions as a submission.
@@ -100,6 +104,7 @@ def ensemble(
         segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
             of them.
         store: A directory to keep the mean in, as predictions.
+        calibration: Files of yt8m calibrate, each for a member that is a run.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import ensemble as run_ensemble
@@ -113,6 +118,7 @@ def ensemble(
         task=task,
         segment_classes=segment_classes,
         stored=store,
+        calibrations=calibration,
         options=submission,
         progress=WorkProgress(),
     )
@@ -137,6 +143,7 @@ def weigh(
     method: Literal["weights", "logistic"] = "weights",
     mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
     segment_classes: SegmentClasses = None,
+    calibration: Calibrations = (),
     json: Json = False,
 ) -> int:
     """Learn the weights of an ensemble on labelled records that its members did not train on.
@@ -153,6 +160,7 @@ def weigh(
         mean: Of probabilities, of their logarithms, or of ranks.
         segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
             of them.
+        calibration: Files of yt8m calibrate, each for a member that is a run.
         json: Print one JSON object.
     """
     import dataclasses
@@ -167,6 +175,7 @@ def weigh(
         method=method,
         mean=mean,
         segment_classes=segment_classes,
+        calibrations=calibration,
         progress=WorkProgress(),
     )
     if json:

@@ -1,7 +1,7 @@
-"""The commands that score and check: `evaluate`, `validate`, `upload` and `score`."""
+"""The commands that score and check: `evaluate`, `report`, `calibrate`, `validate`, `upload` and `score`."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -11,6 +11,7 @@ from yt8m.commands.flags import (
     Classes,
     File,
     Json,
+    OptionalText,
     Run,
     Vocabulary,
     given_paths,
@@ -30,6 +31,7 @@ def evaluate(
     data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the run's validation split)")] = None,
     classes: Classes = None,
     vocabulary: Vocabulary = None,
+    calibration: Annotated[OptionalText, shown("FILE", "(default: probabilities as the model gives them)")] = None,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -42,6 +44,7 @@ def evaluate(
         data: Files, directories or globs.
         classes: A directory for classes.csv and classes.png, the average precision of every class.
         vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
+        calibration: A file of yt8m calibrate, for this run.
         json: Print one JSON object.
         distribute: What to compute on.
     """
@@ -50,7 +53,7 @@ def evaluate(
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
     rows: list[Any] = []
-    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
+    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend, "calibration": calibration}
     metrics = run_evaluation(run, given_paths(data), WorkProgress(), distribute=distribute, **files)
     show_metrics(metrics, rows, json)
     if classes:
@@ -90,6 +93,55 @@ def report(
     for result in made.results:
         show(f"{result.name}: {reports.scores(result.metrics)}")
     show(f"{made.path}: {quantity(len(made.results), 'run')}; open it in a browser")
+    return OK
+
+
+def calibrate(
+    run: Run,
+    data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the run's validation split)")] = None,
+    out: Annotated[OptionalText, shown("PATH", "(default: calibration.json in the run directory)")] = None,
+    method: Literal["isotonic", "platt"] = "isotonic",
+    per_class: NonNegativeInt = 0,
+    seed: NonNegativeInt = 0,
+    json: Json = False,
+    distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
+) -> int:
+    """Fit a run's probabilities to labels that it did not learn from.
+
+    Example: yt8m calibrate --run runs/sample --method platt
+
+    Args:
+        run: The run directory, made by yt8m train. It stays as it is: evaluate, predict, ensemble and weigh use the file where
+            --calibration names it.
+        data: Files, directories or globs, with labels.
+        out: The file to write.
+        method: Any function that ascends (isotonic regression), or a factor and a shift of the logit (Platt).
+        per_class: Classes with at least so many positives get a function of their own; 0 = all classes share one.
+        seed: Of the halves of the videos that the result is measured on.
+        json: Print one JSON object.
+        distribute: What to compute on.
+    """
+    import dataclasses
+
+    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.scoring.calibrating import calibrate as run_calibration
+
+    made = run_calibration(
+        run,
+        given_paths(data),
+        out,
+        method=method,
+        per_class=per_class,
+        seed=seed,
+        progress=WorkProgress(),
+        distribute=distribute,
+    )
+    if json:
+        print_json(dataclasses.asdict(made))
+    else:
+        show(reports.calibrated(made))
+        say(f"written  {made.path}")
     return OK
 
 

@@ -58,6 +58,7 @@ def ensemble(
     segment_classes: str | os.PathLike | None = None,
     task: Task | None = None,
     stored: str | os.PathLike | None = None,
+    calibrations: Sequence[str | os.PathLike] = (),
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,
     **submission,
@@ -72,6 +73,7 @@ def ensemble(
         weights: one a member; or a file that `weigh` wrote; None = equal ones.
         segment_classes, task: see `predict`; for members that are runs.
         stored: a directory for the mean. None = it is not stored.
+        calibrations: files of `yt8m.scoring.calibrating.calibrate`, each for a member that is a run.
         options: of the submission; or its fields as keywords.
         progress: counts the videos, or segments, of each batch of a run, and of each part of the mean; gets a line on what is
             done.
@@ -86,7 +88,9 @@ def ensemble(
     if out is not None:
         check_destination(out)
     asked = asked_weights(mean, weights)
-    opened = open_members(members, data, segment_classes, task, asked.combined, progress, submitted=out is not None)
+    opened = open_members(
+        members, data, segment_classes, task, asked.combined, progress, out is not None, calibrations=calibrations
+    )
     refuse_places_from_the_end(opened, options.skip_last_segments)
     if out is not None:
         check_first_ids(opened)
@@ -123,6 +127,7 @@ def weigh(
     method: Literal["weights", "logistic"] = "weights",
     mean: Mean = "geometric",
     segment_classes: str | os.PathLike | None = None,
+    calibrations: Sequence[str | os.PathLike] = (),
     progress: Progress = SILENT,
 ) -> Weights | Stack:
     """Learns weights on labelled records and writes them for `ensemble`.
@@ -132,7 +137,7 @@ def weigh(
         data: the labelled records.
         out: the JSON file to write.
         method: `weights` of a mean, or a `logistic` regression on the logits, which is compared with those.
-        mean, segment_classes, progress: see `ensemble`.
+        mean, segment_classes, calibrations, progress: see `ensemble`.
 
     Raises:
         InputError, RecordError: as `ensemble`, `learn_weights` and `learn_stack`; a run learned from the records.
@@ -143,7 +148,7 @@ def weigh(
             "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "
             "geometric or arithmetic"
         )
-    opened = open_members(members, data, segment_classes, mean=mean, progress=progress)
+    opened = open_members(members, data, segment_classes, mean=mean, progress=progress, calibrations=calibrations)
     require_several(opened)
     refuse_inputs_as(out, opened)
     _refuse_learned(opened, data)

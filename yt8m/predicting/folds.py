@@ -1,14 +1,12 @@
 """Runs that are the folds of one training: each left out another part of the videos, which it then predicts."""
 
-import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from yt8m.config import RunConfig
 from yt8m.data.folds import are_all
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.errors import InputError
+from yt8m.files import digest_of_file
 
 _ALIKE = (
     *("num_classes", "features", "train", "segment_context", "context_num_frames", "max_frames"),
@@ -44,8 +42,3 @@ def folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | Index
 def identity_of_fold(fold: Fold | IndexedFold) -> list[str]:
     """A fold, and where an index says which videos are in it, what that says."""
     return [str(fold), digest_of_file(fold.path)] if isinstance(fold, IndexedFold) else [str(fold)]
-
-
-def digest_of_file(path: str | os.PathLike) -> str:
-    """Of its content."""
-    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()

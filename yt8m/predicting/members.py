@@ -1,7 +1,8 @@
 """The members of an ensemble: runs, stored predictions and submissions, brought in line with each other."""
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from yt8m.data.ids import check_submittable
@@ -22,6 +23,7 @@ from yt8m.predicting.stored import is_stored
 from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs import RunDirectory
 from yt8m.runs.unlike import describe_place, is_archive
+from yt8m.scoring.calibration import Calibrations
 from yt8m.submission import Task, detect_task, read_segment_class_ids
 
 Member = StoredPredictions | RunPredictions | SubmissionList | ListedPredictions
@@ -39,6 +41,7 @@ def open_members(
     mean: Combined = "geometric",
     progress: Progress = SILENT,
     submitted: bool = False,
+    calibrations: Sequence[str | os.PathLike] = (),
 ) -> list[Member]:
     """Stored predictions, lists, and what runs will predict: what is known of them before that fits together.
 
@@ -48,6 +51,7 @@ def open_members(
         segment_classes, task, submitted: see `RunPredictions`.
         mean: that will be taken, or what else is made of them.
         progress: gets a line on the broken records that are left out, if a run is to skip them, and on what lists lack.
+        calibrations: files, each of one of the runs.
 
     Returns:
         One for each. Lists are `SubmissionList`s only where there are runs, which say what the rows are once they predicted.
@@ -59,7 +63,19 @@ def open_members(
     """
     _refuse_twice(members)
     remarks = Remarks(progress)  # what several members say of the records they share is said once
-    opened = [_open_member(member, data, segment_classes, task, mean, remarks, submitted) for member in members]
+    asked = Calibrations(calibrations)
+    of_run = functools.partial(
+        RunPredictions,
+        data=data,
+        segment_classes=segment_classes,
+        task=task,
+        top_k=STORED_TOP_K,
+        submitted=submitted,
+        calibrations=asked,
+        progress=remarks,
+    )
+    opened = [_open_member(member, of_run if data else None, task, mean, remarks) for member in members]
+    asked.refuse_unused("any member")
     lists = [member for member in opened if isinstance(member, SubmissionList)]
     describe_lists(
         opened, read_segment_class_ids(segment_classes) if segment_classes and len(lists) == len(opened) else None
@@ -90,13 +106,12 @@ def _refuse_twice(members: Sequence[str | os.PathLike]) -> None:
 
 def _open_member(
     path: str | os.PathLike,
-    data: Sequence[str],
-    segment_classes: str | os.PathLike | None,
+    of_run: Callable[[str | os.PathLike], RunPredictions] | None,
     task: Task | None,
     mean: Combined,
     progress: Progress,
-    submitted: bool,
 ) -> Member:
+    """A member; `of_run` opens a run, None if there are no records for it."""
     if os.path.isfile(path) and not is_archive(path):
         return _open_list(path, task, mean, progress)
     if is_stored(path):
@@ -106,17 +121,9 @@ def _open_member(
             "is neither a run nor stored predictions nor a submission; make predictions with yt8m predict --store DIR"
         )
         raise InputError(f"{path}: {known}")
-    if not data:
+    if of_run is None:
         raise InputError(f"{path}: is a run; name the records to predict with --data, or give stored predictions")
-    return RunPredictions(
-        path,
-        data,
-        segment_classes=segment_classes,
-        task=task,
-        top_k=STORED_TOP_K,
-        submitted=submitted,
-        progress=progress,
-    )
+    return of_run(path)
 
 
 def _open_list(path: str | os.PathLike, task: Task | None, mean: Combined, progress: Progress) -> SubmissionList:

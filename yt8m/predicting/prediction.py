@@ -26,6 +26,7 @@ from yt8m.predicting.submitting import Submitted, write_submission
 from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs import RunDirectory, load_config
 from yt8m.runs.unlike import describe_place
+from yt8m.scoring.calibration import Calibrations
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ def predict(
     segment_classes: str | os.PathLike | None = None,
     stored: str | os.PathLike | None = None,
     stored_top_k: int = STORED_TOP_K,
+    calibrations: Sequence[str | os.PathLike] = (),
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,
     distribute: DistributeConfig | None = None,
@@ -182,6 +184,7 @@ def predict(
         stored: a directory for the predictions, logits in float16 (`yt8m.predicting.stored`), of which the submission is
             then made; None = they are kept beside `out`, in float32, until that is complete.
         stored_top_k: classes stored of a video, the surest; 0 = all. Of a segment, all that are ranked.
+        calibrations: a file of `yt8m.scoring.calibrating.calibrate` for each run; none = probabilities as the models give them.
         options: of the submission; or its fields as keywords.
         progress: counts the videos, or segments, after each batch; gets a line on the broken records that are left out, if the
             run is to skip them, and on what is done.
@@ -203,6 +206,7 @@ def predict(
     path = Path(os.fspath(stored if out is None else out))
     beside = path.parent / f".{path.name}.predictions"
     with devices.lost_workers(), progress.working("predicting", "video"):
+        asked = Calibrations(calibrations)
         made = RunPredictions(
             run,
             data,
@@ -212,8 +216,10 @@ def predict(
             top_k=options.top_k if stored is None else stored_top_k,
             precision="float32" if stored is None else "float16",
             submitted=out is not None,
+            calibrations=asked,
             progress=progress,
         )
+        asked.refuse_unused(made.name)
         if out is not None:
             made.refuse(out)
         prior = None

@@ -24,20 +24,16 @@ from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
-from yt8m.files import refuse_inputs
+from yt8m.files import digest_of_file, refuse_inputs
 from yt8m.metrics import top_k_predictions
 from yt8m.metrics.registry import Task, task_of
-from yt8m.predicting import (
-    Description,
-    Part,
-    PredictionStore,
-    StoredPredictions,
-)
-from yt8m.predicting.folds import digest_of_file, folds_of, identity_of_fold
+from yt8m.predicting import Description, Part, PredictionStore, StoredPredictions
+from yt8m.predicting.folds import folds_of, identity_of_fold
 from yt8m.predicting.stored import concatenated, store
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_data
+from yt8m.scoring.calibration import Calibrations
 from yt8m.scoring.scorer import Scored, Scorer
 from yt8m.submission.coverage import all_ranked_remark
 
@@ -62,6 +58,7 @@ class RunPredictions:
         precision: of the logits that are kept.
         class_ids: keep these classes alone, a column each; for videos.
         submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
+        calibrations: those that are asked for; the runs' own among them are used.
         progress: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
             made again.
 
@@ -81,6 +78,7 @@ class RunPredictions:
         precision: Literal["float16", "float32"] = "float16",
         class_ids: Sequence[int] | None = None,
         submitted: bool = False,
+        calibrations: Calibrations | None = None,
         progress: Progress = SILENT,
     ):
         self._devices = devices or alone()
@@ -94,6 +92,7 @@ class RunPredictions:
         folds = folds_of(self.runs, configs)
         self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", progress)
         self._weights = [best_weights(each) for each in self.runs]
+        self._calibrations = (calibrations or Calibrations()).of_runs(self.runs)
         self._folds, self._progress = folds, progress
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
@@ -122,6 +121,8 @@ class RunPredictions:
             top_k=min(top_k, num_classes) if class_ids is None else None,
             precision=precision,
         )
+        for each in filter(None, self._calibrations):
+            each.refuse_task(self.description.task, self.name)
 
     def refuse(self, out: str | os.PathLike) -> None:
         """Raises InputError if a file that is to be written would replace what the runs keep, or records that are read."""
@@ -133,6 +134,7 @@ class RunPredictions:
     def made_from(self) -> dict[str, Any]:
         """What determines the predictions, as plain JSON values; and of each part there are the ids of its records."""
         data, source = self.config.data, self._sources[0]
+        calibrations = [each.identity for each in self._calibrations if each]
         return {
             "weights": [digest_of_file(path) for path in self._weights],
             "models": self._models,
@@ -142,7 +144,7 @@ class RunPredictions:
             "frames": [data.prediction_num_frames, data.prediction_sampling, data.max_frames],
             "context": [source.context, source.context_num_frames],
             "folds": [identity_of_fold(fold) for fold in self._folds],
-        }
+        } | ({"calibrations": calibrations} if calibrations else {})
 
     @property
     def num_parts(self) -> int:
@@ -202,7 +204,8 @@ class RunPredictions:
         devices.on_chief(lambda: self._compare_ids(into, groups, replace))
         missing = devices.on_chief(into.missing)
         with devices.strategy.scope():
-            scorers = [Scorer(load_run(run), devices) for run in self.runs] if missing else []
+            of_runs = zip(self.runs, self._calibrations, strict=True) if missing else ()
+            scorers = [Scorer(load_run(run), devices, calibration) for run, calibration in of_runs]
         if 1 < devices.num_workers <= len(missing):
             own = set(missing[devices.worker :: devices.num_workers])
             devices.together(lambda: self._make(scorers, groups, own, into, progress))

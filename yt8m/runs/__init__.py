@@ -11,15 +11,17 @@
                     validation records has no best, and its last weights are here, without metrics
 ``predictions/``    what `yt8m ensemble`, `yt8m weigh` and ``--prior`` had the run predict: a directory for each set of records
                     (`yt8m.predictions.stored`), the eight used last
+``calibration.json``  what `yt8m calibrate` fitted; nothing reads it unless it is named (``--calibration``)
 ``curves.png``      loss and GAP over the steps, at the end
 ``report.html``     what `yt8m report` makes
 ==================  ====================================================================================================
 
-What may be deleted, and is missed by: ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: nothing but `yt8m
-report`, which shows less. ``predictions/``: nothing, they are made again. ``records.json``: training, which then does not see
-that records have changed. ``checkpoints/``: training, which then refuses to go on, and `yt8m average --last` and ``--best``.
-``metrics.jsonl``: the curves, and `yt8m average --best`. ``best/``: all that uses the run, until the same `yt8m train` keeps the
-newest checkpoint's weights in its place. ``config.json``: everything.
+What may be deleted, and is missed by: ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: nothing but
+`yt8m report`, which shows less. ``predictions/``: nothing, they are made again. ``calibration.json``: nothing, unless it is
+named. ``records.json``: training, which then does not see that records have changed. ``checkpoints/``: training, which then
+refuses to go on, and `yt8m average --last` and ``--best``. ``metrics.jsonl``: the curves, and `yt8m average --best`. ``best/``:
+all that uses the run, until the same `yt8m train` keeps the newest checkpoint's weights in its place. ``config.json``:
+everything.
 """
 
 from yt8m.runs.directory import (

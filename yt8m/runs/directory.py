@@ -94,6 +94,10 @@ class RunDirectory:
         return self.path / "predictions"
 
     @property
+    def calibration(self) -> Path:
+        return self.path / "calibration.json"
+
+    @property
     def curves(self) -> Path:
         return self.path / "curves.png"
 
@@ -104,7 +108,7 @@ class RunDirectory:
     def keeps(self, path: str | os.PathLike) -> bool:
         """Whether a path is that of a file or directory of the run, or lies in one of its directories, also by links."""
         own = (self.config, self.environment, self.records, self.metrics, self.tensorboard, self.checkpoints)
-        own += (self.best_weights.parent, self.predictions, self.curves, self.report)
+        own += (self.best_weights.parent, self.predictions, self.calibration, self.curves, self.report)
         wanted = Path(os.path.realpath(path))
         return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
 

@@ -12,6 +12,7 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data import failures, remarks
+from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
@@ -25,6 +26,7 @@ from yt8m.metrics.registry import COUNTS, primary
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
+from yt8m.scoring.calibration import Calibration, Calibrations
 from yt8m.scoring.classes import ClassRow, frame_of, open_class_report
 from yt8m.scoring.scorer import Scored, Scorer
 
@@ -182,6 +184,7 @@ def evaluate(
     vocabulary: str | os.PathLike | None = None,
     tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
     per_class: bool = False,
+    calibration: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
 ) -> "Result | tuple[Result, pandas.DataFrame]":
     """The metrics of a run's best model on labelled records.
@@ -198,6 +201,7 @@ def evaluate(
             where there is none, classes are called `Class 17`.
         tell_classes: gets the rows of `classes.csv`, best class first.
         per_class: whether to return a table of the classes, too.
+        calibration: a file of `yt8m.scoring.calibrating.calibrate` for the run; None = probabilities as the model gives them.
         distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
             files.
 
@@ -220,24 +224,48 @@ def evaluate(
         if devices.is_chief or per_class:
             directory = classes if devices.is_chief else None
             report = open_class_report(directory, vocabulary, paths, tell_classes, without_files=per_class)
-        measured = _measure_run(run, config, data, devices, progress)
+        measured = _measure_run(run, config, data, devices, progress, calibration)
         rows = report.write(measured.metrics.per_class()) if report else []
         return (measured.result, frame_of(rows)) if per_class else measured.result
 
 
 def _measure_run(
-    run: str | os.PathLike, config: RunConfig, data: Sequence[str], devices: Devices, progress: Progress
+    run: str | os.PathLike,
+    config: RunConfig,
+    data: Sequence[str],
+    devices: Devices,
+    progress: Progress,
+    calibration: str | os.PathLike | None,
 ) -> Measured:
     """A pass of a run's best model over the data, with remarks on what it gave."""
     source = open_validation(run, config, data, progress)
+    calibrated = _calibration_of(run, calibration, source, progress)
     with devices.strategy.scope():
         model = load_run(run)
-    measured = measure_source(Scorer(model, devices), source, config, progress)
+    measured = measure_source(Scorer(model, devices, calibrated), source, config, progress)
     if cut := remarks.cut_remark(survey(source.files), measured.num_cut, config.data.max_frames):
         progress.message(cut)
     if data:
         _compare_with_validation(run, measured.result, config.data.num_classes, progress)
     return measured
+
+
+def _calibration_of(
+    run: str | os.PathLike, file: str | os.PathLike | None, source: Source, progress: Progress
+) -> Calibration | None:
+    """The calibration that is asked for. Tells if it was fitted on what is measured. Raises InputError if it is not for this."""
+    if file is None:
+        return None
+    asked = Calibrations([file])
+    found = asked.of(run)
+    asked.refuse_unused(os.fspath(run))
+    assert found, "an unused one is refused"
+    found.refuse_task("segment" if source.level == "segment" else "video", os.fspath(run))
+    if common := find_learned(found.data, source.files):
+        progress.message(
+            f"{os.fspath(file)}: was fitted on records that are measured here ({common}); probabilities will fit others less"
+        )
+    return found
 
 
 def _compare_with_validation(run: str | os.PathLike, result: Result, num_classes: int, progress: Progress) -> None:

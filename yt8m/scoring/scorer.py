@@ -26,6 +26,7 @@ from yt8m.scoring.application import (
     padded,
     rows_by_video,
 )
+from yt8m.scoring.calibration import Calibration
 from yt8m.scoring.cross_entropy import video_losses
 
 BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
@@ -85,10 +86,11 @@ class Scorer:
     Args:
         model: from features to logits; made in the scope of the devices' strategy.
         devices: where to compute; None = where TensorFlow puts it. Each of several workers scores its share of the records.
+        calibration: what the logits are then put through; None = nothing.
     """
 
-    def __init__(self, model: keras.Model, devices: Devices | None = None):
-        self.devices = devices or alone()
+    def __init__(self, model: keras.Model, devices: Devices | None = None, calibration: Calibration | None = None):
+        self.devices, self._calibration = devices or alone(), calibration
         self._by_video = models.has_context(model) and not self.devices.static_shapes
         apply = apply_once_a_video if self._by_video else apply_model
 
@@ -140,6 +142,9 @@ class Scorer:
         for names, batch, (logits, losses) in zip(ids, batches, self._compute(inputs), strict=True):
             rows = slice(names.shape[0])
             scored = Scored(names.numpy().tolist(), logits.numpy()[rows], batch["labels"].numpy(), losses.numpy()[rows])
+            if self._calibration:
+                calibrated = self._calibration(scored.logits)
+                scored = dataclasses.replace(scored, logits=calibrated, losses=video_losses(calibrated, batch).numpy())
             if "cut_frames" in batch:
                 scored = dataclasses.replace(scored, num_cut=int(np.count_nonzero(batch["cut_frames"])))
             yield _as_segments(scored, batch) if "segment_start" in batch else scored

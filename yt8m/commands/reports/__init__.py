@@ -4,13 +4,14 @@ from yt8m.commands.reports.data_sets import converted, downloaded, split, synthe
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.profiles import profiled
 from yt8m.commands.reports.runs import exported, predicted, steps_done, trained, weighed
-from yt8m.commands.reports.scored import best_and_worst, scores, upload, upload_values
+from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
 from yt8m.commands.reports.studies import trial_value, tuned, tuned_values
 from yt8m.commands.reports.tables import table
 from yt8m.commands.reports.videos import viewed, viewed_values
 
 __all__ = [
     "best_and_worst",
+    "calibrated",
     "converted",
     "downloaded",
     "exported",

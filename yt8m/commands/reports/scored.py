@@ -5,7 +5,7 @@ from typing import Any
 
 from yt8m.commands.reports.tables import table
 from yt8m.errors import quantity
-from yt8m.metrics.registry import COUNTS, in_words, task_of
+from yt8m.metrics.registry import COUNTS, find, in_words, task_of
 
 
 def scores(metrics: Mapping[str, Any]) -> str:
@@ -14,6 +14,24 @@ def scores(metrics: Mapping[str, Any]) -> str:
     assert task is not None, "there are scores"
     count = COUNTS[task]
     return f"{in_words(metrics, ['always', 'results'])} on {quantity(metrics[count.key], count.unit)}"
+
+
+def calibrated(result: Any) -> str:
+    """What a calibration is worth, a `yt8m.scoring.calibrating.Calibrated`."""
+    method = {"isotonic": "isotonic regression", "platt": "Platt's regression"}[result.method]
+    own = f"{quantity(result.own_classes, 'class')} on their own, the others" if result.own_classes else "all classes"
+    rows = [("", f"{'before':>9}  {'after':>9}")]
+    for key, before in result.before.items():
+        values = [f"{value:.4f}" if value < 10 else f"{value:.5g}" for value in (before, result.after[key])]
+        title = "Calibration error" if key == "expected_calibration_error" else find(key).heading
+        rows.append((title, f"{values[0]:>9}  {values[1]:>9}"))
+    return "\n".join(
+        [
+            f"{result.run}: {method} on {quantity(result.num_videos, 'video')}, {own} together",
+            table(rows),
+            "after: each half of the videos with what was fitted on the other half",
+        ]
+    )
 
 
 def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:

@@ -1,0 +1,259 @@
+"""`yt8m calibrate`: a run's probabilities fitted to labels, and what that is worth on videos that it was not fitted on.
+
+N = videos, or rated segments, of a batch, C = classes, K = classes kept of a row, L = label columns.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from yt8m import runs
+from yt8m.config import DistributeConfig, RunConfig
+from yt8m.data.overlap import find_learned
+from yt8m.data.pipeline import Source
+from yt8m.data.schema import LABEL_PADDING, is_present
+from yt8m.distribution.strategies import open_devices
+from yt8m.errors import InputError
+from yt8m.files import check_destination, digest_of_file, refuse_inputs, write_json
+from yt8m.metrics import SegmentMetrics, VideoMetrics, reliability, top_k_predictions
+from yt8m.metrics.logits import probability
+from yt8m.metrics.registry import of_task
+from yt8m.progress import SILENT, Progress
+from yt8m.runs.model import best_weights, load_run
+from yt8m.runs.records import choose_paths, open_validation
+from yt8m.scoring.calibration import IDENTITY, Calibration, LogitMaps, Method
+from yt8m.scoring.calibration_fitting import LogitCounts, fit, total_loss
+from yt8m.scoring.evaluation import Measured, measure_source, multi_hot
+from yt8m.scoring.scorer import Scored, Scorer
+
+_LISTED = 20
+"""Classes of a video that count in GAP."""
+_CANDIDATES = 100
+"""Classes of a video that may be among these, where classes are calibrated apart."""
+_UNRANKED = np.float32(-1e6)
+"""Below every logit: of a class that a segment was not rated for."""
+ERROR = "expected_calibration_error"
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibrated:
+    """A calibration that was written, and what it is worth."""
+
+    path: str
+    run: str
+    method: Method
+    num_videos: int
+    own_classes: int
+    """Classes that are calibrated on their own."""
+    before: dict[str, float]
+    """By key: the task's metrics, `loss` and `expected_calibration_error`."""
+    after: dict[str, float]
+    """The same, each half of the videos with what was fitted on the other half."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    """What is kept of a batch, to be measured again."""
+
+    ids: list[bytes]
+    halves: np.ndarray
+    """int [N], 0 or 1."""
+    labels: np.ndarray
+    """int [N, L], padded with -1."""
+    classes: np.ndarray
+    """int [N, K], padded with -1 where segments are rated."""
+    logits: np.ndarray
+    """float32 [N, K], descending where videos are whole."""
+    starts: np.ndarray | None
+    label_scores: np.ndarray | None
+
+
+class CalibrationObserver:
+    """Counts the logits of all batches, and keeps what their metrics depend on: `yt8m.scoring.evaluation.Observer`.
+
+    Args:
+        num_classes: C.
+        by_class: whether to count each class on its own.
+        seed: decides in which half a video is.
+    """
+
+    def __init__(self, num_classes: int, by_class: bool, seed: int):
+        self.counts = LogitCounts(num_classes, by_class)
+        self.kept: list[_Kept] = []
+        self._num_classes, self._seed = num_classes, seed
+        self._num_kept = min(_CANDIDATES if by_class else _LISTED, num_classes)
+
+    def update(self, batch: Scored) -> None:
+        """Adds a batch."""
+        halves = np.array([half_of(video, self._seed) for video in batch.ids], np.int64)
+        if batch.label_scores is None:
+            self._add_videos(batch, halves)
+        else:
+            self._add_segments(batch, halves)
+
+    def _add_videos(self, batch: Scored, halves: np.ndarray) -> None:
+        hits = multi_hot(batch.labels, self._num_classes)
+        every = np.tile(np.arange(self._num_classes), len(hits))
+        self.counts.add(np.repeat(halves, self._num_classes), every, batch.logits.ravel(), hits.ravel())
+        classes, logits = top_k_predictions(batch.logits, self._num_kept)
+        width = int((batch.labels != LABEL_PADDING).sum(axis=1).max(initial=0))
+        labels = np.sort(batch.labels, axis=1)[:, batch.labels.shape[1] - width :]  # padding comes first then
+        self.kept.append(_Kept(batch.ids, halves, labels, classes, logits, None, None))
+
+    def _add_segments(self, batch: Scored, halves: np.ndarray) -> None:
+        rated = batch.labels != LABEL_PADDING
+        logits = np.take_along_axis(batch.logits, np.where(rated, batch.labels, 0), axis=1)
+        hits = is_present(batch.label_scores)
+        rows = np.broadcast_to(halves[:, None], rated.shape)
+        self.counts.add(rows[rated], batch.labels[rated], logits[rated], hits[rated])
+        self.kept.append(
+            _Kept(batch.ids, halves, batch.labels, batch.labels, logits, batch.segment_starts, batch.label_scores)
+        )
+
+    def merge(self, other: "CalibrationObserver") -> None:
+        """Adds what another worker saw."""
+        self.counts.merge(other.counts)
+        self.kept += other.kept
+
+    def measure(self, of_halves: Sequence[LogitMaps]) -> Measured:
+        """The metrics of calibrated logits; the loss is not among them.
+
+        Args:
+            of_halves: what the logits of either half are calibrated with.
+        """
+        is_segments = self.kept[0].label_scores is not None
+        metrics = SegmentMetrics(self._num_classes) if is_segments else VideoMetrics(self._num_classes, _LISTED)
+        for each in self.kept:
+            logits = np.empty_like(each.logits)
+            for half, maps in enumerate(of_halves):
+                rows = each.halves == half
+                logits[rows] = maps(each.logits[rows], each.classes[rows])
+            if isinstance(metrics, VideoMetrics):
+                order = np.argsort(-logits, axis=1, kind="stable")[:, :_LISTED]
+                classes, logits = (np.take_along_axis(one, order, axis=1) for one in (each.classes, logits))
+                metrics.update_lists(classes, probability(logits), each.labels, each.ids)
+            else:
+                metrics.update(
+                    _dense(each, logits, self._num_classes), each.ids, each.starts, each.labels, each.label_scores
+                )
+        return Measured(metrics.result(), metrics, None)
+
+
+def half_of(video: bytes, seed: int) -> int:
+    """0 or 1, as good as drawn at random: in which half a video is."""
+    return hashlib.md5(b"%d:%b" % (seed, video), usedforsecurity=False).digest()[0] & 1
+
+
+def _dense(kept: _Kept, logits: np.ndarray, num_classes: int) -> np.ndarray:
+    """Logits float32 [N, C], of classes that are not rated below all others."""
+    every = np.full((len(kept.ids), num_classes), _UNRANKED)
+    rows, columns = np.nonzero(kept.classes != LABEL_PADDING)
+    every[rows, kept.classes[rows, columns]] = logits[rows, columns]
+    return every
+
+
+def calibrate(
+    run: str | os.PathLike,
+    data: Sequence[str] = (),
+    out: str | os.PathLike | None = None,
+    *,
+    method: Method = "isotonic",
+    per_class: int = 0,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    distribute: DistributeConfig | None = None,
+) -> Calibrated:
+    """Fits a run's probabilities to labels, and writes the calibration for `evaluate`, `predict` and `ensemble`.
+
+    Args:
+        run: the run directory.
+        data: files, directories or globs of labelled records that the run did not learn from; none = its validation split.
+        out: the JSON file; None = `calibration.json` in the run directory.
+        method: `isotonic`: any function that ascends; `platt`: a factor and a shift of the logit.
+        per_class: classes with at least so many positives get a function of their own; 0 = all classes share one.
+        seed: of the halves of the videos that the result is measured on.
+        progress: counts the videos, or segments, and gets messages, as of `yt8m.scoring.evaluation.evaluate`.
+        distribute: what to compute on; None = what there is. Worker 0 writes the file.
+
+    Raises:
+        InputError, RecordError: as `evaluate`; the run learned from the records; nothing can be fitted to them; the file cannot
+            be written.
+    """
+    devices = open_devices(distribute)
+    with devices.lost_workers(), progress.working("calibrating", "video"):
+        config = runs.load_config(run)
+        directory = runs.RunDirectory(Path(run))
+        path = Path(out) if out is not None else directory.calibration
+        source = _open(run, config, data, progress)
+        if devices.is_chief:
+            directory.refuse(path, but=directory.calibration)
+            refuse_inputs(path, source.files)
+            check_destination(path)
+        weights = digest_of_file(best_weights(run))
+        with devices.strategy.scope():
+            scorer = Scorer(load_run(run), devices)
+        measured = measure_source(
+            scorer,
+            source,
+            config,
+            progress,
+            observe=lambda: CalibrationObserver(config.data.num_classes, per_class > 0, seed),
+        )
+        observer: CalibrationObserver = measured.observed
+        own = observer.counts.classes_with(per_class).tolist() if per_class else []
+        try:
+            maps = fit(observer.counts, method, own)
+            before, after = _before_and_after(measured, method, own)
+        except InputError as error:
+            raise InputError(f"{os.fspath(run)}: {error}") from error
+        calibration = Calibration(
+            run=os.fspath(run),
+            weights=weights,
+            task="segment" if source.level == "segment" else "video",
+            method=method,
+            num_classes=config.data.num_classes,
+            data=source.files,
+            maps=maps,
+        )
+        if devices.is_chief:
+            write_json(path, calibration.as_json() | {"seed": seed, "before": before, "after": after})
+    return Calibrated(
+        os.fspath(path), calibration.run, method, measured.result["num_videos"], len(maps.own), before, after
+    )
+
+
+def _open(run: str | os.PathLike, config: RunConfig, data: Sequence[str], progress: Progress) -> Source:
+    """The records, which the run must not have learned from: its probabilities would seem better than they are."""
+    paths = choose_paths(run, config, data, "validate")
+    is_held_out = config.data.fold and not data
+    if not is_held_out and (common := find_learned(config.data.train, paths)):
+        raise InputError(
+            f"{run}: learned from records that it would be calibrated on ({common}); name others with --data"
+        )
+    return open_validation(run, config, data, progress)
+
+
+def _before_and_after(
+    measured: Measured, method: Method, own: Sequence[int]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The metrics without and with a calibration, that of each half fitted on the other one."""
+    observer: CalibrationObserver = measured.observed
+    of_halves = [fit(observer.counts, method, own, halves=[1 - half]) for half in (0, 1)]
+    held_out = observer.measure(of_halves)
+    task = "segment" if isinstance(measured.metrics, SegmentMetrics) else "video"
+    keys = [metric.key for metric in of_task(task) if metric.shown != "data"]
+    before = {key: measured.result[key] for key in keys} | {"loss": measured.result["loss"]}
+    # Of both from counts in bins, so that what the bins change is in neither.
+    losses = [
+        sum(total_loss(observer.counts, half, maps) for half, maps in enumerate(each))
+        for each in (of_halves, [LogitMaps(IDENTITY)] * 2)
+    ]
+    num_rows = sum(len(each.ids) for each in observer.kept)
+    after = {key: held_out.result[key] for key in keys} | {"loss": before["loss"] + (losses[0] - losses[1]) / num_rows}
+    for values, each in ((before, measured), (after, held_out)):
+        values[ERROR] = reliability(each.pooled()).expected_calibration_error
+    return before, after

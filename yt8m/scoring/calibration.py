@@ -1,0 +1,201 @@
+"""A run's calibration: functions from its logits to logits whose probabilities fit labels, and the file that keeps them.
+
+C = classes of the vocabulary.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.files import digest_of_file, read_json
+from yt8m.metrics.registry import Task
+from yt8m.runs.model import best_weights
+
+Method = Literal["isotonic", "platt"]
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class LogitMap:
+    """A function that ascends strictly: ``slope * z + offset(z)``, with the offset interpolated between points.
+
+    No two logits become equal, so the order of predictions stays.
+    """
+
+    slope: float
+    """Above 0."""
+    points: Sequence[float]
+    """Logits, ascending; at least one. The offset is constant before the first and behind the last."""
+    offsets: Sequence[float]
+    """At the points; none is below the one before it."""
+
+    def __post_init__(self):
+        points, offsets = np.asarray(self.points, np.float64), np.asarray(self.offsets, np.float64)
+        if points.ndim != 1 or points.shape != offsets.shape or not len(points):
+            raise ValueError("points and offsets are not lists of one length")
+        if not (np.isfinite(points).all() and np.isfinite(offsets).all() and 0 < self.slope < np.inf):
+            raise ValueError("a number is not finite, or the slope is not above 0")
+        if (np.diff(points) <= 0).any() or (np.diff(offsets) < 0).any():
+            raise ValueError("points or offsets do not ascend")
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """Logits float of any shape to calibrated ones, float32."""
+        exact = np.asarray(logits, np.float64)
+        return (self.slope * exact + np.interp(exact, self.points, self.offsets)).astype(np.float32)
+
+
+IDENTITY = LogitMap(1.0, (0.0,), (0.0,))
+
+
+@dataclasses.dataclass(frozen=True)
+class LogitMaps:
+    """A function for all classes, and others for some of them."""
+
+    pooled: LogitMap
+    own: Mapping[int, LogitMap] = dataclasses.field(default_factory=dict)
+    """By class."""
+
+    def __call__(self, logits: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Calibrated logits, float32.
+
+        Args:
+            logits: float of any shape.
+            classes: int, of a shape that goes with it.
+        """
+        if not self.own:
+            return self.pooled(logits)
+        every = np.broadcast_to(classes, logits.shape).ravel()
+        order = np.argsort(every, kind="stable")
+        present, starts = np.unique(every[order], return_index=True)
+        flat, result = logits.ravel(), self.pooled(logits).ravel()
+        for class_id, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
+            if class_id in self.own:
+                result[rows] = self.own[class_id](flat[rows])
+        return result.reshape(logits.shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What a file holds."""
+
+    run: str
+    """As it was named."""
+    weights: str
+    """Digest of the run's best weights, which alone it is for."""
+    task: Task
+    """What its logits are of: videos, or rated segments."""
+    method: Method
+    num_classes: int
+    """C"""
+    data: Sequence[str]
+    """Files of the records that it was fitted on."""
+    maps: LogitMaps
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """Logits float [N, C] to calibrated ones, float32 [N, C]."""
+        return self.maps(logits, np.arange(self.num_classes))
+
+    @property
+    def identity(self) -> list[Any]:
+        """What determines what it does, as plain JSON values."""
+        return [
+            dataclasses.asdict(self.maps.pooled),
+            [[key, dataclasses.asdict(own)] for key, own in self.maps.own.items()],
+        ]
+
+    def refuse_task(self, task: Task, name: str) -> None:
+        """Raises InputError unless predictions of this name are of the task that it is for."""
+        if task != self.task:
+            there, here = (_OF_TASK[each] for each in (self.task, task))
+            raise InputError(
+                f"--calibration: that of {self.run} is of {there}, and {name} is of {here} here; fit one to such records with "
+                "yt8m calibrate --data"
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values, from which `read` makes the same again."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "maps"}
+        own = {str(class_id): dataclasses.asdict(each) for class_id, each in sorted(self.maps.own.items())}
+        return {"format": FORMAT, **values, "pooled": dataclasses.asdict(self.maps.pooled), "classes": own}
+
+
+_OF_TASK: dict[Task, str] = {"video": "whole videos", "segment": "segments"}
+
+
+def read(path: str | os.PathLike) -> Calibration:
+    """The calibration in a file.
+
+    Raises:
+        InputError: it cannot be read, is of another version, or is no calibration.
+    """
+    try:
+        values = read_json(path)
+    except InputError as error:
+        raise InputError(f"--calibration {error}; make one with yt8m calibrate") from error
+    name = f"--calibration {os.fspath(path)}"
+    if not isinstance(values, dict) or "pooled" not in values:
+        raise InputError(f"{name}: holds no calibration; make one with yt8m calibrate")
+    if values.get("format") != FORMAT:
+        raise InputError(f"{name}: is of format {values.get('format')}, this version reads {FORMAT}; make it anew")
+    try:
+        maps = LogitMaps(
+            LogitMap(**values["pooled"]),
+            {int(class_id): LogitMap(**own) for class_id, own in values["classes"].items()},
+        )
+        fields = [field.name for field in dataclasses.fields(Calibration) if field.name != "maps"]
+        return Calibration(**{key: values[key] for key in fields}, maps=maps)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{name}: cannot be used ({error}); make it anew with yt8m calibrate") from error
+
+
+class Calibrations:
+    """The calibrations that are asked for: each is of one run, which is told by its weights.
+
+    Args:
+        files: that `yt8m calibrate` wrote.
+
+    Raises:
+        InputError: one cannot be read, or two are for the same weights.
+    """
+
+    def __init__(self, files: Sequence[str | os.PathLike] = ()):
+        self._found: dict[str, tuple[str, Calibration]] = {}
+        self._unused: dict[str, str] = {}
+        for path in map(os.fspath, files):
+            found = read(path)
+            if found.weights in self._found:
+                raise InputError(
+                    f"--calibration {path}: is for the same weights as {self._found[found.weights][0]}; give one of them"
+                )
+            self._found[found.weights] = path, found
+            self._unused[path] = found.run
+
+    def of(self, run: str | os.PathLike) -> Calibration | None:
+        """That of a run; None if there is none. Raises InputError if the run has no weights."""
+        if not self._found:
+            return None
+        path, found = self._found.get(digest_of_file(best_weights(run)), (None, None))
+        self._unused.pop(path or "", None)
+        return found
+
+    def of_runs(self, runs: Sequence[str | os.PathLike]) -> list[Calibration | None]:
+        """Those of runs that predict together. Raises InputError if some have one and some have none."""
+        found = [self.of(run) for run in runs]
+        if any(found) and not all(found):
+            run = os.fspath(runs[found.index(None)])
+            raise InputError(
+                f"--calibration: none is for {run}, and the runs predict together; name one for each of them"
+            )
+        return found
+
+    def refuse_unused(self, runs: str) -> None:
+        """Raises InputError if one is of no run that was asked about, which messages call `runs`."""
+        for path, run in self._unused.items():
+            raise InputError(
+                f"--calibration {path}: was fitted for {run}, and {runs} does not have those weights, or not any more; fit one "
+                "with yt8m calibrate, or leave it out"
+            )

@@ -1,0 +1,130 @@
+"""Calibrations fitted to counts of logits: isotonic regression, or Platt's logistic regression, by scikit-learn.
+
+All pairs of a row and a class count, of which there are billions, so they are counted in bins of logits as they come.
+
+C = classes, B = bins.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.scoring.calibration import LogitMap, LogitMaps, Method
+
+LARGEST = 32
+"""Logits beyond count as this one."""
+BINS_A_UNIT = 32
+NUM_BINS = 2 * LARGEST * BINS_A_UNIT
+CENTRES = (np.arange(NUM_BINS) + 0.5) / BINS_A_UNIT - LARGEST
+"""float64 [B]"""
+_TIE_BREAK = 0.01
+"""Isotonic regression makes steps, within which all are equal; this share of the logit itself tells them apart."""
+_DECIMALS = 6
+
+
+class LogitCounts:
+    """How many logits of each bin were misses and hits, in two halves of the rows.
+
+    Args:
+        num_classes: C.
+        by_class: whether to count each class on its own, too: 32 kB a class.
+    """
+
+    def __init__(self, num_classes: int, by_class: bool):
+        self.pooled = np.zeros((2, 2, NUM_BINS), np.int64)
+        """By half, and whether it is a hit: int64 [2, 2, B]."""
+        self.of_class = np.zeros((num_classes if by_class else 0, 2, 2, NUM_BINS), np.int32)
+        """The same of each class, int32 [C or 0, 2, 2, B]."""
+
+    def add(self, halves: np.ndarray, classes: np.ndarray, logits: np.ndarray, hits: np.ndarray) -> None:
+        """Adds pairs of a row and a class: halves int, classes int, logits float and hits bool, all [M]."""
+        bins = np.clip(np.floor((logits + LARGEST) * BINS_A_UNIT), 0, NUM_BINS - 1).astype(np.int64)
+        cells = (halves * 2 + hits) * NUM_BINS + bins
+        self.pooled += np.bincount(cells, minlength=self.pooled.size).reshape(self.pooled.shape)
+        if len(self.of_class):
+            np.add.at(self.of_class.reshape(len(self.of_class), -1), (classes, cells), 1)
+
+    def merge(self, other: "LogitCounts") -> None:
+        """Adds what another one counted."""
+        self.pooled += other.pooled
+        self.of_class += other.of_class
+
+    def classes_with(self, num_positives: int) -> np.ndarray:
+        """The classes with at least so many hits, int [<= C]."""
+        return np.flatnonzero(self.of_class[:, :, 1].sum(axis=(1, 2)) >= num_positives)
+
+
+def fit(
+    counts: LogitCounts, method: Method, own_classes: Sequence[int] = (), halves: Sequence[int] = (0, 1)
+) -> LogitMaps:
+    """Fits functions to some halves of the rows.
+
+    Args:
+        counts: of the logits.
+        method: `isotonic` or `platt`.
+        own_classes: that get a function of their own, unless their logits in these halves do not tell hits from misses.
+        halves: 0, 1 or both.
+
+    Raises:
+        InputError: there are no hits or no misses, or logits do not rise with the share of hits.
+    """
+    chosen = list(halves)
+    pooled = _fit(counts.pooled[chosen].sum(axis=0), method)
+    if pooled is None:
+        raise InputError(
+            "no calibration fits: labels and other classes are not both there, or labels have lower logits than the others; "
+            "give more records, or train the run longer"
+        )
+    own = {int(class_id): _fit(counts.of_class[class_id, chosen].sum(axis=0), method) for class_id in own_classes}
+    return LogitMaps(pooled, {class_id: each for class_id, each in own.items() if each})
+
+
+def _fit(counts: np.ndarray, method: Method) -> LogitMap | None:
+    """The function for misses and hits int [2, B]; None if there is none."""
+    misses, hits = counts.astype(np.float64)
+    if not misses.any() or not hits.any():
+        return None
+    # What Platt (1999) takes for certain, so that no probability is 0 or 1: as if there were one more of either kind.
+    least, most = 1 / (misses.sum() + 2), (hits.sum() + 1) / (hits.sum() + 2)
+    return (_isotonic if method == "isotonic" else _platt)(misses, hits, least, most)
+
+
+def _isotonic(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -> LogitMap:
+    from sklearn.isotonic import IsotonicRegression
+
+    total = misses + hits
+    filled = total > 0
+    model = IsotonicRegression(y_min=least, y_max=most)
+    model.fit(CENTRES[filled], hits[filled] / total[filled], sample_weight=total[filled])
+    shares = np.clip(model.y_thresholds_, least, most)
+    offsets = (1 - _TIE_BREAK) * (np.log(shares) - np.log1p(-shares))
+    return LogitMap(_TIE_BREAK, model.X_thresholds_.tolist(), np.round(offsets, _DECIMALS).tolist())
+
+
+def _platt(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -> LogitMap | None:
+    from sklearn.linear_model import LogisticRegression
+
+    # Targets between 0 and 1 are hits and misses of some weight.
+    positive, negative = hits * most + misses * least, hits * (1 - most) + misses * (1 - least)
+    filled = positive > 0
+    logits = np.concatenate([CENTRES[filled]] * 2)[:, None]
+    are_hits = np.repeat([True, False], filled.sum())
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+    model.fit(logits, are_hits, sample_weight=np.concatenate([positive[filled], negative[filled]]))
+    slope, offset = round(float(model.coef_[0, 0]), _DECIMALS), round(float(model.intercept_[0]), _DECIMALS)
+    return LogitMap(slope, (0.0,), (offset,)) if slope > 0 else None
+
+
+def total_loss(counts: LogitCounts, half: int, maps: LogitMaps) -> float:
+    """The cross-entropy of all pairs of a half with calibrated logits, as if each had the logit of its bin's middle."""
+    rest, total = counts.pooled[half].copy(), 0.0
+    for class_id, own in maps.own.items():
+        rest -= counts.of_class[class_id, half]
+        total += _loss(counts.of_class[class_id, half], own)
+    return total + _loss(rest, maps.pooled)
+
+
+def _loss(counts: np.ndarray, each: LogitMap) -> float:
+    logits = each(CENTRES).astype(np.float64)
+    return float(counts[0] @ np.logaddexp(0, logits) + counts[1] @ np.logaddexp(0, -logits))
