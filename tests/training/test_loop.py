@@ -16,6 +16,7 @@ from yt8m import runs
 from yt8m.config import DistillConfig
 from yt8m.errors import InputError
 from yt8m.metrics import VideoMetrics
+from yt8m.progress import Progress
 from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import Measured, measure_source
 from yt8m.scoring.scorer import BATCH_SIZE
@@ -142,8 +143,12 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path,
     config = configure(tmp_path / "run", sample, "moe", GATED, data, **FULL)
     batches = []
 
+    class Watching(Progress):
+        def advance(self, count, total=None):
+            batches.append(count)
+
     def evaluate_slowly(scorer, source, config, stop_requested):
-        return measure_source(scorer, source, config, batches.append, stop_requested)
+        return measure_source(scorer, source, config, Watching(), stop_requested)
 
     with monkeypatch.context() as patches:
         patches.setattr(trainer, "measure_source", evaluate_slowly)
@@ -196,7 +201,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(dropout_run, sample, tmp_path)
     config = configure(tmp_path / "run", sample, "logistic", DROPOUT, checkpoint_every_steps=3)
 
     class Killed(Watcher):
-        def steps(self, step, loss, videos_per_second):
+        def steps_done(self, step, loss, videos_per_second):
             if step == 6:
                 raise KeyboardInterrupt
 

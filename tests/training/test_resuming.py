@@ -90,7 +90,7 @@ class Killed(Watcher):
         super().__init__()
         self.after = after
 
-    def steps(self, step, loss, videos_per_second):
+    def steps_done(self, step, loss, videos_per_second):
         if step == self.after:
             raise KeyboardInterrupt
 
