@@ -13,6 +13,7 @@ from yt8m import runs
 from yt8m.data import survey
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import frame_level_record, framed
+from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError
 from yt8m.files import write_json
 from yt8m.predicting.prediction import predict
@@ -125,6 +126,13 @@ def test_a_row_a_class_beside_the_metrics(run, sample, tmp_path):
     assert dict(zip(table["class_id"], table["num_positives"], strict=True)) == {
         class_id: count for class_id, count in enumerate(counts) if count
     }
+
+
+def test_a_worker_that_is_not_the_first_returns_the_table_and_writes_nothing(run, sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(Devices, "is_chief", False)
+    metrics, table = evaluate(run, [str(sample / FRAMES)], classes=tmp_path / "out", per_class=True)
+    assert table["average_precision"].mean() == pytest.approx(metrics["map"], rel=1e-12)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_classes_of_segments_have_their_negatives_and_those_without_a_positive_no_precision(run, sample, tmp_path):
