@@ -270,7 +270,7 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     unknown = json.dumps(json.loads(contents[CONFIG]) | {"model": {"name": "resnet"}}).encode()
     assert "unknown model" in refusal(tar_of(tmp_path / "d.tgz", contents, **{CONFIG: unknown}), out)
     text = refusal(tar_of(tmp_path / "e.tgz", contents, **{WEIGHTS: b"hello"}), out)
-    assert text.startswith(f"{tmp_path}/e.tgz/best/model.weights.h5: is no file of weights")
+    assert text.startswith(f"{tmp_path}/e.tgz/best/model.weights.h5: is not a weights file")
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
@@ -363,7 +363,7 @@ def test_weights_that_reach_outside_their_file_are_refused(contents, tmp_path):
         "says that it holds": [
             lambda file: file.create_dataset("more", (1 << 40,), "f4", chunks=(1 << 10,), compression="gzip")
         ],
-        "is no file of weights": [circular],
+        "is not a weights file": [circular],
     }
     for words, each in changes.items():
         for change in each:

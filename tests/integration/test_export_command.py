@@ -49,7 +49,7 @@ def test_json_tells_what_was_written(yt8m, run, tmp_path):
 BAD = {
     "no run": (["--run", "nothing"], "nothing: no run directory"),
     "another format": (["--format", "onnx"], "onnx"),
-    "an ending that Keras does not load": (["--format", "keras"], "Keras loads no file of this name"),
+    "an ending that Keras does not load": (["--format", "keras"], "Keras does not load a file of this name"),
     "a directory where a file belongs": (["--out", "."], "this is a directory"),
     "a directory that exists": (["--format", "saved-model", "--out", "."], ".: exists; name a new directory"),
     "an address": (["--format", "saved-model", "--out", "gs://bucket/model"], "gs://bucket/model: "),
@@ -58,7 +58,7 @@ BAD = {
     "a size for another format": (["--format", "litert", "--max-gigabytes", "3"], "--max-gigabytes is for"),
     "a negative size": (["--max-gigabytes", "-1"], "-1"),
     "no classes": (["--format", "saved-model", "--top-k", "0"], "0"),
-    "records without float16": (["--data", "x"], "--data is for measuring what --float16 does"),
+    "records without float16": (["--data", "x"], "--data is for measuring the effect of --float16"),
     "records that are not there": (["--data", "nowhere", "--float16"], "nowhere: no such file"),
     "a model that is too large": (["--max-gigabytes", "0.00001"], "--float16"),
 }

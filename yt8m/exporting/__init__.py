@@ -1,1 +1,1 @@
-"""A run's model for other programs: SavedModel, Keras's own file, LiteRT, and an archive that makes a run again."""
+"""Exports a run's model: SavedModel, Keras's own file, LiteRT, or an archive that unpacks to a run directory."""

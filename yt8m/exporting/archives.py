@@ -1,10 +1,10 @@
-"""A run without what training needs, as one file that makes a run directory again; no TensorFlow.
+"""Packs a run's model into one file, and unpacks it to a run directory. No TensorFlow.
 
 A `.tgz` archive holds ``config.json`` and ``best/model.weights.h5``. A `.keras` file holds the same weights, and the same
-configuration in its ``metadata.json``. Neither says where the records lie: they are somebody's own paths.
+configuration in its ``metadata.json``. Neither holds the paths of records, which are private.
 
-What comes from elsewhere is not trusted: no path in it is written to, nothing in it is unpickled, imported or run, and what is
-larger than it says, or than is allowed, is refused.
+Unpacking trusts nothing: it writes to no path in the file, and unpickles, imports and runs nothing. It refuses anything that
+is larger than declared, or than allowed.
 """
 
 import dataclasses
@@ -32,13 +32,13 @@ from yt8m.runs.unlike import describe_place, is_of_starter
 from yt8m.values import Range, checked
 
 Format = Literal["saved-model", "keras", "litert", "archive"]
-"""What `yt8m export` writes."""
+"""The formats of `yt8m export`."""
 
 Gigabytes = Annotated[float, Range(least=0)]
 """0 = any size."""
 
 NumFrames = Annotated[int, Range(least=1, most=10_000)]
-"""That an exported model is shown. The data set has 300 of a video; LiteRT makes room for all of them."""
+"""Largest number of frames for an exported model. The data set has up to 300 per video. LiteRT allocates memory for all."""
 
 GIGABYTE = 10**9
 DEFAULT_MAX_GIGABYTES = 1.0
@@ -47,7 +47,7 @@ DEFAULT_MAX_GIGABYTES = 1.0
 _CONFIG, _WEIGHTS = "config.json", "best/model.weights.h5"
 KERAS_METADATA, KERAS_WEIGHTS = "metadata.json", "model.weights.h5"
 RUN_KEY = "yt8m_run"
-"""Of the configuration in the metadata of a `.keras` file."""
+"""The key of the configuration in the metadata of a `.keras` file."""
 
 
 def without_places(config: RunConfig) -> RunConfig:
@@ -63,7 +63,7 @@ def without_places(config: RunConfig) -> RunConfig:
 
 
 def check_size(num_bytes: int, max_gigabytes: float, what: str, remedy: str) -> None:
-    """Raises InputError if something is larger than is allowed; 0 allows all."""
+    """Raises InputError if a size is above the limit; 0 = no limit."""
     if max_gigabytes and num_bytes > max_gigabytes * GIGABYTE:
         raise InputError(
             f"{what}: {num_bytes / GIGABYTE:.3f} GB uncompressed, more than the {max_gigabytes:g} GB allowed "
@@ -76,23 +76,23 @@ def _members(config: RunConfig, weights: bytes) -> dict[str, bytes]:
 
 
 def check_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max_gigabytes: float) -> int:
-    """The bytes of an archive, uncompressed; raises InputError if it would be too large. The arguments are `write_archive`'s."""
+    """The uncompressed size of an archive. Raises InputError if it is too large. See `write_archive` for the arguments."""
     size = sum(map(len, _members(config, weights).values()))
     check_size(size, max_gigabytes, os.fspath(out), "export it with --float16; ")
     return size
 
 
 def write_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max_gigabytes: float) -> int:
-    """Writes an archive, with the same bytes for the same model.
+    """Writes an archive. The same model gives the same bytes.
 
     Args:
-        config: the run's.
-        weights: the content of its file of weights.
+        config: the configuration of the run.
+        weights: the content of the run's weights file.
         out: the `.tgz` file.
-        max_gigabytes: refuse a larger one, uncompressed; 0 = any size.
+        max_gigabytes: the largest allowed size, uncompressed; 0 = any size.
 
     Returns:
-        Its bytes, uncompressed.
+        The uncompressed size in bytes.
 
     Raises:
         InputError: it is too large, or the file cannot be written.
@@ -103,7 +103,7 @@ def write_archive(config: RunConfig, weights: bytes, out: str | os.PathLike, max
         try:
             with (
                 open(file.temporary, "wb") as stream,
-                # Weights hardly compress, so quickly.
+                # Weights hardly compress, so compress fast.
                 gzip.GzipFile("", "wb", compresslevel=1, fileobj=stream, mtime=0) as compressed,
                 tarfile.open(fileobj=compressed, mode="w") as archive,
             ):
@@ -122,12 +122,12 @@ def _as_json(values: Any) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class Unpacked:
-    """A run that was made of an archive."""
+    """A run from an archive."""
 
     run: str
     model: str
     num_bytes: int
-    """Of its files."""
+    """Bytes of its files."""
 
 
 @checked
@@ -136,15 +136,16 @@ def unpack(
     out: str | os.PathLike,
     max_gigabytes: Gigabytes = DEFAULT_MAX_GIGABYTES,
 ) -> Unpacked:
-    """Makes a run directory of an archive, or of a `.keras` file, that `yt8m.export` wrote; nothing in it is run.
+    """Unpacks an archive or `.keras` file of `yt8m.export` to a run directory. It runs no code from the file.
 
     Args:
         archive: the file.
         out: the new run directory.
-        max_gigabytes: refuse what is larger, uncompressed; 0 = any size.
+        max_gigabytes: the largest allowed size, uncompressed; 0 = any size.
 
     Raises:
-        InputError: there is no such file, it is no such archive, holds anything else, is damaged or too large, or `out` exists.
+        InputError: the file is missing, is not from `yt8m.export`, holds anything else, is damaged or too large, or `out`
+            exists.
     """
     if os.path.isdir(archive):
         raise _no_archive(archive, describe_place(archive) or "is a directory")
@@ -164,7 +165,7 @@ def unpack(
         except RecursionError as error:
             raise _no_archive(archive, "has a configuration that is nested too deeply") from error
         except InputError as error:
-            # The user knows the archive, not where it is taken apart.
+            # The user knows the archive, not the hidden directory.
             raise InputError(str(error).replace(f"{directory}", os.fspath(archive))) from error
         size = sum(path.stat().st_size for path in (run.config, run.best_weights))
     return Unpacked(os.fspath(out), config.model.name, size)
@@ -175,7 +176,7 @@ def _no_archive(archive, reason: str) -> InputError:
 
 
 def _why(error: Exception) -> str:
-    """What is wrong with a damaged file, of which libraries say more than helps."""
+    """Says briefly what is wrong with a damaged file."""
     text = str(error).lower()
     if isinstance(error, OSError) and error.errno:
         return error.strerror
@@ -189,13 +190,13 @@ def _why(error: Exception) -> str:
         return "no tar archive is in it"
     if "crc" in text or "incorrect length" in text:
         return "its bytes do not match their checksum"
-    if isinstance(error, NotImplementedError | RuntimeError):  # of a ZIP file: another compression, or a password
+    if isinstance(error, NotImplementedError | RuntimeError):  # a ZIP file with another compression, or a password
         return "it is compressed in a way that is not ours"
     return "its bytes are damaged"
 
 
 class _Limited(io.RawIOBase):
-    """A stream that refuses to be read further than some bytes, however small the file behind it is."""
+    """A stream with a limit on the number of bytes to read, because a small file may unpack to a large one."""
 
     def __init__(self, stream: BinaryIO, archive, max_gigabytes: float):
         super().__init__()
@@ -207,7 +208,7 @@ class _Limited(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         try:
             content = self._stream.read(size)
-        except (OSError, lzma.LZMAError) as error:  # bz2 and gzip have OSErrors for what is damaged
+        except (OSError, lzma.LZMAError) as error:  # bz2 and gzip raise OSError for damaged files
             raise _no_archive(self._archive, f"is no archive, or a damaged one ({_why(error)})") from error
         self._count += len(content)
         check_size(self._count, self._max_gigabytes, os.fspath(self._archive), "")
@@ -220,7 +221,7 @@ def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
         with gzip.open(archive) as stream:
             limited = _Limited(stream, archive, max_gigabytes)
             _read_members(archive, limited, wanted)
-            while limited.read(1 << 20):  # to the end, where the sum of all bytes is compared
+            while limited.read(1 << 20):  # to the end, where the checksum is compared
                 pass
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         if isinstance(error, InputError):
@@ -231,10 +232,10 @@ def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
 
 
 def _read_members(archive, stream: BinaryIO, wanted: dict[str, Path]) -> None:
-    """Writes the members of a tar file to the places that are wanted of them, and takes these out of `wanted`."""
+    """Writes the wanted members of a tar file to their places, and removes them from `wanted`."""
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for member in tar:
-            # A directory of ours adds nothing; any other name is refused below.
+            # Skip our own directory. Any other name is refused below.
             if member.isdir() and posixpath.normpath(member.name) in (".", "best"):
                 continue
             place = wanted.pop(posixpath.normpath(member.name), None)
@@ -256,7 +257,7 @@ def _oddity(member: tarfile.TarInfo) -> str:
 
 
 def _read_keras_file(archive, run: RunDirectory, max_gigabytes: float) -> None:
-    """Takes the configuration and the weights; the model as Keras describes it is not looked at."""
+    """Reads the configuration and the weights, not Keras's description of the model."""
     try:
         with zipfile.ZipFile(archive) as file:
             for name in (KERAS_METADATA, KERAS_WEIGHTS):
@@ -278,11 +279,11 @@ def _read_keras_file(archive, run: RunDirectory, max_gigabytes: float) -> None:
 
 
 def _check_weights(path: Path, num_classes: int) -> None:
-    """Raises InputError unless a file of weights is HDF5 with all its values in it, not more of them than it has bytes for.
+    """Raises InputError unless a weights file is HDF5 with all its values inside, and no more than it has bytes for.
 
-    HDF5 has links to other files, values that lie in other files, and compressed values of any size; Keras writes none of them.
-    The last layer of every model has one or more columns a class: a configuration that has none for its classes is of another
-    model, which may be too large to be built.
+    HDF5 allows links to other files, values in other files, and compressed values of any size. Keras writes none of these.
+    The last layer of every model has at least one column per class. If no layer has that, the configuration belongs to another
+    model, which may be too large to build.
     """
     import h5py
 
@@ -292,19 +293,19 @@ def _check_weights(path: Path, num_classes: int) -> None:
             num_bytes = sum(each.nbytes for each in datasets)
             widths = {each.shape[-1] for each in datasets if each.shape}
     except InputError as error:
-        raise InputError(f"{path}: {error}; have it exported again") from error
-    except Exception as error:  # h5py has errors of many kinds for damaged files
-        raise InputError(f"{path}: is no file of weights, or a damaged one; have it exported again") from error
+        raise InputError(f"{path}: {error}; export the run again") from error
+    except Exception as error:  # h5py raises many kinds of errors for damaged files
+        raise InputError(f"{path}: is not a weights file, or is damaged; export the run again") from error
     if num_bytes > path.stat().st_size:
-        raise InputError(f"{path}: says that it holds {num_bytes} bytes, more than it has; have it exported again")
+        raise InputError(f"{path}: says that it holds {num_bytes} bytes, more than it has; export the run again")
     if not any(width and width % num_classes == 0 for width in widths):
         raise InputError(
-            f"{path}: has no layer of the {quantity(num_classes, 'class')} that its configuration says; have it exported again"
+            f"{path}: has no layer of the {quantity(num_classes, 'class')} in its configuration; export the run again"
         )
 
 
 def _datasets(group) -> Iterator[Any]:
-    """Every dataset below a group."""
+    """All datasets below a group."""
     import h5py
 
     for name in group:

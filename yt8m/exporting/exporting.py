@@ -1,4 +1,4 @@
-"""A run as a file or directory for other programs, or for yt8m elsewhere."""
+"""Writes a run's model to a file or directory, for other programs or for yt8m elsewhere."""
 
 import dataclasses
 import os
@@ -34,16 +34,16 @@ DEFAULT_TOP_K = 20
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The result of an export."""
 
     path: str
     format: str
     num_bytes: int
-    """Of the files; of an archive, of what is in it."""
+    """Bytes of the files; of an archive, uncompressed."""
     signatures: tuple[str, ...]
-    """Of a SavedModel."""
+    """Signatures of a SavedModel."""
     change: MetricChange | None
-    """What float16 did to the scores; None where nothing was rounded, or no records were there to tell."""
+    """The effect of float16 on the metric; None without rounding, or without records to measure it on."""
 
 
 @checked
@@ -63,33 +63,33 @@ def export(
 
     Args:
         run: the run directory.
-        out: where to; a new directory for `saved-model`, else a file, which is replaced if it is there. None of the run's own.
-        format: `saved-model`, `keras`, `litert`, or `archive`, which `yt8m.exporting.archives.unpack` makes a run of.
-        float16: keep the weights as float16, and measure what that does to the scores.
-        data: labelled records to measure it on; none = the run's validation split.
-        top_k: classes that a SavedModel returns for a record; None = 20.
-        num_frames: frames that SavedModel and LiteRT are shown of those they are given, 10 000 at most; None = as many as in
-            prediction.
-        max_gigabytes: refuse a larger archive, uncompressed; 0 = any size, None = 1.
-        progress: counts the videos, or segments, of each batch of the measurement; gets a line on what could not be measured,
-            and on records that are left out.
+        out: a new directory for `saved-model`, otherwise a file, which is replaced if it exists. It must not be one of the
+            run's own files.
+        format: `saved-model`, `keras`, `litert`, or `archive`, for `yt8m.exporting.archives.unpack`.
+        float16: store the weights as float16, and measure the effect on the metric.
+        data: labelled records for that measurement; empty = the run's validation split.
+        top_k: classes per record in a SavedModel's answer; None = 20.
+        num_frames: frames that a SavedModel or LiteRT model uses of those it gets, at most 10 000; None = as in prediction.
+        max_gigabytes: the largest allowed archive, uncompressed; 0 = any size, None = 1.
+        progress: counts the videos or segments of the measurement. It gets a line if the effect could not be measured, and
+            on records that are left out.
 
     Raises:
-        InputError, RecordError: no such run, an argument that is not for this format, a place that cannot be written, a model
-            that is too large or that LiteRT cannot do, records that cannot be used.
+        InputError, RecordError: the run does not exist; an argument does not fit the format; the output cannot be written;
+            the model is too large, or LiteRT does not support it; or a record is unusable.
     """
     _refuse("--top-k", top_k, format, "saved-model")
     _refuse("--num-frames", num_frames, format, "saved-model", "litert")
     _refuse("--max-gigabytes", max_gigabytes, format, "archive")
     if data and not float16:
-        raise InputError("--data is for measuring what --float16 does; add that, or leave --data out")
+        raise InputError("--data is for measuring the effect of --float16; add that, or leave --data out")
     config = runs.load_config(run)
     weights = best_weights(run)
     _check_place(out, format, run)
-    if format == "litert":  # which has no bfloat16
+    if format == "litert":  # LiteRT has no bfloat16
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision="float32"))
     limit = DEFAULT_MAX_GIGABYTES if max_gigabytes is None else max_gigabytes
-    if format == "archive":  # whose size is known before the work
+    if format == "archive":  # its size is known before the work
         content = halved_file(weights) if float16 else weights.read_bytes()
         check_archive(config, content, out, limit)
     model = build(config)
@@ -97,7 +97,7 @@ def export(
     exact = _round(model) if float16 else []
     if format in ("saved-model", "litert"):
         exported = ExportedModel(model, config, top_k or DEFAULT_TOP_K, num_frames, float16 and format == "saved-model")
-    if format == "litert":  # which cannot do every model, and says so before the scores are measured
+    if format == "litert":  # it does not support every model; fail before the measurement
         content = _convert(exported, run, float16)
     change = _measure_change(model, exact, run, config, data, progress) if float16 else None
     signatures: Sequence[str] = ()
@@ -120,7 +120,7 @@ def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
 
 
 def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> None:
-    """Says what is wrong with the place before the work rather than after it."""
+    """Raises InputError if the output cannot be written. Call it before the work."""
     if os.fspath(out):
         runs.RunDirectory(Path(run)).refuse(out)
     if format == "saved-model":
@@ -132,7 +132,7 @@ def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike)
 
 
 def _round(model: keras.Model) -> list[np.ndarray]:
-    """Rounds the weights of a model to float16; what they were."""
+    """Rounds the weights of a model to float16, and returns the former weights."""
     exact = [variable.numpy() for variable in model.variables]
     for variable, value in zip(model.variables, exact, strict=True):
         variable.assign(halved(value).astype(variable.dtype))
@@ -142,13 +142,13 @@ def _round(model: keras.Model) -> list[np.ndarray]:
 def _measure_change(
     model: keras.Model, exact: list[np.ndarray], run, config: RunConfig, data: Sequence[str], progress: Progress
 ) -> MetricChange | None:
-    """What rounding did to a model's scores, from its exact weights, where there are records to tell."""
+    """Measures the effect of rounding on the metric, if there are records."""
     try:
         source = open_validation(run, config, data, progress)
     except InputError as error:
         if data:
             raise
-        progress.message(f"what float16 does to the scores is not measured ({error})")
+        progress.message(f"the effect of float16 is not measured ({error})")
         return None
     rounded = [variable.numpy() for variable in model.variables]
     with progress.working("measuring", "video"):
@@ -179,5 +179,5 @@ def _convert(exported: ExportedModel, run, half: bool) -> bytes:
 
 
 def _size(path: Path) -> int:
-    """The bytes of a file, or of all files below a directory."""
+    """The size of a file, or of all files below a directory, in bytes."""
     return sum(each.stat().st_size for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file())

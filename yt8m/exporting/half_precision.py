@@ -1,4 +1,4 @@
-"""Weights as float16: half the bytes, and what that does to the scores."""
+"""Weights as float16, in half the bytes, and the effect on the metric."""
 
 import io
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ _LARGEST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class MetricChange:
-    """What a metric was with the run's weights, and what it is with them rounded to float16."""
+    """A metric with the run's weights, and with the same weights as float16."""
 
     metric: str
-    """Its key: the primary metric of the task."""
+    """The key of the metric: the primary metric of the task."""
     before: float
     after: float
     count: int
-    """Videos, or rated segments, that it is of."""
+    """Number of videos or rated segments."""
 
 
 def halved(values: np.ndarray) -> np.ndarray:
-    """Float32 values as float16; as they are where one is too large for it (65 504), or they are no float32."""
+    """Float32 values as float16. Unchanged if one is too large (above 65 504), or if they are not float32."""
     if values.dtype != np.float32 or np.abs(values).max(initial=0.0) > _LARGEST:
         return values
     return values.astype(np.float16)
 
 
 def halved_file(weights: Path | BinaryIO) -> bytes:
-    """A file of weights (`yt8m.runs.weights`) with its values `halved`; Keras makes float32 of them as it loads them."""
+    """A weights file (`yt8m.runs.weights`) with its values `halved`. Keras converts them to float32 when it loads them."""
     import h5py
 
-    content = io.BytesIO()  # HDF5 ends the process with a crash where the disk is full
+    content = io.BytesIO()  # HDF5 crashes the process if the disk is full
     with h5py.File(weights) as source, h5py.File(content, "w") as target:
 
         def copy(name, item):

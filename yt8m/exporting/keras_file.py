@@ -1,4 +1,4 @@
-"""A model in Keras's own format, with the configuration of its run, so that `yt8m.exporting.archives.unpack` needs no more."""
+"""A model in Keras's own format, with the run's configuration for `yt8m.exporting.archives.unpack`."""
 
 import io
 import json
@@ -19,22 +19,22 @@ ENDING = ".keras"
 
 
 def check_ending(out: str | os.PathLike) -> None:
-    """Raises InputError unless the name of a file ends as Keras wants it."""
+    """Raises InputError unless a file name has the ending that Keras needs."""
     if not os.fspath(out).endswith(ENDING):
-        raise InputError(f"{os.fspath(out)}: Keras loads no file of this name; let it end in {ENDING}")
+        raise InputError(f"{os.fspath(out)}: Keras does not load a file of this name; let it end in {ENDING}")
 
 
 def write_keras_file(model: keras.Model, config: RunConfig, out: str | os.PathLike, half: bool) -> None:
-    """Writes a model from features to logits, as the run has it, for `keras.models.load_model`.
+    """Writes the run's model, from features to logits, for `keras.models.load_model`.
 
     Args:
-        model: of the run.
-        config: the run's.
+        model: the model of the run.
+        config: the configuration of the run.
         out: ends in `.keras`.
-        half: keep the weights as float16; Keras makes float32 of them as it loads them.
+        half: store the weights as float16. Keras converts them to float32 when it loads them.
 
     Raises:
-        InputError: the name ends otherwise, or the file cannot be written.
+        InputError: the name has another ending, or the file cannot be written.
     """
     check_ending(out)
     with NewFile(out) as file:
@@ -46,7 +46,7 @@ def write_keras_file(model: keras.Model, config: RunConfig, out: str | os.PathLi
 
 
 def _rewrite(path: Path, config: RunConfig, half: bool) -> None:
-    """Adds the configuration to the metadata of a file, and halves its weights."""
+    """Adds the configuration to a file's metadata and, if asked, halves its weights."""
     with zipfile.ZipFile(path) as file:
         members = {name: file.read(name) for name in file.namelist()}
     run = configuration.to_dict(without_places(config))

@@ -1,4 +1,4 @@
-"""A model for LiteRT (TensorFlow Lite), of one video at a time, with nothing but LiteRT's own operations."""
+"""A model for LiteRT (TensorFlow Lite), for one video at a time. It uses only LiteRT's own operations."""
 
 import re
 import warnings
@@ -11,18 +11,18 @@ from yt8m.errors import InputError
 from yt8m.exporting.signatures import ExportedModel
 
 _TOLERANCE = {False: 1e-5, True: 1e-2}
-"""How far a probability may be from the run's, with float32 weights and with float16 ones."""
+"""Allowed difference of a probability from the run's, with float32 and float16 weights."""
 
 
 def convert(exported: ExportedModel, half: bool) -> bytes:
-    """The content of a `.tflite` file, tried on random videos.
+    """Converts a model to the content of a `.tflite` file, and tests it on random videos.
 
     Args:
         exported: the model, with float32 weights.
-        half: keep the weights as float16, from float32 values that float16 has.
+        half: store the weights as float16. Their values must be exact in float16.
 
     Raises:
-        InputError: the model cannot be converted, or what comes of it gives other scores.
+        InputError: the model cannot be converted, or the result gives other scores.
     """
     function = exported.frames_function(for_one=True)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], exported)
@@ -31,7 +31,7 @@ def convert(exported: ExportedModel, half: bool) -> bytes:
         converter.target_spec.supported_types = [tf.float16]
     try:
         content = converter.convert()
-    except Exception as error:  # the converter has errors of many kinds
+    except Exception as error:  # the converter raises many kinds of errors
         raise InputError(
             f"the model cannot be converted to LiteRT ({_reason(error)}); export it with --format saved-model"
         ) from error
@@ -40,7 +40,7 @@ def convert(exported: ExportedModel, half: bool) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Which operations LiteRT does not have, or the first words of what the converter says."""
+    """The operations that LiteRT lacks, or the first words of the converter's message."""
     missing = re.search(r"TF Select ops: (.*)", str(error))
     if missing:
         return f"LiteRT has no {missing[1]}"
@@ -48,10 +48,10 @@ def _reason(error: Exception) -> str:
 
 
 def load(content: bytes) -> Any:
-    """An interpreter of a `.tflite` file: LiteRT's own where it is installed, else the one in TensorFlow, which is to go.
+    """An interpreter for a `.tflite` file: LiteRT's own if installed, otherwise the deprecated one in TensorFlow.
 
     Raises:
-        InputError: there is neither.
+        InputError: neither is installed.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -65,12 +65,12 @@ def load(content: bytes) -> Any:
 
 
 def _try(content: bytes, function, tolerance: float) -> None:
-    """Raises InputError unless LiteRT computes what TensorFlow does; the converter can go wrong without a word."""
+    """Raises InputError unless LiteRT and TensorFlow agree. The converter can fail silently."""
     runner = load(content).get_signature_runner()
     random = np.random.default_rng(0)
     for share in (1.0, 0.3):
         inputs = {}
-        for each in function.structured_input_signature[0]:  # frames, then how many of them are real
+        for each in function.structured_input_signature[0]:  # frames, then the number of real ones
             if each.dtype == tf.float32:
                 inputs[each.name] = random.uniform(-2, 2, each.shape).astype(np.float32)
                 count = max(1, int(share * each.shape[1]))

@@ -1,4 +1,4 @@
-"""A model as a SavedModel, for TensorFlow Serving, MediaPipe and TensorFlow in other languages."""
+"""A SavedModel for TensorFlow Serving, MediaPipe and TensorFlow in other languages."""
 
 import os
 
@@ -10,7 +10,7 @@ from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import new_directory
 
 FRAMES_SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-"""The one that MediaPipe and TensorFlow Serving take where none is named."""
+"""The signature that MediaPipe and TensorFlow Serving use by default."""
 
 
 def write_saved_model(exported: ExportedModel, out: str | os.PathLike) -> list[str]:

@@ -1,8 +1,8 @@
-"""A run's model as TensorFlow functions of what other programs have: dequantised frames, or serialized records.
+"""A run's model as TensorFlow functions of dequantised frames or serialized records, for other programs.
 
-What comes before the model is what `yt8m.scoring.scorer` does: the same parsers, the same sampling, the same means. Dequantised
-frames become the data set's bytes again, so that the model sees what it learned from. B = videos, T = frames, F = 1152, the
-features side by side as MediaPipe has them, S = segments of all videos, k = classes kept.
+Records are prepared as in `yt8m.scoring.scorer`: the same parsers, sampling and means. Dequantised frames are turned back into
+the data set's bytes, because the model learned from these. B = videos, T = frames, F = 1152 (the features side by side, as in
+MediaPipe), S = segments of all videos, k = classes in an answer.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ _Batch = dict[str, tf.Tensor]
 
 
 def stored_bytes(frames: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Dequantised frames float32 [B, T, F] to the bytes that stand for them, uint8 [B, T, F].
+    """Quantises frames float32 [B, T, F] to bytes, uint8 [B, T, F].
 
-    Past the first `count`, int32 [B], of a video they are 0, as in a batch. Other values become the nearest byte, as when
-    the data set was made.
+    Frames after the first `count`, int32 [B], of a video become 0, as in a batch. Values become the nearest byte, as when the
+    data set was made.
     """
     levels = tf.clip_by_value(tf.round((frames - QUANTISATION_OFFSET) / QUANTISATION_SCALE), 0.0, 255.0)
     real = tf.sequence_mask(count, tf.shape(frames)[1])[:, :, None]
@@ -35,7 +35,7 @@ def stored_bytes(frames: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 
 def frames_shown(config: RunConfig) -> int:
-    """How many frames a run's model is given of a video in prediction, or of a segment with what is around it."""
+    """The number of frames per video, or per segment with its context, that a run's model sees in prediction."""
     context = config.data.segment_context
     if not context:
         return config.data.max_frames
@@ -43,14 +43,14 @@ def frames_shown(config: RunConfig) -> int:
 
 
 class ExportedModel(tf.Module):
-    """The functions, with weights of their own.
+    """The functions, with their own weights.
 
     Args:
-        model: of the run.
-        config: the run's.
-        top_k: k of `top_classes`; no more than there are classes.
-        num_frames: frames that the model is shown of those it is given; None = as many as in prediction.
-        half: keep the weights as float16. They are float32 again where they are computed with.
+        model: the model of the run.
+        config: the configuration of the run.
+        top_k: k of `top_classes`, at most the number of classes.
+        num_frames: frames that the model uses of those it gets; None = as in prediction.
+        half: store the weights as float16. Computation uses float32.
     """
 
     def __init__(
@@ -79,15 +79,15 @@ class ExportedModel(tf.Module):
             ]
             return model.stateless_call(*weights, {key: batch[key] for key in keys}, training=False)[0]
 
-        # In a closure: as an attribute, the model would be saved with the weights that it has.
+        # In a closure, because the weights of an attribute would be saved, too.
         self._logits = logits
 
     def predictions(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Probabilities of all classes: float32 [B, C].
 
         Args:
-            inputs: float32 [B, T, F] and int32 [B] or [B, 1], the frames and how many of them are real; for a model that is
-                shown the whole video beside a segment, the same two of the video.
+            inputs: float32 [B, T, F] and int32 [B] or [B, 1], the frames and the number of real ones. A model with context
+                also gets these two for the whole video.
         """
         batch = self._framed(*inputs[:2])
         if self._sees_video:
@@ -95,21 +95,21 @@ class ExportedModel(tf.Module):
         return {"predictions": tf.sigmoid(self._logits(batch))}
 
     def top_classes(self, batch: _Batch) -> dict[str, tf.Tensor]:
-        """The surest classes, int32 [B, k], and their probabilities, float32 [B, k], of a batch, with its ids."""
+        """The most probable classes of a batch, int32 [B, k], their probabilities, float32 [B, k], and the ids."""
         found = tf.math.top_k(tf.sigmoid(self._logits(batch)), self._top_k)
         return {"video_id": batch["id"], "class_indexes": found.indices, "predictions": found.values}
 
     def _framed(self, frames: tf.Tensor, num_frames: tf.Tensor, prefix: str = "") -> _Batch:
-        """The model's inputs from dequantised frames, of which there may be more or fewer than it is shown."""
+        """The model's inputs from dequantised frames. Their number may differ from what the model uses."""
         data = self._data
         longest = data.context_num_frames if prefix else self.num_frames
         given: int | tf.Tensor = longest
-        if frames.shape[1] != longest:  # a fixed number, as in prediction: not every model can be traced without
+        if frames.shape[1] != longest:  # a fixed number, as in prediction: some models cannot be traced without it
             frames = frames[:, :longest]
             given = tf.shape(frames)[1]
             frames = tf.pad(frames, [[0, 0], [0, longest - given], [0, 0]])
             frames = tf.ensure_shape(frames, [None, longest, frames.shape[2]])
-        count = tf.minimum(tf.reshape(num_frames, [-1]), given)  # what is filled up is no frame, whatever is said of it
+        count = tf.minimum(tf.reshape(num_frames, [-1]), given)  # padding is never a frame, whatever `num_frames` says
         if data.prediction_num_frames and not data.segment_context:
             rows, count = sample_rows(
                 data.prediction_sampling, count, data.prediction_num_frames, longest, 0, tf.constant(0, tf.int64)
@@ -142,7 +142,7 @@ class ExportedModel(tf.Module):
             key: tf.RaggedTensorSpec([None, *each.shape[1:]], each.dtype, ragged_rank=0) for key, each in shapes.items()
         }
         rows = {key: each.flat_values for key, each in tf.map_fn(parse, serialized, fn_output_signature=kinds).items()}
-        # No videos have rows of no shape.
+        # An empty batch has rows without a shape.
         batch = {key: tf.reshape(each, [tf.shape(each)[0], *shapes[key].shape[1:]]) for key, each in rows.items()}
         there = batch["segment_frames"] > 0  # a video without frames has no segment
         batch = {key: tf.boolean_mask(each, there) for key, each in batch.items()}
@@ -153,10 +153,10 @@ class ExportedModel(tf.Module):
         return batch
 
     def frames_function(self, for_one: bool = False) -> Callable:
-        """`predictions` as a traced function of named inputs: `rgb_and_audio`, `num_frames`, and those of the context.
+        """`predictions` as a traced function with named inputs: `rgb_and_audio`, `num_frames`, and those of the context.
 
         Args:
-            for_one: of one video with all frames that the model is shown, so that all shapes are fixed.
+            for_one: for one video with exactly the frames that the model uses, so that all shapes are fixed.
         """
         width = sum(FEATURE_SIZES.values())
         specifications = []
@@ -170,7 +170,7 @@ class ExportedModel(tf.Module):
         return tf.function(self.predictions).get_concrete_function(*specifications)
 
     def record_functions(self) -> dict[str, Callable]:
-        """By the name of the signature, `top_classes` as traced functions of serialized records, string [B]."""
+        """`top_classes` as traced functions of serialized records, string [B], by the name of the signature."""
         parsers = {"segments": self._parse_segments}
         if not self._data.segment_context:
             parsers["sequence_examples"] = self._parse_videos
