@@ -1,4 +1,4 @@
-"""Submissions for both tasks: written, read, checked and scored. Importing this loads no TensorFlow."""
+"""Writes, reads, checks and scores submissions for both tasks. Importing this loads no TensorFlow."""
 
 from yt8m.data.tables.vocabulary import read_segment_class_ids
 from yt8m.submission.files import LineError, Task, detect_task

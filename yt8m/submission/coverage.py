@@ -1,4 +1,4 @@
-"""Which classes a segment submission ranks, of those that count, and what that costs: segment MAP is their mean."""
+"""Remarks on classes that a segment submission lacks. Segment MAP is a mean over classes, so each one costs something."""
 
 from collections.abc import Collection
 
@@ -8,19 +8,19 @@ from yt8m.data.schema import DEFAULT_NUM_CLASSES, NUM_RANKED_CLASSES
 from yt8m.metrics.per_class import PerClass
 
 _SHOWN = 3
-"""Classes that a line names."""
+"""Classes to list in a line."""
 
 
 def coverage_remark(
     ranked: Collection[int], wanted: Collection[int] | None, wanted_from: str, num_classes: int
 ) -> str | None:
-    """What is to be said of the classes that a submission has a row for; None if nothing is.
+    """A remark on missing or superfluous classes in a submission; None if there are none.
 
     Args:
-        ranked: those classes.
-        wanted: the classes that segments are ranked for; None = not known.
+        ranked: the classes with a row.
+        wanted: the classes that should have one; None = unknown.
         wanted_from: the file that lists them.
-        num_classes: of the vocabulary.
+        num_classes: classes of the vocabulary.
     """
     if wanted is not None:
         missing = sorted(set(wanted) - set(ranked))
@@ -46,11 +46,11 @@ def coverage_remark(
 
 
 def all_ranked_remark(where: str, num_classes: int) -> str:
-    """What is to be said where all classes are ranked since no list says which.
+    """A remark for a submission that ranks all classes, because no list says which.
 
     Args:
-        where: the list was looked for: the records.
-        num_classes: of the vocabulary.
+        where: the records whose data set has no list.
+        num_classes: classes of the vocabulary.
     """
     challenge = f", and the challenge ranks {NUM_RANKED_CLASSES}" if num_classes > NUM_RANKED_CLASSES else ""
     return (
@@ -61,12 +61,12 @@ def all_ranked_remark(where: str, num_classes: int) -> str:
 
 
 def unranked_remark(name: str, per_class: PerClass, ranked: Collection[int]) -> str:
-    """Says how many classes with a positive are not ranked, and what that costs; nothing if all are.
+    """A remark on the classes with a positive that are not ranked, and their cost; empty if all are ranked.
 
     Args:
-        name: what is scored.
-        per_class: of all classes that were rated.
-        ranked: the classes that are.
+        name: the submission or predictions.
+        per_class: the counts of all rated classes.
+        ranked: the ranked classes.
     """
     rated = per_class.class_ids[per_class.has_positives]
     missing = rated[~np.isin(rated, list(ranked))].tolist()

@@ -1,4 +1,4 @@
-"""Submission files: which task a file is for, and its lines one at a time."""
+"""Reads submission files: the task, and one line at a time."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,15 +8,15 @@ from yt8m.errors import InputError
 from yt8m.metrics.registry import Task
 
 HEADERS: dict[Task, str] = {"video": "VideoId,LabelConfidencePairs", "segment": "Class,Segments"}
-"""A submission's first line, by task."""
+"""The first line of a submission, by task."""
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-"""What text in UTF-16 begins with, by the order of its bytes."""
+"""The first bytes of UTF-16 text, by byte order."""
 
 _CONTROLS = bytes([*range(0x20), 0x7F])
 
 _LONGEST_HEADER = 1000
-"""Bytes looked at for a header, so that a file of another kind is not read to its first line end."""
+"""Bytes to search for a header, so that another kind of file is not read to its first line end."""
 
 
 class LineError(InputError):
@@ -24,7 +24,7 @@ class LineError(InputError):
 
     Attributes:
         path: the file.
-        line: the line's number, counted from 1.
+        line: the number of the line, from 1.
         reason: what is wrong and what to do, as a clause without a full stop.
     """
 
@@ -34,7 +34,7 @@ class LineError(InputError):
 
 
 Report = Callable[[LineError], None]
-"""What a reader calls with each broken line, which it then leaves out."""
+"""Called with each broken line, which the reader then leaves out."""
 
 
 def stop_at_error(error: LineError) -> None:
@@ -43,10 +43,10 @@ def stop_at_error(error: LineError) -> None:
 
 
 def detect_task(path: str | os.PathLike) -> Task:
-    """The task a submission is for, told by its header.
+    """The task of a submission, from its header.
 
     Raises:
-        LineError: the file is empty or its first line is no submission's header.
+        LineError: the file is empty, or its first line is not a header of a submission.
         InputError: the file cannot be read.
     """
     with _open(path) as stream:
@@ -59,7 +59,7 @@ def detect_task(path: str | os.PathLike) -> Task:
 
 
 def _header_problem(line: bytes, header: str) -> str:
-    """Why a first line, as it is and as text without its end, is no submission's header."""
+    """Says why a first line, given as bytes and as text without its end, is not a header of a submission."""
     known = b"\0" in line and line.replace(b"\0", b"").strip().decode("latin-1") in HEADERS.values()
     if known or line.startswith(_UTF_16):
         return "is UTF-16 text; save it as UTF-8"
@@ -77,7 +77,7 @@ def _header_problem(line: bytes, header: str) -> str:
 
 
 def is_submission(path: str | os.PathLike) -> bool:
-    """Whether there is a file that begins as a submission of either task does."""
+    """Whether a file exists and begins like a submission of either task."""
     try:
         detect_task(path)
     except InputError:
@@ -93,10 +93,10 @@ def check_task(path: str | os.PathLike, task: Task) -> None:
 
 
 def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, str, bytes]]:
-    """The data lines of a submission as (line number, text before the first comma, bytes after it).
+    """Yields the data lines of a submission as (line number, text before the first comma, bytes after it).
 
-    Every line yielded is one row of two columns for any reader of CSV files; what begins with a quote is left to the caller.
-    Other lines go to `report`.
+    Every reader of CSV files sees two columns in such a line. The caller must check for quotes at the beginning. Other lines
+    go to `report`.
     """
     with _open(path) as stream:
         for number, line in enumerate(stream, start=1):
@@ -112,14 +112,14 @@ def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, 
 
 
 def _without_end(line: bytes) -> bytes:
-    """A line without its line end, of Unix or Windows."""
+    """A line without its end (Unix or Windows)."""
     if not line.endswith(b"\n"):
         return line
     return line[:-2] if line.endswith(b"\r\n") else line[:-1]
 
 
 def _line_problem(line: bytes) -> str | None:
-    """Why a line cannot be a row of two columns; None if it can."""
+    """Says why a line is not a row of two columns; None if it is."""
     if not line:
         return "this line is empty; remove it"
     try:

@@ -1,4 +1,4 @@
-"""A competition on Kaggle, through Kaggle's own client (the extra `kaggle`), and its refusals in plain words."""
+"""A competition on Kaggle, through Kaggle's own client (the extra `kaggle`). Turns its errors into plain words."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 SITE = "https://www.kaggle.com"
 
 _LONGEST_MESSAGE = 300
-"""Characters of Kaggle's own words that are passed on."""
+"""Characters of Kaggle's message to pass on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +24,31 @@ class Submission:
     """A submission as Kaggle lists it."""
 
     reference: int
-    """Kaggle's number of it."""
+    """Kaggle's number of the submission."""
     file_name: str
     message: str
     status: Literal["pending", "complete", "error"]
     public_score: str
-    """As Kaggle writes it, so with its digits; empty where there is none, or it is not shown yet."""
+    """The score as Kaggle writes it; empty without one, or if Kaggle does not show it yet."""
     private_score: str
     problem: str
-    """Why it could not be scored; empty unless that is so."""
+    """The reason why it could not be scored; otherwise empty."""
 
 
 class UnansweredError(InputError):
-    """Kaggle could not be reached, or failed: the same again may do later."""
+    """Kaggle could not be reached, or failed. The same request may succeed later."""
 
 
 class Leaderboard:
-    """A competition, with the user's token, which the client finds where Kaggle says it should be.
+    """A competition. The client finds the user's token in Kaggle's usual places.
 
     Args:
-        competition: its name, the last part of its address.
-        retry_delays: seconds to wait before each further attempt to ask something that failed on the way.
+        competition: the competition's name, the last part of its address.
+        retry_delays: seconds to wait before each further attempt, after a request that got no answer.
 
     Raises:
-        InputError: the name cannot be one, the client is not installed, or there is no token.
-        UnansweredError: Kaggle was asked about the token and did not answer.
+        InputError: the name is impossible, the client is not installed, or there is no token.
+        UnansweredError: Kaggle did not answer a question about the token.
     """
 
     def __init__(self, competition: str, retry_delays: Sequence[float] = (1, 2, 4, 8)):
@@ -65,37 +65,37 @@ class Leaderboard:
         """The newest submissions of the user's team, at most 20.
 
         Raises:
-            InputError: the token is not accepted, nor are the rules by the user, or there is no such competition.
-            UnansweredError: Kaggle did not answer, however often it was asked.
+            InputError: the token is not valid, the user has not accepted the rules, or the competition does not exist.
+            UnansweredError: Kaggle did not answer any attempt.
         """
         found = self._ask(lambda: self._client.competition_submissions(self._competition))
         return [_submission(each) for each in found or () if each is not None]
 
     def submit(self, path: str, message: str, show_progress: bool = False) -> int:
-        """Uploads a file and enters it.
+        """Uploads a file and submits it.
 
         Args:
-            path: the file; Kaggle lists it under its name.
-            message: what Kaggle lists beside it.
+            path: the file. Kaggle lists it under its name.
+            message: the description on Kaggle.
             show_progress: draw a bar on stderr.
 
         Returns:
-            Kaggle's number of the submission; 0 where Kaggle does not tell.
+            Kaggle's number of the submission; 0 if Kaggle does not say.
 
         Raises:
-            InputError: the token, the rules, the name, the deadline or the day's quota are in the way.
+            InputError: Kaggle refuses, because of the token, rules, name, deadline or the day's quota.
             UnansweredError: the upload was cut off, or Kaggle did not answer.
         """
         answer = self._once(
             lambda: self._client.competition_submit(path, message, self._competition, quiet=not show_progress)
         )
-        # The client reports an upload that failed by this text: old versions alone, new ones as the answer's message.
+        # The client reports a failed upload by this text: old versions alone, new ones as the message of the answer.
         if answer == _UPLOAD_FAILED or getattr(answer, "message", "") == _UPLOAD_FAILED:
             raise UnansweredError("the upload was cut off; nothing was submitted, so try again")
         return getattr(answer, "ref", None) or 0
 
     def _ask(self, question: Callable[[], Result]) -> Result:
-        """Asks until there is an answer, or no attempt is left; for what may be asked twice."""
+        """Repeats a question until Kaggle answers, or no attempt is left. Asking twice must do no harm."""
         for delay in itertools.chain(self._retry_delays, [None]):
             try:
                 return self._once(question)
@@ -108,11 +108,11 @@ class Leaderboard:
     def _once(self, question: Callable[[], Result]) -> Result:
         requests = _import_requests()
         try:
-            # The client prints what it does, and with VERBOSE set the token, too.
+            # The client prints its actions and, with VERBOSE set, the token.
             with contextlib.redirect_stdout(io.StringIO()):
                 return question()
         except requests.RequestException as error:
-            raise self._refusal(error) from None  # its text may show the address of the upload, which is a secret
+            raise self._refusal(error) from None  # its text may contain the secret address of the upload
 
     def _refusal(self, error: Any) -> InputError:
         if error.response is None:
@@ -156,7 +156,7 @@ def _import_requests() -> Any:
 
 
 def _authenticated_client() -> Any:
-    """The client with a token. Importing it looks for a token, and some versions end the process if there is none."""
+    """The client, with a token. Its import looks for a token, and in some versions ends the process without one."""
     requests = _import_requests()
     try:
         with contextlib.redirect_stderr(io.StringIO()):
@@ -169,7 +169,7 @@ def _authenticated_client() -> Any:
     except requests.RequestException:
         raise
     except (SystemExit, ValueError, OSError) as error:
-        if getattr(error, "filename", None):  # of the system: a directory that cannot be made, say
+        if getattr(error, "filename", None):  # a system error, such as a directory that cannot be made
             raise
         raise _no_token() from None
     if client.CONFIG_NAME_USER not in client.config_values:
@@ -182,7 +182,7 @@ def _no_token() -> InputError:
 
 
 def _status_and_message(response: Any) -> tuple[int, str]:
-    """What Kaggle answered, in one line; the status is also in the answer's body, and may only be there."""
+    """Kaggle's answer: status and message, in one line. The status may be in the body alone."""
     try:
         body = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The metrics of a submission against labels that have been read already. Definitions: docs/metrics.md."""
+"""Scores a submission with labels in memory. Definitions: docs/metrics.md."""
 
 import os
 from array import array
@@ -25,10 +25,10 @@ def score_video_submission(
     num_classes: int = DEFAULT_NUM_CLASSES,
     progress: Progress = SILENT,
 ) -> dict[str, float | int]:
-    """GAP, MAP, Hit@1 and PERR: `VideoMetrics.result` of what `measure_video_submission` gives, with its arguments.
+    """GAP, MAP, Hit@1 and PERR: the `VideoMetrics.result` of `measure_video_submission`, with the same arguments.
 
     Raises:
-        InputError: as there, or there are no labels.
+        InputError: as there, or no video has a label.
     """
     return measure_video_submission(path, labelled_videos, num_classes, progress).result()
 
@@ -41,18 +41,18 @@ def measure_video_submission(
 ) -> VideoMetrics:
     """The metrics of a submission for the video task.
 
-    A labelled video that the submission lacks counts as one without predictions. Hit@1 and PERR see a video's 20
-    predictions, so PERR differs from that of the model where a video has more than 20 labels.
+    A labelled video without a row counts as a video without predictions. Hit@1 and PERR use a video's 20 predictions, so PERR
+    differs from the model's if a video has more than 20 labels.
 
     Args:
         path: the CSV file.
-        labelled_videos: every video's id and label ids, without padding or padded with -1; read once.
+        labelled_videos: the id and label ids of every video, possibly padded with -1. They are read once.
         num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
-        progress: gets a line on the labelled videos that the submission lacks, if there are any.
+        progress: gets a line on labelled videos without a row, if there are any.
 
     Raises:
-        InputError: the submission breaks a rule or has videos that are not among the labelled ones; a labelled video
-            comes twice or has a label out of range.
+        InputError: the submission breaks a rule, or has a video without labels; or a labelled video comes twice or has a
+            label out of range.
     """
     labels = _LabelTable(labelled_videos, num_classes)
     metrics = VideoMetrics(num_classes, MAX_PAIRS)
@@ -97,7 +97,7 @@ def score_segment_submission(
     max_segments: int = DEFAULT_MAX_SEGMENTS,
     progress: Progress = SILENT,
 ) -> dict[str, float | int]:
-    """Segment MAP: `SegmentRankingMetrics.result` of what `measure_segment_submission` gives, with its arguments."""
+    """Segment MAP: the `SegmentRankingMetrics.result` of `measure_segment_submission`, with the same arguments."""
     return measure_segment_submission(path, ratings, num_classes, max_segments, progress).result()
 
 
@@ -114,11 +114,11 @@ def measure_segment_submission(
         path: the CSV file.
         ratings: the rated segments.
         num_classes: classes go from 0 to num_classes - 1.
-        max_segments: segments of a class that count, the K of MAP@K; the file may have no more.
-        progress: gets a line on classes with a positive that the submission has no row for, if there are any.
+        max_segments: the K of MAP@K. No class of the file may have more segments.
+        progress: gets a line on classes with a positive but without a row, if there are any.
 
     Raises:
-        InputError: the submission breaks a rule, shares no video with the ratings, or none of these is positive.
+        InputError: the submission breaks a rule or shares no video with the ratings, or no rating is positive.
     """
     rated_videos = {video_id.encode() for video_id in ratings.video_ids}
     any_rated = False
@@ -135,7 +135,7 @@ def measure_segment_submission(
 
 
 class _LabelTable:
-    """Label ids of many videos in a few bytes each."""
+    """The label ids of many videos, in a few bytes each."""
 
     def __init__(self, labelled_videos: Iterable[tuple[str | bytes, Iterable[int]]], num_classes: int):
         self.index: dict[str, int] = {}
@@ -158,7 +158,7 @@ class _LabelTable:
         return len(self.index)
 
     def padded(self, videos: np.ndarray) -> np.ndarray:
-        """Labels of some videos, int32 [N, L], padded with -1."""
+        """The labels of some videos, int32 [N, L], padded with -1."""
         starts, counts = self._offsets[videos], np.diff(self._offsets)[videos]
         columns = np.arange(counts.max(initial=0))
         present = columns < counts[:, None]

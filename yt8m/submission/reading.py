@@ -1,4 +1,4 @@
-"""Reads submissions of both tasks back, a row at a time, and finds what is wrong with them."""
+"""Reads submissions of both tasks, one row at a time, and finds their errors."""
 
 import math
 import os
@@ -28,29 +28,29 @@ _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """One video of a submission."""
+    """A video of a submission."""
 
     line: int
-    """In the file, counted from 1."""
+    """The number of the line in the file, from 1."""
     video_id: str
     classes: list[int]
-    """At most 20, all different."""
+    """Predicted classes, at most 20, all different."""
     scores: list[float]
-    """One a class, descending."""
+    """The score of each class, descending."""
 
 
 def read_video_submission(
     path: str | os.PathLike, num_classes: int = DEFAULT_NUM_CLASSES, report: Report = stop_at_error
 ) -> Iterator[VideoRow]:
-    """The rows of a submission for the video task, one at a time; only the ids are remembered.
+    """Yields the rows of a submission for the video task. Only the ids stay in memory.
 
     Args:
         path: the CSV file.
         num_classes: classes go from 0 to num_classes - 1.
-        report: gets one error for every row that breaks a rule; such rows are left out. Raises it by default.
+        report: called with an error for every row that breaks a rule. Such rows are left out. The default raises it.
 
     Raises:
-        LineError: the header is not this task's, or what `report` raises.
+        LineError: the header is not for this task, or `report` raises.
         InputError: the file cannot be read.
     """
     check_task(path, "video")
@@ -84,7 +84,7 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
     tokens = text.split(" ")
     if len(tokens) % 2:
         raise ValueError(f"{len(tokens)} values are no whole number of class and score pairs; complete the last pair")
-    # Python's own parsing would also take an underscore between digits, digits of other scripts and spaces of other kinds.
+    # Python's own parsing also accepts underscores between digits, other scripts' digits and other kinds of spaces.
     if text.isascii() and "_" not in text:
         try:
             return list(map(int, tokens[::2])), list(map(float, tokens[1::2]))
@@ -102,7 +102,7 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
 
 
 def say_classes(unknown: int, num_classes: int) -> str:
-    """Which classes there are, and the flag for more of them."""
+    """Names the range of classes, and the flag for more."""
     known = f"classes go from 0 to {num_classes - 1}"
     if not num_classes <= unknown < LARGEST_NUM_CLASSES:
         return known
@@ -131,15 +131,15 @@ def _check_pairs(classes: list[int], scores: list[float], num_classes: int) -> N
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """One class of a submission."""
+    """A class of a submission."""
 
     line: int
-    """In the file, counted from 1."""
+    """The number of the line in the file, from 1."""
     class_id: int
     ids: np.ndarray
-    """Bytes [N], the segments' videos, best first."""
+    """The videos of the segments, bytes [N], best first."""
     starts: np.ndarray
-    """int64 [N], the segments' first seconds."""
+    """The first seconds of the segments, int64 [N]."""
 
 
 def read_segment_submission(
@@ -148,16 +148,16 @@ def read_segment_submission(
     max_segments: int = DEFAULT_MAX_SEGMENTS,
     report: Report = stop_at_error,
 ) -> Iterator[SegmentRow]:
-    """The rows of a submission for the segment task, one class at a time.
+    """Yields the rows of a submission for the segment task, one class at a time.
 
     Args:
         path: the CSV file.
-        classes: the classes that may be ranked.
-        max_segments: segments a class may have.
-        report: gets one error for every row that breaks a rule; such rows are left out. Raises it by default.
+        classes: the classes that may have a row.
+        max_segments: the largest number of segments per class.
+        report: called with an error for every row that breaks a rule. Such rows are left out. The default raises it.
 
     Raises:
-        LineError: the header is not this task's, or what `report` raises.
+        LineError: the header is not for this task, or `report` raises.
         InputError: the file cannot be read.
     """
     check_task(path, "segment")
@@ -190,7 +190,7 @@ def _parse_class(text: str, allowed: Collection[int]) -> int:
 def _parse_segments(line: bytes) -> tuple[np.ndarray, np.ndarray]:
     """``id:start id:start ...`` as ids, bytes [N], and starts, int64 [N]. Raises ValueError with the reason.
 
-    All tokens at once: the last colon before each token's end divides it, then digits are read off by place.
+    It parses all tokens at once: it splits each at its last colon, and adds up the digits by place.
     """
     if not line:
         return np.empty(0, "S1"), np.empty(0, np.int64)
@@ -223,7 +223,7 @@ def _parse_segments(line: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_ids_of(line: bytes) -> None:
-    """Raises ValueError with the reason if one of a class's segments has an id that cannot stand in a submission."""
+    """Raises ValueError with the reason if a segment's id is not allowed in a submission."""
     text = line.decode()
     if text.count(":") == text.count(" ") + 1 and not UNFIT.search(text.replace(" ", "").replace(":", "")):
         return
@@ -249,7 +249,7 @@ def _check_segments(line: bytes, ids: np.ndarray, starts: np.ndarray, max_segmen
 
 
 def _may_repeat(ids: np.ndarray, starts: np.ndarray) -> bool:
-    """Whether two segments have one hash: always where a segment is listed twice, and hardly ever else."""
+    """Whether two segments have the same hash. This is certain if a segment is listed twice, and very rare otherwise."""
     num_words = -(-ids.itemsize // 8)
     words = ids.astype(f"S{8 * num_words}").view(np.uint64).reshape(len(ids), num_words)
     hashes = starts.astype(np.uint64)

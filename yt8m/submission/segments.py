@@ -1,4 +1,4 @@
-"""Submissions for the segment task of 2019: a line a class, ``class,id:start id:start ...``, best first."""
+"""Submissions for the segment task of 2019: one line per class, ``class,id:start id:start ...``, best first."""
 
 import os
 from collections.abc import Sequence
@@ -17,30 +17,29 @@ from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
 from yt8m.submission.files import HEADERS
 
 _FRESH_SEGMENTS = 1 << 16
-"""Segments collected before they are merged into the rankings."""
+"""Segments to collect before they are merged into the rankings."""
 
 _CLASSES_A_TASK = 16
-"""Classes that a thread merges before it asks for more."""
+"""Classes that a thread merges in one task."""
 
 _MOST_THREADS = 8
-"""Unless told otherwise: what they have in hand then stays below 100 MB."""
+"""Default limit of threads. Their temporaries then stay below 100 MB."""
 
 LONGEST_START = 6
-"""Digits of a segment's first second that a submission may hold."""
+"""Largest number of digits in a segment's first second."""
 
 
 class SegmentRanking:
-    """Ranks segments for many classes at once, keeping only each class's best.
+    """Ranks segments for many classes at once. It keeps only the best of each class.
 
-    Every class sees every segment; memory is 8 bytes for each kept (class, segment) pair and 4 for each fresh one,
-    about 1.1 GB for 1000 classes of 100 000 segments, however many segments are ranked. Classes are handled side by
-    side, since NumPy lets other threads run while it sorts; what comes out depends neither on the number of threads
-    nor on how many segments a call of `update` adds.
+    Every class gets every segment. Memory is 8 bytes for each kept (class, segment) pair and 4 for each new one: about 1.1 GB
+    for 1000 classes of 100 000 segments, however many segments are ranked. Classes are sorted in parallel, because NumPy
+    releases Python's lock. The result depends neither on the number of threads nor on the sizes of updates.
 
     Args:
-        class_ids: the classes, [C], in the order in which `update` gets their scores and `write` writes them.
-        max_segments: segments kept a class.
-        num_threads: threads that merge and write classes; None = one a core, at most 8.
+        class_ids: the classes, [C], in the order of the scores of `update` and of the lines of `write`.
+        max_segments: segments to keep per class.
+        num_threads: threads that merge and write classes; None = one per core, at most 8.
 
     Raises:
         InputError: a class comes twice, or there is none.
@@ -59,37 +58,37 @@ class SegmentRanking:
             raise ValueError(f"num_threads is {num_threads}; it must be at least 1")
         self.max_segments = max_segments
         self._num_threads = num_threads or min(os.cpu_count() or 1, _MOST_THREADS)
-        # Of both tables, memory pages that are never filled are never really taken.
-        # A kept pair is one uint64, 32 bits `descending_code` and 32 bits segment index: the least are the best, and
-        # of equal scores the first to arrive.
+        # The system provides memory only for the filled pages of both tables.
+        # A kept pair is one uint64: 32 bits `descending_code` and 32 bits segment index. So the lowest are the best, and
+        # equal scores are in the order of arrival.
         self._kept = np.empty((len(self.class_ids), max_segments), np.uint64)
         self._fresh = np.empty((len(self.class_ids), _FRESH_SEGMENTS), np.float32)
         self._num_kept = self._num_fresh = self._num_merged = 0
-        self._videos: dict[str, int] = {}  # a video's index, by its id
-        self._places: list[int] = []  # of each video, the set of its segments as bits
+        self._videos: dict[str, int] = {}  # index of each video, by id
+        self._places: list[int] = []  # the segments of each video, as a set of bits
         self._video_of_segment: list[np.ndarray] = []
         self._starts: list[np.ndarray] = []
 
     @property
     def num_segments(self) -> int:
-        """Segments seen."""
+        """Number of segments so far."""
         return self._num_merged + self._num_fresh
 
     def update(self, ids: Sequence[str | bytes], starts: np.ndarray, scores: np.ndarray) -> None:
-        """Adds segments. After an error the ranking is of no further use.
+        """Adds segments. After an error, the ranking cannot be used any more.
 
         Args:
             ids: the videos' ids, [N].
             starts: int [N], the segments' first seconds: multiples of 5.
-            scores: float [N, C], one a class of `class_ids`; compared as float32. float16 is taken as it is.
+            scores: float [N, C], in the order of `class_ids`. They are compared as float32.
 
         Raises:
-            InputError: a segment came before, its id cannot stand in a submission, its start is no multiple of 5, or a score
-                is NaN or infinite.
+            InputError: a segment came before, its id is not allowed in a submission, its start is not a multiple of 5, or a
+                score is NaN or infinite.
             ValueError: the shapes do not fit together.
         """
         starts, scores = np.asarray(starts), np.asarray(scores)
-        if scores.dtype != np.float16:  # which float32 holds exactly, so a block at a time is converted below
+        if scores.dtype != np.float16:  # float16 is converted in blocks below; float32 holds it exactly
             scores = as_float32(scores)
         if scores.ndim != 2 or scores.shape != (len(starts), len(self.class_ids)):
             raise ValueError(f"scores {scores.shape} must be [{len(starts)}, {len(self.class_ids)}]")
@@ -104,7 +103,7 @@ class SegmentRanking:
             self._add(block)
 
     def ranking(self, class_id: int) -> list[Segment]:
-        """A class's best segments, best first, as (id, start); among equal scores the first to arrive comes first."""
+        """The best segments of a class, best first, as (id, start). Equal scores are in the order of arrival."""
         self._merge()
         ids = list(self._videos)
         videos, starts = self._segments()
@@ -117,13 +116,13 @@ class SegmentRanking:
         """Writes a line for every class, in the order of `class_ids`.
 
         Raises:
-            InputError: the file cannot be written there.
+            InputError: the file cannot be written.
         """
         self._merge()
         videos, starts = self._segments()
         ids = _as_rows([video.encode() for video in self._videos])
         ends = _as_rows([b":%d " % start for start in range(0, starts.max(initial=0) + 1, SEGMENT_FRAMES)])
-        # Tokens of one width, padded with zero bytes: a line is then a gather and a mask, without an object a segment.
+        # Tokens have equal width, padded with zero bytes. So a line is a gather and a mask, without an object per segment.
         tokens = np.concatenate((ids.take(videos, axis=0), ends.take(starts // SEGMENT_FRAMES, axis=0)), axis=1)
 
         def line(position: int) -> bytes:
@@ -133,14 +132,14 @@ class SegmentRanking:
         with NewFile(path) as file, ThreadPoolExecutor(self._num_threads) as pool:
             file.write(f"{HEADERS['segment']}\n".encode())
             positions, num_ahead = range(len(self.class_ids)), 4 * self._num_threads
-            for first in positions[::num_ahead]:  # not all lines at once, which would be the file in memory
+            for first in positions[::num_ahead]:  # not all lines at once, to save memory
                 for text in pool.map(line, positions[first : first + num_ahead]):
                     file.write(text)
 
     def _take(self, ids: Sequence[str | bytes], starts: np.ndarray) -> np.ndarray:
-        """The segments' video indices, int32 [N], after they have been checked and marked as seen.
+        """Checks segments and marks them as seen. Returns their video indices, int32 [N].
 
-        A video's segments usually come one after the other, so what concerns the video is done once for all of them.
+        The segments of a video usually come together, so work on the video is done once for all of them.
         """
         wrong = (starts < 0) | (starts % SEGMENT_FRAMES != 0) | (starts >= 10**LONGEST_START)
         if wrong.any():
@@ -181,7 +180,7 @@ class SegmentRanking:
             scores = scores[len(part) :]
 
     def _merge(self) -> None:
-        """Moves the fresh segments into the rankings as far as they are good enough."""
+        """Merges the new segments into the rankings."""
         if not self._num_fresh:
             return
         with ThreadPoolExecutor(self._num_threads) as pool:
@@ -191,14 +190,14 @@ class SegmentRanking:
         self._num_fresh = 0
 
     def _merge_classes(self, first: int) -> None:
-        """The same for `_CLASSES_A_TASK` classes; what is common to all of them stays as it is."""
+        """Merges `_CLASSES_A_TASK` classes. It does not change anything that classes share."""
         columns = slice(first, first + _CLASSES_A_TASK)
         num_best = min(self._num_kept + self._num_fresh, self.max_segments)
         for kept, fresh in zip(self._kept[columns], self._fresh[columns, : self._num_fresh], strict=True):
             kept_before = kept[: self._num_kept]
             if self._num_kept == self.max_segments:
                 worst = (kept_before.max(keepdims=True) >> np.uint64(32)).astype(np.uint32)
-                better = np.flatnonzero(fresh > score_of_code(worst))  # an equal one would come after it
+                better = np.flatnonzero(fresh > score_of_code(worst))  # an equal score would rank after it
             else:
                 better = np.arange(self._num_fresh)
             keys = descending_code(fresh[better]).astype(np.uint64) << np.uint64(32)
@@ -209,11 +208,11 @@ class SegmentRanking:
             kept[:num_best] = keys[:num_best]
 
     def _order(self, position: int) -> np.ndarray:
-        """Segment indices of one class, best first, as of the last merge."""
+        """Segment indices of a class, best first, after the last merge."""
         return (np.sort(self._kept[position, : self._num_kept]) & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
     def _segments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Video index and start of every segment, in order of arrival."""
+        """The video index and start of every segment, in the order of arrival."""
         for table in (self._video_of_segment, self._starts):
             table[:] = [np.concatenate([np.empty(0, np.int32), *table])]
         return self._video_of_segment[0], self._starts[0]

@@ -1,4 +1,4 @@
-"""Submissions as DataFrames, for looking at them."""
+"""Submissions as DataFrames."""
 
 import os
 from array import array
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 def read_submission(
     path: str | os.PathLike, num_classes: int = DEFAULT_NUM_CLASSES, max_rank: int | None = None
 ) -> "pandas.DataFrame":
-    """A submission of either task as a table with a row a prediction, in the order of the file.
+    """Reads a submission of either task into a table with one row per prediction, in the order of the file.
 
-    All of it is held in memory: some 40 bytes a row. Ids are text, whatever they look like.
+    The table takes some 40 bytes of memory per row. Ids are always text.
 
     Args:
         path: the CSV file.
         num_classes: classes go from 0 to num_classes - 1.
-        max_rank: predictions kept a video, or segments a class, the best ones; None = all.
+        max_rank: number of best predictions to keep per video, or best segments per class; None = all.
 
     Returns:
-        Of the video task, the columns `id`, `class_id` (int64), `score` (float64) and `rank` (int64, 1 is the best of the
-        video). Of the segment task, `class_id`, `id`, `start` (int64, the segment's first second) and `rank` (of the class).
+        For the video task, the columns `id`, `class_id` (int64), `score` (float64) and `rank` (int64, 1 = the best of the
+        video). For the segment task, `class_id`, `id`, `start` (int64, the segment's first second) and `rank` (in the class).
         A video without predictions, or a class without segments, has no row.
 
     Raises:
-        LineError: the header is of neither task, or a line breaks a rule; `yt8m validate` lists all such lines.
+        LineError: the header is not a submission's, or a line breaks a rule. `yt8m validate` lists all such lines.
         InputError: the file cannot be read.
         ValueError: max_rank < 1.
     """
@@ -80,7 +80,7 @@ def _read_segments(path: str | os.PathLike, num_classes: int, max_rank: int | No
 
 
 class _Texts(dict[bytes, str]):
-    """The text of each id, which is made once, as most classes rank the same segments."""
+    """The text of each id, made once, because most classes rank the same segments."""
 
     def __missing__(self, identifier: bytes) -> str:
         self[identifier] = identifier.decode()
@@ -94,6 +94,6 @@ def _whole_numbers(values: Sequence[int]) -> Any:
 
 
 def _ranks(counts: Sequence[int]) -> Any:
-    """1 to each of the counts, one after the other."""
+    """The numbers from 1 to each of the counts, concatenated."""
     rows = _whole_numbers(range(len(counts))).repeat(counts).reset_index(drop=True)
     return rows.groupby(rows).cumcount() + 1

@@ -1,4 +1,4 @@
-"""Brings a submission to its leaderboard: checked, compressed, uploaded, and its score waited for."""
+"""Submits a file to the leaderboard: checks, compresses and uploads it, and waits for the score."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ from yt8m.submission.validation import Validation, validate
 
 @dataclass(frozen=True, slots=True)
 class Competition:
-    """What a competition takes."""
+    """The submissions that a competition accepts."""
 
     task: Task
     num_classes: int
@@ -32,7 +32,7 @@ COMPETITIONS = {
     "youtube8m-2018": Competition("video", 3862),
     "youtube8m-2019": Competition("segment", 3862),
 }
-"""Those of YouTube-8M on Kaggle; others are told by the file's header, with the newest vocabulary."""
+"""The competitions of YouTube-8M on Kaggle. For others, the file's header tells the task; they have the newest vocabulary."""
 
 _MAX_ERRORS = 3
 _CHUNK_BYTES = 1 << 20
@@ -40,20 +40,20 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A file that was submitted."""
+    """A submitted file."""
 
     submission: Submission | None
-    """As Kaggle listed it last; None where it was not asked, or did not answer."""
+    """The submission as Kaggle listed it last; None if Kaggle was not asked, or did not answer."""
     reference: int
-    """Kaggle's number of the submission; 0 where it is not known."""
+    """Kaggle's number of the submission; 0 = unknown."""
     num_bytes: int
-    """Of the archive."""
+    """Bytes of the archive."""
     address: str
-    """The page that lists it."""
+    """The page that lists the submission."""
 
 
 class PollDelays(NamedTuple):
-    """Seconds between two looks for the score: the first wait, and what it grows to."""
+    """Seconds between two checks for the score: the first wait, and the longest."""
 
     first: float
     longest: float
@@ -69,17 +69,17 @@ def check_for(
     segment_classes_path: str | os.PathLike | None = None,
     max_segments: int = DEFAULT_MAX_SEGMENTS,
 ) -> Validation:
-    """Validates a submission by the rules of a competition; the arguments are `validate`'s.
+    """Validates a submission by the rules of a competition. See `validate` for the arguments.
 
     Args:
         path: the CSV file.
-        competition: its name on Kaggle; those that are not known take both tasks.
-        num_classes: None = as many as the competition has.
+        competition: the name on Kaggle. An unknown competition accepts both tasks.
+        num_classes: None = the competition's number.
         segment_classes_path: a `segment_label_ids.csv`.
-        max_segments: segments a class may have.
+        max_segments: the largest number of segments per class.
 
     Raises:
-        InputError: the file is for the other task, or invalid, with its first errors; or cannot be read.
+        InputError: the file is for the other task, is invalid (the message has the first errors), or cannot be read.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise InputError(f"{os.fspath(path)}: is no file; give a CSV file, which is read twice")
@@ -106,25 +106,25 @@ def upload(
     show_progress: bool = False,
     poll_delays: PollDelays = POLL_DELAYS,
 ) -> Uploaded:
-    """Submits a file that `check_for` found valid.
+    """Submits a file that passed `check_for`.
 
-    Kaggle is asked for the earlier submissions first, so that what is wrong with the token or the rules is said before
-    the file is compressed and uploaded. The archive is made beside the file and removed whatever happens.
+    It first asks for earlier submissions, so that problems with the token or the rules show before the file is compressed and
+    uploaded. The archive is made beside the file and always removed.
 
     Args:
         path: the CSV file.
-        leaderboard: the competition's.
-        message: what Kaggle lists beside the submission; None = the file's name.
-        wait: seconds to wait for the score; 0 = none.
-        progress: counts the bytes that are compressed, and gets lines on what happens meanwhile.
+        leaderboard: the leaderboard of the competition.
+        message: the description on Kaggle; None = the file's name.
+        wait: seconds to wait for the score; 0 = do not wait.
+        progress: counts the compressed bytes, and gets lines on each step.
         show_progress: whether the client draws a bar of the upload on stderr.
-        poll_delays: how often Kaggle is asked for the score.
+        poll_delays: seconds between checks for the score.
 
     Returns:
-        The submission, scored, or still pending when the time was over.
+        The submission, scored, or still pending after the wait.
 
     Raises:
-        InputError: see `Leaderboard`; or the submission is there and could not be scored.
+        InputError: as in `Leaderboard`, or Kaggle could not score the submission.
     """
     path = Path(path)
     message = message or path.name
@@ -156,7 +156,7 @@ def upload(
 def _reference_after(
     error: UnansweredError, leaderboard: Leaderboard, is_new: Callable[[Submission], bool], address: str
 ) -> int:
-    """The submission's number where only the answer to it was lost: once more would cost the day's quota twice."""
+    """The number of a submission whose answer was lost. Submitting again would use the day's quota twice."""
     try:
         arrived = next(filter(is_new, leaderboard.submissions()), None)
     except InputError:
@@ -178,7 +178,7 @@ def _wait_for_score(
     while True:
         try:
             found = next(filter(is_ours, leaderboard.submissions()), None)
-        except InputError as error:  # it is submitted all the same, and must not look as if it were not
+        except InputError as error:  # the file is submitted all the same
             progress.message(f"the score could not be asked for: {error}")
             return None
         left = deadline - time.monotonic()
@@ -190,7 +190,7 @@ def _wait_for_score(
 
 @contextmanager
 def _archive(path: Path, progress: Progress) -> Iterator[Path]:
-    """A ZIP file of one file, `NAME.zip` in a directory of its own beside it, there while the block lasts."""
+    """Zips a file to `NAME.zip` in a temporary directory beside it, for the duration of the block."""
     try:
         directory = tempfile.TemporaryDirectory(prefix=".yt8m-upload-", dir=path.parent)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Checks a submission as the leaderboard would, and says line by line what to repair."""
+"""Checks a submission like the leaderboard, and says line by line what to repair."""
 
 import os
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ from yt8m.submission.reading import read_segment_submission, read_video_submissi
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What `validate` found."""
+    """The result of `validate`."""
 
     task: Task | None
-    """Told by the header; None where the header is not known."""
+    """The task in the header; None if the header is unknown."""
     num_rows: int
-    """Lines after the header."""
+    """Number of lines after the header."""
     num_entries: int
-    """Predictions, or ranked segments, in the lines without an error."""
+    """Number of predictions, or ranked segments, in lines without an error."""
     errors: list[str]
-    """One line an error, in the file's order; empty for a valid submission."""
+    """The errors, one line each, in the file's order; empty for a valid submission."""
     remarks: list[str] = field(default_factory=list)
-    """What no rule forbids and few mean: a line a kind, with the first place and the number of the others."""
+    """Allowed but unusual things: one line per kind, with the first place and the number of others."""
 
 
 _EMPTY = "such a row is allowed and scores nothing"
 
 
 class _Errors:
-    """The first errors, and how many there are."""
+    """The first errors, and the number of all."""
 
     def __init__(self, most: int):
         self._most = most
@@ -46,13 +46,13 @@ class _Errors:
             self.first.append(f"line {error.line}: {error.reason}")
 
     def lines(self) -> list[str]:
-        """The first ones, and a line on the others."""
+        """The first errors, and a line on the others."""
         more = self.count - self._most
         return [*self.first, *([f"... and {more} more"] if more > 0 else [])]
 
 
 class _Oddity:
-    """Rows of one kind of oddity, in one line."""
+    """All rows with one kind of oddity, in one line."""
 
     def __init__(self, consequence: str):
         self._consequence = consequence
@@ -71,7 +71,7 @@ class _Oddity:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What the rows without an error hold."""
+    """The content of rows without an error."""
 
     num_rows: int
     num_entries: int
@@ -85,24 +85,24 @@ def validate(
     max_segments: int = DEFAULT_MAX_SEGMENTS,
     max_errors: int = 20,
 ) -> Validation:
-    """Reads a submission once and collects its errors, at most one for each line, and its oddities.
+    """Reads a submission once, and collects its errors (at most one per line) and oddities.
 
-    Only the ids, or classes, of the rows are remembered.
+    Only the rows' ids, or classes, stay in memory.
 
     Args:
-        path: the CSV file; its header tells the task.
+        path: the CSV file. Its header tells the task.
         num_classes: classes go from 0 to num_classes - 1; 4716 for the 2017 data.
-        segment_classes_path: a `segment_label_ids.csv`, or Kaggle's `vocabulary.csv` of the ranked classes, which are then the
-            only ones the segment task allows.
-        max_segments: segments a class may have.
-        max_errors: errors listed; how many more there are stands at the end.
+        segment_classes_path: a `segment_label_ids.csv`, or Kaggle's `vocabulary.csv` of the ranked classes. The segment task
+            then allows only these classes.
+        max_segments: the largest number of segments per class.
+        max_errors: errors to list. The last line has the number of others.
 
     Returns:
-        The task, the counts, the errors, and as remarks scores outside 0 to 1, rows that predict nothing, and, where there is
-        no error, ranked classes that are missing or do not count.
+        The task, the counts and the errors. The remarks are on scores outside 0 to 1, on rows without predictions and, if
+        there is no error, on ranked classes that are missing or do not count.
 
     Raises:
-        InputError: the file, or that of the classes, cannot be read; classes of segments are given for videos.
+        InputError: a file cannot be read, or segment classes are given for the video task.
     """
     errors = _Errors(max_errors)
     try:

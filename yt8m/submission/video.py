@@ -1,4 +1,4 @@
-"""Submissions for the video task of 2017 and 2018: a line a video, ``id,class score class score ...``, best first."""
+"""Submissions for the video task of 2017 and 2018: one line per video, ``id,class score class score ...``, best first."""
 
 import os
 from collections.abc import Sequence
@@ -13,18 +13,17 @@ from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text
 from yt8m.submission.files import HEADERS
 
 MAX_PAIRS = 20
-"""Predictions a video that a submission may hold."""
+"""Largest number of predictions per video in a submission."""
 
 
 class VideoSubmissionWriter:
-    """Writes a submission for the video task as predictions come.
+    """Writes a submission for the video task, batch by batch.
 
-    A context manager: the file appears under its name when the block ends well, and not at all when it does not.
-    Scores are written with 9 significant digits, the fewest that give every float32 back exactly: fewer would tie
-    scores that differ, and scoring the file would no longer give what scoring the model does.
+    It is a context manager. The file appears when the block ends well. Scores have 9 significant digits, which restore every
+    float32 exactly. With fewer digits, different scores would tie, and the file would score differently from the model.
 
     Args:
-        path: the CSV file. Entering the block raises InputError if it cannot be written there.
+        path: the CSV file. Entering the block raises InputError if it cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -42,15 +41,15 @@ class VideoSubmissionWriter:
         self._file.__exit__(kind, error, traceback)
 
     def write(self, ids: Sequence[str | bytes], classes: np.ndarray, scores: np.ndarray) -> None:
-        """Adds videos, as `yt8m.metrics.top_k_predictions` gives them.
+        """Adds videos, from `yt8m.metrics.top_k_predictions`.
 
         Args:
             ids: the videos' ids, [N].
             classes: int [N, k], k <= 20.
-            scores: float [N, k], every row descending; written as float32.
+            scores: float [N, k], descending in every row. They are written as float32.
 
         Raises:
-            InputError: a video was written before, its id cannot stand in a submission, or a score is NaN or infinite.
+            InputError: a video was written before, its id is not allowed in a submission, or a score is NaN or infinite.
             ValueError: the shapes do not fit together, k > 20, or scores ascend.
         """
         classes, scores = np.asarray(classes), as_float32(scores)
