@@ -1,6 +1,7 @@
 """Folds that an index names: what is read, and what is refused."""
 
 import dataclasses
+import itertools
 import os
 
 import numpy as np
@@ -29,6 +30,14 @@ def records(tmp_path):
 def ids(path, fold, held_out):
     source = dataclasses.replace(open_source(path), fold=Fold.parse(fold), held_out=held_out)
     return [video_id.decode() for batch in make_dataset(source, 8) for video_id in batch["id"].numpy()]
+
+
+def test_each_video_is_held_out_by_one_fold_of_its_hash(records):
+    every, folds = ids(records, "", False), range(4)
+    held = [ids(records, f"{fold}/4", held_out=True) for fold in folds]
+    assert sorted(itertools.chain(*held)) == every
+    for fold in folds:
+        assert ids(records, f"{fold}/4", held_out=False) == [name for name in every if name not in held[fold]]
 
 
 def test_a_fold_of_an_index_is_the_part_that_the_split_gave(records, tmp_path):

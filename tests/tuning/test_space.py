@@ -67,6 +67,7 @@ def test_flags_of_every_section_as_choices_and_ranges(tmp_path):
         ({"model.dropout": {"low": 0}}, "model.dropout has no high"),
         ({"model.dropout": {"low": 0, "hihg": 0.5}}, "model.dropout: unknown key 'hihg'; did you mean high?"),
         ({"model.dropout": {"low": 0.5, "high": 0.1}}, "model.dropout goes from 0.5 to 0.1; low must be below high"),
+        ({"model.dropout": {"low": 0.1, "high": 0.1}}, "model.dropout goes from 0.1 to 0.1; low must be below high"),
         ({"model.dropout": {"low": 0, "high": 0.1, "log": True}}, "low must be above 0"),
         ({"model.dropout": {"low": 0, "high": 0.1, "log": 1}}, "model.dropout, log, is 1; it must be true or false"),
         ({"model.dropout": {"low": 0, "high": 0.1, "step": 0}}, "model.dropout has step 0.0; it must be above 0"),
