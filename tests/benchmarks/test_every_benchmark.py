@@ -19,24 +19,21 @@ DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 PEER_SETTINGS = {"clusters": 8, "hidden": 4, "mixtures": 2, "batch": 4, "frames": 5, "classes": 20, "seconds": 0.1}
 
 RUN_HERE = {
+    "benchmarks": ["reading (64 videos", "heavy place", "evaluate of read", "`moe`"],
     "benchmarks.ceiling": ["gap"],
+    "benchmarks.convert": ["`--to video`", "`--to parquet`"],
     "benchmarks.download": ["files of", "yt8m download"],
     "benchmarks.parameters": [str(1152 * 3862 + 3862)],
+    "benchmarks.peers": ["average", "max", "ours / theirs"],
     "benchmarks.peers.ours": ['"rate"', '"parameters"'],
     "benchmarks.ranking": ["segment task", "video task"],
-    "benchmarks.step": ['"seconds"', '"memory"'],
-}
-"""The programs that tests run in this process, and what each prints."""
-RUN_WHEN_SLOW = {
-    "benchmarks": ["reading (64 videos", "heavy place", "evaluate of read", "`moe`"],
-    "benchmarks.convert": ["`--to video`", "`--to parquet`"],
     "benchmarks.scaling": ["training, batches of 64 videos", "a checkpoint of", "our loop over"],
     "benchmarks.segments": ["fine-tuned", "... and ranked with the prior of the second", "valid"],
+    "benchmarks.step": ['"seconds"', '"memory"'],
     "benchmarks.tricks": ["`yt8m average --last 3`", "distillation on the fly"],
     "benchmarks.zoo": ["`moe`", "`dbof`", "someone who knows the generator"],
-    "benchmarks.peers": ["average", "max", "ours / theirs"],
 }
-"""The same; these take more than a few seconds."""
+"""The programs that tests run in this process, and what each prints."""
 RUN_BY_OTHERS = {"benchmarks.model": "benchmarks", "benchmarks.run_rates": "benchmarks.zoo"}
 """Programs that another one runs, in a process of their own there."""
 RUN_ELSEWHERE = {
@@ -71,7 +68,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_no_program_is_forgotten():
-    assert {*RUN_HERE, *RUN_WHEN_SLOW, *RUN_BY_OTHERS, *RUN_ELSEWHERE, *RUN_BY_HAND} == PROGRAMS
+    assert {*RUN_HERE, *RUN_BY_OTHERS, *RUN_ELSEWHERE, *RUN_BY_HAND} == PROGRAMS
 
 
 def test_every_other_module_is_part_of_a_program():
@@ -145,15 +142,14 @@ def full_sample(tmp_path_factory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(
-    "program", [*RUN_HERE, *(pytest.param(name, marks=pytest.mark.slow) for name in RUN_WHEN_SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("program", RUN_HERE)
 def test_a_benchmark_runs_and_leaves_the_document_alone(program, started, full_sample, monkeypatch):
     if program == "benchmarks.peers":
         let_ours_stand_for_theirs(monkeypatch)
     before = DOCUMENT.read_bytes()
     printed = run_in_process("-m", program, *arguments_of(program, full_sample))
-    for words in {**RUN_HERE, **RUN_WHEN_SLOW}[program]:
+    for words in RUN_HERE[program]:
         assert words in printed
     assert DOCUMENT.read_bytes() == before
     assert {name for name, other in RUN_BY_OTHERS.items() if other == program} <= set(started)

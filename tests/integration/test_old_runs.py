@@ -48,6 +48,7 @@ def test_evaluation(yt8m, old_run, name):
     assert without_times(outcome.json) == near(FIGURES[name]["half_way"])
 
 
+@pytest.mark.slow
 def test_going_on(yt8m, old_run, name):
     """With the flags of its own configuration, as a user would type them."""
     config = json.loads(Path(old_run, "config.json").read_text())
@@ -90,6 +91,7 @@ def pairs(text):
     return zip(words[::2], words[1::2], strict=True)
 
 
+@pytest.mark.slow
 def test_exporting_and_a_report(yt8m, old_run, name, tmp_path):
     config = json.loads(Path(old_run, "config.json").read_text())
     for arguments in (
