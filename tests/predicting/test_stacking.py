@@ -7,11 +7,12 @@ import pytest
 from made_up import MadeUp, segments, sigmoid, together, videos
 from test_weighting import rated, segment_map
 
+from yt8m.commands import reports
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentRatings, VideoMetrics
 from yt8m.predicting import Description, Part
 from yt8m.predicting.combining import Ensemble
-from yt8m.predicting.stacking import Stacked, learn_stack
+from yt8m.predicting.stacking import LearnedMean, Stack, Stacked, learn_stack
 from yt8m.predicting.weighting import learn_weights
 
 
@@ -181,3 +182,16 @@ def test_a_single_rated_video_is_judged_with_equal_weights():
 def test_as_many_weights_as_members():
     with pytest.raises(InputError, match=r"^--weights: 3 given, 2 needed; name the members that they were learned for"):
         Stacked([segments(0), segments(1)], [1, 2, 3], 0.0)
+
+
+def test_what_is_shown():
+    compared = LearnedMean("geometric", [0.9, 0.1], 0.61)
+    learned = Stack(["a", "b"], "logistic", [0.75, -0.25], -1.5, "gap", 0.625, 0.5, [0.6, 0.4], compared)
+    assert reports.weighed(learned).splitlines() == [
+        "a                    weight 0.750, alone gap 0.6000",
+        "b                    weight -0.250, alone gap 0.4000",
+        "equal weights        gap 0.5000",
+        "learned weights      gap 0.6100, on videos that they were not learned from",
+        "logistic regression  gap 0.6250, on videos that it was not learned from",
+        "intercept            -1.500",
+    ]

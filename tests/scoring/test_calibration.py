@@ -84,6 +84,8 @@ def test_a_file_gives_back_what_was_written(tmp_path):
         ('{"weights": [1, 2]}', "holds no calibration; make one with yt8m calibrate"),
         ('{"format": 7, "pooled": {}}', "is of format 7, this version reads 1; make it anew"),
         ('{"format": 1, "pooled": {"slope": 1}}', r"cannot be used \("),
+        (json.dumps(made_up().as_json() | {"task": "audio"}), r"cannot be used \(it does not say what it is for\)"),
+        (json.dumps(made_up().as_json() | {"num_classes": 2}), r"cannot be used \(class 2 is none of 2 classes\)"),
         ("{", r"is no JSON .*; make one with yt8m calibrate|.*make one with yt8m calibrate"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.files import digest_of_file, read_json
 from yt8m.metrics.registry import Task
 from yt8m.runs.model import best_weights
@@ -94,6 +94,12 @@ class Calibration:
     data: Sequence[str]
     """Files of the records that it was fitted on."""
     maps: LogitMaps
+
+    def __post_init__(self):
+        if self.task not in _OF_TASK or not isinstance(self.num_classes, int):
+            raise ValueError("it does not say what it is for")
+        if unknown := [class_id for class_id in self.maps.own if not 0 <= class_id < self.num_classes]:
+            raise ValueError(f"class {unknown[0]} is none of {quantity(self.num_classes, 'class')}")
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
         """Logits float [N, C] to calibrated ones, float32 [N, C]."""
