@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from yt8m.data import web
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
-from yt8m.data.web import find_all
 from yt8m.errors import InputError
 
 _IN_WORDS = {
@@ -132,7 +132,7 @@ def _find_on_web(urls: Sequence[str]) -> list[str]:
         raise InputError(
             f"{listed}: a server's files cannot be listed; name each, several as {{0000,0001}} or {{0000..0009}}"
         )
-    return [found.address for found in find_all(each for url in urls for each in expand_braces(url))]
+    return [found.address for found in web.find_all(each for url in urls for each in expand_braces(url))]
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,7 @@ class FileSystem:
 
 
 FILE_SYSTEMS = {
-    "http": FileSystem(_load_tensorflow_io, _find_on_web),
-    "https": FileSystem(_load_tensorflow_io, _find_on_web),
+    **dict.fromkeys(web.SCHEMES, FileSystem(_load_tensorflow_io, _find_on_web)),
     "s3": FileSystem(_load_tensorflow_io),
     "az": FileSystem(_load_tensorflow_io),
     "hdfs": FileSystem(_load_tensorflow_io),

@@ -13,6 +13,7 @@ from watchers import Counts
 
 from yt8m.data.quantisation import dequantise, quantise
 from yt8m.data.records import read_framing
+from yt8m.data.schema import FEATURE_SIZES
 from yt8m.data.tools.inspection import inspect
 from yt8m.data.tools.synthetic import VOCABULARY_COLUMNS, rate_segments, synthesise
 from yt8m.data.tools.synthetic_videos import make_video, make_world
@@ -211,6 +212,25 @@ def test_appearances_say_nothing_on_average_and_are_unique():
     np.testing.assert_allclose(np.mean(looks, axis=1), 0, atol=1e-6)
     pairs = [tuple(pair) for appearances in world.appearances for pair in appearances]
     assert len(set(pairs)) == len(pairs)
+
+
+def test_a_further_feature_follows_the_classes_and_leaves_the_others_as_they_are(monkeypatch):
+    world, videos = make_videos(12)
+    assert world.further == {}
+    monkeypatch.setitem(FEATURE_SIZES, "depth", 64)
+    world, further = make_videos(12)
+    for before, after in zip(videos, further, strict=True):
+        assert list(after.frames) == ["rgb", "audio", "depth"]
+        assert after.labels == before.labels
+        np.testing.assert_array_equal(after.activity, before.activity)
+        for name in ("rgb", "audio"):
+            np.testing.assert_array_equal(after.frames[name], before.frames[name])
+        assert after.frames["depth"].shape == (len(after.activity), 64)
+        assert after.frames["depth"].dtype == np.uint8
+        depth, shown = dequantise(after.frames["depth"]), after.activity >= 0
+        vectors = world.further["depth"][after.activity[shown]]
+        likeness = np.mean(depth[shown] * vectors)
+        assert likeness > 0.15, "0.3 of the class's vector, whose values have the variance 1"
 
 
 @pytest.mark.parametrize(("num_videos", "num_classes", "num_shards"), [(1, 1, 1), (2, 2, 5), (6, 3862, 2)])

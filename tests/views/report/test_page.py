@@ -203,6 +203,24 @@ def test_the_best_of_each_row_is_marked():
     assert [cell.split()[0] for cell in next(iter(found.rows("throughput")))[1:]] == ["100", "3,000"]
 
 
+def test_a_tile_has_the_best_value_and_the_run_that_has_it():
+    runs = [made_up_run(f"runs/{name}") for name in ("one", "two", "three")]
+    values = {
+        "gap": (0.25, 0.75, 0.5),
+        "map": (0.5, 0.25, 0.125),
+        "hit_at_1": (0.125, 0.5, 0.625),
+        "perr": (0.5, 0.5, 0.25),
+    }
+    runs = [
+        replace(run, metrics={**run.metrics, **{key: of_runs[place] for key, of_runs in values.items()}})
+        for place, run in enumerate(runs)
+    ]
+    content, _ = rendered(*runs)
+    (tiles,) = re.findall(r'<ul class="tiles">(.*?)</ul>', content, re.DOTALL)
+    texts = [" ".join(re.sub("<[^>]*>", " ", tile).split()) for tile in re.findall("<li>(.*?)</li>", tiles, re.DOTALL)]
+    assert texts == ["GAP 0.7500 two", "MAP 0.5000 one", "Hit@1 0.6250 three", "PERR 0.5000 one"]
+
+
 @pytest.mark.parametrize("runs", [1, 2])
 def test_nothing_is_best_of_one_run_or_where_records_differ(runs):
     second = made_up_run("runs/two", 1, records=Records(150, 18))
