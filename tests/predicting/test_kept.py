@@ -16,6 +16,7 @@ from yt8m.predicting import StoredPredictions, kept, run_predictions
 from yt8m.predicting.ensembling import ensemble
 from yt8m.predicting.prediction import predict
 from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.predicting.selection import Selection
 from yt8m.progress import Messages
 from yt8m.runs import load_config
 from yt8m.scoring.scorer import Scorer
@@ -86,7 +87,7 @@ def test_records_that_are_exchanged_are_predicted_again(run, data, others, tmp_p
 
 @pytest.mark.parametrize("same_time", [True, False], ids=["same time", "changed"])
 def test_an_interrupted_prediction_does_not_go_on_with_other_records(run, data, others, tmp_path, same_time):
-    left = RunPredictions(run, [str(data)], top_k=20, precision="float32")
+    left = RunPredictions(run, [str(data)], selection=Selection(top_k=20, precision="float32"))
     left.store(tmp_path / ".out.csv.predictions" / "own")
     exchange(data, others, same_time)
     predict(run, [str(data)], tmp_path / "out.csv")

@@ -23,6 +23,7 @@ from yt8m.predicting import StoredPredictions, run_predictions
 from yt8m.predicting.ensembling import ensemble
 from yt8m.predicting.prediction import predict
 from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.predicting.selection import Selection
 from yt8m.progress import Messages
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
@@ -107,7 +108,7 @@ def test_a_run_with_audio_on_records_without_says_so(run, tmp_path):
 
 
 def test_the_surest_classes_of_videos_are_stored(run, sample, tmp_path):
-    stored = RunPredictions(run, [str(sample / FRAMES)], top_k=4).store(tmp_path / "stored")
+    stored = RunPredictions(run, [str(sample / FRAMES)], selection=Selection(top_k=4)).store(tmp_path / "stored")
     expected = logits_of(run, open_data(load_config(run), str(sample / FRAMES)))
     assert [video for part in stored.parts() for video in part.ids.tolist()] == list(expected)
     for part in stored.parts():
@@ -192,7 +193,9 @@ def test_a_killed_prediction_goes_on_where_it_stopped_and_gives_the_same_file(
 @pytest.mark.slow
 def test_what_another_run_left_unfinished_is_replaced(run, folds, sample, tmp_path):
     out, data = tmp_path / "out.csv", str(sample / FRAMES)
-    RunPredictions(folds[0], [data], top_k=20, precision="float32").store(tmp_path / ".out.csv.predictions" / "own")
+    RunPredictions(folds[0], [data], selection=Selection(top_k=20, precision="float32")).store(
+        tmp_path / ".out.csv.predictions" / "own"
+    )
     predict(run, [data], out)
     predict(run, [data], tmp_path / "other.csv")
     assert out.read_bytes() == (tmp_path / "other.csv").read_bytes()
@@ -201,7 +204,9 @@ def test_what_another_run_left_unfinished_is_replaced(run, folds, sample, tmp_pa
 @pytest.mark.slow
 def test_what_another_prior_left_unfinished_is_replaced(run, folds, sample, tmp_path):
     data, beside = [str(sample / RATED)], tmp_path / ".out.csv.predictions"
-    RunPredictions(folds[0], data, task="video", class_ids=[1, 2]).store(beside / "prior", part_bytes=1)
+    RunPredictions(folds[0], data, task="video", selection=Selection(class_ids=[1, 2])).store(
+        beside / "prior", part_bytes=1
+    )
     predict(run, data, tmp_path / "out.csv", prior=run)
     predict(run, data, tmp_path / "other.csv", prior=run)
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()

@@ -27,6 +27,7 @@ from yt8m.predicting.members import (
 from yt8m.predicting.options import SubmissionOptions
 from yt8m.predicting.prediction import (
     Prediction,
+    check_outputs,
     count_rows,
     open_prior,
     write_ranked,
@@ -83,10 +84,7 @@ def ensemble(
             written to; as `predict`.
     """
     options = options or SubmissionOptions(**submission)
-    if out is None and stored is None:
-        raise InputError("nothing to write; name a submission with --out, or a directory for the mean with --store")
-    if out is not None:
-        check_destination(out)
+    check_outputs(out, stored, "the mean")
     asked = asked_weights(mean, weights)
     opened = open_members(
         members, data, segment_classes, task, asked.combined, progress, out is not None, calibrations=calibrations

@@ -15,10 +15,8 @@ from yt8m.predicting.listed import ListedPredictions, SubmissionList, describe_l
 from yt8m.predicting.listed_segments import SegmentList, rows_of_segments
 from yt8m.predicting.listed_videos import VideoList, rows_of_videos
 from yt8m.predicting.prediction import AskedPrior
-from yt8m.predicting.run_predictions import (
-    STORED_TOP_K,
-    RunPredictions,
-)
+from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.predicting.selection import Selection
 from yt8m.predicting.stored import is_stored
 from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs import RunDirectory
@@ -67,9 +65,8 @@ def open_members(
     of_run = functools.partial(
         RunPredictions,
         data=data,
-        segment_classes=segment_classes,
         task=task,
-        top_k=STORED_TOP_K,
+        selection=Selection(segment_classes=segment_classes),
         submitted=submitted,
         calibrations=asked,
         progress=remarks,

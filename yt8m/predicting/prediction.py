@@ -17,10 +17,8 @@ from yt8m.predicting import Description, Predictions, StoredPredictions
 from yt8m.predicting.kept import keep, kept_in_run
 from yt8m.predicting.options import SubmissionOptions
 from yt8m.predicting.prior import Places, Prior, check_prior
-from yt8m.predicting.run_predictions import (
-    STORED_TOP_K,
-    RunPredictions,
-)
+from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.predicting.selection import STORED_TOP_K, Selection
 from yt8m.predicting.stored import is_stored
 from yt8m.predicting.submitting import Submitted, write_submission
 from yt8m.progress import SILENT, Progress, Remarks
@@ -94,7 +92,7 @@ class AskedPrior:
                 f"--prior {run}: is of segments and what is around them (--data.segment-context); name a run of whole videos"
             )
         check_prior(run, Description(task="video", num_classes=data.num_classes, classes=None), class_ids)
-        made = RunPredictions(run, paths, task="video", class_ids=class_ids)
+        made = RunPredictions(run, paths, task="video", selection=Selection(class_ids=class_ids))
         made.open_store(self._directory or kept_in_run(made), replace=True)
         return made
 
@@ -154,6 +152,14 @@ def write_ranked(
     )
 
 
+def check_outputs(out: str | os.PathLike | None, stored: str | os.PathLike | None, kept: str) -> None:
+    """Raises InputError if neither is asked for, or the submission cannot be written; `kept` is what would be stored."""
+    if out is None and stored is None:
+        raise InputError(f"nothing to write; name a submission with --out, or a directory for {kept} with --store")
+    if out is not None:
+        check_destination(out)
+
+
 def predict(
     run: str | os.PathLike | Sequence[str | os.PathLike],
     data: Sequence[str] = (),
@@ -197,51 +203,31 @@ def predict(
     """
     options = options or SubmissionOptions(**submission)
     devices = open_devices(distribute)
-    if out is None and stored is None:
-        raise InputError(
-            "nothing to write; name a submission with --out, or a directory for the predictions with --store"
-        )
-    if out is not None:
-        check_destination(out)
+    check_outputs(out, stored, "the predictions")
     path = Path(os.fspath(stored if out is None else out))
     beside = path.parent / f".{path.name}.predictions"
+    selection = Selection(
+        segment_classes=segment_classes,
+        top_k=options.top_k if stored is None else stored_top_k,
+        precision="float32" if stored is None else "float16",
+    )
     with devices.lost_workers(), progress.working("predicting", "video"):
         asked = Calibrations(calibrations)
         made = RunPredictions(
             run,
             data,
-            devices=devices,
             task=task,
-            segment_classes=segment_classes,
-            top_k=options.top_k if stored is None else stored_top_k,
-            precision="float32" if stored is None else "float16",
+            selection=selection,
             submitted=out is not None,
             calibrations=asked,
+            devices=devices,
             progress=progress,
         )
         asked.refuse_unused(made.name)
-        if out is not None:
-            made.refuse(out)
-        prior = None
-
-        def ask() -> None:
-            nonlocal prior
-            if out is not None:
-                made.check_first_ids()
-            prior = open_prior(options, out, made.description, made.paths, beside / "prior")
-            if prior:
-                prior.check_videos(made.first_videos())
-
-        def submit(predictions: StoredPredictions) -> Submitted:
-            if out is None:
-                return count_rows(predictions)
-            submitted = write_ranked(predictions, out, options, prior and prior.make(progress))
-            shutil.rmtree(beside, ignore_errors=True)
-            return submitted
-
-        devices.on_chief(ask)
+        outcome = _Outcome(made, out, options, beside)
+        devices.on_chief(outcome.prepare)
         predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
-        submitted = devices.on_chief(lambda: submit(predictions))
+        submitted = devices.on_chief(lambda: outcome.submit(predictions, progress))
     return Prediction(
         str(path),
         made.description.task,
@@ -249,3 +235,41 @@ def predict(
         submitted.num_segments,
         str(made.segment_classes) if made.segment_classes else None,
     )
+
+
+class _Outcome:
+    """What becomes of a run's predictions: a submission, or nothing but that they are stored.
+
+    Args:
+        made: the predictions.
+        out: the CSV file; None = none.
+        options: of the submission.
+        beside: a directory for what is needed until the file is complete.
+
+    Raises:
+        InputError: the file would replace what the run keeps, or records that are read.
+    """
+
+    def __init__(self, made: RunPredictions, out: str | os.PathLike | None, options: SubmissionOptions, beside: Path):
+        self._made, self._out, self._options, self._beside = made, out, options, beside
+        self._prior: AskedPrior | None = None
+        if out is not None:
+            made.refuse(out)
+
+    def prepare(self) -> None:
+        """Finds what can be wrong before anything is predicted."""
+        made = self._made
+        if self._out is not None:
+            made.check_first_ids()
+        self._prior = open_prior(self._options, self._out, made.description, made.paths, self._beside / "prior")
+        if self._prior:
+            self._prior.check_videos(made.first_videos())
+
+    def submit(self, predictions: StoredPredictions, progress: Progress) -> Submitted:
+        """Writes the submission."""
+        if self._out is None:
+            return count_rows(predictions)
+        prior = self._prior and self._prior.make(progress)
+        submitted = write_ranked(predictions, self._out, self._options, prior)
+        shutil.rmtree(self._beside, ignore_errors=True)
+        return submitted

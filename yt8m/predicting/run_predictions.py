@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from yt8m.config import RunConfig, to_dict
 from yt8m.data import failures, pipeline, remarks
 from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.ids import check_submittable
+from yt8m.data.pipeline import Source
 from yt8m.data.records import file_size
 from yt8m.data.repeats import Once
-from yt8m.data.schema import WHOLE, Share
+from yt8m.data.schema import WHOLE, Level, Share
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
-from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
+from yt8m.data.tables.vocabulary import find_segment_classes
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import digest_of_file, refuse_inputs
@@ -29,6 +30,7 @@ from yt8m.metrics import top_k_predictions
 from yt8m.metrics.registry import Task, task_of
 from yt8m.predicting import Description, Part, PredictionStore, StoredPredictions
 from yt8m.predicting.folds import folds_of, identity_of_fold
+from yt8m.predicting.selection import USUAL, Selection, ranked_classes
 from yt8m.predicting.stored import concatenated, store
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import best_weights, load_run
@@ -40,8 +42,6 @@ from yt8m.submission.coverage import all_ranked_remark
 PART_BYTES = 256 << 20
 """Records that one part of stored predictions is made of: about 1000 videos at frame level."""
 _REMOTE_FILES_A_PART = 8
-STORED_TOP_K = 100
-"""Classes kept of a video."""
 
 
 class RunPredictions:
@@ -52,11 +52,7 @@ class RunPredictions:
         data: files, directories or globs; none = the run's test split, or of folds the training records.
         devices: what to compute on; None = where TensorFlow puts it, alone.
         task: None = `segment` for records with rated segments, else `video`.
-        segment_classes: the list of the classes that are kept (`yt8m.data.tables.vocabulary.read_segment_class_ids`);
-            None = the one at the root of the data set, and where there is none, all classes of the vocabulary, which is told.
-        top_k: classes kept of a video, the surest; 0 = all.
-        precision: of the logits that are kept.
-        class_ids: keep these classes alone, a column each; for videos.
+        selection: what is kept of them.
         submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
         calibrations: those that are asked for; the runs' own among them are used.
         progress: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
@@ -71,32 +67,36 @@ class RunPredictions:
         run: str | os.PathLike | Sequence[str | os.PathLike],
         data: str | Sequence[str] = (),
         *,
-        devices: Devices | None = None,
         task: Task | None = None,
-        segment_classes: str | os.PathLike | None = None,
-        top_k: int = STORED_TOP_K,
-        precision: Literal["float16", "float32"] = "float16",
-        class_ids: Sequence[int] | None = None,
+        selection: Selection = USUAL,
         submitted: bool = False,
         calibrations: Calibrations | None = None,
+        devices: Devices | None = None,
         progress: Progress = SILENT,
     ):
-        self._devices = devices or alone()
-        self._submitted = submitted
+        self._devices, self._progress = devices or alone(), progress
+        self._submitted, self._once = submitted, Once()
         self._num_short = self._num_without_frames = self._num_cut = 0
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
         self._models = [[config.training.precision, to_dict(config)["model"]] for config in configs]
-        config = self.config = configs[0]
-        folds = folds_of(self.runs, configs)
-        self.paths = choose_paths(self.runs[0], config, data, "train" if folds else "test", progress)
+        self.config = configs[0]
+        self._folds = folds_of(self.runs, configs)
+        self.paths = choose_paths(self.runs[0], self.config, data, "train" if self._folds else "test", progress)
         self._weights = [best_weights(each) for each in self.runs]
         self._calibrations = (calibrations or Calibrations()).of_runs(self.runs)
-        self._folds, self._progress = folds, progress
+        source = self._open_source(task, configs)
+        self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in self._folds] or [source]
+        self.segment_classes = self._find_segment_classes(selection) if source.level == "segment" else None
+        self.description = self._describe(source.level, selection)
+        for each in filter(None, self._calibrations):
+            each.refuse_task(self.description.task, self.name)
+
+    def _open_source(self, task: Task | None, configs: Sequence[RunConfig]) -> Source:
+        config, progress = self.config, self._progress
         if task is None and config.data.segment_context:
             task = "segment"  # which is all that such a model is for
-        self._once = Once()
         source = open_data(config, self.paths, None if task is None else task == "segment", progress, counted="videos")
         if task is None and source.level == "frame" and any(map(_learned_segments, self.runs, configs)):
             progress.message(
@@ -104,25 +104,29 @@ class RunPredictions:
                 "--task segment ranks their segments"
             )
         failures.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
-        self._sources = [dataclasses.replace(source, fold=fold, held_out=True) for fold in folds] or [source]
-        self.segment_classes = None
-        num_classes = config.data.num_classes
-        if source.level == "segment":
-            self.segment_classes = segment_classes or find_segment_classes(expand_paths(self.paths)[0], num_classes)
-            if not self.segment_classes:
-                progress.message(all_ranked_remark(expand_paths(self.paths)[0], num_classes))
-            class_ids = _ranked_classes(self.segment_classes, self.runs[0], num_classes)
-        elif class_ids is None and not top_k:
+        return source
+
+    def _find_segment_classes(self, selection: Selection) -> str | os.PathLike | None:
+        """The list of the classes that are ranked; None of all, which is told."""
+        first, num_classes = expand_paths(self.paths)[0], self.config.data.num_classes
+        found = selection.segment_classes or find_segment_classes(first, num_classes)
+        if not found:
+            self._progress.message(all_ranked_remark(first, num_classes))
+        return found
+
+    def _describe(self, level: Level, selection: Selection) -> Description:
+        num_classes, class_ids = self.config.data.num_classes, selection.class_ids
+        if level == "segment":
+            class_ids = ranked_classes(self.segment_classes, self.runs[0], num_classes)
+        elif class_ids is None and not selection.top_k:
             class_ids = range(num_classes)
-        self.description = Description(
-            task="segment" if source.level == "segment" else "video",
+        return Description(
+            task="segment" if level == "segment" else "video",
             num_classes=num_classes,
             classes=None if class_ids is None else tuple(class_ids),
-            top_k=min(top_k, num_classes) if class_ids is None else None,
-            precision=precision,
+            top_k=min(selection.top_k, num_classes) if class_ids is None else None,
+            precision=selection.precision,
         )
-        for each in filter(None, self._calibrations):
-            each.refuse_task(self.description.task, self.name)
 
     def refuse(self, out: str | os.PathLike) -> None:
         """Raises InputError if a file that is to be written would replace what the runs keep, or records that are read."""
@@ -336,11 +340,3 @@ def _groups(files: Sequence[str], part_bytes: int) -> Iterator[tuple[str, ...]]:
     ends = itertools.accumulate(file_size(path) for path in files)
     for _, group in itertools.groupby(zip(files, ends, strict=True), lambda each: (each[1] - 1) // part_bytes):
         yield tuple(path for path, _ in group)
-
-
-def _ranked_classes(file: str | os.PathLike | None, run: str | os.PathLike, num_classes: int) -> Sequence[int]:
-    class_ids = read_segment_class_ids(file) if file else range(num_classes)
-    unknown = [class_id for class_id in class_ids if class_id >= num_classes]
-    if unknown:
-        raise InputError(f"{file}: class {unknown[0]} is unknown to {run}, which has {num_classes}")
-    return class_ids
