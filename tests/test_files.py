@@ -292,7 +292,7 @@ def test_what_stops_the_renaming_leaves_nothing(tmp_path, monkeypatch, write, fa
         renamed.append(target)
         replace(source, target)
 
-    monkeypatch.setattr("yt8m.files.os.replace", stop)
+    monkeypatch.setattr("yt8m.files.publishing.os.replace", stop)
     place = tmp_path / "above" / "new"
     with pytest.raises(KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else InputError) as caught:
         write(place)
@@ -315,7 +315,7 @@ def test_what_was_there_before_the_renaming_failed_is_there_after_it(tmp_path, m
     def stop(source, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("yt8m.files.os.replace", stop)
+    monkeypatch.setattr("yt8m.files.publishing.os.replace", stop)
     with pytest.raises(KeyboardInterrupt):
         write(place)
     assert tree(tmp_path) == before

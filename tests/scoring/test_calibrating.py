@@ -190,10 +190,10 @@ def test_a_run_is_calibrated_and_its_file_used(run, sample, tmp_path):
 
 def test_the_loss_after_is_that_of_the_other_half_s_functions(run, sample, monkeypatch):
     kept = []
-    original = calibrating._before_and_after
+    original = calibrating._fitted
     monkeypatch.setattr(
         calibrating,
-        "_before_and_after",
+        "_fitted",
         lambda measured, *rest: kept.append(measured.observed) or original(measured, *rest),
     )
     made = calibrate(run, out=Path(run).parent / "calibration.json", method="platt", per_class=4, seed=5)

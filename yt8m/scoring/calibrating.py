@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -203,11 +204,8 @@ def calibrate(
             progress,
             observe=lambda: CalibrationObserver(config.data.num_classes, per_class > 0, seed),
         )
-        observer: CalibrationObserver = measured.observed
-        own = observer.counts.classes_with(per_class).tolist() if per_class else []
         try:
-            maps = fit(observer.counts, method, own)
-            before, after = _before_and_after(measured, method, own)
+            maps, before, after = _fitted(measured, method, per_class)
         except InputError as error:
             raise InputError(f"{os.fspath(run)}: {error}") from error
         calibration = Calibration(
@@ -237,11 +235,19 @@ def _open(run: str | os.PathLike, config: RunConfig, data: Sequence[str], progre
     return open_validation(run, config, data, progress)
 
 
-def _before_and_after(
-    measured: Measured, method: Method, own: Sequence[int]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """The metrics without and with a calibration, that of each half fitted on the other one."""
+class _Fitted(NamedTuple):
+    """A calibration, and the metrics without and with one, that of each half fitted on the other half."""
+
+    maps: LogitMaps
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+def _fitted(measured: Measured, method: Method, per_class: int) -> _Fitted:
+    """Raises InputError if nothing can be fitted."""
     observer: CalibrationObserver = measured.observed
+    own = observer.counts.classes_with(per_class).tolist() if per_class else []
+    maps = fit(observer.counts, method, own)
     of_halves = [fit(observer.counts, method, own, halves=[1 - half]) for half in (0, 1)]
     held_out = observer.measure(of_halves)
     task = "segment" if isinstance(measured.metrics, SegmentMetrics) else "video"
@@ -256,4 +262,4 @@ def _before_and_after(
     after = {key: held_out.result[key] for key in keys} | {"loss": before["loss"] + (losses[0] - losses[1]) / num_rows}
     for values, each in ((before, measured), (after, held_out)):
         values[ERROR] = reliability(each.pooled()).expected_calibration_error
-    return before, after
+    return _Fitted(maps, before, after)

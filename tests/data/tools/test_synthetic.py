@@ -308,7 +308,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, monkeypatch, whic
             stream = SimpleNamespace(write=fail if when == "write" else len, close=fail)
         return stream
 
-    monkeypatch.setattr("yt8m.files.open", open_on_full_disk, raising=False)
+    monkeypatch.setattr("yt8m.files.publishing.open", open_on_full_disk, raising=False)
     with pytest.raises(InputError) as caught:
         synthesise(tmp_path / "sample", num_videos=2, num_classes=3)
     assert str(caught.value).startswith(f"{tmp_path / 'sample' / which}: cannot be written (No space left on device)")

@@ -1,35 +1,18 @@
 """Files and directories that are complete or absent: each is written under a hidden name and renamed by `publish`."""
 
 import contextlib
-import fcntl
-import hashlib
-import itertools
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from yt8m.errors import InputError, bytes_in_words, say_no_json
+from yt8m.errors import InputError
+from yt8m.files.checking import check_local
+from yt8m.files.directories import check_new, locked, make_directory, make_missing, remove_empty
 
 _INCOMPLETE = ".incomplete"
-
-
-def check_local(path: str | os.PathLike, what: str, shown: str | None = None) -> None:
-    """Raises InputError for an address, or an empty path, which `Path` takes for the current directory.
-
-    Args:
-        path: where something is, or will be written.
-        what: names it in the message, "the file" say.
-        shown: the path in the message; None = `path`.
-    """
-    if not os.fspath(path):
-        raise InputError(f"the path of {what} is empty; name a place")
-    if "://" in os.fspath(path):
-        shown = shown or os.fspath(path)
-        raise InputError(f"{shown}: {what} must be on a local disk (on a TPU VM, the host's); copy it to or from there")
 
 
 def _hidden_name(final: Path) -> Path:
@@ -85,7 +68,7 @@ class NewFile:
             raise InputError(f"{self._shown}: cannot be written (it is a device, not a file); name a file")
         try:
             if not self._path.parent.exists():
-                self._made = _make_missing(self._path.parent)
+                self._made = make_missing(self._path.parent)
             self._stream = open(self.temporary, "wb")  # closed by __exit__
         except OSError as error:
             remove_empty(self._made)
@@ -124,33 +107,6 @@ class NewFile:
     def unwritable(self, error: OSError) -> InputError:
         """The error to raise when writing failed."""
         return unwritable(self._shown, error)
-
-
-def check_new(path: str | os.PathLike) -> None:
-    """Raises InputError if the path exists, is not local, or cannot become a directory."""
-    check_local(path, "the directory")
-    if os.path.lexists(path):
-        raise InputError(f"{os.fspath(path)}: exists; name a new directory")
-    remove_empty(make_directory(path))
-
-
-def check_room(path: str | os.PathLike, num_bytes: int, what: str, remedy: str) -> None:
-    """Raises InputError if the disk has too little room. Ask before the work.
-
-    Args:
-        path: where the output will be; it need not exist.
-        num_bytes: bytes that the output will add.
-        what: the output, as a plural: "the copies of 3 files".
-        remedy: what helps instead of making room.
-    """
-    wanted = Path(os.path.abspath(path))
-    place = next(each for each in (wanted, *wanted.parents) if each.exists())
-    free = shutil.disk_usage(place).free
-    if num_bytes > free:
-        raise InputError(
-            f"{os.fspath(path)}: {what} need {bytes_in_words(num_bytes)}, and {bytes_in_words(free)} are free there; make room, "
-            f"{remedy}"
-        )
 
 
 @contextlib.contextmanager
@@ -198,13 +154,6 @@ def new_directory(path: str | os.PathLike) -> Iterator[Path]:
         raise unwritable(given, error) from error
 
 
-def check_empty(directory: str | os.PathLike) -> None:
-    """Raises InputError unless a directory is missing or empty; what a killed `new_contents` left does not count."""
-    path = Path(directory)
-    if path.exists() and (not path.is_dir() or any(each.name != _INCOMPLETE for each in path.iterdir())):
-        raise InputError(f"{os.fspath(directory)} is not an empty directory; name another, or remove it first")
-
-
 @contextlib.contextmanager
 def new_contents(directory: str | os.PathLike, command: str) -> Iterator[Path]:
     """Fills a directory when the `with` block ends well. A block that fails leaves it as it was.
@@ -248,27 +197,11 @@ def remove_unfinished(directory: str | os.PathLike) -> None:
     remove_all(Path(directory).rglob(".*.tmp.*"))
 
 
-@contextlib.contextmanager
-def locked(directory: str | os.PathLike, message: str) -> Iterator[None]:
-    """Locks a directory during the block. The system unlocks it if the process is killed.
-
-    Args:
-        directory: an existing one. Some network file systems have no locks; there, other processes get in.
-        message: the error for another process.
-
-    Raises:
-        InputError: another process holds the lock.
-    """
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(message) from error
-        yield
-    finally:
-        os.close(descriptor)
+def check_empty(directory: str | os.PathLike) -> None:
+    """Raises InputError unless a directory is missing or empty; what a killed `new_contents` left does not count."""
+    path = Path(directory)
+    if path.exists() and (not path.is_dir() or any(each.name != _INCOMPLETE for each in path.iterdir())):
+        raise InputError(f"{os.fspath(directory)} is not an empty directory; name another, or remove it first")
 
 
 def check_destination(path: str | os.PathLike, shown: str | os.PathLike | None = None) -> None:
@@ -279,78 +212,3 @@ def check_destination(path: str | os.PathLike, shown: str | os.PathLike | None =
         shown: the path in messages; None = `path`.
     """
     NewFile(path, shown).__enter__().discard()
-
-
-def refuse_inputs(path: str | os.PathLike, inputs: Iterable[str]) -> None:
-    """Raises InputError if an output file is also an input.
-
-    Args:
-        path: the output.
-        inputs: paths of the inputs; only local ones can clash.
-    """
-    for each in inputs:
-        with contextlib.suppress(OSError):  # one of the two is missing
-            if os.path.samefile(path, each):
-                raise InputError(f"{os.fspath(path)}: is one of the files that are read; name another place")
-
-
-def make_directory(path: str | os.PathLike) -> list[Path]:
-    """Makes a directory and its missing parents.
-
-    Returns:
-        The new directories, innermost first, for `remove_empty`.
-
-    Raises:
-        InputError: it cannot be made, or is not local; nothing is left behind.
-    """
-    check_local(path, "the directory")
-    try:
-        return _make_missing(Path(path))
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot be made ({error.strerror}); choose another place") from error
-
-
-def _make_missing(directory: Path) -> list[Path]:
-    missing = list(itertools.takewhile(lambda each: not each.exists(), (directory, *directory.parents)))
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        remove_empty(missing)
-        raise
-    return missing
-
-
-def remove_empty(directories: Iterable[Path]) -> None:
-    """Removes each directory that is empty, in order."""
-    for directory in directories:
-        with contextlib.suppress(OSError):
-            directory.rmdir()
-
-
-def digest_of_file(path: str | os.PathLike) -> str:
-    """The md5 digest of a file's content, in hexadecimal."""
-    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def write_json(path: str | os.PathLike, values: Any) -> None:
-    """Writes a JSON file. Raises InputError if it cannot be written."""
-    with NewFile(path) as file:
-        file.write(json.dumps(values, indent=2).encode() + b"\n")
-
-
-def read_json(path: str | os.PathLike, object_of: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
-    """Reads a JSON file.
-
-    Args:
-        path: the file.
-        object_of: makes an object from its keys and values.
-
-    Raises:
-        InputError: it cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=object_of)
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{os.fspath(path)}: {say_no_json(error)}") from error

@@ -1,0 +1,40 @@
+"""What whole files hold."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from yt8m.errors import InputError, say_no_json
+from yt8m.files.publishing import NewFile
+
+
+def digest_of_file(path: str | os.PathLike) -> str:
+    """The md5 digest of a file's content, in hexadecimal."""
+    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def write_json(path: str | os.PathLike, values: Any) -> None:
+    """Writes a JSON file. Raises InputError if it cannot be written."""
+    with NewFile(path) as file:
+        file.write(json.dumps(values, indent=2).encode() + b"\n")
+
+
+def read_json(path: str | os.PathLike, object_of: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: the file.
+        object_of: makes an object from its keys and values.
+
+    Raises:
+        InputError: it cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=object_of)
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{os.fspath(path)}: {say_no_json(error)}") from error
