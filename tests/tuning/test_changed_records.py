@@ -21,5 +21,5 @@ def test_a_trial_of_other_records_is_named(tmp_path):
     same, other = trial(tmp_path, 3, {"train": [["a", 1, 2]]}), trial(tmp_path, 4, {"train": [["a", 1, 3]]})
     assert [other_records(tmp_path, run) for run in (of_old, damaged, first, same)] == [None] * 4
     assert other_records(tmp_path, other).startswith(
-        f"{other.path}: learned from other records than {first.path}, as files"
+        f"{other.path}: learned from other records than {first.path}, because files"
     )

@@ -1,4 +1,4 @@
-"""A configuration as the flags that a person would type."""
+"""Turns a configuration into the flags that a person would type."""
 
 import dataclasses
 import shlex
@@ -10,10 +10,10 @@ from yt8m.tuning.space import SECTIONS
 
 
 def flags_of(config: RunConfig, recipe: RunConfig) -> list[str]:
-    """The flags that make a recipe's configuration another one, without `--run`.
+    """The flags that turn a recipe's configuration into another one, without `--run`.
 
     Args:
-        config: what is wanted.
+        config: the wanted configuration.
         recipe: the configuration of its recipe.
     """
     flags: list[str] = []
@@ -33,7 +33,7 @@ def _flag(section: str, field: str, value: Any) -> Iterator[str]:
     elif isinstance(value, tuple):
         yield f"--{section}.{name}"
         yield from map(str, value)
-    elif str(value).startswith("-"):  # else it would be taken for a flag
+    elif str(value).startswith("-"):  # otherwise it would look like a flag
         yield f"--{section}.{name}={value}"
     else:
         yield f"--{section}.{name}"
@@ -41,10 +41,10 @@ def _flag(section: str, field: str, value: Any) -> Iterator[str]:
 
 
 def train_command(config: RunConfig, recipe: RunConfig, run: str) -> list[str]:
-    """The words after `yt8m` that train a configuration in a run directory."""
+    """The words after `yt8m` of the command that trains a configuration in a run directory."""
     return ["train", config.recipe, *flags_of(config, recipe), "--run", run]
 
 
 def in_shell(words: list[str]) -> str:
-    """Words as they are typed."""
+    """Words as typed in a shell."""
     return shlex.join(words)

@@ -1,9 +1,9 @@
-"""The directory of a study: made, or gone on with.
+"""The directory of a study.
 
 ==================  ====================================================================================================
 ``study.db``        Optuna's study, a SQLite file
-``study.json``      the recipe's configuration, the space and the seed, by which a study is gone on with
-``trials/0007/``    the run directory of a trial, and ``trials/0007.log``, what its process printed
+``study.json``      the recipe's configuration, the space and the seed, which must be the same to resume
+``trials/0007/``    the run directory of a trial; ``trials/0007.log`` has the output of its process
 ``report.png``      scores, parallel coordinates and importances, at the end
 ==================  ====================================================================================================
 """
@@ -25,7 +25,7 @@ from yt8m.tuning.task import Task
 
 @contextlib.contextmanager
 def opened_study(task: Task) -> Iterator[Study]:
-    """The study of a directory, which is made, or gone on with if it is of the same configuration and space."""
+    """Opens the study in a directory. A new one is made; an existing one must have the same configuration and space."""
     directory = Path(task.config.run)
     description = directory / "study.json"
     if directory.is_dir() and any(directory.iterdir()) and not description.exists():
@@ -46,11 +46,11 @@ def opened_study(task: Task) -> Iterator[Study]:
 
 
 def _require_database(directory: Path) -> None:
-    """Raises InputError where a study's trials are kept and what was known of them is gone."""
+    """Raises InputError if a directory has trials but no database."""
     trials = directory / "trials"
     if not (directory / "study.db").exists() and trials.is_dir() and any(trials.iterdir()):
         raise InputError(
-            f"{directory}: study.db is gone, without which the study would begin anew over the {trials.name}/ that are kept; "
+            f"{directory}: study.db is missing, so the study would start again over the existing {trials.name}/; "
             f"restore it, give another --run, or delete {directory}"
         )
 
@@ -62,7 +62,7 @@ def _describe(task: Task) -> dict[str, Any]:
 
 
 def _check_same(directory: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raises InputError, with what differs, for a study of another configuration, space or seed."""
+    """Raises InputError for a study with another configuration, space or seed, and names the differences."""
     there, here = (runs.flatten(each["config"]) for each in (found, wanted))
     fixed = (there.keys() | here.keys()) - (runs.CHANGEABLE - {"training.num_steps"})
     different = [key for key in sorted(fixed) if there.get(key) != here.get(key)]

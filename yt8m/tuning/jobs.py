@@ -1,4 +1,4 @@
-"""How many trials run side by side, from what one was measured to take."""
+"""Decides how many trials run in parallel, from measurements of one."""
 
 import contextlib
 import math
@@ -12,43 +12,43 @@ from yt8m.errors import quantity
 from yt8m.tuning.processes import import_psutil
 
 _USABLE_SHARE = 0.9
-"""Of the memory that is free."""
+"""Share of the free memory to use."""
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is to share."""
+    """The resources of the machine."""
 
     cores: int
     free_bytes: int
-    """Beside what runs."""
+    """Free memory, while the current trials run."""
     accelerators: tuple[str, ...]
-    """Of which a trial takes one; none on a processor."""
+    """GPUs; a trial takes one. Empty on a CPU."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one trial takes, as measured."""
+    """The measured needs of one trial."""
 
     busy_cores: float
     peak_bytes: int
     trials_fed: int | None = None
-    """Trials that the input could keep going, reading and parsing at its full rate; None if it was not measured."""
+    """Number of trials that the input can feed at its full rate; None if not measured."""
     bound: str = ""
-    """What bounds a trial: input, compute, balanced."""
+    """The limit of a trial: input, compute or balanced."""
 
 
 def choose(machine: Machine, footprint: Footprint, num_running: int) -> tuple[int, str]:
-    """How many trials to run side by side, and why, in one line.
+    """The number of trials to run in parallel, and the reason in one line.
 
     Args:
-        machine: as it is while the measured trials run.
-        footprint: of one trial.
-        num_running: trials that run now, whose memory is not free.
+        machine: the machine, while the measured trials run.
+        footprint: the needs of one trial.
+        num_running: trials that run now. Their memory does not count as free.
     """
     of_cores = max(1, round(machine.cores / max(footprint.busy_cores, 0.1)))
-    # A trial on the cores that keeps less than one busy waits for its input or its start.
+    # A trial that keeps less than one core busy is waiting for its input, or is starting.
     if not machine.accelerators:
         of_cores = min(of_cores, machine.cores)
     limits = {f"a trial keeps {footprint.busy_cores:.1f} of {quantity(machine.cores, 'core')} busy": of_cores}
@@ -66,7 +66,7 @@ def choose(machine: Machine, footprint: Footprint, num_running: int) -> tuple[in
 
 
 def trials_fed(input_milliseconds: float, loop_milliseconds: float) -> int:
-    """Trials that the input alone could feed, from what a step's input takes alone and a step takes altogether."""
+    """The number of trials that the input can feed, from the time of a step's input alone and of a whole step."""
     return max(1, math.floor(loop_milliseconds / max(input_milliseconds, 1e-6)))
 
 
@@ -80,25 +80,25 @@ def count_cores() -> int:
 
 
 def count_free_bytes() -> int:
-    """Memory that can be had without swapping, also within a container."""
+    """Memory available without swapping, also in a container."""
     free = count_free()
     return import_psutil().virtual_memory().available if free is None else free
 
 
 def leave_accelerators_alone() -> None:
-    """Keeps this process off the GPUs, all memory of which TensorFlow would take from the trials as soon as it reads a record."""
+    """Hides the GPUs from this process. Otherwise TensorFlow would take all their memory as soon as it reads a record."""
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # too late: they are in use by this process, as in a notebook
+        with contextlib.suppress(RuntimeError):  # too late: this process uses them already, as in a notebook
             tf.config.set_visible_devices([], "GPU")
 
 
 def list_accelerators(strategy: str) -> tuple[str, ...]:
-    """The GPUs that trials may have one each of, as `CUDA_VISIBLE_DEVICES` names them.
+    """The GPUs for trials, one each, as named in `CUDA_VISIBLE_DEVICES`.
 
     Args:
-        strategy: `--distribute.strategy`.
+        strategy: the value of `--distribute.strategy`.
     """
     import tensorflow as tf
 

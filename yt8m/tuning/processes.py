@@ -1,4 +1,4 @@
-"""The processes of trials, with what they take of the machine."""
+"""The processes of trials, and their use of the machine."""
 
 import contextlib
 import os
@@ -13,17 +13,17 @@ from pathlib import Path
 from yt8m.errors import not_installed
 
 PROGRAM = (sys.executable, "-m", "yt8m.commands.child")
-"""What a trial's words are given to."""
+"""The command that runs the words of a trial."""
 SECONDS_BETWEEN_LOOKS = 0.5
 
 _SECONDS_TO_SAVE = 120.0
-"""What a process is given to save before it is killed."""
+"""Time for a process to save before it is killed."""
 _SHORTEST_SECONDS = 0.5
-"""In which processor time means something."""
+"""Shortest time for a meaningful measurement of CPU time."""
 
 
 def import_psutil():
-    """psutil. Raises InputError where it is not installed."""
+    """Imports psutil. Raises InputError if it is not installed."""
     try:
         import psutil
     except ImportError as error:
@@ -32,12 +32,12 @@ def import_psutil():
 
 
 class TrialProcess:
-    """A command of `yt8m` in a process that Ctrl-C does not reach, and that does not outlive this one.
+    """A `yt8m` command in its own process. Ctrl-C does not reach it, and it does not outlive this process.
 
     Args:
         words: the command and its flags.
-        log: a file that what it prints is added to.
-        environment: of the process, added to that of this one.
+        log: a file. The output is appended to it.
+        environment: variables to add to those of this process.
     """
 
     def __init__(self, words: Sequence[str], log: Path, environment: Mapping[str, str]):
@@ -57,11 +57,11 @@ class TrialProcess:
 
     @property
     def identity(self) -> list[float]:
-        """Its number, and when it started, by which it can be told from a later process of the same number."""
+        """The process id and start time, which together identify the process for ever."""
         return [self._process.pid, self.usage.started]
 
     def poll(self) -> int | None:
-        """Its exit status, minus the signal's number if one ended it; None while it runs."""
+        """The exit status; the negative signal number if a signal ended it; None while it runs."""
         if self._told_to_stop and time.monotonic() > self._told_to_stop + _SECONDS_TO_SAVE:
             self.kill()
         status = self._process.poll()
@@ -70,18 +70,18 @@ class TrialProcess:
         return status
 
     def stop(self) -> None:
-        """Asks it to save and to end."""
+        """Asks the process to save and end."""
         if self._told_to_stop is None:
             self._told_to_stop = time.monotonic()
             self._process.terminate()
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills the process."""
         self._process.kill()
         self._process.wait()
 
     def reason(self) -> str:
-        """Why it failed, in one line: its last words, or the signal that ended it."""
+        """The reason of a failure in one line: the last line of output, or the signal."""
         status = self._process.returncode
         if status is not None and status < 0:
             name = signal.Signals(-status).name
@@ -89,13 +89,13 @@ class TrialProcess:
         with self.log.open("rb") as file:
             file.seek(self._start_of_log)
             lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        if status == 1 and len(lines) > 1:  # the last line says where to report it
+        if status == 1 and len(lines) > 1:  # the last line only says where to report a bug
             lines = lines[:-1]
         return re.sub(r"^yt8m: ", "", lines[-1]) if lines else f"ended with status {status}"
 
 
 class Usage:
-    """Memory and processor time of a process, looked at now and then."""
+    """Samples the memory and CPU time of a process."""
 
     def __init__(self, number: int):
         psutil = import_psutil()
@@ -108,10 +108,10 @@ class Usage:
         self.busy_cores = 0.0
 
     def look(self, training: bool) -> None:
-        """Takes note of what it has now.
+        """Takes a sample.
 
         Args:
-            training: whether it is past its start, in which few cores are busy.
+            training: whether training has begun. Before that, few cores are busy.
         """
         with contextlib.suppress(self._gone):
             self.peak_bytes = max(self.peak_bytes, self._process.memory_info().rss)
@@ -124,7 +124,7 @@ class Usage:
 
 
 def end_orphan(identity: Sequence[float]) -> None:
-    """Ends a process that `TrialProcess.identity` named, if it still runs; it may be saving."""
+    """Ends the process with a `TrialProcess.identity`, if it still runs. It gets time to save."""
     psutil = import_psutil()
     number, started = identity
     with contextlib.suppress(psutil.Error):

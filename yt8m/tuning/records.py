@@ -1,4 +1,4 @@
-"""Whether the trials of a study learned from the same records, by what each trial's run has noted."""
+"""Checks that all trials of a study learned from the same records. Each run notes its own."""
 
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,24 @@ from yt8m.runs import RunDirectory
 
 
 def other_records(trials: Path, run: RunDirectory) -> str | None:
-    """A line on a trial that learned from, or validated on, other files than the first one did; None if it did not.
+    """A remark if a trial's training or validation files differ from the first trial's; otherwise None.
 
     Args:
-        trials: the directory of the trials' runs, which are named by their numbers.
-        run: the trial's.
+        trials: the directory of the trials' runs.
+        run: the run of the trial.
     """
     first = next((each for each in sorted(trials.glob("*/records.json")) if _noted(each)), run.records)
     before, now = _noted(first), _noted(run.records)
     if not now or before == now:
         return None
     return (
-        f"{run.path}: learned from other records than {first.parent}, as files have changed since; scores of before and after "
-        "are not of the same (give another --run to begin anew)"
+        f"{run.path}: learned from other records than {first.parent}, because files have changed since; scores before and "
+        "after cannot be compared (give another --run to start again)"
     )
 
 
 def _noted(path: Path) -> dict[str, Any] | None:
     try:
         return read_json(path)
-    except InputError:  # of an earlier version, or the trial did not come so far
+    except InputError:  # from an earlier version, or the trial did not get that far
         return None

@@ -1,4 +1,4 @@
-"""`report.png`: the trials of a study at a glance."""
+"""Draws `report.png`: the trials of a study at a glance."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,16 +23,16 @@ _TICKS = 5
 def plot(
     trials: Sequence[Trial], dimensions: Sequence[Dimension], importances: Mapping[str, float], metric: str, path: Path
 ) -> None:
-    """Draws scores by trial, how much each dimension matters, and every trial's values as a line from axis to axis.
+    """Draws the scores of trials, the importance of dimensions, and parallel coordinates.
 
     Args:
-        trials: of the study, at least one of them complete.
-        dimensions: of the space.
-        importances: shares by the dimensions' names; none of too few trials.
-        metric: what the scores are.
+        trials: the trials of the study. At least one is complete.
+        dimensions: the dimensions of the space.
+        importances: shares by dimension; empty with too few trials.
+        metric: the metric of the scores.
         path: a PNG file.
     """
-    # Axes need room for their names and values; what is wider than need be is small on a phone.
+    # Axes need room for names and values, but a wide picture is small on a phone.
     width = max(WIDTH, 1.25 * (len(dimensions) + 1) + 0.6)
     height = 0.9 + 0.3 * len(importances) if importances else 0
     figure = new_figure(width, 7.4 + height)
@@ -131,7 +131,7 @@ def _colours(scores: Sequence[float]) -> Any:
 
 
 class _Scale:
-    """Where the values of a dimension are on its axis, from 0 to 1."""
+    """Maps the values of a dimension to its axis, from 0 to 1."""
 
     def __init__(self, dimension: Dimension):
         self._dimension = dimension
@@ -145,7 +145,7 @@ class _Scale:
         return 0.5 if low == high else float((value - low) / (high - low))
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Heights with the values there."""
+        """Heights and their values."""
         dimension = self._dimension
         if dimension.choices:
             return [(self.place(choice), str(choice)) for choice in dimension.choices]
@@ -161,7 +161,7 @@ class _Scale:
 
 
 def _logarithmic_ticks(low: float, high: float) -> np.ndarray:
-    """Both ends, and between them round numbers that are not too near to one another."""
+    """Both ends, and round numbers between them that are not too close."""
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     digits = (1,) if high >= 50 * low else (1, 2, 5) if high >= 5 * low else range(1, 10)
     every = np.outer(powers, digits).ravel()

@@ -1,4 +1,4 @@
-"""One start of a study: its trials side by side, each a process."""
+"""One session of a study: trials in parallel, each in its own process."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ from yt8m.tuning.study import State, Study, Trial
 from yt8m.tuning.task import Task
 
 _FAILURES_IN_A_ROW = 3
-"""At the start of a session, after which the fault is taken to be none of the trials'."""
+"""Failures at the start of a session after which it stops, because the trials are hardly to blame."""
 
 
 @dataclass
@@ -31,20 +31,20 @@ class _Running:
     process: TrialProcess
     run: RunDirectory
     slot: int
-    """Which of the places beside each other it has."""
+    """The number of its place among the parallel trials."""
     num_steps: int
     reported: set[int]
     pruned: bool = False
 
 
 class Session:
-    """One start of a study.
+    """One session of a study.
 
     Args:
-        task: what is to be done.
-        study: with the trials of former sessions.
-        progress: told what happens.
-        stop_requested: asked twice a second.
+        task: what to tune.
+        study: has the trials of former sessions.
+        progress: gets the progress and lines on events.
+        stop_requested: whether to stop; called twice a second.
     """
 
     def __init__(self, task: Task, study: Study, progress: Progress, stop_requested: Callable[[], bool]):
@@ -54,12 +54,12 @@ class Session:
         self._to_resume: list[Trial] = []
         self._sharing = Sharing(task, progress, stop_requested)
         self._usage: Usage | None = None
-        """Of the first trial that validated."""
+        """The usage of the first trial that validated."""
         self._failures = 0
         self._told_of_records = False
 
     def run(self) -> bool:
-        """Does the trials; whether it was stopped on request."""
+        """Runs the trials. Returns whether it was stopped on request."""
         trials = self._study.trials()
         unfinished = [each for each in trials if each.state == "running"]
         self._to_resume = [each for each in unfinished if len(each.values) == len(self._task.dimensions)]
@@ -111,7 +111,7 @@ class Session:
         self._progress.trials_updated(self._study.trials(), self._task.num_trials, self._task.config.training.num_steps)
 
     def _next(self) -> Trial | None:
-        """A trial to start, one of a former session or a new one; None if all are done or running."""
+        """The next trial to start, from a former session or new; None if all are done or running."""
         if self._to_resume:
             return self._to_resume.pop(0)
         if len(self._study.trials()) >= self._task.num_trials:
@@ -134,7 +134,7 @@ class Session:
         self._study.started(trial.number, process.identity)
 
     def _look(self, stopping: bool = False) -> None:
-        """Takes note of new scores, and of trials that ended."""
+        """Records new scores, and trials that ended."""
         for running in list(self._running):
             status = running.process.poll()
             if status is None:

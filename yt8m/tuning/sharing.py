@@ -1,4 +1,4 @@
-"""A session's shares of the machine: how many trials run side by side, and what each is told of its part."""
+"""Shares the machine among trials: how many run in parallel, and which part each gets."""
 
 import contextlib
 import json
@@ -19,29 +19,29 @@ from yt8m.tuning.task import Task
 
 
 class Sharing:
-    """How many trials run side by side: as many as were asked for, or one until what it takes is known.
+    """The number of parallel trials: as the user asked, or one until its needs are measured.
 
     Args:
-        task: what is to be done.
-        progress: gets a line on what was decided, and why.
-        stop_requested: asked while `yt8m profile` runs.
+        task: what to tune.
+        progress: gets a line on each decision and its reason.
+        stop_requested: whether to stop; called while `yt8m profile` runs.
     """
 
     def __init__(self, task: Task, progress: Progress, stop_requested: Callable[[], bool]):
         self._task, self._progress, self._stop_requested = task, progress, stop_requested
         self.jobs = 1
         self.is_settled = True
-        """Whether `jobs` stays; not as long as it depends on a trial's usage."""
+        """Whether `jobs` is final. It is not while it depends on a trial's usage."""
         self._fed: tuple[int, str] | None = None
 
     def decide(self, num_left: int) -> bool:
-        """Settles how many trials run side by side, or what is to be measured for that.
+        """Decides how many trials run in parallel, or what to measure for that.
 
         Args:
-            num_left: trials that are to be done.
+            num_left: trials to run.
 
         Returns:
-            False if it was stopped meanwhile.
+            False if it was stopped.
         """
         task = self._task
         if task.jobs != "auto":
@@ -61,10 +61,10 @@ class Sharing:
         return True
 
     def settle(self, usage: Usage, num_running: int) -> None:
-        """Settles how many run side by side.
+        """Decides how many trials run in parallel.
 
         Args:
-            usage: of a trial that has validated.
+            usage: the usage of a trial that has validated.
             num_running: trials that run now.
         """
         self.is_settled = True
@@ -74,20 +74,20 @@ class Sharing:
         self._progress.message(reason)
 
     def environment(self, slot: int) -> dict[str, str]:
-        """What the process of a trial is told of its share of the machine; `slot` is its place among those side by side."""
+        """Environment variables with a trial's share of the machine. `slot` is its place among the parallel trials."""
         told = {}
         if self.jobs > 1:
             threads = str(max(1, side_by_side.count_cores() // self.jobs))
             told |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
         accelerators = self._task.accelerators
-        if accelerators and self._task.jobs != 1:  # one at a time may have all
+        if accelerators and self._task.jobs != 1:  # a single trial may use all
             told["CUDA_VISIBLE_DEVICES"] = accelerators[slot % len(accelerators)]
             if self.jobs > len(accelerators):
                 told["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
         return told
 
     def _reason_for_one(self, num_left: int) -> str:
-        """Why there is nothing to measure; empty if there is."""
+        """The reason to run one trial at a time, without measuring; empty if there is none."""
         strategy = self._task.config.distribute.strategy
         if num_left == 1:
             return "it is the last"
@@ -98,7 +98,7 @@ class Sharing:
         return "there is one core" if side_by_side.count_cores() == 1 else ""
 
     def _profile(self) -> dict[str, Any] | None:
-        """What `yt8m profile` says of the recipe; None if stopped meanwhile."""
+        """The result of `yt8m profile` for the recipe; None if stopped."""
         flags = flags_of(self._task.config, self._task.recipe)
         words = [sys.executable, "-m", "yt8m", "profile", self._task.config.recipe, *flags, "--json"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -1,4 +1,4 @@
-"""The space file of `yt8m tune`: which flags are searched over, and which values they may have.
+"""The space file of `yt8m tune`: the flags to search over, and their values.
 
 A JSON object from flags to a list of choices, or to a range::
 
@@ -25,26 +25,26 @@ from yt8m.values import fit
 
 SECTIONS = ("model", "data", "training", "loss", "distill")
 _FIXED = {f"data.{name}" for name in ("root", "train", "validate", "test", "fold", "num_classes", "max_labels")}
-"""What decides which records and classes a score is of."""
+"""Flags that change the records or classes of a score."""
 _RANGE_KEYS = ("low", "high", "log", "step")
 _STEP_TOLERANCE = 1e-9
-"""In steps, by which the last one may miss the end of a range, as 3 * 0.1 misses 0.3."""
+"""Tolerance in steps. The last step may miss the end of a range, as 3 * 0.1 misses 0.3."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """A field that is searched over."""
+    """A field to search over."""
 
     section: str
-    """Of the configuration, such as `training`."""
+    """The section of the configuration, such as `training`."""
     field: str
     choices: tuple[Any, ...] = ()
-    """Any one of them; none for a range."""
+    """The choices; empty for a range."""
     low: float = 0
     high: float = 0
-    """Both can be had."""
+    """The ends of a range, both possible."""
     log: bool = False
-    """Equal factors are equally likely, not equal differences."""
+    """Whether equal factors, not equal differences, are equally likely."""
     step: float | None = None
     integer: bool = False
 
@@ -55,16 +55,16 @@ class Dimension:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The choices, or the least and the greatest value."""
+        """The choices, or the lowest and the highest value."""
         return self.choices or (self.low, self.high)
 
 
 def read_space(path: str, config: RunConfig) -> list[Dimension]:
-    """What a space file names, in its order, each checked against the recipe's fields and their ranges.
+    """Reads the dimensions in a space file, in its order, and checks them against the recipe's fields and ranges.
 
     Raises:
-        InputError: the file cannot be read, names a flag that the recipe has not or that cannot be searched over, or a value
-            that the flag cannot have; the message names the file and the flag.
+        InputError: the file cannot be read; a flag does not exist or cannot be searched over; or a value is wrong. The
+            message names the file and the flag.
     """
     values = read_json(path, _Object)
     if not isinstance(values, _Object) or not values:
@@ -81,15 +81,15 @@ def read_space(path: str, config: RunConfig) -> list[Dimension]:
 
 
 def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapping[str, Any]) -> RunConfig:
-    """The configuration with other values in the dimensions.
+    """The configuration with new values in the dimensions.
 
     Args:
-        config: of the recipe.
-        dimensions: those that are searched over.
-        values: by the dimensions' names.
+        config: the configuration of the recipe.
+        dimensions: the dimensions of the space.
+        values: values by dimension.
 
     Raises:
-        InputError: values that do not go together.
+        InputError: values contradict each other.
     """
     changed: dict[str, dict[str, Any]] = {}
     for each in dimensions:
@@ -99,14 +99,14 @@ def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapp
 
 
 class _Object(dict[str, Any]):
-    """An object of JSON that knows which of its keys are written twice; Python's own keeps the last one and says nothing."""
+    """A JSON object that notes repeated keys. Python's own silently keeps the last one."""
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]):
         super().__init__(pairs)
         self._twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
 
     def refuse_twice(self, where: str) -> None:
-        """Raises InputError if a key is written twice."""
+        """Raises InputError if a key is repeated."""
         for key in self._twice:
             raise InputError(f"{where}: names {key} twice; leave one out")
 
@@ -133,7 +133,7 @@ def _annotations(config: RunConfig, section: str) -> dict[str, Any]:
 
 
 def _locate(path: str, key: str, config: RunConfig) -> tuple[str, str]:
-    """The section and the field that a flag is of."""
+    """The section and field of a flag."""
     section, _, name = key.removeprefix("--").partition(".")
     if section not in SECTIONS:
         instead = _meant_by(key, config, SECTIONS)
@@ -156,7 +156,7 @@ def _locate(path: str, key: str, config: RunConfig) -> tuple[str, str]:
 
 
 def _bare(annotation: Any) -> Any:
-    """`int` of `Annotated[int, ...]`."""
+    """`int` for `Annotated[int, ...]`."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
@@ -196,10 +196,10 @@ def _range(where: str, values: _Object, annotation: Any) -> dict[str, Any]:
 
 
 def _last_step(where: str, low: float, high: float, step: float, annotation: Any) -> float:
-    """The end that the steps of a range reach, reckoned in decimals as Optuna does.
+    """The last value that the steps of a range reach, computed in decimals like Optuna.
 
     Raises:
-        InputError: it is not `high`, which Optuna would never try then; the message names the ends that could be had.
+        InputError: it is not `high`, so Optuna would never try `high`. The message suggests other ends.
     """
     first, length = Fraction(str(low)), Fraction(str(step))
     count = (Fraction(str(high)) - first) // length
@@ -214,7 +214,7 @@ def _last_step(where: str, low: float, high: float, step: float, annotation: Any
 
 
 def _is_allowed(value: float, annotation: Any) -> bool:
-    """Whether a field may have a value."""
+    """Whether a value fits a field."""
     try:
         fit(value, annotation, "")
     except InputError:

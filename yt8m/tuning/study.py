@@ -1,4 +1,4 @@
-"""A study of Optuna in a SQLite file: what is tried next, what is pruned, what was tried before a kill."""
+"""An Optuna study in a SQLite file. It chooses and prunes trials, and survives a kill."""
 
 import contextlib
 import sqlite3
@@ -15,50 +15,49 @@ from yt8m.tuning.space import Dimension
 State = Literal["running", "complete", "pruned", "failed"]
 
 TRIALS_TO_COMPARE = 5
-"""Complete trials before any is pruned, and before importances say something."""
+"""Complete trials that pruning and importances need."""
 
 _NAME = "yt8m"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial, as it is stored."""
+    """A stored trial."""
 
     number: int
     state: State
     values: Mapping[str, Any]
-    """By the dimensions' names."""
+    """Values by dimension."""
     scores: Mapping[int, float]
     """Validation scores by step."""
     reason: str = ""
-    """Why it failed."""
+    """The reason of a failure."""
     process: Sequence[float] = field(default=())
-    """`TrialProcess.identity` of its newest process."""
+    """The `TrialProcess.identity` of the newest process."""
 
     @property
     def score(self) -> float | None:
-        """The best one, which is that of the weights that are kept."""
+        """The best score, which belongs to the best weights."""
         return max(self.scores.values(), default=None)
 
     @property
     def step(self) -> int:
-        """Of the newest score; 0 before the first."""
+        """The step of the newest score; 0 before the first."""
         return max(self.scores, default=0)
 
 
 class Study:
     """The trials of one space.
 
-    What is tried next depends on the seed, the trial's number and the scores known by then, so that a study that was killed
-    goes on as it would have.
+    The next trial depends on the seed, its number and the scores so far. So a killed study continues as it would have.
 
     Args:
         path: the SQLite file; made if missing.
-        dimensions: of the space.
-        seed: of the choices.
+        dimensions: the dimensions of the space.
+        seed: seed of the choices.
 
     Raises:
-        InputError: Optuna is not installed; the file is none of its.
+        InputError: Optuna is not installed, or the file is not Optuna's.
     """
 
     def __init__(self, path: Path, dimensions: Sequence[Dimension], seed: int):
@@ -71,7 +70,7 @@ class Study:
         self._distributions = {each.name: self._distribution(each) for each in dimensions}
         self._storage = None
         self._known: list[Trial] | None = None
-        """The trials; None once one changed."""
+        """Cached trials; None after a change."""
         self._begun: dict[int, Any] = {}
         self._begun_with = _library_version(path)
         with self._errors():
@@ -92,17 +91,17 @@ class Study:
 
     @property
     def remark(self) -> str:
-        """What is to be known of a study that another Optuna began; nothing of others."""
+        """A remark on a study that another version of Optuna began; otherwise empty."""
         now = self._optuna.__version__
         if not self._begun_with or self._begun_with.split(".")[0] == now.split(".")[0]:
             return ""
         return (
-            f"{self._path}: was begun with Optuna {self._begun_with}; Optuna {now} chooses differently, so the trials to come "
-            "are not those that the seed would have given there"
+            f"{self._path}: was begun with Optuna {self._begun_with}; Optuna {now} chooses differently, so further trials "
+            "differ from those that the seed gives there"
         )
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         if self._storage is not None:
             self._storage.remove_session()
             self._storage.engine.dispose()
@@ -123,7 +122,7 @@ class Study:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
-        """The same, around what changes trials; nobody else changes them meanwhile."""
+        """Like `_errors`, for changes to trials. Nobody else may change them at the same time."""
         self._known = None
         with self._errors():
             yield
@@ -138,7 +137,7 @@ class Study:
         return kinds.FloatDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
     def ask(self) -> Trial:
-        """A new trial, which is running from now on."""
+        """Makes a new trial, in the state `running`."""
         number = len(self.trials())
         with self._changing():
             seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
@@ -147,12 +146,12 @@ class Study:
         return self.trial(number)
 
     def started(self, number: int, process: Sequence[float]) -> None:
-        """Takes note of a running trial's process."""
+        """Stores the process of a running trial."""
         with self._changing():
             self._running(number).set_user_attr("process", list(process))
 
     def report(self, number: int, step: int, score: float) -> bool:
-        """Takes note of a running trial's score; whether it should be pruned: it is below the median of the others there."""
+        """Stores a running trial's score. Returns whether to prune: it is below the median of the others at that step."""
         with self._changing():
             trial = self._running(number)
             trial.report(score, step)
@@ -162,9 +161,9 @@ class Study:
         """Ends a running trial.
 
         Args:
-            number: which.
-            state: `complete` takes its best score; `pruned`; `failed`.
-            reason: why it failed.
+            number: the trial.
+            state: `complete` (with its best score), `pruned` or `failed`.
+            reason: the reason of a failure.
         """
         states, score = self._optuna.trial.TrialState, self.trial(number).score
         with self._changing():
@@ -176,18 +175,18 @@ class Study:
                 self._study.tell(number, state={"pruned": states.PRUNED, "failed": states.FAIL}[state])
 
     def trials(self) -> list[Trial]:
-        """All of them, in order."""
+        """All trials, in order."""
         if self._known is None:
             with self._errors():
                 self._known = [self._plain(each) for each in self._study.get_trials(deepcopy=False)]
         return list(self._known)
 
     def trial(self, number: int) -> Trial:
-        """One of them."""
+        """The trial with a number."""
         return self.trials()[number]
 
     def importances(self) -> dict[str, float]:
-        """How much of the scores' differences each dimension explains, the most first; none of too few trials."""
+        """The share of the scores' differences that each dimension explains, largest first; empty with too few trials."""
         complete = [each for each in self.trials() if each.state == "complete"]
         if len(complete) < TRIALS_TO_COMPARE or len({each.score for each in complete}) < 2:
             return {}
@@ -195,7 +194,7 @@ class Study:
             return self._optuna.importance.get_param_importances(self._study)
 
     def _running(self, number: int) -> Any:
-        """Optuna's trial, also of one that an earlier process began."""
+        """Optuna's object for a trial, even if an earlier process began it."""
         if number not in self._begun:
             study = self._storage.get_study_id_from_name(_NAME)
             trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
@@ -216,7 +215,7 @@ class Study:
 
 
 def _library_version(path: Path) -> str:
-    """The version of Optuna that made a study's file, of which Optuna has no public word; none for a new or unreadable one."""
+    """The version of Optuna that made a file; empty for a new or unreadable file. Optuna has no public way to ask."""
     if not path.exists():
         return ""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as database:

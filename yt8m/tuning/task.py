@@ -1,4 +1,4 @@
-"""What is tuned, and how that ends."""
+"""A tuning task and its result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from yt8m.tuning.study import State, Trial
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done."""
+    """What to tune."""
 
     config: RunConfig
-    """Of the recipe with the user's flags; its `run` is the study's directory."""
+    """The configuration of the recipe with the user's flags. Its `run` is the study's directory."""
     recipe: RunConfig
-    """The recipe alone."""
+    """The configuration of the recipe alone."""
     dimensions: Sequence[Dimension]
     metric: str
-    """The key of the one by which trials are compared."""
+    """The key of the metric by which trials are compared."""
     num_trials: int
-    """In all, with those of former sessions."""
+    """Number of trials, including former sessions."""
     jobs: int | Literal["auto"] = "auto"
     seed: int = 0
     prune: bool = True
@@ -30,19 +30,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Tuned:
-    """How a session ended."""
+    """The result of a session."""
 
     directory: str
     metric: str
-    """Its key."""
+    """The key of the metric."""
     trials: list[Trial]
     interrupted: bool
     best: Trial | None
     command: str
-    """That trains the best trial's configuration, as it is typed."""
+    """The command that trains the best configuration."""
     report: str
-    """The picture; none where nothing was complete."""
+    """The picture; None if no trial is complete."""
 
     def count(self, state: State) -> int:
-        """Trials in a state."""
+        """The number of trials in a state."""
         return sum(trial.state == state for trial in self.trials)

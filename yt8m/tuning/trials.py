@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 
 def load_trials(study: str | os.PathLike) -> "pandas.DataFrame":
-    """The trials of a study, also of one that is not finished, in the order of their numbers.
+    """The trials of a study, finished or not, in order.
 
     Args:
-        study: the directory that `yt8m tune` was given as `--run`.
+        study: the `--run` directory of `yt8m tune`.
 
     Returns:
-        A row a trial: `number`; `state` (`running` also for one that the next session goes on with, `complete`, `pruned`,
-        `failed`); `score`, the best of its validations, and `step`, where it had it (NaN and missing before the first);
-        `reason`, why it failed; `run`, its run directory; then a column a flag that is searched over, such as
-        `training.learning-rate`.
+        One row per trial: `number`; `state` (`running`, even if the next session will resume it, `complete`, `pruned` or
+        `failed`); `score`, the best of its validations, and `step`, its step (NaN and missing before the first); `reason` of
+        a failure; `run`, the run directory; then one column per dimension, such as `training.learning-rate`.
 
     Raises:
         InputError: there is no study, its database cannot be used, or Optuna is not installed (extra `tune`).

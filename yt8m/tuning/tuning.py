@@ -1,4 +1,4 @@
-"""The trials of a study, from the first to the report: `yt8m tune`."""
+"""`yt8m tune`: runs the trials of a study and draws the report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +15,16 @@ from yt8m.tuning.task import Task, Tuned
 
 
 def tune(task: Task, progress: Progress = SILENT, stop_requested: Callable[[], bool] = lambda: False) -> Tuned:
-    """Does the trials that are missing, and draws the report.
+    """Runs the missing trials and draws the report.
 
     Args:
-        task: what is to be done.
-        progress: told what happens.
-        stop_requested: asked twice a second; True lets the trials save and returns. The next session goes on with them.
+        task: what to tune.
+        progress: gets the progress and lines on events.
+        stop_requested: whether to stop; called twice a second. Running trials then save, and the next session resumes them.
 
     Raises:
-        InputError: the directory holds another study or other things, another session works on it, the first trials all
-            failed, the database or the disk fails.
+        InputError: the directory holds another study or other things; another session uses it; the first trials all failed;
+            or the database or the disk failed.
     """
     import_psutil()
     with opened_study(task) as study:
