@@ -188,6 +188,29 @@ def test_a_run_is_calibrated_and_its_file_used(run, sample, tmp_path):
     )
 
 
+def test_rated_segments_calibrate_what_is_said_of_segments(run, sample, tmp_path):
+    data, file = [str(sample / RATED)], tmp_path / "segments.json"
+    plain = evaluate(run, data)
+    made = calibrate(run, data, file)
+    assert list(made.before) == ["segment_map", "loss", "expected_calibration_error"]
+    assert made.before == {key: plain[key] for key in ("segment_map", "loss")} | {
+        "expected_calibration_error": made.before["expected_calibration_error"]
+    }
+    calibrated = evaluate(run, data, calibration=file)
+    assert calibrated["segment_map"] == pytest.approx(plain["segment_map"], abs=1e-6)
+    assert calibrated["loss"] < plain["loss"]
+    for name, files in (("plain", []), ("calibrated", [file])):
+        predict(run, data, None, stored=tmp_path / name, calibrations=files)
+    before, after = (StoredPredictions(tmp_path / name) for name in ("plain", "calibrated"))
+    columns = list(after.description.classes)
+    expected = read(file).maps(together(before).astype(np.float32), np.array(columns))
+    np.testing.assert_allclose(together(after), expected, atol=0.1)  # steps, of logits in float16
+    with pytest.raises(
+        InputError, match=rf"^--calibration: that of {run} is of segments, and {run} is of whole videos here"
+    ):
+        evaluate(run, calibration=file)
+
+
 def test_the_loss_after_is_that_of_the_other_half_s_functions(run, sample, monkeypatch):
     kept = []
     original = calibrating._fitted
