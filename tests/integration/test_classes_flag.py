@@ -88,21 +88,22 @@ def test_both_commands_report_the_classes_of_segments(yt8m, tiny_run, sample, tm
 
 @pytest.mark.slow
 def test_from_python(tiny_run, sample, tmp_path):
-    data, rows = str(sample / "2/frame/validate"), []
+    data = str(sample / "2/frame/validate")
     (tmp_path / "names.csv").write_text("Index,Name\n0,Null\n")
-    metrics = package.evaluate(
-        tiny_run, data, classes=tmp_path / "out", vocabulary=tmp_path / "names.csv", tell_classes=rows.extend
-    )
+    named = {"vocabulary": tmp_path / "names.csv", "per_class": True}
+    metrics, table = package.evaluate(tiny_run, data, classes=tmp_path / "out", **named)
     assert "classes" not in metrics
-    assert {row.class_id: row.name for row in rows} == {
-        row.class_id: "Null" if row.class_id == 0 else f"Class {row.class_id}" for row in rows
+    assert dict(zip(table["class_id"], table["name"], strict=True)) == {
+        class_id: "Null" if class_id == 0 else f"Class {class_id}" for class_id in table["class_id"]
     }
-    assert [row.class_id for row in rows] == [row[0] for row in read(tmp_path / "out")]
+    assert table["class_id"].tolist() == [row[0] for row in read(tmp_path / "out")]
     submission = tmp_path / "out.csv"
     package.predict(tiny_run, data, submission)
-    scored = []
-    score(submission, data, classes=tmp_path / "scored", vocabulary=tmp_path / "names.csv", tell_classes=scored.extend)
-    assert {row.class_id: row.name for row in scored} == {row.class_id: row.name for row in rows}
+    _, scored = score(submission, data, classes=tmp_path / "scored", **named)
+    assert scored["class_id"].tolist() == [row[0] for row in read(tmp_path / "scored")]
+    assert set(zip(scored["class_id"], scored["name"], strict=True)) == set(
+        zip(table["class_id"], table["name"], strict=True)
+    )
 
 
 def submission_of(tmp_path):

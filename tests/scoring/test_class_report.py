@@ -12,7 +12,7 @@ from yt8m.data.tables.text import write_table
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass
 from yt8m.scoring import classes
-from yt8m.scoring.classes import ClassRow, open_class_report, rank_classes
+from yt8m.scoring.classes import ClassRow, frame_of, open_class_report, rank_classes
 
 NAMES = {2: "Two", 4: 'Four, "4"', 5: ""}
 
@@ -48,10 +48,10 @@ def test_the_best_class_comes_first_then_the_lower_index_and_those_without_a_pos
 
 
 def test_the_files_of_a_report(sample, tmp_path):
-    directory, told = tmp_path / "some/where", []
-    report = open_class_report(directory, None, sample / "3/frame/validate", told.extend)
+    directory = tmp_path / "some/where"
+    report = open_class_report(directory, None, sample / "3/frame/validate")
     assert list(tmp_path.iterdir()) == [], "the place was only tried"
-    report.write(segments())
+    rows = report.write(segments())
     assert sorted(path.name for path in directory.iterdir()) == ["classes.csv", "classes.png"]
     assert read(directory / "classes.csv") == [
         ["Index", "Name", "AveragePrecision", "NumPositives", "NumNegatives"],
@@ -60,7 +60,7 @@ def test_the_files_of_a_report(sample, tmp_path):
         ["9", "Class 9", "0.30000000000000004", "1", "7"],
         ["4", "Class 4", "", "0", "2"],
     ]
-    assert [row.class_id for row in told] == [5, 2, 9, 4]
+    assert [row.class_id for row in rows] == [5, 2, 9, 4]
 
 
 def test_a_named_vocabulary_comes_before_that_of_the_data_set(sample, tmp_path, monkeypatch):
@@ -78,18 +78,15 @@ def test_names_that_look_like_something_else_stay_text(tmp_path, sample, monkeyp
     monkeypatch.setattr(classes, "plot", lambda rows, path: None)
     names = [text for text in ODD_TEXTS if text == text.strip()]
     (tmp_path / "names.csv").write_bytes(write_table({"Index": range(len(names)), "Name": names}))
-    told = []
-    report = open_class_report(tmp_path, tmp_path / "names.csv", sample / "2/frame/train", told.extend)
-    report.write(videos(len(names)))
-    assert [row.name for row in told] == names[::-1]
+    report = open_class_report(tmp_path, tmp_path / "names.csv", sample / "2/frame/train")
+    assert [row.name for row in report.write(videos(len(names)))] == names[::-1]
     assert [row[1] for row in read(tmp_path / "classes.csv")[1:]] == names[::-1]
 
 
 def test_records_without_a_vocabulary_have_classes_by_number(tmp_path):
     (tmp_path / "x.tfrecord").touch()
-    told = []
-    open_class_report(tmp_path, None, [str(tmp_path / "x.tfrecord")], told.extend).write(videos(2))
-    assert [row.name for row in told] == ["Class 1", "Class 0"]
+    rows = open_class_report(tmp_path, None, [str(tmp_path / "x.tfrecord")]).write(videos(2))
+    assert [row.name for row in rows] == ["Class 1", "Class 0"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +155,7 @@ def test_a_broken_vocabulary_leaves_nothing_behind(sample, tmp_path):
 
 
 def test_best_and_worst_of_many():
-    lines = best_and_worst(rank_classes(videos(60), {7: "Seven"})).splitlines()
+    lines = best_and_worst(frame_of(rank_classes(videos(60), {7: "Seven"}))).splitlines()
     assert lines == [
         "",
         "best classes       AP  positives",
@@ -184,7 +181,7 @@ def test_of_equal_classes_the_most_frequent_come_first():
         num_negatives=None,
     )
     assert [row.class_id for row in rank_classes(per_class, {})] == [1, 3, 7, 5, 8, 9, 2, 0, 4, 6]
-    lines = best_and_worst(rank_classes(per_class, {}), most=2).splitlines()
+    lines = best_and_worst(frame_of(rank_classes(per_class, {})), most=2).splitlines()
     assert [line.split("  ")[0] for line in lines if line.startswith("Class ")] == [
         "Class 1",
         "Class 3",
@@ -195,14 +192,14 @@ def test_of_equal_classes_the_most_frequent_come_first():
 
 def test_no_class_is_among_the_best_and_the_worst():
     for num_classes, num_worst in ((1, 0), (5, 0), (6, 1), (9, 4), (10, 5), (11, 5)):
-        lines = best_and_worst(rank_classes(videos(num_classes), {})).splitlines()
+        lines = best_and_worst(frame_of(rank_classes(videos(num_classes), {}))).splitlines()
         names = [line.split("  ")[0] for line in lines if line.startswith("Class ")]
         assert len(names) == len(set(names)) == min(num_classes, 5) + num_worst
         assert ("worst classes      AP  positives" in lines) == (num_worst > 0)
 
 
 def test_best_and_worst_leave_out_classes_without_a_positive_and_make_room_for_long_names():
-    lines = best_and_worst(rank_classes(segments(), {2: "A name of some length"})).splitlines()
+    lines = best_and_worst(frame_of(rank_classes(segments(), {2: "A name of some length"}))).splitlines()
     assert lines == [
         "",
         "best classes               AP  positives",

@@ -35,13 +35,14 @@ def print_json(values: dict[str, Any]) -> None:
     show(json_module.dumps(values))
 
 
-def show_metrics(metrics: dict[str, Any], classes: list[Any], json: bool) -> None:
-    """Prints metrics, and below them the best and worst classes of a report, if there is one."""
+def show_metrics(found: Any, json: bool) -> None:
+    """Prints metrics, and below them the best and worst classes of a table, if they come with one."""
+    metrics, classes = found if isinstance(found, tuple) else (found, None)
     if json:
         print_json(metrics)
         return
     show(reports.table(list(metrics.items())))
-    if classes:
+    if classes is not None:
         show(reports.best_and_worst(classes))
 
 

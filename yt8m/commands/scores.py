@@ -1,7 +1,7 @@
 """The commands that score and check: `evaluate`, `report`, `calibrate`, `validate`, `upload` and `score`."""
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -52,10 +52,10 @@ def evaluate(
     from yt8m.commands.watching import WorkProgress
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
-    rows: list[Any] = []
-    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend, "calibration": calibration}
-    metrics = run_evaluation(run, given_paths(data), WorkProgress(), distribute=distribute, **files)
-    show_metrics(metrics, rows, json)
+    files = {"classes": classes, "vocabulary": vocabulary, "calibration": calibration}
+    per_class = classes is not None
+    found = run_evaluation(run, given_paths(data), WorkProgress(), distribute=distribute, per_class=per_class, **files)
+    show_metrics(found, json)
     if classes:
         say(f"written  {classes}/classes.csv, {classes}/classes.png")
     return OK
@@ -249,8 +249,8 @@ def score(
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.scoring import score as run_score
 
-    rows: list[Any] = []
-    files = {"classes": classes, "vocabulary": vocabulary, "tell_classes": rows.extend}
-    metrics = run_score(file, given_paths(data), num_classes, WorkProgress(), **files)
-    show_metrics(metrics, rows, json)
+    files = {"classes": classes, "vocabulary": vocabulary}
+    per_class = classes is not None
+    found = run_score(file, given_paths(data), num_classes, WorkProgress(), per_class=per_class, **files)
+    show_metrics(found, json)
     return OK

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from yt8m.data.labels import labelled_videos, open_labelled, read_labels, read_ratings
 from yt8m.errors import InputError
@@ -10,9 +11,14 @@ from yt8m.predicting import StoredPredictions
 from yt8m.predicting.measuring import measure_segments, measure_videos
 from yt8m.predicting.stored import is_stored
 from yt8m.progress import SILENT, Progress
-from yt8m.scoring.classes import ClassRow, open_class_report
+from yt8m.scoring.classes import frame_of, open_class_report
 from yt8m.submission import detect_task, measure_segment_submission, measure_video_submission
 from yt8m.submission.files import is_submission
+
+if TYPE_CHECKING:
+    import pandas
+
+    from yt8m.scoring.evaluation import Result
 
 LARGEST_VOCABULARY = 4716
 """Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
@@ -26,8 +32,8 @@ def score(
     *,
     classes: str | os.PathLike | None = None,
     vocabulary: str | os.PathLike | None = None,
-    tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
-) -> dict[str, float | int]:
+    per_class: bool = False,
+) -> "Result | tuple[Result, pandas.DataFrame]":
     """The metrics of a submission or of stored predictions, as `evaluate` gives them for a run, less the loss.
 
     Args:
@@ -36,7 +42,7 @@ def score(
         num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
         progress: gets a line on labelled videos that a submission of the video task lacks, on classes with a positive rating that
             are not ranked, and on records without labels.
-        classes, vocabulary, tell_classes: as `evaluate` takes them.
+        classes, vocabulary, per_class: as `evaluate` takes them.
 
     Raises:
         InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data; a
@@ -50,7 +56,7 @@ def score(
     source = open_labelled(data, task, num_classes, progress)
     if task == "segment" and source.level != "segment":
         raise InputError(f"{file}: is for the segment task, and {source.files[0]} has no rated segments")
-    report = open_class_report(classes, vocabulary, source.files, tell_classes)
+    report = open_class_report(classes, vocabulary, source.files, per_class)
     if task == "video":
         if stored:
             metrics = measure_videos(stored, read_labels(source))
@@ -66,9 +72,8 @@ def score(
         )
         result = metrics.result() | {"num_videos": len(ratings.video_ids)}
     result |= {"videos_per_second": result["num_videos"] / (time.perf_counter() - start)}
-    if report:
-        report.write(metrics.per_class())
-    return result
+    rows = report.write(metrics.per_class()) if report else []
+    return (result, frame_of(rows)) if per_class else result
 
 
 def _refuse_swapped(file: str | os.PathLike, data: str | Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """`classes.csv` and `classes.png`: how well each class is told, with its name."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +53,6 @@ def open_class_report(
     directory: str | os.PathLike | None,
     vocabulary: str | os.PathLike | None,
     data: str | Sequence[str],
-    tell: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
     without_files: bool = False,
 ) -> "ClassReport | None":
     """A report that is to be written after the work; what can be wrong with it is found before.
@@ -62,7 +61,6 @@ def open_class_report(
         directory: where it goes; made, if it does not exist, when the report is written. None = there are no files.
         vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
         data: the records that are scored, as `expand_paths` takes them.
-        tell: gets the rows of the table, best class first, when they are written.
         without_files: whether there is a report, of rows alone, also without a directory.
 
     Raises:
@@ -75,18 +73,18 @@ def open_class_report(
     found = vocabulary or find_vocabulary(expand_paths(data)[0])
     names = read_class_names(found) if found else {}
     if directory is None:
-        return ClassReport(None, names, tell)
+        return ClassReport(None, names)
     remove_empty(make_directory(directory))
     for name in (TABLE_FILE, PICTURE_FILE):
         check_destination(Path(directory) / name)
-    return ClassReport(Path(directory), names, tell)
+    return ClassReport(Path(directory), names)
 
 
 class ClassReport:
     """A report to be; `open_class_report` makes one, and says what the arguments are."""
 
-    def __init__(self, directory: Path | None, names: Mapping[int, str], tell: Callable[[Sequence[ClassRow]], None]):
-        self._directory, self._names, self._tell = directory, names, tell
+    def __init__(self, directory: Path | None, names: Mapping[int, str]):
+        self._directory, self._names = directory, names
 
     def write(self, per_class: PerClass) -> list[ClassRow]:
         """Writes both files, if they have a place.
@@ -102,7 +100,6 @@ class ClassReport:
             with NewFile(self._directory / TABLE_FILE) as file:
                 file.write(_table(rows))
             plot(rows, self._directory / PICTURE_FILE)
-            self._tell(rows)
         return rows
 
 

@@ -27,7 +27,7 @@ from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.calibration import Calibration, Calibrations
-from yt8m.scoring.classes import ClassRow, frame_of, open_class_report
+from yt8m.scoring.classes import frame_of, open_class_report
 from yt8m.scoring.scorer import Scored, Scorer
 
 if TYPE_CHECKING:
@@ -182,7 +182,6 @@ def evaluate(
     *,
     classes: str | os.PathLike | None = None,
     vocabulary: str | os.PathLike | None = None,
-    tell_classes: Callable[[Sequence[ClassRow]], None] = lambda rows: None,
     per_class: bool = False,
     calibration: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
@@ -199,8 +198,7 @@ def evaluate(
             every class. None = neither is written.
         vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
             where there is none, classes are called `Class 17`.
-        tell_classes: gets the rows of `classes.csv`, best class first.
-        per_class: whether to return a table of the classes, too.
+        per_class: whether to return the rows of `classes.csv`, too.
         calibration: a file of `yt8m.scoring.calibrating.calibrate` for the run; None = probabilities as the model gives them.
         distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
             files.
@@ -222,8 +220,7 @@ def evaluate(
         paths = choose_paths(run, config, data, "validate")
         report = None
         if devices.is_chief or per_class:
-            directory = classes if devices.is_chief else None
-            report = open_class_report(directory, vocabulary, paths, tell_classes, without_files=per_class)
+            report = open_class_report(classes if devices.is_chief else None, vocabulary, paths, per_class)
         measured = _measure_run(run, config, data, devices, progress, calibration)
         rows = report.write(measured.metrics.per_class()) if report else []
         return (measured.result, frame_of(rows)) if per_class else measured.result

@@ -1,6 +1,6 @@
 """Metrics, classes and the fate of a submission."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from yt8m.commands.reports.tables import table
@@ -34,18 +34,18 @@ def calibrated(result: Any) -> str:
     )
 
 
-def best_and_worst(rows: Sequence[Any], most: int = 5) -> str:
-    """The best and the worst classes of a report, `yt8m.scoring.classes.ClassRow`s with the best first.
+def best_and_worst(classes: Any, most: int = 5) -> str:
+    """The best and the worst classes of a table, as `yt8m.scoring.classes.frame_of` makes it, the best first.
 
     Of equally bad ones the most frequent come first, as of equally good ones.
 
     Args:
-        rows: the classes; those without an average precision, or with too few positives for it to mean much, are left out.
+        classes: the table; those without an average precision, or with too few positives for it to mean much, are left out.
         most: classes of either kind; none is shown twice.
     """
     from yt8m.metrics import enough_positives
 
-    known = [row for row in rows if row.average_precision is not None]
+    known = list(classes.dropna(subset=["average_precision"]).itertuples(index=False))
     enough = enough_positives((row.num_positives for row in known), 2 * most)
     ranked = [row for row in known if row.num_positives >= enough]
     width = max(13, *(len(row.name) for row in ranked))
