@@ -152,8 +152,7 @@ class SeenRecords:
         found = self._once.first(video_id(example), starts, number << 32 | index)
         if not found:
             return None
-        place, start = found
-        return Seen(self._files[place >> 32], place & 0xFFFFFFFF, start)
+        return Seen(self._files[found.place >> 32], found.place & 0xFFFFFFFF, found.start)
 
 
 def _is_broken_at(path: str, byte_offset: int) -> bool:

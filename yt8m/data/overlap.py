@@ -78,7 +78,7 @@ def refuse_repeats(source: Source) -> None:
                 continue
             found = once.first(video, set(starts_of(example)) if source.level == "segment" else None)
             if found:
-                raise locate_repeat(source.files, RepeatError(video, found[1]))
+                raise locate_repeat(source.files, RepeatError(video, found.start))
 
 
 def _statuses(files: Sequence[str]) -> dict[str, os.stat_result | None]:

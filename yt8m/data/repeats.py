@@ -4,6 +4,7 @@ The ids are kept: about 130 MB for the 1.1 million videos of a whole test split.
 """
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
@@ -28,22 +29,36 @@ def say_what(video_id: bytes, start: int | None) -> str:
     return name if start is None else f"the segment at {start} s of {name}"
 
 
+class Earlier(NamedTuple):
+    """What came before."""
+
+    place: int
+    """The caller's number of the place."""
+    start: int | None
+    """The segment's first second; None of a whole video."""
+
+
+class _Rated(NamedTuple):
+    """Segments of a video at one place."""
+
+    bits: int
+    """One a segment."""
+    place: int
+
+
 class Once:
     """The videos, or segments of videos, that have come so far, and from which place each: a number of the caller's."""
 
     def __init__(self):
         self._videos: dict[bytes, int] = {}
-        self._segments: dict[bytes, list[tuple[int, int]]] = {}
-        """Of each video the places, each with a bit a segment."""
+        self._segments: dict[bytes, list[_Rated]] = {}
 
     @property
     def num_videos(self) -> int:
         """Those that came, whole or in segments."""
         return len(self._videos) + len(self._segments)
 
-    def first(
-        self, video_id: bytes, starts: Collection[int] | None = None, place: int = 0
-    ) -> tuple[int, int | None] | None:
+    def first(self, video_id: bytes, starts: Collection[int] | None = None, place: int = 0) -> Earlier | None:
         """Adds a video, or some of its segments, unless one of them came before.
 
         Args:
@@ -52,22 +67,21 @@ class Once:
             place: where they are.
 
         Returns:
-            Of what came before, the place and the segment's first second, or None for a whole video; None if all is new.
+            What came before; None if all is new.
         """
         if starts is None:
             if video_id in self._videos:
-                return self._videos[video_id], None
+                return Earlier(self._videos[video_id], None)
             self._videos[video_id] = place
             return None
         bits = sum(1 << start // SEGMENT_FRAMES for start in starts)
         known = self._segments.setdefault(video_id, [])
-        for there, where in known:
-            if there & bits:
-                common = there & bits
-                return where, ((common & -common).bit_length() - 1) * SEGMENT_FRAMES
-        if known and known[-1][1] == place:
-            bits |= known.pop()[0]
-        known.append((bits, place))
+        for each in known:
+            if common := each.bits & bits:
+                return Earlier(each.place, ((common & -common).bit_length() - 1) * SEGMENT_FRAMES)
+        if known and known[-1].place == place:
+            bits |= known.pop().bits
+        known.append(_Rated(bits, place))
         return None
 
     def add(self, ids: Sequence[bytes], starts: Sequence[int] | None = None) -> None:
@@ -75,14 +89,14 @@ class Once:
         for row, video_id in enumerate(ids):
             found = self.first(video_id, None if starts is None else (int(starts[row]),))
             if found:
-                raise RepeatError(video_id, found[1])
+                raise RepeatError(video_id, found.start)
 
     def merge(self, other: "Once") -> None:
         """Adds all of another one, which stays as it is. Raises RepeatError if one came in both."""
         self.add(list(other._videos))
         for video_id, known in other._segments.items():
-            bits = sum(each for each, _ in known)
+            bits = sum(each.bits for each in known)
             starts = [number * SEGMENT_FRAMES for number in range(bits.bit_length()) if bits >> number & 1]
             found = self.first(video_id, starts)
             if found:
-                raise RepeatError(video_id, found[1])
+                raise RepeatError(video_id, found.start)

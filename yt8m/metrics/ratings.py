@@ -1,6 +1,7 @@
 """The ratings of segments."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,23 @@ from yt8m.metrics.inputs import check_ids, id_text
 
 Segment = tuple[str, int]
 """A video's id and the segment's first second."""
+
+
+class Rated(NamedTuple):
+    """A rating of a row of a batch."""
+
+    row: int
+    class_id: int
+    positive: bool
+
+
+class RatingCounts(NamedTuple):
+    """How many segments of each rated class were rated positive and negative, int64 [M] each."""
+
+    class_ids: np.ndarray
+    """In ascending order."""
+    positives: np.ndarray
+    negatives: np.ndarray
 
 
 class SegmentRatings:
@@ -46,7 +64,7 @@ class SegmentRatings:
 
     def add_batch(
         self, ids: Sequence[str | bytes], starts: np.ndarray, labels: np.ndarray, label_scores: np.ndarray
-    ) -> list[tuple[int, int, bool]]:
+    ) -> list[Rated]:
         """Adds the ratings of a batch of rated segments, in the form of `yt8m.data.schema`.
 
         Args:
@@ -56,7 +74,7 @@ class SegmentRatings:
             label_scores: float [N, L], from 0 to 1; `is_present` says which are positive.
 
         Returns:
-            The new ratings as (row, class, positive).
+            The new ratings.
 
         Raises:
             InputError: ratings contradict each other.
@@ -70,7 +88,7 @@ class SegmentRatings:
         for row, column in np.argwhere(labels != LABEL_PADDING).tolist():
             class_id, positive = int(labels[row, column]), bool(is_present(label_scores[row, column]))
             if self.add((id_text(ids[row]), int(starts[row])), class_id, positive):
-                new.append((row, class_id, positive))
+                new.append(Rated(row, class_id, positive))
         return new
 
     def merge(self, other: "SegmentRatings") -> None:
@@ -91,16 +109,12 @@ class SegmentRatings:
                 segments.setdefault(segment, []).append((class_id, positive))
         return segments
 
-    def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The rated classes in ascending order, with their numbers of positive and negative segments.
-
-        Returns:
-            int64 [M] each: class ids, positives, negatives.
-        """
+    def counts(self) -> RatingCounts:
+        """The rated classes, with their numbers of positive and negative segments."""
         classes = sorted(self._by_class)
         positives = np.array([sum(self._by_class[class_id].values()) for class_id in classes], np.int64)
         num_rated = np.array([len(self._by_class[class_id]) for class_id in classes], np.int64)
-        return np.array(classes, np.int64), positives, num_rated - positives
+        return RatingCounts(np.array(classes, np.int64), positives, num_rated - positives)
 
     @property
     def num_segments(self) -> int:

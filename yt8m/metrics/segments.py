@@ -148,7 +148,7 @@ class SegmentMetrics(ClassMeans):
     @property
     def num_positives(self) -> int:
         """Positive ratings."""
-        return int(self._ratings.counts()[1].sum())
+        return int(self._ratings.counts().positives.sum())
 
     @property
     def num_pairs(self) -> int:
@@ -230,7 +230,7 @@ def segment_map(
 
 def _check_positive(ratings: SegmentRatings) -> None:
     """Raises InputError if no class has a positive."""
-    if not ratings.counts()[1].any():
+    if not ratings.counts().positives.any():
         raise InputError(
             f"none of {quantity(ratings.num_segments, 'rated segment')} is positive for a class; is this rated data?"
         )

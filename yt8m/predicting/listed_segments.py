@@ -18,6 +18,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -201,10 +202,20 @@ class SegmentList(SubmissionList):
     def aligned(self, rows: Predictions, progress: Progress) -> "ListedSegments":
         return ListedSegments(self, rows, progress)
 
-    def decoded(self) -> Iterable[tuple[int, np.ndarray, np.ndarray]]:
-        """Each class with the videos' numbers and the places in them of its segments, best first."""
+    def decoded(self) -> Iterable["_Ranked"]:
+        """Each class with its segments."""
         for class_id, entries in self.entries.items():
-            yield class_id, *np.divmod(entries, _PLACES)
+            yield _Ranked(class_id, *np.divmod(entries, _PLACES))
+
+
+class _Ranked(NamedTuple):
+    """The segments of a class, best first."""
+
+    class_id: int
+    videos: np.ndarray
+    """The videos' numbers, [M]."""
+    places: np.ndarray
+    """The places of the segments in them, [M]."""
 
 
 class ListedSegments(ListedPredictions):
@@ -212,8 +223,9 @@ class ListedSegments(ListedPredictions):
 
     def __init__(self, listed: SegmentList, rows: Predictions, progress: Progress):
         super().__init__(listed, rows)
-        videos, table, self._ends = _numbered(rows)
-        numbers = videos.numbers(listed.videos.ids)
+        known = _numbered(rows)
+        table, self._ends = known.table, known.ends
+        numbers = known.videos.numbers(listed.videos.ids)
         if (numbers < 0).any():
             strange = listed.videos.ids[numbers < 0]
             raise InputError(
@@ -222,10 +234,10 @@ class ListedSegments(ListedPredictions):
             )
         left_out = 0
         with _Spill(self.name, np.int32) as entries:
-            for class_id, own, places in listed.decoded():
-                found = table.of(numbers[own], places)
+            for ranked in listed.decoded():
+                found = table.of(numbers[ranked.videos], ranked.places)
                 left_out += int((found < 0).sum())
-                entries.append(class_id, found[found >= 0])
+                entries.append(ranked.class_id, found[found >= 0])
             self._entries = {class_id: found for class_id, found in entries.mapped().items() if len(found)}
         if left_out:
             progress.message(
@@ -259,8 +271,18 @@ class ListedSegments(ListedPredictions):
         return (1 - (places - 0.5) / self._ends[-1]).astype(np.float32)
 
 
-def _numbered(rows: Predictions) -> tuple[_Videos, _Table, np.ndarray]:
-    """The videos of rows, the rows' numbers in the order of the parts, and at which of them each part begins, and the end."""
+class _Numbered(NamedTuple):
+    """The videos and segments of predictions, numbered."""
+
+    videos: _Videos
+    table: _Table
+    """The rows' numbers."""
+    ends: np.ndarray
+    """Row at which each part begins, and the end."""
+
+
+def _numbered(rows: Predictions) -> _Numbered:
+    """Numbers rows in the order of the parts."""
     videos, parts = _Videos(), list(rows.rows())
     numbers = [videos.numbers(part.ids, add=True) for part in parts]
     places = [part.starts // SEGMENT_FRAMES for part in parts if part.starts is not None]
@@ -269,7 +291,7 @@ def _numbered(rows: Predictions) -> tuple[_Videos, _Table, np.ndarray]:
     np.maximum.at(lengths, video, place + 1)
     table = _Table(lengths)
     table.numbers[table.where(video, place)] = np.arange(len(video))
-    return videos, table, np.cumsum([0, *map(len, parts)])
+    return _Numbered(videos, table, np.cumsum([0, *map(len, parts)]))
 
 
 def rows_of_segments(lists: Sequence[SegmentList]) -> Rows:
@@ -286,8 +308,8 @@ def rows_of_segments(lists: Sequence[SegmentList]) -> Rows:
         np.maximum.at(lengths, own, each.lengths)
     table = _Table(lengths)
     for each, own in zip(lists, numbers, strict=True):
-        for _, video, place in each.decoded():
-            table.numbers[table.where(own[video], place)] = 0
+        for ranked in each.decoded():
+            table.numbers[table.where(own[ranked.videos], ranked.places)] = 0
     video, place = table.segments()
     begins = np.flatnonzero(np.diff(video, prepend=-1))
     # The first video of each part: the one in which another `_PART_SEGMENTS` are reached.

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from yt8m.errors import InputError
 from yt8m.metrics.registry import Task
@@ -92,8 +92,19 @@ def check_task(path: str | os.PathLike, task: Task) -> None:
         raise LineError(os.fspath(path), 1, f"this is a submission for the {found} task; give one for the {task} task")
 
 
-def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, str, bytes]]:
-    """Yields the data lines of a submission as (line number, text before the first comma, bytes after it).
+class Fields(NamedTuple):
+    """A data line of a submission."""
+
+    line: int
+    """From 1 on, the header's."""
+    first: str
+    """What stands before the first comma."""
+    rest: bytes
+    """What stands after it."""
+
+
+def read_fields(path: str | os.PathLike, report: Report) -> Iterator[Fields]:
+    """Yields the data lines of a submission.
 
     Every reader of CSV files sees two columns in such a line. The caller must check for quotes at the beginning. Other lines
     go to `report`.
@@ -108,7 +119,7 @@ def read_fields(path: str | os.PathLike, report: Report) -> Iterator[tuple[int, 
                 report(LineError(os.fspath(path), number, problem))
             else:
                 first, _, rest = line.partition(b",")
-                yield number, first.decode(), rest
+                yield Fields(number, first.decode(), rest)
 
 
 def _without_end(line: bytes) -> bytes:
