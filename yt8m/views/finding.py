@@ -1,4 +1,4 @@
-"""One video among record files, by its id."""
+"""Finds a video in record files by its id."""
 
 import os
 import re
@@ -15,24 +15,24 @@ from yt8m.errors import InputError, RecordError, quantity
 from yt8m.progress import SILENT, Progress
 
 _LEVELS: tuple[Level | None, ...] = ("segment", "frame", "video", None)
-"""Those that tell more first."""
+"""Levels, the most informative first."""
 _RECORDS_A_REPORT = 64
 
 
 @dataclass(frozen=True)
 class Found:
-    """A record with the id that was looked for."""
+    """A record with the wanted id."""
 
     path: str
     record: int
-    """Its place in the file, counted from 0."""
+    """The number of the record in the file, from 0."""
     level: Level
     example: tf.train.SequenceExample
     data: bytes
 
 
 def id_bytes(video_id: str | bytes) -> bytes:
-    """An id as records have it; `b'abcd'`, as Python prints it, is taken for `abcd`."""
+    """The id as bytes, as in records. The text `b'abcd'`, as Python prints bytes, counts as `abcd`."""
     if isinstance(video_id, bytes):
         return video_id
     printed = re.fullmatch(r"b(['\"])(.*)\1", video_id)
@@ -40,16 +40,16 @@ def id_bytes(video_id: str | bytes) -> bytes:
 
 
 def find_video(video_id: str | bytes, files: Sequence[str], progress: Progress = SILENT) -> list[Found]:
-    """All records with an id, those first that tell more: rated segments before frames before means; else in their order.
+    """All records with an id, the most informative first: rated segments, then frames, then means.
 
     Args:
-        video_id: text, or the bytes that records have.
-        files: all of them are read, as an id may come more than once.
-        progress: counts the records searched, a few at a time.
+        video_id: text, or bytes as in records.
+        files: the files. All are read, because an id may come more than once.
+        progress: counts the searched records.
 
     Raises:
-        InputError: there is none.
-        RecordError: a record is broken, or the one found cannot be used.
+        InputError: no record has the id.
+        RecordError: a record is broken, or the one found is unusable.
     """
     wanted = id_bytes(video_id)
     if not wanted:
@@ -60,7 +60,7 @@ def find_video(video_id: str | bytes, files: Sequence[str], progress: Progress =
             searched += 1
             if searched % _RECORDS_A_REPORT == 0:
                 progress.advance(_RECORDS_A_REPORT)
-            # Most records need not be parsed: the id's bytes are not among theirs.
+            # Most records do not contain the id's bytes and need not be parsed.
             if wanted in data and (video := _video(wanted, path, index, data)):
                 found.append(video)
     if not found:

@@ -1,4 +1,4 @@
-"""One video as a picture: classes by name, their scores over time, ratings, and how the features go."""
+"""A picture of one video: classes by name, their scores over time, ratings, and the features."""
 
 import os
 import textwrap
@@ -15,12 +15,12 @@ from yt8m.views.video import VideoView
 
 _LONGEST_NAME = 34
 _WIDTH = 8.2
-"""Inches; two drawings are beside each other."""
+"""Width in inches, for two drawings side by side."""
 _PRESENT, _ABSENT = "tab:green", "tab:red"
 
 
 def plain(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name as matplotlib writes it: short enough, and with no formulas."""
+    """A name for matplotlib: short, and without formulas."""
     short = textwrap.shorten(name, longest, placeholder=" …") if " " in name else name
     if len(short) > longest or short == "…":
         short = f"{name[: longest - 1]}…"
@@ -28,7 +28,7 @@ def plain(name: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def check_picture(path: str | os.PathLike) -> None:
-    """Raises InputError unless a picture can be written there, under a name that says that it is a PNG file."""
+    """Raises InputError unless a picture can be written there, and its name ends in `.png`."""
     check_destination(path)
     if not os.fspath(path).lower().endswith(".png"):
         raise InputError(f"{os.fspath(path)}: pictures are written as PNG; name a file that ends in .png")
@@ -39,7 +39,7 @@ def draw_video(view: VideoView, path: str | os.PathLike) -> None:
 
     Args:
         view: from `view_video`.
-        path: a PNG file, which appears when it is complete.
+        path: a PNG file. It appears when it is complete.
     """
     classes = view.classes()
     has_scores = view.scores is not None and view.scores.video is not None
@@ -53,7 +53,7 @@ def draw_video(view: VideoView, path: str | os.PathLike) -> None:
     else:
         heights = (0.26 * len(classes) + 0.9, 1.7)
         figure = new_figure(_WIDTH, sum(heights) + 0.8)
-        # The colours have a column of their own, so that the drawings above each other have one axis of time.
+        # The colours have their own column, so that all drawings share an axis of time.
         grid = figure.add_gridspec(2, 3, height_ratios=heights, width_ratios=(1, 1.9, 0.06))
         beside = has_scores and over_time
         features = figure.add_subplot(grid[1, 1] if beside else grid[1, :2])
@@ -106,7 +106,7 @@ def _draw_times(axes: Any, colours: Callable[[], Any], view: VideoView, classes:
     end = view.num_frames
     title = []
     if scores is not None and len(scores.starts):
-        # A window's colour is at its middle, as far as that of the next.
+        # A window's colour reaches from its middle to the middle of the next.
         middles = scores.starts + scores.window / 2
         bounds = np.concatenate([[0], (middles[1:] + middles[:-1]) / 2, [end]])
         known = [each if each < scores.windows.shape[1] else -1 for each in classes]

@@ -1,4 +1,4 @@
-"""`yt8m inspect --plots`: what many records hold, as pictures."""
+"""`yt8m inspect --plots`: pictures of what many records hold."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,19 +23,19 @@ from yt8m.views.plotting import (
 from yt8m.views.statistics import DECOY_SPREAD, SPREAD_STEP, Statistics
 
 _LEAST_DECOYS = 0.01
-"""Share of the ids that must look like those of decoys: one random id of four characters in 62 * 62 does, too."""
+"""Least share of ids that look like those of decoys. One in 62 * 62 random ids of four characters does, too."""
 
 PICTURES = ("frames", "labels", "classes", "cooccurrence", "features", "decoys")
 _MOST_NAMED, _MOST_TOGETHER = 20, 30
 
 
 class Plots:
-    """Pictures of records, which are drawn after all were seen.
+    """Pictures of records. They are drawn after all records were added.
 
     Args:
-        directory: where they go.
-        files: the records, whose data set may have a vocabulary.
-        vocabulary: another; None = the one at the root of the data set, if there is one.
+        directory: the directory of the pictures.
+        files: the files of the records.
+        vocabulary: a vocabulary file; None = the one at the root of the data set, if any.
 
     Raises:
         InputError: the directory cannot be made or written to, or the vocabulary cannot be used.
@@ -55,10 +55,10 @@ class Plots:
         return self._directory / f"{name}.png"
 
     def draw(self) -> tuple[list[str], dict[str, str]]:
-        """Draws what there is to draw: the files; and by name, why a picture is not drawn.
+        """Draws the pictures. Returns the files, and the reason for each missing picture by name.
 
         Raises:
-            InputError: a file cannot be written, or no record could be used.
+            InputError: a file cannot be written, or no record was usable.
         """
         statistics = self.statistics
         if not statistics.num_videos:
@@ -80,7 +80,7 @@ class Plots:
         return drawn, {name: reason for name, reason in reasons.items() if reason}
 
     def _why_nothing(self) -> str:
-        """Why no record was added: read once more, as only those that can be used were shown."""
+        """Says why no record was added. It reads them once more, because only usable ones were added."""
         problems = inspect(self._files)["corrupt_files"]
         count = sum(problem["record"] is not None for problem in problems)
         known = {0: "there are no records", 1: "the only record cannot be used"}
@@ -104,7 +104,7 @@ def _why_no_decoys(statistics: Statistics) -> str | None:
 
 
 def _draw_counts(counts: Counter, title: str, xlabel: str, most_bars: int) -> Any:
-    """Videos by a whole number: a bar for each, or where there are too many, for some together."""
+    """Draws the number of videos by an integer: a bar for each value, or for several if there are too many."""
     axes = (figure := new_figure()).subplots()
     low, high = min(counts), max(counts)
     width = -(-(high - low + 1) // most_bars)
@@ -163,7 +163,7 @@ def _draw_together(statistics: Statistics, names: Mapping[int, str]) -> Any:
     share = conditional_shares(statistics.together(most))
     side = max(0.19 * len(most), 1.6)
     axes = (figure := new_figure(side + 2.4, side + 1.8)).subplots()
-    # White is nothing, as on paper; the diagonal, which means nothing, is none of the colours.
+    # White means 0. The diagonal has no meaning, and a colour outside the scale.
     image = axes.imshow(np.ma.masked_invalid(share), cmap="Blues", vmin=0, vmax=1)
     axes.set_facecolor("lightgray")
     shown = [plain(class_name(each, names), 24) for each in most]
@@ -179,7 +179,7 @@ def _draw_together(statistics: Statistics, names: Mapping[int, str]) -> Any:
 
 
 def conditional_shares(together: np.ndarray) -> np.ndarray:
-    """From videos that have both of two classes, int [K, K], to shares of those of the row, float [K, K], diagonal NaN."""
+    """Turns numbers of videos with both classes, int [K, K], into shares of the row's videos, float [K, K], diagonal NaN."""
     shares = together / np.diag(together)[:, None]
     np.fill_diagonal(shares, np.nan)
     return shares
@@ -199,7 +199,7 @@ def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
         places, colour = np.arange(len(quantiles)), colour_of(key.removeprefix("mean_"))
         for low, high, strength in ((0, 6, 0.18), (1, 5, 0.4), (2, 4, 0.7)):
             label = ("all", "5 to 95 %", "25 to 75 %")[low]
-            # Opaque, as one band lies on another: its colour is that of the legend.
+            # Opaque, because bands overlap and should have the colours of the legend.
             shade = _mixed_with_white(colour, strength)
             axes.fill_between(
                 places, quantiles[:, low], quantiles[:, high], step="mid", color=shade, linewidth=0, label=label

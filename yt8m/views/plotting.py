@@ -1,4 +1,4 @@
-"""Pictures as PNG files: figures that can be read on a phone, whose legends hide nothing, and axes of counts."""
+"""PNG pictures: figures that are readable on a phone, legends that hide nothing, and axes of counts."""
 
 import os
 import warnings
@@ -8,7 +8,7 @@ from yt8m.data.schema import FEATURE_SIZES
 from yt8m.files import NewFile
 
 WIDTH = 6.0
-"""Inches of a picture with one drawing beside another: text of 10 points is then as high as 8 pixels on a phone."""
+"""Width in inches of a picture with two drawings side by side. Text of 10 points then has 8 pixels on a phone."""
 _PIXELS_AN_INCH = 160
 _COLOURS_OF_FEATURES = (
     "tab:blue",
@@ -28,10 +28,10 @@ def colour_of(feature: str) -> str:
 
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Any:
-    """An empty figure that arranges its drawings itself.
+    """An empty figure with automatic layout.
 
     Args:
-        width: inches; one that is much wider than `WIDTH` cannot be read on a phone.
+        width: inches. A figure much wider than `WIDTH` is unreadable on a phone.
         height: inches.
     """
     from matplotlib.figure import Figure  # not pyplot, which would look for a display
@@ -47,12 +47,12 @@ def save_figure(figure: Any, path: str | os.PathLike) -> None:
 
 
 def head(axes: Any, title: str, columns: int = 4) -> None:
-    """A title on the left, and above a drawing's right end its legend, if something has a label: there it hides nothing.
+    """Adds a title on the left and, if anything has a label, a legend above the right end, where it hides nothing.
 
     Args:
-        axes: all is drawn on them.
-        title: short, as the legend is beside it.
-        columns: entries of the legend that are beside each other.
+        axes: the finished drawing.
+        title: a short title, because the legend is beside it.
+        columns: columns of the legend.
     """
     axes.set_title(title, loc="left", fontsize=11)
     if axes.get_legend_handles_labels()[0]:
@@ -61,7 +61,7 @@ def head(axes: Any, title: str, columns: int = 4) -> None:
 
 
 def whole_numbers(axis: Any) -> None:
-    """Ticks at whole numbers alone, written as `2,000`."""
+    """Puts ticks at whole numbers only, written as `2,000`."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
@@ -69,15 +69,15 @@ def whole_numbers(axis: Any) -> None:
 
 
 def logarithmic_counts(axis: Any, least: int, most: int) -> tuple[float, float]:
-    """Makes a logarithmic axis one of counts, with ticks at whole numbers alone, written out.
+    """Prepares a logarithmic axis for counts: ticks at whole numbers only, written out.
 
     Args:
-        axis: logarithmic.
-        least: the least number that it must show, 1 or more.
-        most: the greatest.
+        axis: a logarithmic axis.
+        least: the lowest count to show, at least 1.
+        most: the highest count to show.
 
     Returns:
-        Its limits, between which there is a tick.
+        Limits for the axis. At least one tick lies between them.
     """
     from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 

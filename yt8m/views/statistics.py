@@ -1,4 +1,4 @@
-"""Counts over many records, in memory that does not grow with their number: what `yt8m inspect --plots` draws.
+"""Counts over many records, in fixed memory, for `yt8m inspect --plots`.
 
 D = dimensions of a feature, K = classes seen.
 """
@@ -21,30 +21,30 @@ from yt8m.download.layout import SERVER_DIGITS
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 _MEANS_LEAST, _MEANS_MOST, _MEANS_STEP = -3.0, 3.0, 1 / 256
-"""Means outside of this range, which no mean of stored bytes is, count as its ends; the least and the greatest are kept."""
+"""Range of means. No mean of stored bytes lies outside. Others count as its ends; the extremes are kept."""
 _VIDEOS_AT_ONCE = 4096
 
 DECOY_SPREAD = 0.1
-"""Decoys of the 2018 test split have a smaller standard deviation over the dimensions of mean_rgb; other videos hardly ever."""
+"""Decoys of the 2018 test split have a lower standard deviation over the dimensions of mean_rgb. Other videos hardly ever do."""
 SPREAD_STEP = 0.01
 _SPREADS = 200
 SHARD_PLACES = ("ends", "begins", "neither", "unknown")
-"""Where an id has the two characters of its shard: real videos of 2018 end in them, decoys begin with them."""
+"""Place of the shard's two characters in an id. Ids of real videos in 2018 end in them; ids of decoys begin with them."""
 
 
 @dataclass
 class FeatureValues:
-    """How often each value came in each dimension of a feature."""
+    """The frequency of each value in each dimension of a feature."""
 
     values: np.ndarray
-    """Ascending, float [V]."""
+    """Values, float [V], ascending."""
     counts: np.ndarray
-    """int64 [D, V]"""
+    """Frequencies, int64 [D, V]."""
     ends: np.ndarray | None = None
-    """The least and the greatest value of each dimension, float [D, 2], where `values` are rounded; None where they are exact."""
+    """The lowest and highest value of each dimension, float [D, 2], if `values` are rounded; None if they are exact."""
 
     def quantiles(self) -> np.ndarray:
-        """Of each dimension, float [D, number of `QUANTILES`]: the least value that so great a share does not exceed."""
+        """The quantiles of each dimension, float [D, number of `QUANTILES`]."""
         cumulative = np.cumsum(self.counts, axis=1)
         total = cumulative[:, -1:]
         ranks = [np.maximum(np.ceil(quantile * total - 1e-9), 1) for quantile in QUANTILES]
@@ -58,33 +58,33 @@ class FeatureValues:
 
 @dataclass
 class Statistics:
-    """Of the records that were given to `add`."""
+    """Counts of the records passed to `add`."""
 
     num_videos: int = 0
     frames: Counter = field(default_factory=Counter)
-    """Videos by number of frames; none of video-level records."""
+    """Videos by number of frames, without video-level records."""
     labels: Counter = field(default_factory=Counter)
-    """Videos by number of labels; none of records without the key."""
+    """Videos by number of labels, without records that lack the key."""
     classes: Counter = field(default_factory=Counter)
     """Videos by label."""
     features: dict[str, FeatureValues] = field(default_factory=dict)
-    """By key: ``rgb`` of frames, ``mean_rgb`` of means."""
+    """Values by key: ``rgb`` for frames, ``mean_rgb`` for means."""
     spreads: dict[str, np.ndarray] = field(default_factory=dict)
-    """By `SHARD_PLACES`: videos by standard deviation over the dimensions of their mean rgb, in steps of `SPREAD_STEP`, the
-    last one for all that is greater; int64 [200]."""
+    """Videos by standard deviation over the dimensions of mean rgb, for each of `SHARD_PLACES`, in steps of `SPREAD_STEP`. The
+    last step has all greater ones. int64 [200]."""
     num_flat: Counter = field(default_factory=Counter)
-    """By `SHARD_PLACES`: videos whose standard deviation is below `DECOY_SPREAD`."""
+    """Videos with a standard deviation below `DECOY_SPREAD`, for each of `SHARD_PLACES`."""
     _columns: dict[int, int] = field(default_factory=dict)
     _pending: list[list[int]] = field(default_factory=list)
     _together: sparse.csr_matrix | None = None
 
     def add(self, path: str, example: tf.train.SequenceExample, level: Level | None) -> None:
-        """Counts a record that can be used.
+        """Counts a usable record.
 
         Args:
-            path: its file, whose name says which shard it is.
+            path: the file of the record. Its name tells the shard.
             example: the record.
-            level: of it.
+            level: the level of the record.
         """
         self.num_videos += 1
         context = example.context.feature
@@ -115,11 +115,11 @@ class Statistics:
         self._together, self._pending = together, []
 
     def most_frequent(self, most: int) -> list[int]:
-        """The classes with the most videos; of equals the lower first."""
+        """The classes with the most videos. Equally frequent classes are in their order."""
         return sorted(self.classes, key=lambda label: (-self.classes[label], label))[:most]
 
     def together(self, classes: list[int]) -> np.ndarray:
-        """Videos that have both of two classes, int64 [len(classes), len(classes)]; on the diagonal those that have one."""
+        """Numbers of videos with both classes, int64 [len(classes), len(classes)]. The diagonal has those with one class."""
         if self._pending:
             self._count_together()
         assert self._together is not None, "the classes were seen"
@@ -170,9 +170,9 @@ class Statistics:
 
 
 def shard_characters(path: str) -> str | None:
-    """The two characters of a shard, from the name of its file: `pj` of `train0939.tfrecord` or `trainpj.tfrecord`.
+    """The two characters of a shard, from its file name: `pj` for `train0939.tfrecord` or `trainpj.tfrecord`.
 
-    None of a file that is named in another way.
+    None for other names.
     """
     found = re.search(r"(?:train|validate|test)(?:(\d{4})|(\w\w))$", Path(path).stem)
     if found is None:
@@ -184,7 +184,7 @@ def shard_characters(path: str) -> str | None:
 
 
 def place_of_shard(video_id: bytes, path: str) -> str:
-    """One of `SHARD_PLACES`."""
+    """The place, one of `SHARD_PLACES`, of the shard's characters in an id."""
     characters = shard_characters(path)
     if characters is None:
         return "unknown"

@@ -1,4 +1,4 @@
-"""What is known of one video: its labels, ratings and frames, and what a run says of it over time.
+"""A view of one video: labels, ratings and frames, and a run's scores over time.
 
 C = classes, W = windows, T = frames.
 """
@@ -29,7 +29,7 @@ from yt8m.scoring.scorer import Scorer
 from yt8m.views.finding import Found, find_video, id_bytes
 
 WINDOW = 10
-"""Seconds that a model of whole videos is shown at a time; segments, for which others are made, have half of it."""
+"""Default seconds per window for models of whole videos. Segments, for other models, have half as many."""
 STRIDE = 5
 
 
@@ -41,37 +41,37 @@ class Rating:
     """Seconds."""
     class_id: int
     score: float
-    """1 where the class is there, 0 where it was rated absent."""
+    """1 = present, 0 = absent."""
 
     @property
     def present(self) -> bool:
-        """Whether that says that the class is there."""
+        """Whether the class was rated present."""
         return is_present(self.score)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a run says."""
+    """A run's scores."""
 
     run: str
     video: np.ndarray | None
-    """Of the whole video, float32 [C]; None of models that see segments and what is around them."""
+    """Scores of the whole video, float32 [C]; None for models of segments with context."""
     starts: np.ndarray
-    """int [W], seconds; empty at video level."""
+    """First seconds of the windows, int [W]; empty at video level."""
     window: int
-    """Seconds of each, at most those of the video."""
+    """Seconds per window, at most the video's."""
     windows: np.ndarray
-    """float32 [W, C]"""
+    """Scores of the windows, float32 [W, C]."""
 
     @property
     def ranking(self) -> np.ndarray:
-        """What classes are ranked by, float32 [C]: the score of the whole, or the greatest of a window."""
+        """The scores to rank classes by, float32 [C]: those of the whole video, or the highest of any window."""
         return self.windows.max(axis=0) if self.video is None else self.video
 
 
 @dataclass(frozen=True)
 class VideoView:
-    """One video."""
+    """The content of one video."""
 
     video_id: str
     path: str
@@ -80,23 +80,23 @@ class VideoView:
     num_frames: int
     features: tuple[str, ...]
     labels: tuple[int, ...] | None
-    """None where the record has no labels, as in a test split."""
+    """None if the record has no labels, as in a test split."""
     ratings: tuple[Rating, ...]
     also: tuple[tuple[str, int], ...]
-    """Other records with the id: file and number."""
+    """Other records with the same id: file and number."""
     changes: dict[str, np.ndarray]
-    """By feature, root mean square difference of each frame from the one before, dequantised: float32 [T - 1]."""
+    """Root mean square difference of each frame from the one before, dequantised, by feature: float32 [T - 1]."""
     means: dict[str, np.ndarray]
-    """At video level, by feature: float32 [D]."""
+    """Means by feature, at video level: float32 [D]."""
     scores: Scores | None
     names: dict[int, str] = field(repr=False)
 
     def name(self, class_id: int) -> str:
-        """A class by name."""
+        """The name of a class."""
         return class_name(class_id, self.names)
 
     def classes(self, most_predicted: int = 8) -> list[int]:
-        """The classes worth showing: labels, rated ones, and those that the run is surest of; these first."""
+        """The classes to show: the run's most probable ones first, then labels and rated classes."""
         known = dict.fromkeys([*(self.labels or ()), *(rating.class_id for rating in self.ratings)])
         if self.scores is None:
             return list(known)
@@ -117,24 +117,25 @@ def view_video(
     vocabulary: str | os.PathLike | None = None,
     progress: Progress = SILENT,
 ) -> VideoView:
-    """Finds a video and says what is known of it.
+    """Finds a video and collects its content.
 
     Args:
         video_id: text or bytes.
-        data: files, directories or globs, of any level; where several records have the id, that which tells most is shown.
-        run: a run directory, whose best model scores the whole video and a window that slides over it.
-        window: seconds; models that see segments with what is around them are shown segments instead.
+        data: files, directories or globs, of any level. If several records have the id, the most informative is shown.
+        run: a run directory. Its best model scores the whole video and a sliding window.
+        window: seconds per window. Models of segments with context score segments instead.
         stride: seconds from one window to the next.
-        vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
-        progress: counts the records searched, a few at a time.
+        vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if any.
+        progress: counts the searched records.
 
     Raises:
-        InputError, RecordError: no record has the id, a record is broken, no such run, or it reads frames and there are none.
+        InputError, RecordError: no record has the id, a record is broken, the run does not exist, or it needs frames and the
+            record has none.
     """
     files = expand_paths(data)
     config = None if run is None else runs.load_config(run)
     if config is not None:
-        model = load_run(run)  # what is wrong with it is said before the search
+        model = load_run(run)  # fails before the search, not after it
     names = None if vocabulary is None else read_class_names(vocabulary)
     with progress.working("searching", "record"):
         found, *others = find_video(video_id, files, progress)
@@ -182,7 +183,7 @@ def _changes(frames: np.ndarray) -> np.ndarray:
 
 
 def windows_of(length: int, window: int, stride: int) -> list[int]:
-    """Where windows start: all that fit, and one that ends with the video; of a shorter video one, from its beginning."""
+    """First seconds of all windows that fit, and of one at the end of the video. A shorter video has one window, at 0."""
     last = max(length - window, 0)
     return [*range(0, last, stride), last]
 
@@ -228,9 +229,9 @@ def _score(
 def _scored(
     scorer: Scorer, config: RunConfig, records: list[bytes], segments: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of some records, or of all segments of one, float32 [W, C]; and these segments' starts, int [W].
+    """Scores records, or all segments of one record: probabilities float32 [W, C], and the segments' starts, int [W].
 
-    They are read from a file, as all that is predicted is: what a model is shown of a record is decided there.
+    The records go through a file, so that the same code as in prediction prepares them.
     """
     with tempfile.TemporaryDirectory(prefix="yt8m-show-") as place:
         path = Path(place) / "video.tfrecord"

@@ -1,4 +1,4 @@
-"""`yt8m report`: runs scored and put on a page."""
+"""`yt8m report`: scores runs and writes the page."""
 
 import os
 from collections import Counter
@@ -23,11 +23,11 @@ from yt8m.views.report.measuring import RunResult, measure_run
 
 @dataclass(frozen=True)
 class Report:
-    """A page that was made."""
+    """The result of `report`."""
 
     path: str
     results: Sequence[RunResult]
-    """The runs, in the order in which they were named."""
+    """The runs, in the order of the arguments."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,20 @@ def report(
     vocabulary: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
 ) -> Report:
-    """Scores runs on labelled records and writes a page on them.
+    """Scores runs on labelled records and writes a page about them.
 
     Args:
         run: run directories, one or more.
-        data: files, directories or globs; none = each run's own validation split.
+        data: files, directories or globs; empty = each run's own validation split.
         out: the HTML file; None = `report.html` in the first run directory.
-        progress: counts the videos, or segments, after each batch; gets a line on what the reader should know, such as runs
-            that were scored on different records.
-        vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the first run's data set, and
-            where there is none, classes are called `class 17`.
-        distribute: what to compute on; None = what there is. Of several workers, worker 0 writes the page.
+        progress: counts the videos or segments, and gets remarks, for example on runs scored on different records.
+        vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the first run's data set. Without any,
+            classes are called `class 17`.
+        distribute: the devices; None = automatic. Of several workers, worker 0 writes the page.
 
     Raises:
-        InputError, RecordError: what `yt8m.scoring.evaluation.evaluate` raises; a run is named twice; runs of different
-            vocabularies or tasks; the page cannot be written, or Jinja is not installed. All but broken records is found
+        InputError, RecordError: as in `yt8m.scoring.evaluation.evaluate`; a run is named twice; runs have different
+            vocabularies or tasks; the page cannot be written; or Jinja is not installed. All errors but broken records come
             before the work.
     """
     names = [os.fspath(each) for each in run]
@@ -114,7 +113,7 @@ def _open(name: str, config: RunConfig, data: Sequence[str], progress: Progress)
 
 
 def _require_one_vocabulary(names: Sequence[str], configurations: Sequence[RunConfig]) -> None:
-    """Raises InputError unless all runs have as many classes."""
+    """Raises InputError unless all runs have equally many classes."""
     here, *others = (config.data.num_classes for config in configurations)
     for name, there in zip(names[1:], others, strict=True):
         if here != there:
@@ -139,7 +138,7 @@ def _class_names(source: Source, vocabulary: str | os.PathLike | None) -> dict[i
 
 
 def remarks(results: Sequence[RunResult]) -> list[str]:
-    """What the reader must know before comparing figures: which runs were scored on other records than the first one."""
+    """Remarks for the reader: runs that were scored on other records than the first one."""
     first = results[0]
     what = "segments" if first.is_segments else "videos"
     other = [result for result in results if result.records != first.records]

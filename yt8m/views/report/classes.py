@@ -1,4 +1,4 @@
-"""Which classes a page names: the best and the worst ones, and those where the runs differ most."""
+"""Chooses the classes on the page: the best, the worst, and those where the runs differ most."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from yt8m.scoring.classes import rank_classes
 from yt8m.views.report.measuring import RunResult
 
 _MOST_CLASSES = 10
-"""Classes shown of a kind: the best, the worst and those where the runs differ most."""
+"""Classes per table: the best, the worst, and those where the runs differ most."""
 
 
 @dataclass(frozen=True)
 class ClassLine:
-    """A class in a table: its name, its positives and its average precision in every run, None where it has none."""
+    """A class in a table: name, positives, and average precision in every run (None if undefined)."""
 
     name: str
     num_positives: int
@@ -23,34 +23,34 @@ class ClassLine:
 
     @property
     def mean(self) -> float:
-        """Of the average precisions that there are."""
+        """The mean of the defined average precisions."""
         return statistics.fmean(each for each in self.precisions if each is not None)
 
     @property
     def difference(self) -> float:
-        """Between the greatest and the least average precision; 0 where a run has none."""
+        """The difference of the highest and lowest average precision; 0 if one is undefined."""
         return 0.0 if None in self.precisions else max(self.precisions) - min(self.precisions)
 
 
 @dataclass(frozen=True)
 class ClassTables:
-    """Classes worth looking at, `_MOST_CLASSES` of a kind."""
+    """The tables of classes, with up to `_MOST_CLASSES` each."""
 
     best: Sequence[ClassLine]
     worst: Sequence[ClassLine]
-    """None of them is among the best."""
+    """The worst classes, without any of the best."""
     most_different: Sequence[ClassLine]
-    """Those whose average precision differs most between the runs; empty of one run, or where all are equal."""
+    """Classes whose average precision differs most between runs; empty for one run, or if all are equal."""
     enough_positives: int
-    """That each of them has."""
+    """The number of positives that every class in the tables has at least."""
     num_classes: int
-    """How many have so many."""
+    """The number of classes with at least so many positives."""
 
 
 def class_tables(results: Sequence[RunResult], names: Mapping[int, str]) -> ClassTables:
-    """The best and the worst classes by the mean average precision over the runs, and those where the runs differ most.
+    """The best and worst classes by mean average precision over the runs, and those where the runs differ most.
 
-    Of equal ones the more frequent comes first. Classes with few positives are left out, as their average precision is chance.
+    Equal classes are in the order of frequency. Classes with few positives are left out: their average precision is chance.
     """
     by_run = [
         {row.class_id: row for row in rank_classes(result.per_class, names) if row.average_precision is not None}
@@ -64,7 +64,8 @@ def class_tables(results: Sequence[RunResult], names: Mapping[int, str]) -> Clas
         every.append(ClassLine(class_name(class_id, names), count, precisions))
     enough = enough_positives((line.num_positives for line in every), 2 * _MOST_CLASSES)
     lines = [line for line in every if line.num_positives >= enough]
-    best = sorted(lines, key=lambda line: (-round(line.mean, 12), -line.num_positives))  # less the last bits of sums
+    # Rounded, because the last bits depend on the order of sums.
+    best = sorted(lines, key=lambda line: (-round(line.mean, 12), -line.num_positives))
     worst = sorted(best[_MOST_CLASSES:], key=lambda line: (round(line.mean, 12), -line.num_positives))
     different = sorted(lines, key=lambda line: (-line.difference, -line.num_positives))
     return ClassTables(

@@ -1,7 +1,7 @@
-"""The page's drawings: SVG that takes its colours and fonts from the page, so that one drawing serves light and dark.
+"""The page's drawings. Their SVG takes colours and fonts from the page, so one drawing serves light and dark mode.
 
-Matplotlib draws with colours that stand for others; what it writes is then stripped of all that a page has already, and the
-colours become CSS variables: `--ink`, `--line` and `--series-1` to `--series-8`, which `page.html` sets.
+Matplotlib draws with placeholder colours. These become CSS variables: `--ink`, `--line` and `--series-1` to `--series-8`, which
+`page.html` sets. Everything that a page already has is removed from the SVG.
 """
 
 import io
@@ -16,15 +16,15 @@ import numpy as np
 from yt8m.metrics import PerClass, PrecisionRecall, Reliability
 
 NUM_COLOURS = 8
-"""Runs beyond so many have the same colours again, with dashed lines."""
+"""Number of colours. Further runs have the same colours with dashed lines."""
 
 Steps = Sequence[tuple[int, float]]
-"""(step, value) of one run, ascending."""
+"""Pairs (step, value) of one run, ascending."""
 
 _SIZE = (4.4, 3.3)
-"""Inches; with 72 points each, a drawing is about as wide as a phone, so text has about its size in pixels there."""
+"""Width in inches. At 72 points per inch, a drawing is about as wide as a phone, so a point is about a pixel there."""
 _ROOM = 1.06
-"""How far an axis from 0 on goes beyond the greatest value, so that a ring around it is whole."""
+"""Room beyond the highest value on an axis from 0, for a whole ring around it."""
 _INK, _LINE = "#010101", "#010102"
 _SERIES = [f"#0102{index:02x}" for index in range(NUM_COLOURS)]
 _VARIABLES = {_INK: "var(--ink)", _LINE: "var(--line)"} | {
@@ -59,12 +59,12 @@ _STYLE = {
 
 
 def curves(of_runs: Sequence[Steps], ylabel: str, best_steps: Sequence[int | None] = ()) -> str:
-    """Values over the steps of training, a line a run: from 0 up, or on a logarithmic axis where runs differ twentyfold.
+    """Values over the steps of training, one line per run. The axis starts at 0, or is logarithmic if runs differ twentyfold.
 
     Args:
-        of_runs: at least one has values; runs without values have no line.
-        ylabel: what the values are.
-        best_steps: of each run, the step to mark with a ring, if there is one.
+        of_runs: the values of each run. At least one run has values; runs without get no line.
+        ylabel: name of the values.
+        best_steps: the step of each run to mark with a ring, or None.
     """
 
     def draw(figure: Any) -> None:
@@ -93,7 +93,7 @@ def curves(of_runs: Sequence[Steps], ylabel: str, best_steps: Sequence[int | Non
 
 
 def precision_recall(of_runs: Sequence[PrecisionRecall]) -> str:
-    """Precision against recall, a line a run."""
+    """Precision against recall, one line per run."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -107,7 +107,7 @@ def precision_recall(of_runs: Sequence[PrecisionRecall]) -> str:
 
 
 def calibration(of_runs: Sequence[Reliability]) -> str:
-    """What became of probabilities, a line a run, and below it how many there are of each."""
+    """Share of hits against probability, one line per run, with the number of entries below."""
 
     def draw(figure: Any) -> None:
         axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -131,11 +131,11 @@ def calibration(of_runs: Sequence[Reliability]) -> str:
 
 
 def precision_against_frequency(of_runs: Sequence[PerClass], what: str) -> str:
-    """Average precision of every class against its positives, a dot a class and run, and means of equally frequent classes.
+    """Average precision against positives, one dot per class and run, with means of similarly frequent classes.
 
     Args:
         of_runs: at least one class has positives.
-        what: positives are, for the axis.
+        what: name of the positives, for the axis.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
@@ -163,12 +163,12 @@ def precision_against_frequency(of_runs: Sequence[PerClass], what: str) -> str:
 
 
 def mean_by_frequency(counts: np.ndarray, precisions: np.ndarray, bins_a_decade: int = 3) -> np.ndarray:
-    """Means over classes of like frequency: float64 [bins with a class, 2], geometric mean of counts and mean precision.
+    """Means over similarly frequent classes: float64 [non-empty bins, 2], geometric mean of counts and mean precision.
 
     Args:
-        counts: int [M] of positives, at least 1.
-        precisions: float [M].
-        bins_a_decade: bins that the range from n to 10 n positives is cut into.
+        counts: positives, int [M], at least 1.
+        precisions: average precisions, float [M].
+        bins_a_decade: bins between n and 10 n positives.
     """
     bins = np.floor(np.log10(counts) * bins_a_decade + 1e-9).astype(np.int64)
     rows = [(np.exp(np.log(counts[bins == each]).mean()), precisions[bins == each].mean()) for each in np.unique(bins)]
@@ -184,7 +184,7 @@ def _line(index: int) -> dict[str, Any]:
 
 
 def _dots(axes: Any, x: np.ndarray, y: np.ndarray, index: int) -> None:
-    """A dot a point, all of them one path of lines without length: a tenth of what a mark each would take in the file."""
+    """Draws dots as one path of lines without length. Separate marks would take ten times as many bytes."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -197,7 +197,7 @@ def _dots(axes: Any, x: np.ndarray, y: np.ndarray, index: int) -> None:
 
 
 def _shorten_ticks(axis: Any) -> None:
-    """Few ticks, with numbers such as 20k."""
+    """Sets few ticks, with numbers such as 20k."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
@@ -205,7 +205,7 @@ def _shorten_ticks(axis: Any) -> None:
 
 
 def _powers_of_ten(axis: Any, least: float, most: float) -> None:
-    """At most three ticks."""
+    """Sets at most three ticks, at powers of ten."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     powers = range(math.ceil(math.log10(least)), math.floor(math.log10(most)) + 1)
@@ -238,14 +238,14 @@ def _svg(draw: Callable[[Any], None], title: str) -> str:
 
 
 def as_part_of_page(svg: str, title: str) -> str:
-    """An SVG file of Matplotlib as an element of a page: no declarations, names that no other drawing has, the page's colours.
+    """Turns Matplotlib's SVG into an element of a page: without declarations, with unique names and the page's colours.
 
     Args:
-        svg: the file.
-        title: what the drawing shows, for those who cannot see it.
+        svg: the content of the SVG file.
+        title: description for people who cannot see the drawing.
     """
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg, flags=re.DOTALL)  # a style would be that of the whole page
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg, flags=re.DOTALL)  # a style would apply to the whole page
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the other names are hashes, salted with the title
     svg = re.sub(r"<g/>|<defs>\s*</defs>", "", svg)
     svg = re.sub(r"font(-family)?: (?:[0-9.]+px)?[^;\"]*;", _font_size, svg)
@@ -261,6 +261,6 @@ def as_part_of_page(svg: str, title: str) -> str:
 
 
 def _font_size(font: re.Match) -> str:
-    """The size alone of a font, whose family is the page's."""
+    """Keeps the size of a font. The page sets the family."""
     size = re.search(r"[0-9.]+px", font.group())
     return f"font-size: {size.group()};" if size else ""

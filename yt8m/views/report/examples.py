@@ -1,4 +1,4 @@
-"""What runs say of single videos, and which classes they confuse."""
+"""Example videos with the runs' predictions, and confusions of classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from yt8m.views.report.measuring import NUM_EXAMPLES, Example, RunResult
 
 @dataclass(frozen=True)
 class ConfusionLine:
-    """A pair of classes that a run confuses, in how many videos, and what share that is of those with the missed class."""
+    """A pair of confused classes: the number of videos, and their share of all videos with the missed class."""
 
     missed: str
     given: str
@@ -18,7 +18,7 @@ class ConfusionLine:
 
 
 def confusion_lines(result: RunResult, names: Mapping[int, str]) -> list[ConfusionLine]:
-    """The pairs that a run confuses most often."""
+    """The most frequent confusions of a run."""
     positives = dict(zip(result.per_class.class_ids.tolist(), result.per_class.num_positives.tolist(), strict=True))
     return [
         ConfusionLine(class_name(missed, names), class_name(given, names), count, count / positives[missed])
@@ -36,17 +36,17 @@ class Label:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a run says of an example."""
+    """A run's prediction for an example."""
 
     name: str
     probability: float
     verdict: str
-    """`hit`, `miss`, or `unrated` of a class that a segment was not rated for."""
+    """`hit`, `miss`, or `unrated` if the segment has no rating for the class."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """An example, and of every run its predictions, which are empty where it has not seen it."""
+    """An example with the predictions of every run. They are empty for a run that did not see it."""
 
     name: str
     labels: Sequence[Label]
@@ -54,7 +54,7 @@ class Card:
 
 
 def cards(results: Sequence[RunResult], names: Mapping[int, str]) -> list[Card]:
-    """The examples of all runs; where runs were scored on different records, a card has those that saw it."""
+    """The examples of all runs. If runs were scored on different records, a card has only the runs that saw the example."""
     digests = sorted(set().union(*(result.examples for result in results)))[:NUM_EXAMPLES]
     made = []
     for digest in digests:

@@ -1,4 +1,4 @@
-"""What a page shows of a run, and the pass over its validation records that finds it."""
+"""Collects the page's content for a run, in one pass over its validation records."""
 
 import functools
 import hashlib
@@ -33,60 +33,60 @@ from yt8m.scoring.scorer import Scored, Scorer
 
 NUM_EXAMPLES = 12
 NUM_PREDICTIONS = 5
-"""Predictions shown of an example."""
+"""Predictions to show per example."""
 NUM_CONFUSIONS = 12
 
 
 @dataclass(frozen=True)
 class Example:
-    """A video, or a rated segment, and what a run says of it."""
+    """A video or rated segment, with a run's predictions."""
 
     name: str
-    """The video's id; with the first second, `abcd:15`, of a segment."""
+    """The id of the video; for a segment with its first second, `abcd:15`."""
     present: tuple[int, ...]
-    """Its labels, or the classes that it was rated positive for; ascending."""
+    """Its labels, or the classes rated positive, ascending."""
     absent: tuple[int, ...] | None
-    """The classes that a segment was rated negative for; None of a video, which has no other labels than those present."""
+    """The classes rated negative; None for a video, where every other class is negative."""
     predictions: tuple[tuple[int, float], ...]
     """The best classes and their probabilities, best first."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """Which videos or segments a run was scored on, whatever their order."""
+    """Identifies the set of videos or segments that a run was scored on."""
 
     count: int = 0
     digest: int = 0
-    """Of their names."""
+    """Digest of their names."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run, and what it is worth on its validation records. C = classes of the vocabulary."""
+    """A run and its results on validation records. C = classes of the vocabulary."""
 
     name: str
-    """The run directory as it was named."""
+    """The run directory, as the user named it."""
     config: RunConfig
     paths: Sequence[str]
-    """The validation records as they were named."""
+    """The validation records, as the user named them."""
     environment: Mapping[str, Any]
-    """As `yt8m.runs.environment` gives it; empty, if the run has none."""
+    """The environment from `yt8m.runs.environment`; empty if the run has none."""
     rows: Sequence[Mapping[str, Any]]
     """The lines of `metrics.jsonl`."""
     best_step: int | None
-    """Of the weights that were scored; None if no validation chose them, or they are a mean."""
+    """The step of the scored weights; None if no validation chose them, or they are a mean."""
     num_averaged: int
-    """Sets of weights that they are the mean of; 0 if they are none."""
+    """Number of averaged sets of weights; 0 without averaging."""
     num_parameters: int
     metrics: Mapping[str, float]
-    """As `yt8m.scoring.evaluation.evaluate` gives them."""
+    """The metrics, as from `yt8m.scoring.evaluation.evaluate`."""
     curve: PrecisionRecall
     reliability: Reliability
     per_class: PerClass
     confusions: Sequence[Confusion]
-    """Those seen most often, the most frequent first."""
+    """The most frequent confusions, most frequent first."""
     examples: Mapping[bytes, Example]
-    """By a digest of their names."""
+    """Examples by a digest of their names."""
     records: Records
 
     @property
@@ -101,10 +101,10 @@ def _example_digest(name: str) -> bytes:
 
 @dataclass
 class RecordObserver:
-    """Sees which records there are, keeps some of them as examples, and counts confusions.
+    """Identifies the records, keeps some as examples, and counts confusions.
 
-    The examples are those whose names have the smallest md5 digests: as good as drawn at random, and the same ones for every
-    run that is scored on the same records.
+    The examples have the lowest md5 digests of their names. So they are practically random, and the same for every run on the
+    same records.
 
     Args:
         num_classes: C.
@@ -137,7 +137,7 @@ class RecordObserver:
                 self._keep({digest: _example(names[row], batch.logits[row], present[row], known, row)})
 
     def merge(self, other: "RecordObserver") -> None:
-        """Adds what another worker saw."""
+        """Adds the results of another worker."""
         self.confusions.merge(other.confusions)
         digest = (self.records.digest + other.records.digest) % (1 << 64)
         self.records = Records(self.records.count + other.records.count, digest)
@@ -174,15 +174,15 @@ def measure_run(
 
     Args:
         name: the run directory.
-        config: the run's.
-        paths: the records as they were named.
-        source: the same, opened: labelled videos, or rated segments.
-        scorer: of its best model.
-        num_parameters: of that model.
-        progress: counts the videos, or segments, after each batch.
+        config: the configuration of the run.
+        paths: the records, as the user named them.
+        source: the opened records: labelled videos or rated segments.
+        scorer: the run's best model.
+        num_parameters: parameters of that model.
+        progress: counts the videos or segments.
 
     Raises:
-        InputError, RecordError: there is nothing to score, or a record cannot be used.
+        InputError, RecordError: there is nothing to score, or a record is unusable.
     """
     run = RunDirectory(Path(name))
     observe = functools.partial(RecordObserver, config.data.num_classes)

@@ -1,4 +1,4 @@
-"""The page: what `page.html`, a Jinja template, is given. Everything on it that is not a drawing is escaped there."""
+"""Renders the page from `page.html`, a Jinja template. The template escapes everything except drawings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,18 +26,18 @@ def _steps(result: RunResult, kind: str, key: str) -> drawing.Steps:
 
 
 class _Curve(NamedTuple):
-    """What is drawn over the steps, one line a run."""
+    """A drawing over the steps, one line per run."""
 
     title: str
     kind: str
-    """Of the rows of `metrics.jsonl`."""
+    """The kind of rows in `metrics.jsonl`."""
     key: str
     ylabel: str
     caption: str
 
 
 def _curves(results: Sequence[RunResult]) -> list[dict[str, str]]:
-    """Drawings with their captions."""
+    """Drawings over the steps, with captions."""
     best = [result.best_step for result in results]
     ring, mean = "A ring marks the weights that were kept.", "The mean since the line before; what is minimised."
     plain = "Plain cross-entropy, summed over the classes."
@@ -90,7 +90,7 @@ def _throughput_curves(results: Sequence[RunResult], what: str) -> str:
 
 
 def _tiles(results: Sequence[RunResult], comparable: bool) -> list[dict[str, Any]]:
-    """The most important figures, each of the best run; none if runs cannot be compared."""
+    """The most important figures, each from the best run; empty if runs cannot be compared."""
     if not comparable:
         return []
     tiles = []
@@ -103,7 +103,7 @@ def _tiles(results: Sequence[RunResult], comparable: bool) -> list[dict[str, Any
 
 
 def require_jinja() -> Any:
-    """The package `jinja2`. Raises InputError that says how to install it where it is missing."""
+    """The package `jinja2`. Raises InputError if it is not installed."""
     try:
         import jinja2
     except ImportError as error:
@@ -112,12 +112,12 @@ def require_jinja() -> Any:
 
 
 def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks: Sequence[str] = ()) -> str:
-    """The page on some runs: HTML that asks for no other file.
+    """The page as HTML that needs no other file.
 
     Args:
-        results: at least one run; all of one vocabulary, and all of videos or all of segments.
-        class_names: by class; others are called `class 17`.
-        remarks: shown at the top.
+        results: at least one run. All have the same vocabulary, and all are of videos or all of segments.
+        class_names: names by class. Others are called `class 17`.
+        remarks: lines at the top of the page.
 
     Raises:
         InputError: Jinja is not installed.

@@ -1,4 +1,4 @@
-"""The tables of the page: figures of each run, what was run, and whole configurations."""
+"""The tables of the page: figures, descriptions and whole configurations of the runs."""
 
 import os
 import statistics
@@ -23,7 +23,7 @@ class Row:
     name: str
     values: Sequence[str]
     best: Sequence[bool] = ()
-    """Which values are the best ones; none where that would mean nothing."""
+    """Marks the best values; empty if that has no meaning."""
     note: str = ""
 
     @property
@@ -34,13 +34,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Figure:
-    """What a row of the table of metrics shows of each run."""
+    """A row in the table of metrics."""
 
     name: str
     value: Callable[[RunResult], float | None]
     text: Callable[[float], str]
     best: Callable[[Sequence[float]], float] | None = None
-    """The best of some values; None where none is better."""
+    """Chooses the best value; None if no value is better than another."""
     note: str = ""
 
 
@@ -57,7 +57,7 @@ def _count(value: float) -> str:
 
 
 def training_rate(result: RunResult) -> float | None:
-    """Videos (or segments) a second in training, the median of the lines of `metrics.jsonl`; None where none has it."""
+    """Videos or segments per second in training, the median over `metrics.jsonl`; None if no line has it."""
     rates = [row["videos_per_second"] for row in result.rows if row["kind"] == "train" and "videos_per_second" in row]
     return statistics.median(rates) if rates else None
 
@@ -81,12 +81,12 @@ THROUGHPUT = (
 
 
 def figure_rows(results: Sequence[RunResult], figures: Sequence[Figure], comparable: bool) -> list[Row]:
-    """The figures that at least one run has.
+    """Rows for the figures that at least one run has.
 
     Args:
         results: the runs.
-        figures: which.
-        comparable: whether the best value of a row is marked, if there are several runs.
+        figures: the figures.
+        comparable: mark the best value of each row, if there are several runs.
     """
     rows = []
     for figure in figures:
@@ -101,7 +101,7 @@ def figure_rows(results: Sequence[RunResult], figures: Sequence[Figure], compara
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """The last part of each path, or as much of the paths as tells them apart."""
+    """The last part of each path, or as many parts as make the names different."""
     paths = [Path(os.path.abspath(name)).parts for name in names]
     for length in range(1, max(map(len, paths)) + 1):
         short = ["/".join(parts[-length:]) for parts in paths]
@@ -111,7 +111,7 @@ def short_names(names: Sequence[str]) -> list[str]:
 
 
 def run_rows(results: Sequence[RunResult]) -> list[Row]:
-    """What was run, in short."""
+    """A short description of each run."""
 
     def row(name: str, value: Callable[[RunResult], Any]) -> Row:
         return Row(name, [str(value(result) or _NOTHING) for result in results])
