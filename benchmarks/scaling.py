@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -173,8 +174,16 @@ def overhead(data: Path) -> tuple[float, float]:
         return rate.rate, count * config.training.batch_size / (time.perf_counter() - start)
 
 
-def checkpoint_seconds(data: Path) -> tuple[float, float, float]:
-    """Seconds to save a checkpoint and to restore one, and its megabytes."""
+class CheckpointCost(NamedTuple):
+    """What a checkpoint takes."""
+
+    seconds_to_save: float
+    seconds_to_restore: float
+    megabytes: float
+
+
+def checkpoint_cost(data: Path) -> CheckpointCost:
+    """The median of some rounds."""
     with tempfile.TemporaryDirectory() as place:
         config, source, _ = resolve(configure(data, Path(place) / "run"))
         trainer = Trainer(config, open_devices(), source)
@@ -189,7 +198,7 @@ def checkpoint_seconds(data: Path) -> tuple[float, float, float]:
             checkpoints.restore()
             restoring.append(time.perf_counter() - start)
         size = sum(path.stat().st_size for path in directory.glob(f"ckpt-{REPEATS + 1}.*"))
-        return statistics.median(saving[1:]), statistics.median(restoring[1:]), size / 1e6
+        return CheckpointCost(statistics.median(saving[1:]), statistics.median(restoring[1:]), size / 1e6)
 
 
 def first_batch_seconds(data: Path, steps: int) -> float:
@@ -225,8 +234,9 @@ def measure(data: Path) -> str:
     )
     ratios = [bare / ours - 1 for ours, bare in (overhead(data) for _ in range(REPEATS))]
     rows.append(["our loop over a bare step function", "", f"{statistics.median(ratios):+.1%} time; aim below 2 %"])
-    save, restore, size = checkpoint_seconds(data)
-    rows.append([f"a checkpoint of {size:.0f} MB", f"{save:.2f} s to save, {restore:.2f} s to restore", ""])
+    cost = checkpoint_cost(data)
+    seconds = f"{cost.seconds_to_save:.2f} s to save, {cost.seconds_to_restore:.2f} s to restore"
+    rows.append([f"a checkpoint of {cost.megabytes:.0f} MB", seconds, ""])
     fresh, resumed = first_batch_seconds(data, 0), first_batch_seconds(data, RESUMED_STEPS)
     rows.append(
         [f"first batch after {RESUMED_STEPS:,} steps of 64", f"{resumed:.1f} s", f"{fresh:.1f} s of a run that begins"]

@@ -24,7 +24,7 @@ from yt8m.predicting.ensembling import ensemble
 from yt8m.predicting.prediction import predict
 from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.selection import Selection
-from yt8m.progress import Messages
+from yt8m.progress import SILENT, Messages
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.runs.records import open_data
@@ -482,7 +482,7 @@ def test_predictions_that_were_begun_are_not_completed_with_a_video_twice(run, s
     paths = [str(tmp_path / f"{name}.tfrecord") for name in ("a", "b")]
     made, other = (RunPredictions(run, paths) for _ in range(2))
     into = made.open_store(tmp_path / "stored", part_bytes=1)
-    made._make([Scorer(load_run(run))], [(path,) for path in paths], {0}, into, lambda count: None)
+    made._make([Scorer(load_run(run))], [(path,) for path in paths], {0}, into, SILENT)
     with pytest.raises(
         RecordError, match=r"b.tfrecord, record 0: holds video .* again, which .*a.tfrecord, record 0, holds"
     ):

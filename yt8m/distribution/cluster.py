@@ -39,14 +39,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Cluster | 
     """
     environment = os.environ if environment is None else environment
     if environment.get("TF_CONFIG"):
-        index, num_workers = _read_tf_config(environment["TF_CONFIG"])
-        told_by = "TF_CONFIG"
+        cluster = _read_tf_config(environment["TF_CONFIG"])
     elif _SLURM_TASK in environment and environment.get(_SLURM_NUM_TASKS):
-        index, num_workers = int(environment[_SLURM_TASK]), int(environment[_SLURM_NUM_TASKS])
-        told_by = "Slurm"
+        cluster = Cluster(int(environment[_SLURM_TASK]), int(environment[_SLURM_NUM_TASKS]), "Slurm")
     else:
         return None
-    return Cluster(index, num_workers, told_by) if num_workers > 1 else None
+    return cluster if cluster.num_workers > 1 else None
 
 
 def as_tf_config(addresses: list[str], index: int) -> str:
@@ -59,8 +57,8 @@ def as_tf_config(addresses: list[str], index: int) -> str:
     return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
 
 
-def _read_tf_config(text: str) -> tuple[int, int]:
-    """Index and number of workers. A chief is worker 0."""
+def _read_tf_config(text: str) -> Cluster:
+    """The cluster that `TF_CONFIG` describes, of one worker or more. A chief is worker 0."""
 
     def refuse(reason: str) -> InputError:
         example = as_tf_config(["host1:2222", "host2:2222"], 0)
@@ -82,7 +80,8 @@ def _read_tf_config(text: str) -> tuple[int, int]:
     index, own = task.get("index"), chiefs if task["type"] == "chief" else workers
     if not isinstance(index, int) or not 0 <= index < len(own):
         raise refuse(f"has the task index {index!r} of {len(own)} of type {task['type']!r}")
-    return (index if task["type"] == "chief" else len(chiefs) + index), len(chiefs) + len(workers)
+    own_index = index if task["type"] == "chief" else len(chiefs) + index
+    return Cluster(own_index, len(chiefs) + len(workers), "TF_CONFIG")
 
 
 def _addresses(values: Any, kind: str, refuse) -> list[str]:

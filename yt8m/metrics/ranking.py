@@ -5,6 +5,7 @@ are float64; scores are compared in the type they come in. `yt8m.metrics.streami
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,8 +79,8 @@ def global_average_precision(
         ValueError: the shapes differ, or top_k < 1.
     """
     scores, labels = checked_pair(scores, labels, ids)
-    _, values, hits = _lists(scores, labels, top_k)
-    return _precision_sum(values.ravel(), hits.ravel()) / _count_labels(labels).sum()
+    lists = _lists(scores, labels, top_k)
+    return _precision_sum(lists.scores.ravel(), lists.hits.ravel()) / _count_labels(labels).sum()
 
 
 def mean_average_precision(
@@ -218,11 +219,19 @@ def _precision_sum(scores: np.ndarray, hits: np.ndarray) -> float:
     return precision_sum(ranks, np.concatenate(([0], np.cumsum(hits)))[ranks])
 
 
-def _lists(scores: np.ndarray, labels: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+class _Lists(NamedTuple):
+    """The best classes of every video, [N, k] each."""
+
+    classes: np.ndarray
+    scores: np.ndarray
+    hits: np.ndarray
+
+
+def _lists(scores: np.ndarray, labels: np.ndarray, top_k: int) -> _Lists:
     """Classes, scores and hits of every video's list, [N, k] each."""
     check_top_k(top_k)
     classes, values = best_classes(scores, min(top_k, scores.shape[1]))
-    return classes, values, np.take_along_axis(labels, classes, axis=1)
+    return _Lists(classes, values, np.take_along_axis(labels, classes, axis=1))
 
 
 def _count_labels(labels: np.ndarray) -> np.ndarray:
