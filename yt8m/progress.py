@@ -1,4 +1,4 @@
-"""What work tells whoever watches it: one object for training, predicting, downloads and all else.
+"""One object that hears of the progress of training, predicting, downloads and all other work.
 
 docs/python.md has an example. The watchers of the commands, which draw bars and tables, are in `yt8m.commands.watching` and
 `yt8m.commands.trial_table`.
@@ -10,39 +10,39 @@ from typing import Any
 
 
 class Progress:
-    """Watches some work: each event is a method, which does nothing unless a subclass defines it.
+    """Watches some work. Each event is a method, which does nothing unless a subclass overrides it.
 
-    The work waits for each event. Events come one at a time, though not all from one thread. What one of them raises ends the
-    work.
+    The work waits for each method to return. Events come one at a time, but not all from one thread. An exception in a method
+    ends the work.
     """
 
     def message(self, text: str) -> None:
-        """Says something that the user should know, in one line."""
+        """Gets a line for the user."""
 
     def start(self, work: str, unit: str, done: int = 0, total: int | None = None) -> None:
-        """Begins a piece of work, of which there is one at a time; `end` follows.
+        """Begins a piece of work. There is one at a time, and `end` follows.
 
         Args:
-            work: what is done, `evaluating` say.
-            unit: what is counted, in the singular; "B" is bytes.
-            done: how much was done before.
-            total: how much there is in all; None if that is not known.
+            work: the work, "evaluating" say.
+            unit: the unit of the counts, in the singular; "B" for bytes.
+            done: the amount done before.
+            total: the whole amount; None if unknown.
         """
 
     def advance(self, count: int, total: int | None = None) -> None:
-        """Counts what was done of the piece of work.
+        """Counts progress of the piece of work.
 
         Args:
-            count: how much more was done; negative where some must be done again.
-            total: how much there is in all, if that is known better now.
+            count: the further amount done; negative if some must be done again.
+            total: a better figure for the whole amount, if there is one.
         """
 
     def end(self) -> None:
-        """Ends the piece of work, done or failed."""
+        """Ends the piece of work, finished or failed."""
 
     @contextlib.contextmanager
     def working(self, work: str, unit: str, done: int = 0, total: int | None = None) -> Iterator[None]:
-        """Starts a piece of work, and ends it with the block; `start` has the arguments."""
+        """Starts a piece of work, and ends it with the block. See `start` for the arguments."""
         self.start(work, unit, done, total)
         try:
             yield
@@ -50,55 +50,55 @@ class Progress:
             self.end()
 
     def training_started(self, config: Any, step: int) -> None:
-        """Begins a training, or goes on with it.
+        """Begins or resumes a training.
 
         Args:
-            config: the run's `yt8m.config.RunConfig`, complete.
+            config: the complete `yt8m.config.RunConfig` of the run.
             step: steps done before.
         """
 
     def steps_done(self, step: int, loss: float, videos_per_second: float) -> None:
         """Counts steps of training.
 
-        The first ones are not counted here, as their rate would be that of compiling, unless the run ends with them.
+        The first steps are left out, unless the run ends with them, because their rate includes compilation.
 
         Args:
-            step: steps done in all.
-            loss: of the last one.
-            videos_per_second: the rate; 0 if it is not known.
+            step: steps done so far.
+            loss: the loss of the last step.
+            videos_per_second: the rate; 0 = unknown.
         """
 
     def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
-        """Says how a validation went.
+        """Gets the result of a validation.
 
         Args:
-            step: steps of training done.
-            metrics: as `yt8m.evaluate` returns them.
-            is_best: whether the run's weights are now those of this step.
+            step: steps of training done so far.
+            metrics: the metrics, as from `yt8m.evaluate`.
+            is_best: whether this step now has the best weights.
         """
 
     def trials_updated(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
-        """Says how the trials of a study stand, about twice a second.
+        """Gets the state of a study, about twice a second.
 
         Args:
-            trials: those that were started, each a `yt8m.tuning.study.Trial`.
-            num_trials: trials that there are to be.
-            num_steps: steps of a trial.
+            trials: the started trials, each a `yt8m.tuning.study.Trial`.
+            num_trials: number of trials of the study.
+            num_steps: steps per trial.
         """
 
     def trial_ended(self, trial: Any) -> None:
-        """Says how a trial of a study ended: a `yt8m.tuning.study.Trial`."""
+        """Gets an ended trial of a study, a `yt8m.tuning.study.Trial`."""
 
 
 SILENT = Progress()
-"""Nobody watches."""
+"""A watcher that ignores everything."""
 
 
 class Remarks(Progress):
-    """Passes on messages, each but once, and nothing else: for steps that may have the same to say.
+    """Passes on each different message once, and nothing else, for steps that may repeat messages.
 
     Args:
-        progress: what gets them.
+        progress: gets the messages.
     """
 
     def __init__(self, progress: Progress):
@@ -106,18 +106,18 @@ class Remarks(Progress):
         self._passed: set[str] = set()
 
     def message(self, text: str) -> None:
-        """Passes on a line that is new."""
+        """Passes on a new line."""
         if text not in self._passed:
             self._passed.add(text)
             self._progress.message(text)
 
 
 class Messages(Progress):
-    """Keeps messages, in `lines`."""
+    """Collects messages in `lines`."""
 
     def __init__(self):
         self.lines: list[str] = []
 
     def message(self, text: str) -> None:
-        """Keeps a line."""
+        """Adds a line."""
         self.lines.append(text)

@@ -68,7 +68,7 @@ SAID = {
     ),
     "a prior's top k": (
         ("ensemble",),
-        "How many classes count as likely in a video, those that the prior is surest of",
+        "Number of classes that are likely in a video, the most probable ones of the prior; 20 is usual, 0 = all.",
     ),
 }
 

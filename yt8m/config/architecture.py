@@ -1,4 +1,4 @@
-"""What every model's hyper-parameters have in common."""
+"""The base class of all models' hyper-parameters."""
 
 import fnmatch
 import functools

@@ -1,4 +1,4 @@
-"""Files and directories: written complete or not at all, checked beforehand, locked, removed."""
+"""Writes files and directories completely or not at all; checks, locks and removes them."""
 
 from yt8m.files.checking import check_local, check_room, refuse_inputs
 from yt8m.files.contents import digest_of_file, read_json, write_json

@@ -1,4 +1,4 @@
-"""What is found wrong with a place before the work rather than after it."""
+"""Checks of places before the work, so that it does not fail at the end."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What whole files hold."""
+"""Reads and writes whole files: JSON and digests."""
 
 import hashlib
 import json

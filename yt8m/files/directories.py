@@ -1,4 +1,4 @@
-"""Directories that are made, locked and removed again."""
+"""Makes, locks and removes directories."""
 
 import contextlib
 import fcntl
@@ -51,7 +51,7 @@ def make_directory(path: str | os.PathLike) -> list[Path]:
 
 
 def make_missing(directory: Path) -> list[Path]:
-    """`make_directory` that raises OSError."""
+    """Like `make_directory`, but raises OSError."""
     missing = list(itertools.takewhile(lambda each: not each.exists(), (directory, *directory.parents)))
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -96,11 +96,11 @@ class Fields(NamedTuple):
     """A data line of a submission."""
 
     line: int
-    """From 1 on, the header's."""
+    """The number of the line, from 1, which is the header."""
     first: str
-    """What stands before the first comma."""
+    """The text before the first comma."""
     rest: bytes
-    """What stands after it."""
+    """The bytes after the first comma."""
 
 
 def read_fields(path: str | os.PathLike, report: Report) -> Iterator[Fields]:
