@@ -21,6 +21,10 @@ def test_a_worker_reads_what_the_launcher_writes(index):
     assert found.is_chief == (index == 0)
 
 
+def test_two_workers_are_a_cluster():
+    assert from_environment({"TF_CONFIG": as_tf_config(ADDRESSES[:2], 1)}) == Cluster(1, 2, "TF_CONFIG")
+
+
 @pytest.mark.parametrize(("kind", "index", "expected"), [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)])
 def test_a_chief_is_the_first_worker(kind, index, expected):
     found = from_environment(tf_config({"chief": ADDRESSES[:1], "worker": ADDRESSES[1:]}, kind, index))
