@@ -9,6 +9,7 @@ from made_runs import MAX_FRAMES, NUM_CLASSES, frames_of, make_run, scored
 
 from yt8m.data.records import frame_level_record
 from yt8m.exporting.exporting import export
+from yt8m.exporting.signatures import stored_bytes
 
 FRAMES, VIDEOS, RATED = "2/frame/validate", "2/video/validate", "3/frame/validate"
 
@@ -20,6 +21,14 @@ def serialized(directory) -> tf.Tensor:
 
 def exported(config, tmp, **arguments):
     return tf.saved_model.load(export(config.run, f"{tmp}/exported", "saved-model", **arguments).path).signatures
+
+
+def test_frames_become_the_nearest_bytes_and_what_is_no_frame_zeros():
+    values = [-2.0 + 2 / 256, 4 / 255 * 100.4 - 2 + 2 / 256, 4 / 255 * 100.6 - 2 + 2 / 256, 9.0, -9.0]
+    frames = np.tile(np.float32(values), (2, 3, 1))
+    nearest = [0, 100, 101, 255, 0]
+    expected = [[nearest, [0] * 5, [0] * 5], [nearest, nearest, nearest]]
+    assert stored_bytes(tf.constant(frames), tf.constant([1, 3])).numpy().tolist() == expected
 
 
 @pytest.fixture(scope="module")
