@@ -244,15 +244,15 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     assert "no such file" in refusal(tmp_path / "nothing.tgz", out)
     assert refusal(tmp_path, out).startswith(f"{tmp_path}: is a directory; give a file that")
     (tmp_path / "text").write_text("hello")
-    assert "is no archive, or a damaged one (it is not compressed with gzip); give" in refusal(tmp_path / "text", out)
+    assert "is not an archive, or is damaged (it is not compressed with gzip); give" in refusal(tmp_path / "text", out)
     (tmp_path / "empty").touch()
-    assert "is no archive, or a damaged one (it is empty); give" in refusal(tmp_path / "empty", out)
+    assert "is not an archive, or is damaged (it is empty); give" in refusal(tmp_path / "empty", out)
     (tmp_path / "no.tgz").write_bytes(gzip.compress(b"neither header nor blocks" * 100))
-    assert "is no archive, or a damaged one (no tar archive is in it); give" in refusal(tmp_path / "no.tgz", out)
+    assert "is not an archive, or is damaged (no tar archive is in it); give" in refusal(tmp_path / "no.tgz", out)
     with open(archive, "rb") as file:
         content = file.read()
     (tmp_path / "cut.tgz").write_bytes(content[: len(content) // 2])
-    assert "is no archive, or a damaged one (it is cut off); give" in refusal(tmp_path / "cut.tgz", out)
+    assert "is not an archive, or is damaged (it is cut off); give" in refusal(tmp_path / "cut.tgz", out)
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 255
     (tmp_path / "flipped.tgz").write_bytes(flipped)
@@ -262,7 +262,7 @@ def test_damaged_archives_say_what_is_wrong(contents, tmp_path, archive):
     stored = bytearray(gzip.compress(plain, compresslevel=0))
     stored[stored.index(some_weights(contents)) + 1] ^= 1  # a weight that is a little different, and nothing else
     whole.write_bytes(stored)
-    assert "is no archive, or a damaged one (its bytes do not match their checksum); give" in refusal(whole, out)
+    assert "is not an archive, or is damaged (its bytes do not match their checksum); give" in refusal(whole, out)
     assert f"has no {WEIGHTS}" in refusal(tar_of(tmp_path / "a.tgz", contents, **{WEIGHTS: None}), out)
     assert "has no config.json" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: None}), out)
     assert "b.tgz/config.json: is not JSON" in refusal(tar_of(tmp_path / "b.tgz", contents, **{CONFIG: b"{"}), out)
@@ -293,7 +293,7 @@ def test_keras_files_that_are_packed_otherwise_are_taken_and_damaged_ones_named(
 def test_a_damaged_header_of_an_archive_is_named(contents, tmp_path):
     sparse = {"GNU.sparse.map": "0,x", "GNU.sparse.size": "q"}
     write_tar(tmp_path / "a.tgz", [member(CONFIG, contents[CONFIG], pax_headers=sparse)])
-    assert "is no archive, or a damaged one" in refusal(tmp_path / "a.tgz", tmp_path / "run")
+    assert "is not an archive, or is damaged" in refusal(tmp_path / "a.tgz", tmp_path / "run")
 
 
 @pytest.mark.parametrize("num_classes", [11, 13, 24, 10**12, 10**30])

@@ -77,7 +77,7 @@ def test_mistakes_are_one_line_and_leave_nothing(arguments, words, yt8m, run, tm
 def test_unpack_refuses_what_is_no_archive_in_one_line(yt8m, run, tmp_path):
     outcome = yt8m("unpack", run / "config.json", "--out", tmp_path / "run")
     assert outcome.status == 2
-    assert outcome.err.startswith(f"yt8m: {run}/config.json: is no archive, or a damaged one")
+    assert outcome.err.startswith(f"yt8m: {run}/config.json: is not an archive, or is damaged")
     assert outcome.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
 

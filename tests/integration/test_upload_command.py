@@ -97,7 +97,9 @@ def test_a_competition_without_a_name(kaggle, yt8m, file):
     """What `make upload` asks for where COMPETITION is not set."""
     outcome = yt8m("upload", file, "--competition", "")
     assert (outcome.status, outcome.out) == (2, "")
-    assert "'' is no competition's name; give the last part of its address, such as youtube8m-2019" in outcome.err
+    assert (
+        "'' is not the name of a competition; give the last part of its address, such as youtube8m-2019" in outcome.err
+    )
 
 
 def test_neither_checking_nor_asking_loads_tensorflow(kaggle, file):

@@ -207,7 +207,7 @@ def test_a_score_that_cannot_be_asked_for_is_no_failure(kaggle, file, monkeypatc
 
 @pytest.mark.parametrize("competition", ["", "a b", "https://www.kaggle.com/c/youtube8m", "../x"])
 def test_what_is_no_name_of_a_competition(competition, kaggle):
-    with pytest.raises(InputError, match="is no competition's name; give the last part of its address"):
+    with pytest.raises(InputError, match="is not the name of a competition; give the last part of its address"):
         Leaderboard(competition, RETRY_AT_ONCE)
     assert not kaggle.requests
 
@@ -362,5 +362,5 @@ def test_flags_go_before_what_is_known_of_a_competition(file, tmp_path):
     file.write_text(SEGMENT)
     with pytest.raises(InputError, match="line 2"):
         check_for(file, "youtube8m-2019", max_segments=2)
-    with pytest.raises(InputError, match="is no file; give a CSV file"):
+    with pytest.raises(InputError, match="is not a plain file; give a CSV file"):
         check_for(tmp_path, "youtube8m-2019")

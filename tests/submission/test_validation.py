@@ -58,10 +58,13 @@ def test_what_no_rule_forbids_is_a_remark(tmp_path):
         (",", "the video's id is empty; start the line with it"),
         ("b,1 0.5 2 0.6", "video 'b': score 0.6 follows 0.5; sort by descending score"),
         ("b,1 0.5 1 0.4", "video 'b': class 1 is predicted twice; list it once"),
-        ("b,1 0.5 2", "video 'b': 3 values are no whole number of class and score pairs; complete the last pair"),
+        ("b,1 0.5 2", "video 'b': 3 values are not a whole number of class and score pairs; complete the last pair"),
         ("b," + " ".join(f"{c} 0.5" for c in range(21)), "video 'b': 21 predictions; keep the best 20"),
         ("b,1 0.5 2 0.", None),
-        ("b,1.5 0.5", "video 'b': '1.5' is no class; write pairs of a class and a score, one space between"),
+        (
+            "b,1.5 0.5",
+            "video 'b': '1.5' is not a class; write pairs of a class and a score, with one space between values",
+        ),
         ("b,1 0.5,2 0.4", "has a second comma; write one alone, between the two columns"),
         ("b,c,1 0.5", "has a second comma; write one alone, between the two columns"),
         ("b,1 0.5 ", "ends in a space; remove it"),
@@ -76,15 +79,33 @@ def test_what_no_rule_forbids_is_a_remark(tmp_path):
         ("b,1 0.5\r\r", "has the control character '\\r'; remove it"),
         ("b\0,1 0.5", "has the control character '\\x00'; remove it"),
         ("b,1\t0.5", "has the control character '\\t'; remove it"),
-        ("b,1 ٣", "video 'b': '٣' is no score; write pairs of a class and a score, one space between"),
-        ("b,1\u00a0 0.5", "video 'b': '1\\xa0' is no class; write pairs of a class and a score, one space between"),
+        ("b,1 ٣", "video 'b': '٣' is not a score; write pairs of a class and a score, with one space between values"),
+        (
+            "b,1\u00a0 0.5",
+            "video 'b': '1\\xa0' is not a class; write pairs of a class and a score, with one space between values",
+        ),
         ("b" * 256 + ",1 0.5", f"video '{'b' * 60}': the id has more than 255 bytes; {RULE}"),
         ("\ufeffb,1 0.5", f"video '\\ufeffb': the id has the character '\\ufeff'; {RULE}"),
-        ("b,1 O.5", "video 'b': 'O.5' is no score; write pairs of a class and a score, one space between"),
-        ("b,1 0.5  2 0.4", "video 'b': 5 values are no whole number of class and score pairs; complete the last pair"),
-        ("b,1 0.5  2", "video 'b': '' is no class; write pairs of a class and a score, one space between"),
-        ("b,1_0 0.5", "video 'b': '1_0' is no class; write pairs of a class and a score, one space between"),
-        ("b,1 0.0_5", "video 'b': '0.0_5' is no score; write pairs of a class and a score, one space between"),
+        (
+            "b,1 O.5",
+            "video 'b': 'O.5' is not a score; write pairs of a class and a score, with one space between values",
+        ),
+        (
+            "b,1 0.5  2 0.4",
+            "video 'b': 5 values are not a whole number of class and score pairs; complete the last pair",
+        ),
+        (
+            "b,1 0.5  2",
+            "video 'b': '' is not a class; write pairs of a class and a score, with one space between values",
+        ),
+        (
+            "b,1_0 0.5",
+            "video 'b': '1_0' is not a class; write pairs of a class and a score, with one space between values",
+        ),
+        (
+            "b,1 0.0_5",
+            "video 'b': '0.0_5' is not a score; write pairs of a class and a score, with one space between values",
+        ),
         ('b,"1 0.5"', "'\"1 0.5\"' is in quotes; write the line without them"),
         ('"b","1 0.5"', "'\"b\"' is in quotes; write the line without them"),
         ('"b",1 0.5', "'\"b\"' is in quotes; write the line without them"),
@@ -110,13 +131,34 @@ def test_each_rule_of_the_video_task(tmp_path, row, reason):
         ("1,b:0", "class 1 was on line 2 already; keep one of the two"),
         ("2,b:0 a:5 b:0", "segment 'b:0' is listed twice; list it once"),
         ("2,b:7", "a segment starts at 7 s; segments start at multiples of 5 s"),
-        ("2,b:-5", "'b:-5' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,b:05", "'b:05' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,b:5.0", "'b:5.0' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,a:0 b:5 c", "'c' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,a:0 b:", "'b:' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,:5", "':5' is no segment; write id:start, the start in whole seconds, one space between"),
-        ("2,a:0  b:5", "'' is no segment; write id:start, the start in whole seconds, one space between"),
+        (
+            "2,b:-5",
+            "'b:-5' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
+        (
+            "2,b:05",
+            "'b:05' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
+        (
+            "2,b:5.0",
+            "'b:5.0' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
+        (
+            "2,a:0 b:5 c",
+            "'c' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
+        (
+            "2,a:0 b:",
+            "'b:' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
+        (
+            "2,:5",
+            "':5' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
+        (
+            "2,a:0  b:5",
+            "'' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
         ("2,a:0 ", "ends in a space; remove it"),
         ("2, a:0", "has a space after the comma; remove it"),
         ("2,a,a:0 b:5", "has a second comma; write one alone, between the two columns"),
@@ -126,14 +168,17 @@ def test_each_rule_of_the_video_task(tmp_path, row, reason):
         ('2,"a:0 b:5', f"segment '\"a:0': the id has a quote; {RULE}"),
         ("2,a:0 ä\u2028:5", f"segment 'ä\\u2028:5': the id has the character '\\u2028'; {RULE}"),
         ("2,a:0 b\0:5", "has the control character '\\x00'; remove it"),
-        ("2 ,a:0", "'2 ' is no class; start the line with a class id"),
-        ("2,a:5000000", "'a:5000000' is no segment; write id:start, the start in whole seconds, one space between"),
+        ("2 ,a:0", "'2 ' is not a class; start the line with a class id"),
+        (
+            "2,a:5000000",
+            "'a:5000000' is not a segment; write id:start, with the start in whole seconds and one space between segments",
+        ),
         ("2,a:0 b:0 c:0 d:0", "4 segments; keep the best 3"),
         ("3862,b:0", "class 3862 is not one of the 3862 classes of the task; remove the line"),
-        ("-2,b:0", "'-2' is no class; start the line with a class id"),
+        ("-2,b:0", "'-2' is not a class; start the line with a class id"),
         ('2,"b:0 a:5"', "'\"b:0 a:5\"' is in quotes; write the line without them"),
         ('"2",b:0', "'\"2\"' is in quotes; write the line without them"),
-        ("x,b:0", "'x' is no class; start the line with a class id"),
+        ("x,b:0", "'x' is not a class; start the line with a class id"),
         ("2", "'2' is not followed by a comma; complete the line"),
         ("", "this line is empty; remove it"),
     ],
@@ -170,7 +215,7 @@ def test_segments_listed_twice(monkeypatch, tmp_path, segments, twice, factor):
 
 @pytest.mark.parametrize("first", ["a:05 a:5", "a:5 a:05"])
 def test_one_start_is_written_one_way(tmp_path, first):
-    reason = "line 2: 'a:05' is no segment; write id:start, the start in whole seconds, one space between"
+    reason = "line 2: 'a:05' is not a segment; write id:start, with the start in whole seconds and one space between segments"
     assert check(tmp_path, f"{SEGMENT}1,{first}\n").errors == [reason]
 
 

@@ -99,5 +99,5 @@ def test_reading_stops_at_the_first_broken_line(tmp_path):
     path.write_text("VideoId,LabelConfidencePairs\na,1 0.5\nb,1 0.5 2\nc,1\n")
     rows = read_video_submission(path)
     assert next(rows).video_id == "a"
-    with pytest.raises(LineError, match=r"in\.csv, line 3: video 'b': 3 values are no whole number of"):
+    with pytest.raises(LineError, match=r"in\.csv, line 3: video 'b': 3 values are not a whole number of"):
         next(rows)

@@ -137,7 +137,7 @@ def parse_plan(content: bytes, url: str) -> dict[str, str]:
         for name, md5 in files.items():
             local_name(name)
             if not re.fullmatch(r"[0-9a-fA-F]{32}", md5):
-                raise ValueError(f"{md5!r} is no md5")
+                raise ValueError(f"{md5!r} is not an md5")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise InputError(f"{url}: is not a download plan ({reason}); check the address, or try again later") from error

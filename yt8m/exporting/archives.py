@@ -209,7 +209,7 @@ class _Limited(io.RawIOBase):
         try:
             content = self._stream.read(size)
         except (OSError, lzma.LZMAError) as error:  # bz2 and gzip raise OSError for damaged files
-            raise _no_archive(self._archive, f"is no archive, or a damaged one ({_why(error)})") from error
+            raise _no_archive(self._archive, f"is not an archive, or is damaged ({_why(error)})") from error
         self._count += len(content)
         check_size(self._count, self._max_gigabytes, os.fspath(self._archive), "")
         return content
@@ -226,7 +226,7 @@ def _read_tar(archive, run: RunDirectory, max_gigabytes: float) -> None:
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise _no_archive(archive, f"is no archive, or a damaged one ({_why(error)})") from error
+        raise _no_archive(archive, f"is not an archive, or is damaged ({_why(error)})") from error
     if wanted:
         raise _no_archive(archive, f"has no {next(iter(wanted))}")
 
@@ -250,10 +250,10 @@ def _oddity(member: tarfile.TarInfo) -> str:
     if member.issym() or member.islnk():
         return "a link"
     if not member.isreg() or member.issparse():
-        return "which is no plain file"
+        return "which is not a plain file"
     if posixpath.isabs(member.name) or ".." in member.name.split("/"):
         return "which points outside"
-    return "which is no part of a model, or is there twice"
+    return "which is not a part of a model, or comes twice"
 
 
 def _read_keras_file(archive, run: RunDirectory, max_gigabytes: float) -> None:

@@ -54,7 +54,7 @@ class Leaderboard:
     def __init__(self, competition: str, retry_delays: Sequence[float] = (1, 2, 4, 8)):
         if not re.fullmatch(r"[A-Za-z0-9-]+", competition):
             raise InputError(
-                f"{competition!r} is no competition's name; give the last part of its address, such as youtube8m-2019"
+                f"{competition!r} is not the name of a competition; give the last part of its address, such as youtube8m-2019"
             )
         self.address = f"{SITE}/competitions/{competition}"
         self._competition = competition

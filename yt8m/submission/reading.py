@@ -83,7 +83,9 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
         return [], []
     tokens = text.split(" ")
     if len(tokens) % 2:
-        raise ValueError(f"{len(tokens)} values are no whole number of class and score pairs; complete the last pair")
+        raise ValueError(
+            f"{len(tokens)} values are not a whole number of class and score pairs; complete the last pair"
+        )
     # Python's own parsing also accepts underscores between digits, other scripts' digits and other kinds of spaces.
     if text.isascii() and "_" not in text:
         try:
@@ -96,7 +98,7 @@ def _parse_pairs(text: str) -> tuple[list[int], list[float]]:
                 parse(value.replace("_", "?") if value.isascii() else "?")
             except ValueError:
                 raise ValueError(
-                    f"{value[:40]!r} is no {kind}; write pairs of a class and a score, one space between"
+                    f"{value[:40]!r} is not a {kind}; write pairs of a class and a score, with one space between values"
                 ) from None
     raise AssertionError("unreachable: some value did not parse")
 
@@ -179,7 +181,7 @@ def read_segment_submission(
 
 def _parse_class(text: str, allowed: Collection[int]) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{text[:40]!r} is no class; start the line with a class id")
+        raise ValueError(f"{text[:40]!r} is not a class; start the line with a class id")
     if int(text) not in allowed:
         raise ValueError(
             f"class {int(text)} is not one of the {quantity(len(allowed), 'class')} of the task; remove the line"
@@ -213,7 +215,9 @@ def _parse_segments(line: bytes) -> tuple[np.ndarray, np.ndarray]:
     if broken.any():
         token = int(np.argmax(broken))
         shown = line[begins[token] : ends[token]].decode()[:40]
-        raise ValueError(f"{shown!r} is no segment; write id:start, the start in whole seconds, one space between")
+        raise ValueError(
+            f"{shown!r} is not a segment; write id:start, with the start in whole seconds and one space between segments"
+        )
     if num_colons > len(ends) or b'"' in line or not line.isascii():
         _check_ids_of(line)
     columns = np.arange(id_lengths.max())

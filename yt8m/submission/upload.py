@@ -82,7 +82,7 @@ def check_for(
         InputError: the file is for the other task, is invalid (the message has the first errors), or cannot be read.
     """
     if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{os.fspath(path)}: is no file; give a CSV file, which is read twice")
+        raise InputError(f"{os.fspath(path)}: is not a plain file; give a CSV file, which can be read twice")
     known = COMPETITIONS.get(competition)
     if known and (task := detect_task(path)) != known.task:
         raise InputError(

@@ -138,7 +138,7 @@ def _locate(path: str, key: str, config: RunConfig) -> tuple[str, str]:
     if section not in SECTIONS:
         instead = _meant_by(key, config, SECTIONS)
         raise InputError(
-            f"{path}: {key} is no flag of a recipe that can be searched over; {f'{instead} S' if instead else 's'}ections: "
+            f"{path}: {key} is not a flag of a recipe that can be searched over; {f'{instead} S' if instead else 's'}ections: "
             f"{', '.join(SECTIONS)}"
         )
     field, known = name.replace("-", "_"), _annotations(config, section)
