@@ -247,7 +247,7 @@ def test_a_study_is_not_begun_anew_over_its_trials(tmp_path):
     tuning.tune(task(directory, 1), Watcher())
     (directory / "study.db").unlink()
     before = sorted(directory.rglob("*"))
-    with pytest.raises(InputError, match=r"study\.db is gone.*restore it, give another --run, or delete"):
+    with pytest.raises(InputError, match=r"study\.db is missing.*restore it, give another --run, or delete"):
         tuning.tune(task(directory, 2), Watcher())
     assert sorted(directory.rglob("*")) == before
 
