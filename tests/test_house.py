@@ -19,7 +19,6 @@ LONG_SIGNATURES = {
     "data/pipeline.py: read_records": _KEYWORDS,
     "predicting/prediction.py: predict": _KEYWORDS,
     "predicting/ensembling.py: ensemble": _KEYWORDS,
-    "scoring/evaluation.py: evaluate": _KEYWORDS,
     "exporting/exporting.py: export": _KEYWORDS,
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
