@@ -1,7 +1,8 @@
 """The configuration of a run, as frozen dataclasses. Commands read it, and `config.json` in a run directory holds it.
 
 A recipe (`yt8m.recipes`) is a function that returns a complete configuration. Flags override single fields
-(`--training.num-steps 100`). The string under a field is its help text.
+(`--training.num-steps 100`). The string under a field is its help text. Help keeps line breaks, so each line of a longer text
+has at most 70 characters.
 """
 
 from yt8m.config.architecture import Architecture

@@ -19,8 +19,8 @@ class TrainingConfig:
     batch_size: PositiveInt = 128
     """Videos per step, over all devices."""
     initial_run: Path = ""
-    """A run directory. Training starts from its best weights, for fine-tuning on segments for example (default: random
-    weights)."""
+    """A run directory. Training starts from its best weights, for
+    fine-tuning on segments for example (default: random weights)."""
     seed: Seed = 0
     """Seed of initialisation, data order, frame sampling and dropout."""
     gradient_accumulation: PositiveInt = 1
@@ -32,8 +32,9 @@ class TrainingConfig:
     learning_rate: Annotated[float, Range(above=0, below=1e38)] = 1e-3
     """Learning rate after warm-up and before decay."""
     schedule: Literal["exponential", "cosine", "constant"] = "exponential"
-    """How the learning rate falls. exponential: by a factor at a time. cosine: along half a cosine to 0 at the last
-    step. constant: not at all."""
+    """How the learning rate falls. exponential: by a factor at a time.
+    cosine: along half a cosine to 0 at the last step. constant: not at
+    all."""
     learning_rate_decay: PositiveShare = 0.95
     """Factor on the learning rate after every --training.learning-rate-decay-examples; 1 = no decay."""
     learning_rate_decay_examples: PositiveInt = 4_000_000
@@ -41,8 +42,8 @@ class TrainingConfig:
     learning_rate_smooth_decay: bool = False
     """Decay a little at every step instead of all at once."""
     epsilon: Annotated[float, Range(above=0, below=1)] = 1e-8
-    """Epsilon of adam and adamw. Weights whose gradients are smaller than it move in proportion to them, not at the full
-    rate."""
+    """Epsilon of adam and adamw. Weights whose gradients are smaller than it
+    move in proportion to them, not at the full rate."""
     warmup_steps: NonNegativeInt = 0
     """Steps over which the learning rate rises linearly from 0."""
     clip_norm: NonNegative = 1.0
@@ -52,8 +53,10 @@ class TrainingConfig:
     ema_decay: Share = 0.0
     """Decay of a moving average of the weights, which is then evaluated and kept in their place; 0 = no average."""
     statistics_batches: NonNegativeInt = 100
-    """With --training.ema-decay, training batches (one pass at most) to compute the statistics of batch normalisation from
-    before each validation, because those of the steps belong to other weights. 0 = keep those of the steps."""
+    """With --training.ema-decay, training batches (one pass at most) to
+    compute the statistics of batch normalisation from before each
+    validation, because those of the steps belong to other weights. 0 =
+    keep those of the steps."""
     validate_every_steps: NonNegativeInt = 1_000
     """Steps between validations; 0 = validate only at the end."""
     early_stopping: NonNegativeInt = 0
@@ -101,8 +104,9 @@ class LossConfig:
     """The loss that training minimises. Validation always reports the plain cross-entropy."""
 
     kind: Annotated[LossKind, tyro.conf.arg(aliases=("--loss",))] = "bce"
-    """bce: binary cross-entropy. focal: the same with less weight on easy classes. asymmetric: the same with less weight on
-    easy negatives and none on the easiest."""
+    """bce: binary cross-entropy. focal: the same with less weight on easy
+    classes. asymmetric: the same with less weight on easy negatives and
+    none on the easiest."""
     focal_gamma: NonNegative = 2.0
     """focal: how much less easy classes weigh; 0 = no less."""
     asymmetric_gamma_positive: NonNegative = 0.0
@@ -118,8 +122,8 @@ class LossConfig:
     negative_weight: NonNegative = 1.0
     """Factor on the loss of negative classes. Of a rated segment, only classes rated absent are negative."""
     mined_negatives: NonNegativeInt = 0
-    """Unrated classes of a rated segment that count as negatives: the most probable ones that are not labels of the whole
-    video."""
+    """Unrated classes of a rated segment that count as negatives: the most
+    probable ones that are not labels of the whole video."""
     mined_negative_weight: NonNegative = 0.1
     """Factor on the loss of mined negatives."""
     class_weights: Path = ""
@@ -149,8 +153,8 @@ class DistributeConfig:
     """The devices to compute on. A run may resume on other devices."""
 
     strategy: Literal["auto", "one", "mirrored", "multiworker", "tpu"] = "auto"
-    """auto: a TPU if one is named or found; several workers if TF_CONFIG or Slurm says so; all local GPUs if there are
-    several; else one device."""
+    """auto: a TPU if one is named or found; several workers if TF_CONFIG or
+    Slurm says so; all local GPUs if there are several; else one device."""
     virtual_devices: NonNegativeInt = 0
     """Split the CPU into so many devices, to try several devices without a GPU; 0 = do not split."""
     tpu: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint=hint)] = ""

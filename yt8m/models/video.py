@@ -99,8 +99,10 @@ class MixtureOfExpertsChain(Architecture):
     num_mixtures: int = 2
     """Experts per class in every mixture, besides a dummy that always says 0."""
     normalise: Literal["none", "l2", "rms"] = "rms"
-    """How to scale each video's vector. l2: to L2 norm 1, as the paper does. rms: to root mean square 1. none: not at all. The
-    projections are scaled alike (to L2 norm 1 with none), so that they weigh as much as the input."""
+    """How to scale each video's vector. l2: to L2 norm 1, as the paper does.
+    rms: to root mean square 1. none: not at all. The projections are
+    scaled alike (to L2 norm 1 with none), so that they weigh as much as
+    the input."""
     dropout: float = 0.0
     """Share of the input values to drop in training."""
     probability_gating: bool = False
