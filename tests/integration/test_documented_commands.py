@@ -353,7 +353,9 @@ def test_extras_that_pages_install_are_there():
 
 def test_the_video_that_pages_show_is_in_the_sample():
     """`yt8m synth data/sample` makes 2000 videos to train on, and then 400 to validate."""
-    maker = synthetic._Sample(Path("sample"), 60, 8, 0, {"train": 2000, "validate": 400, "test": 400}, SILENT)
+    maker = synthetic._Sample(
+        Path("sample"), Path("hidden"), 60, 8, 0, {"train": 2000, "validate": 400, "test": 400}, SILENT
+    )
     numbers = maker._random(synthetic._IDS).choice(62**4, size=2800, replace=False)
     assert "INu4" in {synthetic._video_id(number) for number in numbers[2000:2400]}
     assert "INu4" in README.read_text()
