@@ -1,4 +1,4 @@
-"""Whether a record can be used, and if not, why not."""
+"""Checks whether a record can be used, and says why not."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,25 +30,25 @@ _RATING_KINDS = {
     "segment_scores": "float_list",
 }
 _OPTIONAL_RATING_KEYS = {"segment_end_times"}
-"""It says nothing new: a segment ends five seconds after its start."""
+"""The end adds nothing: a segment ends five seconds after its start."""
 
 
 def parse(serialized: bytes) -> tf.train.SequenceExample | None:
-    """The record as a proto, which an Example is too; None if it is neither."""
+    """Parses a record as a proto; None if that fails. An Example parses as a SequenceExample too."""
     try:
         return tf.train.SequenceExample.FromString(serialized)
-    except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
+    except Exception:  # DecodeError; its class depends on the protobuf backend
         return None
 
 
 def values_of(feature: tf.train.Feature) -> Sequence[Any]:
-    """The values of a feature, whatever their kind."""
+    """The values of a feature of any kind."""
     kind = feature.WhichOneof("kind")
     return getattr(feature, kind).value if kind else ()
 
 
 def level_of(example: tf.train.SequenceExample) -> Level | None:
-    """The level of a record; None if it holds no features of this data set."""
+    """The level of a record; None if it has no features of this data set."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     if any(name in lists for name in FEATURE_SIZES):
         return "segment" if any(key in context for key in _RATING_KINDS) else "frame"
@@ -56,7 +56,7 @@ def level_of(example: tf.train.SequenceExample) -> Level | None:
 
 
 def video_id(example: tf.train.SequenceExample) -> bytes:
-    """The id of a record, under whichever name; empty if it has none that can be used."""
+    """The id of a record under either name; empty if it has no usable one."""
     for key in ID_KEYS:
         values = example.context.feature[key].bytes_list.value if key in example.context.feature else ()
         if values and values[0]:
@@ -72,16 +72,16 @@ def check_record(
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
 ) -> str | None:
-    """Why a record cannot be used; None if it can: if training reads it.
+    """Says why training could not read a record; None if it can.
 
     Args:
         serialized: a `tf.train.Example` or `SequenceExample`.
-        level: what is expected; None takes any. Segment-level records are frame-level records with ratings, so each of
-            these two passes for the other; the ratings are looked at unless it is frame level that is expected.
-        features: those that are read, as named at frame level.
+        level: the expected level; None takes any. Segment-level records are frame-level records with ratings, so each of
+            these two passes for the other. The ratings are checked unless the frame level is expected.
+        features: features to be read, by their names at frame level.
         num_classes: labels must be below it; None takes any.
-        max_labels: the most labels a video, or ratings a segment, may have; None takes any number.
-        rated_classes: those that segments may be rated for; None takes any.
+        max_labels: most labels of a video, or ratings of a segment; None takes any number.
+        rated_classes: classes that segments may be rated for; None takes any.
 
     Returns:
         A clause without a full stop.
@@ -91,18 +91,18 @@ def check_record(
 
 @dataclass(frozen=True)
 class Look:
-    """What is found in a record."""
+    """What was found in a record."""
 
     example: tf.train.SequenceExample | None = None
-    """None if it is no proto."""
+    """None if the record is not a proto."""
     level: Level = "frame"
-    """At which it is read."""
+    """The level at which it is read."""
     num_labels: int = 0
-    """Of the video, or of the segment that has most."""
+    """Labels of the video, or ratings of the segment with most."""
     problem: str | None = None
-    """Why it cannot be used, as `check_record` says it; None if it can."""
+    """See `check_record`."""
     is_damaged: bool = False
-    """Whether it is TensorFlow's parser alone that finds the problem: what protobuf reads there is not to be relied on."""
+    """Whether only TensorFlow's parser finds the problem. Then what protobuf reads is unreliable."""
 
 
 def look_at(
@@ -113,10 +113,10 @@ def look_at(
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
 ) -> list[Look]:
-    """What is found in each of some records, in less time than one by one; the arguments are those of `check_record`."""
+    """Looks at records together, which is faster than one by one. Arguments: see `check_record`."""
     looks = [_look_at(record, level, features, num_classes, max_labels, rated_classes) for record in records]
     for kind in {look.level for look in looks if look.problem is None}:
-        # What is wrong in ways that nobody foresaw, the parser says itself.
+        # The parser finds what the checks above do not foresee.
         places = [place for place, look in enumerate(looks) if look.problem is None and look.level == kind]
         most = max_labels or DEFAULT_MAX_LABELS
         while most < max(looks[place].num_labels for place in places):
@@ -125,7 +125,7 @@ def look_at(
         for place, problem in zip(places, found, strict=True):
             looks[place] = replace(looks[place], problem=problem, is_damaged=problem is not None)
     others = [place for place, look in enumerate(looks) if _is_other_level(look, level)]
-    if others:  # that of a damaged record means nothing
+    if others:  # the level of a damaged record means nothing
         found = look_at([records[place] for place in others], None, features, num_classes, max_labels, rated_classes)
         for place, look in zip(others, found, strict=True):
             looks[place] = look if look.is_damaged else looks[place]
@@ -144,12 +144,12 @@ def _look_at(
     max_labels: int | None,
     rated_classes: Sequence[int] | None,
 ) -> Look:
-    """What protobuf finds in a record."""
+    """Looks at a record as protobuf reads it."""
     example = parse(serialized)
     if example is None:
         return Look(level=level or "frame", problem="is no tf.train.Example or SequenceExample")
     found = level_of(example)
-    # A video without frames may lack the lists of frames altogether; one that has other things instead is something else.
+    # A video without frames may lack the lists of frames altogether. A record with other keys instead is foreign.
     if found is None and (level in (None, "video") or foreign.held_keys(example)):
         return Look(example, level or "frame", problem=foreign.explain(example))
     found = found or "frame"
@@ -171,7 +171,7 @@ def _look_at(
 
 
 def starts_of(example: tf.train.SequenceExample) -> Sequence[int]:
-    """First seconds of the rated segments of a record, one a rating."""
+    """First second of the rated segment, for each rating of a record."""
     key, context = "segment_start_times", example.context.feature
     return values_of(context[key]) if key in context else ()
 
@@ -264,7 +264,7 @@ def _frame_size(frame: tf.train.Feature) -> int | None:
 
 
 def num_frames(example: tf.train.SequenceExample, features: Sequence[str] = tuple(FEATURE_SIZES)) -> int:
-    """Frames that all streams present have, of those named."""
+    """Number of frames that all present streams among these features have."""
     lists = example.feature_lists.feature_list
     counts = [len(lists[name].feature) for name in features if name in lists]
     return min((count for count in counts if count), default=0)

@@ -1,7 +1,7 @@
-"""Whether a file ends where a record does, told without reading the file.
+"""Tells whether a file ends where a record ends, without reading the whole file.
 
-TensorFlow takes a file that is cut off within the twelve bytes of a header for one that ends there, and what a broken
-download lost for records that never were. A file cut off within a record's data it reports, but only when it gets there.
+TensorFlow reads a file that is cut off within the twelve bytes of a header as if it ended there. It does not notice the
+records that a broken download lost. It does report a file cut off within a record's data, but only when it gets there.
 """
 
 import functools
@@ -13,16 +13,17 @@ import numpy as np
 from yt8m.data.records import EMPTY, FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, read_headers
 
 _TAILS = (1 << 14, 3 << 17)
-"""Bytes read from a file's end: enough for the last record, of 5 kB at video level and at most 350 kB at frame level.
+"""Bytes read from a file's end: enough for the last record (5 kB at video level, at most 350 kB at frame level).
 
-Of a frame-level file of 66 MB this is 2 % of the time to read it from disk and 1 % of that to read it from memory and parse
-it, a fourth of that for files of the full size. Going from header to header would be 30 % where the disk is asked for each."""
+For a frame-level file of 66 MB this takes 2 % of the time to read it from disk, and 1 % of the time to read it from memory
+and parse it. For files of the full size it takes a fourth of that. Going from header to header would take 30 % where each
+header is read from disk."""
 
 
 def broken_end(path: str) -> RawRecord | None:
-    """The record at which a local file breaks off; None if the file ends where a record does.
+    """Finds the record at which a local file breaks off; None if the file ends where a record ends.
 
-    In an intact file this takes one or two reads near its end. Damage that leaves the last record intact is not found.
+    An intact file takes one or two reads near its end. Damage that leaves the last record intact is not found.
 
     Raises:
         OSError: the file cannot be read.
@@ -33,7 +34,7 @@ def broken_end(path: str) -> RawRecord | None:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _broken_end(path: str, size: int, _changed: int) -> RawRecord | None:
-    """`broken_end`, remembered as long as the file is not changed: every validation asks again."""
+    """`broken_end`, cached until the file changes: every validation asks again."""
     if size == 0:
         return RawRecord(0, 0, b"", EMPTY, ends_file=True)
     with open(path, "rb", buffering=0) as file:
@@ -43,10 +44,10 @@ def _broken_end(path: str, size: int, _changed: int) -> RawRecord | None:
 
 
 def _ends_with_record(file: BinaryIO, size: int, tail: int) -> bool:
-    """Whether a record that begins in the last bytes of the file ends with it.
+    """Whether a record that begins in the last bytes of the file ends where the file ends.
 
-    At each place there is but one length that a record could have that begins there; so a place whose eight bytes are
-    that number, and whose next four are their checksum, is a header.
+    A record that begins at a given place and ends with the file can have only one length. If the eight bytes at that
+    place are this length, and the next four are their checksum, the place is a header.
     """
     length = min(tail, size)
     file.seek(size - length)

@@ -1,4 +1,4 @@
-"""What can go wrong while records are read, said with the file and the record."""
+"""Turns errors while records are read into errors that name the file and the record."""
 
 import contextlib
 import re
@@ -17,13 +17,13 @@ from yt8m.errors import InputError, RecordError
 
 
 class Remedies(NamedTuple):
-    """What a command can do about records that hold more than it has room for, as clauses."""
+    """What the user of a command can do about records that hold too much, as clauses."""
 
     classes: str
     labels: str
 
     def add_to(self, error: RecordError) -> RecordError:
-        """The error with what to do about it, if it is of that kind."""
+        """Adds what to do to an error of this kind; returns others as they are."""
         if re.search(r"(those of 2017 need|this one needs) \d+( or more)?$", error.reason):
             return RecordError(error.path, error.record, f"{error.reason}; {self.classes}")
         if re.search(r" labels, more than \d+$", error.reason):
@@ -41,14 +41,14 @@ _OF_A_RUN = Remedies(
 
 @contextlib.contextmanager
 def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[None]:
-    """Turns TensorFlow's errors while reading, and a `RepeatError`, into a `RecordError` that names the file and the record.
+    """Turns TensorFlow's reading errors, and `RepeatError`, into a `RecordError` that names the file and the record.
 
-    TensorFlow says what is wrong but not where, so the files are searched for the culprit; this costs time only once
+    TensorFlow says what is wrong but not where, so the files are searched for the bad record. This costs time only if
     something is wrong.
 
     Args:
-        source: what is read.
-        remedies: of the command; those of one that works with a trained run, if it has none of its own.
+        source: the records being read.
+        remedies: the command's remedies. The default suits commands that use a trained run.
     """
     try:
         yield
@@ -72,18 +72,18 @@ def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[No
 
 
 def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
-    """Finds what a broken download leaves before the work starts: empty files, and files that are cut off.
+    """Finds empty and cut-off files, as a broken download leaves them, before the work starts.
 
-    Some of it TensorFlow would not report at all (`yt8m.data.endings`). Files behind a network are not looked at.
+    TensorFlow would not report some of them at all (`yt8m.data.endings`). Files behind a network are not checked.
 
     Args:
-        source: what will be read.
-        can_skip: whether the command has `--data.on-corrupt`, which is then named.
+        source: the records to be read.
+        can_skip: whether the command has `--data.on-corrupt`; the message then names it.
     """
     for path in source.files:
         if scheme(path):
             continue
-        with contextlib.suppress(OSError):  # TensorFlow says what cannot be read
+        with contextlib.suppress(OSError):  # TensorFlow reports unreadable files
             broken = broken_end(path)
             if broken:
                 error = broken.as_error(path)

@@ -1,4 +1,4 @@
-"""Parts of the videos, by a hash of their ids or by an index: for training on some and validating on the others."""
+"""Splits videos into parts, by a hash of their ids or by an index, to train on some and validate on the others."""
 
 import functools
 import os
@@ -16,13 +16,13 @@ _UNNAMED = -1
 
 
 def part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function of a serialized record string [] that says whether its video is in the fold, or in the others.
+    """Makes a function from a serialized record string [] to whether to keep it, bool [].
 
-    A video that an index does not name is in neither.
+    A video that an index does not name is never kept.
 
     Args:
-        fold: which.
-        held_out: keep those in it, else the others.
+        fold: the fold.
+        held_out: True keeps the videos in the fold, False keeps the others.
 
     Raises:
         InputError: the index cannot be read, or does not name the part.
@@ -37,7 +37,7 @@ def part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor
         return keep_indexed
 
     def keep(serialized: tf.Tensor) -> tf.Tensor:
-        # Fixed for all time by its specification, unlike a hash of Python's.
+        # Its specification never changes, unlike Python's hash.
         part = tf.strings.to_hash_bucket_fast(_id(serialized), fold.count)
         return tf.equal(part, fold.index) == held_out
 
@@ -45,7 +45,7 @@ def part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor
 
 
 def are_all(folds: Sequence[Fold | IndexedFold | None]) -> bool:
-    """Whether they are two or more folds of the same videos, each once and none missing."""
+    """Whether these are all folds of one division into two or more, each once."""
     given = [fold for fold in folds if fold]
     if len(given) < max(2, len(folds)):
         return False
@@ -64,9 +64,9 @@ def _id(serialized: tf.Tensor) -> tf.Tensor:
     return identifier(parsed)
 
 
-@functools.cache  # for a table is gone from the datasets that use it once Python forgets it
+@functools.cache  # datasets lose a table once Python drops it
 def _table(path: str, part: str, _version: tuple) -> tf.lookup.StaticHashTable:
-    """1 for the ids in a part, 0 for those in others; remembered as long as the file is not changed."""
+    """Maps ids in the part to 1 and ids in other parts to 0. Cached until the file changes."""
     index = read_index(path)
     if part not in index.values():
         raise InputError(f"{path}: names no part {part!r}; it has {', '.join(sorted(set(index.values()))) or 'none'}")

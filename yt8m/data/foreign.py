@@ -1,4 +1,4 @@
-"""What records hold that are not of this form, in words: those that other programs write, and what to do with them."""
+"""Describes records of other programs: what they hold, and what to do with them."""
 
 import tensorflow as tf
 
@@ -10,19 +10,19 @@ _OUR_CONTEXT = {*ID_KEYS, "labels", *(f"segment_{each}" for each in ("start_time
 _MOST_KEYS = 4
 _EXAMPLE = "this is a tf.train.Example with frames"
 _LARGEST_BARE = 64 << 20
-"""Bytes of a file that is tried as one bare proto: no video has more."""
+"""Largest file, in bytes, that is tried as one bare proto. No video has more."""
 _AS_OURS = " and ".join(FEATURE_SIZES)
 _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
 
 
 def held_keys(example: tf.train.SequenceExample) -> tuple[str, ...]:
-    """The keys of a record, lists of frames first, without its id, labels and ratings, each part sorted."""
+    """A record's keys without id, labels and ratings: sorted feature lists first, then sorted context keys."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     return (*sorted(lists), *sorted(key for key in context if key not in _OUR_CONTEXT))
 
 
 def explain(example: tf.train.SequenceExample) -> str:
-    """Why a record without features of this data set cannot be used, which keys it holds, and what to do: a clause."""
+    """Says in a clause why a record without this data set's features is unusable, which keys it has, and what to do."""
     keys = held_keys(example)
     if not keys:
         return f"{NEITHER}, nor any other features"
@@ -34,7 +34,7 @@ def explain(example: tf.train.SequenceExample) -> str:
 
 
 def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
-    """What to do with the records of programs that are known."""
+    """Says what to do with records of known programs."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     if "audio_embedding" in lists:
         return f"this is AudioSet's form, with classes of its own; write audio_embedding as audio, {_FORM}"
@@ -51,19 +51,19 @@ def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
 
 
 def may_be_bare(beginning: bytes, size: int) -> bool:
-    """Whether a file of so many bytes that begins so may be one bare proto: it has the tag of one of its two fields."""
+    """Whether a file may be one bare proto: it is small enough and begins with the tag of one of the two fields."""
     return size <= _LARGEST_BARE and beginning[:1] in (b"\x0a", b"\x12")
 
 
 def explain_bare(content: bytes) -> str | None:
-    """What a file is that holds one bare proto in place of TFRecords, as a clause; None if it is no such file.
+    """Describes, as a clause, a file that is one bare proto in place of TFRecords; None if it is no such file.
 
     Args:
-        content: of the file, all of it.
+        content: the whole content of the file.
     """
     try:
         example = tf.train.SequenceExample.FromString(content)
-    except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
+    except Exception:  # DecodeError; its class depends on the protobuf backend
         return None
     if not example.feature_lists.feature_list and not example.context.feature:
         return None

@@ -1,6 +1,7 @@
-"""What a pattern of paths stands for.
+"""Expands patterns of paths.
 
-`*`, `?` and `[0-9]` as everywhere, `{a,b}` and `{0000..0009}` as in a shell; of local paths, `**` for directories at any depth.
+`*`, `?` and `[0-9]` work as usual; `{a,b}` and `{0000..0009}` work as in a shell. In local paths, `**` matches directories
+at any depth.
 """
 
 import glob
@@ -13,15 +14,15 @@ import tensorflow as tf
 from yt8m.errors import InputError
 
 _MOST_ALTERNATIVES = 100_000
-"""More than the largest split has files."""
+"""The largest split has fewer files."""
 _BRACES = re.compile(r"\{(?P<list>[^{},]*(?:,[^{},]*)+)\}|\{(?P<first>\d{1,9})\.\.(?P<last>\d{1,9})\}")
 
 
 def expand_braces(path: str) -> list[str]:
-    """`a0.x` and `a1.x` of `a{0,1}.x` or `a{0..1}.x`, in that order; numbers keep their leading zeros.
+    """Expands `a{0,1}.x` or `a{0..1}.x` to `a0.x` and `a1.x`, in this order. Numbers keep their leading zeros.
 
     Raises:
-        InputError: it stands for more than 100 000 paths.
+        InputError: the path expands to more than 100 000 paths.
     """
     paths = [path]
     while any(_BRACES.search(each) for each in paths):
@@ -48,16 +49,16 @@ def _without_first_braces(path: str) -> Iterator[str]:
 
 
 def find_matches(pattern: str) -> list[str]:
-    """The files and directories that a pattern matches, sorted; hidden ones only where the pattern names the dot.
+    """Finds the files and directories that a pattern matches, sorted. Hidden ones match only a pattern with the dot.
 
-    A directory whose name has the characters of patterns, such as `run[1]`, stands for itself where it is there.
+    An existing directory with pattern characters in its name, such as `run[1]`, matches itself.
 
     Raises:
-        tf.errors.OpError: they cannot be listed.
+        tf.errors.OpError: a directory cannot be listed.
     """
     pattern = _with_literal_directories(pattern)
     if "://" not in pattern:
-        # Of a last ** the directories, or all that is no record would come along.
+        # A final ** matches only directories; otherwise files that are not records would match too.
         below = f"{pattern}/" if pattern.split("/")[-1] == "**" else pattern
         return sorted(glob.glob(below, recursive=True))
     names_dot = "/." in pattern.split("://", 1)[1]
@@ -66,7 +67,7 @@ def find_matches(pattern: str) -> list[str]:
 
 
 def _with_literal_directories(pattern: str) -> str:
-    """A pattern in which the parts that are directories as they are written are escaped."""
+    """Escapes the parts of a pattern that are names of existing directories."""
     parts = pattern.split("/")
     literal = list(parts)
     for place, part in enumerate(parts[:-1]):
@@ -78,5 +79,5 @@ def _with_literal_directories(pattern: str) -> str:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a file's name begins with a dot, as that of one that is being written does."""
+    """Whether a file's name begins with a dot, as the name of an unfinished file does."""
     return os.path.basename(path.rstrip("/")).startswith(".")

@@ -1,4 +1,4 @@
-"""What tells files of records from others: their place, size and time of change, and the ids of their records."""
+"""Identifies record files by place, size and time of change, and by the ids of their records."""
 
 import hashlib
 import itertools
@@ -14,19 +14,19 @@ from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import prepare_file_systems, scheme
 
 _CONTEXT_TAG = 0x0A
-"""Field 1 of an `Example` and of a `SequenceExample`, of a length: what a record says of the whole video."""
+"""Tag of field 1 of an `Example` or `SequenceExample`, with a length: the features of the whole video."""
 _CONTEXT_BYTES = 1 << 12
-"""Read of a record at first: all of a video-level one but for its last values, and far more than a frame-level one needs."""
+"""Bytes read of a record at first: nearly all of a video-level one, and far more than a frame-level one needs."""
 
 
 def identify(files: Sequence[str]) -> list[list[Any]]:
-    """Of each file [resolved path, bytes, version], as plain JSON values: of other files, another one.
+    """Identifies each file as [resolved path, bytes, version], in plain JSON values. Different files differ in it.
 
-    The version of a local file is its time of change in nanoseconds; of one behind HTTP its etag, or else the time of change
-    that the server tells, as text; of others that time in nanoseconds. It is empty where a server tells neither.
+    The version is the time of change in nanoseconds. Behind HTTP it is the etag, or else the server's time of change, as
+    text; it is empty if the server gives neither.
 
     Raises:
-        OSError, tf.errors.OpError, InputError: a file is not there.
+        OSError, tf.errors.OpError, InputError: a file does not exist.
     """
     prepare_file_systems(files)
     return [_identify(path) for path in files]
@@ -41,12 +41,12 @@ def _identify(path: str) -> list[Any]:
 
 
 def has_changed(identity: Sequence[Any]) -> bool:
-    """Whether a file is known to be another one now than when `identify` was asked.
+    """Whether a file is known to have changed since `identify`.
 
-    Files behind a network are not asked for; nor is one taken for another whose whole directory is gone, as that of a disk
-    that is not mounted is.
+    Files behind a network are not checked. A file does not count as changed if its whole directory is gone: its disk may
+    not be mounted.
     """
-    if len(identity) != 3:  # as earlier versions had it, by name and size
+    if len(identity) != 3:  # earlier versions kept only name and size
         return True
     path = identity[0]
     if scheme(path):
@@ -58,35 +58,33 @@ def has_changed(identity: Sequence[Any]) -> bool:
 
 
 def needs_ids(identities: Iterable[Sequence[Any]]) -> bool:
-    """Whether the ids of these files' records are to be compared before they are taken for those that they were.
+    """Whether to compare the ids of these files' records before treating the files as unchanged.
 
-    They are cheap to read from a local disk, where a copy can have the time of change of another file. From a network they are
-    read only where the server tells no version.
+    Ids are cheap to read from a local disk, where a copy can have another file's time of change. Ids behind a network are
+    read only if the server gives no version.
     """
     return any(not scheme(path) or not version for path, _, version in identities)
 
 
 def digest_of(ids: Iterable[bytes]) -> str:
-    """A digest of ids in their order."""
+    """A digest of ids; their order matters."""
     return hashlib.md5(b"\n".join(ids), usedforsecurity=False).hexdigest()
 
 
 def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
-    """The ids of a local file's records, in their order, read without their frames; None if they are not where expected.
+    """Reads the ids of a local file's records, in order, without their frames; None if an id is not where expected.
 
     Args:
-        path: of the file.
-        most: records to read, from the first on; None = all.
+        path: the file.
+        most: number of records to read, from the first on; None = all.
 
     Raises:
         RecordError: the file is damaged.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     size, ids = file_size(path), []
     with open_file(path) as file:
-        for _, broken in itertools.islice(
-            read_headers(file, size), most
-        ):  # which leaves the file where the record's data begin
+        for _, broken in itertools.islice(read_headers(file, size), most):  # the file is now at the record's data
             if broken:
                 raise broken.as_error(path)
             video = _id_of(file)
@@ -97,12 +95,12 @@ def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
 
 
 def _id_of(file) -> bytes | None:
-    """The id of the record whose data begin at the file's position; None if its first field is not its context with one."""
+    """Reads the id of the record at the file's position; None if the first field is not a context with an id."""
     content = file.read(_CONTEXT_BYTES)
     if content[:1] != bytes([_CONTEXT_TAG]):
         return None
     length, begin = 0, 1
-    for place, byte in enumerate(content[1:6]):  # seven bits a byte, the lowest first, up to the first below 128
+    for place, byte in enumerate(content[1:6]):  # a varint: seven bits a byte, lowest first; the last byte is below 128
         length |= (byte & 0x7F) << (7 * place)
         begin += 1
         if byte < 0x80:
@@ -111,7 +109,7 @@ def _id_of(file) -> bytes | None:
         content += file.read(begin + length - len(content))
     try:
         features = tf.train.Features.FromString(content[begin : begin + length]).feature
-    except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
+    except Exception:  # DecodeError; its class depends on the protobuf backend
         return None
     return next((features[key].bytes_list.value[0] for key in ID_KEYS if _has_bytes(features, key)), None)
 

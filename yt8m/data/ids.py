@@ -1,4 +1,4 @@
-"""Which ids of videos can stand in a submission: one rule for both tasks, where one is written and where one is read."""
+"""Tells which video ids a submission can hold: one rule for both tasks, for writing and for reading."""
 
 import re
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from yt8m.errors import InputError
 from yt8m.metrics.inputs import id_text
 
 LONGEST_ID = 255
-"""Bytes of an id, in UTF-8."""
+"""Bytes of an id in UTF-8."""
 
 RULE = "an id has no comma, colon, space, quote or control character"
 
 UNFIT = re.compile('[\\s,:"\x00-\x1f\x7f-\x9f\ufeff\ud800-\udfff]')
-"""What divides columns, segments and lines, or a reader of CSV files takes for something else."""
+"""Characters that separate columns, segments or lines, or that CSV readers take for something else."""
 
 _NAMES = {",": "a comma", ":": "a colon", '"': "a quote", " ": "a space"}
 
@@ -23,7 +23,7 @@ _WAY_OUT = (
 
 
 def id_problem(video_id: str) -> str | None:
-    """Why an id cannot stand in a submission, as a clause about it; None if it can."""
+    """Why a submission cannot hold an id, as a clause about the id; None if it can."""
     if not video_id:
         return "is empty"
     found = UNFIT.search(video_id)
@@ -35,11 +35,11 @@ def id_problem(video_id: str) -> str | None:
 
 
 def check_submittable(ids: Iterable[str | bytes], where: str = "") -> None:
-    """Raises InputError that names the first id that cannot stand in a submission, and what to do.
+    """Raises InputError for the first id that a submission cannot hold. The message says what to do.
 
     Args:
-        ids: of videos.
-        where: what they are of, for the message; empty = unknown.
+        ids: ids of videos.
+        where: the source of the ids, for the message; empty = unknown.
     """
     for identifier in ids:
         text = id_text(identifier)

@@ -1,4 +1,4 @@
-"""The labels of records, without their features."""
+"""Reads the labels of records without their features."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,20 +12,20 @@ from yt8m.progress import Progress
 
 
 def open_labelled(data: str | Sequence[str], task: Task, num_classes: int, progress: Progress) -> pipeline.Source:
-    """Records whose labels are wanted; for the video task also those with rated segments are of whole videos.
+    """Opens records for their labels. For the video task, records with rated segments count as whole videos.
 
     Raises:
-        InputError, RecordError: as `yt8m.data.pipeline.open_source`, which has the arguments.
+        InputError, RecordError: see `yt8m.data.pipeline.open_source`, also for the arguments.
     """
     found = pipeline.open_source(data, num_classes=num_classes)
     if task == "segment" and found.level != "segment":
-        return found  # which whoever asked refuses
+        return found  # the caller refuses it
     level = "frame" if task == "video" and found.level == "segment" else found.level
     return pipeline.open_source(data, level=level, num_classes=num_classes, labels_for="a score", progress=progress)
 
 
 def read_ratings(source: pipeline.Source) -> SegmentRatings:
-    """The ratings of all segments. Raises InputError or RecordError if a record cannot be used or a segment comes twice."""
+    """Reads all segments' ratings. Raises InputError or RecordError for an unusable record or a repeated segment."""
     ratings = SegmentRatings()
     for batch in _batches(source):
         ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
@@ -33,7 +33,7 @@ def read_ratings(source: pipeline.Source) -> SegmentRatings:
 
 
 def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
-    """The labels of all videos, by id. Raises InputError or RecordError if a record cannot be used or a video comes twice."""
+    """Reads all videos' labels, by id. Raises InputError or RecordError for an unusable record or a repeated video."""
     return {id_text(video_id): own for video_id, own in labelled_videos(source)}
 
 
@@ -41,7 +41,7 @@ _REMEDIES = failures.Remedies("raise --num-classes", "leave it out")
 
 
 def _batches(source: pipeline.Source) -> Iterator[dict]:
-    """The labels of all records; the features are left out, as reading them would be most of the work."""
+    """Reads the labels of all records. Features are left out: reading them would be most of the work."""
     dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
     with failures.record_errors(source, _REMEDIES):
         for batch in dataset:

@@ -1,6 +1,6 @@
-"""Which record of which file cannot be used, or comes twice: read in Python, one record in memory at a time.
+"""Finds the file and record that cannot be used or comes twice. Reads in Python, with one record in memory at a time.
 
-The training pipeline is fast and says little when a record is broken. This module is thorough and says where.
+The training pipeline is fast, but says little about a broken record. This module is thorough and says where it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,32 +15,32 @@ from yt8m.data.repeats import Once, RepeatError, say_what
 from yt8m.errors import InputError, RecordError
 
 _RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
-"""Records that are checked together, at most, and their bytes from which on they are enough."""
+"""Most records that are checked together, and the bytes at which fewer are enough."""
 
 
 Counted = Literal["videos", "segments"]
-"""What counts once among records: a video, or where segments are rated one of them."""
+"""What may count only once: a video; or, among rated segments, a segment."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A record, or a file, that cannot be used."""
+    """An unusable record or file."""
 
     path: str
     record: int | None
     reason: str
     ends_file: bool = False
-    """Whether what follows in the file is lost with it."""
+    """Whether the rest of the file is lost too."""
     is_repeated: bool = False
-    """Whether it is sound, and what it holds came before."""
+    """Whether the record is sound, but repeats an earlier one."""
 
     def as_error(self) -> RecordError:
-        """The error that names it."""
+        """The problem as an error."""
         return RecordError(self.path, self.record, self.reason)
 
 
 def _framing(path: str) -> Iterator[RawRecord | Problem]:
-    """The records of a file, and what cannot be read of it."""
+    """Yields a file's records, and a problem for what cannot be read."""
     index = None
     try:
         for raw in read_framing(path):
@@ -56,7 +56,7 @@ def _framing(path: str) -> Iterator[RawRecord | Problem]:
 
 
 def looks(path: str, expectations: Mapping[str, Any]) -> Iterator[tuple[RawRecord, Look] | Problem]:
-    """The records of a file, each with what is found in it, and what cannot be read of it, in order."""
+    """Yields, in order, a file's records with a look at each, and a problem for what cannot be read."""
     batch: list[RawRecord] = []
     size = 0
     for raw in _framing(path):
@@ -73,14 +73,14 @@ def looks(path: str, expectations: Mapping[str, Any]) -> Iterator[tuple[RawRecor
 
 
 def locate(files: Sequence[str], expectations: Mapping[str, Any], byte_offset: int | None = None) -> RecordError | None:
-    """The first record that cannot be used, as an error that names it; None if all can.
+    """Finds the first unusable record, as an error that names it; None if there is none.
 
     Args:
-        files: where to look, in this order.
+        files: files to search, in this order.
         expectations: arguments of `check_record` beside the record.
-        byte_offset: the number in TensorFlow's "corrupted record at 12345" or "truncated record at 12345", if it gave
-            one: where in its file the record begins, or its data. Files with a broken record there are searched first,
-            so that the others need not be read.
+        byte_offset: the number in TensorFlow's "corrupted record at 12345" or "truncated record at 12345", if it gave one.
+            It is the byte at which the record, or its data, begins. Files with a broken record there are searched first, so
+            the others need not be read.
     """
     if byte_offset is not None:
         suspects = [path for path in files if _is_broken_at(path, byte_offset)]
@@ -96,26 +96,26 @@ def locate(files: Sequence[str], expectations: Mapping[str, Any], byte_offset: i
 
 
 class _Holder(NamedTuple):
-    """A record of a video that comes twice."""
+    """A record of the video that comes twice."""
 
     path: str
     record: int
     is_rated: bool
-    """Whether the segment that comes twice is rated in it."""
+    """Whether it rates the segment that comes twice."""
 
 
 def locate_repeat(files: Sequence[str], error: RepeatError) -> InputError:
-    """The error that names both records of a video, or segment, that comes twice; the one given, if they are not found."""
+    """Finds both records of what comes twice, as an error that names them; the given error if they are not found."""
     found: list[_Holder] = []
     for path in files:
         for raw in _framing(path):
-            if isinstance(raw, Problem) or error.video_id not in raw.data:  # most need not be parsed
+            if isinstance(raw, Problem) or error.video_id not in raw.data:  # saves parsing most records
                 continue
             example = parse(raw.data)
             if example is not None and video_id(example) == error.video_id:
                 found.append(_Holder(path, raw.index, error.start in starts_of(example)))
     rated = [each for each in found if each.is_rated]
-    both = rated if len(rated) > 1 else found  # segments that nobody rated are predicted, too
+    both = rated if len(rated) > 1 else found  # predictions also cover unrated segments
     if len(both) < 2:
         return error
     first, again = both[:2]
@@ -128,25 +128,25 @@ def _say_repeat(name: bytes, seen: "Seen") -> str:
 
 
 class Seen(NamedTuple):
-    """A record that held the same before."""
+    """An earlier record of the same video or segment."""
 
     path: str
     record: int
     start: int | None
-    """The first second of the segment; None of a whole video."""
+    """The segment's first second; None = a whole video."""
 
 
 class SeenRecords:
-    """Which records hold videos, or segments of videos, that came before."""
+    """Tells which records repeat videos, or segments, of earlier records."""
 
     def __init__(self, files: Sequence[str], counted: Counted):
         self._files, self._counted, self._once = files, counted, Once()
 
     def first(self, number: int, index: int, example: tf.train.SequenceExample) -> Seen | None:
-        """Adds a record: of a file, by its number, and of an index there.
+        """Adds a record, given by its file's number and its index in the file.
 
         Returns:
-            The record that held its video before, or one of its segments; None if there is none.
+            The earlier record of the same video or of one of its segments; None if there is none.
         """
         starts = set(starts_of(example)) if self._counted == "segments" else None
         found = self._once.first(video_id(example), starts, number << 32 | index)
@@ -156,10 +156,10 @@ class SeenRecords:
 
 
 def _is_broken_at(path: str, byte_offset: int) -> bool:
-    """Whether a record begins at the offset, or one header before it, and is broken; takes one or two short reads.
+    """Whether a broken record begins at the offset, or one header before it. Takes one or two short reads.
 
-    In most files the offset lies amid a record, where nothing looks like a header. That of a damaged header does not
-    either, so its file is found this way only if it is the first one of the file.
+    In most files the offset lies amid a record, where nothing looks like a header. A damaged header does not look like one
+    either, so this finds its file only if the header is the first one there.
     """
     try:
         size = file_size(path)
@@ -180,22 +180,22 @@ def _is_broken_at(path: str, byte_offset: int) -> bool:
 
 @dataclass
 class Usable:
-    """Which records of some files can be used."""
+    """The usable records of some files."""
 
     whole: list[str] = field(default_factory=list)
-    """Files all of whose records can be used."""
+    """Files with only usable records."""
     partial: dict[str, list[int]] = field(default_factory=dict)
-    """For each other file, the indices of the records that can."""
+    """Indices of the usable records of each other file."""
     problems: list[Problem] = field(default_factory=list)
-    """What cannot be used. Of a file that breaks off, only the first lost record is known."""
+    """Unusable records and files. If a file breaks off, only its first lost record is known."""
 
 
 def usable_records(files: Sequence[str], expectations: Mapping[str, Any], counted: Counted | None = None) -> Usable:
     """Reads and checks every record.
 
     Args:
-        files, expectations: as `locate` takes them.
-        counted: of what comes twice, only the first record can be used; None = it may come as often as it likes.
+        files, expectations: see `locate`.
+        counted: what may count only once: later records of it are unusable. None = anything may repeat.
     """
     result, records = Usable(), counted and SeenRecords(files, counted)
     for number, path in enumerate(files):

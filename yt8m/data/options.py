@@ -1,4 +1,4 @@
-"""What a stream of batches is to be like: the options of `read_records`, in three groups."""
+"""The options of a stream of batches (`read_records`), in three groups."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from yt8m.values import NonNegativeInt, PositiveInt, Seed, fit_fields
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
-    """What is shown of each video."""
+    """Which frames and segments of each video to give."""
 
     num_frames: NonNegativeInt | None = None
-    """Frames sampled of every video; None or 0 = all, padded to `max_frames`."""
+    """Frames to sample of every video; None or 0 = all, padded to `max_frames`."""
     sampling: Sampling = "random"
-    """How they are chosen."""
+    """The way to sample them."""
     max_frames: PositiveInt = DEFAULT_MAX_FRAMES
-    """Frames kept of a longer video."""
+    """Frames to keep of a longer video."""
     segments: Literal["rated", "all"] = "rated"
-    """Which segments of a video, at segment level."""
+    """Segments to give of each video, at segment level."""
 
     def __post_init__(self):
         fit_fields(self)
@@ -29,20 +29,20 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """In which order the records come, and how often."""
+    """The order of the records, and whether they repeat."""
 
     shuffle: bool = False
-    """Shuffle files and records; otherwise they come in the order of the files."""
+    """Shuffle files and records; otherwise records come in the order of the files."""
     shuffle_buffer: PositiveInt = 1024
-    """Records that are shuffled among, after the shuffle of the files."""
+    """Size of the shuffle buffer in records; files are shuffled before."""
     seed: Seed | None = None
-    """Of the shuffling and sampling; None = 0, or random if not `deterministic`."""
+    """Seed of shuffling and sampling; None = 0, or random if not `deterministic`."""
     repeat: bool = False
-    """For ever, each pass in an order of its own."""
+    """Repeat for ever, each pass in another order."""
     drop_remainder: bool = False
-    """Leave out a last batch that is smaller."""
+    """Leave out a smaller last batch."""
     parallel_files: PositiveInt = 8
-    """Most files that are read at the same time."""
+    """Most files to read at the same time."""
     deterministic: bool = True
     """Same seed, same order."""
 
@@ -52,23 +52,24 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Portion:
-    """Which of the records this process gets, and from whom.
+    """Which records this process gets, and from where.
 
     Raises:
-        InputError: there is no such shard.
+        InputError: the shard does not exist.
     """
 
     shard: tuple[NonNegativeInt, PositiveInt] = (0, 1)
     """(index, count): every count-th file, or record."""
     shard_by: Literal["auto", "file", "record"] = "auto"
-    """By file, or by record, which together give the batches that one reader of batches of all of them would; auto: by file,
-    or by record where there are fewer files."""
+    """Share out files or records. `auto` takes files, or records if there are fewer files than shards.
+
+    Shares of records together give the batches that one reader of all records gives."""
     skip_records: NonNegativeInt = 0
-    """Videos, or segments, left out of the shard's shuffled, repeated stream before they are parsed."""
+    """Videos, or segments, to skip in the shard's shuffled, repeated stream, before they are parsed."""
     service: str = ""
-    """The address of a data service that reads and parses the records; none = this process."""
+    """Address of a data service that reads and parses the records; empty = this process does."""
     job_name: str = ""
-    """Processes that give the same one share the records of each epoch of the service out among them."""
+    """Processes with the same name share out the records of each epoch of the service."""
 
     def __post_init__(self):
         fit_fields(self)
@@ -80,7 +81,7 @@ class Portion:
 
     @property
     def share(self) -> Share:
-        """The shard, with names."""
+        """The shard as a `Share`."""
         return Share(*self.shard)
 
 
@@ -90,7 +91,7 @@ EVERYTHING = Portion()
 
 
 class Groups(NamedTuple):
-    """The options of a stream, as `yt8m.data.pipeline.make_dataset` takes them after the source and the batch size."""
+    """The options as `yt8m.data.pipeline.make_dataset` takes them."""
 
     frames: Frames = ALL_FRAMES
     order: Order = AS_STORED
@@ -98,11 +99,11 @@ class Groups(NamedTuple):
 
 
 def grouped(options: Mapping[str, Any]) -> Groups:
-    """Options by name, in their groups.
+    """Sorts options by name into their groups.
 
     Raises:
-        InputError: one cannot have its value.
-        TypeError: there is no option of that name.
+        InputError: an option has a bad value.
+        TypeError: an option does not exist.
     """
     rest = dict(options)
     groups = []

@@ -1,4 +1,4 @@
-"""Whether lists of record files have something in common, or twice, as far as that is told quickly."""
+"""Finds quickly whether lists of record files share files or videos, or hold something twice."""
 
 import contextlib
 import hashlib
@@ -17,21 +17,22 @@ from yt8m.data.sources import expand_paths, scheme
 from yt8m.errors import InputError, RecordError
 
 _COMPARED_BYTES = 1 << 16
-"""At either end of files of one size, to tell whether they are copies."""
+"""Bytes compared at each end of two files of equal size, to tell whether they are copies."""
 _MOST_BYTES = 256 << 20
-"""Of both lists together, for all ids to be compared: about a second."""
+"""Largest total size of both lists at which all ids are compared. That takes about a second."""
 _MOST_FILES, _FIRST_RECORDS = 64, 4
-"""Of each list that has more: files, spread evenly, and records at the beginning of each."""
+"""What is compared of a larger list: this many files, spread evenly, and this many first records of each."""
 
 
 def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
-    """What two lists of record files have in common, as a clause; None if nothing was found.
+    """Finds what two lists of record files have in common, as a clause; None if nothing was found.
 
-    A file is found whatever it is called: by links, and as a copy. A single video is found by its id if the files have 256 MiB or
-    less; of more, the first ids of some files of each list are compared. Of files that are not local, the addresses are.
+    Links and copies of a file are found under any name. If the files have 256 MiB or less, all ids of videos are compared.
+    For larger lists, only the first ids of some files are compared. For files that are not local, only the addresses are
+    compared.
 
     Args:
-        files, others: paths of record files; those that cannot be read are left to whoever reads them.
+        files, others: paths of record files. Unreadable files are ignored: whoever reads them reports them.
     """
     here, there = _statuses(files), _statuses(others)
     return (
@@ -42,11 +43,11 @@ def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
 
 
 def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | None:
-    """What the records that a run learned from have in common with others, as `find_overlap`; None if they are gone.
+    """Compares the records that a run learned from with others, as `find_overlap` does; None if they are gone.
 
     Args:
-        learned: the run's paths, which may be of another place or another time.
-        paths: of the others, as `expand_paths` takes them.
+        learned: the run's paths. They may belong to another place or another time.
+        paths: the others' paths, as `expand_paths` takes them.
     """
     try:
         return find_overlap(expand_paths(learned), expand_paths(paths))
@@ -55,10 +56,10 @@ def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | No
 
 
 def refuse_repeats(source: Source) -> None:
-    """Finds what comes twice among records that are measured, before the work starts, if the local ones have 256 MiB or less.
+    """Refuses records to be measured that hold something twice, before the work starts.
 
-    The rule is that of `yt8m.data.repeats`: a video, or where segments are rated one of them, may be there once. Of more
-    bytes, whoever reads the records finds it.
+    A video may come once; among rated segments, each segment may come once (`yt8m.data.repeats`). Local files are searched
+    if they have 256 MiB or less. In larger ones, whoever reads the records finds it.
 
     Raises:
         RecordError: names both records.
@@ -82,7 +83,7 @@ def refuse_repeats(source: Source) -> None:
 
 
 def _statuses(files: Sequence[str]) -> dict[str, os.stat_result | None]:
-    """What the system says of each file, asked once; None of one that is not local, or not there."""
+    """The status of each file, asked for once; None if a file is not local or does not exist."""
     statuses: dict[str, os.stat_result | None] = {}
     for path in files:
         statuses[path] = None
@@ -93,7 +94,7 @@ def _statuses(files: Sequence[str]) -> dict[str, os.stat_result | None]:
 
 
 def _sizes(statuses: dict[str, os.stat_result | None]) -> dict[str, int]:
-    """Bytes of the files that are local."""
+    """Sizes of the local files in bytes."""
     return {path: status.st_size for path, status in statuses.items() if status}
 
 
@@ -120,7 +121,7 @@ def _same_content(files: dict[str, int], others: dict[str, int]) -> str | None:
 
 
 def _ends(path: str, size: int) -> bytes:
-    """A digest of the first and last bytes of a file; its name if it cannot be read."""
+    """A digest of a file's first and last bytes; its name if it cannot be read."""
     try:
         with open(path, "rb") as file:
             content = file.read(_COMPARED_BYTES)
@@ -141,13 +142,13 @@ def _same_video(files: dict[str, int], others: dict[str, int]) -> str | None:
 
 
 def some_ids(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Files and ids of the videos in those that are local: of all if they are small, or of the first ones of some."""
+    """Yields local files and ids of their videos: all ids of small files, or the first ids of some files."""
     sizes = _sizes(_statuses(files))
     return _ids(list(sizes), sum(sizes.values()) <= _MOST_BYTES)
 
 
 def _ids(files: Sequence[str], are_small: bool) -> Iterator[tuple[str, bytes]]:
-    """Files and ids of the videos in them: of all, or of the first ones of some files."""
+    """Yields files and ids of their videos: all of them, or the first ids of some files."""
     for path in files if are_small else files[:: -(-len(files) // _MOST_FILES) or 1]:
         with contextlib.suppress(OSError, RecordError):
             for video in local_ids(path, None if are_small else _FIRST_RECORDS) or ():

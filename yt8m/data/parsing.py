@@ -1,11 +1,11 @@
-"""One serialized record to one element of a batch, in the shapes of `yt8m.data.schema`, as TensorFlow graph code.
+"""Parses serialized records into batches with the shapes of `yt8m.data.schema`, as TensorFlow graph code.
 
-Nothing here is dequantised: that is the model's first layer's work, on the device. Frames that training samples are
-chosen while they are still strings, so that the others are never decoded.
+Nothing here is dequantised: the model's first layer does that on the device. Sampled frames are chosen while they are
+still strings, so the others are never decoded.
 
-`yt8m.data.segments` cuts frame-level records into segments, from the same parts.
+`yt8m.data.segments` uses the same parts to cut frame-level records into segments.
 
-B = records, T = frames, D = a frame's bytes, L = label columns, n = frames or labels stored.
+B = records, T = frames, D = bytes of a frame, L = label columns, n = frames or labels stored.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,39 +32,39 @@ Element = dict[str, tf.Tensor]
 
 
 def id_features() -> dict[str, Any]:
-    """What to parse of a record for `identifier`: both names of the id."""
-    # 2017 named it video_id; a record has one of the two, and a missing one parses as the empty string.
+    """The features that `identifier` needs: both names of the id."""
+    # In 2017 the name was video_id. A record has one of the two; the missing one parses as the empty string.
     return {key: tf.io.FixedLenFeature([], tf.string, default_value="") for key in ID_KEYS}
 
 
 def identifier_features() -> dict[str, Any]:
-    """What to parse of every record: both names of the id, and the labels."""
+    """The features to parse from every record: both names of the id, and the labels."""
     return id_features() | {"labels": tf.io.RaggedFeature(tf.int64)}
 
 
 def identifier(parsed: Element) -> tf.Tensor:
-    """The id, string [B], under whichever name."""
+    """The ids under either name, string [B]."""
     current, former = (parsed[key] for key in ID_KEYS)
     return tf.where(tf.equal(current, ""), former, current)
 
 
 def required_identifier(parsed: Element) -> tf.Tensor:
-    """The same, where every record must have one."""
+    """The ids, string [B]; fails if a record has none."""
     found = identifier(parsed)
     with tf.control_dependencies([require(tf.reduce_all(tf.not_equal(found, "")), "a record has no id")]):
         return tf.identity(found)
 
 
 def require(condition: tf.Tensor, message: str) -> tf.Operation:
-    """Fails, as InvalidArgumentError, where a condition bool [] is false.
+    """Raises InvalidArgumentError if a condition, bool [], is false.
 
-    `tf.debugging.Assert` branches, which costs more than what it guards.
+    `tf.debugging.Assert` branches, and that costs more than the code it guards.
     """
     return tf.raw_ops.Assert(condition=condition, data=[tf.constant(message)])
 
 
 def label_rows(labels: tf.RaggedTensor, num_classes: int, max_labels: int) -> tf.Tensor:
-    """int64 [B, (n)] to int32 [B, L], padded."""
+    """Pads labels int64 [B, (n)] to int32 [B, L]."""
     fits = require(tf.reduce_all(labels.row_lengths() <= max_labels), "more labels than max_labels")
     in_range = tf.reduce_all((labels.flat_values >= 0) & (labels.flat_values < num_classes))
     with tf.control_dependencies([fits, require(in_range, "a label is outside the vocabulary")]):
@@ -72,7 +72,7 @@ def label_rows(labels: tf.RaggedTensor, num_classes: int, max_labels: int) -> tf
 
 
 def _count_frames(stored: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Frames that every stream present has, int32 [B]; streams may differ by one frame, the last second's."""
+    """Number of frames that all present streams have, int32 [B]. Streams may differ by one frame, the last."""
     counts = tf.stack(stored)
     longest = tf.reduce_max(counts, axis=0)
     shortest = tf.reduce_min(tf.where(counts == 0, longest, counts), axis=0)  # an empty stream is a missing one
@@ -81,25 +81,25 @@ def _count_frames(stored: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 class Videos(NamedTuple):
-    """Some records of frames, their vectors not decoded."""
+    """Frame-level records with frames that are not decoded yet."""
 
     context: Element
     streams: Element
-    """By feature, string [B, n], padded."""
+    """string [B, n] by feature, padded."""
     stored: Element
-    """Frames of each stream, int32 [B] by feature."""
+    """Number of frames of each stream, int32 [B] by feature."""
     count: tf.Tensor
-    """Frames that every stream present has, int32 [B]."""
+    """Number of frames that all present streams have, int32 [B]."""
 
 
 def parse_frames(serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]) -> Videos:
-    """Serialized SequenceExamples string [B] with their streams, and with what else `context` asks for."""
+    """Parses the streams of serialized SequenceExamples, string [B], and the features that `context` names."""
     sequence = {name: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True) for name in features}
     means = {video_feature(name): tf.io.RaggedFeature(tf.float32) for name in features}
     parsed, streams, lengths = tf.io.parse_sequence_example(serialized, context | means, sequence)
     stored = {name: tf.cast(lengths[name], tf.int32) for name in features}
     count = _count_frames(list(stored.values()))
-    # A video-level record has the same bytes as a frame-level one without frames; only its means tell them apart.
+    # A video-level record has the same bytes as a frame-level one without frames. Only its means tell them apart.
     num_means = tf.add_n([parsed[key].row_lengths() for key in means])
     is_frame_level = tf.reduce_all((count > 0) | (num_means == 0))
     with tf.control_dependencies([require(is_frame_level, "a video-level record")]):
@@ -107,12 +107,13 @@ def parse_frames(serialized: tf.Tensor, features: Sequence[str], context: dict[s
 
 
 def decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, size: int) -> tf.Tensor:
-    """string [B, n] to uint8 [B, T, D].
+    """Decodes frames, string [B, n], to uint8 [B, T, D].
 
     Args:
-        strings: frames, those past `stored` empty.
-        stored: frames of each row that are there, int32 [B].
-        count: frames each row should have, int32 [B]: the others become 0, and those not stored the byte for zero.
+        strings: frames; those past `stored` are empty.
+        stored: number of frames stored in each row, int32 [B].
+        count: number of frames that each row should have, int32 [B]. Frames past it become 0. Frames below it that are not
+            stored become the byte for zero.
         length: T, at least n.
         size: D.
     """
@@ -120,7 +121,7 @@ def decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length
     right_size = tf.equal(tf.strings.length(strings), tf.where(tf.sequence_mask(stored, width), size, 0))
     with tf.control_dependencies([require(tf.reduce_all(right_size), "a frame's vector has the wrong length")]):
         decoded = tf.io.decode_raw(strings, tf.uint8, fixed_length=size)
-    # Copies of the whole batch, for what is rare: only short videos; streams of which one is missing or longer.
+    # Both branches copy the whole batch, and are rare: all videos are short; one stream is missing or longer.
     padding = [[0, 0], [0, length - width], [0, 0]]
     decoded = tf.cond(width < length, lambda: tf.pad(decoded, padding), lambda: decoded)
     there, wanted = tf.sequence_mask(stored, length), tf.sequence_mask(count, length)
@@ -134,7 +135,7 @@ def decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length
 
 
 def pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Frames int32 [B, m] of string [B, n], each row its own; past its end the last one, and of none the empty string."""
+    """Picks rows int32 [B, m] of string [B, n]. Past the end it picks the last one; without any, the empty string."""
     width = tf.shape(strings)[1]
     return tf.cond(
         width == 0,
@@ -144,7 +145,14 @@ def pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
 
 
 def decode_rows(streams: Element, stored: Element, rows: tf.Tensor, count: tf.Tensor, length: int) -> Element:
-    """Some frames int32 [B, m], the first `count` (int32 [B]) of each video's, m = `length`: uint8 [B, m, D] by feature."""
+    """Decodes the chosen rows of each stream: uint8 [B, m, D] by feature.
+
+    Args:
+        streams, stored: see `Videos`.
+        rows: frames to decode, int32 [B, m].
+        count: how many of the rows count in each video, int32 [B].
+        length: m.
+    """
     decoded = {}
     for name, strings in streams.items():
         present = count * tf.minimum(stored[name], 1)
@@ -163,16 +171,16 @@ def frame_batch_parser(
     seed: int,
     share: Share = WHOLE,
 ) -> Callable[[tf.Tensor, tf.Tensor], Element]:
-    """A function of (number of the batch int64 [], serialized SequenceExamples string [B]) for frame level.
+    """Makes a parser of frame-level batches: from batch number int64 [] and serialized SequenceExamples string [B].
 
     Args:
-        features: which features to read.
+        features: features to read.
         num_classes: labels must be below it.
         max_labels: L.
         max_frames: frames kept of a longer video; T, unless frames are sampled.
-        num_frames: sample this many frames, T; None or 0 keeps all.
-        sampling: how.
-        seed: with the batch's number it determines the frames sampled, whatever the number of threads.
+        num_frames: frames to sample, T; None or 0 keeps all.
+        sampling: the way to sample.
+        seed: determines the sampled frames together with the batch's number, for any number of threads.
         share: see `sample_rows`.
     """
 
@@ -199,30 +207,30 @@ def frame_batch_parser(
 
 
 _MISSING = np.array(0x7FC0_0A8C, np.uint32).view(np.float32)
-"""A NaN that no arithmetic makes: of a feature that a record lacks."""
+"""Marks a feature that a record lacks: a NaN that no arithmetic makes."""
 
 
 def _are_finite(values: tf.Tensor) -> tf.Tensor:
-    """Whether no number is NaN or infinite, bool []."""
-    # One that is makes the sum so, and a sum costs a fifth of looking at every number.
+    """Whether all numbers are finite, bool []."""
+    # A number that is not finite makes the sum not finite. A sum costs a fifth of a look at every number.
     finite = tf.math.is_finite(tf.reduce_sum(values))
     return tf.cond(finite, lambda: True, lambda: tf.reduce_all(tf.math.is_finite(values)))
 
 
 def _means(stored: Element) -> Element:
-    """Features float32 [B, D] by key, where those of records that lack one become zeros.
+    """Replaces features that a record lacks by zeros; float32 [B, D] by key.
 
-    A record has at least one feature, and no number that is NaN or infinite.
+    Fails if a record has no feature at all, or a number that is NaN or infinite.
     """
     lacking = {
         key: tf.equal(tf.bitcast(values[:, :1], tf.int32), _MISSING.view(np.int32)) for key, values in stored.items()
     }
     checks = []
-    if len(stored) == len(FEATURE_SIZES):  # else those that nobody asks for may be there
+    if len(stored) == len(FEATURE_SIZES):  # otherwise a record may have features that are not read
         lacks_all = tf.reduce_all(tf.concat(list(lacking.values()), axis=1), axis=1)
         checks.append(require(~tf.reduce_any(lacks_all), "a record has no feature"))
     for key, lacks in lacking.items():
-        # A copy of the whole batch, for what is rare.
+        # This copies the whole batch, and is rare.
         stored[key] = tf.cond(
             tf.reduce_any(lacks),
             lambda values=stored[key], lacks=lacks: tf.where(lacks, 0.0, values),
@@ -234,7 +242,7 @@ def _means(stored: Element) -> Element:
 
 
 def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: int) -> Callable[[tf.Tensor], Element]:
-    """A function of serialized Examples string [B] for video level. Parsing whole batches is several times faster."""
+    """Makes a parser of serialized Examples string [B], for video level. Whole batches parse several times faster."""
     keys = {video_feature(name): FEATURE_SIZES[name] for name in features}
 
     def parse(serialized: tf.Tensor) -> Element:
@@ -250,11 +258,11 @@ def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: in
 
 
 def means_of_frames(features: Sequence[str], prefix: str = "") -> Callable[[Element], Element]:
-    """A function of a batch of frames or segments to the same with their means instead: what models of video level read.
+    """Makes a function that replaces the frames of a batch by their means, for video-level models.
 
     Args:
-        features: which the batch has.
-        prefix: of the keys; those without it stay.
+        features: the features of the batch.
+        prefix: prefix of the keys; keys without it stay.
     """
 
     def replace(batch: Element) -> Element:
@@ -262,7 +270,7 @@ def means_of_frames(features: Sequence[str], prefix: str = "") -> Callable[[Elem
         count = batch.pop(f"{prefix}num_frames")
         for name in features:
             frames = batch.pop(f"{prefix}{name}")
-            # Bytes past the end are 0, so sums of whole numbers: exact.
+            # Bytes past the end are 0. Sums of whole numbers are exact.
             sums = tf.cast(tf.reduce_sum(tf.cast(frames, tf.int32), axis=1), tf.float32)
             means = sums / tf.cast(tf.maximum(count, 1), tf.float32)[:, None]
             values = means * QUANTISATION_SCALE + QUANTISATION_OFFSET

@@ -1,4 +1,4 @@
-"""Record files to a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
+"""Turns record files into a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -42,22 +42,22 @@ def open_source(
     labels_for: str = "",
     progress: Progress = SILENT,
 ) -> Source:
-    """Finds the files and what they hold.
+    """Finds record files and what they hold.
 
     Args:
         paths: files, directories or globs.
-        level: what the caller can use; None takes what the files hold. `frame` and `segment` read the same files:
-            frame-level records can be cut into segments, and segment-level records be read as whole videos.
-        features: what the caller needs; none named takes what any record looked at has (`yt8m.data.survey`). One that a
-            record lacks is filled with zeros.
+        level: the level that the caller needs; None takes the files' own. `frame` and `segment` read the same files:
+            frame-level records can be cut into segments, and segment-level records can be read as whole videos.
+        features: features that the caller needs; empty takes all that the records looked at have (`yt8m.data.survey`). A
+            feature that a record lacks is filled with zeros.
         num_classes: labels must be below it.
-        max_labels: the most labels a video may have.
-        labels_for: what labels are needed for, `a score` say; none = they are not.
-        progress: gets a line on records without labels, if they are needed.
+        max_labels: most labels that a video may have.
+        labels_for: what labels are needed for, such as `a score`; empty = they are not needed.
+        progress: gets a line on records without labels, if labels are needed.
 
     Raises:
-        InputError, RecordError: nothing matches, a file cannot be read or is of the wrong level, has none of `features`, or
-            lacks the labels that are needed.
+        InputError, RecordError: nothing matches; a file cannot be read, is of the wrong level, has none of `features`, or
+            lacks labels that are needed.
     """
     found = survey(expand_paths(paths))
     source = source_of(found, level, features, num_classes, max_labels)
@@ -73,7 +73,7 @@ def source_of(
     num_classes: int = DEFAULT_NUM_CLASSES,
     max_labels: int = DEFAULT_MAX_LABELS,
 ) -> Source:
-    """The files of a survey as a source; `open_source` has the arguments."""
+    """Makes a source from the files of a survey. Arguments: see `open_source`."""
     level = level or found.level
     if (level == "video") != (found.level == "video"):
         raise RecordError(found.files[0], 0, f"is a {found.level}-level record, {level}-level was expected")
@@ -84,12 +84,12 @@ def source_of(
 
 
 def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.data.Dataset:
-    """One pass over the serialized records of a share of the files, string [].
+    """Reads the serialized records of a share of the files once, string [].
 
     Args:
         source: the files.
-        order: its shuffle is that of the files alone; a seed is given.
-        share: of the files.
+        order: must have a seed. Its shuffle applies only to the files here.
+        share: share of the files to read.
     """
     files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(share.count, share.index)
     if order.shuffle:
@@ -97,7 +97,7 @@ def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.da
     records = interleaved(
         files,
         source,
-        # Without shuffling, records come file after file: the order users see in a submission.
+        # Without shuffling, records come file after file: users see this order in a submission.
         cycle_length=min(order.parallel_files, len(source.files)) if order.shuffle else 1,
         num_parallel_calls=tf.data.AUTOTUNE if order.shuffle else None,
         deterministic=order.deterministic if order.shuffle else None,
@@ -106,14 +106,14 @@ def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.da
 
 
 class _Shares(NamedTuple):
-    """What a process reads: a share of the files, or of all records; the other one is the whole."""
+    """The share of the files and the share of the records that a process reads. At least one is the whole."""
 
     files: Share
     records: Share
 
 
 def _share_out(source: Source, portion: Portion) -> _Shares:
-    """By file, or by record. Raises InputError if there are too few files for what was asked for."""
+    """Shards by file or by record. Raises InputError if there are too few files for sharding by file."""
     share = portion.share
     if portion.shard_by == "file" and share.count > len(source.files):
         raise InputError(
@@ -125,8 +125,8 @@ def _share_out(source: Source, portion: Portion) -> _Shares:
 
 
 def _settled(order: Order, shares: _Shares) -> Order:
-    """The order with a seed."""
-    # Every process must see the same order, or its every count-th record is also another's.
+    """Gives an order a seed."""
+    # Every process must see the same order; otherwise two of them could take the same record.
     deterministic = order.deterministic or shares.records.count > 1
     seed = order.seed
     if seed is None:
@@ -136,15 +136,14 @@ def _settled(order: Order, shares: _Shares) -> Order:
 
 
 def _every(dataset: tf.data.Dataset, share: Share) -> tf.data.Dataset:
-    """A share of the elements."""
     return dataset if share.count == 1 else dataset.shard(share.count, share.index)
 
 
 def read_ids(files: Sequence[str]) -> list[bytes]:
-    """The ids of all records, in their order; nothing else of them is looked at, nor read from a local disk.
+    """Reads the ids of all records, in order. Nothing else is parsed, or read from a local disk.
 
     Raises:
-        RecordError: a local file is damaged. Of others TensorFlow's error is raised, as by `make_dataset`.
+        RecordError: a local file is damaged. A damaged remote file raises TensorFlow's error, as with `make_dataset`.
     """
     ids: list[bytes] = []
     for path in files:
@@ -169,19 +168,19 @@ def make_dataset(
     order: Order = AS_STORED,
     portion: Portion = EVERYTHING,
 ) -> tf.data.Dataset:
-    """A stream of batches.
+    """Makes a stream of batches.
 
     Args:
         source: the records.
-        batch_size: videos, or segments, a batch.
-        frames: what is shown of each video.
-        order: in which order the records come, and how often.
-        portion: which of them. Its `skip_records` is how a resumed run goes on where it stopped. Whole batches left out leave
-            the frames sampled in the others as they were. A service cannot leave any out: it begins an epoch, in an order that
-            this number has a part in.
+        batch_size: videos, or segments, in a batch.
+        frames: which frames and segments of each video to give.
+        order: the order of the records, and whether they repeat.
+        portion: which records to give. A resumed run goes on where it stopped by `skip_records`. Skipping whole batches does
+            not change the frames sampled in the others. A service cannot skip records: it begins a new epoch, and the
+            number is part of the seed of its order.
 
     Raises:
-        InputError, RecordError: a local file is cut off, there are too few files, the service cannot be used.
+        InputError, RecordError: a local file is cut off, there are too few files, or the service cannot be used.
     """
     shares = _share_out(source, portion)
     order = _settled(order, shares)
@@ -209,14 +208,14 @@ def make_dataset(
         order.drop_remainder,
     )
     options = tf.data.Options()
-    options.deterministic = order.deterministic or not order.shuffle  # also where batches are parsed side by side
+    options.deterministic = order.deterministic or not order.shuffle  # batches parsed in parallel need this too
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
 def _read_from_service(
     source: Source, batch_size: int, parse: Callable, order: Order, portion: Portion
 ) -> tf.data.Dataset:
-    """Batches that the workers of a service read and parse."""
+    """Gets batches that the workers of a service read and parse."""
     if portion.share.count > 1:
         raise InputError(f"shard is {portion.shard}, but a service shares the records out; give a job_name instead")
     epochs = Epochs(source, parse, batch_size, order.shuffle_buffer if order.shuffle else 0, order.parallel_files)
@@ -228,16 +227,16 @@ def _read_from_service(
 def _segments(
     records: tf.data.Dataset, parse: Callable, only_rated: bool, repeat: bool, skipped: int, share: Share
 ) -> tf.data.Dataset:
-    """The parsed segments of serialized records, once or for ever, less the first ones of the share."""
+    """Parses serialized records into segments, once or for ever, and skips the first segments of the share."""
     if repeat and only_rated:
-        records = with_rated_segments(records).repeat()  # which ends if no record has a segment
+        records = with_rated_segments(records).repeat()  # ends if no record has a segment
         records = skip_segments(records, skipped * share.count)
         segments = records.map(rest_of_segments(parse), num_parallel_calls=tf.data.AUTOTUNE).unbatch()
         return _every(segments, share)
     segments = _every(records, share).map(parse, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
     if repeat:
         segments = segments.repeat()
-    return segments.skip(skipped)  # how many records they are in is not known
+    return segments.skip(skipped)  # the number of their records is not known
 
 
 @checked(options_of=(Frames, Order, Portion))
@@ -254,28 +253,28 @@ def read_records(
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
     **options,
 ) -> tf.data.Dataset:
-    """Batches of the contract in `yt8m.data.schema`, one pass over the records.
+    """Reads records into batches as in `yt8m.data.schema`, in one pass unless `repeat`.
 
     Args:
         paths: files, directories (their `*.tfrecord`) or globs; local, gs://, or a scheme of tensorflow-io.
-        batch_size: videos, or segments, a batch; the last batch is smaller unless `drop_remainder`.
-        num_frames: frames sampled of every video; None or 0 = all, padded to `max_frames`.
-        shuffle: shuffle files and records; otherwise they come in the order of the files.
-        seed: of the shuffling and sampling; None = 0, or random if not `deterministic`.
+        batch_size: videos, or segments, in a batch. The last batch is smaller unless `drop_remainder`.
+        num_frames: frames to sample of every video; None or 0 = all, padded to `max_frames`.
+        shuffle: shuffle files and records; otherwise records come in the order of the files.
+        seed: seed of shuffling and sampling; None = 0, or random if not `deterministic`.
         level, features, num_classes, max_labels: see `open_source`.
-        options: `sampling` ("random", which is with replacement, or another of `yt8m.data.schema.Sampling`), `max_frames`
-            (300), `segments` ("rated" or "all"), `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`,
-            `parallel_files` (8), `deterministic` (True), `shard` ((index, count): every count-th file, or record),
-            `shard_by` ("auto": by file, or by record where there are fewer files; "file"; "record", which together give the
-            batches that one reader of batches of all of them would), `skip_records`, `service` (the address of a tf.data
-            service, whose workers read and parse the records, in an order that no seed determines; docs/scaling.md) and
-            `job_name` (processes that give the same one share the records of each epoch out among them, whoever asks next;
-            new at each start of them all, and of the same arguments; without one, each reads all).
+        options: fields of `Frames`, `Order` and `Portion` (`yt8m.data.options`): `sampling` ("random", which draws with
+            replacement, or another `yt8m.data.schema.Sampling`), `max_frames` (300), `segments` ("rated" or "all"),
+            `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`, `parallel_files` (8), `deterministic` (True), `shard`
+            ((index, count): every count-th file, or record), `shard_by` ("auto", "file" or "record"), `skip_records`,
+            `service` (address of a tf.data service; its workers read and parse the records, and no seed determines the order;
+            docs/scaling.md) and `job_name` (processes with the same name share out the records of each epoch, first come,
+            first served. They need the same arguments, and a new name at each start of them all. Without a name, each process
+            reads all records).
 
     Raises:
-        InputError, RecordError: as `open_source`; a local file is cut off; an argument is unknown or cannot have its value.
-            While iterating, a damaged record raises TensorFlow's error; iterate inside `record_errors(source)` to learn
-            the file and the record.
+        InputError, RecordError: see `open_source`; a local file is cut off; an argument is unknown or has a bad value. While
+            iterating, a damaged record raises TensorFlow's error; iterate inside `record_errors(source)` to learn the file
+            and the record.
     """
     source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
     return make_dataset(

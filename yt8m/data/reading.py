@@ -1,4 +1,4 @@
-"""The parts of a stream: files to serialized records, and these to parsed batches. `yt8m.data.pipeline` puts them together."""
+"""The steps of a stream: from files to serialized records, to parsed batches. `yt8m.data.pipeline` joins them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,13 +25,14 @@ from yt8m.data.sources import scheme
 
 _LARGE_RECORDS_BUFFER = 0
 _SMALL_RECORDS_BUFFER = 1 << 20
-"""Bytes read ahead of the reader. A frame-level record (250 kB) is read straight into its string, which saves a copy;
-records of 5 kB, and those behind a network, are cheaper in large reads."""
+"""Bytes to read ahead. Records of 5 kB, and records behind a network, are cheaper in large reads.
+
+A local frame-level record (250 kB) is read straight into its string, which saves a copy."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Files whose records are alike, and what is expected of every one of them."""
+    """Files with records of one kind, and what every record must be like."""
 
     files: tuple[str, ...]
     level: Level
@@ -39,32 +40,32 @@ class Source:
     num_classes: int = DEFAULT_NUM_CLASSES
     max_labels: int = DEFAULT_MAX_LABELS
     rated_classes: tuple[int, ...] | None = None
-    """Those that segments may be rated for; None = all."""
+    """Classes that segments may be rated for; None = all."""
     context: SegmentContext = 0
-    """What segments come with."""
+    """What comes with each segment."""
     context_num_frames: int = 1
-    """Frames of the whole video, if they come with those."""
+    """Frames of the whole video, if segments come with these."""
     as_means: bool = False
-    """Give the means of the frames, as video-level records have them, in place of the frames."""
+    """Replace the frames by their means, as video-level records have them."""
     fold: Fold | IndexedFold | None = None
-    """One of several parts of the videos: all but it are read."""
+    """A part of the videos to leave out."""
     held_out: bool = False
-    """Read the fold and nothing else."""
+    """Read only the fold instead."""
 
     @property
     def expectations(self) -> dict[str, Any]:
-        """What every record must be like: arguments of `yt8m.data.checking.check_record`."""
+        """What every record must be like, as arguments of `yt8m.data.checking.check_record`."""
         keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
         return {key: getattr(self, key) for key in keys}
 
 
 def interleaved(files: tf.data.Dataset, source: Source, **interleaving) -> tf.data.Dataset:
-    """The serialized records of files (string []), string [].
+    """Reads files, string [], into serialized records, string [].
 
     Args:
-        files: some of the source's.
-        source: what the records are.
-        interleaving: what `tf.data.Dataset.interleave` takes: how many files at a time, and in what order.
+        files: some of the source's files.
+        source: describes the records.
+        interleaving: arguments of `tf.data.Dataset.interleave`: how many files at a time, and in what order.
     """
     local_and_large = source.level != "video" and not any(scheme(path) for path in source.files)
     buffer_size = _LARGE_RECORDS_BUFFER if local_and_large else _SMALL_RECORDS_BUFFER
@@ -72,7 +73,7 @@ def interleaved(files: tf.data.Dataset, source: Source, **interleaving) -> tf.da
 
 
 def of_fold(records: tf.data.Dataset, source: Source) -> tf.data.Dataset:
-    """Those of the serialized records that the source's fold leaves."""
+    """Keeps the serialized records that the source's fold leaves."""
     return records.filter(part_filter(source.fold, source.held_out)) if source.fold else records
 
 
@@ -82,10 +83,10 @@ def make_parser(
     seed: int,
     share: Share = WHOLE,
 ) -> Callable:
-    """The function that parses a serialized record of segments, or a batch at the other levels.
+    """Makes the function that parses a serialized record at segment level, or a batch at the other levels.
 
-    At frame level it takes the number of the batch, int64 [], before it; `share` says which of the records of such a batch over
-    all workers are in this one's.
+    At frame level, the number of the batch, int64 [], is its first argument, and `share` says which records of the batch
+    over all workers are in this worker's batch.
     """
     arguments = (source.features, source.num_classes, source.max_labels)
     if source.level == "video":
@@ -106,15 +107,15 @@ def batches(
     batch_size: int,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Batches of the contract in `yt8m.data.schema`.
+    """Groups elements into batches as in `yt8m.data.schema`.
 
     Args:
-        elements: serialized records, string [], or at segment level parsed segments.
-        source: what they are.
+        elements: serialized records, string []; at segment level, parsed segments.
+        source: describes the records.
         parse: from `make_parser`.
-        number: puts its number before each serialized batch, string [B], of frame level.
-        batch_size: videos, or segments, a batch.
-        drop_remainder: leave out a last batch that is smaller.
+        number: puts its number before each serialized batch, string [B], at frame level.
+        batch_size: videos, or segments, in a batch.
+        drop_remainder: leave out a smaller last batch.
     """
     dataset = elements.batch(batch_size, drop_remainder=drop_remainder)
     if source.level == "frame":

@@ -1,15 +1,15 @@
-"""TFRecord framing, and records as protos: what the sample writer and the inspector share.
+"""TFRecord framing, and records as protos. The sample writer and the inspector share this.
 
-A TFRecord file is a row of records, each framed as (all integers little-endian)::
+A TFRecord file is a sequence of records. Each is framed like this (all integers little-endian)::
 
     uint64 length | uint32 masked CRC32C of those 8 bytes | length bytes of data | uint32 masked CRC32C of the data
 
 https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details describes it. Training reads it with
-`tf.data`; this module reads it in Python because TensorFlow stops at the first bad byte and does not say which record
-of which file it was in.
+`tf.data`. This module reads it in Python, because TensorFlow stops at the first bad byte and does not name the file or
+the record.
 
-The data are `tf.train.Example` protos at video level and `tf.train.SequenceExample` protos at frame level. The first
-has the same bytes as the second without feature lists, so everything here is read as the second.
+The data are `tf.train.Example` protos at video level and `tf.train.SequenceExample` protos at frame level. An Example has
+the same bytes as a SequenceExample without feature lists, so this module reads every record as a SequenceExample.
 """
 
 import os
@@ -33,53 +33,53 @@ _CRC_MASK = 0xA282EAD8
 _GZIP_MAGIC = b"\x1f\x8b"
 
 _OF_FILE = "the file "
-"""How a problem begins that is of a file, not of one record."""
+"""First words of a problem that concerns a whole file, not one record."""
 EMPTY = "the file is empty"
 _GZIP = "the file is compressed with gzip; decompress it first"
 _OTHER = "the file is not a TFRecord file, or its first header is damaged"
 
 
 class RawRecord(NamedTuple):
-    """One record as framed in its file, or what is wrong with its framing."""
+    """One record as framed in its file, or the problem with its framing."""
 
     index: int
-    """Its place in the file, counted from 0."""
+    """Position in the file, counted from 0."""
     offset: int
-    """Byte of the file at which its header begins."""
+    """Byte of the file at which the header begins."""
     data: bytes
-    """Empty where `problem` is set."""
+    """Empty if `problem` is set."""
     problem: str | None
-    """What is wrong, as a clause without a full stop."""
+    """The problem, as a clause without a full stop; None if there is none."""
     ends_file: bool = False
-    """Whether what follows is lost with it, as the next record cannot be found."""
+    """Whether the rest of the file is lost too, because the next record cannot be found."""
 
     def as_error(self, path: str) -> RecordError:
-        """The error for what is wrong; it names the file alone where that is what is wrong."""
+        """The problem as an error. If the problem concerns the whole file, the error names only the file."""
         assert self.problem is not None
         return RecordError(path, None if self.problem.startswith(_OF_FILE) else self.index, self.problem)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ratings:
-    """Rated segments of one video; four columns of equal length."""
+    """Ratings of one video's segments: four columns of equal length."""
 
     start_times: Sequence[int]
-    """Seconds, multiples of 5."""
+    """In seconds, multiples of 5."""
     end_times: Sequence[int]
-    """Seconds; five more than the start."""
+    """In seconds: the start plus five."""
     labels: Sequence[int]
     scores: Sequence[float]
-    """1.0 where the label is there, 0.0 where it was rated absent."""
+    """1.0 if the label was rated present, 0.0 if it was rated absent."""
 
 
 def masked_checksum(data: bytes) -> int:
-    """CRC32C, rotated right by 15 bits plus a constant: TFRecord's guard against checksums of checksums."""
+    """CRC32C, rotated right by 15 bits, plus a constant. TFRecord masks so to avoid checksums of checksums."""
     checksum = google_crc32c.value(data)
     return (((checksum >> 15) | (checksum << 17)) + _CRC_MASK) & 0xFFFFFFFF
 
 
 def framed(data: bytes) -> bytes:
-    """One record as it stands in a TFRecord file."""
+    """Frames one record as a TFRecord file holds it."""
     length = struct.pack("<Q", len(data))
     return b"".join(
         (length, struct.pack("<I", masked_checksum(length)), data, struct.pack("<I", masked_checksum(data)))
@@ -87,12 +87,12 @@ def framed(data: bytes) -> bytes:
 
 
 def video_level_record(video_id: str, labels: Sequence[int] | None, means: Mapping[str, np.ndarray]) -> bytes:
-    """A serialised `tf.train.Example`.
+    """Makes a serialized `tf.train.Example`.
 
     Args:
         video_id: written under ``id``.
         labels: class ids; None leaves the key out, as in a test split.
-        means: by feature name (``rgb`` is written as ``mean_rgb``), float [D].
+        means: float [D] by feature name; ``rgb`` is written as ``mean_rgb``.
     """
     example = tf.train.Example()
     _set_identity(example.features.feature, video_id, labels)
@@ -104,13 +104,13 @@ def video_level_record(video_id: str, labels: Sequence[int] | None, means: Mappi
 def frame_level_record(
     video_id: str, labels: Sequence[int] | None, frames: Mapping[str, np.ndarray], ratings: Ratings | None = None
 ) -> bytes:
-    """A serialised `tf.train.SequenceExample`.
+    """Makes a serialized `tf.train.SequenceExample`.
 
     Args:
         video_id: written under ``id``.
         labels: class ids; None leaves the key out, as in a test split.
-        frames: by feature name, uint8 [T, D], one row a second.
-        ratings: makes it a segment record.
+        frames: uint8 [T, D] by feature name, one row a second.
+        ratings: if given, the record is a segment record.
     """
     example = tf.train.SequenceExample()
     context = example.context.feature
@@ -134,27 +134,27 @@ def _set_identity(features, video_id: str, labels: Sequence[int] | None) -> None
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a local file, or whatever `tf.io.gfile` can reach, for reading bytes."""
+    """Opens a file for reading bytes: a local one, or any that `tf.io.gfile` can reach."""
     return tf.io.gfile.GFile(path, "rb") if "://" in path else open(path, "rb")
 
 
 def file_size(path: str) -> int:
-    """Bytes in a file."""
-    if web.is_web(path):  # of which tensorflow-io would ask for the whole file
+    """The size of a file in bytes."""
+    if web.is_web(path):  # tensorflow-io would download the whole file
         return web.find(path).num_bytes
     return tf.io.gfile.stat(path).length if "://" in path else os.stat(path).st_size
 
 
 def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawRecord]:
-    """Reads a TFRecord file record by record and checks both checksums; holds one record in memory.
+    """Reads a TFRecord file record by record, and checks both checksums. Holds one record in memory.
 
-    A record whose data fail their checksum is reported, and the next one follows. After a damaged or cut-off header
-    the next record cannot be found: that record is reported, and the file is over.
+    If a record's data fail their checksum, the record is reported and reading goes on. After a damaged or cut-off header
+    the next record cannot be found: that record is reported, and reading ends.
 
     Args:
-        path: of the file.
+        path: the file.
         index: number of the record to begin with.
-        offset: byte of the file at which that begins.
+        offset: byte of the file at which this record begins.
 
     Raises:
         OSError, tf.errors.OpError: the file cannot be opened or read.
@@ -170,7 +170,7 @@ def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawReco
 
 
 def read_offsets(path: str) -> Iterator[int]:
-    """Where the records of a TFRecord file begin, and last where the file ends; reads the headers alone.
+    """Yields the byte at which each record of a TFRecord file begins, then the file's size. Reads only the headers.
 
     Raises:
         RecordError: a header is damaged or cut off, or a record is cut off.
@@ -186,14 +186,15 @@ def read_offsets(path: str) -> Iterator[int]:
 
 
 def read_headers(file: BinaryIO, size: int) -> Iterator[tuple[int, RawRecord | None]]:
-    """Goes from header to header, without the data between them, as far as records are all there.
+    """Goes from header to header without reading the data between them, up to the first incomplete record.
 
     Args:
-        file: open, of TFRecords.
-        size: its bytes.
+        file: an open TFRecord file.
+        size: its size in bytes.
 
     Yields:
-        Where a record begins; and what is wrong with it if it is not all there, which is the last then.
+        The byte at which a record begins, and None; or, for an incomplete record, the record with its problem. Nothing
+        follows an incomplete record.
     """
     index, offset = 0, 0
     while offset < size or size == 0:
@@ -212,23 +213,23 @@ def read_headers(file: BinaryIO, size: int) -> Iterator[tuple[int, RawRecord | N
 
 
 class FramedRecord(NamedTuple):
-    """A record as it lies in a file."""
+    """A record read from a file, and the place of the next one."""
 
     data: bytes
-    """Empty if it is broken."""
+    """Empty if the record is broken."""
     problem: str | None
-    """What is wrong; None if nothing."""
+    """None if nothing is wrong."""
     end: int | None
-    """Where the next one begins; None if that is unknown."""
+    """Byte at which the next record begins; None if that is unknown."""
 
 
 def read_record(file: BinaryIO, offset: int, size: int) -> FramedRecord:
-    """Reads the record whose header begins at the file's current position.
+    """Reads the record that begins at the file's current position.
 
     Args:
         file: positioned at `offset`.
-        offset: byte of the file, for messages and for the next record's place.
-        size: bytes in the file; nothing longer is ever asked for, whatever a header claims.
+        offset: byte of the file, for messages and for the place of the next record.
+        size: bytes in the file. No read goes beyond them, whatever a header claims.
     """
     if size == 0:
         return FramedRecord(b"", EMPTY, None)
@@ -250,7 +251,7 @@ def read_record(file: BinaryIO, offset: int, size: int) -> FramedRecord:
 
 
 def is_header(header: bytes) -> bool:
-    """Whether twelve bytes are a record's length and its checksum; chance makes one in four billion look so."""
+    """Whether twelve bytes are a record's length and its checksum. One in four billion random strings passes."""
     return len(header) == HEADER_BYTES and header[8:] == struct.pack("<I", masked_checksum(header[:8]))
 
 

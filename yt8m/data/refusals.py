@@ -1,7 +1,6 @@
-"""What TensorFlow's parsers of records, which training reads with, say of a record.
+"""Asks TensorFlow's parsers, which training reads with, whether they take a record.
 
-They take less than protobuf: a field that nobody knows, or the two halves of a map's entry in another order, end a training. So
-they are asked themselves.
+They are stricter than protobuf. An unknown field, or the two halves of a map's entry in the other order, ends a training.
 """
 
 import functools
@@ -15,7 +14,7 @@ from yt8m.data.reading import Source, make_parser
 from yt8m.data.schema import DEFAULT_MAX_LABELS, Level
 
 MOST_CLASSES = 2**31 - 1
-"""Of any vocabulary: labels are int32."""
+"""Most classes of any vocabulary: labels are int32."""
 
 
 def refusals(
@@ -26,15 +25,15 @@ def refusals(
     max_labels: int = DEFAULT_MAX_LABELS,
     rated_classes: Sequence[int] | None = None,
 ) -> list[str | None]:
-    """Why the training parser refuses each of some records; None of one that it takes.
+    """Says for each record why the training parser refuses it.
 
     Args:
-        records: serialized, of one level.
-        level, features, num_classes, max_labels, rated_classes: as `yt8m.data.reading.Source` has them; `num_classes` None is
-            as many as there can be.
+        records: serialized, all of one level.
+        level, features, num_classes, max_labels, rated_classes: see `yt8m.data.reading.Source`. `num_classes` None allows
+            any class.
 
     Returns:
-        Clauses without a full stop.
+        Clauses without a full stop; None for a record that the parser takes.
     """
     rated = None if rated_classes is None else tuple(rated_classes)
     parse = _parser(level, tuple(features), num_classes or MOST_CLASSES, max_labels, rated)
@@ -47,7 +46,7 @@ def refusals(
             return _describe(error_message(error), level)
         return None
 
-    if len(records) > 1 and ask(records) is None:  # nearly always, and much faster than one by one
+    if len(records) > 1 and ask(records) is None:  # nearly always true, and much faster than one by one
         return [None] * len(records)
     return [ask([record]) for record in records]
 
@@ -70,7 +69,7 @@ def _parser(
 
 
 def error_message(error: tf.errors.OpError | UnicodeDecodeError) -> str:
-    """What TensorFlow says, also where it quotes a record's bytes that are no text: Python raises UnicodeDecodeError then."""
+    """TensorFlow's message. If it quotes bytes that are not text, Python raises UnicodeDecodeError in its place."""
     return error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error.message)
 
 

@@ -1,6 +1,6 @@
-"""What is told of records before the work, and what is refused: rules on what `yt8m.data.survey` saw.
+"""Rules on what `yt8m.data.survey` saw: what to tell about records before the work, and what to refuse.
 
-Each rule is one for training, validation, evaluation, scores, splits and predictions.
+Training, validation, evaluation, scores, splits and predictions share each rule.
 """
 
 import contextlib
@@ -15,15 +15,16 @@ from yt8m.errors import InputError
 from yt8m.progress import Progress
 
 TRAINING = "training"
-"""What labels are needed for where a model learns from them; other words are free."""
+"""Value of `labels_for` if a model learns from the labels; any other word is allowed too."""
 
 FEW_FOR_A_GUESS = 50
-"""Labelled records that must be seen of a data set that is not looked at whole, before their labels say how many classes it
-has: of 50 real videos one in a thousand draws has no label of the upper half of the vocabulary."""
+"""Labelled records to see before their labels tell the number of classes, if not all records are looked at.
+
+Among 50 real videos, one draw in a thousand has no label in the upper half of the vocabulary."""
 
 
 class Wanted(Protocol):
-    """What a run wants of records: `yt8m.config.DataConfig`."""
+    """What a run needs of records; `yt8m.config.DataConfig` is one."""
 
     features: Sequence[Feature]
     num_classes: int
@@ -31,17 +32,17 @@ class Wanted(Protocol):
 
 
 def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, progress: Progress) -> None:
-    """Refuses and tells all that is to be said of records for a run's model.
+    """Applies all rules to the records for a run's model.
 
     Args:
-        survey: of the records.
-        source: as what they are read.
-        wanted: by the run; no features = those that were found.
-        labels_for: what labels are needed for; none = they are not.
+        survey: survey of the records.
+        source: the records as they will be read.
+        wanted: the run's needs; no features = the features found.
+        labels_for: what labels are needed for; empty = they are not needed.
         progress: gets the lines.
 
     Raises:
-        InputError: as `require_labels`.
+        InputError: see `require_labels`.
     """
     is_training = labels_for == TRAINING
     if survey.num_foreign:
@@ -64,19 +65,19 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, prog
 
 
 def require_labels(survey: Survey, level: Level, what: str, progress: Progress) -> None:
-    """Refuses files without labels, and tells of single records without.
+    """Refuses files without labels, and tells about single records without labels.
 
-    A record without the key `labels` was labelled by nobody, as those of a test split; one with an empty list has none of
-    the classes. Rated segments are labelled by their ratings.
+    A record without the key `labels` was never labelled, as in a test split. A record with an empty list has none of the
+    classes. Ratings are the labels of rated segments.
 
     Args:
-        survey: of the records.
-        level: as which they are read.
-        what: they are for, `training` say.
+        survey: survey of the records.
+        level: the level at which they are read.
+        what: what the labels are for, such as `training`.
         progress: gets a line.
 
     Raises:
-        InputError: no record looked at of one of the files has labels.
+        InputError: in one of the files, no record looked at has labels.
     """
     if level == "segment":
         others = survey.num_records - survey.num_rated
@@ -103,12 +104,12 @@ def require_labels(survey: Survey, level: Level, what: str, progress: Progress) 
 
 
 def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool) -> list[str]:
-    """Says which features some records lack, or all: a line for each.
+    """Says in a line for each feature that some or all records lack it.
 
     Args:
-        survey: of the records.
-        wanted: the features that are read.
-        are_found: whether they are those that these records were found to have, which a flag can change.
+        survey: survey of the records.
+        wanted: the features to be read.
+        are_found: whether these are the features found in these records. A flag can then change them.
     """
     lines = []
     for feature in wanted:
@@ -130,12 +131,12 @@ def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool) 
 
 
 def length_remark(survey: Survey, max_frames: int, is_training: bool) -> str:
-    """Says how many videos are cut off; nothing if none is.
+    """Says how many videos are cut off; empty if none is.
 
     Args:
-        survey: of the records, read as whole videos.
-        max_frames: frames that are kept.
-        is_training: whether the flag can still change it.
+        survey: survey of the records, read as whole videos.
+        max_frames: frames kept of each video.
+        is_training: whether a flag can still change this number.
     """
     count = survey.longer_than(max_frames)
     if not count:
@@ -149,12 +150,12 @@ def length_remark(survey: Survey, max_frames: int, is_training: bool) -> str:
 
 
 def cut_remark(survey: Survey, count: int, max_frames: int) -> str:
-    """Says, after all videos were read, how many were cut off; nothing where the look at the records had told that.
+    """Says how many videos were cut off, after all were read; empty if the survey told it before.
 
     Args:
-        survey: of the records.
-        count: of videos with more frames.
-        max_frames: frames that are kept.
+        survey: survey of the records.
+        count: number of videos with more frames.
+        max_frames: frames kept of each video.
     """
     if not count or survey.is_whole:
         return ""
@@ -165,11 +166,11 @@ def cut_remark(survey: Survey, count: int, max_frames: int) -> str:
 
 
 def class_remark(survey: Survey, num_classes: int) -> str:
-    """Says that the labels are of a much smaller vocabulary: that none is in the upper three quarters of the classes.
+    """Says that the labels come from a much smaller vocabulary: none is in the upper three quarters of the classes.
 
     Args:
-        survey: of the training records.
-        num_classes: of the model.
+        survey: survey of the training records.
+        num_classes: the model's classes.
     """
     labelled = survey.num_records - survey.num_unlabelled
     if survey.largest_label is None or not (survey.is_whole or labelled >= FEW_FOR_A_GUESS):
@@ -183,10 +184,10 @@ def class_remark(survey: Survey, num_classes: int) -> str:
 
 
 def vocabulary_remark(survey: Survey, num_classes: int) -> str:
-    """Says that the vocabulary at the root of the data set has another number of classes than the model."""
+    """Says that the vocabulary at the data set's root has another number of classes than the model."""
     path = find_vocabulary(survey.files[0])
     count = None
-    with contextlib.suppress(InputError):  # whoever reads names from it says so
+    with contextlib.suppress(InputError):  # whoever reads names from it reports this
         count = count_classes(path) if path else None
     if count in (None, num_classes):
         return ""

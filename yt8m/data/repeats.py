@@ -1,6 +1,6 @@
-"""Whether a video, or a segment of one, comes twice among records of which each counts once.
+"""Finds videos or segments that come twice where each may count only once.
 
-The ids are kept: about 130 MB for the 1.1 million videos of a whole test split.
+All ids are kept in memory: about 130 MB for the 1.1 million videos of a whole test split.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,11 +11,11 @@ from yt8m.errors import InputError
 
 
 class RepeatError(InputError):
-    """A video, or a segment of one, comes twice; where, is not known here.
+    """A video or a segment comes twice. The error does not know in which records.
 
     Attributes:
-        video_id: of the video.
-        start: of the segment, its first second; None where the whole video is meant.
+        video_id: the video's id.
+        start: the segment's first second; None = the whole video.
     """
 
     def __init__(self, video_id: bytes, start: int | None = None):
@@ -24,30 +24,30 @@ class RepeatError(InputError):
 
 
 def say_what(video_id: bytes, start: int | None) -> str:
-    """What comes twice, for a message."""
+    """Names what comes twice, for a message."""
     name = f"video {video_id.decode(errors='backslashreplace')!r}"
     return name if start is None else f"the segment at {start} s of {name}"
 
 
 class Earlier(NamedTuple):
-    """What came before."""
+    """An earlier occurrence."""
 
     place: int
-    """The caller's number of the place."""
+    """The caller's number for the place."""
     start: int | None
-    """The segment's first second; None of a whole video."""
+    """The segment's first second; None = a whole video."""
 
 
 class _Rated(NamedTuple):
-    """Segments of a video at one place."""
+    """Segments of one video at one place."""
 
     bits: int
-    """One a segment."""
+    """One bit for each segment."""
     place: int
 
 
 class Once:
-    """The videos, or segments of videos, that have come so far, and from which place each: a number of the caller's."""
+    """The videos or segments seen so far, each with the place it came from. The caller numbers the places."""
 
     def __init__(self):
         self._videos: dict[bytes, int] = {}
@@ -55,19 +55,19 @@ class Once:
 
     @property
     def num_videos(self) -> int:
-        """Those that came, whole or in segments."""
+        """The number of videos seen, whole or in segments."""
         return len(self._videos) + len(self._segments)
 
     def first(self, video_id: bytes, starts: Collection[int] | None = None, place: int = 0) -> Earlier | None:
         """Adds a video, or some of its segments, unless one of them came before.
 
         Args:
-            video_id: of the video.
+            video_id: the video's id.
             starts: first seconds of segments, each once; None = the whole video.
-            place: where they are.
+            place: number of the place that they come from.
 
         Returns:
-            What came before; None if all is new.
+            The earlier occurrence; None if there is none.
         """
         if starts is None:
             if video_id in self._videos:
@@ -85,14 +85,14 @@ class Once:
         return None
 
     def add(self, ids: Sequence[bytes], starts: Sequence[int] | None = None) -> None:
-        """Adds a batch of videos, or of segments, one a row. Raises RepeatError if one came before."""
+        """Adds a batch of videos, or of segments, one in each row. Raises RepeatError if one came before."""
         for row, video_id in enumerate(ids):
             found = self.first(video_id, None if starts is None else (int(starts[row]),))
             if found:
                 raise RepeatError(video_id, found.start)
 
     def merge(self, other: "Once") -> None:
-        """Adds all of another one, which stays as it is. Raises RepeatError if one came in both."""
+        """Adds all of `other`, which does not change. Raises RepeatError if both hold the same video or segment."""
         self.add(list(other._videos))
         for video_id, known in other._segments.items():
             bits = sum(each.bits for each in known)

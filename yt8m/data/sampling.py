@@ -1,4 +1,4 @@
-"""Which of a video's frames a model is shown, as TensorFlow graph code. B = videos, m = frames asked for."""
+"""Chooses the frames of a video that a model sees, as TensorFlow graph code. B = videos, m = frames asked for."""
 
 import tensorflow as tf
 
@@ -14,23 +14,23 @@ def sample_rows(
     number: tf.Tensor,
     share: Share = WHOLE,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The frames to show.
+    """Chooses frames of each video.
 
     Args:
-        kind: how to choose.
-        stored: frames of each video, int32 [B].
-        num_frames: m. A video with fewer shows all it has, in order; `random` draws m of them all the same.
+        kind: the way to choose.
+        stored: number of frames of each video, int32 [B].
+        num_frames: m. A shorter video gives all its frames, in order; `random` draws m of them even then.
         longest: no video has more frames than this.
-        seed: with `number` it determines what is drawn.
-        number: of the batch in the stream, int64 [].
-        share: of a larger batch, if these videos are one: they get the frames that they would get there.
+        seed: determines the draws, together with `number`.
+        number: number of the batch in the stream, int64 [].
+        share: the share of a larger batch that these videos are. They get the same frames as in the larger batch.
 
     Returns:
-        Rows int32 [B, m] and how many of them count, int32 [B]; those past it are any number from 0.
+        Rows int32 [B, m], and how many of them count, int32 [B]. Rows beyond that hold arbitrary numbers of at least 0.
     """
 
     def draw(*columns: int) -> tf.Tensor:
-        """From 0 to 1, float32 [B, *columns]."""
+        """Draws numbers from 0 to 1, float32 [B, *columns]."""
         return tf.random.stateless_uniform([tf.size(stored) * share.count, *columns], [seed, number])[
             share.index :: share.count
         ]
@@ -39,11 +39,11 @@ def sample_rows(
     steps = tf.range(num_frames)[None, :]
     if kind == "random":
         drawn = draw(num_frames)
-        rows = tf.cast(drawn * tf.cast(stored, tf.float32)[:, None], tf.int32)  # in steps of 2 ** -23: fair enough
+        rows = tf.cast(drawn * tf.cast(stored, tf.float32)[:, None], tf.int32)  # steps of 2 ** -23 are fine enough
         return rows, num_frames * tf.minimum(stored, 1)
     if kind == "random_without_replacement":
         keys = draw(max(longest, num_frames))
-        keys = tf.where(tf.sequence_mask(stored, tf.shape(keys)[1]), keys, 2.0)  # what is not there comes last
+        keys = tf.where(tf.sequence_mask(stored, tf.shape(keys)[1]), keys, 2.0)  # missing frames come last
         chosen = tf.argsort(keys, axis=1)[:, :num_frames]
         return tf.sort(chosen, axis=1), count
     if kind == "uniform":
@@ -55,7 +55,7 @@ def sample_rows(
 
 
 def uniform_rows(stored: tf.Tensor, num_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The middles of equal parts of each video, or all frames of a shorter one; arguments and result as `sample_rows`'."""
+    """Chooses the middles of equal parts of each video, or all of a shorter one. Arguments: see `sample_rows`."""
     steps = tf.range(num_frames)[None, :]
     middles = (2 * steps + 1) * tf.maximum(stored, num_frames)[:, None] // (2 * num_frames)
     return middles, tf.minimum(stored, num_frames)

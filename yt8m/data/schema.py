@@ -1,29 +1,29 @@
-"""What a record holds and what a batch holds: the one contract between the reader, the models and the metrics.
+"""The contents of records and batches: the contract between the reader, the models and the metrics.
 
-A batch is a dict of tensors. B = videos (or segments) in the batch, T = frames, L = most labels a video may have.
+A batch is a dict of tensors. B = videos (or segments) in the batch, T = frames, L = most labels that a video may have.
 
 ==================  ==================  ============================================================================
 key                 type, shape         meaning
 ==================  ==================  ============================================================================
 ``id``              string [B]          the video's id
-``labels``          int32 [B, L]        class ids, padded with -1. Absent labels (a test split) are a row of -1. Of a
-                                        segment: the classes it was rated for
+``labels``          int32 [B, L]        class ids, padded with -1. A video without labels (a test split) has a row of -1.
+                                        Segment level: the classes that the segment was rated for
 ``rgb``, ``audio``  uint8 [B, T, D]     frame and segment level; frames past ``num_frames`` hold 0 and mean nothing
 ``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
-``cut_frames``      int32 [B]           frame level: frames of the video beyond `max_frames`, which are left out
+``cut_frames``      int32 [B]           frame level: how many frames beyond `max_frames` were left out
 ``mean_rgb``, ...   float32 [B, D]      video level
 ``segment_start``   int32 [B]           segment level: the segment's first second, a multiple of 5
-``segment_frames``  int32 [B]           segment level: how many of its five frames the video has; 0 in the one row of a video
-                                        without frames, which is there where all segments are asked for
-``label_scores``    float32 [B, L]      rated segments: 1 for a label that is there, 0 for one rated absent, between them as
-                                        `is_present` says, -1 padding. Classes not in ``labels`` are unrated: neither
-                                        positive nor negative
+``segment_frames``  int32 [B]           segment level: how many of its five frames the video has. If all segments are asked
+                                        for, a video without frames has one row, with 0
+``label_scores``    float32 [B, L]      rated segments: 1 for a label rated present, 0 for one rated absent; `is_present`
+                                        decides between them; padded with -1. Classes not in ``labels`` are unrated:
+                                        neither positive nor negative
 ``video_labels``    int32 [B, L]        segment level: the labels of the whole video, padded with -1
-``context_rgb`` ..  as without          segment level, with the whole video as context: its frames, sampled uniformly, and
+``context_rgb`` ..  like ``rgb`` ..     segment level with the whole video as context: its frames, sampled uniformly, and
                                         their number, ``context_num_frames``
 ==================  ==================  ============================================================================
 
-Features stay uint8 until they are on the device: a quarter of the bytes to copy, and the first layer of every model
+Features stay uint8 until they are on the device, which copies a quarter of the bytes. The first layer of every model
 dequantises, normalises and masks them in one fused pass.
 """
 
@@ -36,39 +36,39 @@ from yt8m.errors import InputError
 Level = Literal["frame", "video", "segment"]
 
 Sampling = Literal["random", "random_without_replacement", "uniform", "consecutive"]
-"""Which frames are shown where not all are: independent draws; distinct frames in their order; the middles of equal parts
-of the video; a random run of frames."""
+"""Ways to sample frames: independent draws; distinct frames in their order; the middles of equal parts of the video; a
+random run of consecutive frames."""
 
 SegmentContext = int | Literal["video"]
-"""What a model is shown of a video beside a segment: so many frames on each side, or frames of the whole as a second stream."""
+"""What a model sees beside a segment: so many frames on each side, or frames of the whole video as a second stream."""
 
 FEATURE_SIZES: dict[str, int] = {
     "rgb": 1024,
     "audio": 128,
 }
-"""Length of one frame's vector, by feature. Nothing else lists the features."""
+"""Length of one frame's vector by feature. This is the only list of the features."""
 
 Feature = Literal[tuple(FEATURE_SIZES)]
 
 ID_KEYS = ("id", "video_id")
-"""Where a record keeps its id: since 2018, and in 2017."""
+"""Names of the id in a record: since 2018, and in 2017."""
 
 LABEL_PADDING = -1
 DEFAULT_MAX_LABELS = 64
-"""Columns of ``labels``. Fixed, so that every batch has one shape; the fullest real video has 31 labels."""
+"""Columns of ``labels``. The number is fixed, so every batch has one shape. No real video has more than 31 labels."""
 
 SEGMENT_FRAMES = 5
-"""A segment is five seconds, which is five frames; the last one of a video may have fewer."""
+"""A segment is five seconds, so five frames. The last segment of a video may have fewer."""
 
 PRESENT_FROM = 0.5
-"""The least score of a rating that says that its class is there."""
+"""The lowest score at which a rating says that its class is present."""
 
 DEFAULT_NUM_CLASSES = 3862
-"""Classes of the vocabulary since 2018."""
+"""Classes in the vocabulary since 2018."""
 NUM_RANKED_CLASSES = 1000
-"""Classes of these that the segment challenge of 2019 ranks segments for."""
+"""How many of these classes the segment challenge of 2019 ranks segments for."""
 LARGEST_NUM_CLASSES = 4716
-"""Classes of the vocabulary of 2017, more than in any other year."""
+"""Classes in the vocabulary of 2017, the largest one."""
 DEFAULT_MAX_FRAMES = 300
 
 QUANTISATION_SCALE = 4.0 / 255.0
@@ -76,18 +76,18 @@ QUANTISATION_OFFSET = 4.0 / 512.0 - 2.0
 """A stored byte q stands for ``q * QUANTISATION_SCALE + QUANTISATION_OFFSET``, from -2 to 2."""
 
 ZERO_BYTE = 127
-"""The byte nearest to 0.0 (it stands for -3e-5): fills a feature that a record lacks."""
+"""The byte nearest to 0.0 (it stands for -3e-5). It fills a feature that a record lacks."""
 
 
 CONTEXT_PREFIX = "context_"
-"""Before the keys of a batch that are of the whole video, where the others are of a segment."""
+"""Prefix of the keys that hold the whole video, in a batch of segments."""
 
 
 class Share(NamedTuple):
-    """One of several equal shares of something: every `count`-th, from the `index`-th on."""
+    """One of several equal shares: every `count`-th item, from the `index`-th on."""
 
     index: int
-    """From 0 on."""
+    """From 0 to `count` - 1."""
     count: int
 
 
@@ -96,7 +96,7 @@ WHOLE = Share(0, 1)
 
 @dataclass(frozen=True)
 class Fold:
-    """One of several equal parts of the videos, by a hash of their ids: the part that training leaves out."""
+    """The part of the videos that training leaves out: one of several equal parts, by a hash of the ids."""
 
     index: int
     """From 0."""
@@ -105,10 +105,10 @@ class Fold:
 
     @classmethod
     def parse(cls, text: str) -> "Fold | IndexedFold | None":
-        """`0/5` as a fold, `index.csv:validate` as one of an index, the empty text as None.
+        """Parses `0/5` as a fold, `index.csv:validate` as a part of an index, and the empty text as None.
 
         Raises:
-            InputError: it is no such text.
+            InputError: the text is none of these.
         """
         if not text:
             return None
@@ -129,7 +129,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class IndexedFold:
-    """One of the parts that an index names, as `yt8m split --as index` writes it: the part that training leaves out."""
+    """The part of the videos that training leaves out: one that an index of `yt8m split --as index` names."""
 
     path: str
     """A CSV file with the columns id and part."""
@@ -140,10 +140,10 @@ class IndexedFold:
 
 
 def num_segments(num_frames: Any) -> Any:
-    """How many segments a video has: one for every five seconds that begin, in training, rating and prediction alike.
+    """The number of segments of a video: one for every five seconds begun. Training, rating and prediction agree on it.
 
     Args:
-        num_frames: a number, or an array or tensor of whole numbers.
+        num_frames: a whole number, or an array or tensor of whole numbers.
 
     Returns:
         The same kind of value; 0 for a video without frames.
@@ -152,13 +152,13 @@ def num_segments(num_frames: Any) -> Any:
 
 
 def is_present(scores: Any) -> Any:
-    """Whether ratings say that their class is there: from `PRESENT_FROM` on, wherever ratings are read.
+    """Whether ratings say that their class is present: scores of `PRESENT_FROM` or more. All readers use this.
 
     Args:
-        scores: from 0 to 1, or the padding -1, which is not there: a number, or an array or tensor of any shape.
+        scores: a number, or an array or tensor of any shape, from 0 to 1. The padding -1 counts as absent.
 
     Returns:
-        bool, or an array or tensor of bool of that shape.
+        bool, or an array or tensor of bool of the same shape.
     """
     return scores >= PRESENT_FROM
 

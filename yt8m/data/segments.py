@@ -1,6 +1,6 @@
-"""Frame-level records cut into five-second segments, rated or not, as TensorFlow graph code.
+"""Cuts frame-level records into five-second segments, rated or not, as TensorFlow graph code.
 
-S = segments of a record, R = its ratings, L = label columns.
+S = segments of a record, R = ratings of a record, L = label columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ _RATINGS = {
     "segment_scores": tf.io.RaggedFeature(tf.float32),
 }
 _END_TIMES = {"segment_end_times": tf.io.RaggedFeature(tf.int64)}
-"""Which may be left out: they say nothing new."""
+"""Optional, as the starts say the same."""
 
 
 def segment_parser(
@@ -49,18 +49,18 @@ def segment_parser(
     context_num_frames: int = 1,
     rated_classes: Sequence[int] | None = None,
 ) -> Callable[[tf.Tensor], Element]:
-    """A function of a serialized SequenceExample string [] to its segments: every value has a leading dimension S.
+    """Makes a function from a serialized SequenceExample, string [], to its segments: values with leading dimension S.
 
     Args:
-        features: which features to read.
-        num_classes: ratings must be of classes below it.
-        max_labels: L: the most classes one segment is rated for, and the most labels of a video.
-        rated_only: only the segments with a rating, else every segment of the video (`num_segments`), rated or not; of a
-            video without frames, one row without frames.
-        context: frames on each side of a segment that come with it, as far as the video has them; or `video`: the video's
-            own, sampled uniformly, under keys of their own.
-        context_num_frames: how many of them.
-        rated_classes: ratings must be of these classes; None = of any.
+        features: features to read.
+        num_classes: rated classes must be below it.
+        max_labels: L, the most classes that a segment may be rated for, and the most labels of a video.
+        rated_only: True gives only rated segments. False gives every segment of the video (`num_segments`), and one row
+            without frames for a video without frames.
+        context: frames on each side that come with a segment, as far as the video has them. `video` gives frames of the
+            whole video instead, sampled uniformly, under separate keys.
+        context_num_frames: number of frames to sample with `video`.
+        rated_classes: classes that may be rated; None = all.
     """
     around = 0 if context == "video" else context
     allowed = None if rated_classes is None else tf.reduce_any(tf.one_hot(rated_classes, num_classes, True, False), 0)
@@ -74,7 +74,7 @@ def segment_parser(
             segments = _all_segments(ratings, video.count[0], num_classes, max_labels)
 
         def of_video(values: tf.Tensor) -> tf.Tensor:
-            """What is true of the video, [1, ...], for each of its segments."""
+            """Repeats a value of the video, [1, ...], for each segment."""
             return tf.repeat(values, tf.size(segments.starts), axis=0)
 
         element = {
@@ -96,10 +96,10 @@ def segment_parser(
 
 
 class _Segments(NamedTuple):
-    """Segments of a record, with the classes that they were rated for."""
+    """Segments of a record, with the classes they were rated for."""
 
     starts: tf.Tensor
-    """In seconds, int32 [S]."""
+    """First seconds, int32 [S]."""
     classes: tf.Tensor
     """int32 [S, L]."""
     scores: tf.Tensor
@@ -113,20 +113,27 @@ def _rated_segments(ratings: "_Ratings", num_classes: int, max_labels: int) -> _
 
 
 def _all_segments(ratings: "_Ratings", num_frames: tf.Tensor, num_classes: int, max_labels: int) -> _Segments:
-    """Every segment of a video of so many frames, int32 []; one without any."""
+    """Every segment of a video with this many frames, int32 []; one segment if it has none."""
     ratings = _in_order(ratings)
     slots = tf.range(tf.maximum(num_segments(num_frames), 1))
     return _as_rows(ratings, slots, ratings.slots, num_classes, max_labels)
 
 
 def _in_order(ratings: "_Ratings") -> "_Ratings":
-    """By segment."""
+    """Sorts ratings by segment."""
     order = tf.argsort(ratings.slots, stable=True)
     return _Ratings(*(tf.gather(values, order) for values in ratings))
 
 
 def _as_rows(ratings: "_Ratings", slots: tf.Tensor, rows: tf.Tensor, num_classes: int, max_labels: int) -> _Segments:
-    """Ratings in order, in the rows (int32 [R]) of the segments that they are of (int32 [S])."""
+    """Puts sorted ratings into rows of segments.
+
+    Args:
+        ratings: sorted by segment.
+        slots: the segments, int32 [S].
+        rows: the row of each rating, int32 [R].
+        num_classes, max_labels: see `segment_parser`.
+    """
     ragged = tf.RaggedTensor.from_value_rowids(ratings.classes, rows, tf.size(slots), validate=False)
     classes = label_rows(ragged, num_classes, max_labels)
     scores = ragged.with_flat_values(ratings.scores).to_tensor(float(LABEL_PADDING), shape=[None, max_labels])
@@ -134,21 +141,21 @@ def _as_rows(ratings: "_Ratings", slots: tf.Tensor, rows: tf.Tensor, num_classes
 
 
 def _frames_around(video: Videos, starts: tf.Tensor, around: int) -> Element:
-    """The frames of segments, and so many on each side as far as the video has them: uint8 [S, T, D] and their number.
+    """Decodes the frames of segments, and frames on each side as far as the video has them: uint8 [S, T, D].
 
-    Only these are decoded: of a video with one rated segment 5 of 300.
+    Also gives their number. Other frames are not decoded: for one rated segment, 5 of 300 are.
 
     Args:
         video: one record.
-        starts: of the segments, int32 [S].
-        around: frames on each side; T is `SEGMENT_FRAMES` and twice as many more.
+        starts: first seconds of the segments, int32 [S].
+        around: frames on each side. T is `SEGMENT_FRAMES` plus twice this number.
     """
     length = SEGMENT_FRAMES + 2 * around
     first = tf.maximum(starts - around, 0)
     rows = first[:, None] + tf.range(length)
 
     def inside(frames: tf.Tensor) -> tf.Tensor:
-        """How many of each segment's frames, and those around it, are among so many of the video, int32 [S]."""
+        """How many frames in and around each segment are among the first `frames` of the video, int32 [S]."""
         return tf.maximum(tf.minimum(frames, starts + SEGMENT_FRAMES + around) - first, 0)
 
     element = {"num_frames": inside(video.count)}
@@ -161,9 +168,9 @@ def _frames_around(video: Videos, starts: tf.Tensor, around: int) -> Element:
 
 
 def with_rated_segments(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Serialized SequenceExamples string [] to those with a rated segment, each with how many it has, int64 [].
+    """Keeps serialized SequenceExamples, string [], with a rated segment, and adds the number of these, int64 [].
 
-    Their frames are not parsed.
+    Does not parse their frames.
     """
 
     def count(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -175,14 +182,14 @@ def with_rated_segments(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def skip_segments(dataset: tf.data.Dataset, skipped: int) -> tf.data.Dataset:
-    """Leaves out the first rated segments of all, without parsing their records.
+    """Skips the first rated segments of a dataset, without parsing their records.
 
     Args:
-        dataset: what `with_rated_segments` gives.
-        skipped: how many.
+        dataset: from `with_rated_segments`.
+        skipped: number of segments to skip.
 
     Returns:
-        The records that are left, each with how many of its segments, the first ones, are still to be left out, int64 [].
+        The remaining records, each with the number of its first segments still to be skipped, int64 [].
     """
 
     def step(left: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor]):
@@ -196,7 +203,7 @@ def skip_segments(dataset: tf.data.Dataset, skipped: int) -> tf.data.Dataset:
 
 
 def rest_of_segments(parse: Callable[[tf.Tensor], Element]) -> Callable[[tf.Tensor, tf.Tensor], Element]:
-    """A `segment_parser` that leaves out the first segments of a record: a function of it and their number."""
+    """Makes a `segment_parser`'s function take a second argument: the number of first segments to skip."""
 
     def parse_rest(serialized: tf.Tensor, first: tf.Tensor) -> Element:
         return {key: value[first:] for key, value in parse(serialized).items()}
@@ -205,10 +212,10 @@ def rest_of_segments(parse: Callable[[tf.Tensor], Element]) -> Callable[[tf.Tens
 
 
 class _Ratings(NamedTuple):
-    """What a record's segments were rated."""
+    """Ratings of a record's segments."""
 
     slots: tf.Tensor
-    """Which segment of the video, int32 [R]."""
+    """Number of the segment in the video, int32 [R]."""
     classes: tf.Tensor
     """int64 [R]."""
     scores: tf.Tensor
@@ -216,13 +223,13 @@ class _Ratings(NamedTuple):
 
 
 def _checked_ratings(parsed: Element, num_frames: tf.Tensor, num_classes: int, allowed: tf.Tensor | None) -> _Ratings:
-    """A record's ratings; reading them fails where they contradict the video or each other.
+    """Reads a record's ratings. Fails if they contradict the video or each other.
 
     Args:
         parsed: the context of one record.
-        num_frames: of the video, int32 [].
-        num_classes: labels are checked against it elsewhere.
-        allowed: bool [C], which classes may be rated; None = all.
+        num_frames: the video's frames, int32 [].
+        num_classes: number of classes. Labels are checked against it elsewhere.
+        allowed: classes that may be rated, bool [C]; None = all.
     """
     starts, labels, scores = (parsed[key].flat_values for key in _RATINGS)
     (ends,) = (parsed[key].flat_values for key in _END_TIMES)
@@ -241,7 +248,7 @@ def _checked_ratings(parsed: Element, num_frames: tf.Tensor, num_classes: int, a
         checks.append(tf.reduce_all(known))
     with tf.control_dependencies([require(check, "segment ratings") for check in checks]):
         slots = tf.cast(tf.identity(starts) // SEGMENT_FRAMES, tf.int32)
-    # A class rated twice in a segment must be rated alike: there both times, or absent both times.
+    # A class rated twice in a segment must be present both times, or absent both times.
     present = is_present(scores)
     keys = tf.cast(slots, tf.int64) * num_classes + labels
     contradictory = (keys[:, None] == keys) & (present[:, None] != present)

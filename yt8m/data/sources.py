@@ -1,4 +1,4 @@
-"""From what a user types (paths, globs, directories, a data set's root) to a list of record files."""
+"""Finds the record files that a user means by paths, globs, directories or the root of a data set."""
 
 import contextlib
 import glob
@@ -20,28 +20,28 @@ _IN_WORDS = {
     r"HTTP response code 30[1-8]": "the server redirects, which cannot be followed here; name the address that it leads to",
     r"Unable to perform \(3\)": "this is no address; write %20 for a space",
 }
-"""What libcurl means by some of its codes."""
+"""libcurl's codes in words."""
 SPLITS = ("train", "validate", "test")
 
 _MOST_DIRECTORIES = 1000
-"""That are looked through for records below one that holds none."""
+"""Directories searched for records below one that holds none."""
 
 
 def scheme(path: str) -> str:
-    """`s3` of `s3://bucket/key`; empty for a local path."""
+    """The scheme of a path: `s3` for `s3://bucket/key`, empty for a local path."""
     return path.split("://", 1)[0] if "://" in path else ""
 
 
 def describe_error(error: tf.errors.OpError) -> str:
-    """What a TensorFlow error says, in one line without the names of graph nodes; its kind if it says nothing."""
+    """A TensorFlow error's message in one line, without names of graph nodes; the error's kind if it has no message."""
     lines = re.sub(r"^\{\{.*?\}\} | \[Op:.*| with body '.*", "", str(error.message).strip()).splitlines()
     line = lines[0].strip() if lines and lines[0].strip() else type(error).__name__
     return next((words for pattern, words in _IN_WORDS.items() if re.search(pattern, line)), line)
 
 
 def _load_tensorflow_io() -> None:
-    # Its file systems register themselves on import. It loads beside TensorFlow 2.16 only, hence late and only on demand;
-    # beside another version the import either fails or merely warns, so what counts is what was registered.
+    # Its file systems register themselves on import. It loads only beside TensorFlow 2.16, hence late and on demand.
+    # Beside another version the import fails or only warns, so the check below is for what was registered.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -61,10 +61,10 @@ def _load_tensorflow_io() -> None:
 
 
 def prepare_file_systems(paths: Iterable[str]) -> None:
-    """Loads what TensorFlow needs to read some paths.
+    """Loads the file systems that TensorFlow needs to read these paths.
 
     Raises:
-        InputError: it cannot be loaded.
+        InputError: one cannot be loaded.
     """
     for load in dict.fromkeys(_file_system(path).load for path in paths):
         if load:
@@ -72,7 +72,7 @@ def prepare_file_systems(paths: Iterable[str]) -> None:
 
 
 def _with_root(path: str) -> str:
-    """`s3://bucket` as `s3://bucket/`: tensorflow-io takes only the second for a directory."""
+    """Turns `s3://bucket` into `s3://bucket/`: tensorflow-io takes only the second for a directory."""
     return f"{path}/" if scheme(path) and "/" not in path.split("://", 1)[1] else path
 
 
@@ -82,7 +82,7 @@ def _listing(path: str) -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         raise InputError(f"{path}: cannot be listed ({describe_error(error)})") from error
-    except UnicodeError as error:  # of its Python side, which takes text alone
+    except UnicodeError as error:  # TensorFlow's Python side takes only text
         name = os.fsencode(path).decode(errors="backslashreplace")
         raise InputError(
             f"{name}: is, or holds, a name that is not UTF-8, which TensorFlow cannot open; rename it"
@@ -106,7 +106,7 @@ def _expand(path: str, endings: Sequence[str]) -> list[str]:
     if not glob.has_magic(path):
         raise InputError(f"{path}: no such file or directory")
     matches = find_matches(path)
-    # As a shell would give them; but directories without records are left out, if anything else matches.
+    # The order is a shell's. Directories without records are left out if anything else matches.
     files = [file for each in matches for file in (_records_in(each, endings) if _is_directory(each) else [each])]
     if not files:
         only_directories = f" but directories without records; {_where_to_look(matches, endings)}" if matches else ""
@@ -115,7 +115,7 @@ def _expand(path: str, endings: Sequence[str]) -> list[str]:
 
 
 def _where_to_look(directories: Sequence[str], endings: Sequence[str]) -> str:
-    """What to give in the place of directories without records: one below them that holds some, if there is one near."""
+    """Advice on directories without records: names one below them that holds some, if there is one near."""
     for directory in directories:
         below = itertools.islice(() if scheme(directory) else os.walk(directory), _MOST_DIRECTORIES)
         for place, inner, files in below:
@@ -126,7 +126,7 @@ def _where_to_look(directories: Sequence[str], endings: Sequence[str]) -> str:
 
 
 def _find_on_web(urls: Sequence[str]) -> list[str]:
-    """Where several addresses lead to."""
+    """The addresses that these URLs lead to."""
     listed = next((url for url in urls if "*" in url.split("?")[0]), None)
     if listed:
         raise InputError(
@@ -137,12 +137,12 @@ def _find_on_web(urls: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """How paths of a scheme become files that TensorFlow reads."""
+    """How to turn paths of one scheme into files that TensorFlow reads."""
 
     load: Callable[[], None] | None = None
-    """Makes TensorFlow know the scheme; None = it knows it. Raises InputError where something is not installed."""
+    """Registers the scheme with TensorFlow; None = it is built in. Raises InputError if a package is missing."""
     locate: Callable[[Sequence[str]], list[str]] | None = None
-    """From paths of this scheme to the files they stand for, in the same order; None = TensorFlow lists directories."""
+    """Finds the files that paths of this scheme stand for, in the same order; None = TensorFlow lists directories."""
 
 
 FILE_SYSTEMS = {
@@ -159,7 +159,7 @@ def _file_system(path: str) -> FileSystem:
 
 
 def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
-    """The files of the first of some endings that a directory has any of, sorted; less hidden ones, which are being written."""
+    """A directory's files with the first ending that any has, sorted. Hidden files are unfinished: not listed."""
     for ending in endings:
         found = tf.io.gfile.glob(os.path.join(glob.escape(directory), f"*{ending}"))
         if visible := sorted(path for path in found if not is_hidden(path)):
@@ -168,21 +168,22 @@ def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
 
 
 def _is_directory(path: str) -> bool:
-    # Where a look costs a request, a name with an ending is that of a file.
+    # A remote check costs a request, so a remote name with an ending counts as a file.
     return tf.io.gfile.isdir(path) if not scheme(path) or not os.path.splitext(path)[1] else False
 
 
 def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecord",)) -> list[str]:
-    """Files, directories and globs to a list of files, each once, in the order given; a directory or glob sorted.
+    """Expands files, directories and globs to a list of files, each once, in the given order.
+
+    The files of a directory or glob are sorted.
 
     Args:
-        paths: one or several; local, `gs://`, or a scheme of `FILE_SYSTEMS`. Of globs, see `yt8m.data.globs`; a directory that
-            one matches stands for its files, too. Of addresses behind HTTP, where they lead to is given.
-        endings: a directory stands for its files of the first of these that it has any of.
+        paths: one or several; local, `gs://`, or a scheme of `FILE_SYSTEMS`. Globs: see `yt8m.data.globs`; a directory that
+            a glob matches stands for its files too. An HTTP address becomes the address that it redirects to.
+        endings: file endings. A directory stands for its files with the first ending that any of them has.
 
     Raises:
-        InputError: a path that does not exist, a glob that matches nothing, a file whose server cannot be read from, or no
-            path at all.
+        InputError: a path does not exist, a glob matches nothing, a file's server cannot be read from, or no path is given.
     """
     try:
         paths = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
@@ -203,20 +204,20 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
 
 
 def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
-    """The splits of a data set below one directory.
+    """Finds the splits of a data set below one directory.
 
-    Looked for, in this order: the official layout (`2/frame/train/`), one directory a split (`train/`), and files of
-    all splits side by side (`train0000.tfrecord`).
+    Tries, in this order: the official layout (`2/frame/train/`), one directory for each split (`train/`), and files of all
+    splits side by side (`train0000.tfrecord`).
 
     Args:
         root: a directory.
         level: `frame` or `video`.
 
     Returns:
-        For each split that was found, paths that `expand_paths` takes.
+        Paths of each split found, as `expand_paths` takes them.
 
     Raises:
-        InputError: `root` is no directory or holds no split.
+        InputError: `root` is not a directory or holds no split.
     """
     prepare_file_systems([root])
     with _listing(root):
@@ -224,16 +225,16 @@ def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
 
 
 def cut_validation(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Validation records as two splits, for users who fetched the smallest one alone: the last sixth of the files validates.
+    """Cuts validation records into two splits, for users who have only these. The last sixth of the files validates.
 
     Args:
         paths: as `expand_paths` takes them.
 
     Returns:
-        The files that train and those that validate, of which there is at least one.
+        The files to train on and the files to validate on. At least one file validates.
 
     Raises:
-        InputError: as `expand_paths`.
+        InputError: see `expand_paths`.
     """
     files = expand_paths(paths)
     cut = len(files) - max(1, len(files) // 6)

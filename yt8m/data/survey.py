@@ -1,7 +1,7 @@
-"""What record files hold, from a look at some of their records: no single record decides what a data set is.
+"""Finds out what record files hold, by a look at some of their records. No single record decides what a data set is.
 
-All records of a small data set are looked at. Of a larger one, the first of several files and others farther on in them;
-of files behind a network, a few of three files. `yt8m.data.remarks` has what is told, or refused, of what was seen.
+In a small data set, all records are looked at. In a larger one, the first records of several files and others farther on.
+Behind a network, a few records of three files. `yt8m.data.remarks` tells or refuses what was seen.
 """
 
 import contextlib
@@ -23,89 +23,89 @@ from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError, RecordError
 
 MOST_BYTES = 32 << 20
-"""Of local records: read and parsed within a second. A data set of no more is looked at whole."""
+"""Bytes of local records that are read and parsed within a second. A data set of this size is looked at whole."""
 MOST_FILES, MOST_FILES_WHOLE = 16, 256
 MOST_STRIDES, MOST_STRIDDEN_BYTES = 128, 16 << 20
-"""How far a file is gone through from header to header, to look at records that are not its first: so many records, or, of
-small ones, so many bytes. Each stride may be a seek of a disk."""
+"""How far to go through a file from header to header, to reach records after the first ones: this many records, or for
+small records this many bytes. Each stride may cost a disk seek."""
 REMOTE_FILES, REMOTE_RECORDS, REMOTE_BYTES = 3, 8, 2 << 20
-"""Of files behind a network: how many, and how many records and bytes of each."""
+"""Files behind a network that are looked at, and records and bytes of each."""
 _REMOTE_BUFFER = 1 << 20
 _RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
-"""Records that are checked together, at most, and their bytes from which on they are enough."""
+"""Most records that are checked together, and the bytes at which fewer are enough."""
 
 
 @dataclass
 class Survey:
-    """What was seen. Counts are of the records looked at, less those that cannot be used."""
+    """What was seen. Counts are of the usable records looked at."""
 
     files: tuple[str, ...]
-    """All files, not those alone that were looked into."""
+    """All files, also those that were not looked at."""
     is_whole: bool
     """Whether all records were looked at."""
     num_records: int = 0
     num_videos: int = 0
-    """Records of video level."""
+    """Video-level records."""
     num_rated: int = 0
     """Records with rated segments."""
     with_feature: Counter[str] = field(default_factory=Counter)
-    """Records that have a feature, by its name at frame level."""
+    """Number of records that have each feature, by its name at frame level."""
     num_featureless: int = 0
-    """Records without any, such as videos without frames."""
+    """Records without any feature, such as videos without frames."""
     lengths: Counter[int] = field(default_factory=Counter)
-    """Records by their number of frames."""
+    """Number of records by their number of frames."""
     num_unlabelled: int = 0
     """Records without the key `labels`."""
     first_unlabelled: tuple[str, int] | None = None
-    """The file and the record."""
+    """Its file and its index there."""
     unlabelled_files: list[str] = field(default_factory=list)
-    """Files none of whose records has that key."""
+    """Files in which no record has the key `labels`."""
     largest_label: int | None = None
-    """Of videos and of ratings."""
+    """The largest class of videos' labels and of ratings."""
     num_foreign: int = 0
-    """Records that hold other keys than those of this data set."""
+    """Records with keys that are not of this data set."""
     first_foreign: RecordError | None = None
-    """What there is to say of the first."""
+    """The error for the first of them."""
     first_error: RecordError | None = None
-    """What is wrong with the first record, or file, that cannot be used."""
+    """The error for the first unusable record or file."""
     first_bare: RecordError | None = None
-    """The same of the first record that holds nothing but an id and labels, which is wrong if all are so."""
+    """The error for the first record with nothing but an id and labels. It counts only if all records are like this."""
     num_with_frames: int = 0
-    """Records with lists of frames, if empty ones."""
+    """Records with lists of frames, even empty ones."""
 
     @property
     def level(self) -> Level:
-        """That of most records; `segment` if they are of frames and any has ratings."""
+        """The level of most records; `segment` if they are frame-level records and any has ratings."""
         if self.num_videos > self.num_with_frames:
             return "video"
         return "segment" if self.num_rated else "frame"
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Those that any record has, in the order of `FEATURE_SIZES`."""
+        """The features that any record has, in the order of `FEATURE_SIZES`."""
         return tuple(name for name in FEATURE_SIZES if self.with_feature[name])
 
     @property
     def is_usable(self) -> bool:
-        """Whether any record is one of this data set."""
+        """Whether any record belongs to this data set."""
         return self.num_videos + self.num_with_frames > 0
 
     @property
     def looked_at(self) -> str:
-        """`24 records`, of all; `the 24 records looked at`, of some."""
+        """`24 records` if all were looked at; otherwise `the 24 records looked at`."""
         records = f"{self.num_records} record{'' if self.num_records == 1 else 's'}"
         return records if self.is_whole else f"the {records} looked at"
 
     def lacking(self, feature: str) -> int:
-        """Records that have features, but not this one."""
+        """The number of records that have features, but not this one."""
         return self.num_records - self.num_featureless - self.with_feature[feature]
 
     def longer_than(self, most: int) -> int:
-        """Records of more frames."""
+        """The number of records with more frames than this."""
         return sum(count for length, count in self.lengths.items() if length > most)
 
     def add_file(self, path: str, records: Iterator[tuple[int, bytes]]) -> None:
-        """Looks at records of a file, (index, serialized)."""
+        """Looks at a file's records, given as (index, serialized)."""
         before, unlabelled = self.num_records, self.num_unlabelled
         for batch in _batches(records):
             looks = look_at([data for _, data in batch])
@@ -116,7 +116,7 @@ class Survey:
             self.unlabelled_files.append(path)
 
     def refuse(self, error: RecordError) -> None:
-        """Notes what cannot be used, in any order within a file."""
+        """Notes an unusable record or file. The order within a file does not matter."""
         first = self.first_error
         if first is None or (first.path == error.path and (error.record or 0) < (first.record or 0)):
             self.first_error = error
@@ -159,14 +159,13 @@ class Survey:
 def survey(files: Sequence[str]) -> Survey:
     """Looks at some records of files, the same ones each time.
 
-    That a file is broken is left to whoever reads it, unless all are: the broken ones may be left out
-    (`yt8m.data.tools.salvage`).
+    A broken file raises no error unless all are broken: it may be left out later (`yt8m.data.tools.salvage`).
 
     Args:
-        files: their paths, at least one.
+        files: paths, at least one.
 
     Raises:
-        RecordError: no file can be read and holds features of this data set; a remote one cannot be read.
+        RecordError: no file is readable and holds features of this data set, or a remote file cannot be read.
         InputError: all files are empty.
     """
     states = []
@@ -180,7 +179,7 @@ def survey(files: Sequence[str]) -> Survey:
 
 
 def level_of_most(files: Sequence[str]) -> Level | None:
-    """The level of a survey; None where nothing can be read."""
+    """The level of most records that a survey looks at; None if nothing can be read."""
     with contextlib.suppress(InputError):
         return survey(files).level
     return None
@@ -188,7 +187,7 @@ def level_of_most(files: Sequence[str]) -> Level | None:
 
 @functools.lru_cache(maxsize=16)
 def _survey(files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...]) -> Survey:
-    """`survey`, remembered as long as no local file is changed: one command asks for the same files again."""
+    """`survey`, cached until a local file changes: one command asks for the same files again."""
     sizes = [state[0] for state in states if state]
     is_whole = len(sizes) == len(files) <= MOST_FILES_WHOLE and sum(sizes) <= MOST_BYTES
     result = Survey(files, is_whole)
@@ -201,7 +200,7 @@ def _survey(files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...]) 
                 result.add_file(path, _records(path, result, MOST_BYTES if is_whole else MOST_BYTES // len(chosen)))
             except RecordError as error:
                 result.refuse(error)
-                if scheme(path):  # where a server is down, each further file would take as long to fail
+                if scheme(path):  # if a server is down, each further file would take as long to fail
                     break
         chosen = [] if result.is_usable or (result.first_error and scheme(path)) else list(islice(others, 1))
     if not result.is_usable or (result.first_error and not result.features):
@@ -220,7 +219,7 @@ def _nothing_usable(result: Survey) -> InputError:
 
 
 def _batches(records: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    """The records that are looked at together; those before an error come before it."""
+    """Groups the records that are checked together. Records before an error come before the error."""
     batch: list[tuple[int, bytes]] = []
     size = 0
     try:
@@ -237,7 +236,7 @@ def _batches(records: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, b
 
 
 def _choose(files: Sequence[str]) -> list[str]:
-    """The first file, the last, and some between them, in their order."""
+    """Chooses the first file, the last one, and some between them, in order."""
     most = REMOTE_FILES if any(map(scheme, files)) else MOST_FILES
     if len(files) <= most:
         return list(files)
@@ -246,7 +245,7 @@ def _choose(files: Sequence[str]) -> list[str]:
 
 
 def _records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Records of a file that can be read, each with its index; what cannot be read is noted."""
+    """Yields a file's readable records with their indices, and notes what cannot be read."""
     if scheme(path):
         yield from _remote_records(path)
         return
@@ -264,7 +263,7 @@ def _records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[int, 
 
 
 def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """The first records of a large file, for half the bytes, and for the other half some of those after them."""
+    """Yields records of a large file: the first ones for half the bytes, and later ones for the other half."""
     size, left, number = file_size(path), most_bytes // 2, 0
     for raw in read_framing(path):
         number = raw.index + 1
@@ -291,7 +290,7 @@ def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[
 
 
 def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:
-    """The first records of a file behind a network. Raises RecordError."""
+    """Yields the first records of a file behind a network. Raises RecordError if it cannot be read."""
     num_records, num_bytes = 0, 0
     try:
         for serialized in tf.data.TFRecordDataset(path, buffer_size=_REMOTE_BUFFER).take(REMOTE_RECORDS):
@@ -300,7 +299,7 @@ def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:
             num_records, num_bytes = num_records + 1, num_bytes + len(data)
             if num_bytes >= REMOTE_BYTES:
                 return
-        # TensorFlow takes a file that is shorter than a record's header for an empty one.
+        # TensorFlow takes a file that is shorter than a header for an empty one.
         broken = None if num_records else _framing_error(path)
     except tf.errors.DataLossError as error:
         raise _framing_error(path) or RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
@@ -311,7 +310,7 @@ def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _framing_error(path: str) -> RecordError | None:
-    """The first record whose framing is broken, as an error; None if there is none, or if the file is empty."""
+    """The error for the first record with broken framing; None if there is none, or if the file is empty."""
     with contextlib.suppress(OSError, tf.errors.OpError):
         for raw in read_framing(path):
             if raw.problem and raw.problem != EMPTY:

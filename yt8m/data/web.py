@@ -1,4 +1,4 @@
-"""Files behind HTTP: where they are, and whether parts of them can be had; and why a server was not reached."""
+"""Finds files behind HTTP, checks that they can be read in parts, and says why a server was not reached."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,44 +10,45 @@ from yt8m.errors import InputError
 SCHEMES = ("http", "https")
 
 _SECONDS = 30
-"""To wait for an answer."""
+"""Time to wait for an answer."""
 _AT_ONCE = 16
-"""Servers, or files of one, that are asked at a time."""
+"""Requests made at the same time."""
 _WHOLE_BYTES = 256 << 10
-"""The least that is asked for at a time by those who read records: a smaller file comes whole in any case."""
+"""The smallest request that readers of records make. They fetch a smaller file whole in any case."""
 _NOTHING_BEYOND = 416
 
 
 @dataclass(frozen=True)
 class WebFile:
-    """A file as its server has it."""
+    """A file on a web server."""
 
     address: str
-    """Where it is in the end, with nothing in it that an address may not have."""
+    """The address after all redirects, with special characters quoted."""
     num_bytes: int
     version: str
-    """Its etag, or else the time of change that the server tells; empty if it tells neither."""
+    """The etag, or else the time of change; empty if the server gives neither."""
 
 
 def is_web(path: str) -> bool:
-    """Whether a path is an address behind HTTP."""
+    """Whether a path is an HTTP address."""
     return path.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
 
 
 def find_all(urls: Iterable[str]) -> list[WebFile]:
-    """`find` of several, side by side; raises what the first one that fails does."""
+    """Finds several files in parallel; raises the error of the first one that fails."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         return list(threads.map(find, urls))
 
 
 def find(url: str) -> WebFile:
-    """Looks where a file is, following redirects, and whether parts of it can be had; remembered.
+    """Follows redirects to a file, and checks that the server sends parts of it. Cached.
 
-    tensorflow-io, which reads it, does not follow redirects, takes no spaces, and fails, or reads other bytes, where a server
-    does not know what part it is asked for.
+    tensorflow-io reads the file later. It does not follow redirects and takes no spaces. If a server ignores the range it
+    asks for, it fails or reads the wrong bytes.
 
     Raises:
-        InputError: the server does not answer, has no such file, or sends whole files alone and this one is large.
+        InputError: the server does not answer or has no such file, or the file is large and the server sends only whole
+            files.
     """
     if url not in _found:
         found = _ask(url)
@@ -62,7 +63,7 @@ def _ask(url: str) -> WebFile:
     import requests
 
     address = requests.utils.requote_uri(url)
-    # Compressed on the way, a part would be no part of the file.
+    # A part of a compressed transfer would not be a part of the file.
     headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"}
     try:
         with requests.get(address, headers=headers, stream=True, timeout=_SECONDS) as response:
@@ -80,8 +81,8 @@ def _ask(url: str) -> WebFile:
 
 
 def _size(url: str, response) -> int:
-    """The bytes of the whole file. Raises InputError if the server cannot send a part of it, and it is large."""
-    if response.status_code == _NOTHING_BEYOND:  # not even the first byte
+    """The size of the whole file in bytes. Raises InputError if it is large and the server cannot send parts."""
+    if response.status_code == _NOTHING_BEYOND:  # the file is empty
         return 0
     if response.status_code == 206:
         found = re.fullmatch(r"bytes 0-0/(\d+)", response.headers.get("Content-Range", "").strip())
@@ -97,11 +98,11 @@ def _size(url: str, response) -> int:
 
 
 def reason_of(error: Exception, timeout: float) -> str:
-    """Why a server was not reached, in a few words.
+    """Says in a few words why a server was not reached.
 
     Args:
-        error: of requests or urllib3.
-        timeout: seconds that it was given.
+        error: from requests or urllib3.
+        timeout: seconds that the server was given.
     """
     import requests
     import urllib3
@@ -117,7 +118,7 @@ def reason_of(error: Exception, timeout: float) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what is behind it, from the outside in."""
+    """Yields an error and its causes, outermost first."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -1,1 +1,1 @@
-"""Records that other machines read."""
+"""Reads records on other machines."""

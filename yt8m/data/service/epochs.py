@@ -1,7 +1,7 @@
-"""Reading through a tf.data service: its workers, on this machine or on others, read and parse the records.
+"""Reads through a tf.data service: its workers, on this machine or on others, read and parse the records.
 
-The dispatcher of the service hands the files of an epoch to the workers one by one, whoever asks next; a worker sends
-batches to whoever trains. `yt8m.data.service.servers` runs both.
+The service's dispatcher hands out the files of an epoch one by one, to the worker that asks next. Workers send batches to
+the training processes. `yt8m.data.service.servers` runs dispatcher and workers.
 """
 
 import functools
@@ -21,39 +21,40 @@ from yt8m.errors import InputError
 from yt8m.values import parse_address
 
 ANSWER_SECONDS = 10.0
-"""How long a service that may still be starting is waited for."""
+"""How long to wait for a service that may still be starting."""
 _SECONDS_BETWEEN_QUESTIONS = 0.2
 _ORDERS = 8
-"""Epochs until the files come in the same order again; each costs a tenth of a second at the start. Which worker gets
-which file, and with it the order of the records, is another matter each time."""
+"""Epochs until the files come in the same order again. Each costs a tenth of a second at the start.
+
+The order of the records differs even then, because files go to other workers each time."""
 _FILES_HELD = 3
-"""For each file that a worker reads at the same time: a parallel interleave opens twice as many ahead."""
+"""Files held for each file that a worker reads at a time: a parallel interleave opens twice as many ahead."""
 _PREFETCHED_BATCHES = 2
 _BATCHES_AHEAD = 2
-"""Of each worker, that a reader asks for; left alone, TensorFlow asks for so many that readers of a job share badly."""
+"""Batches that a reader asks each worker for. TensorFlow's default is so high that readers of a job share badly."""
 
 
 def registered_workers(address: str, seconds: float) -> list[str]:
-    """The addresses of all workers that ever registered with a dispatcher, whether they still run or not.
+    """The addresses of all workers that ever registered with a dispatcher, even if they have ended.
 
     Args:
-        address: of the dispatcher, `host:port`.
+        address: the dispatcher's `host:port`.
         seconds: how long it may take to answer.
 
     Raises:
-        grpc.RpcError: nobody answers there, or somebody else.
+        grpc.RpcError: nothing answers there, or something other than a dispatcher.
     """
     with grpc.insecure_channel(address) as channel:
         ask = channel.unary_unary("/tensorflow.data.DispatcherService/GetWorkers")
         answer = ask(b"", timeout=seconds, wait_for_ready=True)
-    # TensorFlow keeps this message's definition from Python. It is a list of messages whose first field is the address,
-    # and both are lists of bytes on the wire.
+    # TensorFlow does not give Python this message's definition. It is a list of messages, each with the address as its first
+    # field. On the wire, both are lists of bytes.
     messages = tf.train.BytesList.FromString(answer).value
     return [tf.train.BytesList.FromString(message).value[0].decode() for message in messages]
 
 
 def require_host(host: str, shown: str) -> None:
-    """Raises InputError if a name is that of no machine; `shown` is the flag and its value, for the message."""
+    """Raises InputError if a host name is unknown; `shown` is the flag and its value, for the message."""
     try:
         socket.getaddrinfo(host, None)
     except OSError as error:
@@ -61,15 +62,15 @@ def require_host(host: str, shown: str) -> None:
 
 
 def find_workers(service: str, least: int = 1, name: str = "--data.service") -> list[str]:
-    """The addresses of a service's workers, once there are enough; waits `ANSWER_SECONDS` for them.
+    """Waits up to `ANSWER_SECONDS` for enough workers of a service, and returns their addresses.
 
     Args:
-        service: the dispatcher, `host:port`, with or without `grpc://` before it.
-        least: how many are enough.
-        name: of the flag that the service came from, for messages.
+        service: the dispatcher's `host:port`, with or without `grpc://` before it.
+        least: number of workers that are enough.
+        name: the flag that gave the service, for messages.
 
     Raises:
-        InputError: the address is none, no dispatcher answers there, or it has too few workers.
+        InputError: the address is malformed, no dispatcher answers there, or it has too few workers.
     """
     address = parse_address(service, name)
     require_host(address.rpartition(":")[0], f"{name} {service}")
@@ -95,23 +96,23 @@ def find_workers(service: str, least: int = 1, name: str = "--data.service") -> 
 
 @dataclass(frozen=True)
 class Epochs:
-    """What the workers of a service compute: parsed batches of every record once, in one order or another.
+    """The work of a service's workers: parse every record once, into batches, in several orders.
 
-    The files are shuffled here: a shuffle of the files at a worker would have it take all of them.
+    Files are shuffled here: a shuffle of files at a worker would make it take all of them.
     """
 
     source: Source
     parse: Callable
     """From `make_parser`."""
     batch_size: int
-    """The last batch of each worker is smaller."""
+    """Each worker's last batch is smaller."""
     shuffle_buffer: int
-    """Records that a worker shuffles among, after the shuffle of the files; 0 = none of both."""
+    """Size of a worker's shuffle buffer in records; 0 = shuffle neither files nor records."""
     parallel_files: int
-    """Most files that a worker reads at the same time."""
+    """Most files that a worker reads at a time."""
 
     def in_orders(self, number: int, seed: tuple[int, ...], num_workers: int) -> Iterator[tf.data.Dataset]:
-        """So many datasets, each of the same records in an order of its own."""
+        """Yields `number` datasets of the same records, each in another order."""
         parse = tf.function(self.parse)  # traced once for all orders
         for order in range(number):
             yield self._in_order(np.random.default_rng((*seed, order)), parse, num_workers)
@@ -121,7 +122,7 @@ class Epochs:
         reading = 1
         if self.shuffle_buffer:
             files = random.permutation(files).tolist()
-            # So that no worker holds what another could read where there are few files.
+            # With few files, no worker should hold a file that another could read.
             reading = max(1, min(self.parallel_files, len(files) // (_FILES_HELD * num_workers)))
         records = interleaved(
             tf.data.Dataset.from_tensor_slices(files),
@@ -135,7 +136,7 @@ class Epochs:
         salt = int(random.integers(1 << 62))
 
         def number(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            # A count would begin at 0 at every worker and have them all sample the same frames.
+            # A count would begin at 0 on every worker, so all would sample the same frames.
             return tf.strings.to_hash_bucket_fast(batch[0], 1 << 62) + salt, batch
 
         if self.source.level == "segment":
@@ -147,14 +148,14 @@ class Epochs:
 
 
 def read_epochs(epochs: Epochs, service: str, job_name: str, seed: tuple[int, ...], repeat: bool) -> tf.data.Dataset:
-    """Batches of one epoch, or of one after another for ever, from the workers of a service.
+    """Gets the batches of one epoch, or of epochs for ever, from the workers of a service.
 
     Args:
-        epochs: what to read.
+        epochs: the work.
         service: as `find_workers` takes it.
-        job_name: the same for all processes that share the batches out among them; empty = this one reads all.
-        seed: of the orders.
-        repeat: for ever, each epoch in another order, at least for the next few.
+        job_name: name that processes give to share out the batches; empty = this process reads all.
+        seed: seed of the orders.
+        repeat: go on for ever. The order differs from epoch to epoch and recurs only after several.
 
     Raises:
         InputError: the service does not answer or cannot be used.

@@ -1,4 +1,4 @@
-"""The processes of a tf.data service: its dispatcher in this one, workers in processes of their own."""
+"""Runs a tf.data service: the dispatcher in this process, each worker in its own process."""
 
 import contextlib
 import multiprocessing
@@ -22,32 +22,32 @@ from yt8m.values import LARGEST_PORT, parse_address
 Role = Literal["both", "dispatcher", "worker"]
 
 _SECONDS_TO_START = 300.0
-"""Workers that load TensorFlow side by side on a busy machine take some tens."""
+"""Workers that load TensorFlow in parallel on a busy machine take tens of seconds."""
 _SECONDS_TO_END = 5.0
 _SECONDS_BEFORE_A_RESTART = 1.0
 
-# A fork of a process that runs TensorFlow's threads does not work.
+# A process with TensorFlow's threads cannot be forked.
 _spawning = multiprocessing.get_context("spawn")
 
 
 class Servers:
-    """A dispatcher, workers, or both; a context manager that ends them all.
+    """A dispatcher, workers, or both. This is a context manager: leaving it ends them all.
 
     Args:
-        role: which.
-        num_workers: how many workers, if there are any.
-        host: under which others reach this machine; empty = `localhost`, or for workers of a dispatcher on another machine
-            the address that this one has towards it.
-        port: of the dispatcher; the workers have those that follow. 0 = any that are free.
-        dispatcher: of workers without one here: its address.
-        work_dir: where a dispatcher keeps a journal, from which it goes on when it is started again; empty = nowhere.
-        progress: gets a line on what takes long, and each time that a worker is started again.
+        role: which of them to run.
+        num_workers: number of workers, if any.
+        host: name by which others reach this machine; empty = `localhost`. For workers of a dispatcher on another machine,
+            empty = the address that this machine has towards it.
+        port: the dispatcher's port; workers take the ports after it. 0 = any free ports.
+        dispatcher: the dispatcher's address, for workers without a dispatcher here.
+        work_dir: directory of the dispatcher's journal, from which a restarted dispatcher goes on; empty = no journal.
+        progress: gets a line on slow steps, and on each restart of a worker.
 
     Attributes:
-        dispatcher: its address, once they run.
+        dispatcher: the dispatcher's address, once it runs.
 
     Raises:
-        InputError: the arguments do not fit together; on entering: a port is taken, the dispatcher does not answer.
+        InputError: the arguments do not fit together; on entering: a port is taken, or the dispatcher does not answer.
     """
 
     def __init__(
@@ -97,17 +97,17 @@ class Servers:
 
     @property
     def workers(self) -> list[str]:
-        """The addresses of the workers here."""
+        """The addresses of the workers started here."""
         return [f"{self._host}:{port}" for port in self._workers]
 
     def keep_running(self) -> None:
-        """Starts a worker that ends again at its address; returns never.
+        """Restarts each worker that ends, at its address. Never returns.
 
-        The dispatcher waits for it until then: an epoch is over when every worker says so.
+        The dispatcher waits for the restart: an epoch is over when every worker says so.
         """
         while self._workers:
             ended = wait([worker.sentinel for worker in self._workers.values()])
-            time.sleep(_SECONDS_BEFORE_A_RESTART)  # or what fails at once fails all the time
+            time.sleep(_SECONDS_BEFORE_A_RESTART)  # a worker that fails at once would restart all the time
             for port, worker in self._workers.items():
                 if worker.sentinel in ended:
                     self._progress.message(f"worker {self._host}:{port} ended ({_how(worker)}); it is started again")
@@ -118,7 +118,7 @@ class Servers:
         _require_free(self._port)
         if self._work_dir:
             make_directory(self._work_dir)
-            self._work_dir = os.path.abspath(self._work_dir)  # workers read it, too
+            self._work_dir = os.path.abspath(self._work_dir)  # workers read it too
         api = tf.data.experimental.service
         try:
             self._server = api.DispatchServer(
@@ -149,9 +149,9 @@ class Servers:
                 raise InputError(f"a worker does not start ({_how(worker)}); --verbose shows TensorFlow's log")
 
     def _start_worker(self, port: int) -> tuple[multiprocessing.process.BaseProcess, Connection]:
-        """A worker and what can be read from once it runs."""
+        """Starts a worker; returns it, and a connection that is readable once it runs."""
         receiver, sender = _spawning.Pipe(duplex=False)
-        # What is in this process must not be asked for by the name others have for it, which need not work from here.
+        # The name that others use for this machine need not work here, so a dispatcher in this process goes by localhost.
         dispatcher = self.dispatcher if self._server is None else f"localhost:{self.dispatcher.rpartition(':')[2]}"
         worker = _spawning.Process(target=_work, args=(dispatcher, f"{self._host}:{port}", port, sender), daemon=True)
         worker.start()
@@ -169,11 +169,11 @@ class Servers:
 
 
 def _work(dispatcher: str, address: str, port: int, ready: Connection) -> None:
-    """A worker's process: serves until the process that started it ends, however it does."""
+    """Runs a worker's process. It serves until its parent process ends in any way."""
     threading.Thread(target=_end_with_parent, daemon=True).start()  # a server waits for its dispatcher for ever
-    # Ctrl-C reaches all processes of a terminal; the one that started this one ends it.
+    # Ctrl-C reaches all processes of a terminal. The parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(InputError):  # where it is not installed, nobody reads what it is for
+    with contextlib.suppress(InputError):  # without the package, nobody reads such files
         prepare_file_systems(f"{scheme}://" for scheme in FILE_SYSTEMS)
     api = tf.data.experimental.service
     server = api.WorkerServer(api.WorkerConfig(dispatcher_address=dispatcher, worker_address=address, port=port))
@@ -184,20 +184,20 @@ def _work(dispatcher: str, address: str, port: int, ready: Connection) -> None:
 
 def _end_with_parent() -> None:
     wait([multiprocessing.parent_process().sentinel])
-    os.kill(os.getpid(), signal.SIGKILL)  # not server.stop(), which waits for readers that are still there
+    os.kill(os.getpid(), signal.SIGKILL)  # server.stop() would wait for readers
 
 
 def _how(worker: multiprocessing.process.BaseProcess) -> str:
-    """How a process ended."""
+    """Says how a process ended."""
     if worker.exitcode is None:
         return "it takes too long"
     return f"exit status {worker.exitcode}" if worker.exitcode >= 0 else signal.Signals(-worker.exitcode).name
 
 
 def _require_free(port: int) -> None:
-    """Raises InputError if the port cannot be listened at; TensorFlow would share it with whoever does."""
+    """Raises InputError if the port cannot be bound. TensorFlow would share it with the process that has it."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a former service do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignore connections of an earlier service
         try:
             probe.bind(("", port))
         except OSError as error:
@@ -213,7 +213,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _own_address(dispatcher: str) -> str:
-    """The address that this machine has towards another."""
+    """The address that this machine has towards the dispatcher's machine."""
     host, _, port = dispatcher.rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, int(port)))  # sends nothing

@@ -1,1 +1,1 @@
-"""Small tables beside the records: classes and their names, weights, indices."""
+"""Small tables beside the records: classes with their names, weights, indices."""

@@ -1,4 +1,4 @@
-"""The file of `--loss.class-weights`: factors on the losses of classes."""
+"""Reads the file of `--loss.class-weights`: a factor for each class's loss."""
 
 import math
 import os
@@ -17,15 +17,15 @@ _PURPOSE = Purpose(
 
 
 def read_class_weights(path: str | os.PathLike, num_classes: int) -> np.ndarray:
-    """Factors of the classes from a CSV with the columns Index and Weight: float32 [C], 1 where none is given.
+    """Reads factors of classes from a CSV file with the columns Index and Weight: float32 [C], 1 where none is given.
 
     Args:
-        path: the file; further columns and the order of the rows do not matter.
+        path: the file. Other columns and the order of the rows do not matter.
         num_classes: C.
 
     Raises:
-        InputError: the file cannot be read or lacks a column, a class is none of the vocabulary or comes twice, or a weight is no
-            finite number from 0 on.
+        InputError: the file cannot be read or lacks a column, a class is not in the vocabulary or comes twice, or a weight is
+            not a finite number of at least 0.
     """
     table = read_table(path, _PURPOSE)
     frame, problems = select_classes(table, _COLUMNS)
@@ -46,7 +46,7 @@ def read_class_weights(path: str | os.PathLike, num_classes: int) -> np.ndarray:
 
 
 def _number(text: str) -> float:
-    """NaN of what is none; Python takes digits with underscores for one, too."""
+    """Parses a number; NaN if the text is none. Unlike Python, takes no underscores between digits."""
     try:
         return float(text) if "_" not in text else math.nan
     except ValueError:

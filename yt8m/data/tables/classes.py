@@ -1,4 +1,4 @@
-"""The column of classes that tables of classes have."""
+"""Reads the column of class ids that tables of classes have."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,15 +12,16 @@ _CLASS = r"[0-9]{1,9}"
 
 
 def select_classes(table: Table, columns: Sequence[str]) -> tuple["pandas.DataFrame", list[Problem]]:
-    """Columns of a table, the first of which is that of the classes, and what is wrong with some of the rows.
+    """Selects columns of a table of classes, and finds bad rows.
 
     Args:
-        table: any, with a header.
-        columns: names of columns.
+        table: a table with a header.
+        columns: names of columns; the first is the column of class ids.
 
     Returns:
-        The columns: the classes as int64, -1 of what is none, and the others as text, empty where a row is too short. For
-        `Table.refuse`, the rows that end too early, whose class is no whole number from 0 on, and whose class came before.
+        The columns, and problems for `Table.refuse`. Class ids are int64, -1 if the text is no class id. Other columns are
+        text, empty if a row is too short. Problems are: the row is too short, the class is not a whole number of at least 0,
+        or the class came before.
 
     Raises:
         InputError: the header lacks a column.

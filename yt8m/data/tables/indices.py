@@ -1,4 +1,4 @@
-"""Indices of videos: the part of each, as `yt8m split --as index` writes them and folds read them."""
+"""Indices, which name the part of each video. `yt8m split --as index` writes them, and folds read them."""
 
 import os
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ _PURPOSE = Purpose(
     unreadable="cannot be read as an index of videos",
     another="make one with yt8m split --as index",
     mend="mend the file, or make one with yt8m split --as index",
-    encoding_errors="surrogateescape",  # ids of records are bytes, any of them
+    encoding_errors="surrogateescape",  # an id in a record may be any bytes
 )
 
 
 def read_index(path: str | os.PathLike) -> dict[bytes, str]:
-    """The part of each video, by its id.
+    """Reads the part of each video, by id.
 
     Raises:
-        InputError: the file cannot be read, has other columns, a row of more or fewer than two fields, or an id twice.
+        InputError: the file cannot be read, has other columns, has a row without exactly two fields, or has an id twice.
     """
     table = read_table(path, _PURPOSE)
     if table.header != list(_COLUMNS):
@@ -36,11 +36,11 @@ def read_index(path: str | os.PathLike) -> dict[bytes, str]:
 
 
 def index_of(ids: Sequence[bytes], parts: Sequence[str]) -> bytes:
-    """The file of an index.
+    """Makes the content of an index file.
 
     Args:
-        ids: of the videos, each once.
-        parts: of each of them.
+        ids: ids of the videos, each once.
+        parts: the part of each video.
     """
     texts = [video_id.decode(errors="surrogateescape") for video_id in ids]
     return write_table(dict(zip(_COLUMNS, (texts, parts), strict=True)))

@@ -1,7 +1,7 @@
-"""Small CSV files, read and written by pandas, with every field as text.
+"""Reads and writes small CSV files by pandas, with every field as text.
 
-pandas guesses nothing here: `null`, `NA`, `1e10` and `0001` stay as they are written. What it does not say, on which line of the
-file a row begins, is found afterwards.
+pandas guesses no types here: `null`, `NA`, `1e10` and `0001` stay as they are. It does not say on which line of the file a
+row begins, so this module finds that afterwards.
 """
 
 import contextlib
@@ -17,30 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 from yt8m.errors import InputError
 
-if TYPE_CHECKING:  # loading it takes longer than `yt8m --help`
+if TYPE_CHECKING:  # loading pandas takes longer than `yt8m --help`
     import pandas
 
 Problem = tuple["pandas.Series", Callable[[Sequence[str]], str]]
-"""Which rows cannot be used (bool, with the index of the rows), and what is wrong with one, given its fields."""
+"""Marks bad rows (bool, with the rows' index), and has a function from a bad row's fields to the reason."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a file is read for, in the words of its error messages."""
+    """The purpose of a file, in words for its error messages."""
 
     unreadable: str
-    """That it cannot be read, as a clause: `the class weights cannot be read`."""
+    """Clause that the file cannot be read, such as `the class weights cannot be read`."""
     another: str
-    """What to do if it cannot be read, such as `check --loss.class-weights`."""
+    """What to do if the file cannot be read, such as `check --loss.class-weights`."""
     mend: str
-    """What to do about a line of it."""
+    """What to do about a bad line."""
     encoding_errors: str = "strict"
-    """Of what is not UTF-8 text: `strict` refuses it, `surrogateescape` keeps its bytes."""
+    """How to treat bytes that are not UTF-8: `strict` refuses them, `surrogateescape` keeps them."""
 
     def error(self, path: str, line: int, reason: str) -> InputError:
-        """What to raise for a line of a file."""
+        """Makes the error for a line of a file."""
         return InputError(f"{path}, line {line}: {reason}; {self.mend}")
 
 
@@ -50,25 +50,27 @@ class Table:
 
     path: str
     header: list[str]
-    """Names of the columns."""
+    """Names of columns."""
     all_rows: "pandas.DataFrame"
-    """An empty row, then every row of the file, the header and blank lines among them: a column a field, text, or missing where
-    a row has fewer fields. The last column holds the first field beyond the header's."""
+    """An empty row, then every row of the file, also the header and blank lines.
+
+    Each field has a column of text; fields that a row lacks are missing. The last column holds the first field beyond the
+    header's."""
     header_place: int
-    """Of the header among the rows."""
+    """Place of the header in `all_rows`."""
     purpose: Purpose
 
     @cached_property
     def rows(self) -> "pandas.DataFrame":
-        """The rows below the header that are not blank; the index is their place in `all_rows`."""
+        """The rows below the header, without blank ones. Their index is the place in `all_rows`."""
         below = self.all_rows.iloc[self.header_place + 1 :]
         return below[below[0].notna()]
 
     def select(self, columns: Sequence[str]) -> "pandas.DataFrame":
-        """Some columns of the rows, under their names: text, or missing where a row is too short.
+        """Selects columns of the rows by name: text, or missing if a row is too short.
 
         Raises:
-            InputError: the header lacks one.
+            InputError: the header lacks a column.
         """
         missing = [column for column in columns if column not in self.header]
         if missing:
@@ -76,14 +78,14 @@ class Table:
         return self.rows[[self.header.index(column) for column in columns]].set_axis(columns, axis="columns")
 
     def refuse(self, problems: Iterable[Problem]) -> None:
-        """Raises InputError for the first row of the file that has a problem; of several, for the first that it has."""
+        """Raises InputError for the first row with a problem. If a row has several, its first problem counts."""
         found = [(int(wrong.idxmax()), order, say) for order, (wrong, say) in enumerate(problems) if wrong.any()]
         if found:
             place, _, say = min(found, key=lambda each: each[:2])
             raise self.error(place, say(self.all_rows.loc[place].dropna().tolist()))
 
     def too_long(self) -> Problem:
-        """The problem of rows that go on after the last column."""
+        """The problem of rows with more fields than columns."""
         return (
             self.rows[len(self.header)].notna(),
             lambda fields: f"the row has more fields than the {len(self.header)} columns of the header",
@@ -95,22 +97,22 @@ class Table:
         return self.rows[last].isna(), lambda fields: f"the row has {len(fields)} of {len(self.header)} columns"
 
     def error(self, place: int, reason: str) -> InputError:
-        """What to raise for a row.
+        """Makes the error for a row.
 
         Args:
-            place: of the row in `all_rows`.
-            reason: what is wrong, as a clause.
+            place: place of the row in `all_rows`.
+            reason: the problem, as a clause.
         """
         return self.purpose.error(self.path, _line_of(self.all_rows.iloc[:place]), reason)
 
 
 def read_table(path: str | os.PathLike, purpose: Purpose) -> Table:
-    """A CSV file with a header.
+    """Reads a CSV file with a header.
 
-    A byte order mark and blank lines are left out; a quoted field may hold commas, quotes and line ends.
+    Ignores a byte order mark and blank lines. A quoted field may hold commas, quotes and line ends.
 
     Raises:
-        InputError: the file cannot be read, is not UTF-8 text, or has quotes that are not closed.
+        InputError: the file cannot be read, is not UTF-8 text, or has an unclosed quote.
     """
     from pandas.errors import EmptyDataError, ParserError
 
@@ -120,22 +122,22 @@ def read_table(path: str | os.PathLike, purpose: Purpose) -> Table:
         all_rows = _parse_rows(text, width)
     except EmptyDataError:  # nothing but blank lines
         return Table(path, [], _parse_rows("", 1), 1, purpose)
-    except (ParserError, csv.Error) as error:  # some of the latter pass through
+    except (ParserError, csv.Error) as error:  # pandas lets some csv.Errors pass
         raise purpose.error(path, _broken_line(text), f"no row of a CSV file begins here ({error})") from error
     place = int(all_rows[0].iloc[1:].notna().idxmax())
     return Table(path, all_rows.loc[place].dropna().tolist(), all_rows, place, purpose)
 
 
 def write_table(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """A CSV file of columns of one length, by name: numbers with every digit, None as an empty field.
+    """Makes a CSV file of named columns of one length. Numbers keep every digit; None becomes an empty field.
 
-    Text that was read with `surrogateescape` becomes the bytes that it was.
+    Text that was read with `surrogateescape` becomes its original bytes again.
     """
     import pandas
 
     frame = pandas.DataFrame(columns, dtype=object)
     text = frame.to_csv(index=False, lineterminator="\n")
-    if "\r" in text:  # alone, it ends a line for readers, but no writer puts it in quotes
+    if "\r" in text:  # readers end a line at a lone \r, but writers do not quote it
         text = frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     return text.encode(errors="surrogateescape")
 
@@ -155,8 +157,8 @@ def _text(path: str, purpose: Purpose) -> str:
 def _parse(text: str, **options: Any) -> "pandas.DataFrame":
     import pandas
 
-    # The Python engine leaves the fields that a row lacks missing; the other one makes them empty. `object` holds Python's own
-    # text, also such as is not UTF-8, whatever pandas takes `str` for.
+    # The Python engine marks fields that a row lacks as missing; the C engine makes them empty. `object` holds Python's own
+    # text, even if it is not UTF-8, whatever pandas uses for `str`.
     return pandas.read_csv(
         io.StringIO(text, newline=""),
         header=None,
@@ -169,20 +171,20 @@ def _parse(text: str, **options: Any) -> "pandas.DataFrame":
 
 
 def _parse_rows(text: str, width: int) -> "pandas.DataFrame":
-    """`Table.all_rows` of a header of some width."""
+    """Parses text into `Table.all_rows`, for a header of `width` fields."""
     columns = range(width + 1)
-    # pandas takes the number of fields from the first row, and with `usecols` leaves out what further ones have beyond it.
+    # pandas takes the number of fields from the first row. With `usecols` it drops extra fields of later rows.
     return _parse("," * width + "\n" + text, names=columns, usecols=columns, skip_blank_lines=False)
 
 
 def _line_of(rows_before: "pandas.DataFrame") -> int:
-    """The number of the line on which a row begins: each one before it has a line, and one more a line end in its fields."""
+    """The line on which a row begins. Each row before it takes one line, plus one for each line end in its fields."""
     fields = rows_before.to_numpy().ravel()
     return len(rows_before) + sum(len(_LINE_END.findall(field)) for field in fields if isinstance(field, str))
 
 
 def _broken_line(text: str) -> int:
-    """The first line of the row that pandas cannot read; it reads by this module of Python's own, and does not say where."""
+    """The first line of the row that pandas cannot read. pandas parses by Python's `csv`, but does not say where."""
     rows, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     with contextlib.suppress(csv.Error):
         for _ in rows:

@@ -1,4 +1,4 @@
-"""The files at the root of a data set, which list its classes with their names, and those that segments are ranked for."""
+"""Finds and reads the files at a data set's root: the names of its classes, and the classes to rank segments for."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 
 VOCABULARY_FILE = "vocabulary.csv"
 _COLUMNS = {VOCABULARY_FILE: ("Index", "Name"), "label_names.csv": ("label_id", "label_name")}
-"""The files that name classes, as the data set has them and as the starter code has, and the columns of classes and names."""
+"""Files that name classes, in the data set and in the starter code, with their columns of classes and names."""
 
 SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
-"""The classes that segments are rated and ranked for."""
+"""Lists the classes that segments are rated and ranked for."""
 
 _LEVELS_BELOW_ROOT = 4
-"""Directories searched: `ROOT/2/frame/train/x.tfrecord` lies four below the root."""
+"""Directories to search: `ROOT/2/frame/train/x.tfrecord` lies four levels below the root."""
 
 
 def find_at_root(path: str | os.PathLike, name: str) -> Path | None:
-    """A file of this name at the root of the data set that a record file is of.
+    """Finds a file at the root of a record file's data set; None if there is none.
+
+    Searches the record file's directory and up to three above it: first above the path as written, then above the path with
+    links resolved.
 
     Args:
-        path: a record file; of one that is not local, nothing is found.
-        name: the file looked for, in the record file's directory and up to three above it; where links lead elsewhere, first
-            above the path as it is written.
+        path: a local record file. Nothing is found for one that is not local.
+        name: name of the file to find.
     """
     if "://" in os.fspath(path):
         return None
@@ -41,29 +43,28 @@ def find_at_root(path: str | os.PathLike, name: str) -> Path | None:
 
 
 def find_vocabulary(path: str | os.PathLike) -> Path | None:
-    """The names of the classes at the root of the data set that a record file is of; arguments as `find_at_root`."""
+    """Finds the file of class names at the root of a record file's data set. Argument: see `find_at_root`."""
     return next(filter(None, (find_at_root(path, name) for name in _COLUMNS)), None)
 
 
 def count_classes(path: str | os.PathLike) -> int | None:
-    """The number of classes of a vocabulary that lists all of them; None of one that leaves some out.
+    """The number of classes in a vocabulary; None if it leaves classes out.
 
     Raises:
-        InputError: as `read_class_names`.
+        InputError: see `read_class_names`.
     """
     classes = read_class_names(path)
     return len(classes) if classes and max(classes) == len(classes) - 1 else None
 
 
 def find_segment_classes(path: str | os.PathLike, num_classes: int) -> Path | None:
-    """The list of the classes that segments are ranked for, at the root of the data set that a record file is of.
+    """Finds the list of classes to rank segments for, at the root of a record file's data set.
 
-    That is a `segment_label_ids.csv`, or else a `vocabulary.csv` that leaves classes out, as Kaggle's of the segment challenge
-    does.
+    This is `segment_label_ids.csv`, or else a `vocabulary.csv` that leaves classes out, as in Kaggle's segment challenge.
 
     Args:
         path: see `find_at_root`.
-        num_classes: of the whole vocabulary.
+        num_classes: classes in the whole vocabulary.
     """
     listed = find_at_root(path, SEGMENT_CLASSES_FILE)
     vocabulary = None if listed else find_at_root(path, VOCABULARY_FILE)
@@ -71,19 +72,20 @@ def find_segment_classes(path: str | os.PathLike, num_classes: int) -> Path | No
         return listed
     try:
         classes = read_segment_class_ids(vocabulary)
-    except InputError:  # whoever reads names from it says so
+    except InputError:  # whoever reads names from it reports this
         return None
     return vocabulary if max(classes) >= len(classes) < num_classes else None
 
 
 def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
-    """The classes that segments are ranked for, in the order of the file.
+    """Reads the classes to rank segments for, in the order of the file.
 
     Args:
-        path: a CSV file whose header has `Index`: a `segment_label_ids.csv`, or a `vocabulary.csv` of these classes alone.
+        path: a CSV file with the column `Index`: `segment_label_ids.csv`, or a `vocabulary.csv` of only these classes.
 
     Raises:
-        InputError: the file cannot be read, lacks the column, has no row, or a class that is no whole number or comes twice.
+        InputError: the file cannot be read, lacks the column, has no row, or has a class that is not a whole number or comes
+            twice.
     """
     classes = _read_classes(path, [("Index",)], _RANKED)["Index"].tolist()
     if not classes:
@@ -92,19 +94,19 @@ def read_segment_class_ids(path: str | os.PathLike) -> list[int]:
 
 
 def class_name(class_id: int, names: Mapping[int, str]) -> str:
-    """A class's name; `Class 17` of one that has none."""
+    """A class's name; `Class 17` if it has none."""
     return names.get(class_id) or f"Class {class_id}"
 
 
 def read_class_names(path: str | os.PathLike) -> dict[int, str]:
-    """The names in a `vocabulary.csv`, by class; empty where a class has none.
+    """Reads the names in a `vocabulary.csv` by class; empty if a class has no name.
 
     Args:
-        path: a CSV file whose header has `Index` and `Name`, or `label_id` and `label_name` as the starter code's
-            `label_names.csv`; further columns and the order of the rows do not matter.
+        path: a CSV file with the columns `Index` and `Name`, or `label_id` and `label_name` as in the starter code's
+            `label_names.csv`. Other columns and the order of the rows do not matter.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or has a class that is no whole number or comes twice.
+        InputError: the file cannot be read, lacks a column, or has a class that is not a whole number or comes twice.
     """
     classes = _read_classes(path, list(_COLUMNS.values()), _NAMES)
     ids, names = (classes[column].tolist() for column in classes)
@@ -120,11 +122,11 @@ _RANKED = _purpose(SEGMENT_CLASSES_FILE, "--segment-classes")
 
 
 def _read_classes(path: str | os.PathLike, choices: Sequence[Sequence[str]], purpose: Purpose) -> "pandas.DataFrame":
-    """The classes of a table, int64, and its other columns, text.
+    """Reads the class ids of a table, int64, and its other columns, as text.
 
     Args:
         path: a CSV file with a header.
-        choices: names of columns, that of the classes first; the first choice counts whose first column the header has.
+        choices: sets of column names, class ids first. The first set is taken that has its first column in the header.
         purpose: for the messages.
 
     Raises:

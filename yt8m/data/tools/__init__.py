@@ -1,1 +1,1 @@
-"""What is done to whole data sets: made, inspected, split, mended."""
+"""Tools for whole data sets: make, inspect, split, salvage."""

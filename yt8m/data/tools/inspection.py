@@ -1,4 +1,4 @@
-"""What record files hold, and which records cannot be used: what `yt8m inspect` says."""
+"""`yt8m inspect`: what record files hold, and which records cannot be used."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from yt8m.metrics.inputs import id_text
 
 
 class _Range:
-    """Least, mean and greatest of counts."""
+    """Minimum, mean and maximum of counts."""
 
     def __init__(self):
         self._counts: list[int] = []
@@ -30,14 +30,14 @@ class _Range:
 
 
 class _Oddities:
-    """What other commands tell of records that can be used, counted."""
+    """Counts the oddities of usable records that other commands tell about."""
 
     def __init__(self):
         self._with_feature: Counter[str] = Counter()
         self._num_featured = self._num_unlabelled = self._num_long = self._num_unfit_ids = 0
 
     def add(self, example: tf.train.SequenceExample, features: Sequence[str], length: int) -> None:
-        """Adds a record with the names of its features, and its number of frames."""
+        """Adds a record, with the names of its features and its number of frames."""
         self._with_feature.update(features)
         self._num_featured += bool(features)
         self._num_unlabelled += "labels" not in example.context.feature
@@ -58,23 +58,27 @@ def inspect(
     files: Sequence[str],
     visit: Callable[[str, tf.train.SequenceExample, Level | None], None] = lambda path, example, level: None,
 ) -> dict[str, Any]:
-    """What some record files hold.
+    """Reads record files and sums up what they hold.
 
     Args:
         files: paths of files.
-        visit: called with each record that can be used: its file, the record, and its level.
+        visit: called with the file, the record and the level of each usable record.
 
     Returns:
-        `level` (of most of the records that are looked at first; `segment` if any record has ratings; None if nothing can be
-        read),
-        `num_files`, `num_records`, `num_frames` and `num_labels` (`min`, `mean`, `max`; None where there are none),
-        `num_classes_seen`, `max_label`, `features` (name to size), `num_rated_segments`, `repeated`, a list of records that
-        hold a video, or a rated segment, that came before (`path`, `record`, `id`, `start` of the segment or None, and
-        `first`, the `path` and `record` of the other one), `corrupt_files`, a list of `path`, `record` (counted from
-        0; None for a whole file) and `reason`, and what other commands tell: `lacking_features` (name to how many records
-        have others, but not this one, which some have), `num_unlabelled` (without the key `labels`), `num_long_videos` (of
-        more than `DEFAULT_MAX_FRAMES` frames) and `num_unfit_ids` (which cannot stand in a submission). Counts are of the
-        usable records, repeated ones included.
+        A dict. Counts are of usable records, repeated ones included.
+
+        * `level`: level of most of the records looked at first; `segment` if any record has ratings; None if nothing can be
+          read.
+        * `num_files`, `num_records`, `num_classes_seen`, `max_label`, `num_rated_segments`.
+        * `num_frames`, `num_labels`: `min`, `mean` and `max`; None if there are none.
+        * `features`: size by name.
+        * `repeated`: records that repeat a video or a rated segment, each with `path`, `record`, `id`, `start` (of the
+          segment, or None) and `first` (`path` and `record` of the earlier one).
+        * `corrupt_files`: dicts of `path`, `record` (counted from 0; None for a whole file) and `reason`.
+        * `lacking_features`: by name, how many records with features lack this one, if some records have it.
+        * `num_unlabelled`: records without the key `labels`.
+        * `num_long_videos`: videos with more than `DEFAULT_MAX_FRAMES` frames.
+        * `num_unfit_ids`: ids that a submission cannot hold.
     """
     found = _Inspection(files, visit)
     for number, path in enumerate(files):
@@ -87,12 +91,12 @@ def inspect(
 
 
 class _Inspection:
-    """What is found in the records of some files, one after the other."""
+    """Collects what the records of some files hold, record by record."""
 
     def __init__(self, files: Sequence[str], visit: Callable[[str, tf.train.SequenceExample, Level | None], None]):
         self._files, self._visit = files, visit
         self.first_level = self._level = level_of_most(files)
-        """Of most of the records that are looked at first."""
+        """The level of most of the records looked at first."""
         self.problems: list[Problem] = []
         self._repeated: list[dict[str, Any]] = []
         self._videos, self._segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
@@ -102,12 +106,12 @@ class _Inspection:
         self._features: dict[str, int] = {}
 
     def add(self, number: int, raw: RawRecord, look: Look) -> None:
-        """Adds a record of a file, by the file's number."""
+        """Adds a record, with the number of its file."""
         path, example = self._files[number], look.example
         level = example and level_of(example)
         reason = look.problem
         if reason is None and level == "segment" and self.first_level != "segment":
-            reason = check_record(raw.data, level)  # which looks at the ratings, too
+            reason = check_record(raw.data, level)  # this checks the ratings too
         if reason:
             self.problems.append(Problem(path, raw.index, reason))
             return
@@ -138,7 +142,7 @@ class _Inspection:
         self._num_rated += len(set(starts_of(example)))
 
     def summary(self) -> dict[str, Any]:
-        """What `inspect` returns."""
+        """The result of `inspect`."""
         return {
             "level": self._level if self._num_records else None,
             "num_files": len(self._files),

@@ -1,4 +1,4 @@
-"""`--data.on-corrupt skip`: go on with the records that can be used, and say what cannot."""
+"""`--data.on-corrupt skip`: uses the usable records and says what is left out."""
 
 import atexit
 import dataclasses
@@ -18,33 +18,33 @@ from yt8m.progress import Progress
 
 @dataclass(frozen=True)
 class Losses:
-    """What was left out."""
+    """The records and files left out."""
 
     problems: list[Problem]
 
     @property
     def num_whole_files(self) -> int:
-        """Files of which nothing can be read."""
+        """The number of files from which nothing can be read."""
         return sum(_is_of_whole_file(problem) for problem in self.problems)
 
     @property
     def num_cut_files(self) -> int:
-        """Files that can be read up to a broken record; how many records would have followed is not known."""
+        """The number of files readable up to a broken record. How many records follow is unknown."""
         return sum(problem.ends_file and not _is_of_whole_file(problem) for problem in self.problems)
 
     @property
     def num_repeated(self) -> int:
-        """Records of videos, or segments, that came before."""
+        """The number of records that repeat a video or segment."""
         return sum(problem.is_repeated for problem in self.problems)
 
     @property
     def num_records(self) -> int:
-        """Single broken records, in files that go on after them."""
+        """The number of single broken records, with readable records after them."""
         return len(self.problems) - self.num_whole_files - self.num_cut_files - self.num_repeated
 
     @property
     def summary(self) -> str:
-        """One line for the user."""
+        """Sums up the losses in one line."""
         if not self.problems:
             return "all records can be used"
         parts = [
@@ -69,13 +69,14 @@ def usable_source(
     progress: Progress,
     counted: Counted | None = None,
 ) -> Source:
-    """The source as `--data.on-corrupt` wants it.
+    """Applies `--data.on-corrupt` to a source.
 
     Args:
-        source: what to read.
-        on_corrupt: `stop` leaves it as it is: reading it stops at the first record that cannot be used.
+        source: the records to read.
+        on_corrupt: `skip` leaves unusable records out. `stop` returns the source as it is, so reading stops at the first
+            unusable record.
         progress: with `skip`, gets a line on what was left out.
-        counted: with `skip`, of what comes twice the later record is left out; None = it may.
+        counted: with `skip`, what may come only once: later records of it are left out. None = anything may repeat.
 
     Raises:
         InputError: no record can be used.
@@ -88,10 +89,10 @@ def usable_source(
 
 
 def without_broken_records(source: Source, counted: Counted | None = None) -> tuple[Source, Losses]:
-    """The same source less the records that cannot be used, and those that come twice, after reading all of them once.
+    """Reads all records once, and leaves out unusable and repeated ones.
 
-    Whole files are used as they are. The usable records of the others are copied into temporary files, which vanish when
-    the process ends; there are few, or the data set is not worth using. The order stays.
+    Intact files are used as they are. Usable records of other files are copied to temporary files, which vanish when the
+    process ends. Such files are few, or the data set is not worth using. The order stays.
 
     Raises:
         InputError: no record can be used, or there is no room for the copies.
@@ -112,7 +113,7 @@ def without_broken_records(source: Source, counted: Counted | None = None) -> tu
 
 
 def _copy(path: str, indices: set[int], target: Path) -> Path:
-    last = max(indices)  # what follows may be unreadable
+    last = max(indices)  # the rest may be unreadable
     with NewFile(target) as file:
         for raw in read_framing(path):
             if raw.index in indices:

@@ -1,6 +1,6 @@
-"""`yt8m split`: the videos of some records shared out to parts, as new shards or as an index.
+"""`yt8m split`: divides the videos of some records into parts, as new shards or as an index.
 
-The records are read twice at most: once for ids and labels, and for shards once more, to copy them as they are.
+The records are read once for ids and labels. For shards they are read once more, to copy them unchanged.
 """
 
 import contextlib
@@ -34,42 +34,42 @@ _SUM_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Split:
-    """What became of the records."""
+    """The result of a split."""
 
     out: str
     parts: dict[str, int]
-    """Videos by part."""
+    """Number of videos by part."""
     records: dict[str, int]
-    """Records by part."""
+    """Number of records by part."""
     num_classes: int
-    """Classes that occur; at segment level those rated present and those rated absent count apart."""
+    """Classes that occur. At segment level, a class counts once as rated present and once as rated absent."""
     num_unlabelled: int
-    """Videos without any."""
+    """Videos without classes."""
     num_repeated: int
-    """Records of a video that another record is of, too."""
+    """Records beyond the first one of each video."""
     num_too_rare: int
-    """Classes with fewer videos than there are parts, which cannot be in all."""
+    """Classes with fewer videos than there are parts. They cannot be in all parts."""
     num_missing: int
-    """Classes with enough videos that no arrangement was found for in which every part has them."""
+    """Classes with enough videos for which no arrangement was found that puts them into every part."""
 
 
 @dataclass(frozen=True)
 class _Records:
-    """The ids and classes of some records, in the order of the files."""
+    """Ids and classes of some records, in the order of the files."""
 
     ids: list[bytes]
-    """Of videos, each once, in the order in which they come first."""
+    """Ids of the videos, each once, in order of first occurrence."""
     videos: np.ndarray
-    """int [R]: the video of each record, as a place in `ids`."""
+    """The video of each record, as a place in `ids`: int [R]."""
     classes: VideoClasses
-    """Of the videos; of several records, all of their classes."""
+    """Classes of the videos. A video with several records has all their classes."""
 
 
 def parse_parts(text: str) -> dict[str, float]:
-    """`train=.9,validate=.1` as shares by name.
+    """Parses `train=.9,validate=.1` into shares by name.
 
     Raises:
-        InputError: it is no such text, names a part twice, or the shares do not sum to 1.
+        InputError: the text is malformed, names a part twice, or the shares do not sum to 1.
     """
     shares: dict[str, float] = {}
     for piece in text.split(","):
@@ -96,23 +96,23 @@ def split(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Split:
-    """Shares the videos out, stratified by their classes (`yt8m.data.tools.stratification`).
+    """Divides videos into parts, stratified by their classes (`yt8m.data.tools.stratification`).
 
-    Classes are those of the labels; of records with rated segments, those that segments are rated for, where a class that is
-    rated present and one that is rated absent count as two. All records of one id go to one part, in their order.
+    Classes come from the labels. With rated segments they come from the ratings: a class rated present and the same class
+    rated absent count as two. All records of one id go to one part and keep their order.
 
     Args:
         paths: files, directories or globs of records of one level.
-        shares: of the parts, by name; 1 in all.
-        out: for shards, the directory that gets a directory a part; made if missing, must be empty otherwise. For an
-            index, the CSV file, with the columns id and part and a line a video.
-        form: which of the two.
+        shares: share of each part, by name; the sum is 1.
+        out: for shards, the directory that gets a directory for each part; made if missing, otherwise it must be empty. For
+            an index, the CSV file, with the columns id and part and a line for each video.
+        form: `shards` or `index`.
         seed: the same seed makes the same parts.
-        progress: counts the records that are copied.
+        progress: counts the copied records.
 
     Raises:
         InputError, RecordError: nothing matches, no record of a file has labels, a record cannot be used or has no id, there
-            are fewer videos than parts, a part would be empty, the output cannot be written. Nothing is left behind.
+            are fewer videos than parts, a part would be empty, or the output cannot be written. Nothing is left behind.
     """
     load_stratifier()
     _check_out(out, form)
@@ -210,7 +210,7 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
 
 
 def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Progress) -> None:
-    """Copies each record to its part. The parts appear together at the end."""
+    """Copies each record to its part. All parts appear together at the end."""
     with new_contents(directory, "yt8m split") as hidden, contextlib.ExitStack() as stack:
         writers = [
             stack.enter_context(_PartWriter(hidden, directory, name, int((parts == index).sum()), source, len(parts)))
@@ -223,7 +223,7 @@ def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: 
 
 
 def _contents(source: Source) -> Iterator[bytes]:
-    """The serialized records, in the order of the files."""
+    """Yields the serialized records in the order of the files."""
     for path in source.files:
         for raw in read_framing(path):
             if raw.problem:
@@ -232,7 +232,7 @@ def _contents(source: Source) -> Iterator[bytes]:
 
 
 class _PartWriter(contextlib.ExitStack):
-    """Writes the records of a part, in their order, to files of as many records each as those they come from."""
+    """Writes the records of a part, in order, to files with as many records each as the source's files."""
 
     def __init__(self, hidden: Path, directory: Path, name: str, num_records: int, source: Source, num_all: int):
         super().__init__()

@@ -1,12 +1,12 @@
-"""Which part of a data set each video goes to: iterative stratification, with rare classes in every part.
+"""Assigns videos to parts of a data set: iterative stratification, with rare classes in every part.
 
-Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data (2011): the class with the fewest videos left is
-shared out first, each video to the part that lacks most of it. The package `iterative-stratification` (the extra `tune`)
-does that, but wants a matrix bool [N, C], and takes two minutes for 10 000 videos of 3862 classes; here it is given the lists of
-classes behind the interface of that matrix.
+Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data (2011): take the class with the fewest videos
+left first, and give each of its videos to the part that lacks most of it. The package `iterative-stratification` (the
+extra `tune`) does this. It expects a matrix bool [N, C], and takes two minutes for 10 000 videos of 3862 classes. Here it
+gets lists of classes behind the interface of that matrix.
 
-A class of two videos and parts of .9 and .1 leave the smaller part without it, so classes that a part lacks are brought there
-afterwards, and the sizes mended as far as no part loses a class by it.
+With a class of two videos and parts of .9 and .1, the smaller part would lack the class. So missing classes are moved to
+the parts that lack them afterwards. Then the sizes are corrected as far as no part loses a class.
 
 N = videos, C = classes, P = parts.
 """
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _MOST_CANDIDATES = 256
-"""Videos of a class that are looked at when one of them is to move."""
+"""Videos of a class to consider when one of them has to move."""
 _MOVES_A_LACK = 50
-"""Tries for each class that a part lacks, before the search gives up."""
+"""Moves to try for each class that a part lacks, before the search gives up."""
 
 
 class VideoClasses:
-    """The classes of some videos, each once a video.
+    """The classes of some videos, each at most once in a video.
 
     Args:
-        matrix: the sparse indicator matrix [N, C], with the classes of each row ascending.
+        matrix: sparse indicator matrix [N, C], with ascending classes in each row.
     """
 
     def __init__(self, matrix: "csr_matrix"):
@@ -40,7 +40,7 @@ class VideoClasses:
 
     @classmethod
     def of(cls, lists: Sequence[Collection[int]]) -> "VideoClasses":
-        """From the class ids of each video; only those that occur are classes then, in ascending order."""
+        """Makes one from the class ids of each video. The classes are the ids that occur, in ascending order."""
         from sklearn.preprocessing import MultiLabelBinarizer
 
         matrix = MultiLabelBinarizer(sparse_output=True).fit_transform(lists)
@@ -59,40 +59,39 @@ class VideoClasses:
 
     @property
     def flat(self) -> np.ndarray:
-        """int [L]: the classes of all videos, one video after another; from 0 to C - 1."""
+        """The classes of all videos, video by video, from 0 to C - 1: int [L]."""
         return self._matrix.indices
 
     @property
     def offsets(self) -> np.ndarray:
-        """int [N + 1]: where each video's classes begin in `flat`."""
+        """Where each video's classes begin in `flat`: int [N + 1]."""
         return self._matrix.indptr
 
     @property
     def videos(self) -> np.ndarray:
-        """int [L]: the video of each entry of `flat`."""
+        """The video of each entry of `flat`: int [L]."""
         return np.repeat(np.arange(self.num_videos), np.diff(self.offsets))
 
     def by_class(self) -> tuple[np.ndarray, np.ndarray]:
-        """The videos of all classes, one class after another, int [L], and where each class's begin, int [C + 1]."""
+        """The videos of all classes, class by class, int [L], and where each class begins, int [C + 1]."""
         columns = self._matrix.tocsc()
         return columns.indices, columns.indptr
 
     def of_video(self, video: int) -> np.ndarray:
-        """The classes of one video."""
         return self.flat[self.offsets[video] : self.offsets[video + 1]]
 
     def reordered(self, order: np.ndarray) -> "VideoClasses":
-        """The same videos in another order: first the one at place `order[0]`."""
+        """The same videos in another order. The first is the one at place `order[0]`."""
         return VideoClasses(self._matrix[order])
 
     def counts(self, parts: np.ndarray, num_parts: int) -> np.ndarray:
-        """Videos of each class in each part, int [C, P]."""
+        """Number of videos of each class in each part, int [C, P]."""
         cells = self.flat.astype(np.int64) * num_parts + parts[self.videos]
         return np.bincount(cells, minlength=self.num_classes * num_parts).reshape(self.num_classes, num_parts)
 
 
 class _LabelMatrix:
-    """Stands for the matrix bool [N, C] in all that `IterativeStratification` does with it."""
+    """Stands for the matrix bool [N, C], with all operations that `IterativeStratification` uses."""
 
     def __init__(self, classes: VideoClasses):
         self._classes, self._videos = classes, classes.videos
@@ -105,9 +104,9 @@ class _LabelMatrix:
             label = int(np.squeeze(key[1]))
             column[self._by_class[self._starts[label] : self._starts[label + 1]]] = True
             return column
-        if isinstance(key, np.ndarray):  # [rows]: of which only the sum is wanted
+        if isinstance(key, np.ndarray):  # [rows]: only their sum is used
             return _Sums(np.bincount(self._classes.flat[key[self._videos]], minlength=self.shape[1]))
-        return self._classes.of_video(key)  # [row]: used to index the columns where it is true
+        return self._classes.of_video(key)  # [row]: used only to index columns where it is true
 
     def sum(self, axis: int) -> np.ndarray:
         return np.diff(self._starts)
@@ -122,7 +121,7 @@ class _Sums:
 
 
 def load_stratifier() -> Callable:
-    """The package's function. Raises InputError if it is not installed; for asking before the records are read."""
+    """Loads the package's function. Raises InputError if it is missing, so callers can check before reading records."""
     try:
         from iterstrat.ml_stratifiers import IterativeStratification
     except ImportError as error:
@@ -131,24 +130,24 @@ def load_stratifier() -> Callable:
 
 
 def stratify(classes: VideoClasses, shares: Sequence[float], seed: int) -> np.ndarray:
-    """The part of each video, int [N].
+    """Assigns each video to a part.
 
     Args:
-        classes: of the videos; those without any are shared out by number alone.
-        shares: of the parts, above 0, 1 in all.
+        classes: classes of the videos. Videos without classes are assigned by number only.
+        shares: share of each part, above 0; the sum is 1.
         seed: breaks ties.
 
     Returns:
-        Parts in which each class has its share of its videos, as nearly as whole videos and their other classes allow. A class
-        with as many videos as there are parts, or more, is in every part, unless that contradicts other such classes; finding
-        out whether it does is a search that ends after some thousand tries.
+        The part of each video, int [N]. Each part has its share of each class, as nearly as whole videos and their other
+        classes allow. A class with at least as many videos as there are parts is in every part, unless that contradicts other
+        such classes. A search of some thousand tries finds an arrangement, or gives up.
 
     Raises:
         InputError: the package is not installed.
     """
     iterative = load_stratifier()
     given = np.asarray(shares, np.float64)
-    # In an order of their own, as that of the videos may go with their classes, and a part gets every so many.
+    # The order of the videos may go with their classes, and a part gets every n-th video, so shuffle them.
     order = np.random.default_rng(seed).permutation(classes.num_videos)
     parts = np.empty(classes.num_videos, np.int64)
     parts[order] = iterative(_LabelMatrix(classes.reordered(order)), given, np.random.RandomState(seed))
@@ -159,7 +158,7 @@ def stratify(classes: VideoClasses, shares: Sequence[float], seed: int) -> np.nd
 
 
 class _Spread:
-    """Parts that are being mended."""
+    """Improves an assignment of videos to parts."""
 
     def __init__(self, classes: VideoClasses, parts: np.ndarray, shares: np.ndarray, random: np.random.Generator):
         self._classes, self._random, self._num_parts = classes, random, len(shares)
@@ -170,7 +169,7 @@ class _Spread:
         self._wanted = np.outer(totals, shares)
         self._sizes = np.bincount(parts, minlength=self._num_parts)
         self._num_lacks = 0
-        """Pairs of a class that could be in every part and a part that it is not in; counted while they are mended."""
+        """Pairs of a class that could be in every part and a part that lacks it; kept up to date by moves."""
         self._wanted_sizes = shares * len(parts)
         members, starts = classes.by_class()
         self._members = np.split(members, starts[1:-1])
@@ -178,8 +177,8 @@ class _Spread:
     def cover(self) -> None:
         """Brings classes to the parts that lack them.
 
-        A move may take another class from a part, which then waits for its turn; a video that moved often is left alone
-        for the others (min-conflicts search). The best that was seen stays.
+        A move may take another class from a part, which then waits for its turn. Videos that moved often are moved last
+        (min-conflicts search). The best assignment seen stays.
         """
         found = np.argwhere((self._counts == 0) & self._coverable[:, None])
         lacks = deque(map(tuple, self._random.permutation(found)))
@@ -203,7 +202,7 @@ class _Spread:
         self._restore(best)
 
     def _cheapest(self, label: int, part: int, times_moved: dict[int, int]) -> int:
-        """The video of a class whose move to a part takes the fewest classes from where it is, and brings the most."""
+        """Finds the video of a class that is cheapest to move to a part (`_cost`). Each earlier move adds 1."""
         members = self._members[label]
         if len(members) > _MOST_CANDIDATES:
             members = self._random.choice(members, _MOST_CANDIDATES, replace=False)
@@ -212,7 +211,7 @@ class _Spread:
         return int(members[np.lexsort((self._random.random(len(members)), -excess, costs))[0]])
 
     def _cost(self, video: int, part: int) -> int:
-        """Classes that a move takes from where the video is, less those that it brings."""
+        """The number of classes that a move takes from the video's part, minus the number that it brings."""
         own = self._classes.of_video(video)
         own = own[self._coverable[own]]
         return int((self._counts[own, self.parts[video]] == 1).sum() - (self._counts[own, part] == 0).sum())
@@ -232,7 +231,7 @@ class _Spread:
         self._sizes = np.bincount(parts, minlength=self._num_parts)
 
     def level(self) -> None:
-        """Moves videos out of parts that are too large, as long as their classes are not in want there."""
+        """Moves videos out of parts that are too large, if those parts can spare their classes."""
         for source in np.argsort(self._wanted_sizes - self._sizes):
             videos = np.flatnonzero(self.parts == source)
             if self._sizes[source] <= np.ceil(self._wanted_sizes[source]):
@@ -247,7 +246,7 @@ class _Spread:
                     self._move(video, part)
 
     def _may_leave(self, video: int, part: int) -> bool:
-        """Whether no part loses a class by a move, and the classes on the whole come nearer to their shares."""
+        """Whether a move makes no part lose a class, and brings the classes nearer to their shares on the whole."""
         own, source = self._classes.of_video(video), self.parts[video]
         if (self._coverable[own] & (self._counts[own, source] == 1)).any():
             return False

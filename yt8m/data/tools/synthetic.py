@@ -1,14 +1,14 @@
-"""The sample data set that `yt8m synth` writes: small, made from a seed, in the official layout.
+"""`yt8m synth`: writes a small sample data set from a seed, in the official layout.
 
 ::
 
     DIR/2/frame/{train,validate,test}/train0000.tfrecord ...   frame level, 2018 format
     DIR/2/video/{train,validate,test}/train0000.tfrecord ...   the same videos, video level
     DIR/3/frame/{validate,test}/validate0000.tfrecord ...      the same videos again, with rated segments in validate
-    DIR/vocabulary.csv                                         one row a class, columns as in the official file
+    DIR/vocabulary.csv                                         one row for each class, columns as in the official file
     DIR/segment_label_ids.csv                                  the classes that segments are rated for
 
-What the videos show, and why, is in `yt8m.data.tools.synthetic_videos`.
+`yt8m.data.tools.synthetic_videos` says what the videos show, and why.
 """
 
 import contextlib
@@ -49,18 +49,18 @@ VOCABULARY_COLUMNS = (
 )
 
 _HELD_OUT_SHARE = 0.2
-"""Videos in validate, and in test, for each in train."""
+"""Size of validate, and of test, as a share of train."""
 
 _SEGMENT_CLASS_SHARE = 0.5
 _POSITIVE_RATINGS = 0.8
-"""Share of a video's ratings that are positive where it has enough such segments; over all, a little above half."""
+"""Share of positive ratings of a video with enough positive segments. Over all videos it is a little above half."""
 _MISTAKEN_VIDEOS = 0.2
-"""Share of the videos that are rated for a class that they do not have, but which resembles one of theirs."""
+"""Share of videos rated for a class that they lack but that resembles one of their classes."""
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 4
 
-# What a random stream is for: streams with different purposes are independent of each other.
+# Purposes of random streams. Streams with different purposes are independent.
 _WORLD, _IDS, _VIDEO, _RATINGS, _VOCABULARY = range(5)
 
 
@@ -72,24 +72,24 @@ def synthesise(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
-    """Writes the sample data set; the same arguments give the same bytes.
+    """Writes the sample data set. The same arguments give the same bytes.
 
-    All files appear together at the end, so a failed or killed call leaves no half sample.
+    All files appear together at the end, so a failed or killed call leaves no partial sample.
 
     Args:
-        directory: where to; made if missing, must be empty otherwise.
-        num_videos: videos in the train split, at least 1; validate and test have a fifth of that each.
-        num_classes: classes of the vocabulary, at least 1.
-        num_shards: files a split, at least 1; a split with fewer videos has one video a file.
+        directory: the target; made if missing, otherwise it must be empty.
+        num_videos: videos in the train split, at least 1. Validate and test each have a fifth of this number.
+        num_classes: classes in the vocabulary, at least 1.
+        num_shards: files in each split, at least 1. A split with fewer videos has one video in each file.
         seed: 0 or more.
-        progress: counts the videos that are written.
+        progress: counts the videos written.
 
     Returns:
-        What was made: ``directory``, ``num_videos`` {split: n}, ``num_classes``, ``num_segment_classes``, ``num_files``
-        (of records) and ``num_bytes`` (of records).
+        ``directory``, ``num_videos`` {split: n}, ``num_classes``, ``num_segment_classes``, ``num_files`` (files of records)
+        and ``num_bytes`` (bytes of records).
 
     Raises:
-        InputError: an argument out of range, a directory that holds something or cannot be written, or a full disk.
+        InputError: an argument is out of range, the directory is not empty or cannot be written, or the disk is full.
     """
     held_out = max(1, round(_HELD_OUT_SHARE * num_videos))
     sizes = {"train": num_videos, "validate": held_out, "test": held_out}
@@ -113,7 +113,7 @@ def _check_arguments(
 
 
 class _Sample:
-    """One call's state: the random streams and the counts that the vocabulary needs in the end."""
+    """The state of one call: the random streams, and the counts for the vocabulary."""
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class _Sample:
         self.num_files += len(files)
 
     def _new_file(self, name: str) -> NewFile:
-        """A file among those that are not complete yet, called by the name that it will have."""
+        """Opens a file in the hidden directory. Messages show its final name."""
         return NewFile(self.hidden / name, shown=self.directory / name)
 
     def _records(self, split: str, video: Video) -> dict[str, bytes]:
@@ -207,13 +207,13 @@ class _Sample:
 
 
 def rate_segments(video: Video, world: World, segment_classes: np.ndarray, random: np.random.Generator) -> Ratings:
-    """Four or five ratings of a video, in no order, most of them of one class.
+    """Makes four or five ratings of a video, in no order, most of them for one class.
 
-    A segment is positive for a class if most of its five frames show it. What to rate was proposed by a machine, which at
-    times was taken in: then the class is one that the video does not have and that shares a scene or an object with one of
-    its labels. A video without any of `segment_classes` is always rated so.
+    A segment is positive for a class if most of its five frames show it. The class is chosen as if a machine had proposed
+    it, which is sometimes wrong: then the video lacks the class, but the class shares a scene or an object with one of the
+    video's labels. A video without any of `segment_classes` always gets such a class.
     """
-    starts = np.arange(0, len(video.activity) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)  # raters saw whole ones
+    starts = np.arange(0, len(video.activity) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)  # raters saw only whole segments
     seconds = video.activity[starts[:, None] + np.arange(SEGMENT_FRAMES)]
     rated_labels = np.intersect1d(video.labels, segment_classes)
     others = np.setdiff1d(segment_classes, video.labels)
@@ -241,7 +241,7 @@ def rate_segments(video: Video, world: World, segment_classes: np.ndarray, rando
 
 
 def _resemble(class_id: int, labels: Sequence[int], world: World) -> bool:
-    """Whether a class has a scene or an object that one of the labels has, too."""
+    """Whether a class shares a scene or an object with one of the labels."""
     own, theirs = world.appearances[class_id], world.appearances[labels].reshape(-1, 2)
     return bool((own[:, None] == theirs).any())
 

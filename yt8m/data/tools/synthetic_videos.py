@@ -1,24 +1,24 @@
-"""What the videos of the sample data set show: made-up features that are hard in the ways real ones are.
+"""Makes the videos of the sample data set: made-up features that are hard in the same ways as real ones.
 
-A video is a row of shots of 5 to 12 seconds. A shot shows one of the video's labels, or a distraction. A frame of a
-label is the sum of a *scene* and an *object*, visual words that many classes share, and what surrounds them:
+A video is a sequence of shots of 5 to 12 seconds. A shot shows one of the video's labels, or a distraction. A frame of a
+label is the sum of a *scene* and an *object*, visual words that many classes share, and of the parts below:
 
-* **Words come in opposites**, as day and night do: for each word its negative is a word too.
+* **Words come in opposites**, like day and night: the negative of each word is a word too.
 * **A class is a set of appearances**, pairs of a scene and an object. Where a class has (s, o) it also has the opposite
   pair (-s, -o), and some other class has (s, -o) and (-s, o). So neither word alone tells the two apart, and a class's
   mean over its appearances is zero: a linear model on the mean frame learns nothing from words. A mixture of experts can
   learn one appearance an expert. VLAD sees the pairs themselves: in the cluster of a scene, the residual is the object.
-* **A faint vector of the class's own**, on all of its frames, and **a sound** for some classes, which others share, are
-  what the linear model does learn from.
+* **A faint vector of each class**, on all of its frames, and **a sound**, which some classes have and share with others.
+  The linear model learns from these.
 * **Shots**: a label is active in part of the video, so short ones drown in a mean. Segment ratings follow the shots.
 * **Distractions** belong to no label: backgrounds that all videos share, scenes without object, objects without scene.
-* **A style** that is constant in a video (camera, encoder), and **noise**, half shared with the next frame, are what a
-  model memorises that has too many parameters.
-* **Features beyond rgb and audio**, where `FEATURE_SIZES` has some, hold a vector of the class that is shown, and noise.
+* **A style** that is constant in a video (camera, encoder), and **noise**, half shared with the next frame. A model with
+  too many parameters memorises these.
+* **Features beyond rgb and audio**, if `FEATURE_SIZES` has some, hold a vector of the class shown, and noise.
 * **Label frequencies follow Zipf's law**; a video has about three labels, as in the real data set.
 
-With the strengths below, dequantised values are spread like the real ones, which are whitened: mean 0, standard deviation
-about 1 in every dimension, and about one byte in fifteen clipped.
+With the strengths below, dequantised values are spread like the real, whitened ones: mean 0, standard deviation about 1 in
+every dimension, and about one byte in fifteen clipped.
 """
 
 from dataclasses import dataclass
@@ -30,20 +30,20 @@ from yt8m.data.schema import FEATURE_SIZES
 
 _SHORTEST_VIDEO, _LONGEST_VIDEO = 30, 120
 _LENGTH_SKEW = (1.3, 2.6)
-"""Parameters of the beta distribution that lengths follow between the two: the mean is a third of the way."""
+"""Parameters of the beta distribution of lengths between these two. The mean is a third of the way up."""
 _SHORTEST_SHOT, _LONGEST_SHOT = 5, 12
 
 _ZIPF_EXPONENT = 0.9
 _MEAN_FURTHER_LABELS = 2.1
-"""Labels after the first: Poisson, cut off at `_MOST_LABELS` and at the number of shots."""
+"""Mean number of labels after the first. It is Poisson, cut off at `_MOST_LABELS` and at the number of shots."""
 _MOST_LABELS = 12
 _LABEL_IN_SPARE_SHOT = 0.6
-"""Chance that a shot shows one of the labels again once each label has had its shot."""
+"""Chance that a shot shows a label again, after each label has had its shot."""
 
 _OPPOSITE_PAIRS = 1
-"""Pairs of opposite appearances a class has."""
+"""Pairs of opposite appearances of each class."""
 _USUAL_APPEARANCE = 0.95
-"""Chance that a shot shows a label in the appearance that is usual for it in this video."""
+"""Chance that a shot shows a label in its usual appearance in this video."""
 _NUM_BACKGROUNDS = 4
 _NUM_SOUNDS = 16
 _CLASSES_WITH_SOUND = 0.6
@@ -52,17 +52,20 @@ _CLASSES_WITH_SOUND = 0.6
 _SCENE, _OBJECT, _CLASS, _BACKGROUND, _STYLE, _NOISE = 0.65, 0.65, 0.065, 0.65, 0.1, 0.45
 _SOUND, _SOUND_STYLE, _SOUND_NOISE = 0.6, 0.3, 0.5
 _FURTHER = 0.3
-"""Of a class's vector in a feature beyond rgb and audio."""
+"""Standard deviation of a class's vector in a feature beyond rgb and audio."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """What all videos of a sample share. C classes, M appearances, S scenes, O objects, B backgrounds, A sounds."""
+    """Everything that all videos of a sample share.
+
+    C = classes, M = appearances, S = scenes, O = objects, B = backgrounds, A = sounds.
+    """
 
     scenes: np.ndarray
-    """float32 [S, 1024]; the second half is the first one's negative."""
+    """float32 [S, 1024]; the second half is the negative of the first."""
     objects: np.ndarray
-    """float32 [O, 1024]; the second half is the first one's negative."""
+    """float32 [O, 1024]; the second half is the negative of the first."""
     backgrounds: np.ndarray
     """float32 [B, 1024]"""
     class_vectors: np.ndarray
@@ -72,11 +75,11 @@ class World:
     sounds: np.ndarray
     """float32 [A, 128]"""
     class_sounds: np.ndarray
-    """int64 [C]: the class's sound, -1 for none."""
+    """The sound of each class, -1 for none: int64 [C]."""
     frequencies: np.ndarray
-    """float64 [C]: sums to 1 and falls with the index."""
+    """float64 [C]; sums to 1 and falls with the index."""
     further: dict[str, np.ndarray]
-    """By feature beyond rgb and audio: a vector for each class, float32 [C, D]."""
+    """A vector for each class, float32 [C, D], by feature beyond rgb and audio."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,15 +88,15 @@ class Video:
 
     video_id: str
     labels: list[int]
-    """Ascending; each is active in some second."""
+    """Ascending; each label is active in some second."""
     activity: np.ndarray
-    """int64 [T]: the label that each second shows, -1 for none."""
+    """The label that each second shows, -1 for none: int64 [T]."""
     frames: dict[str, np.ndarray]
     """uint8 [T, D] by feature name."""
 
 
 def make_world(num_classes: int, random: np.random.Generator) -> World:
-    """Draws what all videos share.
+    """Draws everything that all videos share.
 
     Args:
         num_classes: at least 1.
@@ -106,7 +109,7 @@ def make_world(num_classes: int, random: np.random.Generator) -> World:
     def with_opposites(words: np.ndarray) -> np.ndarray:
         return np.concatenate([words, -words])
 
-    # Every scene word meets every object word in two squares, one a sign; as many of each word as makes enough squares.
+    # Every scene word meets every object word in two squares, one for each sign. Take enough words for all squares.
     num_squares = num_classes * _OPPOSITE_PAIRS
     num_scenes = int(np.ceil((num_squares / 2) ** 0.5))
     num_objects = int(np.ceil(num_squares / 2 / num_scenes))
@@ -122,13 +125,13 @@ def make_world(num_classes: int, random: np.random.Generator) -> World:
             random.random(num_classes) < _CLASSES_WITH_SOUND, random.integers(_NUM_SOUNDS, size=num_classes), -1
         ),
         frequencies=weights / weights.sum(),
-        # The last to be drawn, so that rgb and audio do not depend on them.
+        # Drawn last, so that rgb and audio do not depend on them.
         further={name: vectors(num_classes, name) for name in FEATURE_SIZES if name not in ("rgb", "audio")},
     )
 
 
 def _draw_appearances(num_classes: int, num_scenes: int, num_objects: int, random: np.random.Generator) -> np.ndarray:
-    """int64 [C, M, 2]: scene and object of each appearance; no two classes share one."""
+    """Draws scene and object of each appearance, int64 [C, M, 2]. No two classes share an appearance."""
     squares = random.permutation(2 * num_scenes * num_objects)[: num_classes * _OPPOSITE_PAIRS]
     scene, thing, sign = np.unravel_index(squares, (num_scenes, num_objects, 2))
     appearance = np.stack([scene, thing + num_objects * sign], axis=-1)
@@ -140,8 +143,8 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
     """Draws one video.
 
     Args:
-        video_id: its id.
-        world: what it shares with the others.
+        video_id: the video's id.
+        world: what all videos share.
         random: the only source of randomness.
     """
     span = _LONGEST_VIDEO + 1 - _SHORTEST_VIDEO
@@ -178,7 +181,7 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
 
 
 def _draw_further(activity: np.ndarray, world: World, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """uint8 [T, D] by feature beyond rgb and audio."""
+    """Draws features beyond rgb and audio: uint8 [T, D] by name."""
     found, shows_label = {}, activity >= 0
     for name, vectors in world.further.items():
         frames = _surroundings(len(activity), vectors.shape[1], _STYLE, _NOISE, random)
@@ -188,7 +191,7 @@ def _draw_further(activity: np.ndarray, world: World, random: np.random.Generato
 
 
 def _draw_shots(num_frames: int, random: np.random.Generator) -> np.ndarray:
-    """int64 [N, 2]: first second and end of each shot; together they cover the video."""
+    """Draws first second and end of each shot, int64 [N, 2]. Together the shots cover the video."""
     lengths = random.integers(_SHORTEST_SHOT, _LONGEST_SHOT + 1, size=num_frames // _SHORTEST_SHOT)
     cuts = np.cumsum(lengths)
     cuts = cuts[cuts <= num_frames - _SHORTEST_SHOT]
@@ -196,20 +199,20 @@ def _draw_shots(num_frames: int, random: np.random.Generator) -> np.ndarray:
 
 
 def _draw_label(label: int, usual: int, world: World, random: np.random.Generator) -> np.ndarray:
-    """float32 [1024]"""
+    """Draws an appearance of a label, float32 [1024]."""
     other = random.integers(world.appearances.shape[1])
     scene, thing = world.appearances[label, usual if random.random() < _USUAL_APPEARANCE else other]
     return _SCENE * world.scenes[scene] + _OBJECT * world.objects[thing] + _CLASS * world.class_vectors[label]
 
 
 def _draw_distraction(world: World, random: np.random.Generator) -> np.ndarray:
-    """float32 [1024]"""
+    """Draws what a shot without a label shows, float32 [1024]."""
     background = _BACKGROUND * random.choice(world.backgrounds)
     scene, thing = _SCENE * random.choice(world.scenes), _OBJECT * random.choice(world.objects)
     return (background, scene, background + thing)[random.integers(3)]
 
 
 def _surroundings(num_frames: int, size: int, style: float, noise: float, random: np.random.Generator) -> np.ndarray:
-    """float32 [T, D]: the video's style, and noise of which neighbouring frames share half."""
+    """Draws the video's style, and noise that neighbouring frames share by half: float32 [T, D]."""
     fresh = random.standard_normal((num_frames + 1, size), dtype=np.float32)
     return style * random.standard_normal(size, dtype=np.float32) + noise * 0.5**0.5 * (fresh[1:] + fresh[:-1])
