@@ -1,6 +1,6 @@
 """The commands of `yt8m`, in the order of a project.
 
-Every command imports what it needs when it runs, so that `--help`, `recipes` and `validate` answer within a second.
+A command imports its libraries only when it runs. That way `--help`, `recipes` and `validate` answer within a second.
 A command prints its result and returns the exit status.
 """
 
@@ -24,14 +24,14 @@ _MODULES = {
     "data-service": "serving",
     "completion": "completing",
 }
-"""Which module of this package has a command."""
+"""The module of this package that defines each command."""
 
 _FUNCTIONS = {"show": "show_video"}
-"""The command's function where another has its name."""
+"""Functions that do not have the name of their command."""
 
 
 class _Commands(Mapping[str, Callable[..., int]]):
-    """The commands by name; a module is imported when one of its commands is asked for."""
+    """The commands by name. A module is imported when one of its commands is looked up."""
 
     def __getitem__(self, name: str) -> Callable[..., int]:
         module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
@@ -50,7 +50,7 @@ class _Commands(Mapping[str, Callable[..., int]]):
 COMMANDS = _Commands()
 
 RECIPE_COMMANDS = ("check", "profile", "train", "tune", "submit")
-"""Commands that take a recipe and flags of its configuration."""
+"""Commands that take a recipe and the flags of its configuration."""
 
 TAKE_WORDS = frozenset([*RECIPE_COMMANDS, "launch"])
-"""Commands that are given their arguments as they are typed, a list of words; the others get them as parameters."""
+"""Commands that take their arguments as a list of words, as typed. The others take them as parameters."""

@@ -1,4 +1,4 @@
-"""Command lines into arguments, by tyro, with every mistake as one line."""
+"""Parses command lines with tyro and reports every mistake in one line."""
 
 import argparse
 import contextlib
@@ -25,16 +25,16 @@ _UNFIT = (
     r"Error parsing (?P<flag>--\S+): no type matching (?P<allowed>\S+) could be instantiated from \[(?P<given>.+)\]\.",
     r"invalid choice (?P<given>.+) for argument '(?P<flag>--\S+)'\. Expected one of \((?P<allowed>.+)\)\.",
 )
-"""What tyro says of a value that does not fit its flag."""
+"""tyro's messages about a value that does not fit its flag."""
 _NUMBERS = {"int": "a whole number", "INT": "a whole number", "float": "a number", "FLOAT": "a number"}
 
 
 _described: list[tuple[Any, dict[str, Any]]] | None = None
-"""What `parse` was asked for while somebody wants to know just that."""
+"""The calls of `parse` that `described` collects; None outside `described`."""
 
 
 def described(command: Callable[[], Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """The targets and options of `parse` that a command would parse its words with; it does not get to do so."""
+    """Returns the targets and options that a command passes to `parse`, without parsing anything."""
     global _described
     _described = found = []
     try:
@@ -45,9 +45,9 @@ def described(command: Callable[[], Any]) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def _parts(box: str) -> list[list[str]]:
-    """The lines of one of tyro's messages, which come with or without a drawn frame, as parted by its rules.
+    """Splits one of tyro's messages, with or without a drawn frame, at its horizontal rules.
 
-    The frame's title is left out; each part is indented as if it stood alone.
+    The title of the frame is left out. Each part is dedented on its own.
     """
     parts: list[list[str]] = [[]]
     for line in box.splitlines()[1:]:
@@ -59,11 +59,11 @@ def _parts(box: str) -> list[list[str]]:
 
 
 def _reworded(message: str) -> str:
-    """What tyro says of a value that does not fit its flag, as `yt8m.values` says it; other messages as they are."""
+    """Rewords a message about a value that does not fit its flag in the terms of `yt8m.values`; leaves others alone."""
     found = next(filter(None, (re.fullmatch(pattern, message) for pattern in _UNFIT)), None)
     if found is None:
         return message
-    # Of `'stop', 'skip'`, `INT|{video}` or `int`.
+    # tyro writes `'stop', 'skip'`, `INT|{video}` or `int`.
     allowed = [_NUMBERS.get(each, f"'{each}'") for each in re.findall(r"[\w.-]+", found["allowed"]) if each != "None"]
     choices_alone = len(allowed) > 1 and not set(allowed) & set(_NUMBERS.values())
     wanted = f"one of {', '.join(allowed)}" if choices_alone else " or ".join(allowed)
@@ -71,24 +71,24 @@ def _reworded(message: str) -> str:
 
 
 def _one_line(box: str) -> str:
-    """The gist of one of tyro's framed, many-lined messages."""
+    """Sums up one of tyro's framed messages of several lines in one."""
     parts = _parts(box)
     if not parts:
         return "the arguments cannot be understood"
     first = parts[0]
     if first[0].startswith("Missing from"):
-        # An argument is indented by four, what it means by eight.
+        # Arguments are indented by four spaces, their descriptions by eight.
         missing = [line.strip() for line in first if re.match(r" {4}\S", line)]
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-    message = " ".join(line.strip() for line in first).partition("  Got errors:")[0]  # one a type that was tried
+    message = " ".join(line.strip() for line in first).partition("  Got errors:")[0]  # one error for each type tried
     message = _reworded(message)
-    message = re.sub(r"^Error parsing [\w.-]+: (?=--)", "", message)  # what we say of a value names its flag
+    message = re.sub(r"^Error parsing [\w.-]+: (?=--)", "", message)  # the reworded message names the flag
     close = next((re.search(r"--[\w.-]+", " ".join(part)) for part in parts if part[0].startswith("Perhaps")), None)
     return message + (f"; did you mean {close.group()}?" if close else "")
 
 
 def _explain_switch(arguments: Sequence[str], message: str) -> str:
-    """A word on switches for those who give one a value."""
+    """Says that a switch takes no value if one was given; returns other messages unchanged."""
     for flag, value in itertools.pairwise(arguments):
         if flag.startswith("--") and value.lower() in ("true", "false") and value in message:
             section, _, name = flag[2:].rpartition(".")
@@ -98,15 +98,15 @@ def _explain_switch(arguments: Sequence[str], message: str) -> str:
 
 
 def actions_of(target: Any, options: dict[str, Any]) -> list[argparse.Action]:
-    """The arguments of a call of `parse`, less --help."""
+    """Returns the arguments that a call of `parse` accepts, without --help."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there is no other way to tyro's flags yet
+        warnings.simplefilter("ignore", DeprecationWarning)  # tyro has no other way to list flags yet
         parser = tyro.extras.get_parser(target, **options)
     return [action for action in parser._actions if action.dest != "help"]
 
 
 def _unknown_flag(arguments: Sequence[str], target: Any, program: str, options: dict[str, Any]) -> str:
-    """What is said of the first flag that there is none of, whatever else is wrong; empty if there are all."""
+    """Returns the message for the first unknown flag, whatever else is wrong; empty if all flags are known."""
     known = [name for action in actions_of(target, options) for name in action.option_strings]
     spelled = {name.replace("_", "-") for name in known}
     for argument in itertools.takewhile(lambda each: each != "--", arguments):
@@ -118,12 +118,12 @@ def _unknown_flag(arguments: Sequence[str], target: Any, program: str, options: 
 
 
 def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any:
-    """Parses flags with tyro; None if it showed the help, or if they were only to be `described`.
+    """Parses flags with tyro. Returns None if it showed the help, or inside `described`.
 
-    `--no-data.deterministic` is taken for `--data.no-deterministic`.
+    `--no-data.deterministic` is accepted for `--data.no-deterministic`.
 
     Raises:
-        InputError: flags that are unknown, missing or of the wrong type.
+        InputError: a flag is unknown, missing or of the wrong type.
     """
     if _described is not None:
         _described.append((target, options))
@@ -144,7 +144,7 @@ def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any
 
 
 def deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """The command with its arguments checked and bound and not yet run, so that parsing and running fail apart."""
+    """Makes a command check and bind its arguments first and run later, so that mistakes in parsing are told apart."""
 
     @functools.wraps(command)
     def bind(*args, **kwargs):

@@ -1,7 +1,7 @@
-"""How far a piece of work is, on stderr.
+"""Progress of a piece of work on stderr.
 
-On a terminal, or in a notebook that can draw it, that is a bar. In a log file, a pipe or any other notebook it is a line now and
-then, with the time of day and without carriage returns. With `--quiet` it is nothing.
+A terminal, or a notebook that can draw one, shows a bar. A log file, a pipe or any other notebook gets a line now and then,
+with the time of day and without carriage returns. `--quiet` shows nothing.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class _Bar(tqdm):
-    """A bar whose rate is in words, and not filled up with spaces."""
+    """A bar that shows its rate in words, without padding."""
 
     @staticmethod
     def format_meter(*arguments: Any, **options: Any) -> str:
@@ -29,7 +29,7 @@ class _Bar(tqdm):
 
 
 def _reword(meter: str) -> str:
-    """A meter of tqdm with its rate as it is read: `207 videos/s` for `207.37video/s`, `1.25 s a video` for ` 1.25s/video`."""
+    """Rewords the rate of a tqdm meter: `207 videos/s` for `207.37video/s`, `1.25 s a video` for ` 1.25s/video`."""
     meter = re.sub(r", +", ", ", meter)
     meter = re.sub(
         r"(?<![\w.])([\d.]+|\?)([a-z]{2,})/s\b", lambda found: f"{_three_digits(found[1])} {found[2]}s/s", meter
@@ -38,7 +38,7 @@ def _reword(meter: str) -> str:
 
 
 def _with_room(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a meter that leaves columns for the words of its rate."""
+    """Returns the options of a meter, narrowed to leave columns for the longer words of its rate."""
     return options | {"ncols": max(1, options["ncols"] - 3)} if options.get("ncols") else options
 
 
@@ -50,11 +50,11 @@ def _three_digits(number: str) -> str:
 
 
 def open_bar(**options: Any) -> tqdm:
-    """A bar that fits its terminal, also after the window was made smaller; or one of a notebook."""
+    """Opens a bar that fits its terminal, even after the window shrinks; or the bar of a notebook."""
     if sys.stderr.isatty():
         return _Bar(file=sys.stderr, **_window(), **options)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TqdmWarning)  # of an ipywidgets that is too old
+        warnings.simplefilter("ignore", TqdmWarning)  # raised if ipywidgets is too old
         from tqdm.auto import tqdm as draw
 
     class Drawn(draw):
@@ -66,23 +66,23 @@ def open_bar(**options: Any) -> tqdm:
 
 
 def _window() -> dict[str, Any]:
-    """How tqdm is told the size of the terminal."""
+    """Returns the options that tell tqdm the size of the terminal."""
     with contextlib.suppress(OSError):
         columns, rows = os.get_terminal_size(sys.stderr.fileno())
-        if not (columns and rows):  # as in a container; tqdm would draw nothing
+        if not (columns and rows):  # happens in containers; tqdm would draw nothing
             return {"ncols": (columns or 80) - 1, "nrows": 24}
     return {"dynamic_ncols": True}
 
 
 class Meter:
-    """How far one piece of work is: a bar, else a line now and then, the first one after a while.
+    """Shows the progress of one piece of work: a bar, or else lines at intervals.
 
     Args:
-        description: what is done.
-        unit: of what; "B" counts bytes, in kB, MB and so on.
-        done: how much of it was done before.
-        total: how much there is; None if that is not known.
-        seconds_between_lines: where there is no bar.
+        description: what the work is.
+        unit: the singular of what is counted; "B" counts bytes, in kB, MB and so on.
+        done: the units done before.
+        total: all units; None if unknown.
+        seconds_between_lines: the interval of the lines, and the wait before the first one.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Meter:
             self._bar = open_bar(unit_scale=self._is_scaled, leave=False, **options)
 
     def advance(self, count: int, total: int | None = None) -> None:
-        """So much more is done; `total` may be known better now."""
+        """Counts more units as done. A `total` replaces the one known so far."""
         self._done += count
         self._total = self._total if total is None else total
         if self._bar is not None:
@@ -122,7 +122,7 @@ class Meter:
     def _line(self) -> str:
         total = self._total
         amount, left = ("{n_fmt}/{total_fmt}", "{remaining} left") if total else ("{n_fmt}", "{elapsed} so far")
-        # Without the number, which the format has.
+        # The format has the number already.
         unit = "B" if self._is_scaled else quantity(total or self._done, self._unit).lstrip("0123456789")
         return _Bar.format_meter(
             self._done,

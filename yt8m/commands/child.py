@@ -1,6 +1,6 @@
-"""A command of `yt8m` that is sent SIGTERM, at which it saves, once whoever started it is gone: a trial, a worker.
+"""Runs a command of `yt8m`, such as a trial or a worker, that must save and stop when its parent process ends.
 
-Its standard input is a pipe that nothing is written to.
+Its standard input is a pipe that nothing is written to. When that pipe closes, the process sends itself SIGTERM.
 """
 
 import os
@@ -10,7 +10,7 @@ import threading
 
 
 def _stop_when_alone() -> None:
-    os.read(0, 1)  # ends with the process at the other end of the pipe
+    os.read(0, 1)  # returns when the process at the other end of the pipe ends
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""The command that makes shells complete the others: `completion`."""
+"""The command `completion`, which makes shells complete the other commands."""
 
 import argparse
 import dataclasses
@@ -21,11 +21,11 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positi
 
     Example: yt8m completion bash > ~/.local/share/bash-completion/completions/yt8m
 
-    For zsh, a file named _yt8m in a directory of $fpath; for fish, ~/.config/fish/completions/yt8m.fish. The script answers by
-    itself: it does not start Python. Print it again after an update of yt8m.
+    For zsh, save it as _yt8m in a directory of $fpath; for fish, as ~/.config/fish/completions/yt8m.fish.
+    The script works without starting Python. Print it again after an update of yt8m.
 
     Args:
-        shell: The one that reads the script.
+        shell: The shell to write the script for.
     """
     try:
         import shtab
@@ -36,7 +36,7 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positi
 
 
 def _parser() -> argparse.ArgumentParser:
-    """A parser that knows what there is to type, and is not for parsing."""
+    """Builds a parser that only lists what can be typed; it does not parse."""
     parser = argparse.ArgumentParser("yt8m")
     parser.add_argument("--version", action="store_true", help="Print the version.")
     _add_switches(parser)
@@ -51,15 +51,15 @@ def _parser() -> argparse.ArgumentParser:
 def _add_arguments(
     parser: argparse.ArgumentParser, name: str, command: Callable[..., int], known: dict[Any, list[argparse.Action]]
 ) -> None:
-    """Gives a command's parser its arguments.
+    """Adds a command's arguments to its parser.
 
-    The flags of a command that takes a recipe are those of all recipes, so that the script has them once, not two dozen times.
+    A command that takes a recipe gets the flags of all recipes, so that the script lists them once, not two dozen times.
 
     Args:
-        parser: what they are added to.
-        name: the command's.
-        command: as in `COMMANDS`.
-        known: what tyro makes of the configurations seen so far, by their shapes.
+        parser: the parser to add to.
+        name: the name of the command.
+        command: the command, from `COMMANDS`.
+        known: tyro's arguments of the configurations seen so far, by shape (`_shape`).
     """
     from yt8m.recipes import list_recipes
 
@@ -89,7 +89,7 @@ def _add_switches(parser: argparse.ArgumentParser) -> None:
 
 
 def _shape(value: Any) -> tuple:
-    """Which dataclasses a configuration is made of; two of one shape have the same flags."""
+    """Returns the dataclasses that a configuration consists of. Configurations of one shape have the same flags."""
     if not dataclasses.is_dataclass(value):
         return ()
     return (type(value), *(_shape(getattr(value, field.name)) for field in dataclasses.fields(value)))
@@ -99,9 +99,9 @@ def _add(parser: argparse.ArgumentParser, actions: list[argparse.Action], is_of_
     """Adds one argument to a parser.
 
     Args:
-        parser: what it is added to.
-        actions: the argument, as it is in one or several parsers.
-        is_of_recipes: whether its default is another in every recipe.
+        parser: the parser to add to.
+        actions: the argument, from one or several parsers.
+        is_of_recipes: whether its default depends on the recipe.
     """
     action = actions[0]
     shown = action.metavar or ""
@@ -111,16 +111,16 @@ def _add(parser: argparse.ArgumentParser, actions: list[argparse.Action], is_of_
         return
     choices = sorted({str(choice) for each in actions for choice in each.choices or ()} - {"None"}) or _names(shown)
     names = action.option_strings or [action.dest]
-    # Of a flag with several values one is completed: bash would else take the next flag for another value.
+    # Only the first of several values is completed: otherwise bash would take the next flag for a value.
     nargs = action.nargs if action.nargs == "*" and not action.option_strings else None
-    metavar = re.sub(r"\W+", " ", shown).strip()  # a colon would end what zsh shows
+    metavar = re.sub(r"\W+", " ", shown).strip()  # zsh would cut the text at a colon
     added = parser.add_argument(*names, metavar=metavar, choices=choices or None, nargs=nargs, help=meaning)
     if place := _place(shown):
         added.complete = place  # type: ignore[attr-defined]
 
 
 def _names(shown: str) -> list[str]:
-    """What can be typed where help shows this, if that is known."""
+    """Returns the choices that a metavar lists; none if it lists no choices."""
     from yt8m.download.layout import PARTITIONS
     from yt8m.models import list_models
 
@@ -128,7 +128,7 @@ def _names(shown: str) -> list[str]:
 
 
 def _place(shown: str) -> Any:
-    """Whether files or directories are taken where help shows this; None if neither."""
+    """Returns the completion of files or directories that a metavar asks for; None if it asks for neither."""
     import shtab
 
     words = set(re.findall("[A-Z]+", shown))
@@ -138,5 +138,5 @@ def _place(shown: str) -> Any:
 
 
 def _escaped(text: str) -> str:
-    """For argparse, which fills in what follows a percent sign."""
+    """Escapes percent signs, which argparse would expand."""
     return text.replace("%", "%%")

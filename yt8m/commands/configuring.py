@@ -1,4 +1,4 @@
-"""`RECIPE [flags]` on the command line: a configuration."""
+"""Makes a configuration from `RECIPE [flags]` on the command line."""
 
 import inspect
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from yt8m.errors import InputError, unknown_name
 
 
 def example(command: str, recipe: str, directory: str) -> str:
-    """A line that a user could type, with records of a directory."""
+    """Returns a command line to type, with records in a directory."""
     run = f" --run runs/{recipe}" if command in ("train", "submit") else ""
     if command == "tune":
         run = f" --space space.json --trials 30 --run runs/{recipe}-tuned"
@@ -20,7 +20,7 @@ def example(command: str, recipe: str, directory: str) -> str:
 
 
 def _introduce(command: str) -> None:
-    """What `yt8m train` and `yt8m train --help` print."""
+    """Prints the help of a command that is given no recipe."""
     from yt8m import recipes
 
     names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())
@@ -32,7 +32,7 @@ def _introduce(command: str) -> None:
 
 
 def _refuse_model_flag(flags: list[str], command: str) -> None:
-    """A model is chosen by its recipe; says so to those who look for a flag."""
+    """Raises InputError for a flag that names a model: the recipe chooses the model."""
     from yt8m.models import list_models
 
     for place, flag in enumerate(flags):
@@ -45,12 +45,12 @@ def _refuse_model_flag(flags: list[str], command: str) -> None:
 
 
 def configure(command: str, arguments: list[str], add_flags: Callable[[RunConfig], Any] = lambda config: config) -> Any:
-    """The configuration that `RECIPE [flags]` describes; None if help was asked for.
+    """Returns the configuration that `RECIPE [flags]` describes; None if help was asked for.
 
     Args:
-        command: whose arguments they are.
-        arguments: as they are typed.
-        add_flags: gives the recipe's configuration the flags that are the command's own.
+        command: the name of the command.
+        arguments: its arguments as typed.
+        add_flags: adds the command's own flags to the configuration.
     """
     from yt8m import recipes
 

@@ -1,4 +1,4 @@
-"""The commands that look into a training before it begins: `check` and `profile`."""
+"""The commands that examine a training before it begins: `check` and `profile`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,11 +15,11 @@ from yt8m.errors import OK, USER_ERROR
 
 @dataclass(frozen=True)
 class ProfileFlags:
-    """What `profile` takes beside a configuration."""
+    """The flags of `profile` beside a configuration."""
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     trace: Annotated[str, shown("DIR", "(default: none, and nothing is written)")] = ""
-    """A directory to leave a profile in that TensorBoard shows."""
+    """A directory for a profile that TensorBoard can show."""
     json: Json = False
     """Print one JSON object."""
 
@@ -27,7 +27,7 @@ class ProfileFlags:
 def check(arguments: list[str]) -> int:
     """Try a configuration before a long training: shapes, memory, first loss, one batch learned by heart, rates.
 
-    Arguments as `train`'s. Takes less than two minutes and writes nothing; without records random videos stand in.
+    Takes the arguments of `train`. Needs less than two minutes and writes nothing. Without records it uses random videos.
     """
     config = configure("check", arguments)
     if config is None:
@@ -42,9 +42,9 @@ def check(arguments: list[str]) -> int:
 
 
 def profile(arguments: list[str]) -> int:
-    """Measure where the time of training goes, say what bounds it, and which flags to change.
+    """Measure where the time of training goes, what limits it, and which flags to change.
 
-    Arguments as `train`'s, with `--trace DIR` and `--json`. Takes less than two minutes and writes nothing but the trace.
+    Takes the arguments of `train`, and `--trace DIR` and `--json`. Needs less than two minutes and writes only the trace.
     """
     flags = configure("profile", arguments, ProfileFlags)
     if flags is None:

@@ -1,4 +1,4 @@
-"""The command that does another one in several processes: `launch`."""
+"""The command `launch`, which runs another command in several processes."""
 
 import inspect
 
@@ -13,12 +13,12 @@ LAUNCHABLE = ("train", "evaluate", "predict", "submit")
 
 
 def launch(arguments: list[str]) -> int:
-    """Do train, evaluate, predict or submit in several processes of this machine, as one job.
+    """Run train, evaluate, predict or submit in several processes on this machine, as one job.
 
     Example: yt8m launch --num-workers 2 -- train sample --data.root data/sample --run runs/sample
 
-    Each process is told of the others by TF_CONFIG, as on several machines (docs/scaling.md). If one ends, the others
-    stop within a minute, and the same command goes on from what was saved.
+    TF_CONFIG tells each process about the others, as on several machines (docs/scaling.md). If one process ends, the
+    others stop within a minute. The same command then resumes from what was saved.
     """
     if "--" in arguments:
         place = arguments.index("--")

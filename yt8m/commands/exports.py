@@ -1,4 +1,4 @@
-"""The commands that take a run elsewhere: `export` and `unpack`."""
+"""The commands that move a run elsewhere: `export` and `unpack`."""
 
 import dataclasses
 from typing import Annotated
@@ -33,12 +33,12 @@ def export(
     Args:
         run: The run directory, made by yt8m train.
         format: saved-model, for TensorFlow Serving and MediaPipe; keras; litert; or archive, for yt8m unpack.
-        out: A new directory for saved-model, else a file, which is replaced if it is there.
-        float16: Keep the weights as float16, in half the bytes, and measure what that does to the scores.
-        data: Labelled records to measure it on: files, directories or globs.
-        top_k: Classes that a SavedModel returns for a record, the surest.
-        num_frames: Frames that the model is shown of those it is given; 5 for segments. For saved-model and litert.
-        max_gigabytes: Refuse an archive of more, uncompressed; 0 = any size.
+        out: A new directory for saved-model. Otherwise a file; an existing one is replaced.
+        float16: Store the weights as float16, in half the bytes, and measure how that changes the scores.
+        data: Labelled records to measure that change on: files, directories or globs.
+        top_k: Number of classes that a SavedModel returns for a record, the most probable ones.
+        num_frames: Number of frames that the model reads from those given; 5 for segments. For saved-model and litert.
+        max_gigabytes: Largest archive to write, uncompressed; 0 = no limit.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
@@ -68,14 +68,14 @@ def unpack(
     max_gigabytes: Gigabytes = DEFAULT_MAX_GIGABYTES,
     json: Json = False,
 ) -> int:
-    """Make a run of an exported archive or Keras file, without running anything in it.
+    """Make a run from an exported archive or Keras file, without running any code in it.
 
     Example: yt8m unpack model.tgz --out runs/model
 
     Args:
-        archive: A file that yt8m export wrote, --format archive or keras.
+        archive: A file of yt8m export --format archive or keras.
         out: The new run directory.
-        max_gigabytes: Refuse a model of more, uncompressed; 0 = any size.
+        max_gigabytes: Largest model to unpack, uncompressed; 0 = no limit.
         json: Print one JSON object.
     """
     from yt8m.exporting.archives import unpack as run_unpacking

@@ -1,4 +1,4 @@
-"""What commands have in common: the types of their flags, exit statuses, and how results are shown."""
+"""What commands share: types of flags, exit statuses, and the printing of results."""
 
 import json as json_module
 from typing import Annotated, Any, Optional
@@ -10,11 +10,11 @@ from yt8m.commands.streams import show
 from yt8m.errors import InputError
 
 SWITCHES = {"--quiet": "No progress and no remarks on stderr.", "--verbose": "Show TensorFlow's log."}
-"""What may stand anywhere in the command line of any command."""
+"""Switches that may stand anywhere in the command line of any command."""
 
 
 def shown(metavar: str, hint: str = "") -> Any:
-    """How help shows a value, and what it says instead of a default that says nothing."""
+    """Returns tyro's option for how help shows a value, with a hint in place of a default that tells nothing."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint) if hint else tyro.conf.arg(metavar=metavar)
 
 
@@ -36,7 +36,7 @@ def print_json(values: dict[str, Any]) -> None:
 
 
 def show_metrics(found: Any, json: bool) -> None:
-    """Prints metrics, and below them the best and worst classes of a table, if they come with one."""
+    """Prints metrics, followed by the best and worst classes if the result has a table of classes."""
     metrics, classes = found if isinstance(found, tuple) else (found, None)
     if json:
         print_json(metrics)

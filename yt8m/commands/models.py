@@ -1,4 +1,4 @@
-"""The commands on models: `recipes`, `models` and `average`."""
+"""The commands for models: `recipes`, `models` and `average`."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from yt8m.values import NonNegativeInt, PositiveInt
 
 
 def recipes(json: Json = False) -> int:
-    """List the recipes: named, complete configurations.
+    """List the recipes, which are named, complete configurations.
 
     Example: yt8m recipes
 
@@ -40,9 +40,9 @@ def models(
     Example: yt8m models netvlad
 
     Args:
-        name: One of the models.
+        name: The name of a model.
         json: Print one JSON object.
-        num_classes: Classes to count the parameters for.
+        num_classes: Number of classes to count the parameters for.
     """
     from yt8m.models import ARCHITECTURES, build_model, hyperparameters_of, list_models
 
@@ -79,11 +79,11 @@ def average(
     Args:
         runs: Run directories of one configuration.
         out: The new run directory.
-        last: Checkpoints of each run to average, the newest ones.
-        best: Checkpoints of each run to average, those that validated best.
-        statistics_batches: Batches of training records, one pass over them at most, that batch normalisation takes its
-            statistics of, as those of the checkpoints are of other weights; 0 = the mean of the checkpoints'.
-        data: Files, directories or globs of these records.
+        last: Number of checkpoints of each run to average, the newest ones.
+        best: Number of checkpoints of each run to average, the ones that validated best.
+        statistics_batches: Number of training batches to compute the statistics of batch normalisation from.
+            At most one pass over the records. 0 = average the checkpoints' statistics, which fit other weights.
+        data: Training records for these batches: files, directories or globs.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress

@@ -39,20 +39,19 @@ def predict(
 
     Example: yt8m predict --run runs/sample --data data/sample/2/frame/test --out submissions/sample.csv
 
-    Stopped, the same command goes on where it stood.
+    If it is stopped, the same command resumes it.
 
     Args:
-        run: The run directory, made by yt8m train; or those of all folds, each of which predicts the videos that it left
-            out.
+        run: The run directory, made by yt8m train. Or the runs of all folds: each predicts the videos that it left out.
         out: The CSV file to write.
-        data: Files, directories or globs.
-        task: What the submission is for.
-        segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
-            of them.
+        data: Records to predict: files, directories or globs.
+        task: The task of the submission.
+        segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         store: A directory to keep the predictions in, for yt8m ensemble and yt8m score.
-        store_top_k: Classes kept there of a video, the surest; 0 = all. Of a segment, all that are ranked.
+        store_top_k: Number of classes to keep there for a video, the most probable ones; 0 = all.
+            All ranked classes are kept for a segment.
         calibration: Files of yt8m calibrate, one for each run.
-        distribute: What to compute on.
+        distribute: The devices to compute on.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.prediction import predict as run_prediction
@@ -94,15 +93,14 @@ def ensemble(
     Example: yt8m ensemble runs/a runs/b --data data/sample/2/frame/test --out submissions/both.csv
 
     Args:
-        members: Run directories, whose predictions are made and kept in them, directories of yt8m predict --store, or
-            submissions for the same records.
+        members: Run directories, directories of yt8m predict --store, or submissions, all for the same records.
+            A run predicts now and keeps its predictions in its directory.
         out: The CSV file to write.
-        data: Files, directories or globs, for runs.
-        mean: Of probabilities, of their logarithms, or of ranks.
-        weights: One number a member, or a file that yt8m weigh wrote.
-        task: What runs are to predict.
-        segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
-            of them.
+        data: Records for runs to predict: files, directories or globs.
+        mean: Average probabilities (arithmetic), their logarithms (geometric), or ranks.
+        weights: One number for each member, or a file of yt8m weigh.
+        task: The task for runs to predict.
+        segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         store: A directory to keep the mean in, as predictions.
         calibration: Files of yt8m calibrate, each for a member that is a run.
     """
@@ -127,7 +125,7 @@ def ensemble(
 
 
 def _weights(given: tuple[str, ...]) -> list[float] | str | None:
-    """Numbers, or the name of a file."""
+    """Returns the weights as numbers, or the name of a file. Raises InputError for anything else."""
     try:
         return [float(weight) for weight in given] or None
     except ValueError:
@@ -151,15 +149,14 @@ def weigh(
     Example: yt8m weigh runs/a runs/b --data data/sample/2/frame/validate --out weights.json
 
     Args:
-        members: Run directories, whose predictions are made and kept in them, directories of yt8m predict --store, or
-            submissions for the same records.
-        data: Files, directories or globs, with labels.
+        members: Run directories, directories of yt8m predict --store, or submissions, all for the same records.
+            A run predicts now and keeps its predictions in its directory.
+        data: Labelled records: files, directories or globs.
         out: The file to write, for yt8m ensemble --weights.
-        method: Weights of a mean, by GAP or segment MAP; or a logistic regression on the members' logits, whose probabilities
-            also fit the labels, compared with those.
-        mean: Of probabilities, of their logarithms, or of ranks.
-        segment_classes: The list of the ranked classes, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv
-            of them.
+        method: weights: the weights of a mean with the best GAP or segment MAP.
+            logistic: a logistic regression on logits; its probabilities also fit the labels. Compared with that mean.
+        mean: Average probabilities (arithmetic), their logarithms (geometric), or ranks.
+        segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         calibration: Files of yt8m calibrate, each for a member that is a run.
         json: Print one JSON object.
     """

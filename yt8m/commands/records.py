@@ -1,4 +1,4 @@
-"""The commands on records: `download`, `synth`, `inspect`, `show`, `split` and `convert`."""
+"""The commands for records: `download`, `synth`, `inspect`, `show`, `split` and `convert`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,10 +25,10 @@ def synth(
     Example: yt8m synth data/sample --num-videos 500
 
     Args:
-        directory: Where to; made if it does not exist, else it must be empty.
-        num_videos: Videos of the train split; validate and test have a fifth of that each.
-        num_classes: Classes of the vocabulary.
-        num_shards: Files a split.
+        directory: The directory to write. It is created if missing, and must be empty if not.
+        num_videos: Number of videos in the train split; validate and test get a fifth of that each.
+        num_classes: Number of classes in the vocabulary.
+        num_shards: Number of files in each split.
         seed: The same seed makes the same bytes.
     """
     from yt8m.commands.watching import WorkProgress
@@ -45,7 +45,7 @@ def inspect(
     vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
-    """Say what record files hold, and which records cannot be used or come twice.
+    """Show what record files hold, and which records cannot be used or occur twice.
 
     Example: yt8m inspect data/sample/2/frame/train --plots pictures
 
@@ -53,7 +53,7 @@ def inspect(
 
     Args:
         paths: Files, directories or globs.
-        plots: Where to draw frames and labels a video, class frequency, co-occurrence, feature ranges and decoys.
+        plots: A directory for pictures: frames and labels of videos, class frequency, co-occurrence, feature ranges, decoys.
         vocabulary: A vocabulary.csv with the names of the classes, for the pictures.
         json: Print one JSON object.
     """
@@ -86,17 +86,18 @@ def split(
     seed: Seed = 0,
     json: Json = False,
 ) -> int:
-    """Share videos out to parts, such as training and validation, with all classes in each.
+    """Split videos into parts, such as training and validation, with all classes in each.
 
     Example: yt8m split data/sample/2/frame/train --parts train=.9,validate=.1 --out data/mine
 
-    Stratified by the labels, rare classes included; all records of one video stay together.
+    The split is stratified by label, rare classes included. All records of a video stay together.
 
     Args:
         paths: Files, directories or globs.
         parts: The parts with their shares, which sum to 1.
-        out: The directory that gets a directory a part, for --data.root; of an index, the CSV file.
-        form: Copies of the records in new files, or an index: a CSV with the columns id and part, for --data.fold.
+        out: A directory to write a directory for each part to, for --data.root; or the CSV file of an index.
+        form: shards: copy the records to new files.
+            index: write a CSV with the columns id and part, for --data.fold.
         seed: The same seed makes the same parts.
         json: Print one JSON object.
     """
@@ -125,17 +126,17 @@ def show_video(
     vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
-    """Draw one video: its labels, ratings and predictions over time, by name.
+    """Draw the labels, ratings and predictions of one video over time, with the names of the classes.
 
     Example: yt8m show INu4 --data data/sample/3/frame/validate --run runs/sample --out video.png
 
     Args:
-        video_id: As records have it. One that begins with a dash comes last, after --.
-        data: Files, directories or globs, of any level; of several records with the id, that which tells most is shown.
+        video_id: The id in the records. Put an id that begins with a dash last, after --.
+        data: Files, directories or globs, of any level. If several records have the id, the most detailed one is shown.
         out: The PNG file to write.
-        run: A run directory, whose best model scores the video.
-        window: Seconds that are scored at a time. A model of segments with what is around them scores those.
-        stride: Seconds from one window to the next.
+        run: A run directory. Its best model scores the video.
+        window: Seconds to score at a time. A model of segments with context scores segments instead.
+        stride: Seconds from the start of one window to the next.
         vocabulary: A vocabulary.csv with the names of the classes.
         json: Print one JSON object.
     """
@@ -170,20 +171,21 @@ def convert(
     records_per_shard: Annotated[PositiveInt | None, shown("INT", "(default: those of each file)")] = None,
     keys: Annotated[Literal["2018"] | None, shown("{2018}", "(default: as they are)")] = None,
 ) -> int:
-    """Write records in another form: means of frames, other files, Parquet and back.
+    """Convert records to video level, to other file sizes, or to Parquet and back.
 
     Example: yt8m convert data/sample/2/frame/train --to video --out data/means/train
 
-    Stopped or killed, the same command goes on with the files that are missing; DIR is there when all are.
+    If it is stopped or killed, the same command makes the missing files. DIR appears when all files are complete.
 
     Args:
         paths: Files, directories or globs: TFRecord files, or Parquet files that this command wrote.
-        out: A directory that is new or empty.
-        to: Video level, the means of frames; or the records themselves in either kind of file.
-        std: Beside the means, write the standard deviations, as std_rgb and std_audio; training does not read them.
-        num_shards: Merge or split: write so many files, with the records in their order.
-        records_per_shard: Merge or split: write files of so many records.
-        keys: Rename the id of records of 2017, video_id, to id.
+        out: A new or empty directory.
+        to: video: records at video level, with the means of the frames.
+            tfrecord or parquet: the same records in that format.
+        std: Write the standard deviations beside the means, as std_rgb and std_audio. Training does not read them.
+        num_shards: Merge or split files: write this number of files. The records keep their order.
+        records_per_shard: Merge or split files: write this number of records to each file.
+        keys: Rename the id of records of 2017 from video_id to id.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.conversion import convert as run_conversion
@@ -207,22 +209,21 @@ def download(
         bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
     ] = False,
 ) -> int:
-    """Fetch YouTube-8M, or a part of it, from its servers.
+    """Download YouTube-8M, or a part of it, from its servers.
 
     Example: yt8m download 2/frame/train --out /data/yt8m --shard 1,100
 
-    Stopped or killed, the same command goes on where it stood. Of files that are complete nothing is fetched.
+    If it is stopped or killed, the same command resumes it. Complete files are not fetched again.
 
     Args:
         partition: 2/frame/train, 2/frame/validate, 2/frame/test, 2/video/train, 2/video/validate, 2/video/test,
             3/frame/validate or 3/frame/test.
-        out: The root of the data set; the files go to DIR/2/frame/train and so on, the vocabulary and the segment classes to
-            DIR.
-        mirror: The nearest one.
-        shard: The X-th of Y parts, files chosen by their names as the data set's own script does.
-        jobs: Files that are fetched at a time.
-        base_url: A server with the same files below another address.
-        dry_run: List what would be fetched, and its size.
+        out: The root of the data set. Records go to DIR/2/frame/train and so on; vocabulary and segment classes go to DIR.
+        mirror: The server to use; choose the nearest one.
+        shard: Fetch the X-th of Y parts. File names decide the part, as in the data set's own script.
+        jobs: Number of files to fetch at a time.
+        base_url: The address of another server with the same files.
+        dry_run: List the files to fetch and their sizes; fetch nothing.
     """
     from yt8m.commands.watching import SECONDS_BETWEEN_LINES_OF_DOWNLOADS, WorkProgress
     from yt8m.download.downloading import Download

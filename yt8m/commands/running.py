@@ -1,4 +1,4 @@
-"""From a command line to the command that it means."""
+"""Runs the command that a command line names."""
 
 import inspect
 
@@ -25,16 +25,16 @@ def _help() -> str:
 
 
 def run(arguments: list[str]) -> int:
-    """Does what a command line says.
+    """Runs a command line.
 
     Args:
-        arguments: its words after `yt8m`.
+        arguments: the words after `yt8m`.
 
     Returns:
         The exit status.
 
     Raises:
-        InputError: what a user can cause.
+        InputError: a mistake of the user's.
     """
     verbose = "--verbose" in arguments
     streams.set_switches(*(switch for switch in SWITCHES if switch in arguments))

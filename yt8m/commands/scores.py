@@ -41,12 +41,12 @@ def evaluate(
 
     Args:
         run: The run directory, made by yt8m train.
-        data: Files, directories or globs.
-        classes: A directory for classes.csv and classes.png, the average precision of every class.
-        vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
+        data: Labelled records: files, directories or globs.
+        classes: A directory for classes.csv and classes.png, with the average precision of every class.
+        vocabulary: A vocabulary.csv with the names of the classes, for --classes.
         calibration: A file of yt8m calibrate, for this run.
         json: Print one JSON object.
-        distribute: What to compute on.
+        distribute: The devices to compute on.
     """
     from yt8m.commands.terminal import say
     from yt8m.commands.watching import WorkProgress
@@ -68,16 +68,16 @@ def report(
     vocabulary: Vocabulary = None,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
-    """Write a page on one run, or on several side by side: curves, metrics, classes, examples.
+    """Write a page about one run, or about several side by side: curves, metrics, classes, examples.
 
     Example: yt8m report runs/sample runs/other --out report.html
 
     Args:
         runs: Run directories, made by yt8m train.
-        out: The HTML file to write; it needs no other file.
-        data: Files, directories or globs, with labels; every run is scored on them.
-        vocabulary: A vocabulary.csv, with the names of the classes.
-        distribute: What to compute on.
+        out: The HTML file to write. It needs no other file.
+        data: Labelled records to score every run on: files, directories or globs.
+        vocabulary: A vocabulary.csv with the names of the classes.
+        distribute: The devices to compute on.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.views.report.building import report as run_report
@@ -110,16 +110,17 @@ def calibrate(
 
     Example: yt8m calibrate --run runs/sample --method platt
 
+    The run itself stays as it is. To use the file, give it as --calibration to evaluate, predict, ensemble or weigh.
+
     Args:
-        run: The run directory, made by yt8m train. It stays as it is: evaluate, predict, ensemble and weigh use the file where
-            --calibration names it.
-        data: Files, directories or globs, with labels.
+        run: The run directory, made by yt8m train.
+        data: Labelled records: files, directories or globs.
         out: The file to write.
-        method: Any function that ascends (isotonic regression), or a factor and a shift of the logit (Platt).
-        per_class: Classes with at least so many positives get a function of their own; 0 = all classes share one.
-        seed: Of the halves of the videos that the result is measured on.
+        method: isotonic: fit any increasing function. platt: fit a factor and an offset for the logit.
+        per_class: Fit a separate function for classes with at least this many positives; 0 = all classes share one.
+        seed: Splits the videos into the two halves that the result is measured on.
         json: Print one JSON object.
-        distribute: What to compute on.
+        distribute: The devices to compute on.
     """
     import dataclasses
 
@@ -157,11 +158,10 @@ def validate(
     Example: yt8m validate submissions/sample.csv
 
     Args:
-        file: The CSV file; its header tells the task.
-        num_classes: Classes of the vocabulary; 4716 for 2017.
-        segment_classes: The list of the ranked classes, which are then the only ones allowed: segment_label_ids.csv, or
-            Kaggle's vocabulary.csv of them.
-        max_segments: Segments a class, at most.
+        file: The CSV file. Its header determines the task.
+        num_classes: Number of classes in the vocabulary; 4716 for 2017.
+        segment_classes: Allow only the classes in this list: segment_label_ids.csv, or Kaggle's vocabulary.csv.
+        max_segments: Largest number of segments per class.
         json: Print one JSON object.
     """
     from yt8m.commands.terminal import say
@@ -198,13 +198,12 @@ def upload(
 
     Args:
         file: The CSV file.
-        competition: Its name on Kaggle: youtube8m (2017), youtube8m-2018 or youtube8m-2019.
-        message: What Kaggle lists beside the submission.
+        competition: The competition's name on Kaggle: youtube8m (2017), youtube8m-2018 or youtube8m-2019.
+        message: The description that Kaggle lists beside the submission.
         wait: Seconds to wait for the score; 0 = do not wait.
-        num_classes: Classes of the vocabulary.
-        segment_classes: The list of the ranked classes, which are then the only ones allowed: segment_label_ids.csv, or
-            Kaggle's vocabulary.csv of them.
-        max_segments: Segments a class, at most.
+        num_classes: Number of classes in the vocabulary.
+        segment_classes: Allow only the classes in this list: segment_label_ids.csv, or Kaggle's vocabulary.csv.
+        max_segments: Largest number of segments per class.
         json: Print one JSON object.
     """
     from yt8m.commands.terminal import has_bars, say
@@ -213,7 +212,7 @@ def upload(
     from yt8m.submission.upload import check_for
     from yt8m.submission.upload import upload as run_upload
 
-    leaderboard = Leaderboard(competition)  # what is wrong with the token is said before a large file is read
+    leaderboard = Leaderboard(competition)  # refuses a bad token before a large file is read
     found = check_for(file, competition, num_classes, segment_classes, max_segments)
     for remark in found.remarks:
         say(f"{file}: remark: {remark}")
@@ -239,11 +238,11 @@ def score(
     Example: yt8m score submissions/validate.csv --data data/sample/2/frame/validate
 
     Args:
-        file: The CSV file, whose header tells the task; or a directory of yt8m predict --store.
-        data: Files, directories or globs, with labels.
-        num_classes: Classes of a CSV's vocabulary; 4716 holds those of every year. Stored predictions know theirs.
-        classes: A directory for classes.csv and classes.png, the average precision of every class.
-        vocabulary: A vocabulary.csv, whose names of the classes --classes then shows.
+        file: The CSV file, or a directory of yt8m predict --store. The header of a CSV determines the task.
+        data: Labelled records: files, directories or globs.
+        num_classes: Number of classes in a CSV's vocabulary; 4716 suits every year. Stored predictions have their own.
+        classes: A directory for classes.csv and classes.png, with the average precision of every class.
+        vocabulary: A vocabulary.csv with the names of the classes, for --classes.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress

@@ -1,4 +1,4 @@
-"""The command that serves training records: `data-service`."""
+"""The command `data-service`, which serves training records."""
 
 from typing import Annotated, Literal
 
@@ -21,16 +21,15 @@ def data_service(
 
     Example: yt8m data-service --num-workers 2
 
-    Runs until Ctrl-C or SIGTERM. Anyone who reaches its ports can use it.
+    The service runs until Ctrl-C or SIGTERM. Anyone who can reach its ports can use it.
 
     Args:
-        role: The dispatcher, which training is told of, workers, which do the work, or both.
-        num_workers: Processes that read and parse; one that ends is started again.
-        port: Of the dispatcher; the workers have those that follow. 0 = any that are free.
-        host: The name under which other machines reach this one.
+        role: Start the dispatcher, whose address training takes; the workers, which read and parse; or both.
+        num_workers: Number of processes that read and parse. A process that ends is started again.
+        port: The port of the dispatcher. The workers use the ports after it. 0 = any free ports.
+        host: The name by which other machines reach this one.
         dispatcher: The address that a dispatcher elsewhere printed.
-        work_dir: Where the dispatcher keeps a journal, from which it goes on when it is started again; its workers must be
-            able to read it.
+        work_dir: A directory for the dispatcher's journal, from which a restart resumes. The workers must be able to read it.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress

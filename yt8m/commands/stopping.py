@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals while something is trained."""
+"""Handles Ctrl-C and other signals during training."""
 
 import contextlib
 import math
@@ -14,21 +14,21 @@ from yt8m.errors import USER_ERROR
 from yt8m.progress import Progress
 
 _SECONDS_TO_ANSWER = 5.0
-"""A call into TensorFlow takes about a second, less those that compile or wait for input."""
+"""A call into TensorFlow takes about a second, except when it compiles or waits for input."""
 
 _SECONDS_TO_HEAR = 1.0
-"""By which a thread may hear of a signal later than it was answered."""
+"""How much later than the main thread another thread may notice a signal."""
 
 
 class StopRequest:
-    """Turns Ctrl-C, SIGTERM and a closed terminal into a question that the training loop asks; a second Ctrl-C stops at once.
+    """Notes Ctrl-C, SIGTERM and a closed terminal for the training loop to ask about; a second Ctrl-C stops at once.
 
-    Python answers signals between its own steps alone, and the loop may wait within TensorFlow for ever: for a data service
-    that is gone, say. So a thread of its own hears of them, too.
+    Python handles signals only between its own instructions. The loop may wait inside TensorFlow for ever, such as for a data
+    service that is gone. Therefore a separate thread notices the signals, too.
 
     Args:
-        can_save: whether there is something to save yet; as long as there is not, the first signal stops at once.
-        progress: gets a line on what the signal does.
+        can_save: whether there is something to save yet. Until there is, the first signal stops at once.
+        progress: gets a line that says what the signal does.
     """
 
     def __init__(self, can_save: Callable[[], bool], progress: Progress):
@@ -56,11 +56,11 @@ class StopRequest:
         signal.set_wakeup_fd(self._wakeup_before)
         self._is_over = True
         self._writer.close()
-        if self._raised and isinstance(error, Exception):  # Keras takes what is raised in it for a mistake in a layer
+        if self._raised and isinstance(error, Exception):  # Keras turns an exception inside it into a layer's
             raise KeyboardInterrupt from error
 
     def _hear(self, reader: socket.socket) -> None:
-        """Has every signal looked at a little later."""
+        """Calls `_look` a little after every signal."""
         heard = 0
         with reader:
             while number := reader.recv(1):
@@ -71,7 +71,7 @@ class StopRequest:
                     later.start()
 
     def _look(self, number: int, arrived: float, is_second: bool) -> None:
-        """Does what `_handle` should have, if the loop waits within TensorFlow."""
+        """Does the work of `_handle` if the loop waits inside TensorFlow."""
         if self._is_over or self._answered >= arrived - _SECONDS_TO_HEAR:
             return
         if is_second and number == signal.SIGINT:
@@ -88,10 +88,10 @@ class StopRequest:
         self._answered = time.monotonic()
         if number == signal.SIGHUP:
             leave_closed_terminal()
-        self.requested = True  # also if it raises: what is raised while a callback runs is lost
+        self.requested = True  # set even if this raises: an exception raised during a callback is lost
         if not self._can_save() or (self._saving and number == signal.SIGINT):
             self._raised = True
             raise KeyboardInterrupt
         self._saving = True
-        with contextlib.suppress(OSError):  # whoever read it may be gone; what was learned is to be saved all the more
+        with contextlib.suppress(OSError):  # the reader may be gone; saving must go on
             self._progress.message("\nstopping: saving a checkpoint first (Ctrl-C again to stop at once)")

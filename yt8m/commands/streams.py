@@ -1,4 +1,4 @@
-"""The process's standard streams: closed, broken, or full of TensorFlow's log."""
+"""Handles standard streams that are closed, broken, or full of TensorFlow's log."""
 
 import contextlib
 import logging
@@ -15,9 +15,9 @@ _LOG_LINE = re.compile(
 
 
 def open_closed_streams() -> None:
-    """Opens the null device in the place of those standard streams that are closed (`yt8m train ... >&-`).
+    """Opens the null device in place of every closed standard stream (`yt8m train ... >&-`).
 
-    Else the next file that is opened would get the number of the closed stream, and all that is printed.
+    Otherwise the next file to be opened would get the number of the closed stream, and everything that is printed.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -33,24 +33,24 @@ _switches: tuple[str, ...] = ()
 
 
 def mute() -> None:
-    """From now on nothing but errors is printed, as by every worker but the chief."""
+    """Prints only errors from now on, as every worker but the chief does."""
     global _muted
     _muted = True
 
 
 def is_muted() -> bool:
-    """Whether nothing but errors is printed."""
+    """Whether only errors are printed."""
     return _muted
 
 
 def set_switches(*names: str) -> None:
-    """What was asked for anywhere on the command line, such as `--quiet`: results and errors alone from now on."""
+    """Sets the switches given anywhere on the command line. With `--quiet`, only results and errors are printed."""
     global _switches
     _switches = names
 
 
 def switches() -> tuple[str, ...]:
-    """What `set_switches` was given."""
+    """The switches that `set_switches` set."""
     return _switches
 
 
@@ -60,10 +60,10 @@ def is_quiet() -> bool:
 
 
 def show(text: str, end: str = "\n") -> None:
-    """Prints a result, and all that was printed before.
+    """Prints a result and flushes the standard output.
 
     Raises:
-        OSError: it cannot be written; the error names the standard output.
+        OSError: the result cannot be written. The error names the standard output.
     """
     if _muted:
         return
@@ -75,7 +75,7 @@ def show(text: str, end: str = "\n") -> None:
 
 
 def abandon_broken_streams() -> None:
-    """Sends to the null device what can no longer be written, as Python would complain of it when it ends."""
+    """Points streams that can no longer be written to the null device; otherwise Python would complain when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -86,10 +86,10 @@ def abandon_broken_streams() -> None:
 
 
 def leave_closed_terminal() -> None:
-    """Sends to the null device what would go to a terminal, once that is closed: every write to it would fail."""
+    """Points the streams of a closed terminal to the null device: every write to that terminal would fail."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
-            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # isatty no longer knows a closed one
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # isatty is false for a closed terminal
                 _send_to_null(stream.fileno())
 
 
@@ -103,8 +103,8 @@ def _send_to_null(number: int) -> None:
 def silence_tensorflow() -> None:
     """Keeps TensorFlow's log off the terminal; call it before TensorFlow is imported.
 
-    Some of its C++ parts log to file descriptor 2 whatever they are told, so the lines that look like log lines are
-    taken out there. Everything else, such as the last words of a crash, passes.
+    Some of its C++ parts always log to file descriptor 2. The lines there that look like log lines are removed. Everything
+    else, such as the last message of a crash, passes.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -113,14 +113,14 @@ def silence_tensorflow() -> None:
     reader, writer = os.pipe()
     os.dup2(writer, 2)
     os.close(writer)
-    # Python's own stderr goes straight to the terminal: bars and error lines must not wait for the thread.
+    # Python's own stderr goes directly to the terminal: bars and error lines must not wait for the thread.
     sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
 
     def forward() -> None:
         with os.fdopen(reader, "rb") as lines:
             for line in lines:
                 if not _LOG_LINE.match(line):
-                    with contextlib.suppress(OSError):  # nobody may read the terminal any more
+                    with contextlib.suppress(OSError):  # the terminal may be gone
                         os.write(terminal, line)
 
     threading.Thread(target=forward, daemon=True).start()

@@ -12,7 +12,7 @@ from yt8m.metrics.registry import task_of
 
 
 def _train(config: Any) -> tuple[Any, int]:
-    """Trains with progress and signals handled; the result and the process's exit status."""
+    """Trains, and handles progress and signals. Returns the result and the exit status of the process."""
     from yt8m.commands.terminal import explain
     from yt8m.commands.watching import TrainingProgress, WorkProgress
     from yt8m.training.loop import train as run_training
@@ -33,7 +33,7 @@ def _train(config: Any) -> tuple[Any, int]:
 
 
 def train(arguments: list[str]) -> int:
-    """Train a model, or go on with a run that was stopped."""
+    """Train a model, or resume a run that was stopped."""
     config = configure("train", arguments)
     if config is None:
         return OK
@@ -44,15 +44,15 @@ def train(arguments: list[str]) -> int:
 
 
 def submit(arguments: list[str]) -> int:
-    """Train, evaluate, predict the test split and validate the submission, in one go.
+    """Train, evaluate, predict the test split and validate the submission, in one command.
 
-    Arguments as `train`'s; the CSV goes to `submissions/`, named as the run directory.
+    Takes the arguments of `train`. The CSV goes to `submissions/` under the name of the run directory.
     """
     config = configure("submit", arguments)
     if config is None:
         return OK
     out = Path("submissions") / f"{Path(config.run).name}.csv"
-    if config.run:  # without one, training says so
+    if config.run:  # without a run directory, training raises the error
         from yt8m.training.splits import check_submission
 
         check_submission(config, out)

@@ -1,4 +1,4 @@
-"""The trials of a study while they run: a live table, or a line a trial."""
+"""Shows the trials of a study while they run, in a live table or with a line for each trial."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from yt8m.metrics.registry import find
 from yt8m.progress import Progress
 
 _MOST_ENDED_TRIALS = 10
-"""In the table of a study: the best ones."""
+"""The table of a study shows this many ended trials, the best ones."""
 
 _FEWEST_COLUMNS = 3
-"""Of that table: number, state and score, which are 34 wide at most."""
+"""The columns that the table always has: number, state and score, at most 34 characters wide."""
 
 
 class TuningProgress(Progress):
-    """A live table on a terminal, else a line a trial.
+    """Shows a live table on a terminal, and otherwise a line for each trial.
 
     Args:
         task: the `yt8m.tuning.task.Task`.
@@ -27,12 +27,12 @@ class TuningProgress(Progress):
         self._task = task
         self._live: Any = None
         self._shown: tuple[list[Any], int] | None = None
-        """The trials in the table, and the columns of the terminal then."""
+        """The trials that the table shows, and the width of the terminal when it was drawn."""
         self.started = False
-        """Whether there is a trial that can save if the study is stopped."""
+        """Whether a trial can save if the study is stopped."""
 
     def trials_updated(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
-        """Draws the table where it has changed."""
+        """Draws the table if it has changed."""
         self.started = True
         if not has_bars():
             return
@@ -48,7 +48,7 @@ class TuningProgress(Progress):
             self._live.update(self._table(trials, num_trials, num_steps, width), refresh=True)
 
     def trial_ended(self, trial: Any) -> None:
-        """Prints a line: on a trial that failed, and where there is no table on any."""
+        """Prints a line for a failed trial; without a table, for every trial."""
         if self._live is None or trial.state == "failed":
             self.message(self._line(trial))
 
@@ -60,7 +60,7 @@ class TuningProgress(Progress):
             say(text)
 
     def close(self) -> None:
-        """Leaves the terminal as it should be."""
+        """Ends the live table."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -77,7 +77,7 @@ class TuningProgress(Progress):
         return f"trial {trial.number} {trial.state}{at_step}{score} ({values}){reason}"
 
     def _table(self, trials: Sequence[Any], num_trials: int, num_steps: int, width: int) -> Any:
-        """The trials that run, and the best of those that ended, in so many columns of the terminal."""
+        """Makes a table of the running trials and the best ended ones, for a terminal of this width."""
         from rich.table import Table
 
         running = [trial for trial in trials if trial.state == "running"]
@@ -100,7 +100,7 @@ class TuningProgress(Progress):
         return table
 
     def _columns(self, trials: Sequence[Any], num_steps: int) -> list[list[str]]:
-        """A heading and a cell a trial, the columns that are the most wanted first."""
+        """Returns each column as its heading and a cell for each trial, the most important columns first."""
         dimensions = [each.name for each in self._task.dimensions]
         return [
             ["trial", *(str(trial.number) for trial in trials)],
@@ -115,16 +115,16 @@ class TuningProgress(Progress):
 
 
 def _headings(names: Sequence[str]) -> list[str]:
-    """Flags without their sections, where that leaves them apart."""
+    """Returns the flags without their sections if they stay distinct, and in full if not."""
     fields = [name.partition(".")[2] for name in names]
     return [field if fields.count(field) == 1 else name for name, field in zip(names, fields, strict=True)]
 
 
 def _fit_columns(columns: Sequence[list[str]], width: int) -> list[list[str]]:
-    """As many columns of a table, from the first on, as fit whole into a terminal; three at least."""
+    """Returns the first columns of a table that fit whole into a terminal; at least three."""
     from rich.cells import cell_len
 
-    left, fitting = width - 1, 0  # of n columns there are n + 1 lines, and two spaces within each
+    left, fitting = width - 1, 0  # n columns have n + 1 lines, and two spaces inside each
     for column in columns:
         left -= max(map(cell_len, column)) + 3
         fitting += left >= 0

@@ -19,19 +19,19 @@ from yt8m.values import PositiveInt, Seed, fit_fields
 
 @dataclass(frozen=True)
 class TuneFlags:
-    """What `tune` takes beside a configuration."""
+    """The flags of `tune` beside a configuration."""
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     space: Annotated[str, shown("FILE", "(required)")] = ""
-    """A JSON file: flags with the values to choose from, see docs/tuning.md."""
+    """A JSON file with flags and the values to choose from; see docs/tuning.md."""
     trials: PositiveInt = 20
-    """Trials in all, with those of earlier starts of the same study."""
+    """Number of trials in all, including earlier starts of the same study."""
     jobs: Annotated[PositiveInt | Literal["auto"], shown("N|auto")] = "auto"
-    """Trials side by side. auto: as many as cores, memory, accelerators and the input allow, as measured."""
+    """Number of trials at a time. auto: as many as cores, memory, accelerators and the measured input allow."""
     seed: Seed = 0
-    """Of what is tried; --training.seed is that of each trial."""
+    """Seed of the search. --training.seed is the seed of each trial."""
     prune: bool = True
-    """Stop a trial whose best validation is below the median of the others' at that step."""
+    """Stop a trial if its best validation is below the median of the other trials' at that step."""
     json: Json = False
     """Print one JSON object."""
 
@@ -42,8 +42,8 @@ class TuneFlags:
 def tune(arguments: list[str]) -> int:
     """Search for better hyper-parameters: many runs of a recipe, chosen and pruned by Optuna.
 
-    Arguments as `train`'s, with `--space FILE` and `--trials N`. `--run` is the directory of the whole study; stopped or killed,
-    the same command goes on.
+    Takes the arguments of `train`, and `--space FILE` and `--trials N`. `--run` is the directory of the whole study. If it is
+    stopped or killed, the same command resumes it.
     """
     flags = configure("tune", arguments, TuneFlags)
     if flags is None:
@@ -74,7 +74,7 @@ def tune(arguments: list[str]) -> int:
 
 
 def _tuning_task(flags: TuneFlags) -> Any:
-    """What is to be tuned, with all mistakes found that can be found before a trial."""
+    """Builds the task of tuning. Finds every mistake that can be found before a trial runs."""
     from yt8m import recipes
     from yt8m.distribution import cluster
     from yt8m.tuning.space import read_space
@@ -93,7 +93,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
     from yt8m.tuning.task import Task
 
     leave_accelerators_alone()
-    # Broken records are the trials' own affair.
+    # The trials themselves deal with broken records.
     stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
     _, _, validation = resolve(stopping, WorkProgress())
     if validation is None:

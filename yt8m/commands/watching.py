@@ -1,4 +1,4 @@
-"""Who watches trainings, and all else that counts what is done."""
+"""Shows the progress of training and of other work, and prints messages."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES_OF_DOWNLOADS = 60.0
 
 
 class TrainingProgress(Progress):
-    """A bar of the steps, else a line now and then; and a line a validation."""
+    """Shows a bar of the steps, or else a line now and then, and a line for each validation."""
 
     def __init__(self):
         self._bar: tqdm | None = None
@@ -27,7 +27,7 @@ class TrainingProgress(Progress):
         self._batch_size = 0
         self._next_line = 0.0
         self.started = False
-        """Whether there is something to save if the run is stopped."""
+        """Whether there is something to save if training is stopped."""
 
     def training_started(self, config: "RunConfig", step: int) -> None:
         """Opens the bar."""
@@ -66,7 +66,7 @@ class TrainingProgress(Progress):
         self._write(text)
 
     def close(self) -> None:
-        """Leaves the terminal as it should be."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.close()
 
@@ -78,10 +78,10 @@ class TrainingProgress(Progress):
 
 
 class WorkProgress(Progress):
-    """A bar a piece of work, else a line now and then.
+    """Shows a bar for each piece of work, or else a line now and then.
 
     Args:
-        seconds_between_lines: where there is no bar.
+        seconds_between_lines: the interval of the lines.
     """
 
     def __init__(self, seconds_between_lines: float = SECONDS_BETWEEN_LINES):
@@ -109,7 +109,7 @@ class WorkProgress(Progress):
 
 
 class Explanations(Progress):
-    """Prints messages also with `--quiet`: they say why a command ends with another status than 0."""
+    """Prints messages even with `--quiet`: they say why a command ends with a status other than 0."""
 
     def message(self, text: str) -> None:
         """Prints a line."""

@@ -21,9 +21,8 @@ class SubmissionOptions:
     prior_weight: Annotated[float, Range(least=0, most=1)] = 0.05
     """Weight w of the prior in video ** w * segment ** (1 - w)."""
     prior_top_k: NonNegativeInt = 0
-    """Number of classes that are likely in a video, the most probable ones
-    of the prior; 20 is usual, 0 = all. In the list of a class, segments
-    of videos where it is likely come before all others."""
+    """Number of likely classes per video, the prior's most probable ones; 20 is usual, 0 = all.
+    Segments of videos where a class is likely come before all others in the class's list."""
     skip_first_segments: NonNegativeInt = 0
     """Segments to leave out at the beginning of each video. In the challenge, the first 6 were never rated."""
     skip_last_segments: NonNegativeInt = 0

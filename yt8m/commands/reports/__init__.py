@@ -1,4 +1,4 @@
-"""Results as text for a person."""
+"""Writes results as text for people."""
 
 from yt8m.commands.reports.data_sets import converted, downloaded, split, synthesised, to_download
 from yt8m.commands.reports.inspections import inspected, plotted

@@ -1,4 +1,4 @@
-"""Record files that were made, split, converted or fetched."""
+"""Describes record files that were made, split, converted or fetched."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from yt8m.errors import quantity
 
 
 def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
-    """What `yt8m.data.tools.synthetic.synthesise` made."""
+    """Describes the files that `yt8m.data.tools.synthetic.synthesise` made."""
     videos = ", ".join(f"{count} {split}" for split, count in summary["num_videos"].items())
     return (
         f"{directory}: {videos} videos at video, frame and segment level, {quantity(summary['num_classes'], 'class')}, "
@@ -17,7 +17,7 @@ def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
 
 
 def split(result: Any) -> str:
-    """Where the videos went, a `yt8m.data.tools.splitting.Split`."""
+    """Describes a `yt8m.data.tools.splitting.Split`: where the videos went."""
     total = sum(result.parts.values())
     rows = [(name, f"{quantity(count, 'video')}, {count / total:.4f} of all") for name, count in result.parts.items()]
     rows.append(("classes", f"{result.num_classes}, {result.num_too_rare} of them too rare for every part"))
@@ -41,7 +41,7 @@ def split(result: Any) -> str:
 
 
 def converted(result: Any) -> str:
-    """What was written, a `yt8m.conversion.Converted`."""
+    """Describes a `yt8m.conversion.Converted`: what was written."""
     kept = f" ({result.num_kept} of them were there)" if result.num_kept else ""
     return (
         f"{result.directory}: records written: {result.num_records}; files: {result.num_files}{kept}, "
@@ -50,7 +50,7 @@ def converted(result: Any) -> str:
 
 
 def to_download(survey: Any) -> str:
-    """What would be fetched, a `yt8m.download.survey.Survey`: a line a file, and the sum."""
+    """Describes a `yt8m.download.survey.Survey`: a line for each file to fetch, and the sum."""
     lines = []
     for file in survey.files:
         size = f"  {size_in_words(survey.sizes[file])}" if file in survey.sizes else ""
@@ -67,7 +67,7 @@ def to_download(survey: Any) -> str:
 
 
 def downloaded(result: Any) -> str:
-    """What was fetched, a `yt8m.download.survey.Downloaded`."""
+    """Describes a `yt8m.download.survey.Downloaded`: what was fetched."""
     return (
         f"{result.directory}: {quantity(len(result.fetched), 'file')} fetched, {size_in_words(result.num_bytes)}; "
         f"{result.num_present} were there"

@@ -1,4 +1,4 @@
-"""What record files hold: `yt8m inspect`."""
+"""Describes what record files hold, for `yt8m inspect`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,14 @@ from yt8m.data.schema import DEFAULT_MAX_FRAMES
 from yt8m.errors import RecordError
 
 _ODDITIES = ("lacking_features", "num_unlabelled", "num_long_videos", "num_unfit_ids")
-"""Of what `yt8m inspect` finds: told in lines of their own, where there is something to tell."""
+"""Findings of `yt8m inspect` that get lines of their own if they are not empty."""
 
 
 def inspected(report: Mapping[str, Any]) -> str:
-    """What `yt8m.data.tools.inspection.inspect` found, with the first reasons for which records of a file cannot be used.
+    """Describes what `yt8m.data.tools.inspection.inspect` found.
 
-    Of what comes twice the first records are listed, too, and there is a line for each thing that other commands tell.
+    Lists the first reasons why records of a file cannot be used, and the first records that occur twice. Adds a line for each
+    thing that other commands would remark on.
     """
     rows: list[tuple[str, Any]] = []
     for name, value in report.items():
@@ -32,7 +33,7 @@ def inspected(report: Mapping[str, Any]) -> str:
 
 
 def _oddities(report: Mapping[str, Any]) -> list[str]:
-    """A line for each thing that is to be said of records that can be used."""
+    """Returns a line for each remark on usable records."""
     from yt8m.data.ids import LONGEST_ID, RULE
 
     lines = [
@@ -70,7 +71,7 @@ def _repeated(found: Mapping[str, Any]) -> str:
 
 
 def _problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for what is wrong with a file or its records, with the first of the records that it is wrong with."""
+    """Returns a line for each problem of a file or its records, with the first record that has it."""
     firsts: dict[tuple[str, str], Mapping[str, Any]] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for problem in problems:
@@ -85,7 +86,7 @@ def _problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def plotted(drawn: Sequence[str], reasons: Mapping[str, str]) -> str:
-    """The pictures that were drawn, a line each, and why others were not."""
+    """Lists the pictures that were drawn, a line each, and says why others were not."""
     return "\n".join(
         [*(f"{path}: drawn" for path in drawn), *(f"{name}: not drawn: {why}" for name, why in reasons.items())]
     )

@@ -1,4 +1,4 @@
-"""Where the time of training goes: `yt8m profile`."""
+"""Describes where the time of training goes, for `yt8m profile`."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _STAGES = {
 
 
 def profiled(profile: Any) -> str:
-    """Where the time goes, a `yt8m.diagnosing.profiling.Profile`: a table, the verdict, and what to change."""
+    """Describes a `yt8m.diagnosing.profiling.Profile`: a table of the time, the verdict, and what to change."""
     lines = [_stage("stage", f"{profile.unit}/s", "ms a step", "least to most", "share", "")]
     for name, timing in profile.timings.items():
         if name == "transfer" and not profile.copies:

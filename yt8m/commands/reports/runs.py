@@ -1,4 +1,4 @@
-"""What was trained, predicted with, weighed and exported."""
+"""Describes what was trained, predicted, weighed and exported."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from yt8m.metrics.registry import COUNTS, find, task_of
 
 
 def trained(result: Any) -> str:
-    """How a training run ended, a `yt8m.training.loop.TrainingResult`."""
+    """Describes a `yt8m.training.loop.TrainingResult`: how a run ended."""
     best = result.best_metrics or {}
     if task_of(best):
         best_text = f"best validation at step {best['step']}: {scores(best)}"
@@ -19,7 +19,7 @@ def trained(result: Any) -> str:
 
 
 def steps_done(result: Any) -> str:
-    """The steps of a `yt8m.training.loop.TrainingResult`, and what this start of the run took for how many of them."""
+    """States the steps of a `yt8m.training.loop.TrainingResult`, and how many this start did in what time."""
     done = result.step - result.first_step
     if not done:
         return f"{quantity(result.step, 'step')}, all done before"
@@ -28,13 +28,13 @@ def steps_done(result: Any) -> str:
 
 
 def predicted(prediction: Any) -> str:
-    """What was predicted, a `yt8m.predicting.prediction.Prediction`."""
+    """Describes a `yt8m.predicting.prediction.Prediction`: what was predicted."""
     segments = "" if prediction.num_segments is None else f"{quantity(prediction.num_segments, 'segment')} of "
     return f"{segments}{quantity(prediction.num_videos, 'video')}"
 
 
 def weighed(learned: Any) -> str:
-    """What weights an ensemble got, a `yt8m.predicting.weighting.Weights` or `yt8m.predicting.stacking.Stack`."""
+    """Describes an ensemble's `yt8m.predicting.weighting.Weights` or `yt8m.predicting.stacking.Stack`."""
     rows = [
         (name, f"weight {weight:.3f}, alone {learned.metric} {alone:.4f}")
         for name, weight, alone in zip(learned.members, learned.weights, learned.alone, strict=True)
@@ -53,7 +53,7 @@ def weighed(learned: Any) -> str:
 
 
 def exported(result: Any) -> str:
-    """What was written, a `yt8m.exporting.exporting.Exported`."""
+    """Describes a `yt8m.exporting.exporting.Exported`: what was written."""
     rows: list[tuple[str, Any]] = [("written", f"{result.path}, {result.format}, {size_in_words(result.num_bytes)}")]
     if result.format == "archive":
         rows[0] = ("written", f"{result.path}, {size_in_words(result.num_bytes)} uncompressed")

@@ -1,4 +1,4 @@
-"""Metrics, classes and the fate of a submission."""
+"""Describes metrics, classes and uploaded submissions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from yt8m.metrics.registry import COUNTS, find, in_words, task_of
 
 
 def scores(metrics: Mapping[str, Any]) -> str:
-    """The metrics of an evaluation in one line."""
+    """Writes the metrics of an evaluation in one line."""
     task = task_of(metrics)
     assert task is not None, "there are scores"
     count = COUNTS[task]
@@ -17,7 +17,7 @@ def scores(metrics: Mapping[str, Any]) -> str:
 
 
 def calibrated(result: Any) -> str:
-    """What a calibration is worth, a `yt8m.scoring.calibrating.Calibrated`."""
+    """Describes a `yt8m.scoring.calibrating.Calibrated`: what the calibration is worth."""
     method = {"isotonic": "isotonic regression", "platt": "Platt's regression"}[result.method]
     own = f"{quantity(result.own_classes, 'class')} on their own, the others" if result.own_classes else "all classes"
     rows = [("", f"{'before':>9}  {'after':>9}")]
@@ -35,13 +35,14 @@ def calibrated(result: Any) -> str:
 
 
 def best_and_worst(classes: Any, most: int = 5) -> str:
-    """The best and the worst classes of a table, as `yt8m.scoring.classes.frame_of` makes it, the best first.
+    """Lists the best and the worst classes of a table, best first.
 
-    Of equally bad ones the most frequent come first, as of equally good ones.
+    Among equally good or equally bad classes, the most frequent come first.
 
     Args:
-        classes: the table; those without an average precision, or with too few positives for it to mean much, are left out.
-        most: classes of either kind; none is shown twice.
+        classes: a table of `yt8m.scoring.classes.frame_of`. Classes without an average precision, or with too few positives
+            for a meaningful one, are left out.
+        most: the largest number of classes of either kind. No class is listed twice.
     """
     from yt8m.metrics import enough_positives
 
@@ -64,7 +65,7 @@ def best_and_worst(classes: Any, most: int = 5) -> str:
 
 
 def upload(uploaded: Any) -> str:
-    """What became of a `yt8m.submission.upload.Uploaded`."""
+    """Describes a `yt8m.submission.upload.Uploaded`: what became of the submission."""
     values = upload_values(uploaded)
     number = values["submission"] or "its number is not known"
     rows = [("submitted", f"{number}, {quantity(uploaded.num_bytes, 'byte')}")]
@@ -76,7 +77,7 @@ def upload(uploaded: Any) -> str:
 
 
 def upload_values(uploaded: Any) -> dict[str, Any]:
-    """What became of a `yt8m.submission.upload.Uploaded`, to be printed as JSON; scores as Kaggle writes them."""
+    """Returns a `yt8m.submission.upload.Uploaded` as JSON values; scores are as Kaggle writes them."""
     found = uploaded.submission
     return {
         "submission": uploaded.reference or None,

@@ -1,4 +1,4 @@
-"""What became of a study: `yt8m tune`."""
+"""Describes the result of a study, for `yt8m tune`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from yt8m.metrics.registry import find
 
 
 def tuned(result: Any) -> str:
-    """What became of a study, a `yt8m.tuning.task.Tuned`."""
+    """Describes a `yt8m.tuning.task.Tuned`: the result of a study."""
     counts = ", ".join(f"{result.count(state)} {state}" for state in ("complete", "pruned", "failed", "running"))
     rows = [("trials", f"{len(result.trials)}: {counts}")]
     if result.best is None:
@@ -20,12 +20,12 @@ def tuned(result: Any) -> str:
 
 
 def trial_value(value: Any) -> str:
-    """A hyper-parameter's value, short enough for a table."""
+    """Writes the value of a hyper-parameter, short enough for a table."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def tuned_values(result: Any) -> dict[str, Any]:
-    """What became of a study, a `yt8m.tuning.task.Tuned`, to be printed as JSON."""
+    """Returns a `yt8m.tuning.task.Tuned` as JSON values."""
     return {
         "directory": result.directory,
         "metric": result.metric,

@@ -1,4 +1,4 @@
-"""What all texts are made of: tables, lists that are cut off, and sizes."""
+"""The parts of all texts: tables, shortened lists, and sizes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from yt8m.errors import quantity
 
 _MOST_LINES = 20
-"""Of a list of problems, as `yt8m validate` has them."""
+"""The longest list of problems that is printed; `yt8m validate` prints one."""
 
 
 def table(rows: Sequence[tuple[str, Any]]) -> str:
-    """A line a row: the name, padded, and the value."""
+    """Writes a line for each row: the padded name and the value."""
     width = max(len(name) for name, _ in rows)
     return "\n".join(
         f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in rows
@@ -18,13 +18,13 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
 
 
 def capped(lines: Sequence[str]) -> list[str]:
-    """The first of many lines, and how many more there are."""
+    """Returns the first lines, and a line that says how many more there are."""
     more = len(lines) - _MOST_LINES
     return [*lines[:_MOST_LINES], *([f"... and {more} more"] if more > 0 else [])]
 
 
 def size_in_words(num_bytes: int) -> str:
-    """`1.50 MB` of 1500000."""
+    """Writes a size in words: 1500000 becomes `1.50 MB`."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if num_bytes >= size:
             return f"{num_bytes / size:.2f} {unit}"

@@ -1,4 +1,4 @@
-"""One video: `yt8m show`."""
+"""Describes one video, for `yt8m show`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from yt8m.errors import quantity
 
 
 def viewed(view: Any) -> str:
-    """One video as text, a `yt8m.views.video.VideoView`: the classes with their scores, and the ratings."""
+    """Describes a `yt8m.views.video.VideoView`: the classes with their scores, and the ratings."""
     frames = "" if view.level == "video" else f", {quantity(view.num_frames, 'frame')}"
     lines = [
         f"{view.video_id}: {view.path}, record {view.record}; {view.level} level{frames}, "
@@ -27,7 +27,7 @@ def viewed(view: Any) -> str:
 
 
 def viewed_values(view: Any) -> dict[str, Any]:
-    """What is known of a `yt8m.views.video.VideoView`, to be printed as JSON."""
+    """Returns a `yt8m.views.video.VideoView` as JSON values."""
     scores = view.scores
     classes = []
     for class_id in view.classes():
@@ -53,7 +53,7 @@ def viewed_values(view: Any) -> dict[str, Any]:
 
 
 def _scores_of(view: Any, class_id: int) -> str:
-    """The score of the whole video, and the greatest of a window."""
+    """Writes the score of the whole video and the highest score of a window."""
     scores = view.scores
     if scores is None or class_id >= len(scores.ranking):
         return ""
