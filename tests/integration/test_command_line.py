@@ -60,15 +60,15 @@ SAID = {
     ),
     "what can be scored": (
         ("score",),
-        "The CSV file, whose header tells the task; or a directory of yt8m predict --store.",
+        "The CSV file, or a directory of yt8m predict --store. The header of a CSV determines the task.",
     ),
     "their classes": (
         ("score",),
-        "Classes of a CSV's vocabulary; 4716 holds those of every year. Stored predictions know",
+        "Number of classes in a CSV's vocabulary; 4716 suits every year. Stored predictions have their own.",
     ),
     "a prior's top k": (
         ("ensemble",),
-        "Number of classes that are likely in a video, the most probable ones of the prior; 20 is usual, 0 = all.",
+        "Number of likely classes per video, the prior's most probable ones; 20 is usual, 0 = all.",
     ),
 }
 

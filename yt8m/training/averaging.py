@@ -1,10 +1,10 @@
-"""The mean of several sets of weights as one model: the last or best checkpoints of a run, or the best of several runs.
+"""Averages several sets of weights into one model: the last or best checkpoints of a run, or the best of several runs.
 
-Along one run this removes the noise of the last steps, as a moving average does, without having decided on it before
-(arXiv 1803.05407); over runs that started from the same weights it can replace an ensemble (arXiv 2203.05482). Runs that
-started from different weights have different hidden units in the same place: their mean is of no use.
+Within one run this removes the noise of the last steps. A moving average does the same, but must be chosen before training
+(arXiv 1803.05407). Over runs that started from the same weights, it can replace an ensemble (arXiv 2203.05482). Runs that
+started from different weights have different hidden units in the same place, so their mean is useless.
 
-The mean of running statistics is not the statistics of mean weights, so those are taken anew (`yt8m.training.statistics`).
+The mean of running statistics does not fit the mean weights. The statistics are computed anew (`yt8m.training.statistics`).
 """
 
 import dataclasses
@@ -33,21 +33,21 @@ from yt8m.training.statistics import StatisticsPass
 from yt8m.values import NonNegativeInt, PositiveInt, checked
 
 Weights = list[np.ndarray]
-"""One array a variable of a model, in the order of `model.variables`."""
+"""One array for each variable of a model, in the order of `model.variables`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Average:
-    """What was averaged, and how good it is."""
+    """The result of averaging."""
 
     run: str
     """The new run directory."""
     averaged: list[str]
-    """The checkpoints and files that went in."""
+    """The checkpoints and files that were averaged."""
     metrics: dict[str, float] | None
-    """On the validation split; None without one."""
+    """The metrics on the validation split; None without one."""
     num_statistics: int = 0
-    """Training videos, or segments, that batch normalisation took its statistics of; 0 = none were read."""
+    """Number of training videos, or segments, that the statistics of batch normalisation come from; 0 = none were read."""
 
 
 @checked
@@ -62,19 +62,21 @@ def average(
 ) -> Average:
     """Averages weights into a new run directory, and validates it.
 
+    Without `last` and `best`, the best weights of each run are averaged.
+
     Args:
-        run: run directories, of the same model.
+        run: run directories of the same model.
         out: the new run directory.
-        last: average the newest so many checkpoints of each run (`--training.keep-checkpoints` keeps them).
-        best: average the so many checkpoints of each run that validated best. Without both, the best weights of each.
-        statistics_batches: batches of training records, one pass over them at most, that batch normalisation takes its
-            statistics of; 0 = the mean of the sets' statistics. A model without such layers reads none.
+        last: number of checkpoints of each run to average, the newest ones (`--training.keep-checkpoints` keeps them).
+        best: number of checkpoints of each run to average, the ones that validated best.
+        statistics_batches: number of training batches to compute the statistics of batch normalisation from, at most one pass
+            over the records; 0 = the mean of the statistics. A model without such layers reads no records.
         data: files, directories or globs of these records; none = the training records of the first run.
         progress: gets a line on the broken records that are left out, if the run was told to skip them.
 
     Raises:
-        InputError: fewer than two sets of weights, fewer checkpoints than asked for, different models, a damaged
-            checkpoint, training records that are not there or cannot be used, or `out` exists or is not local.
+        InputError: there are fewer than two sets of weights, fewer checkpoints than asked for or different models; a checkpoint
+            is damaged; the training records are missing or cannot be used; or `out` exists or is not local.
     """
     if last and best:
         raise InputError("--last and --best exclude each other; name one")
@@ -113,7 +115,7 @@ def _require_same_model(first, config: RunConfig, other, other_config: RunConfig
 
 
 def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, last: int | None, best: int | None):
-    """Yields the name and the weights, float64, of what goes in from one run."""
+    """Yields the name and the weights, float64, of each set from one run."""
     if not last and not best:
         if not directory.best_weights.exists():
             raise InputError(f"{directory.path}: has no best weights yet; let training reach its first validation")
@@ -125,7 +127,7 @@ def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, las
 
 
 def _choose(directory: RunDirectory, training: TrainingConfig, last: int | None, best: int | None) -> list[Path]:
-    """The checkpoints to average, without their suffix."""
+    """Returns the checkpoints to average, without their suffix. Raises InputError if there are too few."""
     steps = sorted(int(path.stem.split("-")[1]) for path in directory.checkpoints.glob("ckpt-*.index"))
     wanted = last or best
     if best:
@@ -141,7 +143,7 @@ def _choose(directory: RunDirectory, training: TrainingConfig, last: int | None,
 
 
 def _more_of(directory: RunDirectory, training: TrainingConfig, wanted: int, best: int | None) -> str:
-    """How a run comes to have more checkpoints."""
+    """Says how a run gets more checkpoints."""
     if not directory.checkpoints.exists():
         return "its checkpoints/ is not there: runs that were unpacked or averaged have none"
     every, validated = training.checkpoint_every_steps, training.validate_every_steps
@@ -160,7 +162,7 @@ def _more_of(directory: RunDirectory, training: TrainingConfig, wanted: int, bes
 
 
 def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
-    """The weights of a checkpoint, their moving averages where the run keeps any, float64."""
+    """Reads the weights of a checkpoint, float64; with `averaged`, their moving averages."""
     try:
         reader = tf.train.load_checkpoint(str(path))
         names = [f"weights/{index:04d}" for index in range(len(model.variables))]
@@ -175,7 +177,7 @@ def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
 
 
 def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, data, progress: Progress) -> int:
-    """Gives batch normalisation the statistics of the averaged weights; the number of videos that they are of."""
+    """Computes the statistics of batch normalisation for the averaged weights. Returns the number of videos used."""
     renewal = StatisticsPass(model)
     if not most_batches or not renewal.has_layers:
         return 0
@@ -196,7 +198,7 @@ def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, 
 def _save(
     model: keras.Model, config: RunConfig, names: list[str], num_statistics: int, source: Source | None
 ) -> Average:
-    """Writes the new run; its validation comes first, so that nothing is left behind where that fails."""
+    """Validates and writes the new run, in this order, so that a failed validation leaves nothing behind."""
     metrics = None
     if source:
         metrics = measure_source(Scorer(model), source, config).result

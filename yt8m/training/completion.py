@@ -1,4 +1,4 @@
-"""What a configuration leaves to the data set or to the run that it goes on with: the number of classes and the features."""
+"""Completes a configuration with the number of classes and the features, from the data set or from a resumed run."""
 
 import contextlib
 import dataclasses
@@ -16,14 +16,14 @@ from yt8m.progress import SILENT, Progress
 
 
 def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
-    """The configuration with its number of classes, and with the features of a run that is gone on with.
+    """Returns the configuration with the number of classes and, for a resumed run, its features.
 
-    A run keeps what it was begun with, whatever its records are found to hold by now.
+    A run keeps the values that it began with, whatever its records hold now.
 
     Args:
-        data: with the training records.
+        data: the configuration, with the training records.
         run: the run directory, which need not exist.
-        progress: gets a line where the data set says how many classes there are.
+        progress: gets a line if the vocabulary of the data set has an unusual number of classes.
 
     Raises:
         InputError: the records do not exist, or the vocabulary beside them cannot be used.
@@ -37,14 +37,14 @@ def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
 
 
 def number_of_classes(paths: Sequence[str] = (), progress: Progress = SILENT) -> int:
-    """Of the vocabulary at the root of the data set; of one without, those since 2018.
+    """Returns the number of classes in the vocabulary at the root of the data set; without one, the number since 2018.
 
     Args:
-        paths: the training records; none = of no data set.
-        progress: gets a line, if the vocabulary says another number.
+        paths: the training records; none = there is no data set.
+        progress: gets a line if the vocabulary has an unusual number of classes.
 
     Raises:
-        InputError: as `with_choices`; there are several that say different numbers.
+        InputError: as `with_choices`; several vocabularies have different numbers of classes.
     """
     files = expand_paths(paths) if paths else []
     one_a_directory = {os.path.dirname(path): path for path in reversed(files)}
@@ -71,10 +71,10 @@ def _count(path: Path) -> int | None:
 
 
 def _begun(run: str) -> DataConfig | None:
-    """The configuration of a run directory in which something was learned."""
+    """Returns the configuration of a run directory that holds something learned; None of any other."""
     directory = runs.RunDirectory(Path(run))
     if not directory.has_weights:
         return None
-    with contextlib.suppress(InputError):  # said when the run directory is opened
+    with contextlib.suppress(InputError):  # opening the run directory reports it
         return runs.load_config(run).data
     return None

@@ -1,4 +1,4 @@
-"""The course of a training: steps, and what is due between them."""
+"""Runs a training: steps, with validations and checkpoints between them."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -20,15 +20,15 @@ from yt8m.training.trainer import Trainer
 
 
 class Course:
-    """The rest of a training, from the step that it stands at.
+    """The rest of a training, from the current step on.
 
     Between two events (a line of metrics, a validation, a checkpoint, the end) the steps run inside TensorFlow.
 
     Args:
-        trainer: restored.
+        trainer: the trainer, with its state restored.
         source: the training records.
         validation: the validation records, if there are any.
-        files: of the run.
+        files: the files of the run.
         progress: told of steps and validations.
         stop_requested: asked about once a second.
     """
@@ -49,7 +49,7 @@ class Course:
         self._speed = Speed(self._training.batch_size)
 
     def finish(self) -> bool:
-        """Steps, validations and checkpoints until the end; True if stopped on request.
+        """Runs steps, validations and checkpoints until the end. Returns True if stopped on request.
 
         Raises:
             InputError, RecordError: a record cannot be used, or the loss is not finite.
@@ -73,7 +73,7 @@ class Course:
         return False
 
     def _is_over(self, step: int) -> bool:
-        """Whether there is nothing left to do, which is told."""
+        """Whether nothing is left to do; if so, says why."""
         path = self._files.run.path
         if step >= self._training.num_steps:
             self._progress.message(f"{path}: nothing is left to train; raise --training.num-steps to go on")
@@ -85,7 +85,7 @@ class Course:
         return False
 
     def _go_on(self, batches: Iterator, step: int) -> int:
-        """The steps of one call into TensorFlow, and what is told of them; the step that is reached."""
+        """Runs the steps of one call into TensorFlow and reports them. Returns the step reached."""
         training, speed, trainer = self._training, self._speed, self._trainer
         count = min(speed.steps_a_call, _next_event(step, training) - step)
         losses, norms = take_steps(trainer, self._source, batches, count)
@@ -100,7 +100,7 @@ class Course:
         return step
 
     def _do_what_is_due(self, step: int, stopped: bool) -> Literal["finished", "stopped"] | None:
-        """The validation and the checkpoint of a step; how the training ended, if it did."""
+        """Validates and writes a checkpoint if they are due. Returns how the training ended, if it did."""
         finished = step == self._training.num_steps
         validates = self._validation is not None
         validation_due = validates and (finished or _is_due(step, self._training.validate_every_steps))
@@ -124,13 +124,13 @@ class Course:
         return None
 
     def _validate_safely(self, step: int) -> bool:
-        """One validation, with a state saved to go on from if it fails. False if it was stopped on request."""
-        if not self._files.has_checkpoint:  # or a kill right after it would leave best weights and no way to go on
+        """Validates once, and saves a state to resume from if that fails. Returns False if stopped on request."""
+        if not self._files.has_checkpoint:  # a kill after validation must not leave best weights alone
             self._trainer.validation_pending.assign(True)
             self._files.save_checkpoint(step)
         try:
             return self._validate()
-        except InputError:  # a record that cannot be used, say: once that is mended, the run goes on from here
+        except InputError:  # such as an unusable record: once it is repaired, the run resumes here
             self._trainer.validation_pending.assign(True)
             self._files.save_checkpoint(step)
             raise
@@ -143,7 +143,7 @@ class Course:
         self._files.log("train", step, row)
 
     def _validate(self) -> bool:
-        """One validation; keeps the weights if they are the best. False if it was stopped on request."""
+        """Validates once and keeps the weights if they are the best. Returns False if stopped on request."""
         trainer = self._trainer
         trainer.validation_pending.assign(True)
         with contextlib.suppress(Stopped), trainer.kept_weights(self._stop_requested):
@@ -156,7 +156,7 @@ class Course:
         return True
 
     def _keep_if_best(self, measured: Measured) -> None:
-        """Takes note of a validation, and keeps the weights if it is the best."""
+        """Records a validation, and keeps the weights if it is the best."""
         trainer = self._trainer
         metrics, step = measured.result, int(trainer.step.numpy())
         score = score_of(metrics)

@@ -1,4 +1,4 @@
-"""`curves.png`: how a run went, at a glance."""
+"""Draws `curves.png`, which shows how a run went."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from yt8m.views.plotting import (
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path, best_step: int | None = None) -> None:
-    """Draws the loss of training and validation and, below it, the validation scores, over the same steps.
+    """Draws the loss of training and validation over the steps and, below it, the validation scores.
 
     Args:
         rows: the lines of `metrics.jsonl`.
-        path: a PNG file.
-        best_step: of the validation whose weights were kept, which is marked; None = there is none.
+        path: the PNG file to write.
+        best_step: the step to mark: the validation whose weights were kept; None = mark none.
     """
     training = [row for row in rows if row["kind"] == "train"]
     validation = [row for row in rows if row["kind"] == "validation"]
@@ -53,7 +53,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path, best_step: int | None = 
 
 
 def _line(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, name: str) -> None:
-    """A value over the steps, with a mark for each while they are few; nothing where no row has it."""
+    """Draws a value over the steps, with a mark for each if there are few. Draws nothing if no row has the value."""
     points = [(row["step"], row[key]) for row in rows if key in row]
     if points:
         axes.plot(*zip(*points, strict=True), marker="o" if len(points) <= 30 else "", markersize=3.5, label=name)

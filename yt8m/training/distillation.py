@@ -1,6 +1,6 @@
-"""Teachers: another model's scores to learn from beside the labels (arXiv 1503.02531).
+"""Teachers, whose scores a model learns from beside the labels (arXiv 1503.02531).
 
-C = classes, B = videos, k = predictions kept of a video.
+C = classes, B = videos, k = predictions kept for a video.
 """
 
 import os
@@ -22,28 +22,28 @@ from yt8m.submission.reading import read_video_submission
 from yt8m.submission.video import MAX_PAIRS
 
 _SMALLEST_PROBABILITY = 1e-6
-"""Of a stored score: the file rounds to six places, and no logit is infinite."""
+"""The lowest probability of a stored score: the file rounds to six places, and no logit may be infinite."""
 _UNKNOWN_VIDEO = "no stored predictions for video"
 
 
 class Teacher(ABC):
-    """Someone who knows better."""
+    """A source of logits to learn from."""
 
     def attach(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Adds to every batch what `logits` needs of it; the batch still has its ids here."""
+        """Adds the features that `logits` needs to every batch. The batches still have their ids here."""
         return dataset
 
     @abstractmethod
     def logits(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """What the teacher says of a batch: float32 [B, C]."""
+        """Returns the teacher's logits for a batch, float32 [B, C]."""
 
 
 class RunTeacher(Teacher):
-    """A trained run. It sees the very frames the student sees. Make it in the strategy's scope.
+    """A trained run, which sees the same frames as the student. Create it in the strategy's scope.
 
     Args:
-        run: its directory.
-        student: the configuration of the run that learns, complete.
+        run: the directory of the trained run.
+        student: the complete configuration of the run that learns.
 
     Raises:
         InputError: there is no such run, or it reads other records or features, or has other classes.
@@ -70,15 +70,15 @@ class RunTeacher(Teacher):
         self._model.trainable = False
 
     def logits(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The run's logits; its dropout is off and its statistics rest."""
+        """Returns the run's logits, without dropout and without updating its statistics."""
         return tf.stop_gradient(self._model({key: batch[key] for key in self._model.input}, training=False))
 
 
 class FileTeacher(Teacher):
-    """Stored predictions, in the format of a submission to the video task; a class that is not listed has no chance.
+    """Stored predictions in the format of a submission to the video task. Classes that are not listed count as absent.
 
     Args:
-        path: the CSV file: a row for every video of the training records.
+        path: the CSV file, with a row for every video of the training records.
         num_classes: C.
 
     Raises:
@@ -95,17 +95,17 @@ class FileTeacher(Teacher):
         if not ids:
             raise InputError(f"{path}: holds no predictions to learn from")
         self._num_classes, self._path = num_classes, path
-        # With a row of nothing at the end, for what is checked right after it was looked up.
+        # The empty last row serves lookups of unknown videos, which are refused right after.
         self._classes = tf.constant(np.stack([*classes, np.full(MAX_PAIRS, num_classes, np.int32)]))
         self._scores = tf.constant(np.stack([*scores, np.zeros(MAX_PAIRS, np.float32)]))
         rows = tf.lookup.KeyValueTensorInitializer(tf.constant(ids), tf.range(len(ids), dtype=tf.int64))
         self._rows = tf.lookup.StaticHashTable(rows, default_value=-1)
 
     def require(self, files: Sequence[str]) -> None:
-        """Looks some videos up, all of few, so that what is missing is found before the first step rather than the last.
+        """Looks up some videos, or all if there are few, so that missing ones are found before the first step.
 
         Raises:
-            InputError: the file has no predictions for one of them.
+            InputError: the file has no predictions for one of these videos.
         """
         ids = [video for _, video in some_ids(files)]
         rows = self._rows.lookup(tf.constant(ids, tf.string)).numpy()
@@ -114,7 +114,7 @@ class FileTeacher(Teacher):
             raise InputError(_lacks(self._path, missing.decode(errors="replace")))
 
     def attach(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Looks the videos up; one that is not in the file is an error, which `teacher_errors` words."""
+        """Looks up the videos. `teacher_errors` words the error for a video that the file lacks."""
 
         def look_up(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             rows = self._rows.lookup(batch["id"])
@@ -131,21 +131,24 @@ class FileTeacher(Teacher):
         return dataset.map(look_up)
 
     def logits(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The stored scores as logits."""
+        """Returns the stored scores as logits, float32 [B, C]."""
         classes, scores = batch["teacher_classes"], batch["teacher_scores"]
         videos = tf.broadcast_to(tf.range(tf.shape(classes)[0])[:, None], tf.shape(classes))
         places = tf.stack([videos, classes], axis=-1)
-        # The column past the last class takes the padding, and is cut off again.
+        # An extra last column takes the padding and is cut off.
         probabilities = tf.scatter_nd(places, scores, [tf.shape(classes)[0], self._num_classes + 1])[:, :-1]
         probabilities = tf.clip_by_value(probabilities, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY)
         return tf.math.log(probabilities) - tf.math.log1p(-probabilities)
 
 
 def make_teacher(config: RunConfig, source: Source) -> Teacher | None:
-    """The teacher that `--distill.teacher` names, a run directory or a file; None without. In the strategy's scope.
+    """Makes the teacher that `--distill.teacher` names: a run directory or a file. Call it in the strategy's scope.
+
+    Returns:
+        The teacher; None if none is named.
 
     Raises:
-        InputError, LineError: it cannot be used.
+        InputError, LineError: the teacher cannot be used.
     """
     path = config.distill.teacher
     if not path:
@@ -163,21 +166,21 @@ def make_teacher(config: RunConfig, source: Source) -> Teacher | None:
             f"--distill.teacher {path}: has predictions of whole videos, training is on segments; name a run"
         )
     teacher = FileTeacher(path, config.data.num_classes)
-    if not source.fold:  # whose videos are not all of these
+    if not source.fold:  # a fold leaves out some of these videos
         teacher.require(source.files)
     return teacher
 
 
 def distillation_losses(student: tf.Tensor, teacher: tf.Tensor, config: DistillConfig) -> tf.Tensor:
-    """``T ** 2`` times the cross-entropy of the classes' probabilities, both sides' logits divided by T: float32 [B].
+    """Returns ``T ** 2`` times the cross-entropy of student and teacher, with all logits divided by T: float32 [B].
 
-    Classes are independent here, so the softmax of arXiv 1503.02531 becomes a sigmoid for each; the factor keeps the
-    gradient's size whatever T is.
+    Classes are independent here, so a sigmoid for each replaces the softmax of arXiv 1503.02531. The factor keeps the size of
+    the gradient the same for any T.
 
     Args:
         student: logits float32 [B, C].
         teacher: logits float32 [B, C].
-        config: T.
+        config: the temperature T.
     """
     wanted = tf.sigmoid(tf.stop_gradient(teacher) / config.temperature)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(wanted, student / config.temperature)
@@ -186,7 +189,7 @@ def distillation_losses(student: tf.Tensor, teacher: tf.Tensor, config: DistillC
 
 @contextmanager
 def teacher_errors(config: DistillConfig) -> Iterator[None]:
-    """Turns the error for a video that a `FileTeacher` lacks into an `InputError` that names both."""
+    """Turns the error for a video that a `FileTeacher` lacks into an `InputError` that names the video and the file."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

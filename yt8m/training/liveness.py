@@ -1,14 +1,14 @@
-"""How much memory the values of a TensorFlow graph take at once, told from their shapes; nothing is computed."""
+"""Estimates how much memory the values of a TensorFlow graph take at once, from their shapes, without computing them."""
 
 from collections import defaultdict
 
 import tensorflow as tf
 
 _SAME_BUFFER = {"ExpandDims", "Identity", "PreventGradient", "Reshape", "Squeeze", "StopGradient"}
-"""Operations whose result is their input."""
+"""Operations that return their input."""
 
 _NO_BUFFER = {"Const", "Placeholder", "ReadVariableOp"}
-"""Those whose result is held by somebody else."""
+"""Operations that do not hold the memory of their results."""
 
 _IN_PLACE = {
     *{
@@ -31,19 +31,19 @@ _IN_PLACE = {
     *{"SigmoidGrad", "Softmax", "Softplus", "SoftplusGrad", "Sqrt", "SqrtGrad", "Square", "SquaredDifference", "Sub"},
     *{"Tanh", "TanhGrad"},
 }
-"""Those that write over an input that nobody else wants any more."""
+"""Operations that overwrite an input if no other operation needs it any more."""
 
 _INNER_GRAPHS = ("body", "f", "then_branch", "else_branch")
 
 
 def peak_bytes(graph: tf.Graph) -> int:
-    """The most bytes that the values of a graph take at a time, done in the order in which it was made.
+    """Returns the most bytes that a graph's values take at a time, if its operations run in the order of their creation.
 
-    Values that come from outside, variables and constants are left out. The inside of a loop counts once. TensorFlow does
-    some of it in another order or side by side, and fuses some: on a processor, 0.4 to 2.5 times what is measured come out.
+    Inputs, variables and constants are left out. The inside of a loop counts once. TensorFlow reorders, parallelises and fuses
+    some operations: on a CPU, the estimate is 0.4 to 2.5 times the measured value.
 
     Args:
-        graph: of static shapes; a dimension that is not known counts as 1.
+        graph: a graph of static shapes. An unknown dimension counts as 1.
     """
     operations = graph.get_operations()
     buffers = _buffers(operations)
@@ -68,7 +68,7 @@ def peak_bytes(graph: tf.Graph) -> int:
                     now -= held.pop(taken)
         held |= sizes
         now += sum(sizes.values())
-        # A list of tensors has no shape of its own, and is there while it is stacked.
+        # A list of tensors has no shape of its own, but takes memory while it is stacked.
         inside = sum(sizes.values()) if operation.type == "TensorListStack" else _inside(graph, operation)
         most = max(most, now + inside)
         for buffer in unwanted[place] | {each for each in sizes if each not in wanted_last}:
@@ -77,7 +77,7 @@ def peak_bytes(graph: tf.Graph) -> int:
 
 
 def _buffers(operations: list[tf.Operation]) -> dict[int, int]:
-    """Of every tensor, whose memory it is in: its own, or that of one before it."""
+    """Maps every tensor to the tensor that holds its memory: itself or an earlier one."""
     buffers: dict[int, int] = {}
     for operation in operations:
         for tensor in operation.outputs:
@@ -96,11 +96,11 @@ def _num_bytes(tensor: tf.Tensor) -> int:
 
 
 def _inside(graph: tf.Graph, operation: tf.Operation) -> int:
-    """What a loop, a branch or a called function takes beyond its results."""
+    """Returns the bytes that a loop, a branch or a called function takes beyond its results."""
     most = 0
     for name in _INNER_GRAPHS:
         try:
-            function = graph._get_function(operation.get_attr(name).name)  # TensorFlow has no public way
+            function = graph._get_function(operation.get_attr(name).name)  # TensorFlow has no public function for this
         except (AttributeError, ValueError):
             continue
         if function is not None and hasattr(function, "graph"):

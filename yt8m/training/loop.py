@@ -1,9 +1,9 @@
 """The training loop: steps on every device of a `tf.distribute` strategy, many in one call of a `tf.function`.
 
-Not `Model.fit`, which raises under several workers (keras-team/keras#20585) and hides what a step is.
+`Model.fit` is not used: it raises under several workers (keras-team/keras#20585) and hides what a step does.
 
-`train` reads top to bottom. Between two events (`yt8m.training.course`) the steps run inside TensorFlow, in calls of about a
-second, so that Ctrl-C is answered and the devices are not kept waiting by Python.
+Between two events (`yt8m.training.course`) the steps run inside TensorFlow, in calls of about a second. Calls of this length
+let Ctrl-C through and do not make the devices wait for Python.
 """
 
 import contextlib
@@ -38,15 +38,15 @@ class TrainingResult:
 
     run: str
     step: int
-    """Steps done over all starts."""
+    """Steps done over all starts of the run."""
     first_step: int
     """Steps done before this one."""
     interrupted: bool
-    """Stopped on request before its last step; the same command goes on."""
+    """Whether it was stopped on request before its last step; the same command resumes it."""
     best_metrics: dict[str, float] | None
-    """The best validation's; None if there was none, as without validation records."""
+    """The metrics of the best validation; None if there was none, such as without validation records."""
     seconds: float
-    """Of this start."""
+    """The duration of this start."""
 
 
 def train(
@@ -54,17 +54,17 @@ def train(
     progress: Progress = SILENT,
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
-    """Trains a model, or goes on where the run directory stands.
+    """Trains a model, or resumes a run from its directory.
 
     Args:
         config: a recipe, with `run` and the paths of the data set.
         progress: told what happens.
-        stop_requested: asked about once a second, also in a validation, which the next start then repeats; True saves a
-            checkpoint and returns.
+        stop_requested: asked about once a second, even during a validation, which the next start then repeats. True makes
+            `train` save a checkpoint and return.
 
     Returns:
-        How it ended. The best weights by GAP (`segment_map` on rated segments) lie in the run directory; without
-        validation records there is no best, and the last ones do.
+        How the run ended. The run directory has the best weights by GAP (`segment_map` on rated segments); without validation
+        records, it has the last weights.
 
     Raises:
         InputError, RecordError: the configuration, the data or the run directory cannot be used; the loss is not
@@ -77,9 +77,9 @@ def train(
             devices.on_chief(lambda: runs.check_place(config.run))
         config, source, validation = resolve(config, progress)
         refuse_broken_ends(source, validation)
-        if validation:  # which is read late
+        if validation:  # validation records are read late: find repeats now
             refuse_repeats(validation)
-        trainer = Trainer(config, devices, source)  # before the run directory, which a mistake leaves not
+        trainer = Trainer(config, devices, source)  # first, so that a mistake leaves no run directory
         if remark := trainer.memory_remark(source):
             progress.message(remark)
         with contextlib.ExitStack() as stack:
@@ -91,7 +91,7 @@ def train(
 
 
 def _enter(config: RunConfig, stack: contextlib.ExitStack, progress: Progress) -> RunDirectory:
-    """The run directory, which the stack closes."""
+    """Opens the run directory, which the stack closes, and prepares it."""
     run = stack.enter_context(runs.opened_run(config))
     remove_unfinished(run.path)
     compare_files(run, config, progress)
@@ -100,7 +100,7 @@ def _enter(config: RunConfig, stack: contextlib.ExitStack, progress: Progress) -
 
 
 def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress, stop_requested) -> tuple[int, bool]:
-    """Goes on where the run directory stands: from which step, and whether it was stopped on request."""
+    """Trains from the state of the run directory. Returns the first step, and whether it was stopped on request."""
     config = trainer.config
     checkpoints = Checkpoints(
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
@@ -117,7 +117,7 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
 
 
 def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> None:
-    """Raises InputError unless the disk has room for what the run keeps, and for a checkpoint and weights more meanwhile."""
+    """Raises InputError unless the disk has room for all that the run keeps, plus one checkpoint and one set of weights."""
     there = sum(each.stat().st_size for place in (run.checkpoints, run.best_weights.parent) for each in place.glob("*"))
     needed = (keep + 1) * checkpoints.num_bytes + 2 * checkpoints.num_weights_bytes
     check_room(
@@ -130,7 +130,7 @@ def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> Non
 
 
 def _finish(run: RunDirectory) -> dict[str, float] | None:
-    """Draws the curves; the metrics of the best validation."""
+    """Draws the curves. Returns the metrics of the best validation, if there was one."""
     best = runs.best_metrics(run.path) or None
     curves.plot(runs.read_metrics(run), run.curves, best.get("step") if best else None)
     return best

@@ -1,6 +1,6 @@
-"""Losses of a batch of videos or rated segments: summed over the classes, one value each.
+"""Losses of a batch of videos or rated segments, each summed over the classes.
 
-Reported is always the reference's cross-entropy (`video_losses`); what is minimised may differ (`TrainingLoss`).
+The reported loss is always the reference's cross-entropy (`video_losses`). The minimised one may differ (`TrainingLoss`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ from yt8m.data.tables.class_weights import read_class_weights
 from yt8m.scoring.cross_entropy import scatter, targets_and_weights
 
 ClassLosses = Callable[[tf.Tensor, tf.Tensor, LossConfig], tf.Tensor]
-"""From logits, targets from 0 to 1 and hyper-parameters to the loss of each class; tensors are float32 [B, C]."""
+"""Takes logits, targets from 0 to 1 and hyper-parameters, and returns the loss of each class. Tensors are float32 [B, C]."""
 
 CLASS_LOSSES: dict[LossKind, ClassLosses] = {}
-"""The function of each kind that `LossConfig` knows."""
+"""The function of each kind in `LossConfig`."""
 
 
 def minimises(kind: LossKind) -> Callable[[ClassLosses], ClassLosses]:
-    """Makes a function what `--loss.kind` means by a name. Raises ValueError if `yt8m.config.LossKind` lacks the name."""
+    """Registers a function for a name of `--loss.kind`. Raises ValueError if `yt8m.config.LossKind` lacks the name."""
     if kind not in get_args(LossKind):
         raise ValueError(f"{kind!r} is no LossKind; add it in yt8m/config/training.py")
 
@@ -40,9 +40,9 @@ def cross_entropies(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -
 
 @minimises("focal")
 def focal_losses(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -> tf.Tensor:
-    """``-(1 - p_t) ** gamma * log p_t``, p_t the probability of what is true (arXiv 1708.02002).
+    """Focal loss: ``-(1 - p_t) ** gamma * log p_t``, where p_t is the probability of the truth (arXiv 1708.02002).
 
-    Targets between 0 and 1 blend the two losses.
+    Targets between 0 and 1 blend the losses of both truths.
     """
     gamma = config.focal_gamma
     present = tf.exp(gamma * tf.math.log_sigmoid(-logits)) * tf.nn.softplus(-logits)
@@ -52,12 +52,15 @@ def focal_losses(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -> t
 
 @minimises("asymmetric")
 def asymmetric_losses(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig) -> tf.Tensor:
-    """Focal with one gamma for positives and one for negatives, whose probability is lowered by a margin (arXiv 2009.14119)."""
+    """Asymmetric loss: focal, with a gamma each for positives and negatives (arXiv 2009.14119).
+
+    A margin lowers the probability of negatives.
+    """
     gamma_positive, gamma_negative = config.asymmetric_gamma_positive, config.asymmetric_gamma_negative
     margin = config.asymmetric_margin
     present = tf.exp(gamma_positive * tf.math.log_sigmoid(-logits)) * tf.nn.softplus(-logits)
     if margin:
-        probability = tf.maximum(tf.sigmoid(logits) - margin, 1e-12)  # 0 has no finite gradient to every power
+        probability = tf.maximum(tf.sigmoid(logits) - margin, 1e-12)  # at 0 some powers have no finite gradient
         absent = tf.pow(probability, gamma_negative) * -tf.math.log1p(-probability)
     else:
         absent = tf.exp(gamma_negative * tf.math.log_sigmoid(logits)) * tf.nn.softplus(logits)
@@ -67,7 +70,7 @@ def asymmetric_losses(logits: tf.Tensor, targets: tf.Tensor, config: LossConfig)
 def divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: float) -> tf.Tensor:
     """``T ** 2 * KL(softmax(teacher / T) || softmax(student / T))`` over the classes (arXiv 1806.04606): float32 [B].
 
-    The factor keeps the gradient's size whatever T is. The teacher is held fixed.
+    The factor keeps the size of the gradient the same for any T. No gradient flows to the teacher.
     """
     log_teacher = tf.nn.log_softmax(tf.stop_gradient(teacher) / temperature)
     log_student = tf.nn.log_softmax(student / temperature)
@@ -75,12 +78,12 @@ def divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: float) -> tf
 
 
 class TrainingLoss:
-    """What a run minimises on its labels.
+    """The loss that a run minimises on its labels.
 
     Args:
-        config: which loss.
+        config: the kind of loss and its hyper-parameters.
         num_classes: C.
-        ranked_classes: those that segments are ranked for, of which negatives are mined; None = all.
+        ranked_classes: the classes that segments are ranked for. Negatives are mined from these; None = from all.
 
     Raises:
         InputError: the class weights cannot be read.
@@ -94,7 +97,7 @@ class TrainingLoss:
         self._class_weights = read_class_weights(config.class_weights, num_classes) if config.class_weights else None
 
     def __call__(self, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The loss of each video, or rated segment: float32 [B].
+        """Returns the loss of each video, or rated segment: float32 [B].
 
         Args:
             logits: float32 [B, C].
@@ -108,7 +111,7 @@ class TrainingLoss:
             if config.mined_negatives and config.mined_negative_weight:
                 factors += config.mined_negative_weight * self._mined(logits, rated, batch)
         if config.label_smoothing:
-            # The number of labels stays what it is: 1 in Szegedy et al. (arXiv 1512.00567), here any.
+            # Keeps the number of labels: it is 1 in Szegedy et al. (arXiv 1512.00567), and any number here.
             spread = tf.reduce_mean(targets, axis=-1, keepdims=True)
             targets = (1.0 - config.label_smoothing) * targets + config.label_smoothing * spread
         losses = CLASS_LOSSES[config.kind](logits, targets, config) * factors
@@ -117,20 +120,20 @@ class TrainingLoss:
         return tf.reduce_sum(losses, axis=-1)
 
     def _mined(self, logits: tf.Tensor, rated: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """1 for the unrated classes that count as negatives, else 0: float32 [B, C]."""
+        """Returns 1 for the unrated classes that count as negatives, and 0 for others: float32 [B, C]."""
         num_classes = logits.shape[-1]
         of_video = scatter(batch["video_labels"], tf.ones(tf.shape(batch["video_labels"])), num_classes)
         candidates = (rated == 0) & (of_video == 0) & self._ranked
         sureness = tf.where(candidates, tf.stop_gradient(logits), -np.inf)
         values, classes = tf.math.top_k(sureness, min(self._config.mined_negatives, num_classes))
-        chosen = tf.where(tf.math.is_inf(values), -1, classes)  # where there are fewer candidates
+        chosen = tf.where(tf.math.is_inf(values), -1, classes)  # there may be fewer candidates
         return scatter(chosen, tf.ones(tf.shape(chosen)), num_classes)
 
 
 def staged_losses(
     loss: TrainingLoss, final: tf.Tensor, stages: Sequence[tf.Tensor], temperature: float, batch: dict[str, tf.Tensor]
 ) -> tf.Tensor:
-    """The loss of a model with stages (`yt8m.models.stages.StagedLogits`): float32 [B]."""
+    """Returns the loss of a model with stages (`yt8m.models.stages.StagedLogits`): float32 [B]."""
     total = loss(final, batch)
     for stage in stages:
         total += loss(stage, batch)

@@ -1,7 +1,7 @@
-"""Whether a training fits into memory, told before it begins: what the system ends for memory says nothing.
+"""Estimates whether a training fits into memory before it begins: the system kills a process that does not, without a word.
 
-Weights and what the optimizer remembers are counted; activations and gradients are told from the graph of the step
-(`yt8m.training.liveness`), between 0.4 and 2.5 times what they were measured to be.
+Weights and the optimizer's state are counted. Activations and gradients are estimated from the graph of the step
+(`yt8m.training.liveness`), at 0.4 to 2.5 times their measured size.
 """
 
 import os
@@ -24,42 +24,42 @@ from yt8m.training.stream import training_batches
 Shapes = Mapping[str, tf.TensorSpec]
 
 TIGHT = 0.8
-"""Of what is free: more than this may be too much, as an estimate can be wrong by a factor of 2.5."""
+"""The share of free memory above which an estimate may be too much: it can be wrong by a factor of 2.5."""
 _GPU_SHARE = 0.9
-"""Of a GPU's memory that TensorFlow can use."""
+"""The share of a GPU's memory that TensorFlow can use."""
 _BATCHES_AHEAD = 5
-"""That wait between the records and the devices, or are in use."""
+"""Number of batches that wait between the records and the devices, or are in use."""
 _RECORDS_LOOKED_AT = 16
 _MOST_COPIES = 200
-"""Of a batch's features and scores as float32: more than any model here holds at once."""
+"""Copies of a batch's features and scores as float32. No model here holds as many at once."""
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """What a training takes, in bytes."""
+    """The memory that a training takes, in bytes."""
 
     weights: int
     optimizer: int
-    """What it remembers of gradients, and moving averages."""
+    """The optimizer's state, and moving averages."""
     step: int
-    """Activations and gradients, at most."""
+    """Activations and gradients at their peak."""
     input: int
-    """Batches and serialized records that wait, always in the host's memory."""
+    """Batches and serialized records that wait. They are always in the host's memory."""
     on_gpu: bool
-    """Whether weights, optimizer and step are in a GPU's memory; all is in the host's, if not."""
+    """Whether weights, optimizer and step are in a GPU's memory. If not, everything is in the host's."""
     free: int | None
-    """Of the host, or None where the system does not say."""
+    """Free memory of the host; None if the system does not tell."""
     gpu: int | None = None
-    """Of a GPU, all together."""
+    """Total memory of a GPU; None without one."""
 
     @property
     def device(self) -> int:
-        """All that a device holds: one of several."""
+        """The memory that one device takes."""
         return self.weights + self.optimizer + self.step
 
     @property
     def verdict(self) -> Literal["ok", "look", "bad"]:
-        """bad: more than there is; look: nearly so."""
+        """bad: more than there is; look: close to that."""
         shares = [(self.input + (0 if self.on_gpu else self.device), self.free)]
         if self.on_gpu:
             shares.append((self.device, None if self.gpu is None else int(_GPU_SHARE * self.gpu)))
@@ -90,7 +90,7 @@ def _in_words(num_bytes: int | None, what: str) -> str:
 
 
 def advice(config: RunConfig) -> str:
-    """What takes less."""
+    """Says which flags save memory."""
     frames = ", --data.num-frames" if config.model.level == "frame" else ""
     more = config.training.gradient_accumulation * 2
     return (
@@ -100,7 +100,7 @@ def advice(config: RunConfig) -> str:
 
 
 def batch_shapes(config: RunConfig, source: Source) -> Shapes:
-    """What a batch of `--training.batch-size` will be, without reading one."""
+    """Returns the shapes of a batch of `--training.batch-size`, without reading one."""
     spec = training_batches(config, source, config.training.batch_size).element_spec
     return {key: value for key, value in spec.items() if key != "id"}
 
@@ -115,16 +115,16 @@ def estimate(
     num_devices: int = 1,
     num_local_devices: int = 1,
 ) -> MemoryEstimate:
-    """What a training takes, from the graph of its step; nothing is computed, and no batch is read.
+    """Estimates the memory of a training from the graph of its step, without computing anything or reading a batch.
 
     Args:
-        config: complete.
-        objective: of the step.
-        optimizer: its variables are counted.
-        shapes: of a whole batch.
-        source: of the training records, some of which are looked at for their size; None = there are none.
-        num_devices: that share a batch, of all workers.
-        num_local_devices: of this one.
+        config: the complete configuration.
+        objective: the loss of the step.
+        optimizer: the optimizer, whose variables are counted.
+        shapes: the shapes of a whole batch.
+        source: the training records; some are read for their size. None = there are none.
+        num_devices: number of devices of all workers, which share a batch.
+        num_local_devices: number of devices of this worker.
     """
     training, on_gpu = config.training, bool(tf.config.list_logical_devices("GPU"))
     share = {
@@ -137,7 +137,7 @@ def estimate(
 
     graph = tf.function(step).get_concrete_function(share).graph
     state = [slot for slots in optimizer.slots.values() for slot in slots] + optimizer.averages
-    copies = 1 if on_gpu else num_local_devices  # devices that a processor was split into have one memory
+    copies = 1 if on_gpu else num_local_devices  # the virtual devices of a CPU share its memory
     batch = _num_bytes(share.values()) * num_local_devices
     return MemoryEstimate(
         weights=copies * _num_bytes(objective.model.variables),
@@ -151,12 +151,12 @@ def estimate(
 
 
 def is_surely_enough(config: RunConfig, num_weights: int, shapes: Shapes) -> bool:
-    """Whether a training is so small that its memory need not be estimated, which takes as long as to trace its step.
+    """Whether a training is so small that its memory need not be estimated; the estimate has to trace a step.
 
     Args:
-        config: complete.
-        num_weights: of the model.
-        shapes: of a whole batch.
+        config: the complete configuration.
+        num_weights: number of weights of the model.
+        shapes: the shapes of a whole batch.
     """
     values = (
         sum(int(np.prod(each.shape)) for each in shapes.values()) + config.training.batch_size * config.data.num_classes
@@ -173,7 +173,7 @@ def _num_bytes(values: Sequence[Any] | Any) -> int:
 
 
 def _serialized_bytes(config: RunConfig, source: Source | None) -> int:
-    """Of the shuffle buffer, and of the batches that are parsed side by side."""
+    """Returns the bytes of the shuffle buffer and of the batches that are parsed at the same time."""
     if source is None or config.data.service:
         return 0
     sizes = [len(record.numpy()) for record in tf.data.TFRecordDataset(source.files[0]).take(_RECORDS_LOOKED_AT)]

@@ -1,4 +1,4 @@
-"""What training minimises: a model's loss on the labels, that of its stages, and what a teacher says."""
+"""The loss that training minimises: on the labels, of the model's stages, and against a teacher."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ class Objective:
 
     Args:
         built: the model.
-        config: which loss, and how much a teacher counts.
-        teacher: to learn from beside the labels, if any.
+        config: the kind of loss, and the weight of a teacher.
+        teacher: the teacher to learn from beside the labels, if any.
         ranked_classes: see `TrainingLoss`.
     """
 
@@ -40,7 +40,7 @@ class Objective:
         return self._model
 
     def losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The loss of each video, or rated segment, without the weights' penalties: float32 [B]."""
+        """Returns the loss of each video, or rated segment, without the penalties of weights: float32 [B]."""
         outputs = self._model({key: batch[key] for key in self._model.input}, training=True)
         final, *stages = tf.nest.flatten(outputs)  # a single output comes without its list
         losses = staged_losses(self._loss, final, stages, self._temperature, batch)
@@ -50,38 +50,38 @@ class Objective:
         return losses
 
     def _other_penalties(self) -> list[tf.Tensor]:
-        """What layers add to the loss, but for the squared norms of weights, each float32 []."""
+        """Returns the terms that layers add to the loss, float32 [] each, without the squared norms of weights."""
         penalties = list(self._model.losses)
         regularizers = [each for each in self._regularizers if each]
-        of_layers = len(penalties) - len(regularizers)  # those of the weights come last, in their order
+        of_layers = len(penalties) - len(regularizers)  # penalties of weights come last, in the order of the weights
         squared = [False] * of_layers + [isinstance(each, SquaredNorm) for each in regularizers]
         return [penalty for penalty, left_out in zip(penalties, squared, strict=True) if not left_out]
 
     def loss_and_gradients(
         self, batch: dict[str, tf.Tensor], batch_size: int, replicas: int, pieces: int
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """This replica's share of the loss, float32 [], and its gradients: their sums over the replicas are the batch's.
+        """Returns this replica's share of the loss, float32 [], and of the gradients. Sums over replicas are the batch's.
 
         Args:
             batch: this replica's share of the batch.
-            batch_size: of the whole batch.
-            replicas: that compute together.
-            pieces: to compute it in, one after another, so that only one's activations are held at a time.
+            batch_size: the size of the whole batch.
+            replicas: number of replicas that compute together.
+            pieces: number of pieces to compute the share in, one after another, to hold the activations of one at a time.
         """
         variables = [variable.value for variable in self._model.trainable_variables]
         total, sums = tf.constant(0.0), None
         split = {key: tf.split(value, pieces) for key, value in batch.items()}
         for piece in range(pieces):
-            # TensorFlow would compute the pieces side by side.
+            # Otherwise TensorFlow would compute the pieces at the same time.
             with tf.control_dependencies(sums or []), tf.GradientTape() as tape:
                 part = {key: tf.identity(values[piece]) for key, values in split.items()}
                 loss = tf.reduce_sum(self.losses(part)) / batch_size
-                # Each replica has all of them, in every piece.
+                # Every piece on every replica has all penalties.
                 loss += tf.add_n(self._other_penalties() or [0.0]) / (replicas * pieces)
             gradients = tape.gradient(loss, variables)
             sums = [kept + new for kept, new in zip(sums, gradients, strict=True)] if sums else gradients
             total += loss
-        # One pass over a matrix for its norm, which left to the tape would be several.
+        # Computes a norm and its gradient in one pass over a matrix; the tape would take several.
         for place, regularizer in enumerate(self._regularizers):
             if isinstance(regularizer, SquaredNorm):
                 share = regularizer.l2 / replicas

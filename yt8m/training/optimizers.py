@@ -1,8 +1,8 @@
-"""Optimizers with everything around them (clipping, weight decay, moving average), for the loop's replica context.
+"""Optimizers with clipping, weight decay and moving averages, for the replica context of the loop.
 
-Keras's own optimizers go over every weight about ten times a step and leave the all-reduce of gradients until after
-clipping. Here the gradients come in already summed over the replicas, and TensorFlow's fused kernels update a weight and
-its moments in one pass. They act on the replica's own copy; as all replicas get the same gradients, the copies stay equal.
+Keras's own optimizers go over every weight about ten times a step, and all-reduce the gradients only after clipping. Here the
+gradients are already summed over the replicas, and TensorFlow's fused kernels update a weight and its moments in one pass. Each
+replica updates its own copy. The copies stay equal because all replicas get the same gradients.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ Slots = list[tf.Variable]
 
 
 class Optimizer(ABC):
-    """What all optimizers share. Create them in the strategy's scope.
+    """The base of all optimizers. Create them in the strategy's scope.
 
     Args:
-        variables: the trainable variables, in the order the gradients will have.
+        variables: the trainable variables, in the order of the gradients.
         config: learning rate, clipping, decay.
     """
 
@@ -34,17 +34,17 @@ class Optimizer(ABC):
     @property
     @abstractmethod
     def slots(self) -> dict[str, Slots]:
-        """What it remembers of the gradients, by name: the state to save, beside `averages`."""
+        """The state to save beside `averages`, by name."""
 
     @abstractmethod
     def _update(self, gradients: Sequence[tf.Tensor], learning_rate: tf.Tensor, updates: tf.Tensor) -> None:
-        """Changes the variables; `updates` counts from 1, float32 []."""
+        """Updates the variables. `updates` counts from 1, float32 []."""
 
     def apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> tf.Tensor:
-        """Updates the weights; call it in replica context with gradients already summed over the replicas.
+        """Updates the weights. Call it in replica context, with gradients already summed over the replicas.
 
         Args:
-            gradients: one a variable.
+            gradients: one for each variable.
             step: int64 [], counted from 0.
 
         Returns:
@@ -65,7 +65,7 @@ class Optimizer(ABC):
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:
-        """A context in which the variables have their moving averages; outside replica context. Nothing without EMA."""
+        """Sets the variables to their moving averages inside the block; no change without EMA. Not for replica context."""
         weights = [tf.identity(variable) for variable in self._variables] if self.averages else []
         for variable, average in zip(self._variables, self.averages, strict=False):
             variable.assign(average)
@@ -85,7 +85,7 @@ class Optimizer(ABC):
                 tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=variable)
 
     def _update_averages(self, updates: tf.Tensor) -> None:
-        # The average of few weights would remember the initial ones, so the decay starts low.
+        # Early averages would be dominated by the initial weights, so the decay starts low.
         decay = tf.minimum(self._config.ema_decay, (1.0 + updates) / (10.0 + updates))
         for average, variable in zip(self.averages, self._variables, strict=True):
             delta = tf.convert_to_tensor(average) - tf.convert_to_tensor(variable)
@@ -93,7 +93,7 @@ class Optimizer(ABC):
 
 
 class Adam(Optimizer):
-    """Adam (arXiv 1412.6980, algorithm 1, with the epsilon of the text below it: beside the uncorrected root)."""
+    """Adam (arXiv 1412.6980, algorithm 1). Epsilon is added to the uncorrected root, as in the text below it."""
 
     def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
         super().__init__(variables, config)
@@ -125,7 +125,7 @@ class Adam(Optimizer):
 
 
 class Momentum(Optimizer):
-    """Stochastic gradient descent: ``v = momentum * v + gradient; w = w - rate * v``. Without momentum v is not kept."""
+    """Stochastic gradient descent: ``v = momentum * v + gradient; w = w - rate * v``. With momentum 0, no v is kept."""
 
     def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
         super().__init__(variables, config)
@@ -154,15 +154,15 @@ class Momentum(Optimizer):
 class Adafactor(Optimizer):
     """Adafactor without momentum (arXiv 1804.04235, algorithms 4 and 5): sublinear memory for matrices.
 
-    The paper's constants: decay ``1 - updates ** -0.8``, clipping threshold 1, epsilons 1e-30 and 1e-3. The learning rate
-    is relative: it is multiplied by the root mean square of the variable.
+    It uses the paper's constants: decay ``1 - updates ** -0.8``, clipping threshold 1, epsilons 1e-30 and 1e-3. The learning
+    rate is relative: it is multiplied by the root mean square of the variable.
     """
 
     SMALLEST_SQUARE, SMALLEST_SCALE, CLIPPING = 1e-30, 1e-3, 1.0
 
     def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
         super().__init__(variables, config)
-        # Of a matrix the means of its rows and of its columns; of all else the whole second moment, as rows.
+        # A matrix has the means of its rows and of its columns. Everything else has the whole second moment, in rows.
         self.rows = self._make_slots(lambda value: tf.zeros(value.shape[:-1] if len(value.shape) > 1 else value.shape))
         self.columns = self._make_slots(
             lambda value: tf.zeros([*value.shape[:-2], value.shape[-1]] if len(value.shape) > 1 else [0])
@@ -203,5 +203,5 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": Adam, "sgd": Mo
 
 
 def make_optimizer(variables: Sequence[tf.Variable], config: TrainingConfig) -> Optimizer:
-    """The optimizer that `--training.optimizer` names; create it in the strategy's scope."""
+    """Makes the optimizer that `--training.optimizer` names. Call it in the strategy's scope."""
     return OPTIMIZERS[config.optimizer](variables, config)

@@ -1,4 +1,4 @@
-"""What training needs before it has a model: complete records, and a configuration that says what they hold."""
+"""Prepares a training: finds its records and completes its configuration."""
 
 import dataclasses
 from typing import NamedTuple
@@ -21,24 +21,24 @@ class Resolved(NamedTuple):
     config: RunConfig
     train: Source
     validation: Source | None
-    """None where nothing validates."""
+    """None if there are no validation records."""
 
 
 def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
-    """Finds the records and completes the configuration with what they hold.
+    """Finds the records, and completes the configuration with their classes and features.
 
     Args:
         config: a recipe, with `run` and the paths of the data set.
-        progress: gets a line on the broken records of each split that are left out, if they are to be skipped, and on validation
-            records that train.
+        progress: gets a line on the broken records that are left out of each split, if they are to be skipped, and on validation
+            records that are used for training.
 
     Raises:
-        InputError, RecordError: no run directory named, no training records, records that train and validate, files that cannot
-            be used, a data service that does not answer.
+        InputError, RecordError: no run directory is named; there are no training records; records both train and validate;
+            files cannot be used; a data service does not answer.
     """
     if not config.run:
         raise InputError("no run directory; name one with --run DIR")
-    remarks = Remarks(progress)  # what training and validation records have in common is said once
+    remarks = Remarks(progress)  # says remarks that both splits share once
     data = config.data
     if data.service:
         find_workers(data.service)
@@ -51,6 +51,6 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
 
 
 def refuse_broken_ends(*sources: Source | None) -> None:
-    """Finds broken downloads among what trains and validates; the latter is read late. Raises RecordError."""
+    """Raises RecordError if a training or validation file is a broken download: validation files are read late."""
     for source in filter(None, sources):
         failures.refuse_broken_ends(source, can_skip=True)

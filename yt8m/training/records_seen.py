@@ -1,6 +1,6 @@
-"""Which files a run learned from: one that is gone on with says when they are others now.
+"""Notes the files that a run learns from, so that a resumed run can report changes.
 
-The configuration has the paths that were named, which say nothing of what is in them.
+The configuration only has the named paths, which do not show whether their contents changed.
 """
 
 import os
@@ -26,17 +26,19 @@ _USES = {
 
 
 def compare_files(run: RunDirectory, config: RunConfig, progress: Progress) -> None:
-    """Notes the local files that a run learns from, and tells of those that have changed since its last start.
+    """Notes the local files that a run learns from, and reports files that have changed since its last start.
+
+    Nothing is refused, because a copy of a data set has other modification times.
 
     Args:
-        run: the directory, with what earlier starts left.
-        config: complete.
-        progress: gets a line on each kind of file; nothing is refused, as a copy of a data set has other times of change.
+        run: the run directory, with the notes of earlier starts.
+        config: the complete configuration.
+        progress: gets a line for each kind of file that has changed.
     """
     now = {use: identify(files) for use, files in _files_of(config).items()}
     try:
         before = read_json(run.records)
-    except InputError:  # a new run, one of an earlier version, or somebody wrote there
+    except InputError:  # a new run, a run of an earlier version, or an edited file
         before = {}
     for use, files in now.items() if run.has_weights else ():
         if use in before and (changes := _changes(before[use], files)):
@@ -64,7 +66,7 @@ def _local(paths: Sequence[str]) -> list[str]:
 
 
 def _changes(before: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]]) -> list[str]:
-    """What is different, in words."""
+    """Describes each difference in words."""
     versions = [{path: version for path, *version in files} for files in (before, now)]
     words = [f"{path} is gone" for path in versions[0] if path not in versions[1]]
     words += [f"{path} is new" for path in versions[1] if path not in versions[0]]

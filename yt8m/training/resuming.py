@@ -1,7 +1,7 @@
-"""Where a run directory stands, and how training goes on there without losing what is kept.
+"""Resumes a run from its directory without losing its best weights.
 
-A run with best weights has checkpoints: the first one is written before the first validation. Without them the run cannot go on,
-and to begin it anew would replace what was better.
+A run with best weights has checkpoints: the first one is written before the first validation. Without checkpoints the run cannot
+be resumed, and starting it again would replace its better weights.
 """
 
 import math
@@ -17,18 +17,18 @@ from yt8m.training.trainer import Trainer
 
 
 def restore(checkpoints: Checkpoints, trainer: Trainer, run: RunDirectory, validates: bool, progress: Progress) -> None:
-    """Takes up the newest state that can be read, the same one on every worker.
+    """Restores the newest readable state, the same one on every worker.
 
     Args:
-        checkpoints: of the run.
+        checkpoints: the checkpoints of the run.
         trainer: gets the state.
-        run: its directory.
+        run: the run directory.
         validates: whether there are validation records.
-        progress: gets a line on what is missing or is done again.
+        progress: gets a line on anything that is missing or must be repeated.
 
     Raises:
-        InputError: no state can be read though some were saved, or they are gone and the best weights are not; the workers find
-            different states.
+        InputError: states were saved but none can be read; the checkpoints are gone but the best weights are not; the workers
+            find different states.
     """
     devices = trainer.devices
     found = checkpoints.restore(progress)
@@ -64,7 +64,7 @@ def _refuse_to_begin_anew(run: RunDirectory, progress: Progress) -> None:
 
 
 def _best_of(run: RunDirectory, step: int, progress: Progress) -> tuple[float, bool]:
-    """The score of best weights that are of a step to be done again, -inf for others; and whether there are none."""
+    """Returns the score of best weights from a step to be repeated, -inf for others; and whether there are none."""
     if not run.best_weights.exists():
         return -math.inf, True
     metrics = read_json(run.best_metrics) if run.best_metrics.exists() else {}
@@ -79,7 +79,7 @@ def _best_of(run: RunDirectory, step: int, progress: Progress) -> tuple[float, b
 
 
 def _take_newest(trainer: Trainer, run: RunDirectory, step: int, validates: bool, progress: Progress) -> None:
-    """Puts the newest weights in the place of best ones that are gone."""
+    """Makes the newest weights the best ones if those are gone."""
     progress.message(f"{run.path}: the best weights are gone; those of step {step}, the newest, take their place")
     trainer.best.assign(-math.inf)
     if validates:

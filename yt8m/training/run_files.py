@@ -1,4 +1,4 @@
-"""What is written of a run while it trains."""
+"""Writes the files of a run while it trains."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,47 +17,47 @@ from yt8m.training.trainer import Trainer
 
 
 class RunFiles:
-    """What is written of a run as it goes on; by the chief alone."""
+    """The files of a run while it trains. Only the chief writes them."""
 
     def __init__(self, run: RunDirectory, checkpoints: Checkpoints, is_chief: bool):
         self.run, self._checkpoints, self._is_chief = run, checkpoints, is_chief
 
     def log_configuration(self, config: RunConfig) -> None:
-        """As hyper-parameters, for TensorBoard."""
+        """Writes the configuration as hyper-parameters, for TensorBoard."""
         if self._is_chief:
             summaries.write_hyperparameters(config)
 
     def log(self, kind: str, step: int, values: dict[str, Any]) -> None:
-        """A line of metrics, for TensorBoard too."""
+        """Writes a line of metrics, for TensorBoard too."""
         if self._is_chief:
             runs.append_metrics(self.run, {"kind": kind, "step": step, **values})
             for name, value in values.items():
                 tf.summary.scalar(f"{kind}/{name}", value, step=step)
 
     def log_precision_recall(self, step: int, measured: Measured) -> None:
-        """Of the best validation so far, for TensorBoard."""
+        """Writes precision and recall of the best validation so far, for TensorBoard."""
         if self._is_chief:
             summaries.write_precision_recall(step, measured)
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is anything to go on from; on workers that write nothing, always."""
+        """Whether there is a checkpoint to resume from; always true on workers that write nothing."""
         return not self._is_chief or self._checkpoints.is_there
 
     def save_checkpoint(self, step: int) -> None:
-        """What training needs to go on."""
+        """Saves the state that training needs to resume."""
         if self._is_chief:
             self._checkpoints.save(step)
 
     def save_weights(self, trainer: Trainer, metrics: dict[str, float] | None = None) -> None:
-        """The best weights, with the metrics that say so."""
+        """Saves the best weights, with the metrics of their validation."""
         if self._is_chief:
             trainer.save_weights(self.run, metrics)
 
 
 @contextlib.contextmanager
 def open_files(run: RunDirectory, checkpoints: Checkpoints, devices: Devices) -> Iterator[RunFiles]:
-    """The files of a run, while it trains."""
+    """Opens the files of a run for the block."""
     if not devices.is_chief:
         yield RunFiles(run, checkpoints, False)
         return

@@ -9,9 +9,9 @@ from yt8m.errors import quantity
 
 
 def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
-    """The learning rate of a step, float32 [].
+    """Returns the learning rate of a step, float32 [].
 
-    ``learning_rate`` times what the schedule says, times ``(step + 1) / warmup_steps`` during warm-up:
+    It is ``learning_rate`` times the factor of the schedule, and times ``(step + 1) / warmup_steps`` during warm-up. Factors:
 
     - exponential: ``decay ** (examples seen / decay_examples)``, the exponent rounded down unless the decay is smooth;
     - cosine: ``(1 + cos(pi * t)) / 2``, t from 0 at the end of warm-up to 1 at the last step (arXiv 1608.03983, one cycle);
@@ -38,7 +38,7 @@ def learning_rate_at(config: TrainingConfig, step: tf.Tensor) -> tf.Tensor:
 
 
 def warmup_remark(config: TrainingConfig) -> str | None:
-    """What to say of a warm-up that lasts to the end of the training, or longer; None of a shorter one."""
+    """Returns a remark if warm-up lasts until the end of the training or longer; None if it is shorter."""
     if config.warmup_steps < config.num_steps:
         return None
     largest = config.learning_rate * config.num_steps / config.warmup_steps

@@ -1,4 +1,4 @@
-"""Which records train and which validate: what the user named, and what the data set's directory adds to it."""
+"""Chooses the training and validation records from the user's flags and the directory of the data set."""
 
 import dataclasses
 import os
@@ -15,18 +15,18 @@ from yt8m.runs.records import open_data
 
 
 def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
-    """The configuration of the data with the paths of all splits there are.
+    """Returns the configuration of the data with the paths of all existing splits.
 
-    Where the directory holds validation records and none to train on, and neither kind is named, the last sixth of the files
-    validates and the others train; with `--data.fold`, all train but the fold.
+    If the directory holds validation records but no training records, and neither kind is named, the validation records are
+    split: the last sixth of the files validates and the others train. With `--data.fold`, all of them but the fold train.
 
     Args:
         config: a recipe with the paths of the data set.
-        progress: gets a line if validation records train, and if an initial run learned from those that validate.
+        progress: gets a line if validation records train, and if an initial run learned from records that validate.
 
     Raises:
-        InputError: no training records; a directory that holds none; validation records beside a fold; files or videos that
-            train and validate; test records that are named and not there.
+        InputError: there are no training records, or the directory holds none; there are validation records beside a fold; files
+            or videos both train and validate; named test records are missing.
     """
     data = config.data
     if data.fold and data.validate:
@@ -43,7 +43,7 @@ def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
         raise InputError(
             "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
         )
-    if config.data.test:  # which nobody reads before the end
+    if config.data.test:  # test records are read last
         expand_paths(config.data.test)
     if data.fold:
         data = dataclasses.replace(data, validate=data.train)
@@ -55,7 +55,7 @@ def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
 
 
 def _cut(data: DataConfig, paths: tuple[str, ...], progress: Progress) -> dict[str, tuple[str, ...]]:
-    """Both splits of validation records."""
+    """Cuts validation records into a training and a validation split."""
     if data.validate:
         raise InputError(
             f"{data.root}: holds no training records, and its validation records are cut in two only where neither kind "
@@ -98,14 +98,14 @@ def _refuse_overlap(data: DataConfig) -> None:
 
 
 def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
-    """What is knowable before a training of what follows it in `yt8m submit`.
+    """Checks before a training that the later steps of `yt8m submit` can work.
 
     Args:
         config: a recipe with the paths of the data set.
-        out: the CSV file of the test records.
+        out: the CSV file to write for the test records.
 
     Raises:
-        InputError, RecordError: a split is missing, the test records cannot be read, the file cannot be written.
+        InputError, RecordError: a split is missing, the test records cannot be read, or the file cannot be written.
     """
     check_destination(out)
     data = choose_splits(config)
@@ -115,7 +115,7 @@ def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
                 f"no {split} records, on which yt8m submit {use} after the training; name them with --data.{split} PATH, "
                 "or use yt8m train alone"
             )
-    open_devices(config.distribute)  # the training's, which cannot be split once records were parsed
-    # Broken records are left out by those who read them.
+    open_devices(config.distribute)  # devices cannot be split once records have been parsed
+    # The readers of these records leave out the broken ones.
     data = dataclasses.replace(data, on_corrupt="stop")
     open_data(dataclasses.replace(config, data=data), data.test)

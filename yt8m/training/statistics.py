@@ -1,8 +1,8 @@
-"""The statistics of batch normalisation for weights that no step of training had: means of others.
+"""Computes the statistics of batch normalisation for averaged weights.
 
-Running statistics are of the weights that the batches went through. A mean of several sets of weights, or a moving average of
-them, has other activations, so their statistics are taken anew (arXiv 1803.05407, algorithm 1): batches of training records go
-through the model as in training, and every layer's mean and variance become those of all vectors that it was given.
+Running statistics belong to the weights that the batches went through. Averaged weights have other activations, so their
+statistics are computed anew (arXiv 1803.05407, algorithm 1). Batches of training records go through the model as in training.
+The mean and variance of every layer become those of all vectors that went into it.
 """
 
 import dataclasses
@@ -25,11 +25,11 @@ Batch = dict[str, tf.Tensor]
 
 
 class StatisticsPass:
-    """Takes a model's statistics of batch normalisation anew; made once a model, so that its graph is traced once.
+    """Computes a model's statistics of batch normalisation. Make it once for a model, so that its graph is traced once.
 
     Args:
-        model: from features to logits; made in the scope of the devices' strategy.
-        devices: where to compute; None = where TensorFlow puts it.
+        model: a model from features to logits, made in the scope of the devices' strategy.
+        devices: the devices to compute on; None = TensorFlow's choice.
     """
 
     def __init__(self, model: keras.Model, devices: Devices | None = None):
@@ -51,22 +51,23 @@ class StatisticsPass:
         most_batches: int,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> int:
-        """Gives the layers the statistics of training batches; those of each of several devices are pooled, too.
+        """Gives the layers the statistics of training batches, pooled over all devices.
 
-        The batches are always the same ones: shuffled by the seed, with the frames that training samples, as large as those
-        that training normalises (a device's share, or a piece of that with `--training.gradient-accumulation`). Dropout is on.
+        The batches are the same every time: they are shuffled by the seed and have the frames that training samples. They are as
+        large as the batches that training normalises: a device's share, or a piece of it with
+        `--training.gradient-accumulation`. Dropout is on.
 
         Args:
-            config: complete.
+            config: the complete configuration.
             source: the training records.
-            most_batches: of `--training.batch-size`; fewer if the records are gone through by then.
+            most_batches: largest number of batches of `--training.batch-size`, at most one pass over the records.
             stop_requested: asked after every batch.
 
         Returns:
-            The videos, or segments, that went in.
+            The number of videos, or segments, used.
 
         Raises:
-            Stopped: a worker was requested to stop. The statistics are of no use then.
+            Stopped: a worker was requested to stop. The statistics are useless then.
             InputError, RecordError: the records cannot be read or used.
         """
         training, devices = config.training, self._devices
@@ -80,19 +81,18 @@ class StatisticsPass:
         with failures.record_errors(source), memory_errors("taking statistics of batch normalisation"):
             most = most_batches * training.gradient_accumulation
             rounds = self.pool(itertools.islice(batches(False), most * devices.num_local_replicas), stop_requested)
-            # Of too few records for a batch each, training makes some by going through them again and again, and so does this.
-            # Of too few records for a batch each, training makes some by going through them again and again, and so does this.
+            # If there are too few records for a batch on every device, training repeats them. So does this.
             rounds = rounds or self.pool(itertools.islice(batches(True), devices.num_local_replicas), stop_requested)
         if not rounds:
             raise InputError(f"{source.files[0]} ...: the training files hold no record to take statistics of")
         return rounds * size * devices.num_replicas
 
     def pool(self, batches: Iterable[Batch], stop_requested: Callable[[], bool] = lambda: False) -> int:
-        """Gives the layers the statistics of these batches, one a device at a time; the number of rounds.
+        """Gives the layers the statistics of these batches, in rounds of one per device. Returns the number of rounds.
 
         Args:
-            batches: of this worker's devices, of the same size; what is left over at the end of any worker's is left out. Without
-                one for every device the statistics stay as they are.
+            batches: batches of equal size for this worker's devices. The last ones are left out if they are too few for a round
+                on every worker. If there is no full round, the statistics stay as they are.
             stop_requested: see `run`.
         """
         todo, some = iter(batches), list[Batch]()
@@ -106,7 +106,7 @@ class StatisticsPass:
         for each in self._pools:
             each.count.assign(0.0)
         rounds = 0
-        # Workers go on in step, as statistics that are synchronised are of a batch on every device.
+        # Workers run the same rounds, because synchronised statistics need a batch on every device.
         while all(self._devices.together(take)):
             self._step(self._distributed(some))
             rounds += 1
@@ -115,7 +115,7 @@ class StatisticsPass:
         return rounds
 
     def _distributed(self, batches: list[Batch]):
-        """A batch for each device of this worker, without strings."""
+        """Returns a batch for each device of this worker, without strings."""
         inputs = [{key: batch[key] for key in self._model.input} for batch in batches]
         if self._devices.num_replicas == 1:
             return inputs[0]
@@ -125,8 +125,8 @@ class StatisticsPass:
         )
 
     def _forward(self, batch) -> None:
-        """Every layer's pool has the batch."""
-        # Around all devices: the threads that trace them take turns.
+        """Adds a batch to every layer's pool."""
+        # Set the pools around all devices, because the threads that trace them take turns.
         for layer, pool in zip(self._layers, self._pools, strict=True):
             layer.pool = pool
         try:
@@ -137,19 +137,19 @@ class StatisticsPass:
 
     @tf.function
     def _merge(self) -> None:
-        """Makes the pools of all devices one."""
+        """Merges the pools of all devices."""
 
         def replica_step() -> None:
             def total(values: tf.Tensor) -> tf.Tensor:
                 return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-            # One value a unit of every layer.
+            # One value for each unit of a layer.
             sizes = [int(layer.moving_mean.shape[0]) for layer in self._layers]
             counts = tf.repeat(tf.stack([tf.convert_to_tensor(pool.count) for pool in self._pools]), sizes)
             means = tf.concat([layer.moving_mean.value for layer in self._layers], axis=0)
             variances = tf.concat([layer.moving_variance.value for layer in self._layers], axis=0)
             together = total(counts)
-            # What no device saw anything of is as it was.
+            # A pool that got nothing on any device stays as it is.
             shares = tf.where(together > 0, counts / tf.maximum(together, 1.0), 1.0 / self._devices.num_replicas)
             mean = total(shares * means)
             variance = total(shares * (variances + tf.square(means - mean)))

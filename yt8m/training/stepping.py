@@ -1,4 +1,4 @@
-"""Steps, many in one call into TensorFlow, and what can go wrong in them."""
+"""Runs steps, many in one call into TensorFlow, and handles their errors."""
 
 import contextlib
 import time
@@ -20,7 +20,7 @@ SECONDS_A_CALL = 1.0
 
 
 def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The losses and gradient norms of some steps, float32 [count] both. Raises as `stream_errors`."""
+    """Runs steps. Returns their losses and gradient norms, float32 [count] both. Raises as `stream_errors`."""
     with stream_errors(trainer.config, source):
         losses, norms = trainer.run_steps(batches, tf.constant(count, tf.int32))
         return losses.numpy(), norms.numpy()
@@ -28,7 +28,7 @@ def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) 
 
 @contextlib.contextmanager
 def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
-    """Turns TensorFlow's errors in the training stream and the steps into an `InputError`, or a `RecordError`, of one line."""
+    """Turns TensorFlow's errors in the training stream and the steps into an `InputError` or `RecordError` of one line."""
     wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
     with teacher_errors(config.distill), failures.record_errors(source, failures.OF_TRAINING), wanting:
         try:
@@ -40,28 +40,28 @@ def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
 
 
 def check_finite(losses: np.ndarray, step: int, config: RunConfig) -> None:
-    """Raises InputError if one of the losses [count] of the steps after `step` is not finite."""
+    """Raises InputError if a loss is not finite. `losses` [count] are from the steps after `step`."""
     broken = np.flatnonzero(~np.isfinite(losses))
     if broken.size:
         stop_at_non_finite("the loss of", losses[broken[0]], step + int(broken[0]) + 1, config)
 
 
 class Speed:
-    """Videos a second, and from it how many steps to hand to TensorFlow at once."""
+    """Measures videos per second, and derives how many steps to hand to TensorFlow at once."""
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
         self.videos_per_second: float | None = None
-        """None until steps were done that were compiled before."""
+        """None until steps have run without compiling."""
         self.steps_a_call = 1
         self._since: float | None = None
 
     def restart(self) -> None:
-        """Leaves out what was not training."""
+        """Restarts the clock, to leave out time that was not training."""
         self._since = time.perf_counter()
 
     def update(self, count: int) -> None:
-        """Counts the steps of a call; the first call only starts the clock, as it compiles."""
+        """Counts the steps of a call. The first call only starts the clock, because it compiles."""
         now, before = time.perf_counter(), self._since
         self._since = now
         if before is None:

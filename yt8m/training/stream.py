@@ -10,17 +10,17 @@ from yt8m.data.schema import WHOLE, Share
 
 
 def training_frames(config: RunConfig) -> Frames:
-    """The frames of each video that training is shown."""
+    """Returns which frames of each video training reads."""
     data = config.data
     return Frames(num_frames=data.num_frames or None, sampling=data.sampling, max_frames=data.max_frames)
 
 
 def training_order(config: RunConfig, repeat: bool = True) -> Order:
-    """The order that training has the records in.
+    """Returns the order in which training reads the records.
 
     Args:
-        config: complete.
-        repeat: go through the records again and again, or once.
+        config: the complete configuration.
+        repeat: whether to repeat the records for ever; if not, one pass.
     """
     data = config.data
     return Order(
@@ -45,17 +45,17 @@ def training_batches(
     service: str = "",
     job_name: str = "",
 ) -> tf.data.Dataset:
-    """Shuffled batches of the training records with the frames that training samples; all of them are full.
+    """Returns shuffled, full batches of the training records, with the frames that training samples.
 
     Args:
-        config: complete.
+        config: the complete configuration.
         source: the training records.
-        size: videos, or segments, a batch.
-        shard: of the records.
-        steps_done: batches left out at the start.
-        repeat: go through the records again and again, or once.
-        service: the address of a data service that reads the records; none = this process.
-        job_name: of the service's.
+        size: number of videos, or segments, in a batch.
+        shard: the part of the records to read.
+        steps_done: number of batches to leave out at the start.
+        repeat: whether to repeat the records for ever; if not, one pass.
+        service: the address of a data service that reads the records; none = this process reads them.
+        job_name: the name of the job of the data service.
     """
     portion = Portion(
         shard=shard, shard_by=config.data.shard, skip_records=steps_done * size, service=service, job_name=job_name

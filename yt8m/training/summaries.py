@@ -1,6 +1,6 @@
-"""What TensorBoard shows of a run beside its scalars: its configuration as hyper-parameters, and precision against recall.
+"""Writes TensorBoard summaries beside scalars: the configuration as hyper-parameters, and precision against recall.
 
-Both are written to the default writer of `tf.summary`, in the form of TensorBoard's own plugins `hparams` and `pr_curve`.
+Both go to the default writer of `tf.summary`, in the format of TensorBoard's own plugins `hparams` and `pr_curve`.
 """
 
 import numpy as np
@@ -13,17 +13,17 @@ from yt8m.runs import flatten
 from yt8m.scoring.evaluation import Measured
 
 NUM_THRESHOLDS = 201
-"""Those of a curve, from 0 to 1, as the plugin has by itself."""
+"""Number of thresholds of a curve, from 0 to 1; the plugin's own default."""
 
 _NO_HYPERPARAMETERS = {"run", "data.root", "data.train", "data.validate", "data.test"}
-"""What names files; runs differ in it that are alike."""
+"""Fields that name files. Otherwise equal runs differ in them."""
 
 
 def hyperparameters(config: RunConfig) -> dict[str, bool | int | float | str]:
-    """A configuration as TensorBoard takes it: one level, and lists as text.
+    """Returns a configuration as TensorBoard takes it: without nesting, and with lists as text.
 
     Args:
-        config: complete.
+        config: the complete configuration.
     """
     flat = flatten(configuration.to_dict(config))
     return {
@@ -34,7 +34,7 @@ def hyperparameters(config: RunConfig) -> dict[str, bool | int | float | str]:
 
 
 def write_hyperparameters(config: RunConfig) -> None:
-    """Writes a configuration. Of a run that was started several times, TensorBoard shows the first one."""
+    """Writes a configuration. TensorBoard shows the first one of a run that was started several times."""
     from tensorboard.plugins.hparams import api  # takes half a second
 
     summary = api.hparams_pb(hyperparameters(config), trial_id=config.run)
@@ -42,13 +42,13 @@ def write_hyperparameters(config: RunConfig) -> None:
 
 
 def write_precision_recall(step: int, measured: Measured) -> None:
-    """Writes precision and recall at thresholds from 0 to 1, of the entries that `yt8m.metrics.pooled` is about.
+    """Writes precision and recall at thresholds from 0 to 1, for the entries of `yt8m.metrics.pooled`.
 
-    A label that is in no list is missed at every threshold, and a class that is in none is not given.
+    A label that is in no list counts as missed at every threshold. A class that is in no list is never predicted.
 
     Args:
-        step: of the validation.
-        measured: what it found.
+        step: the step of the validation.
+        measured: the result of the validation.
     """
     from tensorboard.plugins.pr_curve import summary as pr_curve
 

@@ -32,8 +32,8 @@ class Trainer:
     """A model, its optimizer and its step, on some devices.
 
     Args:
-        config: complete, as `resolve` returns it.
-        devices: where to compute.
+        config: the complete configuration that `resolve` returns.
+        devices: the devices to compute on.
         source: the training records.
 
     Raises:
@@ -44,7 +44,7 @@ class Trainer:
         self.config, self.devices, self.strategy = config, devices, devices.strategy
         self._source = source
         self.kept_score = -math.inf
-        """Of best weights that are kept from a step that is done again; a validation must be as good to replace them."""
+        """The score of kept best weights from a step to be repeated. Only a validation as good replaces them."""
         pieces = devices.num_replicas * config.training.gradient_accumulation
         if config.training.batch_size % pieces:
             raise InputError(
@@ -67,19 +67,19 @@ class Trainer:
             self.best = tf.Variable(-math.inf, dtype=tf.float64, trainable=False)
             self.validations_without_best = tf.Variable(0, dtype=tf.int64, trainable=False)
             self.validation_pending = tf.Variable(False, trainable=False)
-            # Of the steps since the last line of metrics: a line is the mean of all its steps, also over a restart.
+            # These sum over the steps since the last line of metrics: a line is their mean, even across a restart.
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.scorer = Scorer(self.model, devices)
         self._statistics = StatisticsPass(self.model, devices)
-        # A function within the step's would be a wall that synchronised statistics cannot cross.
+        # Synchronised statistics cannot cross the border of a function inside the step.
         self._loss_and_gradients = (
             tf.function(self._compute, jit_compile=True) if config.training.xla else self._compute
         )
 
     @property
     def counters(self) -> dict[str, tf.Variable]:
-        """What else must be saved to go on."""
+        """The other variables that must be saved to resume."""
         return {
             "step": self.step,
             "best": self.best,
@@ -90,7 +90,7 @@ class Trainer:
         }
 
     def _compute(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """This replica's share of the loss, and its gradients: their sums over the replicas are the batch's."""
+        """Returns this replica's share of the loss and of the gradients. Sums over replicas are the batch's."""
         training = self.config.training
         return self.objective.loss_and_gradients(
             batch, training.batch_size, self.devices.num_replicas, training.gradient_accumulation
@@ -105,7 +105,7 @@ class Trainer:
 
     @tf.function(reduce_retracing=True)
     def run_steps(self, batches, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Does `count` (int32 []) steps; returns each one's loss and gradient norm, float32 [count] both."""
+        """Runs `count` (int32 []) steps. Returns their losses and gradient norms, float32 [count] both."""
         losses = tf.TensorArray(tf.float32, size=count)
         norms = tf.TensorArray(tf.float32, size=count)
         for index in tf.range(count):
@@ -115,7 +115,7 @@ class Trainer:
         return losses.stack(), norms.stack()
 
     def batches(self, source: Source) -> Iterator:
-        """The training stream, from the current step on, on this worker's devices."""
+        """Returns the training stream from the current step on, on this worker's devices."""
         devices, dataset = self.devices, self.dataset(source)
         if devices.num_local_replicas > 1:
             size = self.config.training.batch_size // devices.num_replicas
@@ -123,7 +123,7 @@ class Trainer:
         return iter(self.strategy.distribute_datasets_from_function(lambda context: dataset))
 
     def dataset(self, source: Source) -> tf.data.Dataset:
-        """The same in the host's memory: batches for all devices of this worker together."""
+        """Returns the training stream in the host's memory. Each batch is for all devices of this worker."""
         service = self.config.data.service
         dataset = training_batches(
             self.config,
@@ -136,30 +136,30 @@ class Trainer:
         )
         if self.teacher:
             dataset = self.teacher.attach(dataset)
-        # Strings stay with the processor.
+        # Strings stay on the CPU.
         dataset = dataset.map(lambda batch: {key: value for key, value in batch.items() if key != "id"})
         return dataset.prefetch(2)
 
     @contextlib.contextmanager
     def kept_weights(self, stop_requested: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """A context in which the model is the one that is validated and kept, on all workers; afterwards it is as it was.
+        """Turns the model into the one to validate and keep, for the block and on all workers; restores it afterwards.
 
-        With `--training.ema-decay` it has the moving averages of its weights, and statistics of batch normalisation that are of
-        those: a pass over `--training.statistics-batches` batches. Call `average_statistics` before.
+        With `--training.ema-decay` the block has the moving averages of the weights. The statistics of batch normalisation are
+        computed for them from `--training.statistics-batches` batches. Call `average_statistics` before.
 
         Args:
             stop_requested: asked after every batch.
 
         Raises:
             Stopped: a worker was requested to stop.
-            InputError, RecordError: the training records cannot be read any more.
+            InputError, RecordError: the training records can no longer be read.
         """
         most = self.config.training.statistics_batches
         if not (self.optimizer.averages and most and self._statistics.has_layers):
             with self.optimizer.averaged_weights():
                 yield
             return
-        # With the counters of dropout: a step does not depend on whether the one before it was validated.
+        # Includes the counters of dropout: a step must not depend on whether the one before it was validated.
         others = [variable.value for variable in self.model.non_trainable_variables]
         before = [tf.identity(variable) for variable in others]
         try:
@@ -171,7 +171,7 @@ class Trainer:
                 variable.assign(value)
 
     def memory_remark(self, source: Source) -> str:
-        """What should be known of the memory that training takes; nothing, if there is enough.
+        """Returns a remark on the memory that training takes; empty if there is enough.
 
         Args:
             source: the training records.
@@ -194,7 +194,7 @@ class Trainer:
         return f"training takes {judged}: {found}; {memory.advice(config)}"
 
     def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured:
-        """A pass of the model over labelled records, in `kept_weights`.
+        """Evaluates the model of `kept_weights` on labelled records, in one pass.
 
         Args:
             source: the validation records.
@@ -206,7 +206,7 @@ class Trainer:
         return measure_source(self.scorer, source, self.config, stop_requested=stop_requested)
 
     def average_statistics(self) -> None:
-        """Makes the devices' running statistics (BatchNorm's) one: their mean. Call it before evaluating or saving."""
+        """Averages the running statistics (BatchNorm's) of the devices. Call it before evaluating or saving."""
         if self.devices.num_replicas == 1:
             return
         floating = [each.value for each in self.model.non_trainable_variables if each.value.dtype.is_floating]
@@ -214,42 +214,42 @@ class Trainer:
             variable.assign(mean)
 
     def add_losses(self, losses: np.ndarray) -> None:
-        """Counts the losses of some steps towards the next line of metrics."""
+        """Adds the losses of some steps to the next line of metrics."""
         self.loss_sum.assign_add(float(losses.sum(dtype=np.float64)))
         self.loss_count.assign_add(len(losses))
 
     def take_mean_loss(self) -> float:
-        """The mean loss since the last call."""
+        """Returns the mean loss since the last call."""
         mean = float(self.loss_sum.numpy()) / int(self.loss_count.numpy())
         self.loss_sum.assign(0.0)
         self.loss_count.assign(0)
         return mean
 
     def check_weights(self) -> None:
-        """Raises InputError if a weight is not finite: what should be saved would be of no use.
+        """Raises InputError if a weight is not finite: saved weights would be useless.
 
-        The loss shows what the weights were before a step; this is about after it.
+        The loss depends on the weights before a step; this checks the weights after it.
         """
         norm = tf.linalg.global_norm([variable.value for variable in self.model.trainable_variables])
         if not np.isfinite(norm.numpy()):
             stop_at_non_finite("the weights after", norm.numpy(), int(self.step.numpy()), self.config)
 
     def save_weights(self, run: RunDirectory, metrics: dict[str, float] | None = None) -> None:
-        """Keeps the model of `kept_weights`, in which it is called, as the run's best, with the metrics that say so."""
+        """Saves the model as the run's best, with its metrics. Call it inside `kept_weights`."""
         weights.save_weights(self.model, run.best_weights)
         if metrics is not None:
             write_json(run.best_metrics, metrics)
 
 
 def new_job_name(run: str, devices: Devices) -> str:
-    """A name that no start had before, by which all workers share out what a data service reads; none for one alone."""
+    """Returns a new name by which all workers share what a data service reads; none for a single worker."""
     if devices.num_workers == 1:
         return ""
     return f"{run}-{devices.gather(secrets.token_hex(8))[0]}"
 
 
 def stop_at_non_finite(what: str, value: float, step: int, config: RunConfig) -> None:
-    """Raises the InputError for a loss or weights that are not finite."""
+    """Raises InputError for a loss or weights that are not finite."""
     rate = float(learning_rate_at(config.training, tf.constant(step - 1, tf.int64)))
     raise InputError(
         f"{what} step {step} is {value} at learning rate {rate:.3g}; what was saved before is kept. "
