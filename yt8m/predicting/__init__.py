@@ -1,4 +1,4 @@
-"""Stored predictions, ensembles of them, and what a video-level run says of segments. Importing this loads no TensorFlow."""
+"""Stored predictions, ensembles, and priors for segments from whole videos. Importing this loads no TensorFlow."""
 
 from yt8m.predicting.parts import Description, Part, Predictions
 from yt8m.predicting.stored import PredictionStore, StoredPredictions

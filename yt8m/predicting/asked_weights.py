@@ -1,4 +1,4 @@
-"""The weights that `yt8m ensemble` is asked for: numbers, or a file of `yt8m weigh`."""
+"""The weights given to `yt8m ensemble`: numbers, or a file of `yt8m weigh`."""
 
 import dataclasses
 import math
@@ -21,37 +21,37 @@ class AskedWeights:
 
     combined: Combined
     weights: Sequence[float] | None = None
-    """One a member; None = equal ones."""
+    """One weight for each member; None = equal weights."""
     intercept: float = 0.0
-    """Of a logistic regression."""
+    """The intercept of a logistic regression."""
 
     def of(self, members: Sequence[Described]) -> np.ndarray:
-        """The weights of the members, float64 [M]. Raises InputError if they cannot be used for them."""
+        """Returns the weights of the members, float64 [M]. Raises InputError if they do not fit the members."""
         if self.combined == LOGISTIC:
             return stack_weights(self.weights or (), members)
         return normalised(self.weights, members)
 
     def combine(self, members: Sequence[Predictions]) -> Combination:
-        """The members as one. Raises InputError if they do not fit together."""
+        """Combines the members into one. Raises InputError if they do not fit together."""
         if self.combined == LOGISTIC:
             return Stacked(members, self.weights or (), self.intercept)
         return Ensemble(members, self.combined, self.weights)
 
     def made_from(self, members: Sequence[Described]) -> dict[str, Any]:
-        """What determines the result beside the members, as plain JSON values."""
+        """Returns what determines the result beside the members, as plain JSON values."""
         values = {"mean": self.combined, "weights": self.of(members).tolist()}
         return values | {"intercept": self.intercept} if self.combined == LOGISTIC else values
 
 
 def asked_weights(mean: Mean | None, weights: Sequence[float] | str | os.PathLike | None) -> AskedWeights:
-    """What is asked for.
+    """Makes the weights from numbers or a file.
 
     Args:
-        mean: None = what the weights were learned for, else geometric.
-        weights: one number a member, the path of a file, or None for equal weights.
+        mean: the mean; None = the one that the weights were learned for, or else geometric.
+        weights: one number for each member, the path of a file, or None for equal weights.
 
     Raises:
-        InputError: the file cannot be read, holds no weights, or was learned for something else.
+        InputError: the file cannot be read or holds no weights, or its weights were learned for another mean.
     """
     if not isinstance(weights, str | os.PathLike):
         return AskedWeights(mean or "geometric", weights)

@@ -1,4 +1,4 @@
-"""Ensembles: the means of several predictions for the same rows.
+"""Combines several predictions for the same rows into an ensemble.
 
 M = members, N = rows of a part, C = classes.
 """
@@ -16,25 +16,25 @@ from yt8m.predicting.listed import ListedPredictions
 from yt8m.predicting.parts import Described, Description, Part, Predictions, refuse_repeats
 
 Mean = Literal["arithmetic", "geometric", "rank"]
-"""Of probabilities; of their logarithms; of the shares of all rows that a class ranks before."""
+"""The mean of probabilities; of their logarithms; or of ranks, each the share of entries that an entry ranks above."""
 
 MEANS: tuple[Mean, ...] = get_args(Mean)
 Combined = Mean | Literal["logistic"]
 """A mean, or a weighted sum of logits (`yt8m.predicting.stacking`)."""
 LARGEST_LOGIT = np.float32(30.0)
-"""Of what a sum of logits is taken. Probabilities of 1e-13 and of 1 - 1e-13 are as sure as one needs to be."""
+"""The largest logit in a sum of logits. More certainty than probabilities of 1e-13 and 1 - 1e-13 is never needed."""
 
 
 class Combination(Predictions):
-    """Several predictions for the same rows as one, by a weighted sum of what each says.
+    """A weighted sum of several predictions for the same rows.
 
     Args:
-        members: predictions for the same rows, in parts of the same ones, in any order.
-        combined: of what the sum is taken.
-        weights: float64 [M]; a member of weight 0 is not read.
+        members: predictions for the same rows. Their parts have the same rows, in any order.
+        combined: the values to sum.
+        weights: float64 [M]. A member with weight 0 is not read.
 
     Raises:
-        InputError: the members are of different tasks, classes or rows.
+        InputError: the members have different tasks, classes or rows.
     """
 
     def __init__(self, members: Sequence[Predictions], combined: Combined, weights: np.ndarray):
@@ -48,7 +48,7 @@ class Combination(Predictions):
 
     @abstractmethod
     def _new_sum(self, shape: tuple[int, int]) -> "Sum":
-        """An empty sum of rows and classes."""
+        """Makes an empty sum for some rows and classes."""
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -78,37 +78,37 @@ class Combination(Predictions):
 
 
 class Sum(Protocol):
-    """What members say of some rows and classes, added up."""
+    """The sum of the members' values for some rows and classes."""
 
     def add(self, weight: float, values: np.ndarray, said: np.ndarray | None) -> None:
         """Adds a member.
 
         Args:
-            weight: of the member.
-            values: what it says, float32 [N, C].
-            said: what it says something of, bool of a shape that goes with the values; None = all.
+            weight: the weight of the member.
+            values: the values of the member, float32 [N, C].
+            said: where the member has values, bool of a shape that broadcasts to them; None = everywhere.
         """
 
     def logits(self) -> np.ndarray:
-        """What became of it, float32 [N, C]; what nobody says anything of comes after all else."""
+        """Returns the combined logits, float32 [N, C]. Entries without a value from any member rank last."""
 
 
 class Ensemble(Combination):
     """The weighted mean of several predictions.
 
     Args:
-        members: predictions for the same rows, in parts of the same ones, in any order.
-        mean: of what.
-        weights: one a member, 0 or more, of any sum; None = equal ones.
+        members: predictions for the same rows. Their parts have the same rows, in any order.
+        mean: the kind of mean.
+        weights: one for each member, 0 or more, with any sum; None = equal weights.
 
     Raises:
-        InputError: the members are of different tasks, classes or rows, the weights of another number or all 0.
+        InputError: the members have different tasks, classes or rows; there are not as many weights as members; all are 0.
     """
 
     def __init__(
         self, members: Sequence[Predictions], mean: Mean = "geometric", weights: Sequence[float] | None = None
     ):
-        check_descriptions(members)  # there is at least one
+        check_descriptions(members)  # makes sure that there is a member
         super().__init__(members, mean, normalised(weights, members))
         self.mean = mean
 
@@ -117,7 +117,7 @@ class Ensemble(Combination):
 
 
 class MeanSum:
-    """The mean of those who say something: a `Sum`. The weights of all members sum to 1."""
+    """A `Sum` that takes the mean of the members that have a value. The weights of all members sum to 1."""
 
     def __init__(self, shape: tuple[int, int], mean: Mean):
         self._total, self._mean = np.zeros(shape, np.float32), mean
@@ -139,21 +139,21 @@ class MeanSum:
 
 
 class Named:
-    """Which classes members name for each row, where all of them are lists; else they mean all classes."""
+    """The classes that members name for each row if all members are lists. Otherwise all classes count as named."""
 
     def __init__(self) -> None:
         self._classes: np.ndarray | None = None
         self._all = False
 
     def add(self, part: Part, description: Description, class_ids: np.ndarray) -> None:
-        """What a member says of the rows."""
+        """Adds the classes that a member names for the rows."""
         self._all = self._all or part.counts is None
         if not self._all:
             own = part.named(description, class_ids)
             self._classes = own if self._classes is None else self._classes | own
 
     def counts(self, kept: int) -> np.ndarray | None:
-        """`Part.counts` of the surest `kept` classes: what no list names comes after all that one names."""
+        """Returns `Part.counts` for the `kept` most probable classes: classes that no list names come last."""
         return None if self._all or self._classes is None else np.minimum(self._classes.sum(axis=1), kept)
 
 
@@ -163,7 +163,7 @@ _LOWEST: dict[Mean, float] = {"arithmetic": 0.0, "geometric": -70.0, "rank": 0.0
 def values_of(
     members: Sequence[Predictions], combined: Combined, class_ids: np.ndarray
 ) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """For each member what is added up, from its logits of these classes: float32 of the same shape."""
+    """Returns a function for each member, which turns its logits of these classes into float32 values to sum."""
     if combined == "logistic":
         return [lambda logits: np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)] * len(members)
     if combined != "rank":
@@ -174,7 +174,7 @@ def values_of(
 
 
 def mean_description(members: Sequence[Described]) -> Description:
-    """Of the mean of members that fit together (`check_descriptions`)."""
+    """Returns the description of the mean of members that fit together (`check_descriptions`)."""
     first = members[0].description
     sparse = any(member.description.classes is None for member in members)
     return Description(
@@ -186,18 +186,18 @@ def mean_description(members: Sequence[Described]) -> Description:
 
 
 def of_mean(logits: np.ndarray, mean: Mean) -> np.ndarray:
-    """What a mean is taken of, other than ranks: float32 of any shape, like the logits."""
+    """Returns the values that a mean other than of ranks is taken of: float32, in the shape of the logits."""
     log_probabilities = log_probability(logits)
     return np.exp(log_probabilities) if mean == "arithmetic" else log_probabilities
 
 
 def as_logits(means: np.ndarray, mean: Mean) -> np.ndarray:
-    """Means as logits again, float32."""
+    """Turns means back into logits, float32."""
     return logit(np.exp(means.astype(np.float64)) if mean == "geometric" else means.astype(np.float64))
 
 
 def normalised(weights: Sequence[float] | None, members: Sequence[Described]) -> np.ndarray:
-    """Weights float64 [M] that sum to 1. Raises InputError if they cannot be used."""
+    """Scales weights to sum to 1, float64 [M]. Raises InputError if they cannot be used."""
     if weights is None:
         return np.full(len(members), 1.0 / len(members))
     values = np.array(weights, np.float64)
@@ -209,7 +209,7 @@ def normalised(weights: Sequence[float] | None, members: Sequence[Described]) ->
 
 
 def class_ids_of(members: Sequence[Described]) -> np.ndarray:
-    """The classes that all members have something to say of, int64 ascending in the order of the first."""
+    """Returns the classes that all members have, int64, in the order of the first member."""
     every = [member.description.classes for member in members if member.description.classes is not None]
     if not every:
         return np.arange(members[0].description.num_classes)
@@ -217,7 +217,7 @@ def class_ids_of(members: Sequence[Described]) -> np.ndarray:
 
 
 def check_descriptions(members: Sequence[Described]) -> None:
-    """Raises InputError unless there are members, and they are for the same task and classes."""
+    """Raises InputError unless there are members and all have the same task and classes."""
     if not members:
         raise InputError("an ensemble has no members; name runs or stored predictions")
     first, one = members[0], members[0].description
@@ -242,7 +242,7 @@ def check_descriptions(members: Sequence[Described]) -> None:
 
 
 def check_members(members: Sequence[Predictions]) -> None:
-    """Raises InputError unless the predictions are for the same task, classes and rows, each of which comes once."""
+    """Raises InputError unless all predictions have the same task, classes and rows, and no row occurs twice."""
     check_descriptions(members)
     first = members[0]
     try:
@@ -270,7 +270,7 @@ def _row_difference(first: Predictions, second: Predictions) -> str:
 
 
 def _matching_parts(members: Sequence[Predictions]) -> list[dict[int, int]]:
-    """For each member, which of its parts has the rows of the first one's."""
+    """Maps, for each member, the first member's parts to the parts with the same rows."""
     orders = []
     for member in members:
         places: dict[str, list[int]] = {}
@@ -281,15 +281,15 @@ def _matching_parts(members: Sequence[Predictions]) -> list[dict[int, int]]:
 
 
 class RankTable:
-    """From a logit to the share of rows that rank after it: over its class's rows (segments), or over all (videos).
+    """Maps a logit to the share of entries that rank below it: in its class (segments), or in all classes (videos).
 
-    Stored logits are float16, of which there are 65 536, so counting how often each occurs ranks any number of rows in one
-    pass. Equal ones share the mean of their ranks. GAP pools all classes of the video task in one list; segments are ranked
-    class by class.
+    Stored logits are float16, which has 65 536 values. Counting how often each occurs ranks any number of rows in one pass.
+    Equal logits share the mean of their ranks. GAP pools all classes of the video task in one list. Segments are ranked class by
+    class.
 
     Args:
-        predictions: to rank.
-        class_ids: the columns of what is looked up, int [C].
+        predictions: the predictions to rank.
+        class_ids: the classes of the columns to look up, int [C].
     """
 
     def __init__(self, predictions: Predictions, class_ids: np.ndarray):
@@ -303,16 +303,16 @@ class RankTable:
                 counts[row] += np.bincount(column.ravel(), minlength=1 << 16)
         total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
         before = np.cumsum(counts, axis=1)
-        # The mean rank of a block of equal ones, counted from the best, as a share of all: 1 is best, above 0 the worst.
+        # The mean rank of equal logits as a share of all: 1 is the best, and the worst is above 0.
         self._shares = (1.0 - (before - counts / 2.0) / total).astype(np.float32)
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """Logits float32 [N, C] to shares from 0 to 1, float32."""
+        """Maps logits float32 [N, C] to shares from 0 to 1, float32."""
         codes = _codes(logits)
         return self._shares[np.arange(len(self._shares)), codes] if self._by_class else self._shares[0][codes]
 
 
 def _codes(logits: np.ndarray) -> np.ndarray:
-    """int64 codes from 0 to 65 535 that ascend where logits, rounded to float16, descend."""
+    """Returns int64 codes from 0 to 65 535 that increase as the logits, rounded to float16, decrease."""
     bits = (logits.astype(np.float16) + np.float16(0.0)).view(np.uint16).astype(np.int64)
     return np.where(bits >> 15, bits, ~bits & 0x7FFF)

@@ -1,4 +1,4 @@
-"""Means of several runs or stored predictions, and what weights they should have."""
+"""Makes ensembles of runs, stored predictions and submissions, and learns their weights."""
 
 import dataclasses
 import functools
@@ -40,7 +40,7 @@ from yt8m.progress import SILENT, Progress
 
 
 def _refuse_learned(members: Sequence[Member], data: Sequence[str]) -> None:
-    """Raises InputError if a run learned from the records that weights are to be learned from: its weight would be too large."""
+    """Raises InputError if a run was trained on the records to learn weights from: its weight would be too large."""
     for member in members:
         if isinstance(member, RunPredictions) and (common := find_learned(member.config.data.train, data)):
             raise InputError(
@@ -64,24 +64,24 @@ def ensemble(
     progress: Progress = SILENT,
     **submission,
 ) -> Prediction:
-    """Writes a submission of the mean, or a learned combination, of several predictions, or stores that.
+    """Combines several predictions by a mean or a learned combination, and writes a submission or stores the result.
 
     Args:
-        members: run directories, stored predictions of the same records, or submissions for them.
-        out: the CSV file. None = none.
+        members: run directories, stored predictions or submissions, all for the same records.
+        out: the CSV file; None = no submission.
         data: the records, for members or a prior that are runs.
-        mean: `arithmetic`, `geometric` or `rank`; None = as in the file of weights, else geometric.
-        weights: one a member; or a file that `weigh` wrote; None = equal ones.
-        segment_classes, task: see `predict`; for members that are runs.
-        stored: a directory for the mean. None = it is not stored.
+        mean: `arithmetic`, `geometric` or `rank`; None = the one in the file of weights, or else geometric.
+        weights: one for each member, or a file that `weigh` wrote; None = equal weights.
+        segment_classes, task: as in `predict`, for members that are runs.
+        stored: a directory to store the mean in; None = do not store it.
         calibrations: files of `yt8m.scoring.calibrating.calibrate`, each for a member that is a run.
-        options: of the submission; or its fields as keywords.
-        progress: counts the videos, or segments, of each batch of a run, and of each part of the mean; gets a line on what is
-            done.
+        options: the options of the submission; or their fields as keywords.
+        progress: counts the videos, or segments, of each batch of a run and of each part of the mean; gets a line on the work
+            that is done.
 
     Raises:
-        InputError, RecordError: the members do not fit together, weights that cannot be used, a place that cannot be
-            written to; as `predict`.
+        InputError, RecordError: the members do not fit together; the weights cannot be used; a file or directory cannot be
+            written; and as `predict`.
     """
     options = options or SubmissionOptions(**submission)
     check_outputs(out, stored, "the mean")
@@ -102,7 +102,7 @@ def ensemble(
         prior = asked_prior and asked_prior.make(progress)
         check_videos(asked_prior, [predictions])
         if out is not None:
-            check_first_ids([predictions])  # of those that runs had kept, these are not checked yet
+            check_first_ids([predictions])  # predictions that runs had kept are not checked yet
         if into is not None:
             predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
         submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
@@ -131,14 +131,14 @@ def weigh(
     """Learns weights on labelled records and writes them for `ensemble`.
 
     Args:
-        members: run directories that did not learn from the records, stored predictions for them, or submissions.
+        members: run directories that were not trained on the records, stored predictions, or submissions for them.
         data: the labelled records.
         out: the JSON file to write.
-        method: `weights` of a mean, or a `logistic` regression on the logits, which is compared with those.
-        mean, segment_classes, calibrations, progress: see `ensemble`.
+        method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean.
+        mean, segment_classes, calibrations, progress: as in `ensemble`.
 
     Raises:
-        InputError, RecordError: as `ensemble`, `learn_weights` and `learn_stack`; a run learned from the records.
+        InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights` and `learn_stack`.
     """
     check_destination(out)
     if method == "logistic" and mean == "rank":

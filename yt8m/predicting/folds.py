@@ -1,4 +1,4 @@
-"""Runs that are the folds of one training: each left out another part of the videos, which it then predicts."""
+"""Runs that are the folds of one training. Each left out another part of the videos, and predicts that part."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ _ALIKE = (
     *("num_classes", "features", "train", "segment_context", "context_num_frames", "max_frames"),
     *("prediction_num_frames", "prediction_sampling"),
 )
-"""What the folds of one training have in common, as the records are read as the first one's configuration says."""
+"""Fields that must be equal in all folds of a training: the first fold's configuration says how to read the records."""
 
 
 def folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | IndexedFold]:
-    """The folds of several runs; none of a single one.
+    """Returns the folds of several runs; none for a single run.
 
     Raises:
-        InputError: they are not all folds of one training.
+        InputError: the runs are not all folds of one training.
     """
     if len(configs) == 1:
         return []
@@ -40,5 +40,5 @@ def folds_of(names: Sequence, configs: Sequence[RunConfig]) -> list[Fold | Index
 
 
 def identity_of_fold(fold: Fold | IndexedFold) -> list[str]:
-    """A fold, and where an index says which videos are in it, what that says."""
+    """Returns texts that identify a fold, including the contents of its index if it has one."""
     return [str(fold), digest_of_file(fold.path)] if isinstance(fold, IndexedFold) else [str(fold)]

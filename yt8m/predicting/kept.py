@@ -1,4 +1,4 @@
-"""Predictions that a run keeps, in `predictions/` of its directory, so that they are made once."""
+"""Keeps the predictions of a run in `predictions/` of its directory, so that they are made only once."""
 
 import contextlib
 import hashlib
@@ -15,41 +15,41 @@ from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
 
 MOST_KEPT = 8
-"""Sets of records that a run keeps predictions for; of more, those that were not used for longest are removed."""
+"""Number of sets of records that a run keeps predictions for. The least recently used ones beyond it are removed."""
 
 
 def kept_in_run(made: RunPredictions) -> Path:
-    """Where a run keeps its predictions for some records; of several runs, the first."""
+    """Returns the directory where a run keeps its predictions for some records. The first of several runs keeps them."""
     text = repr((made.made_from, made.description))
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     return RunDirectory(Path(made.runs[0])).predictions / digest[:12]
 
 
 def keep(made: RunPredictions, progress: Progress = SILENT) -> StoredPredictions:
-    """The predictions, made now unless the run keeps them already; those it keeps for nothing any more are removed.
+    """Returns the predictions that the run keeps; makes missing ones and removes useless ones.
 
     Args:
-        made: what is to be predicted.
-        progress: counts the videos, or segments, after each batch, and gets a line on what is removed.
+        made: the predictions to make.
+        progress: counts the videos, or segments, after each batch; gets a line on removed predictions.
 
     Raises:
         InputError, RecordError: as `RunPredictions.store`.
     """
     place = kept_in_run(made)
     stored = made.store(place, progress, replace=True)
-    with contextlib.suppress(OSError):  # of a run that may only be read
+    with contextlib.suppress(OSError):  # the run may be read-only
         os.utime(place)
     _remove_useless(place, made.made_from["weights"][0], progress)
     return stored
 
 
 def _remove_useless(used: Path, weights: str, progress: Progress) -> None:
-    """Removes what a run keeps of weights or records that are gone, and of too many records.
+    """Removes predictions of weights or records that are gone, and those beyond `MOST_KEPT`.
 
     Args:
-        used: the predictions that were just asked for, which stay.
-        weights: the digest of the run's weights now.
-        progress: gets a line on what was removed.
+        used: the predictions in use, which stay.
+        weights: the digest of the run's current weights.
+        progress: gets a line on removed predictions.
     """
     others = [place for place in used.parent.iterdir() if place != used and is_stored(place)]
     others.sort(key=os.path.getmtime, reverse=True)
@@ -60,7 +60,7 @@ def _remove_useless(used: Path, weights: str, progress: Progress) -> None:
 
 def _is_useless(place: Path, weights: str) -> bool:
     origin = made_from(place)
-    if not origin:  # nobody knows what of
+    if not origin:  # their origin is unknown
         return False
     return origin["weights"][0] != weights or any(map(has_changed, origin["files"]))
 

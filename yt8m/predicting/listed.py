@@ -1,7 +1,8 @@
-"""Submissions as members of an ensemble: what those of both tasks have in common.
+"""Submissions as members of an ensemble: the code for both tasks.
 
-A list says less than predictions do. What it says nothing of (a video, a class) is the mean of the other members; what it left
-out of what it ranks comes after what it kept. `yt8m.predicting.listed_videos` and `yt8m.predicting.listed_segments` say how.
+A list has less than predictions have. A video or class that it does not have gets the mean of the other members. An entry that
+it ranks but cut off comes after the entries that it kept. See `yt8m.predicting.listed_videos` and
+`yt8m.predicting.listed_segments`.
 """
 
 import hashlib
@@ -25,14 +26,14 @@ from yt8m.progress import Progress
 
 
 class SubmissionList(ABC):
-    """A submission, read and not yet brought in line with other members: `Described`.
+    """A submission that has been read but not yet aligned with other members; a `Described`.
 
     Args:
-        path: of the file; it is also what messages call it.
+        path: the path of the file, which messages use as its name.
 
     Attributes:
-        description: of what it becomes; the vocabulary, and the classes that segments are ranked for, are those of the other
-            members (`describe`).
+        description: the description of its predictions. The vocabulary, and the ranked classes of segments, come from the
+            other members (`describe`).
     """
 
     description: Description
@@ -42,22 +43,22 @@ class SubmissionList(ABC):
 
     @property
     def made_from(self) -> dict[str, Any]:
-        """What determines it, as plain JSON values."""
+        """What determines the list, as plain JSON values."""
         return _made_from(self.path)
 
     @property
     @abstractmethod
     def video_ids(self) -> Iterable[bytes]:
-        """Of all videos that it names, each once."""
+        """The ids of all videos in the list, each once."""
 
     @abstractmethod
     def describe(self, num_classes: int | None, classes: Sequence[int] | None, like: str) -> None:
-        """Takes the vocabulary, and the ranked classes, of the other members.
+        """Takes the vocabulary and the ranked classes of the other members.
 
         Args:
-            num_classes: None = as many as this list needs.
-            classes: the columns, of segments; None = those of this list.
-            like: what messages call the others.
+            num_classes: number of classes in the vocabulary; None = as many as this list needs.
+            classes: the ranked classes of segments; None = the classes in this list.
+            like: the name of the other members in messages.
 
         Raises:
             InputError: the list has other classes.
@@ -65,14 +66,14 @@ class SubmissionList(ABC):
 
     @abstractmethod
     def aligned(self, rows: Predictions, progress: Progress) -> Predictions:
-        """The list as predictions for these rows.
+        """Returns the list as predictions for these rows.
 
         Args:
-            rows: predictions for them, of which the logits are not read.
-            progress: gets a line on what the list lacks.
+            rows: predictions with these rows. Their logits are not read.
+            progress: gets a line on videos and segments that the list lacks.
 
         Raises:
-            InputError: the list has videos that are not among them.
+            InputError: the list has videos that are not among the rows.
         """
 
     def _refuse_classes(self, unknown: int, num_classes: int, like: str) -> InputError:
@@ -91,7 +92,7 @@ def _made_from(path: str) -> dict[str, Any]:
 
 
 class Rows(Predictions):
-    """Which rows there are, where no predictions say so. They have no logits."""
+    """Rows without logits, for ensembles of lists alone."""
 
     def __init__(self, description: Description, parts: Sequence[Part]):
         self.description, self.name, self._parts = description, "the lists", parts
@@ -108,7 +109,7 @@ class Rows(Predictions):
 
 
 class ListedPredictions(Predictions):
-    """A list brought in line with the rows of other members."""
+    """A list aligned with the rows of other members."""
 
     def __init__(self, listed: SubmissionList, rows: Predictions):
         self.path, self.name, self.description = listed.path, listed.name, listed.description
@@ -116,7 +117,7 @@ class ListedPredictions(Predictions):
 
     @property
     def made_from(self) -> dict[str, Any]:
-        """What determines it, as plain JSON values."""
+        """What determines the list, as plain JSON values."""
         return _made_from(self.path)
 
     @property
@@ -133,17 +134,19 @@ class ListedPredictions(Predictions):
 
     @abstractmethod
     def shares(self, logits: np.ndarray) -> np.ndarray:
-        """From logits of this list, float32 of any shape, to the share of entries that each comes before, as
-        `yt8m.predicting.combining.RankTable` has it; exact, as no logit was rounded."""
+        """Maps logits of this list, float32 of any shape, to the share of entries that rank below each.
+
+        It works as `yt8m.predicting.combining.RankTable` does, but is exact, because no logit was rounded.
+        """
 
 
 def vocabulary_for(largest_class: int) -> int:
-    """The number of classes of the newest data whose vocabulary has a class."""
+    """Returns the number of classes of the newest data whose vocabulary has the class."""
     return DEFAULT_NUM_CLASSES if largest_class < DEFAULT_NUM_CLASSES else LARGEST_NUM_CLASSES
 
 
 def refuse_strangers(lists: Sequence[SubmissionList]) -> None:
-    """Raises InputError if a list has no video that another has, too."""
+    """Raises InputError if a list has no video in common with the others."""
     for each in lists[1:]:
         if not any(_share_a_video(each, other) for other in lists if other is not each):
             raise InputError(
@@ -157,11 +160,11 @@ def _share_a_video(one: SubmissionList, other: SubmissionList) -> bool:
 
 
 def describe_lists(members: Sequence[Described], classes: Sequence[int] | None = None) -> None:
-    """Gives the lists among members the vocabulary, and the ranked classes, of the others, or of each other.
+    """Gives the lists among the members the vocabulary and the ranked classes of the others, or of each other.
 
     Args:
-        members: in any order; those of another task than the first are left as they are.
-        classes: that segments are ranked for; None = those of the other members, or all that any list has.
+        members: the members, in any order. Members with another task than the first stay as they are.
+        classes: the ranked classes of segments; None = those of the other members, or else all classes in any list.
 
     Raises:
         InputError: a list has other classes.

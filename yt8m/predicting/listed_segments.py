@@ -1,13 +1,13 @@
 """Submissions for the segment task as members of an ensemble.
 
-A list has an order for each class and no scores. It is taken so:
+A list has an order for each class but no scores. Its probabilities are set by these rules:
 
-- The segment at place k of a class, counted from 1, has the odds 1 : k, so the probability 1 / (k + 1).
+- The segment at place k of a class, counted from 1, has the odds 1 : k and thus the probability 1 / (k + 1).
 - Segments that a list leaves out share the mean of the places after its last.
-- A class that a list has no segments for it says nothing of: the mean is that of the other members.
+- A class without segments in a list gets the mean of the other members.
 
-A full list has 100 million entries (1 GB). They are kept in temporary files, 8 bytes each and then 4, of which the system
-holds in memory what there is room for; a class at a time is read and a part at a time is looked up.
+A full list has 100 million entries (1 GB). They are kept in temporary files, first with 8 and then with 4 bytes each. The system
+holds as much of these in memory as fits. Lists are read class by class, and looked up part by part.
 
 N = segments of a part, C = classes with a column, S = segments in all.
 """
@@ -37,21 +37,21 @@ from yt8m.submission import SegmentRow, read_segment_submission
 from yt8m.submission.segments import LONGEST_START
 
 _PLACES = 10**LONGEST_START // SEGMENT_FRAMES
-"""Segments that a video can have."""
+"""Largest number of segments in a video."""
 _PART_SEGMENTS = 1 << 15
-"""Rows of a part where lists alone say which there are, or some more: those of a video are in one part."""
+"""Rows of a part in an ensemble of lists alone. A part may have some more, to hold all segments of a video."""
 
 
 class _Videos:
-    """Numbers of videos, from 0 in the order in which they come."""
+    """Numbers the videos from 0, in the order in which they are added."""
 
     def __init__(self) -> None:
         self.ids = np.empty(0, np.bytes_)
-        """By number."""
+        """The ids in the order of the numbers."""
         self._sorted = self._order = np.empty(0, np.int64)
 
     def numbers(self, ids: np.ndarray, add: bool = False) -> np.ndarray:
-        """int64 [N] of ids, bytes [N]; -1 of those that are new, unless they are to be added."""
+        """Returns the numbers of ids, bytes [N], as int64 [N]. New ids are numbered with `add`; otherwise they get -1."""
         width = max(ids.itemsize, self.ids.itemsize, 1)
         found = self._find(ids, width)
         if add and (found < 0).any():
@@ -64,7 +64,7 @@ class _Videos:
     def _find(self, ids: np.ndarray, width: int) -> np.ndarray:
         if not len(self.ids):
             return np.full(len(ids), -1)
-        if _sortable(self.ids[:0], width).dtype != self._sorted.dtype:  # longer ids than any before
+        if _sortable(self.ids[:0], width).dtype != self._sorted.dtype:  # the new ids are longer than all before
             self._sorted = _sortable(self.ids, width)[self._order]
         wanted = _sortable(ids, width)
         places = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
@@ -72,44 +72,44 @@ class _Videos:
 
 
 def _sortable(ids: np.ndarray, width: int) -> np.ndarray:
-    """Ids as what sorts fast: numbers, where they have eight bytes at most; in the order of the bytes."""
+    """Returns the ids in a type that sorts fast: as numbers in the same order, if no id is longer than eight bytes."""
     if width > 8:
         return ids.astype(f"S{width}")
     return np.ascontiguousarray(ids.astype("S8")).view(">u8").astype(np.uint64)
 
 
 class _Table:
-    """Numbers of segments, int32, by their video's number and their place in it; -1 where there is none."""
+    """Numbers of segments, int32, by the number of the video and the place in it; -1 for missing segments."""
 
     def __init__(self, lengths: np.ndarray):
-        """Of videos with so many places, int64."""
+        """Makes an empty table. `lengths`, int64, has the number of places of each video."""
         self._first = np.concatenate([[0], np.cumsum(lengths)])
         self._lengths = lengths
         self.numbers = np.full(self._first[-1], -1, np.int32)
 
     def where(self, videos: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Where in `numbers` segments are, int64; -1 of those that are not there."""
+        """Returns the positions of segments in `numbers`, int64; -1 for missing ones."""
         there = (videos >= 0) & (places < self._lengths[videos])
         return np.where(there, self._first[videos] + places, -1)
 
     def of(self, videos: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """The numbers of segments."""
+        """Returns the numbers of segments, -1 for missing ones."""
         found = self.where(videos, places)
         return np.where(found < 0, -1, self.numbers[found])
 
     def segments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Video and place of those that have a number, in the order of videos and places."""
+        """Returns the videos and places of all numbered segments, in the order of videos and places."""
         found = np.flatnonzero(self.numbers >= 0)
         videos = np.searchsorted(self._first, found, side="right") - 1
         return videos, found - self._first[videos]
 
 
 class _Spill:
-    """Arrays of one type, one for each class, written to a temporary file while the `with` block lasts.
+    """Arrays of one type, one for each class, written to a temporary file during the `with` block.
 
     Args:
-        path: of the list, for messages.
-        dtype: of the arrays.
+        path: the path of the list, for messages.
+        dtype: the type of the arrays.
     """
 
     def __init__(self, path: str, dtype: type):
@@ -136,14 +136,14 @@ class _Spill:
             ) from error
 
     def append(self, class_id: int, values: np.ndarray) -> None:
-        """Raises InputError if there is no room."""
+        """Writes the array of a class. Raises InputError if there is no room."""
         with self._errors():
             self._file.write(values.astype(self._dtype).tobytes())
         self._slices[class_id] = slice(self._count, self._count + len(values))
         self._count += len(values)
 
     def mapped(self) -> dict[int, np.ndarray]:
-        """The arrays by class, in the order in which they came; they outlast the block. The system reads what is looked at."""
+        """Maps the arrays into memory, by class, in the order of writing. They outlast the block."""
         with self._errors():
             self._file.flush()
         every = np.memmap(self._file, self._dtype, "r", shape=(self._count,)) if self._count else np.empty(0)
@@ -157,7 +157,7 @@ class SegmentList(SubmissionList):
         path: the CSV file.
 
     Raises:
-        LineError, InputError: it cannot be read, breaks the rules, or ranks nothing.
+        LineError, InputError: the file cannot be read, breaks the rules, or ranks nothing.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -173,7 +173,7 @@ class SegmentList(SubmissionList):
         self.describe(None, None, "")
 
     def _coded(self, row: SegmentRow) -> np.ndarray:
-        """A class's segments as one number each, int64."""
+        """Encodes each segment of a class as one number, int64."""
         numbers, places = self.videos.numbers(row.ids, add=True), row.starts // SEGMENT_FRAMES
         added = np.zeros(len(self.videos.ids) - len(self.lengths), np.int64)
         self.lengths = np.concatenate([self.lengths, added])
@@ -203,7 +203,7 @@ class SegmentList(SubmissionList):
         return ListedSegments(self, rows, progress)
 
     def decoded(self) -> Iterable["_Ranked"]:
-        """Each class with its segments."""
+        """Yields each class with its segments."""
         for class_id, entries in self.entries.items():
             yield _Ranked(class_id, *np.divmod(entries, _PLACES))
 
@@ -213,13 +213,13 @@ class _Ranked(NamedTuple):
 
     class_id: int
     videos: np.ndarray
-    """The videos' numbers, [M]."""
+    """The numbers of the videos, [M]."""
     places: np.ndarray
-    """The places of the segments in them, [M]."""
+    """The places of the segments in their videos, [M]."""
 
 
 class ListedSegments(ListedPredictions):
-    """A list's segments among others; see `SubmissionList.aligned`."""
+    """A list of segments, aligned with the rows of other members; see `SubmissionList.aligned`."""
 
     def __init__(self, listed: SegmentList, rows: Predictions, progress: Progress):
         super().__init__(listed, rows)
@@ -254,7 +254,7 @@ class ListedSegments(ListedPredictions):
         rows = self.read_rows(number)
         first, last = self._ends[number], self._ends[number + 1]
         classes = self.description.classes or ()
-        logits = np.zeros((len(classes), len(rows)), np.float32)  # a row is written at once, and is a column in the end
+        logits = np.zeros((len(classes), len(rows)), np.float32)  # transposed, so that a class is contiguous to write
         said = np.zeros((1, len(classes)), bool)
         for column, class_id in enumerate(classes):
             if class_id not in self._entries:
@@ -267,22 +267,22 @@ class ListedSegments(ListedPredictions):
         return dataclasses.replace(rows, logits=logits.T, said=said)
 
     def shares(self, logits: np.ndarray) -> np.ndarray:
-        places = np.round(2 * np.exp(-logits.astype(np.float64))) / 2  # whole ones, and the means of whole ones
+        places = np.round(2 * np.exp(-logits.astype(np.float64))) / 2  # places are whole or means of whole ones
         return (1 - (places - 0.5) / self._ends[-1]).astype(np.float32)
 
 
 class _Numbered(NamedTuple):
-    """The videos and segments of predictions, numbered."""
+    """The numbered videos and segments of predictions."""
 
     videos: _Videos
     table: _Table
-    """The rows' numbers."""
+    """The numbers of the rows."""
     ends: np.ndarray
-    """Row at which each part begins, and the end."""
+    """The row at which each part begins, and the number of rows."""
 
 
 def _numbered(rows: Predictions) -> _Numbered:
-    """Numbers rows in the order of the parts."""
+    """Numbers the rows in the order of the parts."""
     videos, parts = _Videos(), list(rows.rows())
     numbers = [videos.numbers(part.ids, add=True) for part in parts]
     places = [part.starts // SEGMENT_FRAMES for part in parts if part.starts is not None]
@@ -295,7 +295,7 @@ def _numbered(rows: Predictions) -> _Numbered:
 
 
 def rows_of_segments(lists: Sequence[SegmentList]) -> Rows:
-    """All segments that any of the lists has, those of a video together and in their order.
+    """Returns all segments in any of the lists, sorted by video and time.
 
     Raises:
         InputError: a list has no video in common with the others.
@@ -312,7 +312,7 @@ def rows_of_segments(lists: Sequence[SegmentList]) -> Rows:
             table.numbers[table.where(own[ranked.videos], ranked.places)] = 0
     video, place = table.segments()
     begins = np.flatnonzero(np.diff(video, prepend=-1))
-    # The first video of each part: the one in which another `_PART_SEGMENTS` are reached.
+    # A part begins with the video in which the count reaches another `_PART_SEGMENTS`.
     cuts = begins[np.flatnonzero(np.diff(begins // _PART_SEGMENTS, prepend=-1))]
     ends = itertools.pairwise([*cuts.tolist(), len(video)])
     starts = (place * SEGMENT_FRAMES).astype(np.int32)

@@ -1,11 +1,11 @@
 """Submissions for the video task as members of an ensemble.
 
-- A video that a list has no predictions for it says nothing of: the mean is that of the other members.
-- A class that a list does not name for a video has half the score that is the row's least if the row is as long as the list's
-  longest, as it was cut off there, and else half of the least score anywhere in the list.
-- Scores are probabilities; 0 and 1 stand for 1e-7 and 1 - 1e-7. Other scores can only be ranked.
+- A video without predictions in a list gets the mean of the other members.
+- A class that a row does not name has half of a least score. If the row is as long as the longest in the list, it was cut off
+  there, and its own least score counts. Otherwise the least score anywhere in the list counts.
+- Scores are probabilities. 0 and 1 stand for 1e-7 and 1 - 1e-7. Other scores can only be ranked.
 
-N = videos of a part, V = of the list, k = classes kept of a video.
+N = videos of a part, V = videos of the list, k = classes kept for a video.
 """
 
 import functools
@@ -31,21 +31,22 @@ from yt8m.submission import VideoRow, read_video_submission
 from yt8m.submission.video import MAX_PAIRS
 
 _LEAST = 1e-7
-"""Of a probability: lists round to six places and more, and no logarithm is infinite."""
+"""The lowest probability: lists round to six places or more, and no logarithm may be infinite."""
 _ROWS_AT_ONCE = 4096
 _PART_VIDEOS = 8192
-"""Rows of a part where lists alone say which there are."""
+"""Rows of a part in an ensemble of lists alone."""
 
 
 class VideoList(SubmissionList):
-    """A submission for the video task, held in memory: 150 bytes a video beside its id.
+    """A submission for the video task, held in memory with 150 bytes for each video beside its id.
 
     Args:
         path: the CSV file.
-        ranked: whether scores are only ranked, so that they may be any numbers.
+        ranked: whether scores are only ranked. They may then be any numbers.
 
     Raises:
-        LineError, InputError: it cannot be read, breaks the rules, has no predictions, or scores that are no probabilities.
+        LineError, InputError: the file cannot be read, breaks the rules, has no predictions, or has scores that are no
+            probabilities.
     """
 
     def __init__(self, path: str | os.PathLike, ranked: bool):
@@ -107,7 +108,7 @@ class VideoList(SubmissionList):
         return ListedVideos(self, rows)
 
     def part(self, ids: np.ndarray) -> Part:
-        """Predictions for some videos, bytes [N], each with k classes of its own."""
+        """Returns predictions for some videos, bytes [N], each with its own k classes."""
         kept = self.description.top_k or 0
         found = np.array([self._ids.get(video, -1) for video in ids.tolist()], np.int64)
         there = found >= 0
@@ -119,7 +120,7 @@ class VideoList(SubmissionList):
 
 
 class ListedVideos(ListedPredictions):
-    """The list's videos among others."""
+    """A list of videos, aligned with the rows of other members."""
 
     def __init__(self, listed: VideoList, rows: Predictions):
         super().__init__(listed, rows)
@@ -130,7 +131,7 @@ class ListedVideos(ListedPredictions):
 
     @functools.cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray]:
-        """All logits, ascending, float32, each once; and the share of entries that each comes before."""
+        """All distinct logits, float32 ascending; and the share of entries that rank below each."""
         listed = self._list
         named = np.arange(MAX_PAIRS) < listed.counts[:, None]
         values = np.concatenate([listed.logits[named], listed.rest])
@@ -145,7 +146,7 @@ class ListedVideos(ListedPredictions):
 
 
 def _as_table(rows: Sequence[VideoRow]) -> tuple[np.ndarray, ...]:
-    """Of some rows how many classes each has, the classes and the scores, the last two padded to 20 columns."""
+    """Returns the number of classes of each row, the classes and the scores; the last two are padded to 20 columns."""
     classes = np.zeros((len(rows), MAX_PAIRS), np.uint16)
     scores = np.zeros((len(rows), MAX_PAIRS), np.float32)
     for place, row in enumerate(rows):
@@ -155,7 +156,10 @@ def _as_table(rows: Sequence[VideoRow]) -> tuple[np.ndarray, ...]:
 
 
 def _filled_in(scores: np.ndarray, counts: np.ndarray, are_probabilities: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Logits float32 [V, 20] of scores, and float32 [V] of what has none; of other scores than probabilities, what orders so."""
+    """Returns the logits of scores, float32 [V, 20], and of classes without a score, float32 [V].
+
+    Scores that are no probabilities are returned as they are, and a class without a score gets less than the least one.
+    """
     last = scores[np.arange(len(scores)), counts - 1]
     least = np.where(counts == counts.max(), last, last.min())
     if not are_probabilities:
@@ -167,14 +171,14 @@ def _filled_in(scores: np.ndarray, counts: np.ndarray, are_probabilities: bool) 
 def _padded(
     classes: np.ndarray, named: np.ndarray, logits: np.ndarray, rest: np.ndarray, kept: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Classes int64 [N, kept] and logits, where a row that names fewer goes on with classes that it does not name.
+    """Returns classes int64 [N, kept] and their logits. A row that names fewer is filled up with other classes.
 
     Args:
         classes: int64 [N, 20].
-        named: bool [N, 20]: which of them the row names, the first ones.
+        named: bool [N, 20]: which of these classes the row names. Named classes come first.
         logits: float32 [N, 20].
-        rest: float32 [N], of classes that are not named.
-        kept: at most as many as there are classes.
+        rest: float32 [N]: the logit of classes that are not named.
+        kept: number of classes to return, at most the size of the vocabulary.
     """
     for row in np.flatnonzero(~named[:, :kept].all(axis=1)):
         own = classes[row, named[row]]
@@ -184,10 +188,10 @@ def _padded(
 
 
 def rows_of_videos(lists: Sequence[VideoList]) -> Rows:
-    """All videos that any of the lists has, in the order in which they come first.
+    """Returns all videos in any of the lists, in the order of their first occurrence.
 
     Raises:
-        InputError: a list has none in common with the others.
+        InputError: a list has no video in common with the others.
     """
     refuse_strangers(lists)
     ids = list(dict.fromkeys(itertools.chain.from_iterable(each.video_ids for each in lists)))

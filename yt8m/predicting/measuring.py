@@ -1,4 +1,4 @@
-"""The metrics of predictions against labels that have been read already. Definitions: docs/metrics.md."""
+"""Computes the metrics of predictions against labels in memory. Definitions: docs/metrics.md."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,19 +14,19 @@ from yt8m.submission.coverage import unranked_remark
 from yt8m.submission.video import MAX_PAIRS
 
 _LAST = -1e6
-"""Below every logit: of a class that segments are not ranked for, and that counts 0."""
+"""Below every logit. A class that segments are not ranked for gets this value and counts 0."""
 
 
 def measure_segments(predictions: Predictions, ratings: SegmentRatings, progress: Progress = SILENT) -> SegmentMetrics:
-    """Segment MAP of predictions for all rated segments, and more; a class without a column counts 0.
+    """Computes segment MAP and other metrics for all rated segments. A class without a column counts 0.
 
     Args:
-        predictions: for segments.
+        predictions: predictions for segments.
         ratings: the rated segments.
-        progress: gets a line on classes with a positive that have no column, if there are any.
+        progress: gets a line if classes with a positive have no column.
 
     Raises:
-        InputError: a rated segment is not among them, or they are of whole videos.
+        InputError: the predictions lack a rated segment, or are for whole videos.
     """
     description = predictions.description
     if description.task != "segment":
@@ -58,14 +58,14 @@ def measure_segments(predictions: Predictions, ratings: SegmentRatings, progress
 
 
 def measure_videos(predictions: Predictions, labels: Mapping[str, Sequence[int]]) -> VideoMetrics:
-    """GAP, MAP, Hit@1 and PERR of predictions for all labelled videos, by their 20 surest classes each.
+    """Computes GAP, MAP, Hit@1 and PERR for all labelled videos, from the 20 most probable classes of each.
 
     Args:
-        predictions: for videos.
-        labels: of each video, by its id.
+        predictions: predictions for videos.
+        labels: the labels of each video, by its id.
 
     Raises:
-        InputError: a labelled video is not among them, or one of them is not labelled; they are of segments.
+        InputError: a labelled video has no prediction, a predicted video has no labels, or the predictions are for segments.
     """
     description = predictions.description
     if description.task != "video":

@@ -1,4 +1,4 @@
-"""The members of an ensemble: runs, stored predictions and submissions, brought in line with each other."""
+"""Opens the members of an ensemble (runs, stored predictions and submissions) and aligns their rows."""
 
 import functools
 import os
@@ -25,10 +25,10 @@ from yt8m.scoring.calibration import Calibrations
 from yt8m.submission import Task, detect_task, read_segment_class_ids
 
 Member = StoredPredictions | RunPredictions | SubmissionList | ListedPredictions
-"""Before all are predictions for the same rows."""
+"""A member before all of them are predictions for the same rows."""
 
 _LARGE_LIST = 50 << 20
-"""Bytes of a submission that takes seconds to read."""
+"""Size in bytes from which a submission takes seconds to read."""
 
 
 def open_members(
@@ -41,26 +41,26 @@ def open_members(
     submitted: bool = False,
     calibrations: Sequence[str | os.PathLike] = (),
 ) -> list[Member]:
-    """Stored predictions, lists, and what runs will predict: what is known of them before that fits together.
+    """Opens stored predictions, lists and runs, and checks that they fit together as far as is known before predicting.
 
     Args:
-        members: directories of either kind, or submissions.
+        members: run directories, directories of stored predictions, or submissions.
         data: the records, for runs.
-        segment_classes, task, submitted: see `RunPredictions`.
-        mean: that will be taken, or what else is made of them.
-        progress: gets a line on the broken records that are left out, if a run is to skip them, and on what lists lack.
-        calibrations: files, each of one of the runs.
+        segment_classes, task, submitted: as in `RunPredictions`.
+        mean: the mean or other combination to make.
+        progress: gets a line on the broken records that are left out, if a run is to skip them, and on rows that lists lack.
+        calibrations: files, each for one of the runs.
 
     Returns:
-        One for each. Lists are `SubmissionList`s only where there are runs, which say what the rows are once they predicted.
+        One object for each member. Lists stay `SubmissionList`s if there are runs: the rows are known once the runs predicted.
 
     Raises:
-        InputError, RecordError: one is neither, or a run without records to predict, or given twice; they are of different
-            tasks or classes, or stored for different rows; a run's predictions cannot be kept in it; a list breaks the rules
-            or has other rows.
+        InputError, RecordError: a member is none of these, is a run without records to predict, or is given twice; members
+            have different tasks or classes, or are stored for different rows; a run's predictions cannot be kept in its
+            directory; a list breaks the rules or has other rows.
     """
     _refuse_twice(members)
-    remarks = Remarks(progress)  # what several members say of the records they share is said once
+    remarks = Remarks(progress)  # says remarks that several members share once
     asked = Calibrations(calibrations)
     of_run = functools.partial(
         RunPredictions,
@@ -108,7 +108,7 @@ def _open_member(
     mean: Combined,
     progress: Progress,
 ) -> Member:
-    """A member; `of_run` opens a run, None if there are no records for it."""
+    """Opens a member. `of_run` opens a run; it is None if there are no records to predict."""
     if os.path.isfile(path) and not is_archive(path):
         return _open_list(path, task, mean, progress)
     if is_stored(path):
@@ -135,7 +135,7 @@ def _open_list(path: str | os.PathLike, task: Task | None, mean: Combined, progr
 
 
 def _refuse_stranger(listed: SubmissionList, run: RunPredictions) -> None:
-    """Raises InputError before a run predicts if its first file has videos and the list has none of them."""
+    """Raises InputError before a run predicts if the list has none of the videos in the first file."""
     first, known = run.first_videos(), set(listed.video_ids)
     if first and known.isdisjoint(first):
         name = first[0].decode("utf-8", "backslashreplace")
@@ -146,10 +146,10 @@ def _refuse_stranger(listed: SubmissionList, run: RunPredictions) -> None:
 
 
 def make_members(members: Sequence[Member], progress: Progress) -> list[Predictions]:
-    """The members as predictions for the same rows; those of runs are made, and kept in them, unless they are there.
+    """Returns the members as predictions for the same rows. Missing predictions of runs are made and kept in the runs.
 
     Raises:
-        InputError, RecordError: a record cannot be used; a list has other rows.
+        InputError, RecordError: a record cannot be used, or a list has other rows.
     """
     made = [_make_member(each, progress) if isinstance(each, RunPredictions) else each for each in members]
     return _aligned(made, progress)
@@ -163,7 +163,7 @@ def _make_member(member: RunPredictions, progress: Progress) -> StoredPrediction
 
 
 def _aligned(members: Sequence[Predictions | SubmissionList], progress: Progress) -> list[Predictions]:
-    """The lists among members brought in line with the others' rows, or with all that any list has."""
+    """Aligns the lists among the members with the rows of the others, or with all rows of any list."""
     rows = next((member for member in members if not isinstance(member, SubmissionList)), None)
     if rows is None:
         of_videos = isinstance(members[0], VideoList)
@@ -172,7 +172,7 @@ def _aligned(members: Sequence[Predictions | SubmissionList], progress: Progress
 
 
 def refuse_inputs_as(out: str | os.PathLike | None, members: Sequence[Member]) -> None:
-    """Raises InputError if a file that is to be written would replace what members are, or are made from."""
+    """Raises InputError if the file to write would replace a member or a file that a member is made from."""
     for member in members if out is not None else ():
         if isinstance(member, RunPredictions):
             member.refuse(out)
@@ -181,7 +181,7 @@ def refuse_inputs_as(out: str | os.PathLike | None, members: Sequence[Member]) -
 
 
 def refuse_places_from_the_end(members: Sequence[Member], count: int) -> None:
-    """Raises InputError if so many last segments are to be left out, and no member says how long videos are."""
+    """Raises InputError if last segments are to be left out but no member knows how long videos are."""
     if count and all(isinstance(member, ListedPredictions) for member in members):
         raise InputError(
             f"--skip-last-segments {count}: lists do not say how long videos are; leave the flag out, or add a run or stored "
@@ -190,7 +190,7 @@ def refuse_places_from_the_end(members: Sequence[Member], count: int) -> None:
 
 
 def check_videos(prior: AskedPrior | None, members: Sequence[Predictions | Member]) -> None:
-    """Compares the videos of a prior with those of members, as far as both are known."""
+    """Raises InputError if a prior lacks a video of the members, as far as both are known."""
     for member in members if prior else ():
         if isinstance(member, RunPredictions):
             prior.check_videos(member.first_videos())
@@ -202,7 +202,7 @@ def check_videos(prior: AskedPrior | None, members: Sequence[Predictions | Membe
 
 
 def check_first_ids(members: Sequence[Predictions | Member]) -> None:
-    """Raises InputError if an id that is known cannot stand in a submission; those of lists have been read in one."""
+    """Raises InputError if a known id cannot stand in a submission. Ids of lists come from one, and are not checked."""
     for member in members:
         if isinstance(member, RunPredictions):
             member.check_first_ids()

@@ -1,4 +1,4 @@
-"""Labelled pairs of a row and a class, with what each member of an ensemble says of them: what weights are learned from.
+"""Labelled pairs of a row and a class, with the value of each member of an ensemble, to learn weights from.
 
 M = members, P = pairs.
 """
@@ -18,17 +18,17 @@ from yt8m.predicting.parts import Part, Predictions
 from yt8m.submission.video import MAX_PAIRS
 
 PARTS = 5
-"""The videos are cut into so many parts; each is judged with what was learned on the others."""
+"""Number of parts to cut the videos into. Each part is scored with weights learned on the others."""
 _CANDIDATES = 100
-"""Classes of a video that may be among its predictions, whatever the weights: those surest in the mean of all members."""
+"""Candidate classes of a video for any weights: the most probable ones in the mean of all members."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What members say of labelled pairs of a row and a class."""
+    """The members' values for labelled pairs of a row and a class."""
 
     values: np.ndarray
-    """What the mean is taken of, or the logits: float32 [P, M]."""
+    """The values to average, or the logits: float32 [P, M]."""
     classes: np.ndarray
     """int64 [P]"""
     rows: np.ndarray
@@ -36,36 +36,36 @@ class Pairs:
     hits: np.ndarray
     """bool [P]"""
     parts: np.ndarray
-    """int64 [P]: which part of the videos the row is in."""
+    """int64 [P]: the part of the videos that the row is in."""
     positives: np.ndarray
-    """int64 [parts, C]: labels of each class, also those that no pair has."""
+    """int64 [parts, C]: number of labels of each class, including labels without a pair."""
     said: np.ndarray
-    """bool [P, M]: which members say something of the row and the class; the others' values are 0."""
+    """bool [P, M]: which members have a value for the row and the class. The values of others are 0."""
     of_segments: bool
-    """Whether the rows are segments."""
+    """Whether the rows are segments instead of videos."""
 
     def means(self, weights: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """The weighted means of those who say something, float [P], of the pairs that are chosen."""
+        """Returns weighted means over the members that have a value, float [P], for the chosen pairs."""
         total, weight = self.values[chosen] @ weights, self.said[chosen] @ weights
         return np.divide(total, weight, out=np.full(len(total), total.min(initial=0.0) - 1.0), where=weight > 0)
 
     @property
     def metric(self) -> str:
-        """The key of what `measure` gives: the primary metric of the task."""
+        """The key of the metric of `measure`, which is the primary metric of the task."""
         return primary("segment" if self.of_segments else "video").key
 
     def measure(self, scores: np.ndarray, chosen: np.ndarray | None = None) -> float:
-        """The metric, from 0 to 1: segment MAP or GAP.
+        """Returns segment MAP or GAP, from 0 to 1.
 
         Args:
             scores: float [P].
-            chosen: which pairs count, bool [P]; None = all.
+            chosen: the pairs that count, bool [P]; None = all.
         """
         chosen = np.ones(len(self.hits), bool) if chosen is None else chosen
         return (_segment_map if self.of_segments else _gap)(self, chosen, scores)
 
     def chosen_of_parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each part that has pairs, the pairs of the others and its own: bool [P] both."""
+        """Yields, for each part with pairs, the pairs of the other parts and of this part: bool [P] both."""
         for part in range(PARTS):
             if (own := self.parts == part).any():
                 yield ~own, own
@@ -77,16 +77,16 @@ def labelled_pairs(
     ratings: SegmentRatings | None = None,
     labels: Mapping[str, Sequence[int]] | None = None,
 ) -> Pairs:
-    """What members say of labelled rows.
+    """Collects the members' values for labelled rows.
 
     Args:
         members: predictions that cover the labelled rows.
-        combined: what is to be made of them, which says what the values are.
-        ratings: of the segment task.
-        labels: by video; of the video task.
+        combined: the combination to learn, which determines the values.
+        ratings: the rated segments, for the segment task.
+        labels: the labels by video, for the video task.
 
     Raises:
-        InputError: the members do not fit together; no labelled row, or none positive.
+        InputError: the members do not fit together, or there is no labelled row, or no positive one.
     """
     check_members(members)
     if members[0].description.task == "segment":
@@ -103,21 +103,21 @@ def labelled_pairs(
 
 
 def _segment_map(pairs: Pairs, chosen: np.ndarray, scores: np.ndarray) -> float:
-    """Mean over the classes with a positive, as `yt8m.metrics.SegmentMetrics` has it."""
+    """Returns the mean over the classes with a positive, like `yt8m.metrics.SegmentMetrics`."""
     entries = RankedEntries()
     entries.append(pairs.classes[chosen], scores[chosen].astype(np.float32), pairs.hits[chosen])
     positives = pairs.positives[np.unique(pairs.parts[chosen])].sum(axis=0)
-    if not positives.any():  # of the few videos that are left
+    if not positives.any():  # few videos may be left
         return 0.0
     sums = entries.class_precision_sums(len(positives))
     return float(np.mean(sums[positives > 0] / positives[positives > 0]))
 
 
 def _gap(pairs: Pairs, chosen: np.ndarray, scores: np.ndarray) -> float:
-    """GAP of each video's 20 best, as `yt8m.metrics.VideoMetrics` has it."""
+    """Returns GAP over the 20 best classes of each video, like `yt8m.metrics.VideoMetrics`."""
     rows, values, hits = pairs.rows[chosen], scores[chosen].astype(np.float32), pairs.hits[chosen]
     order = np.lexsort((-values, rows))
-    begins = np.searchsorted(rows, rows, side="left")  # rows ascend, and stay where they are in this order
+    begins = np.searchsorted(rows, rows, side="left")  # rows ascend and keep their places in this order
     kept = order[np.arange(len(rows)) - begins < MAX_PAIRS]
     entries = RankedEntries()
     entries.append(np.zeros(len(kept), np.int64), values[kept], hits[kept])
@@ -133,7 +133,7 @@ def _video_of(name: str) -> str:
 
 
 def _aligned(members: Sequence[Predictions], number: int) -> list[Part]:
-    """The part of each member that has the rows of the first one's."""
+    """Reads the part of each member that has the rows of the first member's part."""
     digest = members[0].digests[number]
     return [member.read(member.digests.index(digest)) for member in members]
 
@@ -175,7 +175,7 @@ def _rated_pairs(members: Sequence[Predictions], combined: Combined, ratings: Se
 def _values(
     members, tables, parts: Sequence[Part], rows: list[int], class_ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What each member says of some rows of a part: float32 [len(rows), C, M], and bool of whether it says anything."""
+    """Returns the members' values for some rows of a part, float32 [len(rows), C, M], and where they have one, bool."""
     shape = (len(rows), len(class_ids))
     found, said = [], []
     for member, table, part in zip(members, tables, parts, strict=True):

@@ -1,6 +1,6 @@
-"""What predictions are, wherever they come from: parts of some thousand rows that fit into memory.
+"""The interface of all predictions: parts of some thousand rows, which fit into memory.
 
-N = rows of a part (videos, or segments), C = classes with a column, k = classes kept of a video.
+N = rows of a part (videos, or segments), C = classes with a column, k = classes kept for a video.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ from yt8m.submission import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What all parts have in common."""
+    """The properties that all parts share."""
 
     task: Task
-    """What the rows are: videos, or segments."""
+    """The kind of the rows: videos, or segments."""
     num_classes: int
-    """Of the vocabulary."""
+    """Number of classes in the vocabulary."""
     classes: tuple[int, ...] | None
-    """The class of each column; None where each row has classes of its own, the surest ones."""
+    """The class of each column; None if each row has its own classes, the most probable ones."""
     top_k: int | None = None
-    """k, where each row has classes of its own."""
+    """k, if each row has its own classes."""
     precision: Literal["float16", "float32"] = "float16"
-    """Of the logits. float16 tells probabilities apart that differ by a few tenths of a percent, in half the room."""
+    """Precision of the logits. float16 takes half the room and resolves differences of a few tenths of a percent."""
 
     @property
     def num_columns(self) -> int:
@@ -41,41 +41,40 @@ class Part:
     """Some rows."""
 
     ids: np.ndarray
-    """Bytes [N]: the row's video."""
+    """bytes [N]: the video of each row."""
     logits: np.ndarray
-    """float [N, C], or [N, k] descending."""
+    """float [N, C]; or [N, k], descending."""
     starts: np.ndarray | None = None
-    """int32 [N]: the segment's first second; None of whole videos."""
+    """int32 [N]: the first second of the segment; None for whole videos."""
     classes: np.ndarray | None = None
-    """int [N, k]; None where columns are classes."""
+    """int [N, k]: the classes of each row; None if columns are classes."""
     rest: np.ndarray | None = None
-    """float32 [N]: of all classes without a column; None = the lowest of the row."""
+    """float32 [N]: the logit of all classes without a column; None = the lowest one of the row."""
     counts: np.ndarray | None = None
-    """int [N]: how many of the row's classes are meant, the first ones; the others only fill it up. None = all."""
+    """int [N]: number of classes that count, from the first on; the others only fill up the row. None = all count."""
     said: np.ndarray | None = None
-    """bool [N, 1] or [1, C]: of which rows, or classes, something is said at all; None = of all. The others take no part in a
-    mean."""
+    """bool [N, 1] or [1, C]: the rows, or classes, that have values; None = all. The others take no part in a mean."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def digest(self) -> str:
-        """Of which rows there are, in their order."""
+        """Returns a digest of the rows and their order."""
         digest = hashlib.md5(b" ".join(self.ids.tolist()), usedforsecurity=False)
         if self.starts is not None:
             digest.update(b" " + self.starts.astype("<i4").tobytes())
         return digest.hexdigest()
 
     def names(self) -> list[str]:
-        """The rows as messages call them: `abcd`, or `abcd:15`."""
+        """Returns the names of the rows in messages: `abcd`, or `abcd:15`."""
         ids = [each.decode("utf-8", "backslashreplace") for each in self.ids.tolist()]
         if self.starts is None:
             return ids
         return [f"{video}:{start}" for video, start in zip(ids, self.starts.tolist(), strict=True)]
 
     def take(self, rows: Sequence[int]) -> "Part":
-        """Some of the rows, in this order."""
+        """Returns some of the rows, in this order."""
         chosen = np.asarray(rows, np.int64)
         by_row = self.said is not None and len(self.said) == len(self) and self.said.shape[1] == 1
         columns = {key: getattr(self, key) for key in ("ids", "logits", "starts", "classes", "rest", "counts")}
@@ -83,13 +82,13 @@ class Part:
         return Part(**taken, said=self.said[chosen] if by_row else self.said)
 
     def dense(self, description: Description, class_ids: np.ndarray) -> np.ndarray:
-        """Logits of some classes, float32 [N, len(class_ids)].
+        """Returns logits of some classes, float32 [N, len(class_ids)].
 
-        A class that was not kept of a row has the row's `rest`, or the lowest logit that was: it had at most that.
+        A class that was not kept for a row gets the row's `rest`, or else the lowest kept logit, which is an upper bound.
 
         Args:
-            description: of the predictions that this is of.
-            class_ids: int; where columns are classes, only such as have one.
+            description: the description of the predictions that this part belongs to.
+            class_ids: classes, int. If columns are classes, each must have a column.
         """
         if self.classes is None:
             columns = np.full(description.num_classes, -1)
@@ -105,7 +104,7 @@ class Part:
         return every[:, class_ids]
 
     def named(self, description: Description, class_ids: np.ndarray) -> np.ndarray:
-        """Which classes rows name, bool [N, len(class_ids)]: those that they have for their own, or have a column."""
+        """Returns which classes rows name, bool [N, len(class_ids)]: their own classes, or all classes with a column."""
         every = np.zeros((len(self), description.num_classes), bool)
         if self.classes is None:
             every[:, list(description.classes or ())] = True
@@ -117,15 +116,15 @@ class Part:
 
 
 class Described(Protocol):
-    """Predictions, made or yet to be made."""
+    """Predictions that have been made or will be."""
 
     name: str
-    """What messages call them."""
+    """The name in messages."""
     description: Description
 
 
 class Predictions(ABC):
-    """Predictions for many rows, a part at a time: `Described`."""
+    """Predictions for many rows, read part by part; a `Described`."""
 
     name: str
     description: Description
@@ -133,27 +132,27 @@ class Predictions(ABC):
     @property
     @abstractmethod
     def digests(self) -> tuple[str, ...]:
-        """Which rows each part has: those of equal digests have the same in the same order."""
+        """A digest of the rows of each part. Parts with equal digests have the same rows in the same order."""
 
     @abstractmethod
     def read(self, number: int) -> Part:
-        """One part, from 0 to len(digests) - 1."""
+        """Reads one part. `number` is from 0 to len(digests) - 1."""
 
     @abstractmethod
     def read_rows(self, number: int) -> Part:
-        """One part without its logits, which are nearly all of it: they have no column."""
+        """Reads one part without its logits, which are most of its bytes; `logits` has no columns then."""
 
     def parts(self) -> Iterator[Part]:
-        """All parts, one after the other."""
+        """Yields all parts in order."""
         return (self.read(number) for number in range(len(self.digests)))
 
     def rows(self) -> Iterator[Part]:
-        """All parts without their logits."""
+        """Yields all parts in order, without their logits."""
         return (self.read_rows(number) for number in range(len(self.digests)))
 
 
 def refuse_repeats(parts: Iterable[Part]) -> None:
-    """Raises RepeatError if a video, or a segment, has two rows."""
+    """Raises RepeatError if a video, or a segment, has more than one row."""
     once = Once()
     for part in parts:
         once.add(part.ids.tolist(), None if part.starts is None else part.starts.tolist())
