@@ -1,27 +1,31 @@
-"""The run directory: all that one command leaves for the next.
+"""The run directory: everything that one command leaves for the next.
 
 ==================  ====================================================================================================
-``config.json``     the whole configuration, resolved: files found, features seen. `evaluate` and `predict` need no more
+``config.json``     the whole resolved configuration, with files and features found. `evaluate` and `predict` need no more
 ``environment.json``  versions, git commit and devices, of the newest start
-``records.json``    size and time of change of the local files that the newest start learned from and validated on
-``metrics.jsonl``   one JSON object a line: ``{"kind": "train" | "validation", "step": ..., ...}``
-``tensorboard/``    the same as event files
-``checkpoints/``    what training needs to go on
-``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result; a run without
-                    validation records has no best, and its last weights are here, without metrics
-``predictions/``    what `yt8m ensemble`, `yt8m weigh` and ``--prior`` had the run predict: a directory for each set of records
-                    (`yt8m.predictions.stored`), the eight used last
-``calibration.json``  what `yt8m calibrate` fitted; nothing reads it unless it is named (``--calibration``)
-``curves.png``      loss and GAP over the steps, at the end
-``report.html``     what `yt8m report` makes
+``records.json``    sizes and times of change of the local files that the newest start trained and validated on
+``metrics.jsonl``   one JSON object in each line: ``{"kind": "train" | "validation", "step": ..., ...}``
+``tensorboard/``    the metrics as event files
+``checkpoints/``    everything that training needs to go on
+``best/``           ``model.weights.h5``, the weights of the best validation, and ``metrics.json``, its result. A run without
+                    validation records keeps its last weights here, without metrics
+``predictions/``    the run's predictions for `yt8m ensemble`, `yt8m weigh` and ``--prior``: a directory for each of the
+                    eight sets of records used last (`yt8m.predicting.stored`)
+``calibration.json``  the result of `yt8m calibrate`. Commands read it only if ``--calibration`` names it
+``curves.png``      loss and GAP over the steps, written at the end
+``report.html``     the page of `yt8m report`
 ==================  ====================================================================================================
 
-What may be deleted, and is missed by: ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: nothing but
-`yt8m report`, which shows less. ``predictions/``: nothing, they are made again. ``calibration.json``: nothing, unless it is
-named. ``records.json``: training, which then does not see that records have changed. ``checkpoints/``: training, which then
-refuses to go on, and `yt8m average --last` and ``--best``. ``metrics.jsonl``: the curves, and `yt8m average --best`. ``best/``:
-all that uses the run, until the same `yt8m train` keeps the newest checkpoint's weights in its place. ``config.json``:
-everything.
+Consequences of deleting a file:
+
+* ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: `yt8m report` shows less.
+* ``predictions/``: none; they are made again.
+* ``calibration.json``: none, unless a command names it.
+* ``records.json``: training does not notice that records have changed.
+* ``checkpoints/``: training refuses to go on; `yt8m average --last` and ``--best`` fail.
+* ``metrics.jsonl``: no curves; `yt8m average --best` fails.
+* ``best/``: nothing can use the run until the same `yt8m train` puts the newest checkpoint's weights there.
+* ``config.json``: nothing can use the run.
 """
 
 from yt8m.runs.directory import (

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on, saved under `checkpoints/` of its run directory."""
+"""Saves and restores everything that a run needs to go on, under `checkpoints/` of its run directory."""
 
 import math
 import re
@@ -15,32 +15,32 @@ from yt8m.progress import SILENT, Progress
 
 
 class OptimizerState(Protocol):
-    """What is saved of an optimizer (`yt8m.training.optimizers.Optimizer`)."""
+    """The saved parts of an optimizer (`yt8m.training.optimizers.Optimizer`)."""
 
     averages: Sequence[tf.Tensor]
-    """The moving averages of the weights; none without them."""
+    """Moving averages of the weights; empty if there are none."""
 
     @property
     def slots(self) -> Mapping[str, Sequence[tf.Tensor]]:
-        """What it remembers of the gradients, by name."""
+        """The optimizer's memory of gradients, by name."""
 
 
 class Checkpoints:
-    """The newest few states of a run: weights, optimizer, step, and how validation went so far.
+    """The newest few states of a run: weights, optimizer, step, and validation so far.
 
-    A state is written under a temporary name and the index that names the newest one is replaced last, so a run killed
+    A state is first written under a temporary name. The index that names the newest state is replaced last, so a run killed
     while saving goes on from the state before.
 
     Args:
-        directory: where.
-        model: its weights and running statistics, dropout's counters too.
-        optimizer: what it remembers of the gradients, and the averages.
+        directory: directory of the checkpoints.
+        model: its weights, running statistics and dropout counters are saved.
+        optimizer: its memory of gradients and its averages are saved.
         counters: variables such as the step.
-        keep: states kept.
+        keep: number of states to keep.
 
     Attributes:
-        num_bytes: of one state, without its index.
-        num_weights_bytes: of the weights in it.
+        num_bytes: bytes of one state, without its index.
+        num_weights_bytes: bytes of the weights in one state.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Checkpoints:
         self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=keep)
 
     def save(self, step: int) -> None:
-        """Saves the state as that of `step`.
+        """Saves the state under the number `step`.
 
         Raises:
-            InputError: the directory cannot be written, or the disk is full. States saved before are kept.
+            InputError: the directory cannot be written, or the disk is full. Earlier states stay.
         """
         try:
             self._manager.save(checkpoint_number=step)
@@ -78,20 +78,20 @@ class Checkpoints:
             ) from error
 
     def remove_unfinished(self) -> None:
-        """Removes what a process that was killed while it saved left. Nobody else may be saving."""
+        """Removes the unfinished files of a process killed while saving. No other process may be saving now."""
         for path in Path(self._manager.directory).glob("ckpt-*_temp"):
             shutil.rmtree(path, ignore_errors=True)
         for path in Path(self._manager.directory).glob("checkpoint.tmp*"):
             path.unlink(missing_ok=True)
 
     def restore(self, progress: Progress = SILENT) -> bool:
-        """Restores the newest state that can be read; False if none was ever saved.
+        """Restores the newest readable state; returns False if none was ever saved.
 
         Args:
             progress: gets a line if a newer state is damaged.
 
         Raises:
-            InputError: states were saved, and none of them can be read or fits.
+            InputError: there are states, but none can be read and fits.
         """
         problem = ""
         for path in self._saved():
@@ -116,20 +116,20 @@ class Checkpoints:
         return bool(self._saved())
 
     def _saved(self) -> list[str]:
-        """The states' paths, newest first."""
+        """Paths of the states, newest first."""
         if self._manager.checkpoints:
             return list(reversed(self._manager.checkpoints))
-        # The file that lists them may be damaged too.
+        # The list of states may be damaged too.
         found = [path.with_suffix("") for path in Path(self._manager.directory).glob("ckpt-*.index")]
         return [str(path) for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True)]
 
 
 def _num_bytes(variables) -> int:
-    """Of the values of nested variables."""
+    """Bytes of the values of nested variables."""
     return sum(math.prod(each.shape) * each.dtype.size for each in tf.nest.flatten(variables))
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, in one line without the names of graph nodes; its kind if it says nothing."""
+    """An error's message in one line, without names of graph nodes; the error's kind if it has no message."""
     text = re.sub(r"^\{\{.*?\}\} ", "", str(getattr(error, "message", error)).strip())
     return next(iter(text.splitlines()), type(error).__name__)

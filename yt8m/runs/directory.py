@@ -1,4 +1,4 @@
-"""The run directory: made, opened again, read."""
+"""Makes, reopens and reads run directories."""
 
 import contextlib
 import dataclasses
@@ -39,12 +39,11 @@ CHANGEABLE = {
     "distribute.virtual_devices",
     "distribute.tpu",
 }
-"""Fields that may differ when a run is gone on with: none of them changes what a step does, and who reads the records, only
-in which order they come."""
+"""Fields that may differ when a run goes on. None of them changes a step; some change the order of the records."""
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A configuration in JSON's form as one level, `{"training.batch_size": 128}`, with the prefix before every key."""
+    """Flattens a configuration in JSON's form to `{"training.batch_size": 128}`, with the prefix before every key."""
     flat = {}
     for key, value in values.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -106,34 +105,34 @@ class RunDirectory:
         return self.path / "report.html"
 
     def keeps(self, path: str | os.PathLike) -> bool:
-        """Whether a path is that of a file or directory of the run, or lies in one of its directories, also by links."""
+        """Whether a path is a file or directory of the run, or lies in one of its directories, also through links."""
         own = (self.config, self.environment, self.records, self.metrics, self.tensorboard, self.checkpoints)
         own += (self.best_weights.parent, self.predictions, self.calibration, self.curves, self.report)
         wanted = Path(os.path.realpath(path))
         return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
 
     def refuse(self, path: str | os.PathLike, but: Path | None = None) -> None:
-        """Raises InputError if something that is to be written would replace what the run keeps.
+        """Raises InputError if writing to a path would replace what the run keeps.
 
         Args:
-            path: of what is to be written.
-            but: what of the run it may be.
+            path: the path to be written.
+            but: a file of the run that may be replaced.
         """
         if self.keeps(path) and not (but and os.path.realpath(path) == os.path.realpath(but)):
             raise InputError(f"{os.fspath(path)}: belongs to the run {self.path}; name another place")
 
     @property
     def has_weights(self) -> bool:
-        """Whether anything was learned that is kept here; a run that failed before that can be configured anew."""
+        """Whether the run keeps any weights. A run that failed before that can be configured anew."""
         return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
 
 
 @contextlib.contextmanager
 def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
-    """`open_run`; after an error in the block, a new directory in which nothing was learned or measured is gone again.
+    """Opens a run by `open_run`. After an error in the block, removes a new directory without weights and metrics.
 
     Raises:
-        InputError: as `open_run`; another process is in such a block.
+        InputError: see `open_run`; another process is in such a block for this run.
     """
     run = RunDirectory(Path(config.run))
     made = make_directory(run.path)
@@ -149,10 +148,10 @@ def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
 
 
 def check_place(path: str | os.PathLike) -> None:
-    """Raises InputError unless a run can be made in a directory, or one is there; for asking before the work.
+    """Raises InputError unless a directory holds a run or can get one. Callers check this before the work.
 
     Args:
-        path: of the run directory; directories that are missing are not left behind.
+        path: the run directory. The check leaves no new directories behind.
     """
     run = RunDirectory(Path(path))
     if not run.config.exists() and run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
@@ -162,7 +161,7 @@ def check_place(path: str | os.PathLike) -> None:
 
 
 def open_run(config: RunConfig) -> RunDirectory:
-    """Creates the run directory of a configuration, or opens it again if it is of the same one or has no weights yet.
+    """Creates the run directory of a configuration, or reopens it if the configuration is the same or no weights exist.
 
     Raises:
         InputError: the directory holds a run of another configuration (the message names the differences), holds other
@@ -173,10 +172,10 @@ def open_run(config: RunConfig) -> RunDirectory:
     if run.config.exists():
         found, asked = flatten(_completed(read_json(run.config))), flatten(wanted)
         different = [key for key in sorted(found.keys() | asked.keys()) if found.get(key) != asked.get(key)]
-        # A cosine ends at the last step, so that step is part of every rate before it.
+        # A cosine ends at the last step, so every rate depends on that step.
         changeable = CHANGEABLE - ({"training.num_steps"} if config.training.schedule == "cosine" else set())
         different = [key for key in different if key not in changeable]
-        if "model.name" in different:  # all its hyper-parameters differ, too
+        if "model.name" in different:  # all its hyper-parameters differ too
             different = ["model.name"]
         if different and run.has_weights:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
@@ -193,7 +192,7 @@ def open_run(config: RunConfig) -> RunDirectory:
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a run with the defaults of fields that are newer than it; as it is, where it is of no use."""
+    """Fills in defaults for fields newer than a run's configuration; returns an invalid one as it is."""
     from yt8m.models import ARCHITECTURES
 
     try:
@@ -203,10 +202,10 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_config(run: str | os.PathLike) -> RunConfig:
-    """The configuration of a run directory.
+    """Loads the configuration of a run directory.
 
     Raises:
-        InputError: there is no run, it is not local, or its configuration is not of this version.
+        InputError: there is no run, it is not local, or its configuration does not fit this version.
     """
     from yt8m.models import ARCHITECTURES
 
@@ -223,18 +222,18 @@ def load_config(run: str | os.PathLike) -> RunConfig:
 
 
 def model_difference(config: RunConfig, other: RunConfig) -> str | None:
-    """Why weights of one run do not fit another's model, `model.num_clusters is 256 there, 128 here`; None if they do.
+    """Why one run's weights do not fit another's model (`model.num_clusters is 256 there, 128 here`); None if they fit.
 
     Args:
-        config: of the run here.
-        other: of the run there.
+        config: configuration of the run here.
+        other: configuration of the run there.
     """
     here, there = (
         {"data.features": each.data.features, "data.num_classes": each.data.num_classes, "model": each.model.name}
         | flatten(dataclasses.asdict(each.model), "model.")
         for each in (config, other)
     )
-    keys = ["model", *here]  # of another model, all hyper-parameters differ
+    keys = ["model", *here]  # for another model, all hyper-parameters differ
     for key in keys:
         if key.rpartition(".")[2] not in ("dropout", "l2") and here[key] != there.get(key):
             return f"{key} is {_in_words(there.get(key))} there, {_in_words(here[key])} here"

@@ -1,4 +1,4 @@
-"""Where and with what a run was started."""
+"""Describes where and with what versions a run was started."""
 
 import os
 import platform
@@ -14,11 +14,11 @@ def _git_commit() -> str | None:
         command = ["git", "-C", str(directory), "rev-parse", "HEAD"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return None  # installed from a wheel, or git is not there
+        return None  # installed from a wheel, or git is missing
 
 
 def describe_environment(devices: list[str]) -> dict[str, Any]:
-    """Versions, git commit, working directory and devices, as recorded beside a run."""
+    """Versions, git commit, working directory and devices, to record beside a run."""
     packages = ("yt8m", "tensorflow", "keras", "numpy")
     return {
         "python": platform.python_version(),

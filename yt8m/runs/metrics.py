@@ -1,4 +1,4 @@
-"""The metrics of a run: a line each time that some are written."""
+"""Reads and writes the metrics of a run, in `metrics.jsonl` and beside its best weights."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def best_metrics(run: str | os.PathLike) -> dict[str, Any]:
-    """What the validation of a run's best weights gave; empty of a run without validation records, or without one so far.
+    """Reads the validation result of a run's best weights; empty if the run has not been validated.
 
     Raises:
         InputError: the file is damaged.
@@ -30,21 +30,21 @@ def best_metrics(run: str | os.PathLike) -> dict[str, Any]:
 
 
 def load_metrics(run: str | os.PathLike) -> "pandas.DataFrame":
-    """The metrics that a run has written so far, a row each time that some were, in the order of the file.
+    """Loads the metrics that a run has written so far, one row for each line of the file.
 
     Args:
         run: the run directory.
 
     Returns:
-        `kind` (`train` or `validation`), `step` (int64), then a column a metric, in the order in which they come first: float64,
-        NaN in rows that lack it. What is in them: docs/training.md.
+        The columns `kind` (`train` or `validation`) and `step` (int64), then one for each metric, in order of first
+        occurrence: float64, NaN in rows that lack it. docs/training.md describes the metrics.
 
     Raises:
         InputError: there is no run, or a line of its `metrics.jsonl` is damaged.
     """
     import pandas
 
-    load_config(run)  # says what is there instead
+    load_config(run)  # its error says what is there instead
     rows = read_metrics(RunDirectory(Path(run)))
     metrics = dict.fromkeys(name for row in rows for name in row if name not in ("kind", "step"))
     columns = {
@@ -57,7 +57,7 @@ def load_metrics(run: str | os.PathLike) -> "pandas.DataFrame":
 
 
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`; a last line that a kill cut short is left out.
+    """Reads the lines of `metrics.jsonl`, without a last line that a kill cut short.
 
     Raises:
         InputError: another line is damaged.
@@ -82,7 +82,7 @@ def _metrics_row(line: str, where: str) -> dict[str, Any]:
 
 
 def forget_after(run: RunDirectory, step: int, validated: bool = True) -> None:
-    """Drops the metrics of steps after `step`, and of its validation unless `validated`: a resumed run does them again."""
+    """Drops metrics of steps after `step`, and of its validation unless `validated`: a resumed run repeats them."""
     last = {"train": step, "validation": step if validated else step - 1}
     kept = [row for row in read_metrics(run) if row["step"] <= last[row["kind"]]]
     if run.metrics.exists():

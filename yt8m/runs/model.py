@@ -1,4 +1,4 @@
-"""The model of a run: built, started from another run, or loaded with its best weights."""
+"""Builds the model of a run, starts it from another run, or loads its best weights."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from yt8m.runs.weights import load_weights
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Layers made in the block compute in this precision (`float32` or `mixed_bfloat16`)."""
+    """Makes layers built in the block compute in this precision (`float32` or `mixed_bfloat16`)."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -26,12 +26,12 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def build(config: RunConfig) -> keras.Model:
-    """The model of a run, with fresh weights."""
+    """Builds the model of a run with fresh weights."""
     return build_for_training(config).predicting
 
 
 def build_for_training(config: RunConfig) -> models.BuiltModel:
-    """The model of a run, with fresh weights and all the outputs that training looks at."""
+    """Builds the model of a run with fresh weights and with all outputs that training needs."""
     assert config.data.features, "the features are resolved before a model is built"
     synchronised = config.training.synchronised_batch_normalisation
     with precision(config.training.precision), synchronised_statistics(synchronised):
@@ -41,10 +41,10 @@ def build_for_training(config: RunConfig) -> models.BuiltModel:
 
 
 def start_from(built: models.BuiltModel, config: RunConfig) -> None:
-    """Gives a model the best weights of `--training.initial-run`, if it is named; with a context, both of its streams.
+    """Gives a model the best weights of `--training.initial-run`, if named. With a context, both streams get them.
 
     Raises:
-        InputError: there is no such run, it has no weights yet, or its model is another.
+        InputError: the run does not exist, has no weights yet, or has another model.
     """
     run = config.training.initial_run
     if not run:
@@ -64,10 +64,10 @@ def start_from(built: models.BuiltModel, config: RunConfig) -> None:
 
 
 def load_run(run: str | os.PathLike) -> keras.Model:
-    """The best model of a run directory; the last one, if the run had no validation records.
+    """Loads the best model of a run directory, or the last one if the run had no validation records.
 
     Raises:
-        InputError: there is no run, or no model was saved yet, or it does not fit the configuration.
+        InputError: there is no run, no model was saved yet, or it does not fit the configuration.
     """
     config = runs.load_config(run)
     weights = best_weights(run)

@@ -1,4 +1,4 @@
-"""The records of a run: those that it names itself, or that it is given, opened for its model."""
+"""Opens records for a run's model: the run's own records, or given ones."""
 
 import dataclasses
 import os
@@ -31,23 +31,25 @@ def open_data(
     labels_for: str = "",
     counted: Counted | None = "segments",
 ) -> Source:
-    """Records for a run's model: of its level, with its features and classes.
+    """Opens records for a run's model, at its level and with its features and classes.
 
-    A model of video level is given the means where the records have frames. `yt8m.data.survey` says what they are.
+    A video-level model gets the means of frame-level records. `yt8m.data.survey` finds out what the records hold.
 
     Args:
-        config: the run's.
+        config: the run's configuration.
         paths: files, directories or globs.
-        segments: cut frame-level records into segments, or leave them whole; None = cut them where segments are rated.
-        progress: gets a line on broken records that are left out (`--data.on-corrupt skip`), and those of `yt8m.data.remarks`.
-        part: of the videos, where the run leaves a fold of them out (`--data.fold`).
-        labels_for: what labels are needed for, `training` say; none = they are not.
-        counted: what may be there once: whole videos, where segments are rated one of those, or anything as often as it likes
-            (None). Of what comes twice the later record is left out as a broken one is, or else found by who reads it.
+        segments: cut frame-level records into segments (True) or leave them whole (False). None = cut them if segments are
+            rated.
+        progress: gets a line on broken records that are left out (`--data.on-corrupt skip`), and the lines of
+            `yt8m.data.remarks`.
+        part: part of the videos to read, if the run leaves a fold out (`--data.fold`).
+        labels_for: what labels are needed for, such as `training`; empty = they are not needed.
+        counted: what may count only once: `videos`; or `segments`, which means videos if no segments are rated. None =
+            anything may repeat. A repeating record is left out like a broken one, or else the reader reports it.
 
     Raises:
-        InputError, RecordError: as `yt8m.data.pipeline.open_source`; no record can be used; whole videos for a model of
-            segments with their videos.
+        InputError, RecordError: see `yt8m.data.pipeline.open_source`; no record can be used; or the records are whole
+            videos, but the model needs segments with their videos.
     """
     data = config.data
     found = survey(expand_paths(paths))
@@ -61,7 +63,7 @@ def open_data(
             f"{source.files[0]}: holds whole videos, and --data.segment-context, which this run has, is of rated segments; "
             "name records of those"
         )
-    if part != "held out":  # training told of these records
+    if part != "held out":  # training has told about these records
         remarks.remark(found, source, data, labels_for, progress)
     if as_means and not segments:
         progress.message(
@@ -101,10 +103,10 @@ def open_validation(
     data: str | Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Source:
-    """The records to evaluate a run on: those given, or else its own validation records; of folds, the one left out.
+    """Opens the records to evaluate a run on: the given ones, or its validation records (with folds, the one left out).
 
     Raises:
-        InputError, RecordError: none are given, and the run has no validation split; as `open_data`.
+        InputError, RecordError: no records are given and the run has no validation split; see `open_data`.
     """
     part = "held out" if config.data.fold and not data else "all"
     source = open_data(
@@ -114,7 +116,7 @@ def open_validation(
         part=part,
         labels_for="evaluation" if data else "validation",
     )
-    if data and (common := find_learned(config.data.train, data)):  # not before records are refused
+    if data and (common := find_learned(config.data.train, data)):  # only after bad records are refused
         progress.message(
             f"{run}: learned from records that it is measured on here ({common}); it will do worse on others"
         )
@@ -128,26 +130,26 @@ def choose_paths(
     split: Literal["train", "validate", "test"],
     progress: Progress = SILENT,
 ) -> list[str]:
-    """The records to work on: those given, or else the run's own split.
+    """Chooses the records to work on: the given ones, or the run's own split.
 
-    A run names its records as they were typed, which may be relative to where it was trained.
+    A run keeps its paths as they were typed. They may be relative to the directory of the training.
 
     Args:
         run: the run directory.
-        config: the run's.
-        data: what is given.
-        split: of the run, if nothing is.
-        progress: gets a line if the run's records are looked for in another place than that of the training.
+        config: the run's configuration.
+        data: given paths.
+        split: the run's split to use if no paths are given.
+        progress: gets a line if relative paths are searched in another directory than that of the training.
 
     Raises:
-        InputError: none are given, and the run has no such split, or names it relative to a place that is not here.
+        InputError: no paths are given, and the run lacks the split or its relative paths do not exist from here.
     """
     given = [data] if isinstance(data, str | os.PathLike) else list(data)
     if given:
         return given
     paths = list(getattr(config.data, split))
     if not paths:
-        # One that was unpacked says nothing of the records that it was trained on.
+        # An unpacked run does not say which records it was trained on.
         why = f"was trained without a {split} split" if config.data.train else "does not say where its records are"
         raise InputError(f"{run}: {why}; name the records with --data")
     relative = [path for path in paths if "://" not in path and not os.path.isabs(path)]
@@ -160,7 +162,7 @@ def choose_paths(
 
 
 def _look_for(relative: list[str], run: str | os.PathLike, split: str, progress: Progress) -> None:
-    """Says where relative paths are taken to be, if that is not where the run was trained."""
+    """Says where relative paths are searched, if the run was trained in another directory."""
     here, there = os.getcwd(), _directory_of_training(run)
     if here == there:
         return
@@ -177,7 +179,7 @@ def _look_for(relative: list[str], run: str | os.PathLike, split: str, progress:
 
 
 def _directory_of_training(run: str | os.PathLike) -> str | None:
-    """Where the newest start of a run was made; None if that is not known."""
+    """The directory in which the run was last started; None if unknown."""
     path = RunDirectory(Path(run)).environment
     found: Any = read_json(path) if path.is_file() else None
     return found.get("directory") if isinstance(found, dict) else None

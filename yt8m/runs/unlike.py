@@ -1,18 +1,18 @@
-"""What a place is that is named as a run directory and is none."""
+"""Describes a path that was given as a run directory but is none."""
 
 import os
 import re
 from pathlib import Path
 
 _SHOWN = 3
-"""Files that a message names."""
+"""Most files that a message names."""
 
 
 def describe_place(path: str | os.PathLike) -> str | None:
-    """What is there instead of a run, and what to do with it, as a clause; None if nothing is known of it.
+    """Says in a clause what a path holds instead of a run, and what to do with it; None if that is unknown.
 
     Args:
-        path: a local path without a `config.json`.
+        path: a local path without `config.json`.
     """
     place = Path(path)
     if place.is_file():
@@ -42,10 +42,10 @@ def describe_place(path: str | os.PathLike) -> str | None:
 
 
 def is_archive(path: str | os.PathLike) -> bool:
-    """Whether a file is, by its name, what `yt8m export` makes of a run and `yt8m unpack` takes."""
+    """Whether a file has the name of an archive, which `yt8m export` makes and `yt8m unpack` takes."""
     return os.fspath(path).endswith((".tgz", ".tar.gz", ".keras"))
 
 
 def is_of_starter(name: str) -> bool:
-    """Whether only the starter code, or another program of TensorFlow 1, gives a file this name."""
+    """Whether only the starter code, or another TensorFlow 1 program, gives a file this name."""
     return name == "model_flags.json" or bool(re.fullmatch(r"model\.ckpt-\d+\.(meta|index|data-.*)", name))

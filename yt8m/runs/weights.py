@@ -1,4 +1,4 @@
-"""The weights of a model as a file, in Keras's own format (`keras.Model.load_weights` reads it too)."""
+"""Saves and loads a model's weights in Keras's own format (`keras.Model.load_weights` reads it too)."""
 
 import io
 import warnings
@@ -12,16 +12,17 @@ from yt8m.files import NewFile
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Writes the weights, whole or not at all.
+    """Writes the weights completely or not at all.
 
-    HDF5 ends the process with a crash where the disk is full, so it writes to memory, for which Keras has no public way.
+    HDF5 crashes the process if the disk is full, so the weights are written to memory first. Keras has no public way for
+    this.
 
     Args:
-        model: built.
-        path: ends in `.weights.h5`.
+        model: a built model.
+        path: a path that ends in `.weights.h5`.
 
     Raises:
-        InputError: the disk is full, or the place cannot be written.
+        InputError: the disk is full, or the file cannot be written.
     """
     content = io.BytesIO()
     store = saving_lib.H5IOStore(content, mode="w")
@@ -32,16 +33,16 @@ def save_weights(model: keras.Model, path: Path) -> None:
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Gives the model the weights of a file.
+    """Loads the weights in a file into a model.
 
     Raises:
-        InputError: the file is damaged, or of another model.
+        InputError: the file is damaged, or belongs to another model.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", UserWarning
-            )  # Keras's, of layers without weights in the file, before it fails
+            )  # Keras warns of layers without weights in the file, then fails
             model.load_weights(path)
     except Exception as error:  # HDF5 has errors of many kinds for damaged files
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(":")
