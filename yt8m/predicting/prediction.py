@@ -1,4 +1,4 @@
-"""A run's predictions for records as a submission file."""
+"""Writes a run's predictions for records as a submission."""
 
 import os
 import shutil
@@ -29,30 +29,30 @@ from yt8m.scoring.calibration import Calibrations
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict` made."""
+    """The result of `predict`."""
 
     path: str
-    """The submission, or the directory of stored predictions where no submission was asked for."""
+    """The submission; or the directory of stored predictions if no submission was asked for."""
     task: Task
     num_videos: int
-    """Videos that were scored."""
+    """Number of videos that were scored."""
     num_segments: int | None = None
-    """Segments that were ranked; None in the video task."""
+    """Number of segments that were ranked; None in the video task."""
     segment_classes: str | None = None
-    """The file that said which classes to rank, None for all of the vocabulary."""
+    """The file with the classes to rank; None = all classes of the vocabulary."""
 
 
 class AskedPrior:
-    """The prior that is asked for. What can be wrong with it is found when this is made, before anything is predicted.
+    """The prior that the options ask for. Creating it finds all mistakes before anything is predicted.
 
     Args:
-        options: which.
-        description: of the predictions that are ranked with it.
-        paths: the records, if it is a run.
-        directory: where a run's predictions go; None = into the run directory, where they are kept.
+        options: the options that name the prior.
+        description: the description of the predictions to rank with it.
+        paths: the records, for a prior that is a run.
+        directory: a directory for the predictions of a run; None = keep them in the run directory.
 
     Raises:
-        InputError, RecordError: it cannot be used for these predictions.
+        InputError, RecordError: the prior cannot be used for these predictions.
     """
 
     def __init__(
@@ -97,12 +97,12 @@ class AskedPrior:
         return made
 
     def check_videos(self, videos: Iterable[bytes]) -> None:
-        """Raises InputError if the prior is known to lack one of the videos; those of a run are not known yet."""
+        """Raises InputError if the prior lacks one of the videos. The videos of a run are not known yet."""
         if isinstance(self._found, Prior):
             self._found.rows_of(videos)
 
     def make(self, progress: Progress) -> Prior:
-        """The prior itself; a run predicts now, of which `progress` gets lines."""
+        """Makes the prior. A run predicts now and reports to `progress`."""
         if isinstance(self._found, RunPredictions):
             progress.message(f"{self._found.name}: predicting whole videos for the prior")
             made = self._found
@@ -119,7 +119,7 @@ def open_prior(
     paths: Sequence[str],
     directory: str | os.PathLike | None = None,
 ) -> AskedPrior | None:
-    """The prior of a submission `out`, if one is asked for; see `AskedPrior`."""
+    """Opens the prior for a submission `out`, if one is asked for; see `AskedPrior`."""
     if not options.prior:
         return None
     if out is None:
@@ -128,7 +128,7 @@ def open_prior(
 
 
 def count_rows(predictions: StoredPredictions) -> Submitted:
-    """Of predictions that no submission is made of."""
+    """Counts the rows of predictions without making a submission."""
     videos = {video for part in predictions.rows() for video in part.ids.tolist()}
     return Submitted(len(videos), predictions.num_rows if predictions.description.task == "segment" else None)
 
@@ -140,7 +140,7 @@ def write_ranked(
     prior: Prior | None,
     progress: Progress = SILENT,
 ) -> Submitted:
-    """A submission of predictions as the options say; see `write_submission`."""
+    """Writes a submission according to the options; see `write_submission`."""
     return write_submission(
         predictions,
         out,
@@ -153,7 +153,7 @@ def write_ranked(
 
 
 def check_outputs(out: str | os.PathLike | None, stored: str | os.PathLike | None, kept: str) -> None:
-    """Raises InputError if neither is asked for, or the submission cannot be written; `kept` is what would be stored."""
+    """Raises InputError if no output is asked for or the submission cannot be written. `kept` names what would be stored."""
     if out is None and stored is None:
         raise InputError(f"nothing to write; name a submission with --out, or a directory for {kept} with --store")
     if out is not None:
@@ -177,29 +177,29 @@ def predict(
 ) -> Prediction:
     """Writes a submission of a run's best model, and stores its predictions on request.
 
-    What was stopped goes on where it stood if the same is asked for again, and ends with the same file.
+    After a stop, the same call resumes and ends with the same file.
 
     Args:
-        run: the run directory; or several, each of which left out another fold of the videos (`--data.fold`), which it then
-            predicts.
-        data: files, directories or globs; none = the run's test split, of folds their training records.
-        out: the CSV file; it appears when it is complete. None = none.
-        task: None = `segment` for records with rated segments, else `video`.
-        segment_classes: the list of the classes that are ranked (`yt8m.data.tables.vocabulary.read_segment_class_ids`);
-            None = the one at the root of the data set, and where there is none, all classes of the vocabulary, which is told.
-        stored: a directory for the predictions, logits in float16 (`yt8m.predicting.stored`), of which the submission is
-            then made; None = they are kept beside `out`, in float32, until that is complete.
-        stored_top_k: classes stored of a video, the surest; 0 = all. Of a segment, all that are ranked.
-        calibrations: a file of `yt8m.scoring.calibrating.calibrate` for each run; none = probabilities as the models give them.
-        options: of the submission; or its fields as keywords.
+        run: the run directory; or the runs of several folds, each of which predicts the videos that it left out (`--data.fold`).
+        data: files, directories or globs; none = the run's test split, or for folds their training records.
+        out: the CSV file, which appears when it is complete; None = no submission.
+        task: the task; None = `segment` for records with rated segments, else `video`.
+        segment_classes: the list of the classes to rank (`yt8m.data.tables.vocabulary.read_segment_class_ids`); None = the list
+            at the root of the data set. Without one, all classes of the vocabulary are ranked, and `progress` gets a line.
+        stored: a directory for the predictions, as float16 logits (`yt8m.predicting.stored`); the submission is made from them.
+            None = keep them beside `out`, in float32, until that is complete.
+        stored_top_k: number of classes to store for a video, the most probable ones; 0 = all. All ranked classes are stored for
+            a segment.
+        calibrations: a file of `yt8m.scoring.calibrating.calibrate` for each run; none = the models' own probabilities.
+        options: the options of the submission; or their fields as keywords.
         progress: counts the videos, or segments, after each batch; gets a line on the broken records that are left out, if the
-            run is to skip them, and on what is done.
-        distribute: what to compute on; None = what there is. Several workers make different parts of the predictions, or where
-            there are fewer parts than workers share out each; worker 0 writes the submission.
+            run is to skip them, and on the work that is done.
+        distribute: the devices to compute on; None = all there are. Several workers make different parts of the predictions. If
+            there are fewer parts than workers, they share each part. Worker 0 writes the submission.
 
     Raises:
-        InputError, RecordError: no such run, no such files, a record that cannot be used, an id that cannot stand in a
-            submission, a place that cannot be written to, an argument out of range.
+        InputError, RecordError: there is no such run or file; a record cannot be used; an id cannot stand in a submission; a
+            file or directory cannot be written; an argument is out of range.
     """
     options = options or SubmissionOptions(**submission)
     devices = open_devices(distribute)
@@ -238,13 +238,13 @@ def predict(
 
 
 class _Outcome:
-    """What becomes of a run's predictions: a submission, or nothing but that they are stored.
+    """The output of a run's predictions: a submission, or only stored predictions.
 
     Args:
         made: the predictions.
-        out: the CSV file; None = none.
-        options: of the submission.
-        beside: a directory for what is needed until the file is complete.
+        out: the CSV file; None = no submission.
+        options: the options of the submission.
+        beside: a directory for temporary files until the submission is complete.
 
     Raises:
         InputError: the file would replace what the run keeps, or records that are read.
@@ -257,7 +257,7 @@ class _Outcome:
             made.refuse(out)
 
     def prepare(self) -> None:
-        """Finds what can be wrong before anything is predicted."""
+        """Raises InputError for mistakes that can be found before anything is predicted."""
         made = self._made
         if self._out is not None:
             made.check_first_ids()

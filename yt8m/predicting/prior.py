@@ -1,6 +1,6 @@
-"""What a model of whole videos says of their segments, and which segments are ranked at all.
+"""Ranks segments with the predictions for their whole videos, and leaves out segments at the ends of videos.
 
-N = segments of a part, C = classes that are ranked, V = videos.
+N = segments of a part, C = ranked classes, V = videos.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,18 +14,18 @@ from yt8m.metrics.logits import log_probability
 from yt8m.predicting.parts import Description, Part, Predictions
 
 _SHARE_OF_SEGMENT = np.float32(1e-3)
-"""Where segments are ranked by their videos: as much of their own as orders those of one video."""
+"""The weight of a segment that is ranked by its video: just enough to order the segments of one video."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Segments at the ends of videos that are left out, as they are never rated: on the real data the first 6 and last 2."""
+    """Number of segments to leave out at the ends of videos. In the real data the first 6 and last 2 are never rated."""
 
     first: int = 0
     last: int = 0
 
     def kept(self, part: Part) -> np.ndarray:
-        """bool [N]; all segments of a video are in the part."""
+        """Returns which segments to keep, bool [N]. All segments of a video must be in the part."""
         assert part.starts is not None
         places = part.starts // SEGMENT_FRAMES
         _, video = np.unique(part.ids, return_inverse=True)
@@ -35,7 +35,7 @@ class Places:
 
 
 def check_prior(name: str, description: Description, class_ids: Sequence[int]) -> None:
-    """Raises InputError unless predictions of this name are of whole videos and know all classes that are ranked."""
+    """Raises InputError unless the predictions of this name are for whole videos and have all ranked classes."""
     if description.task != "video":
         raise InputError(f"--prior {name}: is of segments; name a run, or predictions, of whole videos")
     known = range(description.num_classes) if description.classes is None else description.classes
@@ -48,20 +48,20 @@ def check_prior(name: str, description: Description, class_ids: Sequence[int]) -
 
 
 class Prior:
-    """Segments ranked with their videos in view.
+    """Ranks segments by their own probability and that of their video.
 
-    With weight w, by ``video ** w * segment ** (1 - w)`` of the two probabilities. With top k, a class's segments come first
-    where their video has the class among its k surest, by that product; after them come the others, by their videos, and
-    within a video by themselves (``video ** 0.999 * segment ** 0.001``).
+    With weight w, segments are ranked by the product ``video ** w * segment ** (1 - w)`` of the two probabilities. With top k,
+    the segments of videos that have the class among their k most probable ones come first, ranked by that product. The others
+    follow, ranked by their videos, and within a video by themselves (``video ** 0.999 * segment ** 0.001``).
 
     Args:
-        videos: predictions for whole videos; they are held in memory, 2 bytes a video and class.
-        class_ids: the classes that are ranked, [C].
+        videos: predictions for whole videos. They are held in memory, with 2 bytes for each video and class.
+        class_ids: the ranked classes, [C].
         weight: w.
-        top_k: k; 0 = there is no such limit.
+        top_k: k; 0 = no limit.
 
     Raises:
-        InputError: the predictions are of segments, lack a class, or have a video twice.
+        InputError: the predictions are for segments, lack a class, or have a video twice.
     """
 
     def __init__(self, videos: Predictions, class_ids: np.ndarray, weight: float, top_k: int = 0):
@@ -79,7 +79,7 @@ class Prior:
         self._table = np.concatenate([np.empty((0, len(class_ids)), np.float16), *tables])
 
     def rows_of(self, videos: Iterable[bytes]) -> list[int]:
-        """Where the videos are in the table. Raises InputError if one of them is not among the prior's."""
+        """Returns the rows of the videos in the table. Raises InputError if the prior lacks one of them."""
         try:
             return [self._row_of_video[video] for video in videos]
         except KeyError as error:
@@ -88,14 +88,14 @@ class Prior:
             ) from None
 
     def keys(self, part: Part, logits: np.ndarray) -> np.ndarray:
-        """What to rank segments by, float32 [N, C]: the greatest come first.
+        """Returns the keys to rank segments by, float32 [N, C], greatest first.
 
         Args:
             part: the segments.
-            logits: theirs, float32 [N, C].
+            logits: the logits of the segments, float32 [N, C].
 
         Raises:
-            InputError: a video is not among the prior's.
+            InputError: the prior lacks a video.
         """
         videos = self._table[self.rows_of(part.ids.tolist())].astype(np.float32)
         of_video, of_segment = log_probability(videos), log_probability(logits)
@@ -105,5 +105,5 @@ class Prior:
         place = videos.shape[1] - self._top_k
         candidates = videos >= np.partition(videos, place, axis=1)[:, place, None]
         others = of_video + _SHARE_OF_SEGMENT * (of_segment - of_video)
-        # Probabilities are above 0, logarithms of them are not.
+        # Probabilities are above 0 and their logarithms are not.
         return np.where(candidates, np.maximum(np.exp(product), np.finfo(np.float32).tiny), np.minimum(others, 0.0))

@@ -1,4 +1,4 @@
-"""A run's predictions for records, made part by part: what was stopped goes on."""
+"""Makes a run's predictions for records, part by part, so that it can resume after a stop."""
 
 import contextlib
 import dataclasses
@@ -40,7 +40,7 @@ from yt8m.scoring.scorer import Scored, Scorer
 from yt8m.submission.coverage import all_ranked_remark
 
 PART_BYTES = 256 << 20
-"""Records that one part of stored predictions is made of: about 1000 videos at frame level."""
+"""Bytes of records for one part of stored predictions: about 1000 videos at frame level."""
 _REMOTE_FILES_A_PART = 8
 
 
@@ -48,18 +48,18 @@ class RunPredictions:
     """Predictions of a run for records, before they are made.
 
     Args:
-        run: a run directory; or several, each of which left out another fold of the videos, which it then predicts.
-        data: files, directories or globs; none = the run's test split, or of folds the training records.
-        devices: what to compute on; None = where TensorFlow puts it, alone.
-        task: None = `segment` for records with rated segments, else `video`.
-        selection: what is kept of them.
-        submitted: a submission is made of them, so an id that cannot stand in one is refused as soon as it is met.
-        calibrations: those that are asked for; the runs' own among them are used.
+        run: a run directory; or the runs of several folds, each of which predicts the videos that it left out.
+        data: files, directories or globs; none = the run's test split, or for folds their training records.
+        devices: the devices to compute on; None = TensorFlow's choice, without other workers.
+        task: the task; None = `segment` for records with rated segments, else `video`.
+        selection: the classes to keep, and their precision.
+        submitted: whether they become a submission. An id that cannot stand in one is then refused as soon as it is read.
+        calibrations: the given files. Each run uses its own among them.
         progress: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
             made again.
 
     Raises:
-        InputError, RecordError: no such run, no such files, runs that are no folds of one training.
+        InputError, RecordError: there is no such run or file, or the runs are not folds of one training.
     """
 
     def __init__(
@@ -96,18 +96,18 @@ class RunPredictions:
     def _open_source(self, task: Task | None, configs: Sequence[RunConfig]) -> Source:
         config, progress = self.config, self._progress
         if task is None and config.data.segment_context:
-            task = "segment"  # which is all that such a model is for
+            task = "segment"  # such a model only predicts segments
         source = open_data(config, self.paths, None if task is None else task == "segment", progress, counted="videos")
         if task is None and source.level == "frame" and any(map(_learned_segments, self.runs, configs)):
             progress.message(
                 f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
                 "--task segment ranks their segments"
             )
-        failures.refuse_broken_ends(source)  # all files, and not each part's when its turn comes
+        failures.refuse_broken_ends(source)  # checks all files now, not part by part
         return source
 
     def _find_segment_classes(self, selection: Selection) -> str | os.PathLike | None:
-        """The list of the classes that are ranked; None of all, which is told."""
+        """Returns the list of the ranked classes. Without a list, returns None and says that all are ranked."""
         first, num_classes = expand_paths(self.paths)[0], self.config.data.num_classes
         found = selection.segment_classes or find_segment_classes(first, num_classes)
         if not found:
@@ -129,20 +129,20 @@ class RunPredictions:
         )
 
     def refuse(self, out: str | os.PathLike) -> None:
-        """Raises InputError if a file that is to be written would replace what the runs keep, or records that are read."""
+        """Raises InputError if the file to write would replace a file of the runs or records to read."""
         for run in self.runs:
             runs.RunDirectory(Path(run)).refuse(out)
         refuse_inputs(out, self._sources[0].files)
 
     @functools.cached_property
     def made_from(self) -> dict[str, Any]:
-        """What determines the predictions, as plain JSON values; and of each part there are the ids of its records."""
+        """What determines the predictions, as plain JSON values, apart from the ids of the records of each part."""
         data, source = self.config.data, self._sources[0]
         calibrations = [each.identity for each in self._calibrations if each]
         return {
             "weights": [digest_of_file(path) for path in self._weights],
             "models": self._models,
-            # Those that were named: what is left out of broken ones follows from them.
+            # All named files: they determine which broken ones are left out.
             "files": identify(expand_paths(self.paths)),
             "features": list(data.features),
             "frames": [data.prediction_num_frames, data.prediction_sampling, data.max_frames],
@@ -152,7 +152,7 @@ class RunPredictions:
 
     @property
     def num_parts(self) -> int:
-        """In which they are stored."""
+        """Number of parts that the predictions are stored in."""
         return len(self._groups())
 
     @functools.cached_property
@@ -162,17 +162,17 @@ class RunPredictions:
             return pipeline.read_ids(source.files[:1])
 
     def first_videos(self) -> list[bytes]:
-        """The ids of the videos in the first file, which are known without predicting. Raises as `store`."""
+        """Returns the ids of the videos in the first file, without predicting. Raises as `store`."""
         return self._ids_of_first_file
 
     def check_first_ids(self) -> None:
-        """Raises InputError if one of these cannot stand in a submission."""
+        """Raises InputError if one of the first ids cannot stand in a submission."""
         check_submittable(self.first_videos(), self._sources[0].files[0])
 
     def open_store(
         self, directory: str | os.PathLike, *, part_bytes: int | None = None, replace: bool = False
     ) -> PredictionStore:
-        """Where they will be stored; see `store`. Nothing is written yet.
+        """Opens the store for the predictions; see `store`. Nothing is written yet.
 
         Raises:
             InputError: the directory holds other things or cannot be written.
@@ -190,16 +190,16 @@ class RunPredictions:
         part_bytes: int | None = None,
         replace: bool = False,
     ) -> StoredPredictions:
-        """Makes the predictions, or what is missing of them.
+        """Makes the predictions, or the missing parts of them.
 
         Args:
-            directory: where to; one with some of the same predictions is gone on with.
+            directory: the directory to store them in. Parts of the same predictions there are kept.
             progress: counts the videos, or segments, after each batch.
-            part_bytes: records that a part is made of; None = `PART_BYTES`.
-            replace: other predictions that are there give way, as do parts of records with other ids.
+            part_bytes: bytes of records for a part; None = `PART_BYTES`.
+            replace: whether to replace other predictions there, and parts of records with other ids.
 
         Raises:
-            InputError, RecordError: a record cannot be used; a video comes twice; the directory holds other things or cannot be
+            InputError, RecordError: a record cannot be used; a video occurs twice; the directory holds other things or cannot be
                 written.
         """
         devices, groups = self._devices, self._groups(part_bytes)
@@ -230,14 +230,17 @@ class RunPredictions:
         return StoredPredictions(directory, self.name)
 
     def _ids(self, files: Sequence[str]) -> str:
-        """A digest of the ids of some files' records; empty where the files' versions say enough."""
+        """Returns a digest of the ids of some files' records; empty if the files' versions are enough."""
         if not needs_ids(self.made_from["files"]):
             return ""
         with failures.record_errors(self._sources[0]):
             return digest_of(pipeline.read_ids(files))
 
     def _compare_ids(self, into: PredictionStore, groups: list[tuple[str, ...]], replace: bool) -> None:
-        """Parts that are there must be of records with the ids that the files hold now: a copy can look like another file."""
+        """Refuses or discards parts made from records with other ids than the files hold now.
+
+        The ids are compared because a copy can look like another file.
+        """
         missing = set(into.missing())
         there = [number for number in range(len(groups)) if number not in missing]
         other = [number for number in there if into.records(number) != self._ids(groups[number])]
@@ -251,7 +254,7 @@ class RunPredictions:
         into.discard(other)
 
     def _tell_counts(self, num_short: int, num_without_frames: int, num_cut: int) -> None:
-        """Says of what has just been predicted what was cut off, and which segments are not of five seconds or are not there."""
+        """Reports frames that were cut off, segments shorter than five seconds, and videos without segments."""
         if cut := remarks.cut_remark(survey(self._sources[0].files), num_cut, self.config.data.max_frames):
             self._progress.message(cut)
         if num_short:
@@ -265,12 +268,12 @@ class RunPredictions:
             self._progress.message(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
 
     def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
-        """Makes some parts, as one of several workers, each of which makes others."""
+        """Makes some parts, as one of several workers that each make different ones."""
         for number in sorted(numbers):
             into.write(number, self._part(scorers, groups[number], progress), self._ids(groups[number]))
 
     def _make_together(self, scorers: list[Scorer], files: tuple[str, ...], number: int, into, progress) -> None:
-        """Makes a part of which every worker scores a share."""
+        """Makes a part together with the other workers, which each score a share of it."""
         shares = self._devices.together(lambda: self._part(scorers, files, progress, self._devices.shard))
         self._devices.on_chief(lambda: into.write(number, _in_order(concatenated(shares), files), self._ids(files)))
 
@@ -306,7 +309,7 @@ class RunPredictions:
 
 
 def _in_order(part: Part, files: Sequence[str]) -> Part:
-    """The rows of a part in the order that its files have them."""
+    """Returns a part with its rows in the order of its files."""
     order = {video: place for place, video in enumerate(pipeline.read_ids(files))}
     rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
     keys = ("ids", "logits", "starts", "classes")
@@ -314,24 +317,24 @@ def _in_order(part: Part, files: Sequence[str]) -> Part:
 
 
 def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
-    """The columns of a batch without rows: logits, labels, losses, starts."""
+    """Returns the columns of a batch without rows: logits, labels, losses, starts."""
     empty = np.empty((0, num_classes), np.float32)
     return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
 
 
 def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
-    """Whether a run was trained on rated segments: its validation says so, or else its training records, if they are here."""
+    """Whether a run was trained on rated segments, from its validation or else its training records, if they are local."""
     if task := task_of(runs.best_metrics(run)):
         return task == "segment"
     if any(map(scheme, config.data.train)):
         return False
-    with contextlib.suppress(InputError):  # they may be gone
+    with contextlib.suppress(InputError):  # the records may be gone
         return survey(expand_paths(config.data.train)).level == "segment"
     return False
 
 
 def _groups(files: Sequence[str], part_bytes: int) -> Iterator[tuple[str, ...]]:
-    """Consecutive files, so many of them that they have about `part_bytes`."""
+    """Yields groups of consecutive files of about `part_bytes` each, or of a fixed number of remote files."""
     if any(scheme(path) for path in files):
         yield from (
             tuple(files[first : first + _REMOTE_FILES_A_PART]) for first in range(0, len(files), _REMOTE_FILES_A_PART)

@@ -1,4 +1,4 @@
-"""A submission, or stored predictions, against labelled records."""
+"""Scores a submission, or stored predictions, against labelled records."""
 
 import os
 import time
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yt8m.scoring.evaluation import Result
 
 LARGEST_VOCABULARY = 4716
-"""Classes of the 2017 data; the metrics do not depend on classes that nobody labels or predicts."""
+"""Number of classes in the 2017 data. Classes that are neither labelled nor predicted do not change the metrics."""
 
 
 def score(
@@ -34,19 +34,20 @@ def score(
     vocabulary: str | os.PathLike | None = None,
     per_class: bool = False,
 ) -> "Result | tuple[Result, pandas.DataFrame]":
-    """The metrics of a submission or of stored predictions, as `evaluate` gives them for a run, less the loss.
+    """Computes the metrics of a submission or of stored predictions: the metrics of `evaluate` without the loss.
 
     Args:
-        file: a CSV of either task, whose header says which; or a directory of predictions for all the records.
+        file: a CSV, with a header that determines the task; or a directory of predictions for all the records.
         data: files, directories or globs: labelled videos of any level, or records with rated segments.
-        num_classes: classes of the vocabulary, of a CSV; None = as many as any year has. Stored predictions know theirs.
+        num_classes: number of classes in the vocabulary of a CSV; None = the largest of any year. Stored predictions have
+            their own.
         progress: gets a line on labelled videos that a submission of the video task lacks, on classes with a positive rating that
             are not ranked, and on records without labels.
-        classes, vocabulary, per_class: as `evaluate` takes them.
+        classes, vocabulary, per_class: as in `evaluate`.
 
     Raises:
-        InputError, RecordError: a file that cannot be read or breaks the rules, or has other videos than the data; a
-            directory that cannot be written to, a vocabulary that cannot be used.
+        InputError, RecordError: the file cannot be read, breaks the rules, or has other videos than the data; a directory cannot
+            be written; the vocabulary cannot be used.
     """
     start = time.perf_counter()
     _refuse_swapped(file, data)
@@ -77,7 +78,7 @@ def score(
 
 
 def _refuse_swapped(file: str | os.PathLike, data: str | Sequence[str]) -> None:
-    """Raises InputError if what should be records is a submission, or stored predictions."""
+    """Raises InputError if `data` names a submission or stored predictions instead of records."""
     for path in [data] if isinstance(data, str) else data:
         if is_submission(path) or is_stored(path):
             what = "a submission" if is_submission(path) else "of stored predictions"

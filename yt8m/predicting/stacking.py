@@ -1,6 +1,6 @@
-"""A logistic regression on the logits of an ensemble's members, learned on labelled records and judged on others.
+"""A logistic regression on the logits of an ensemble's members, learned on labelled records and tested on others.
 
-Unlike weights of a mean, its weights may be below 0 and sum to anything. It thus scales and shifts the logits, too, so that its
+Unlike the weights of a mean, its weights may be negative and have any sum. They also scale and shift the logits, so that its
 probabilities fit the labels. All classes share the weights.
 
 M = members, P = pairs of a row and a class, N = rows of a part, C = classes.
@@ -19,12 +19,12 @@ from yt8m.predicting.parts import Described, Predictions
 from yt8m.predicting.weighting import learn_weights
 
 LOGISTIC = "logistic"
-"""What a file of weights names as its mean where they are those of a logistic regression."""
+"""The name of the mean in a file with the weights of a logistic regression."""
 
 
 @dataclass(frozen=True)
 class LearnedMean:
-    """What a mean with learned weights is worth on the same pairs."""
+    """A mean with learned weights, and its scores on the same pairs."""
 
     mean: Mean
     weights: list[float]
@@ -33,18 +33,18 @@ class LearnedMean:
 
 @dataclass(frozen=True)
 class Stack:
-    """A logistic regression and what it is worth. The fields of `yt8m.predicting.weighting.Weights` mean the same here."""
+    """A logistic regression and its scores. The fields of `yt8m.predicting.weighting.Weights` mean the same here."""
 
     members: list[str]
     mean: str
     """`LOGISTIC`."""
     weights: list[float]
-    """One a member, of any sign. Learned on all videos."""
+    """One weight for each member, of any sign, learned on all videos."""
     intercept: float
     metric: str
     score: float
     equal: float
-    """Of the mean with equal weights."""
+    """The metric of the mean with equal weights."""
     alone: list[float]
     learned: LearnedMean
     """The mean with learned weights, for comparison."""
@@ -60,11 +60,11 @@ def learn_stack(
     """Fits scikit-learn's `LogisticRegression` (C = 1) to the members' logits of labelled pairs.
 
     Args:
-        members, ratings, labels: as `yt8m.predicting.weighting.learn_weights` takes them.
-        mean: that it is compared with.
+        members, ratings, labels: as in `yt8m.predicting.weighting.learn_weights`.
+        mean: the mean to compare it with.
 
     Raises:
-        InputError: as `learn_weights`; the labels are all alike.
+        InputError: as `learn_weights`; all labels are equal.
     """
     learned = learn_weights(members, mean, ratings=ratings, labels=labels)
     pairs = labelled_pairs(members, LOGISTIC, ratings, labels)
@@ -72,9 +72,7 @@ def learn_stack(
     weights, intercept = _fit(values, pairs.hits, members)
     scores = np.zeros(len(values))
     for others, own in pairs.chosen_of_parts():
-        if (
-            len(np.unique(pairs.hits[others])) < 2
-        ):  # of few videos; equal weights have learned nothing from the others either
+        if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
             scores[own] = values[own].mean(axis=1)
         else:
             own_weights, own_intercept = _fit(values[others], pairs.hits[others], members)
@@ -93,7 +91,7 @@ def learn_stack(
 
 
 def _fit(values: np.ndarray, hits: np.ndarray, members: Sequence[Described]) -> tuple[np.ndarray, float]:
-    """Weights float64 [M] and the intercept, of values float [P, M] and hits bool [P]."""
+    """Fits weights float64 [M] and the intercept to values float [P, M] and hits bool [P]."""
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(hits)) < 2:
@@ -107,27 +105,27 @@ def _fit(values: np.ndarray, hits: np.ndarray, members: Sequence[Described]) -> 
 
 
 def filled(values: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """Values float [P, M], those of members that say nothing replaced by the mean of those that say something."""
+    """Returns values float [P, M]; the mean of the members that have a value replaces missing values."""
     spoken = said.sum(axis=1, keepdims=True)
     mean = (values * said).sum(axis=1, keepdims=True) / np.maximum(spoken, 1)
     return np.where(said, values, mean)
 
 
 def _last_unless_said(scores: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Scores float [P], below all others where no member says anything."""
+    """Returns scores float [P]. Pairs without a value from any member get less than all others."""
     return np.where(pairs.said.any(axis=1), scores, scores.min(initial=0.0) - 1.0)
 
 
 class Stacked(Combination):
-    """A logistic regression's sum of several predictions: logits again.
+    """The sum of several predictions by a logistic regression, as logits.
 
     Args:
-        members: predictions for the same rows, in parts of the same ones, in any order.
-        weights: one a member, finite.
+        members: predictions for the same rows. Their parts have the same rows, in any order.
+        weights: one for each member, finite.
         intercept: finite.
 
     Raises:
-        InputError: the members do not fit together, or are of another number than the weights.
+        InputError: the members do not fit together, or there are not as many weights as members.
     """
 
     def __init__(self, members: Sequence[Predictions], weights: Sequence[float], intercept: float):
@@ -139,7 +137,7 @@ class Stacked(Combination):
 
 
 class StackSum:
-    """A weighted sum of logits, in which a member that says nothing counts as the mean of those that say something."""
+    """A weighted sum of logits. The mean of the members that have a value stands in for missing values."""
 
     def __init__(self, shape: tuple[int, int], intercept: float):
         self._total, self._plain = np.full(shape, intercept, np.float32), np.zeros(shape, np.float32)
@@ -147,7 +145,7 @@ class StackSum:
         self._all_said = True
 
     def add(self, weight: float, values: np.ndarray, said: np.ndarray | None) -> None:
-        """As `yt8m.predicting.combining.Sum` has it."""
+        """See `yt8m.predicting.combining.Sum`."""
         if said is None:
             self._total += np.float32(weight) * values
             self._plain += values
@@ -160,7 +158,7 @@ class StackSum:
             self._silent += np.where(said, np.float32(0.0), np.float32(weight))
 
     def logits(self) -> np.ndarray:
-        """As `yt8m.predicting.combining.Sum` has it."""
+        """See `yt8m.predicting.combining.Sum`."""
         if self._all_said:
             return self._total
         found = self._total + self._silent * self._plain / np.maximum(self._spoken, 1)
@@ -168,11 +166,11 @@ class StackSum:
 
 
 _LOWEST = np.float32(-1e3)
-"""Of what no member says anything of."""
+"""The logit of entries without a value from any member."""
 
 
 def stack_weights(weights: Sequence[float], members: Sequence[Described]) -> np.ndarray:
-    """The weights, float64 [M]. Raises InputError unless there are as many as members."""
+    """Returns the weights, float64 [M]. Raises InputError unless there are as many as members."""
     if len(weights) != len(members):
         raise InputError(
             f"--weights: {len(weights)} given, {len(members)} needed; name the members that they were learned for, in their order"

@@ -1,16 +1,16 @@
-"""Predictions in a directory: written part by part, so that what was stopped goes on, and read as often as one likes.
+"""Predictions stored in a directory, written part by part, so that writing can be resumed after a stop.
 
 ======================  ================================================================================================
-``predictions.json``    what they are of and from (`Description`, the run, the records); the rows and the digest of each
-                        part once all are there
-``parts/00000.npz``     NumPy arrays, uncompressed: ``ids`` bytes [N], ``logits`` float16 or float32 [N, C or k]; of
-                        segments ``starts`` int32 [N]; of the surest classes alone ``classes`` uint16 or int32 [N, k];
-                        of means of lists ``counts`` int32 [N], how many of these are meant; ``records``, a digest of the ids of
-                        the records that the part was made from, if it is known
+``predictions.json``    what the predictions are for and were made from (`Description`, the run, the records); once all parts
+                        are there, also the number of rows and the digest of each part
+``parts/00000.npz``     NumPy arrays, uncompressed: ``ids`` bytes [N]; ``logits`` float16 or float32 [N, C or k];
+                        for segments ``starts`` int32 [N]; for the most probable classes alone ``classes`` uint16 or int32
+                        [N, k]; for means of lists ``counts`` int32 [N], the number of these that count; ``records``, a digest
+                        of the ids of the records that the part was made from, if known
 ======================  ================================================================================================
 
-A part has the records of some whole files, about 256 MB of them, in their order. Logits, since float16 tells 0.9990 from
-0.9991 there and not among probabilities.
+A part has the records of some whole files, about 256 MB, in their order. It stores logits, because float16 can tell 0.9990 from
+0.9991 as logits but not as probabilities.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ from yt8m.progress import SILENT, Progress
 FORMAT = 1
 _FILE = "predictions.json"
 _LARGEST_LOGIT = 60_000.0
-"""The nearest to infinity that float16 has is 65 504."""
+"""The largest float16 is 65 504."""
 
 
 def _description_path(directory: Path) -> Path:
@@ -57,7 +57,7 @@ def is_stored(directory: str | os.PathLike) -> bool:
 
 
 def made_from(directory: str | os.PathLike) -> dict[str, Any] | None:
-    """What predictions were made from that a directory holds, complete or not; None if that cannot be read there."""
+    """Returns what the predictions in a directory, complete or not, were made from; None if that cannot be read."""
     try:
         header = read_json(_description_path(Path(directory)))
     except InputError:
@@ -66,17 +66,17 @@ def made_from(directory: str | os.PathLike) -> dict[str, Any] | None:
 
 
 class PredictionStore:
-    """Stored predictions in the making. A directory with some of the same ones is gone on with.
+    """Writes stored predictions. Resumes a directory that has some of the same predictions.
 
-    Nothing is written before the first part is, so that what fails before leaves no directory.
+    Nothing is written before the first part, so that an earlier failure leaves no directory.
 
     Args:
-        directory: where to; made if it does not exist.
-        description: of the predictions.
-        made_from: plain JSON values that determine them: a directory with predictions from anything else is refused.
-        num_parts: in all.
-        replace: predictions from anything else are removed instead of refused.
-        name: what messages call the predictions; None = the directory.
+        directory: the directory to write, created if it does not exist.
+        description: the description of the predictions.
+        made_from: plain JSON values that determine the predictions. A directory made from anything else is refused.
+        num_parts: number of parts in all.
+        replace: whether to remove predictions made from anything else instead of refusing them.
+        name: the name of the predictions in messages; None = the directory.
 
     Raises:
         InputError: the directory holds other things, is not local or cannot be written.
@@ -111,19 +111,19 @@ class PredictionStore:
             check_destination(path, shown=self.directory)
 
     def missing(self) -> list[int]:
-        """The parts that are still to be made."""
+        """Returns the numbers of the parts that are still missing."""
         every = range(self.num_parts)
         return [number for number in every if self._gives_way or not _part_path(self.directory, number).exists()]
 
     def records(self, number: int) -> str:
-        """What `write` was given of a part that is there."""
+        """Returns the `records` that `write` was given for a part that is there."""
         with _arrays(self.directory, number) as arrays:
             return str(arrays["records"]) if "records" in arrays else ""
 
     def discard(self, numbers: Sequence[int]) -> None:
-        """Removes parts, which are then missing."""
+        """Removes parts, so that they are missing again."""
         if numbers:
-            write_json(_description_path(self.directory), self._header)  # which is not complete any more
+            write_json(_description_path(self.directory), self._header)  # no longer marked as complete
             self._is_complete = False
         for number in numbers:
             _part_path(self.directory, number).unlink(missing_ok=True)
@@ -132,9 +132,9 @@ class PredictionStore:
         """Writes one part, whole or not at all.
 
         Args:
-            number: of the part.
-            part: what it holds.
-            records: a digest of the ids of the records that it was made from; empty where nobody asks for it.
+            number: the number of the part.
+            part: the contents of the part.
+            records: a digest of the ids of the records that it was made from; empty if it is not needed.
 
         Raises:
             InputError: a logit is NaN or infinite, or the disk is full.
@@ -164,7 +164,7 @@ class PredictionStore:
 
     @contextlib.contextmanager
     def _begun(self) -> Iterator[None]:
-        """In the block the directory is there; after an error, one that was made for the block is not."""
+        """Creates the directory for the block if needed, and removes it again after an error."""
         if self._gives_way:
             shutil.rmtree(self.directory)
             self._gives_way = False
@@ -182,10 +182,10 @@ class PredictionStore:
             raise
 
     def finish(self) -> "StoredPredictions":
-        """Marks the predictions as complete, unless they are; all parts must be there.
+        """Marks the predictions as complete. All parts must be there.
 
         Raises:
-            RepeatError: a video, or a segment, comes twice.
+            RepeatError: a video, or a segment, occurs twice.
         """
         if self._is_complete:
             return StoredPredictions(self.directory, self._name)
@@ -201,7 +201,7 @@ def _differs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """The first thing that differs, as deep as it can be named."""
+    """Describes the first difference, as precisely as it can be named."""
     for key in wanted:
         there, here = found.get(key), wanted[key]
         if there == here:
@@ -215,7 +215,7 @@ def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _first_difference(there: Any, here: list) -> str:
-    """Of lists of files, which begin with their paths; of others nothing can be named."""
+    """Describes the first difference of two lists of files, which begin with their paths; empty for other lists."""
     files = [each for each in (there or [], here) if all(isinstance(one, list) and one for one in each)]
     for one, other in zip(*files, strict=False) if len(files) == 2 else ():
         if one[0] != other[0]:
@@ -229,11 +229,11 @@ class StoredPredictions(Predictions):
     """Complete stored predictions.
 
     Args:
-        directory: where they are.
-        name: what messages call them; None = the directory.
+        directory: the directory of the predictions.
+        name: their name in messages; None = the directory.
 
     Raises:
-        InputError: there are none, they are not complete, or of another version of the format.
+        InputError: there are none, they are not complete, or they have another version of the format.
     """
 
     def __init__(self, directory: str | os.PathLike, name: str | None = None):
@@ -262,12 +262,12 @@ class StoredPredictions(Predictions):
 
     @property
     def num_parts(self) -> int:
-        """In all."""
+        """Number of parts."""
         return len(self._parts)
 
     @property
     def num_rows(self) -> int:
-        """Of all parts."""
+        """Number of rows in all parts."""
         return sum(part["num_rows"] for part in self._parts)
 
     def read(self, number: int) -> Part:
@@ -277,7 +277,7 @@ class StoredPredictions(Predictions):
         return self._checked(number, _read_part(self.directory, number, rows_alone=True))
 
     def _checked(self, number: int, part: Part) -> Part:
-        """A part, if it has the rows that it is listed with."""
+        """Returns a part. Raises InputError unless it has the rows that it is listed with."""
         if part.digest != self._parts[number]["digest"]:
             path = _part_path(self.directory, number)
             raise InputError(
@@ -288,7 +288,7 @@ class StoredPredictions(Predictions):
 
 @contextlib.contextmanager
 def _arrays(directory: Path, number: int) -> Iterator[Mapping[str, np.ndarray]]:
-    """The arrays of a part. Raises InputError if it is damaged, also while they are read."""
+    """Opens the arrays of a part. Raises InputError if it is damaged, even while they are read."""
     path = _part_path(directory, number)
     try:
         with path.open("rb") as file, np.load(file) as arrays:
@@ -298,7 +298,7 @@ def _arrays(directory: Path, number: int) -> Iterator[Mapping[str, np.ndarray]]:
 
 
 def _read_part(directory: Path, number: int, rows_alone: bool = False) -> Part:
-    """A part; with `rows_alone`, without its logits, which are nearly all of it."""
+    """Reads a part; with `rows_alone`, without its logits, which are most of its bytes."""
     with _arrays(directory, number) as arrays:
         columns = {key: arrays.get(key) for key in ("ids", "starts")}
         if rows_alone:
@@ -313,13 +313,13 @@ def store(
     progress: Progress = SILENT,
     records: Callable[[int], str] = lambda number: "",
 ) -> StoredPredictions:
-    """Makes the parts that are missing and completes the store.
+    """Makes the missing parts and completes the store.
 
     Args:
-        parts: a function a part, which makes it.
-        into: where to.
+        parts: a function for each part, which makes it.
+        into: the store.
         progress: counts the rows of parts that were there already.
-        records: what `PredictionStore.write` is given of the records of a part.
+        records: returns the `records` of a part for `PredictionStore.write`.
     """
     missing = set(into.missing())
     for number, make in enumerate(parts):
@@ -331,7 +331,7 @@ def store(
 
 
 def concatenated(parts: Sequence[Part]) -> Part:
-    """Several parts as one."""
+    """Joins several parts into one."""
     assert parts, "there is no part without rows"
     columns = {}
     for key in ("ids", "logits", "starts", "classes"):

@@ -1,4 +1,4 @@
-"""Predictions as a submission file."""
+"""Writes predictions as a submission file."""
 
 import itertools
 import os
@@ -20,11 +20,11 @@ from yt8m.submission.video import MAX_PAIRS
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a submission was written of."""
+    """The rows that a submission was made from."""
 
     num_videos: int
     num_segments: int | None = None
-    """None in the video task."""
+    """Number of ranked segments; None in the video task."""
 
 
 def write_submission(
@@ -37,19 +37,19 @@ def write_submission(
     places: Places | None = None,
     progress: Progress = SILENT,
 ) -> Submitted:
-    """Writes a CSV for the task that predictions are of.
+    """Writes a CSV for the task of the predictions.
 
     Args:
-        predictions: for videos, or for all segments of some videos.
-        out: the file; it appears when it is complete.
-        top_k: predictions a video.
-        max_segments: segments a class, at most.
-        prior: what else segments are ranked by.
-        places: which segments are left out.
+        predictions: predictions for videos, or for all segments of some videos.
+        out: the file, which appears when it is complete.
+        top_k: number of predictions per video.
+        max_segments: largest number of segments per class.
+        prior: predictions for whole videos to rank segments with.
+        places: the segments to leave out.
         progress: counts the rows after each part.
 
     Raises:
-        InputError: the place cannot be written to; a video or segment comes twice; there is no segment to rank.
+        InputError: the file cannot be written; a video or segment occurs twice; there is no segment to rank.
     """
     if predictions.description.task == "video":
         return _write_videos(predictions, out, top_k, progress)
@@ -72,7 +72,7 @@ def _write_videos(predictions: Predictions, out, top_k: int, progress: Progress)
 
 
 def _alike(counts: np.ndarray | None, num_rows: int, top_k: int) -> Iterator[tuple[slice, int]]:
-    """Runs of rows of which as many classes are written, at most `top_k`, and how many."""
+    """Yields runs of rows with equal numbers of classes to write, at most `top_k`, and that number."""
     if counts is None:
         yield slice(num_rows), top_k
         return

@@ -1,4 +1,4 @@
-"""Weights of an ensemble's members, learned on labelled records and judged on others.
+"""Weights of an ensemble's members, learned on labelled records and tested on others.
 
 M = members.
 """
@@ -16,21 +16,21 @@ from yt8m.predicting.pairs import Pairs, labelled_pairs
 from yt8m.predicting.parts import Described, Predictions
 
 _LEAST_SHARE = 0.02
-"""A member that does not get more is left out."""
+"""A member with no more than this share is left out."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights and what they are worth."""
+    """Learned weights and their scores."""
 
     members: list[str]
     mean: Mean
     weights: list[float]
-    """One a member; they sum to 1. Learned on all videos."""
+    """One weight for each member, with the sum 1, learned on all videos."""
     metric: str
-    """Its key: the primary metric of the task."""
+    """The key of the metric, which is the primary metric of the task."""
     score: float
-    """Of each part of the videos with weights that were learned on the other parts: what to expect on other data."""
+    """The metric to expect on other data: each part of the videos is scored with weights learned on the other parts."""
     equal: float
     """The same metric with equal weights."""
     alone: list[float]
@@ -44,16 +44,16 @@ def learn_weights(
     ratings: SegmentRatings | None = None,
     labels: Mapping[str, Sequence[int]] | None = None,
 ) -> Weights:
-    """The weights with the best segment MAP, or GAP, by the simplex search of Nelder and Mead from equal ones.
+    """Finds the weights with the best segment MAP or GAP, by the simplex search of Nelder and Mead from equal weights.
 
     Args:
-        members: predictions that cover the labelled rows; of videos that no member was trained on.
-        mean: how they are combined.
-        ratings: of the segment task.
-        labels: by video; of the video task.
+        members: predictions that cover the labelled rows, for videos that no member was trained on.
+        mean: the mean that combines them.
+        ratings: the rated segments, for the segment task.
+        labels: the labels by video, for the video task.
 
     Raises:
-        InputError: the members do not fit together; one alone; no labelled row, or none positive.
+        InputError: the members do not fit together; there is only one; there is no labelled row, or no positive one.
     """
     require_several(members)
     pairs = labelled_pairs(members, mean, ratings, labels)
@@ -72,13 +72,13 @@ def learn_weights(
 
 
 def require_several(members: Sequence[Described]) -> None:
-    """Raises InputError for one member alone."""
+    """Raises InputError if there is only one member."""
     if len(members) < 2:
         raise InputError(f"{members[0].name}: one member needs no weights; name two or more")
 
 
 def _search(pairs: Pairs, chosen: np.ndarray) -> np.ndarray:
-    """Weights float64 [M] of the pairs that are chosen."""
+    """Learns weights, float64 [M], from the chosen pairs."""
     count = pairs.values.shape[1]
 
     def weights_of(free: np.ndarray) -> np.ndarray:
