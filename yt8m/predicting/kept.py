@@ -19,7 +19,7 @@ MOST_KEPT = 8
 
 
 def kept_in_run(made: RunPredictions) -> Path:
-    """Returns the directory where a run keeps its predictions for some records. The first of several runs keeps them."""
+    """Returns the directory of a run's predictions for some records. The first of several runs keeps them."""
     text = repr((made.made_from, made.description))
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     return RunDirectory(Path(made.runs[0])).predictions / digest[:12]

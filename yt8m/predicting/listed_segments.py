@@ -51,7 +51,7 @@ class _Videos:
         self._sorted = self._order = np.empty(0, np.int64)
 
     def numbers(self, ids: np.ndarray, add: bool = False) -> np.ndarray:
-        """Returns the numbers of ids, bytes [N], as int64 [N]. New ids are numbered with `add`; otherwise they get -1."""
+        """Returns the numbers of ids, bytes [N], as int64 [N]. New ids get a number with `add`, and -1 without."""
         width = max(ids.itemsize, self.ids.itemsize, 1)
         found = self._find(ids, width)
         if add and (found < 0).any():

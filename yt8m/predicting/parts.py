@@ -104,7 +104,7 @@ class Part:
         return every[:, class_ids]
 
     def named(self, description: Description, class_ids: np.ndarray) -> np.ndarray:
-        """Returns which classes rows name, bool [N, len(class_ids)]: their own classes, or all classes with a column."""
+        """Returns which classes rows name, bool [N, len(class_ids)]: their own ones, or all with a column."""
         every = np.zeros((len(self), description.num_classes), bool)
         if self.classes is None:
             every[:, list(description.classes or ())] = True

@@ -153,7 +153,7 @@ def write_ranked(
 
 
 def check_outputs(out: str | os.PathLike | None, stored: str | os.PathLike | None, kept: str) -> None:
-    """Raises InputError if no output is asked for or the submission cannot be written. `kept` names what would be stored."""
+    """Raises InputError without an output, or if the submission cannot be written. `kept` names what would be stored."""
     if out is None and stored is None:
         raise InputError(f"nothing to write; name a submission with --out, or a directory for {kept} with --store")
     if out is not None:

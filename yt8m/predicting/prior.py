@@ -19,7 +19,7 @@ _SHARE_OF_SEGMENT = np.float32(1e-3)
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Number of segments to leave out at the ends of videos. In the real data the first 6 and last 2 are never rated."""
+    """Number of segments to leave out at both ends of videos. In the real data the first 6 and last 2 are unrated."""
 
     first: int = 0
     last: int = 0

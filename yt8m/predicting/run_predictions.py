@@ -323,7 +323,7 @@ def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
 
 
 def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
-    """Whether a run was trained on rated segments, from its validation or else its training records, if they are local."""
+    """Whether a run was trained on rated segments. Its validation tells, or else its training records if local."""
     if task := task_of(runs.best_metrics(run)):
         return task == "segment"
     if any(map(scheme, config.data.train)):

@@ -17,8 +17,10 @@ class Selection:
     """The classes of predictions to keep, and their precision."""
 
     segment_classes: str | os.PathLike | None = None
-    """For segments: the list of the classes to keep (`yt8m.data.tables.vocabulary.read_segment_class_ids`); None = the list at
-    the root of the data set. Without one, all classes of the vocabulary are kept, and a line says so."""
+    """For segments: the list of the classes to keep (`yt8m.data.tables.vocabulary.read_segment_class_ids`).
+
+    None = the list at the root of the data set. Without one, all classes of the vocabulary are kept, and a line says so.
+    """
     top_k: int = STORED_TOP_K
     """For videos: number of classes to keep, the most probable ones; 0 = all."""
     precision: Literal["float16", "float32"] = "float16"

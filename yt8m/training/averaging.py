@@ -47,7 +47,7 @@ class Average:
     metrics: dict[str, float] | None
     """The metrics on the validation split; None without one."""
     num_statistics: int = 0
-    """Number of training videos, or segments, that the statistics of batch normalisation come from; 0 = none were read."""
+    """Number of training videos, or segments, behind the statistics of batch normalisation; 0 = none were read."""
 
 
 @checked

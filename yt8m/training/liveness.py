@@ -1,4 +1,4 @@
-"""Estimates how much memory the values of a TensorFlow graph take at once, from their shapes, without computing them."""
+"""Estimates the memory that the values of a TensorFlow graph take at once, from their shapes alone."""
 
 from collections import defaultdict
 
@@ -37,10 +37,11 @@ _INNER_GRAPHS = ("body", "f", "then_branch", "else_branch")
 
 
 def peak_bytes(graph: tf.Graph) -> int:
-    """Returns the most bytes that a graph's values take at a time, if its operations run in the order of their creation.
+    """Returns the most bytes that the values of a graph take at a time.
 
-    Inputs, variables and constants are left out. The inside of a loop counts once. TensorFlow reorders, parallelises and fuses
-    some operations: on a CPU, the estimate is 0.4 to 2.5 times the measured value.
+    The operations are taken to run in the order of their creation. Inputs, variables and constants are left out. The inside of a
+    loop counts once. TensorFlow reorders, parallelises and fuses some operations: on a CPU, the estimate is 0.4 to 2.5 times the
+    measured value.
 
     Args:
         graph: a graph of static shapes. An unknown dimension counts as 1.

@@ -117,7 +117,7 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
 
 
 def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> None:
-    """Raises InputError unless the disk has room for all that the run keeps, plus one checkpoint and one set of weights."""
+    """Raises InputError unless the disk has room for the files to keep, plus one more checkpoint and set of weights."""
     there = sum(each.stat().st_size for place in (run.checkpoints, run.best_weights.parent) for each in place.glob("*"))
     needed = (keep + 1) * checkpoints.num_bytes + 2 * checkpoints.num_weights_bytes
     check_room(

@@ -14,7 +14,7 @@ from yt8m.data.tables.class_weights import read_class_weights
 from yt8m.scoring.cross_entropy import scatter, targets_and_weights
 
 ClassLosses = Callable[[tf.Tensor, tf.Tensor, LossConfig], tf.Tensor]
-"""Takes logits, targets from 0 to 1 and hyper-parameters, and returns the loss of each class. Tensors are float32 [B, C]."""
+"""Takes logits, targets from 0 to 1 and hyper-parameters; returns the losses of the classes, float32 [B, C]."""
 
 CLASS_LOSSES: dict[LossKind, ClassLosses] = {}
 """The function of each kind in `LossConfig`."""

@@ -1,7 +1,7 @@
-"""Estimates whether a training fits into memory before it begins: the system kills a process that does not, without a word.
+"""Estimates whether a training fits into memory, before it begins.
 
-Weights and the optimizer's state are counted. Activations and gradients are estimated from the graph of the step
-(`yt8m.training.liveness`), at 0.4 to 2.5 times their measured size.
+The system kills a process that does not fit, without any message. Weights and the optimizer's state are counted. Activations and
+gradients are estimated from the graph of the step (`yt8m.training.liveness`), at 0.4 to 2.5 times their measured size.
 """
 
 import os

@@ -60,8 +60,9 @@ class Objective:
     def loss_and_gradients(
         self, batch: dict[str, tf.Tensor], batch_size: int, replicas: int, pieces: int
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns this replica's share of the loss, float32 [], and of the gradients. Sums over replicas are the batch's.
+        """Returns this replica's share of the loss, float32 [], and of the gradients.
 
+        The sums over the replicas are the loss and the gradients of the batch.
         Args:
             batch: this replica's share of the batch.
             batch_size: the size of the whole batch.

@@ -65,7 +65,7 @@ class Optimizer(ABC):
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:
-        """Sets the variables to their moving averages inside the block; no change without EMA. Not for replica context."""
+        """Sets the variables to their moving averages for the block, if there are any. Not for replica context."""
         weights = [tf.identity(variable) for variable in self._variables] if self.averages else []
         for variable, average in zip(self._variables, self.averages, strict=False):
             variable.assign(average)

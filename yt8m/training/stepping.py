@@ -28,7 +28,7 @@ def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) 
 
 @contextlib.contextmanager
 def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
-    """Turns TensorFlow's errors in the training stream and the steps into an `InputError` or `RecordError` of one line."""
+    """Turns TensorFlow's errors in the stream and the steps into an `InputError` or `RecordError` of one line."""
     wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
     with teacher_errors(config.distill), failures.record_errors(source, failures.OF_TRAINING), wanting:
         try:

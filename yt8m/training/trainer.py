@@ -90,7 +90,7 @@ class Trainer:
         }
 
     def _compute(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns this replica's share of the loss and of the gradients. Sums over replicas are the batch's."""
+        """Returns this replica's share of the loss and of the gradients; see `Objective.loss_and_gradients`."""
         training = self.config.training
         return self.objective.loss_and_gradients(
             batch, training.batch_size, self.devices.num_replicas, training.gradient_accumulation
