@@ -1,1 +1,1 @@
-"""A model over records: one pass, and everything that watches it."""
+"""Runs a model over records in one pass, and holds everything that watches this pass."""

@@ -1,4 +1,4 @@
-"""A model applied to a batch, and what that asks of the batch. B = rows."""
+"""Applies a model to a batch, and prepares batches for this. B = rows."""
 
 import keras
 import tensorflow as tf
@@ -11,12 +11,12 @@ FIRST_ROWS, VIDEO_OF_ROW = "first_row_of_video", "video_of_row"
 
 
 def apply_model(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-    """The logits of a batch, float32 [B, C]."""
+    """Computes the logits of a batch, float32 [B, C]."""
     return model({key: batch[key] for key in model.input}, training=False)
 
 
 def apply_once_a_video(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-    """The same of a model of segments and their videos, which looks at each video once for all its segments."""
+    """Computes the logits of segments with their videos, float32 [B, C]: each video once for all its segments."""
     of_segments, of_videos = models.streams_of(model)
     context = {key: tf.gather(batch[f"{CONTEXT_PREFIX}{key}"], batch[FIRST_ROWS]) for key in of_videos.input}
     logits = [apply_model(of_segments, batch), tf.gather(of_videos(context, training=False), batch[VIDEO_OF_ROW])]
@@ -24,14 +24,14 @@ def apply_once_a_video(model: keras.Model, batch: dict[str, tf.Tensor]) -> tf.Te
 
 
 def rows_by_video(ids: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Where each video's first row is, int32 [videos], and which of these each row's video is, int32 [B]."""
+    """Finds the first row of each video, int32 [videos], and the number of each row's video among them, int32 [B]."""
     videos, video_of_row = tf.unique(ids)
     first_rows = tf.math.unsorted_segment_min(tf.range(tf.size(ids)), video_of_row, tf.size(videos))
     return {FIRST_ROWS: first_rows, VIDEO_OF_ROW: video_of_row}
 
 
 def padded(batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
-    """A batch with as many rows of zeros at its end as it lacks."""
+    """Pads a batch to `size` rows with rows of zeros."""
 
     def fill(value: tf.Tensor) -> tf.Tensor:
         missing = size - value.shape[0]

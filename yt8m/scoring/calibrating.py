@@ -1,6 +1,6 @@
-"""`yt8m calibrate`: a run's probabilities fitted to labels, and what that is worth on videos that it was not fitted on.
+"""`yt8m calibrate`: fits a run's probabilities to labels, and measures the gain on videos that were not fitted.
 
-N = videos, or rated segments, of a batch, C = classes, K = classes kept of a row, L = label columns.
+N = videos, or rated segments, in a batch, C = classes, K = classes kept in each row, L = label columns.
 """
 
 import dataclasses
@@ -32,54 +32,54 @@ from yt8m.scoring.evaluation import Measured, measure_source, multi_hot
 from yt8m.scoring.scorer import Scored, Scorer
 
 _LISTED = 20
-"""Classes of a video that count in GAP."""
+"""Classes of each video that count in GAP."""
 _CANDIDATES = 100
-"""Classes of a video that may be among these, where classes are calibrated apart."""
+"""Classes of each video that may get among these, if classes have their own calibration."""
 _UNRANKED = np.float32(-1e6)
-"""Below every logit: of a class that a segment was not rated for."""
+"""Logit of a class that a segment was not rated for: lower than every real one."""
 ERROR = "expected_calibration_error"
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibrated:
-    """A calibration that was written, and what it is worth."""
+    """A written calibration and its gain."""
 
     path: str
     run: str
     method: Method
     num_videos: int
     own_classes: int
-    """Classes that are calibrated on their own."""
+    """Number of classes with their own calibration."""
     before: dict[str, float]
-    """By key: the task's metrics, `loss` and `expected_calibration_error`."""
+    """The task's metrics, `loss` and `expected_calibration_error`, by key."""
     after: dict[str, float]
-    """The same, each half of the videos with what was fitted on the other half."""
+    """The same with calibration: each half of the videos is measured with the fit on the other half."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
-    """What is kept of a batch, to be measured again."""
+    """The part of a batch that is kept for measuring again."""
 
     ids: list[bytes]
     halves: np.ndarray
-    """int [N], 0 or 1."""
+    """The half of each row, 0 or 1: int [N]."""
     labels: np.ndarray
     """int [N, L], padded with -1."""
     classes: np.ndarray
-    """int [N, K], padded with -1 where segments are rated."""
+    """int [N, K]; for rated segments padded with -1."""
     logits: np.ndarray
-    """float32 [N, K], descending where videos are whole."""
+    """float32 [N, K]; for whole videos descending."""
     starts: np.ndarray | None
     label_scores: np.ndarray | None
 
 
 class CalibrationObserver:
-    """Counts the logits of all batches, and keeps what their metrics depend on: `yt8m.scoring.evaluation.Observer`.
+    """An `Observer` that counts the logits of all batches and keeps what their metrics depend on.
 
     Args:
         num_classes: C.
-        by_class: whether to count each class on its own.
-        seed: decides in which half a video is.
+        by_class: whether to count each class separately too.
+        seed: decides which half a video is in.
     """
 
     def __init__(self, num_classes: int, by_class: bool, seed: int):
@@ -102,7 +102,7 @@ class CalibrationObserver:
         self.counts.add(np.repeat(halves, self._num_classes), every, batch.logits.ravel(), hits.ravel())
         classes, logits = top_k_predictions(batch.logits, self._num_kept)
         width = int((batch.labels != LABEL_PADDING).sum(axis=1).max(initial=0))
-        labels = np.sort(batch.labels, axis=1)[:, batch.labels.shape[1] - width :]  # padding comes first then
+        labels = np.sort(batch.labels, axis=1)[:, batch.labels.shape[1] - width :]  # padding comes first now
         self.kept.append(_Kept(batch.ids, halves, labels, classes, logits, None, None))
 
     def _add_segments(self, batch: Scored, halves: np.ndarray) -> None:
@@ -121,10 +121,10 @@ class CalibrationObserver:
         self.kept += other.kept
 
     def measure(self, of_halves: Sequence[LogitMaps]) -> Measured:
-        """The metrics of calibrated logits; the loss is not among them.
+        """Computes the metrics of calibrated logits, without the loss.
 
         Args:
-            of_halves: what the logits of either half are calibrated with.
+            of_halves: the calibration of each half.
         """
         is_segments = self.kept[0].label_scores is not None
         metrics = SegmentMetrics(self._num_classes) if is_segments else VideoMetrics(self._num_classes, _LISTED)
@@ -145,12 +145,12 @@ class CalibrationObserver:
 
 
 def half_of(video: bytes, seed: int) -> int:
-    """0 or 1, as good as drawn at random: in which half a video is."""
+    """The half of a video, 0 or 1: as good as random."""
     return hashlib.md5(b"%d:%b" % (seed, video), usedforsecurity=False).digest()[0] & 1
 
 
 def _dense(kept: _Kept, logits: np.ndarray, num_classes: int) -> np.ndarray:
-    """Logits float32 [N, C], of classes that are not rated below all others."""
+    """Puts logits into float32 [N, C]. Unrated classes get a logit below all others."""
     every = np.full((len(kept.ids), num_classes), _UNRANKED)
     rows, columns = np.nonzero(kept.classes != LABEL_PADDING)
     every[rows, kept.classes[rows, columns]] = logits[rows, columns]
@@ -172,17 +172,17 @@ def calibrate(
 
     Args:
         run: the run directory.
-        data: files, directories or globs of labelled records that the run did not learn from; none = its validation split.
+        data: files, directories or globs of labelled records that the run did not learn from; empty = its validation split.
         out: the JSON file; None = `calibration.json` in the run directory.
-        method: `isotonic`: any function that ascends; `platt`: a factor and a shift of the logit.
-        per_class: classes with at least so many positives get a function of their own; 0 = all classes share one.
-        seed: of the halves of the videos that the result is measured on.
-        progress: counts the videos, or segments, and gets messages, as of `yt8m.scoring.evaluation.evaluate`.
-        distribute: what to compute on; None = what there is. Worker 0 writes the file.
+        method: `isotonic` fits any ascending function; `platt` fits a factor and a shift of the logit.
+        per_class: classes with at least this many positives get their own function; 0 = all classes share one.
+        seed: seed of the halves of the videos that the result is measured on.
+        progress: counts the videos, or segments, and gets messages, as in `yt8m.scoring.evaluation.evaluate`.
+        distribute: devices to use; None = all available. Worker 0 writes the file.
 
     Raises:
-        InputError, RecordError: as `evaluate`; the run learned from the records; nothing can be fitted to them; the file cannot
-            be written.
+        InputError, RecordError: see `evaluate`; the run learned from the records, nothing can be fitted to them, or the file
+            cannot be written.
     """
     devices = open_devices(distribute)
     with devices.lost_workers(), progress.working("calibrating", "video"):
@@ -225,7 +225,7 @@ def calibrate(
 
 
 def _open(run: str | os.PathLike, config: RunConfig, data: Sequence[str], progress: Progress) -> Source:
-    """The records, which the run must not have learned from: its probabilities would seem better than they are."""
+    """Opens the records. Refuses records that the run learned from: its probabilities would look too good there."""
     paths = choose_paths(run, config, data, "validate")
     is_held_out = config.data.fold and not data
     if not is_held_out and (common := find_learned(config.data.train, paths)):
@@ -236,7 +236,7 @@ def _open(run: str | os.PathLike, config: RunConfig, data: Sequence[str], progre
 
 
 class _Fitted(NamedTuple):
-    """A calibration, and the metrics without and with one, that of each half fitted on the other half."""
+    """A calibration, and the metrics without and with calibration (each half with the fit on the other half)."""
 
     maps: LogitMaps
     before: dict[str, float]
@@ -244,7 +244,7 @@ class _Fitted(NamedTuple):
 
 
 def _fitted(measured: Measured, method: Method, per_class: int) -> _Fitted:
-    """Raises InputError if nothing can be fitted."""
+    """Fits a calibration and measures it. Raises InputError if nothing can be fitted."""
     observer: CalibrationObserver = measured.observed
     own = observer.counts.classes_with(per_class).tolist() if per_class else []
     maps = fit(observer.counts, method, own)
@@ -253,7 +253,7 @@ def _fitted(measured: Measured, method: Method, per_class: int) -> _Fitted:
     task = "segment" if isinstance(measured.metrics, SegmentMetrics) else "video"
     keys = [metric.key for metric in of_task(task) if metric.shown != "data"]
     before = {key: measured.result[key] for key in keys} | {"loss": measured.result["loss"]}
-    # Of both from counts in bins, so that what the bins change is in neither.
+    # Both losses come from counts in bins, so the error of the bins cancels out.
     losses = [
         sum(total_loss(observer.counts, half, maps) for half, maps in enumerate(each))
         for each in (of_halves, [LogitMaps(IDENTITY)] * 2)

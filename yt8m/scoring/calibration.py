@@ -1,4 +1,4 @@
-"""A run's calibration: functions from its logits to logits whose probabilities fit labels, and the file that keeps them.
+"""A run's calibration: functions that turn its logits into ones with fitting probabilities, and their file.
 
 C = classes of the vocabulary.
 """
@@ -21,7 +21,7 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class LogitMap:
-    """A function that ascends strictly: ``slope * z + offset(z)``, with the offset interpolated between points.
+    """A strictly ascending function: ``slope * z + offset(z)``. The offset is interpolated between points.
 
     No two logits become equal, so the order of predictions stays.
     """
@@ -29,9 +29,9 @@ class LogitMap:
     slope: float
     """Above 0."""
     points: Sequence[float]
-    """Logits, ascending; at least one. The offset is constant before the first and behind the last."""
+    """Ascending logits, at least one. The offset is constant before the first and after the last."""
     offsets: Sequence[float]
-    """At the points; none is below the one before it."""
+    """Offsets at the points; they never fall."""
 
     def __post_init__(self):
         points, offsets = np.asarray(self.points, np.float64), np.asarray(self.offsets, np.float64)
@@ -43,7 +43,7 @@ class LogitMap:
             raise ValueError("points or offsets do not ascend")
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """Logits float of any shape to calibrated ones, float32."""
+        """Calibrates logits of any shape; returns float32."""
         exact = np.asarray(logits, np.float64)
         return (self.slope * exact + np.interp(exact, self.points, self.offsets)).astype(np.float32)
 
@@ -53,18 +53,18 @@ IDENTITY = LogitMap(1.0, (0.0,), (0.0,))
 
 @dataclasses.dataclass(frozen=True)
 class LogitMaps:
-    """A function for all classes, and others for some of them."""
+    """A function for all classes, and separate functions for some of them."""
 
     pooled: LogitMap
     own: Mapping[int, LogitMap] = dataclasses.field(default_factory=dict)
-    """By class."""
+    """Separate functions by class."""
 
     def __call__(self, logits: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Calibrated logits, float32.
+        """Calibrates logits; returns float32.
 
         Args:
             logits: float of any shape.
-            classes: int, of a shape that goes with it.
+            classes: their classes, int, of a shape that broadcasts to it.
         """
         if not self.own:
             return self.pooled(logits)
@@ -80,19 +80,19 @@ class LogitMaps:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What a file holds."""
+    """The content of a calibration file."""
 
     run: str
-    """As it was named."""
+    """The run directory, as it was given."""
     weights: str
-    """Digest of the run's best weights, which alone it is for."""
+    """Digest of the run's best weights. The calibration is only for these."""
     task: Task
-    """What its logits are of: videos, or rated segments."""
+    """Whether it is for logits of videos or of rated segments."""
     method: Method
     num_classes: int
     """C"""
     data: Sequence[str]
-    """Files of the records that it was fitted on."""
+    """Files of the records it was fitted on."""
     maps: LogitMaps
 
     def __post_init__(self):
@@ -102,19 +102,19 @@ class Calibration:
             raise ValueError(f"class {unknown[0]} is none of {quantity(self.num_classes, 'class')}")
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """Logits float [N, C] to calibrated ones, float32 [N, C]."""
+        """Calibrates logits, float [N, C]; returns float32 [N, C]."""
         return self.maps(logits, np.arange(self.num_classes))
 
     @property
     def identity(self) -> list[Any]:
-        """What determines what it does, as plain JSON values."""
+        """Everything that determines its results, as plain JSON values."""
         return [
             dataclasses.asdict(self.maps.pooled),
             [[key, dataclasses.asdict(own)] for key, own in self.maps.own.items()],
         ]
 
     def refuse_task(self, task: Task, name: str) -> None:
-        """Raises InputError unless predictions of this name are of the task that it is for."""
+        """Raises InputError unless it is for this task; `name` names the predictions in the message."""
         if task != self.task:
             there, here = (_OF_TASK[each] for each in (self.task, task))
             raise InputError(
@@ -123,7 +123,7 @@ class Calibration:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values, from which `read` makes the same again."""
+        """The calibration as plain JSON values, which `read` restores."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "maps"}
         own = {str(class_id): dataclasses.asdict(each) for class_id, each in sorted(self.maps.own.items())}
         return {"format": FORMAT, **values, "pooled": dataclasses.asdict(self.maps.pooled), "classes": own}
@@ -133,10 +133,10 @@ _OF_TASK: dict[Task, str] = {"video": "whole videos", "segment": "segments"}
 
 
 def read(path: str | os.PathLike) -> Calibration:
-    """The calibration in a file.
+    """Reads a calibration from a file.
 
     Raises:
-        InputError: it cannot be read, is of another version, or is no calibration.
+        InputError: the file cannot be read, is of another version, or is no calibration.
     """
     try:
         values = read_json(path)
@@ -159,13 +159,13 @@ def read(path: str | os.PathLike) -> Calibration:
 
 
 class Calibrations:
-    """The calibrations that are asked for: each is of one run, which is told by its weights.
+    """The calibrations that a user names. Each is for one run, which is recognised by its weights.
 
     Args:
-        files: that `yt8m calibrate` wrote.
+        files: files that `yt8m calibrate` wrote.
 
     Raises:
-        InputError: one cannot be read, or two are for the same weights.
+        InputError: a file cannot be read, or two are for the same weights.
     """
 
     def __init__(self, files: Sequence[str | os.PathLike] = ()):
@@ -181,7 +181,7 @@ class Calibrations:
             self._unused[path] = found.run
 
     def of(self, run: str | os.PathLike) -> Calibration | None:
-        """That of a run; None if there is none. Raises InputError if the run has no weights."""
+        """The calibration of a run; None if there is none. Raises InputError if the run has no weights."""
         if not self._found:
             return None
         path, found = self._found.get(digest_of_file(best_weights(run)), (None, None))
@@ -189,7 +189,7 @@ class Calibrations:
         return found
 
     def of_runs(self, runs: Sequence[str | os.PathLike]) -> list[Calibration | None]:
-        """Those of runs that predict together. Raises InputError if some have one and some have none."""
+        """The calibrations of runs that predict together. Raises InputError if only some runs have one."""
         found = [self.of(run) for run in runs]
         if any(found) and not all(found):
             run = os.fspath(runs[found.index(None)])
@@ -199,7 +199,7 @@ class Calibrations:
         return found
 
     def refuse_unused(self, runs: str) -> None:
-        """Raises InputError if one is of no run that was asked about, which messages call `runs`."""
+        """Raises InputError if a calibration was never asked for; `runs` names the runs in the message."""
         for path, run in self._unused.items():
             raise InputError(
                 f"--calibration {path}: was fitted for {run}, and {runs} does not have those weights, or not any more; fit one "

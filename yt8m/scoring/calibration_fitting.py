@@ -1,6 +1,6 @@
-"""Calibrations fitted to counts of logits: isotonic regression, or Platt's logistic regression, by scikit-learn.
+"""Fits calibrations to counts of logits: isotonic regression, or Platt's logistic regression, by scikit-learn.
 
-All pairs of a row and a class count, of which there are billions, so they are counted in bins of logits as they come.
+All pairs of a row and a class count. There are billions of them, so they are counted in bins of logits as they come.
 
 C = classes, B = bins.
 """
@@ -13,32 +13,32 @@ from yt8m.errors import InputError
 from yt8m.scoring.calibration import LogitMap, LogitMaps, Method
 
 LARGEST = 32
-"""Logits beyond count as this one."""
+"""Logits beyond this value, or below its negative, count as this value."""
 BINS_A_UNIT = 32
 NUM_BINS = 2 * LARGEST * BINS_A_UNIT
 CENTRES = (np.arange(NUM_BINS) + 0.5) / BINS_A_UNIT - LARGEST
-"""float64 [B]"""
+"""Middles of the bins, float64 [B]."""
 _TIE_BREAK = 0.01
-"""Isotonic regression makes steps, within which all are equal; this share of the logit itself tells them apart."""
+"""Share of the logit itself in the result. Isotonic regression makes flat steps; this share breaks their ties."""
 _DECIMALS = 6
 
 
 class LogitCounts:
-    """How many logits of each bin were misses and hits, in two halves of the rows.
+    """Numbers of misses and hits in each bin of logits, in two halves of the rows.
 
     Args:
         num_classes: C.
-        by_class: whether to count each class on its own, too: 32 kB a class.
+        by_class: whether to count each class separately too; that takes 32 kB for each class.
     """
 
     def __init__(self, num_classes: int, by_class: bool):
         self.pooled = np.zeros((2, 2, NUM_BINS), np.int64)
-        """By half, and whether it is a hit: int64 [2, 2, B]."""
+        """By half, by miss or hit, by bin: int64 [2, 2, B]."""
         self.of_class = np.zeros((num_classes if by_class else 0, 2, 2, NUM_BINS), np.int32)
-        """The same of each class, int32 [C or 0, 2, 2, B]."""
+        """The same for each class: int32 [C or 0, 2, 2, B]."""
 
     def add(self, halves: np.ndarray, classes: np.ndarray, logits: np.ndarray, hits: np.ndarray) -> None:
-        """Adds pairs of a row and a class: halves int, classes int, logits float and hits bool, all [M]."""
+        """Adds M pairs of a row and a class: halves int, classes int, logits float and hits bool, all [M]."""
         bins = np.clip(np.floor((logits + LARGEST) * BINS_A_UNIT), 0, NUM_BINS - 1).astype(np.int64)
         cells = (halves * 2 + hits) * NUM_BINS + bins
         self.pooled += np.bincount(cells, minlength=self.pooled.size).reshape(self.pooled.shape)
@@ -46,12 +46,12 @@ class LogitCounts:
             np.add.at(self.of_class.reshape(len(self.of_class), -1), (classes, cells), 1)
 
     def merge(self, other: "LogitCounts") -> None:
-        """Adds what another one counted."""
+        """Adds the counts of another one."""
         self.pooled += other.pooled
         self.of_class += other.of_class
 
     def classes_with(self, num_positives: int) -> np.ndarray:
-        """The classes with at least so many hits, int [<= C]."""
+        """The classes with at least this many hits, int [<= C]."""
         return np.flatnonzero(self.of_class[:, :, 1].sum(axis=(1, 2)) >= num_positives)
 
 
@@ -61,9 +61,9 @@ def fit(
     """Fits functions to some halves of the rows.
 
     Args:
-        counts: of the logits.
+        counts: counts of logits.
         method: `isotonic` or `platt`.
-        own_classes: that get a function of their own, unless their logits in these halves do not tell hits from misses.
+        own_classes: classes that get their own function, unless their logits in these halves do not tell hits from misses.
         halves: 0, 1 or both.
 
     Raises:
@@ -81,11 +81,11 @@ def fit(
 
 
 def _fit(counts: np.ndarray, method: Method) -> LogitMap | None:
-    """The function for misses and hits int [2, B]; None if there is none."""
+    """Fits a function to misses and hits, int [2, B]; None if none fits."""
     misses, hits = counts.astype(np.float64)
     if not misses.any() or not hits.any():
         return None
-    # What Platt (1999) takes for certain, so that no probability is 0 or 1: as if there were one more of either kind.
+    # Platt's (1999) targets, as if there were one more miss and one more hit: no probability becomes 0 or 1.
     least, most = 1 / (misses.sum() + 2), (hits.sum() + 1) / (hits.sum() + 2)
     return (_isotonic if method == "isotonic" else _platt)(misses, hits, least, most)
 
@@ -105,7 +105,7 @@ def _isotonic(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -
 def _platt(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -> LogitMap | None:
     from sklearn.linear_model import LogisticRegression
 
-    # Targets between 0 and 1 are hits and misses of some weight.
+    # A target between 0 and 1 is a weighted hit and a weighted miss.
     positive, negative = hits * most + misses * least, hits * (1 - most) + misses * (1 - least)
     filled = positive > 0
     logits = np.concatenate([CENTRES[filled]] * 2)[:, None]
@@ -117,7 +117,7 @@ def _platt(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -> L
 
 
 def total_loss(counts: LogitCounts, half: int, maps: LogitMaps) -> float:
-    """The cross-entropy of all pairs of a half with calibrated logits, as if each had the logit of its bin's middle."""
+    """The summed cross-entropy of a half's pairs after calibration, with each logit at the middle of its bin."""
     rest, total = counts.pooled[half].copy(), 0.0
     for class_id, own in maps.own.items():
         rest -= counts.of_class[class_id, half]

@@ -1,4 +1,4 @@
-"""`classes.csv` and `classes.png`: how well each class is told, with its name."""
+"""Writes `classes.csv` and `classes.png`: how well the model recognises each class."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -36,17 +36,17 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class of a report."""
+    """One class in a report."""
 
     class_id: int
     name: str
-    """`Class 17` of a class without a name."""
+    """`Class 17` if the class has no name."""
     average_precision: float | None
-    """From 0 to 1; None without a positive."""
+    """From 0 to 1; None without positives."""
     num_positives: int
-    """Videos with the label, or segments rated positive."""
+    """Number of videos with the label, or of segments rated positive."""
     num_negatives: int | None
-    """Segments rated negative; None for videos."""
+    """Number of segments rated negative; None for videos."""
 
 
 def open_class_report(
@@ -55,13 +55,13 @@ def open_class_report(
     data: str | Sequence[str],
     without_files: bool = False,
 ) -> "ClassReport | None":
-    """A report that is to be written after the work; what can be wrong with it is found before.
+    """Prepares a report to be written after the work, and checks for errors before it. None if no report is wanted.
 
     Args:
-        directory: where it goes; made, if it does not exist, when the report is written. None = there are no files.
-        vocabulary: a `vocabulary.csv`; None = the one at the root of the data set, if there is one.
-        data: the records that are scored, as `expand_paths` takes them.
-        without_files: whether there is a report, of rows alone, also without a directory.
+        directory: directory of the files; made, if missing, when the report is written. None = write no files.
+        vocabulary: a `vocabulary.csv`; None = the one at the data set's root, if there is one.
+        data: the records to score, as `expand_paths` takes them.
+        without_files: whether to make a report of rows even without a directory.
 
     Raises:
         InputError: the directory cannot be made or written to, or the vocabulary cannot be used.
@@ -81,13 +81,13 @@ def open_class_report(
 
 
 class ClassReport:
-    """A report to be; `open_class_report` makes one, and says what the arguments are."""
+    """A report to be written later; `open_class_report` makes it and describes its arguments."""
 
     def __init__(self, directory: Path | None, names: Mapping[int, str]):
         self._directory, self._names = directory, names
 
     def write(self, per_class: PerClass) -> list[ClassRow]:
-        """Writes both files, if they have a place.
+        """Writes both files, if there is a directory for them.
 
         Returns:
             The rows of the table, best class first.
@@ -104,7 +104,7 @@ class ClassReport:
 
 
 def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow]:
-    """The classes by average precision, the best first, of equal ones the most frequent; those without a positive last."""
+    """Sorts classes by average precision, best first; equal ones by frequency; classes without positives come last."""
     negatives = [None] * len(per_class.class_ids) if per_class.num_negatives is None else per_class.num_negatives
     columns = (per_class.class_ids, per_class.average_precision, per_class.num_positives)
     rows = [
@@ -117,7 +117,7 @@ def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow
         )
         for class_id, precision, positives, negative in zip(*columns, negatives, strict=True)
     ]
-    # Equal ones may differ in their last bits, by the order of a sum.
+    # Equal precisions may differ in their last bits, by the order of a sum.
     return sorted(
         rows,
         key=lambda row: (
@@ -130,10 +130,10 @@ def rank_classes(per_class: PerClass, names: Mapping[int, str]) -> list[ClassRow
 
 
 def frame_of(rows: Sequence[ClassRow]) -> "pandas.DataFrame":
-    """The rows as a DataFrame, a column a field of `ClassRow`, in their order.
+    """Makes a DataFrame of the rows, with the fields of `ClassRow` as columns.
 
-    `class_id` and `num_positives` are int64, `name` is text, `average_precision` is float64, NaN where it is None, and
-    `num_negatives` is Int64, missing where it is None.
+    `class_id` and `num_positives` are int64 and `name` is text. `average_precision` is float64, NaN for None.
+    `num_negatives` is Int64, missing for None.
     """
     import pandas
 
@@ -150,15 +150,15 @@ def frame_of(rows: Sequence[ClassRow]) -> "pandas.DataFrame":
 
 
 def _table(rows: Sequence[ClassRow]) -> bytes:
-    """The rows as CSV, with every digit of the precisions, so that their mean is the one reported."""
+    """Makes a CSV file of the rows. Precisions keep every digit, so their mean is the reported one."""
     return write_table({column: [getattr(row, field) for row in rows] for field, column in COLUMNS.items()})
 
 
 def plot(rows: Sequence[ClassRow], path: Path) -> None:
-    """Draws how the average precisions are spread, and how they go with the number of positives.
+    """Draws a histogram of the average precisions, and average precision against the number of positives.
 
     Args:
-        rows: the classes; those without a positive are left out. There is at least one with.
+        rows: the classes. Classes without positives are left out; at least one must have a positive.
         path: a PNG file.
     """
     drawn = [row for row in rows if row.average_precision is not None]
@@ -167,7 +167,7 @@ def plot(rows: Sequence[ClassRow], path: Path) -> None:
     figure = new_figure(height=7)
     spread, against_count = figure.subplots(2, 1)
 
-    # The sum of a block of equal scores may come out as 1 and a last bit, which the last bar would not count.
+    # A sum over equal scores may exceed 1 by its last bit, and the last bar would not count it.
     spread.hist(
         [min(precision, 1.0) for precision in precisions], bins=20, range=(0, 1), color="tab:blue", edgecolor="white"
     )
@@ -181,7 +181,7 @@ def plot(rows: Sequence[ClassRow], path: Path) -> None:
     unit = "videos with the label" if drawn[0].num_negatives is None else "positive segments"
     against_count.set(xlabel=unit, ylabel="average precision", xscale="log", ylim=(-0.03, 1.03))
     low, high = logarithmic_counts(against_count.xaxis, min(counts), max(counts))
-    against_count.set_xlim(low / 1.1, high * 1.1)  # a dot at the end is whole
+    against_count.set_xlim(low / 1.1, high * 1.1)  # room for whole dots at both ends
     titles = (quantity(len(drawn), "class", ","), "Rare and frequent classes")
     for axes, title in zip((spread, against_count), titles, strict=True):
         axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""The reference's cross-entropy of videos, or rated segments: what is always reported."""
+"""The cross-entropy of videos or rated segments, as the reference computes it. It is always reported."""
 
 import tensorflow as tf
 
@@ -6,24 +6,24 @@ from yt8m.data.schema import is_present
 
 
 def scatter(labels: tf.Tensor, values: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """The largest value of each class: labels int32 [B, L], padded with -1, and values [B, L] to [B, C]."""
+    """Scatters values [B, L] by labels int32 [B, L], padded with -1, into [B, C]. A repeated class gets the largest."""
     batch_size = tf.shape(labels)[0]
-    columns = tf.where(labels < 0, num_classes, labels)  # padding goes into a column of its own, cut off again
+    columns = tf.where(labels < 0, num_classes, labels)  # padding goes into an extra column, cut off below
     rows = tf.broadcast_to(tf.range(batch_size)[:, None], tf.shape(labels))
     empty = tf.zeros([batch_size, num_classes + 1], tf.float32)
     return tf.tensor_scatter_nd_max(empty, tf.stack([rows, columns], axis=-1), values)[:, :num_classes]
 
 
 def targets_and_weights(batch: dict[str, tf.Tensor], num_classes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """What the logits should say, and which of them count.
+    """Makes the targets of the logits, and weights that tell which logits count.
 
     Args:
-        batch: with `labels`, and `label_scores` where segments were rated (`yt8m.data.schema`).
+        batch: has `labels`, and `label_scores` for rated segments (`yt8m.data.schema`).
         num_classes: C.
 
     Returns:
-        Targets float32 [B, C], 0 or 1. Weights float32 [B, C], 1 for the rated classes of a segment and 0 for the
-        unrated, which are neither positive nor negative; None where all count.
+        Targets float32 [B, C], 0 or 1. Weights float32 [B, C]: 1 for classes that the segment was rated for, and 0 for
+        unrated classes, which are neither positive nor negative. None = all count.
     """
     labels = batch["labels"]
     ones = tf.ones(tf.shape(labels), tf.float32)
@@ -34,7 +34,7 @@ def targets_and_weights(batch: dict[str, tf.Tensor], num_classes: int) -> tuple[
 
 
 def video_losses(logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Cross-entropy of each video, or rated segment, summed over the classes that count: float32 [B].
+    """The cross-entropy of each video, or rated segment, summed over the classes that count: float32 [B].
 
     Args:
         logits: float32 [B, C].

@@ -1,4 +1,4 @@
-"""The metrics of a run on labelled records."""
+"""Measures a run on labelled records."""
 
 import functools
 import os
@@ -38,7 +38,7 @@ Result = dict[str, float | int]
 
 
 def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Label rows int [N, L], padded with -1, to bool [N, C]."""
+    """Turns label rows int [N, L], padded with -1, into bool [N, C]."""
     hot = np.zeros((len(labels), num_classes), bool)
     rows, columns = np.nonzero(labels != LABEL_PADDING)
     hot[rows, labels[rows, columns]] = True
@@ -46,13 +46,13 @@ def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 class Observer(Protocol):
-    """What looks at every batch beside the metrics. Objects that `pickle` can send from one worker to another."""
+    """Looks at every batch beside the metrics. `pickle` must be able to send it from one worker to another."""
 
     def update(self, batch: Scored) -> None:
         """Adds a batch."""
 
     def merge(self, other: Any) -> None:
-        """Adds what another worker's observer saw."""
+        """Adds the findings of another worker's observer."""
 
 
 class _Blind:
@@ -67,19 +67,19 @@ class _Blind:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a pass over labelled records gave."""
+    """The outcome of a pass over labelled records."""
 
     result: Result
-    """As `evaluate` returns it."""
+    """The result of `evaluate`."""
     metrics: SegmentMetrics | VideoMetrics
-    """What the result was taken from: those of segments were given logits, those of videos probabilities."""
+    """The metrics behind the result. Segment metrics were given logits, video metrics probabilities."""
     observed: Any
-    """The observer that was asked for."""
+    """The observer asked for."""
     num_cut: int = 0
-    """Videos with more frames than were looked at."""
+    """Number of videos with more frames than were used."""
 
     def pooled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The metrics' entries for `yt8m.metrics.pooled`, with probabilities in float32."""
+        """Yields the metrics' entries for `yt8m.metrics.pooled`, with probabilities in float32."""
         if isinstance(self.metrics, VideoMetrics):
             return self.metrics.pooled()
         return ((probability(logits), hits) for logits, hits in self.metrics.pooled())
@@ -93,20 +93,19 @@ def measure_source(
     stop_requested: Callable[[], bool] = lambda: False,
     observe: Callable[[], Observer] = _Blind,
 ) -> Measured:
-    """A pass of a model over a source.
+    """Passes a model over a source and measures it.
 
     Args:
         scorer: the model.
         source: labelled videos, or rated segments.
-        config: the run's.
+        config: the run's configuration.
         progress: counts the videos, or segments, after each batch.
-        stop_requested: asked about once a second.
-        observe: makes what looks at the batches beside the metrics, on every worker.
+        stop_requested: called about once a second.
+        observe: makes the observer of the batches, on every worker.
 
     Raises:
-        Stopped: a worker was requested to stop.
-        InputError, RecordError: there is nothing to measure, a record cannot be used, or a video, or a rated segment, comes
-            twice.
+        Stopped: a worker was asked to stop.
+        InputError, RecordError: there is nothing to measure, a record cannot be used, or a video or rated segment comes twice.
     """
     start = time.perf_counter()
     share = functools.partial(_score_share, scorer, source, config, progress, stop_requested, observe)
@@ -134,7 +133,7 @@ def measure_source(
 
 @dataclass
 class _Share:
-    """What one worker found."""
+    """The findings of one worker."""
 
     metrics: SegmentMetrics | VideoMetrics
     observed: Observer
@@ -186,33 +185,33 @@ def evaluate(
     calibration: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
 ) -> "Result | tuple[Result, pandas.DataFrame]":
-    """The metrics of a run's best model on labelled records.
+    """Measures a run's best model on labelled records.
 
     Args:
         run: the run directory.
-        data: files, directories or globs; none = the run's validation split.
-        progress: counts the videos, or segments, after each batch; gets a line on the broken records that are left out, if the
-            run is to skip them, those of `yt8m.data.remarks`, and one where other records give much less than the run's own
-            validation did.
-        classes: a directory, made if it does not exist, for `classes.csv` and `classes.png`: the average precision of
-            every class. None = neither is written.
-        vocabulary: a `vocabulary.csv` with the names of the classes; None = the one at the root of the data set, and
-            where there is none, classes are called `Class 17`.
-        per_class: whether to return the rows of `classes.csv`, too.
-        calibration: a file of `yt8m.scoring.calibrating.calibrate` for the run; None = probabilities as the model gives them.
-        distribute: what to compute on; None = what there is. Each of several workers returns the metrics; worker 0 alone writes
-            files.
+        data: files, directories or globs; empty = the run's validation split.
+        progress: counts the videos, or segments, after each batch. Gets a line on broken records that are left out, if the run
+            skips them; the lines of `yt8m.data.remarks`; and a line if the result is much lower than the run's own validation.
+        classes: a directory for `classes.csv` and `classes.png`, the average precision of every class; made if missing. None
+            = write neither.
+        vocabulary: a `vocabulary.csv` with names of classes; None = the one at the data set's root. Without any, classes are
+            called `Class 17` and the like.
+        per_class: whether to return the rows of `classes.csv` too.
+        calibration: a file of `yt8m.scoring.calibrating.calibrate` for the run; None = the model's own probabilities.
+        distribute: devices to use; None = all available. All workers return the metrics; only worker 0 writes files.
 
     Returns:
-        `gap`, `map`, `hit_at_1` and `perr`; or, on records with rated segments and a model of frames, `segment_map`,
-        `segment_map_submitted` and `num_segments`; and `loss` (cross-entropy summed over classes, mean over the videos
-        or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md. With `per_class`, these and a
-        DataFrame with a row a class, best class first: `class_id`, `name`, `average_precision` (0 to 1, NaN without a
-        positive), `num_positives` and `num_negatives` (missing for videos). Their mean is `map`, or `segment_map`.
+        `gap`, `map`, `hit_at_1` and `perr`; or, for records with rated segments and a model of frames, `segment_map`,
+        `segment_map_submitted` and `num_segments`. In both cases also `loss` (cross-entropy summed over classes, mean over
+        videos or segments), `num_videos` and `videos_per_second`. Definitions: docs/metrics.md.
+
+        With `per_class`, also a DataFrame with a row for each class, best class first: `class_id`, `name`,
+        `average_precision` (0 to 1, NaN without positives), `num_positives` and `num_negatives` (missing for videos). The
+        mean of the precisions is `map`, or `segment_map`.
 
     Raises:
-        InputError, RecordError: no such run, no such files, no labels, a record that cannot be used, a directory that
-            cannot be written to, a vocabulary that cannot be used.
+        InputError, RecordError: the run or the files do not exist, there are no labels, a record cannot be used, a directory
+            cannot be written, or a vocabulary cannot be used.
     """
     devices = open_devices(distribute)
     with devices.lost_workers(), progress.working("evaluating", "video"):
@@ -234,7 +233,7 @@ def _measure_run(
     progress: Progress,
     calibration: str | os.PathLike | None,
 ) -> Measured:
-    """A pass of a run's best model over the data, with remarks on what it gave."""
+    """Passes a run's best model over the data, and remarks on the result."""
     source = open_validation(run, config, data, progress)
     calibrated = _calibration_of(run, calibration, source, progress)
     with devices.strategy.scope():
@@ -250,7 +249,7 @@ def _measure_run(
 def _calibration_of(
     run: str | os.PathLike, file: str | os.PathLike | None, source: Source, progress: Progress
 ) -> Calibration | None:
-    """The calibration that is asked for. Tells if it was fitted on what is measured. Raises InputError if it is not for this."""
+    """Reads the calibration, and tells if it was fitted on the same data. Raises InputError if it does not fit here."""
     if file is None:
         return None
     asked = Calibrations([file])
@@ -266,7 +265,7 @@ def _calibration_of(
 
 
 def _compare_with_validation(run: str | os.PathLike, result: Result, num_classes: int, progress: Progress) -> None:
-    """Tells of a result that is below half of the run's own: labels of another vocabulary give one, say."""
+    """Tells if a result is below half of the run's own validation. Labels of another vocabulary can cause that."""
     own = runs.best_metrics(run)
     for metric in map(primary, COUNTS):
         if metric.key in result and metric.key in own and result[metric.key] < own[metric.key] / 2:

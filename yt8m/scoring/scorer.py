@@ -1,4 +1,4 @@
-"""A trained model over records: one pass, scores out."""
+"""Runs a trained model over records in one pass, and gives scores."""
 
 import dataclasses
 import itertools
@@ -30,30 +30,30 @@ from yt8m.scoring.calibration import Calibration
 from yt8m.scoring.cross_entropy import video_losses
 
 BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
-"""Records a step at prediction, by level: about 20 MB of features each."""
+"""Records in each step at prediction, by level: about 20 MB of features."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A batch of records and what the model says of them. N = records, C = classes, L = label columns."""
+    """A batch of records with the model's results. N = records, C = classes, L = label columns."""
 
     ids: list[bytes]
     logits: np.ndarray
-    """float32 [N, C]"""
+    """float32 [N, C]."""
     labels: np.ndarray
     """int32 [N, L], padded with -1."""
     losses: np.ndarray
-    """Cross-entropy summed over the classes, float32 [N]."""
+    """Cross-entropy of each record, summed over the classes: float32 [N]."""
     segment_starts: np.ndarray | None = None
     """int32 [N], at segment level."""
     label_scores: np.ndarray | None = None
     """float32 [N, L], at segment level."""
     num_cut: int = 0
-    """Videos among them with more frames than are kept."""
+    """Number of videos with more frames than are kept."""
     num_short: int = 0
-    """Segments among them that have fewer than five frames."""
+    """Number of segments with fewer than five frames."""
     num_without_frames: int = 0
-    """Videos that have no frames, so no segment, and are in no row; at segment level."""
+    """Number of videos without frames, at segment level. They have no segments, so no rows."""
 
     @property
     def scores(self) -> np.ndarray:
@@ -62,7 +62,7 @@ class Scored:
 
 
 def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:
-    """A batch of segments with what is known of them, less the rows of videos without frames."""
+    """Adds the segments' data to a batch, and leaves out the rows of videos without frames."""
     frames = batch["segment_frames"].numpy()
     there = frames > 0
     return Scored(
@@ -78,15 +78,15 @@ def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:
 
 
 class Scorer:
-    """Applies a model to records; made once a model, so that its graph is traced once.
+    """Applies a model to records. Make one for each model, so its graph is traced once.
 
-    Every batch has the same size, whatever the records and the number of devices: the last ones are filled up with rows of
-    zeros. So there is one compilation, and a row's logits are the same, bit for bit, on one device and on several of its kind.
+    Every batch has the same size for any records and any number of devices: the last ones are filled up with rows of zeros.
+    So there is one compilation, and a row has the same logits, bit for bit, on one device and on several of its kind.
 
     Args:
-        model: from features to logits; made in the scope of the devices' strategy.
-        devices: where to compute; None = where TensorFlow puts it. Each of several workers scores its share of the records.
-        calibration: what the logits are then put through; None = nothing.
+        model: maps features to logits; made in the scope of the devices' strategy.
+        devices: devices to use; None = TensorFlow chooses. Each of several workers scores its share of the records.
+        calibration: applied to the logits; None = leave them as they are.
     """
 
     def __init__(self, model: keras.Model, devices: Devices | None = None, calibration: Calibration | None = None):
@@ -111,14 +111,14 @@ class Scorer:
         """Scores all records, or segments, in the order of the files.
 
         Args:
-            source: what to read.
-            config: the run's.
+            source: the records.
+            config: the run's configuration.
             segments: `rated` or `all`, at segment level.
-            batch_size: records a step of each device; None = one that suits the level.
+            batch_size: records in a step of each device; None = `BATCH_SIZE` of the level.
             shard: the share of the records to score; None = this worker's.
 
         Raises:
-            InputError, RecordError: a record cannot be used, or memory does not suffice.
+            InputError, RecordError: a record cannot be used, or there is too little memory.
         """
         size = batch_size or BATCH_SIZE[source.level]
         frames = Frames(
@@ -150,16 +150,16 @@ class Scorer:
             yield _as_segments(scored, batch) if "segment_start" in batch else scored
 
     def _inputs(self, ids: tf.Tensor, batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
-        """What the step of one device is given: no strings."""
+        """Makes the input of one device's step, without strings."""
         filled = padded(batch, size)
         if not self._by_video:
             return filled
         rows = rows_by_video(ids)
-        # The rows that fill up belong to the first video.
+        # Padding rows belong to the first video.
         return filled | rows | padded({VIDEO_OF_ROW: rows[VIDEO_OF_ROW]}, size)
 
     def _compute(self, inputs: list[dict[str, tf.Tensor]]) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        """Logits and losses of a batch for each device; devices that get none repeat the last one."""
+        """Computes logits and losses of a batch on each device. Devices without a batch repeat the last one."""
         if self.devices.num_local_replicas == 1:
             return [self._step(each) for each in inputs]
         strategy, first = self.devices.strategy, self.devices.worker * self.devices.num_local_replicas
