@@ -1,1 +1,1 @@
-"""Why a run learns nothing, or is slow: looked at before it is trained."""
+"""Finds out before training why a run would learn nothing or be slow."""

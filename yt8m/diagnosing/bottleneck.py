@@ -1,4 +1,4 @@
-"""What training waits for, told from the times of its parts, and the flags that change it."""
+"""Tells from the times of its parts what training waits for, and which flags change it."""
 
 import itertools
 import os
@@ -13,55 +13,55 @@ from yt8m.data.sources import scheme
 Bound = Literal["input", "compute", "balanced"]
 
 _LEAD = 0.2
-"""How much longer one side must take than the other, as a share of the loop's step, to be what bounds it."""
+"""How much longer one side must take than the other to bound the loop, as a share of the loop's step."""
 _TOLERANCE = 0.25
-"""By which a part alone may take longer than all together."""
+"""How much longer a part alone may take than all parts together, as a share."""
 _FEW_FRAMES = 8
 
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds a step, each part measured alone; those of `read` are within those of `input`."""
+    """Seconds in each step, with each part measured alone. `input` includes `read`."""
 
     read: float
-    """As many serialized records as a batch needs."""
+    """Reading as many serialized records as a batch needs."""
     input: float
-    """The whole input pipeline: read, parsed, sampled, batched."""
+    """The whole input pipeline: reading, parsing, sampling, batching."""
     transfer: float
-    """A batch from the host's memory to the devices'."""
+    """Copying a batch from the host's memory to the devices' memory."""
     compute: float
-    """The train step on a batch that is on the devices."""
+    """The train step on a batch that is already on the devices."""
     loop: float
-    """All together, as in training."""
+    """All parts together, as in training."""
 
     @property
     def delivery(self) -> float:
-        """Until the next batch is on the devices: batches are copied while others are read."""
+        """Seconds until the next batch is on the devices. Batches are copied while others are read."""
         return max(self.input, self.transfer)
 
     @property
     def plausible(self) -> bool:
-        """False if a part alone took much longer than all together: the machine was busier then."""
+        """False if a part alone took much longer than all parts together: the machine was busier then."""
         return max(self.delivery, self.compute) <= (1 + _TOLERANCE) * self.loop
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A flag to change."""
+    """A flag to change, and the reason."""
 
     flag: str
     value: str
-    """To give it; none for a switch."""
+    """The value to give; empty for a switch."""
     present: str
     reason: str
 
 
 def bound_by(times: StepTimes) -> Bound:
-    """Which side the loop waits for.
+    """Tells which side the loop waits for.
 
-    What the loop takes beyond the computation alone is what a faster input could gain, and the other way round. The two
-    differ by what one side takes longer than the other, so that difference tells, whether both sides run beside each other,
-    as with a GPU, or share the same cores.
+    A faster input could save at most the loop's time minus the computation's time, and the other way round. These two
+    savings differ by the difference between both sides' times. So this difference tells which side to speed up. It does so
+    whether the sides run in parallel, as with a GPU, or share the same cores.
     """
     lead = (times.delivery - times.compute) / times.loop
     if lead >= _LEAD:
@@ -70,11 +70,11 @@ def bound_by(times: StepTimes) -> Bound:
 
 
 def advise(times: StepTimes, config: RunConfig, source: Source) -> list[Advice]:
-    """What to change, most promising first; where neither side leads, something for each.
+    """Advises what to change, most promising first. If neither side leads, there is advice for both.
 
     Args:
-        times: as measured.
-        config: complete.
+        times: measured times.
+        config: a complete configuration.
         source: the training records.
     """
     bound = bound_by(times)
@@ -120,7 +120,7 @@ def _for_reading(config: RunConfig, source: Source) -> Iterator[Advice]:
 
 
 def _fewer_frames(config: RunConfig, source: Source, reason: str) -> Iterator[Advice]:
-    """For models of frames."""
+    """Advice for models of frames."""
     data = config.data
     shown = data.num_frames or data.max_frames
     if source.level == "frame" and not source.as_means and shown > _FEW_FRAMES:

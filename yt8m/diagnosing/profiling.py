@@ -1,4 +1,4 @@
-"""Where the time of training goes: `yt8m profile RECIPE`. The parts of a step apart, by the training's own pipeline and step."""
+"""`yt8m profile RECIPE`: where training spends its time. Measures each part of a step by training's own code."""
 
 import dataclasses
 import itertools
@@ -31,84 +31,84 @@ from yt8m.training.stream import training_order
 from yt8m.training.trainer import Trainer
 
 NUM_ROUNDS = 3
-"""In which the parts take turns, so that a while of other load on the machine falls on all of them."""
+"""Rounds in which the parts take turns, so that a spell of other load on the machine hits all of them."""
 WINDOWS_A_ROUND = 2
 WINDOW_SECONDS, LONG_SECONDS = 0.25, 2.0
 MOST_SECONDS = 45.0
-"""After which no other round begins."""
+"""After this time no other round begins."""
 TRACE_SECONDS, MOST_TRACED_STEPS = 2.0, 20
 _FEW_BATCHES = 6
-"""That the steps of the pipeline and its distribution fetch ahead."""
+"""Batches that the pipeline and its distribution fetch ahead."""
 _COUNTING_BATCH_SIZE = 512
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one part of a step took, in seconds a step."""
+    """Seconds in each step that one part took."""
 
     first: float
-    """The first time, with all that is done once: the graph, full buffers."""
+    """The first step, with all that is done only once: building the graph, filling buffers."""
     median: float
-    """Of the windows of time after it."""
+    """Median of the time windows after the first step."""
     least: float
     most: float
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time goes."""
+    """The times of all parts, and what they tell."""
 
     config: RunConfig
-    """Complete."""
+    """The complete configuration."""
     source: Source
     devices: tuple[str, ...]
-    """That compute, such as `GPU:0`."""
+    """Devices that compute, such as `GPU:0`."""
     timings: dict[str, Timing]
-    """By the names of `StepTimes`, in its order."""
+    """By the names of `StepTimes`, in the same order."""
     trace: str
-    """The directory of the trace, if one was asked for."""
+    """Directory of the trace, if one was asked for."""
 
     @property
     def unit(self) -> str:
-        """What a batch is of."""
+        """The kind of items in a batch."""
         return "segments" if self.source.level == "segment" else "videos"
 
     @property
     def copies(self) -> bool:
-        """Whether batches go to another memory."""
+        """Whether batches are copied to another memory."""
         return not self.devices[0].startswith("CPU")
 
     @property
     def times(self) -> StepTimes:
-        """The medians."""
+        """The median times."""
         return StepTimes(**{name: timing.median for name, timing in self.timings.items()})
 
     @property
     def bound(self) -> Bound:
-        """What the loop waits for."""
+        """The side that the loop waits for."""
         return bound_by(self.times)
 
     @property
     def advice(self) -> list[Advice]:
-        """What to change."""
+        """Flags to change."""
         return advise(self.times, self.config, self.source)
 
     @property
     def compile_seconds(self) -> float:
-        """What the first step took longer than others."""
+        """Extra seconds of the first step over later ones."""
         return max(0.0, self.timings["compute"].first - self.timings["compute"].median)
 
     @property
     def first_batch_seconds(self) -> float:
-        """Until the shuffle buffer was full and the first batch there."""
+        """Seconds until the shuffle buffer was full and the first batch was ready."""
         return self.timings["input"].first
 
     def rate(self, name: str) -> float:
-        """Videos, or segments, a second of a part."""
+        """Videos, or segments, per second of a part."""
         return self.config.training.batch_size / self.timings[name].median
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """The profile as plain JSON values."""
         stages = {
             name: {
                 f"{self.unit}_per_second": round(self.rate(name), 1),
@@ -134,20 +134,20 @@ class Profile:
 
 
 def profile(config: RunConfig, trace: str = "", progress: Progress = SILENT) -> Profile:
-    """Measures reading, the whole input, transfer, the train step, and all together.
+    """Measures reading, the whole input, transfer, the train step, and all parts together.
 
-    Takes some ten seconds and the time to compile, with steps of many seconds up to two minutes.
+    This takes some ten seconds plus the time to compile; with steps of many seconds, up to two minutes.
 
     Args:
-        config: a recipe, with training records.
-        trace: a directory for a profile that TensorBoard shows; none = nothing is written.
-        progress: gets a line on what is measured next.
+        config: a recipe with training records.
+        trace: a directory for a profile that TensorBoard shows; empty = write nothing.
+        progress: gets a line on each measurement.
 
     Raises:
-        InputError, RecordError: as `yt8m.training.loop.train`; the directory cannot be made.
+        InputError, RecordError: see `yt8m.training.loop.train`; the directory cannot be made.
     """
-    devices = open_devices(config.distribute)  # before records are parsed, after which devices cannot be split
-    # Nothing is written to the run directory, so any name will do.
+    devices = open_devices(config.distribute)  # devices cannot be split after records are parsed
+    # Nothing is written to the run directory, so any name works.
     config, source, _ = resolve(dataclasses.replace(config, run=config.run or "profile"), progress)
     refuse_broken_ends(source)
     trainer = Trainer(config, devices, source)
@@ -169,11 +169,11 @@ def _short(device: str) -> str:
 
 
 class _Part:
-    """A part of a step, measured now and then.
+    """A part of a step, measured in turns with others.
 
     Args:
-        do: does so many steps, and returns when they are done. It is called once here.
-        buffered: steps that may be quicker after a pause, as what they need lies ready by then.
+        do: does a number of steps, and returns when they are done. The constructor calls it once.
+        buffered: steps that may be faster after a pause, because their input is ready by then.
     """
 
     def __init__(self, do: Callable[[int], object], buffered: int = 0):
@@ -182,7 +182,7 @@ class _Part:
         self._first = self._seconds()
 
     def measure(self) -> None:
-        """Does steps for some windows of time, or one long one."""
+        """Does steps for a few time windows, or for one long window."""
         self._empty_buffers()
         started, kept = time.perf_counter(), 0
         while kept < WINDOWS_A_ROUND and not (kept and time.perf_counter() - started > LONG_SECONDS):
@@ -205,18 +205,18 @@ class _Part:
 
     @property
     def timing(self) -> Timing:
-        """As measured until now."""
+        """The times measured so far."""
         windows = self._windows
         return Timing(self._first, statistics.median(windows), min(windows), max(windows))
 
 
 def _measure_parts(trainer: Trainer, source: Source, trace: str, progress: Progress) -> dict[str, Timing]:
-    """The timings by the names of `StepTimes`, in its order."""
+    """Measures the timings, by the names of `StepTimes` and in the same order."""
     progress.message("reading")
     on_host, on_devices = iter(trainer.dataset(source)), trainer.batches(source)
     records = iter(_records(trainer.config, source))
-    buffered = _FEW_BATCHES + (os.cpu_count() or 1)  # one in each thread that parses
-    whole = _Part(lambda count: _take(on_host, tf.constant(count)), buffered)  # first: it says what records are broken
+    buffered = _FEW_BATCHES + (os.cpu_count() or 1)  # and one in each parsing thread
+    whole = _Part(lambda count: _take(on_host, tf.constant(count)), buffered)  # first, as it reports broken records
     read = _Part(lambda count: _take(records, tf.constant(count)), buffered)
     transfer = _Part(_transfer(trainer, next(on_host)))
     progress.message("compiling the train step")
@@ -232,20 +232,20 @@ def _measure_parts(trainer: Trainer, source: Source, trace: str, progress: Progr
         for part in parts.values():
             part.measure()
     if trace:
-        loop.measure()  # empties the buffers
+        loop.measure()  # this empties the buffers
         _trace(trainer, source, on_devices, loop.timing.median, trace)
     return {name: part.timing for name, part in parts.items()}
 
 
 @tf.function(reduce_retracing=True)
 def _take(batches, count: tf.Tensor) -> None:
-    """Takes batches and forgets them, within TensorFlow, so that Python costs nothing."""
+    """Takes batches and drops them, inside TensorFlow, so that Python costs no time."""
     for _ in tf.range(count):
         next(batches)
 
 
 def _records(config: RunConfig, source: Source) -> tf.data.Dataset:
-    """Batches of serialized records, as many in each as a batch of the training stream needs."""
+    """Makes batches of serialized records, each with as many records as a training batch needs."""
     records = pipeline.read_serialized(source, training_order(config))
     size = config.training.batch_size
     if source.level == "segment":
@@ -256,10 +256,10 @@ def _records(config: RunConfig, source: Source) -> tf.data.Dataset:
 
 
 def segments_per_record(source: Source) -> float:
-    """Rated segments that are trained on, in the first file that has any."""
+    """Rated segments per record to train on, in the first file that has any."""
     for path in source.files:
         one = dataclasses.replace(source, files=(path,))
-        with failures.record_errors(one, failures.OF_TRAINING):  # others than those that were measured may be broken
+        with failures.record_errors(one, failures.OF_TRAINING):  # these records were not measured and may be broken
             batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
             num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
         if num_segments:
@@ -269,13 +269,13 @@ def segments_per_record(source: Source) -> float:
 
 
 def _transfer(trainer: Trainer, batch: dict[str, tf.Tensor]) -> Callable[[int], None]:
-    """Copies a batch to the devices, to each its share."""
+    """Makes a function that copies a batch to the devices, to each its share."""
     devices, replicas = _local_devices(trainer), trainer.strategy.num_replicas_in_sync
     shares = list(zip(*(tf.split(value, replicas) for value in batch.values()), strict=True))
 
     def copy(count: int) -> None:
         for _ in range(count):
-            for device, share in zip(devices, shares, strict=False):  # other workers have the other shares
+            for device, share in zip(devices, shares, strict=False):  # the other shares belong to other workers
                 with tf.device(device):
                     for value in share:
                         tf.identity(value)
@@ -285,7 +285,7 @@ def _transfer(trainer: Trainer, batch: dict[str, tf.Tensor]) -> Callable[[int], 
 
 
 def _trace(trainer: Trainer, source: Source, batches, seconds_a_step: float, directory: str) -> None:
-    """Leaves a profile of some steps of the loop in `directory`/plugins/profile."""
+    """Writes a profile of some steps of the loop to `directory`/plugins/profile."""
     num_steps = max(2, min(MOST_TRACED_STEPS, round(TRACE_SECONDS / seconds_a_step)))
     with tf.profiler.experimental.Profile(directory):
         for step in range(num_steps):

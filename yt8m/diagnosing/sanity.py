@@ -1,4 +1,4 @@
-"""The sanity run that everyone does by hand before a long training: `yt8m check RECIPE`. Under two minutes, nothing written."""
+"""`yt8m check RECIPE`: the sanity checks to do before a long training. Takes under two minutes and writes nothing."""
 
 import dataclasses
 import math
@@ -44,17 +44,17 @@ class Finding:
     name: str
     value: str
     verdict: Verdict
-    """ok; look: unusual, or could not be tried; bad: training would not work."""
+    """`ok`; `look`: unusual, or could not be tried; `bad`: training would not work."""
 
 
 def check(config: RunConfig) -> Iterator[Finding]:
-    """What can be known of a configuration in two minutes, a finding at a time.
+    """Yields, one by one, the findings about a configuration that take at most two minutes together.
 
     Args:
-        config: a recipe; with training records, or random videos stand in for them.
+        config: a recipe. If it has no training records, random videos stand in for them.
 
     Raises:
-        InputError, RecordError: the configuration or its records cannot be used, or memory does not suffice.
+        InputError, RecordError: the configuration or its records cannot be used, or there is too little memory.
     """
     with memory_errors("trying a step", advice(config)):
         yield from _findings(config)
@@ -63,7 +63,7 @@ def check(config: RunConfig) -> Iterator[Finding]:
 def _findings(config: RunConfig) -> Iterator[Finding]:
     source = None
     if config.data.train or config.data.root:
-        # Nothing is written to the run directory, so any name will do.
+        # Nothing is written to the run directory, so any name works.
         remarks = Messages()
         config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), remarks)
         refuse_broken_ends(source)
@@ -91,7 +91,7 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
     optimizer = make_optimizer(variables, config.training)
     needed = estimate(config, objective, optimizer, shapes, source=source)
     yield Finding("memory", f"{needed}{'' if needed.verdict == 'ok' else f'; {advice(config)}'}", needed.verdict)
-    if needed.verdict == "bad":  # what comes now would have the system end the process
+    if needed.verdict == "bad":  # the system would kill the process in the next checks
         return
     batch = _random_batch(config, shapes) if source is None else _first_batch(config, source)
     yield Finding(
@@ -121,7 +121,7 @@ def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
 
 
 def _random_shapes(config: RunConfig) -> dict[str, tf.TensorSpec]:
-    """Of a batch without records."""
+    """The shapes of a batch if there are no records."""
     data, size = config.data, config.training.batch_size
     num_frames = data.num_frames or data.max_frames
     shapes = {}
@@ -136,7 +136,7 @@ def _random_shapes(config: RunConfig) -> dict[str, tf.TensorSpec]:
 
 
 def _random_batch(config: RunConfig, shapes: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
-    """Random videos with three labels each."""
+    """Makes random videos with three labels each."""
     random, data, batch = np.random.default_rng(config.training.seed), config.data, {}
     for key, shape in shapes.items():
         if shape.dtype == tf.float32:
@@ -177,18 +177,18 @@ def _weigh(model, optimizer: Optimizer) -> Iterator[Finding]:
 
 
 def initial_probability(config: RunConfig) -> float:
-    """What every class is given before training, by the formula of the model's head with weights near 0."""
+    """The probability of every class before training, by the formula of the model's head with weights near 0."""
     model = config.model
     kind = getattr(model, "head", "moe" if model.name.startswith("moe") else "logistic")
     probability = 1.0 / (1.0 + math.exp(-getattr(model, "initial_bias", 0.0)))
     if kind == "moe":
         mixtures = getattr(model, "num_mixtures", 2)
-        probability *= mixtures / (mixtures + 1)  # the gates start even, the dummy's says 0
+        probability *= mixtures / (mixtures + 1)  # all gates start equal, and the dummy expert gives 0
     return probability / 2 if getattr(model, "probability_gating", False) else probability
 
 
 def _check_start(model, batch: dict[str, tf.Tensor], config: RunConfig) -> Finding:
-    """The first loss beside that of a model that gives every class its initial probability."""
+    """Compares the first loss with the loss of a model that gives every class its initial probability."""
     features = {key: batch[key] for key in model.input}
     found = float(tf.reduce_mean(video_losses(model(features, training=False), batch)))
     probability = initial_probability(config)
@@ -204,7 +204,7 @@ def _check_start(model, batch: dict[str, tf.Tensor], config: RunConfig) -> Findi
 
 
 def _peak_memory() -> int | None:
-    """The most memory this process had since `_forget_peak`, in bytes; None where the system does not say."""
+    """The peak memory of this process since `_forget_peak`, in bytes; None if the system does not tell."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -221,7 +221,7 @@ def _forget_peak() -> bool:
 
 
 def _measure_step(objective: Objective, optimizer: Optimizer, batch, config: RunConfig):
-    """A function that does one step, and the finding about its memory."""
+    """Makes a function that does one step, and the finding about its memory."""
     training = config.training
     counter = tf.Variable(0, dtype=tf.int64)
     compute = objective.loss_and_gradients
@@ -251,7 +251,7 @@ def _measure_step(objective: Objective, optimizer: Optimizer, batch, config: Run
 
 
 def _rate(action: Callable[[], object], videos: int) -> float:
-    """Videos a second of an action that was done once before."""
+    """Measures videos per second of an action that was done once before."""
     start, count = time.perf_counter(), 0
     while count < 2 or time.perf_counter() - start < RATE_SECONDS:
         action()
@@ -274,7 +274,7 @@ def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding
 
 
 def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
-    """Learns a few videos by heart, with fresh weights and at a learning rate that suits most models."""
+    """Learns a few videos by heart, with fresh weights and a learning rate that suits most models."""
     few = {key: value[:OVERFIT_VIDEOS] for key, value in batch.items()}
     size = int(few["labels"].shape[0])
     training = dataclasses.replace(
@@ -292,7 +292,7 @@ def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
         return loss
 
     first = float(step())
-    last, steps, start = first, 1, time.perf_counter()  # to compile takes long, and learns nothing
+    last, steps, start = first, 1, time.perf_counter()  # the clock starts after compiling
     while last > OVERFIT_SHARE * first and math.isfinite(last) and time.perf_counter() - start < OVERFIT_SECONDS:
         last, steps = float(step()), steps + 1
     text = f"the loss of {quantity(size, 'video')} went from {first:,.1f} to {last:,.2f} in {steps} steps"
