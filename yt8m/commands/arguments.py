@@ -71,7 +71,7 @@ def _reworded(message: str) -> str:
 
 
 def _one_line(box: str) -> str:
-    """Sums up one of tyro's framed messages of several lines in one."""
+    """Sums up one of tyro's framed messages in one line."""
     parts = _parts(box)
     if not parts:
         return "the arguments cannot be understood"
@@ -144,7 +144,7 @@ def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any
 
 
 def deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """Makes a command check and bind its arguments first and run later, so that mistakes in parsing are told apart."""
+    """Makes a command check and bind its arguments now and run later, so that parsing errors are told from others."""
 
     @functools.wraps(command)
     def bind(*args, **kwargs):

@@ -136,6 +136,5 @@ class Meter:
         )
 
     def close(self) -> None:
-        """Removes the bar."""
         if self._bar is not None:
             self._bar.close()

@@ -20,7 +20,7 @@ def example(command: str, recipe: str, directory: str) -> str:
 
 
 def _introduce(command: str) -> None:
-    """Prints the help of a command that is given no recipe."""
+    """Prints the help of a command without a recipe, with a list of all recipes."""
     from yt8m import recipes
 
     names = "\n".join(f"  {name:<20} {recipes.describe(name)}" for name in recipes.list_recipes())

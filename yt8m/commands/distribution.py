@@ -42,6 +42,6 @@ def _launch(num_workers: PositiveInt = 2) -> int:
     """Start workers.
 
     Args:
-        num_workers: Processes to start.
+        num_workers: Number of processes to start.
     """
     return num_workers

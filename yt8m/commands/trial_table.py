@@ -32,7 +32,6 @@ class TuningProgress(Progress):
         """Whether a trial can save if the study is stopped."""
 
     def trials_updated(self, trials: Sequence[Any], num_trials: int, num_steps: int) -> None:
-        """Draws the table if it has changed."""
         self.started = True
         if not has_bars():
             return
@@ -60,7 +59,6 @@ class TuningProgress(Progress):
             say(text)
 
     def close(self) -> None:
-        """Ends the live table."""
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -30,7 +30,6 @@ class TrainingProgress(Progress):
         """Whether there is something to save if training is stopped."""
 
     def training_started(self, config: "RunConfig", step: int) -> None:
-        """Opens the bar."""
         self.started = True
         self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
         if step and step < self._num_steps:
@@ -40,7 +39,6 @@ class TrainingProgress(Progress):
             self._bar = open_bar(total=self._num_steps, initial=step, desc=description, unit="step")
 
     def steps_done(self, step: int, loss: float, videos_per_second: float) -> None:
-        """Moves the bar on, or prints a line."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {loss:.3f}, {videos_per_second:.0f} videos/s{self._score}", refresh=False)
             self._bar.update(step - self._bar.n)
@@ -53,7 +51,6 @@ class TrainingProgress(Progress):
             )
 
     def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
-        """Prints a line."""
         task = task_of(metrics)
         assert task is not None, "a validation has scores"
         main, scores = primary(task), in_words(metrics, ["always"])
@@ -62,11 +59,9 @@ class TrainingProgress(Progress):
         self._write(f"validation at step {step}: {scores}, loss {metrics['loss']:.3f}{best}")
 
     def message(self, text: str) -> None:
-        """Prints a line."""
         self._write(text)
 
     def close(self) -> None:
-        """Removes the bar."""
         if self._bar is not None:
             self._bar.close()
 
@@ -89,22 +84,18 @@ class WorkProgress(Progress):
         self._meter: Meter | None = None
 
     def start(self, work: str, unit: str, done: int = 0, total: int | None = None) -> None:
-        """Opens a bar."""
         self._meter = Meter(work, unit, done=done, total=total, seconds_between_lines=self._gap)
 
     def advance(self, count: int, total: int | None = None) -> None:
-        """Moves the bar on, or prints a line."""
         if self._meter is not None:
             self._meter.advance(count, total)
 
     def end(self) -> None:
-        """Removes the bar."""
         if self._meter is not None:
             self._meter.close()
             self._meter = None
 
     def message(self, text: str) -> None:
-        """Prints a line."""
         say(text)
 
 
@@ -112,5 +103,4 @@ class Explanations(Progress):
     """Prints messages even with `--quiet`: they say why a command ends with a status other than 0."""
 
     def message(self, text: str) -> None:
-        """Prints a line."""
         explain(text)

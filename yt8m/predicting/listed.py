@@ -126,7 +126,7 @@ class ListedPredictions(Predictions):
 
     @property
     def num_parts(self) -> int:
-        """In all."""
+        """Number of parts."""
         return len(self.digests)
 
     def read_rows(self, number: int) -> Part:

@@ -1,8 +1,8 @@
 """Submissions for the video task as members of an ensemble.
 
 - A video without predictions in a list gets the mean of the other members.
-- A class that a row does not name has half of a least score. If the row is as long as the longest in the list, it was cut off
-  there, and its own least score counts. Otherwise the least score anywhere in the list counts.
+- A class that a row does not name gets half of the least score in the row if the row is as long as the longest one in the list,
+  because it was cut off there. Otherwise it gets half of the least score in the list.
 - Scores are probabilities. 0 and 1 stand for 1e-7 and 1 - 1e-7. Other scores can only be ranked.
 
 N = videos of a part, V = videos of the list, k = classes kept for a video.

@@ -247,7 +247,7 @@ class _Outcome:
         beside: a directory for temporary files until the submission is complete.
 
     Raises:
-        InputError: the file would replace what the run keeps, or records that are read.
+        InputError: the file would replace a file of the run or records to read.
     """
 
     def __init__(self, made: RunPredictions, out: str | os.PathLike | None, options: SubmissionOptions, beside: Path):

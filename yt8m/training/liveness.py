@@ -8,7 +8,7 @@ _SAME_BUFFER = {"ExpandDims", "Identity", "PreventGradient", "Reshape", "Squeeze
 """Operations that return their input."""
 
 _NO_BUFFER = {"Const", "Placeholder", "ReadVariableOp"}
-"""Operations that do not hold the memory of their results."""
+"""Operations that take no memory for their results, which are held elsewhere."""
 
 _IN_PLACE = {
     *{

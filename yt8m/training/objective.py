@@ -63,6 +63,7 @@ class Objective:
         """Returns this replica's share of the loss, float32 [], and of the gradients.
 
         The sums over the replicas are the loss and the gradients of the batch.
+
         Args:
             batch: this replica's share of the batch.
             batch_size: the size of the whole batch.

@@ -1,4 +1,4 @@
-"""The batches that a run trains on."""
+"""Makes the batches that a run trains on."""
 
 import tensorflow as tf
 
