@@ -44,7 +44,7 @@ class Order:
     parallel_files: PositiveInt = 8
     """Most files to read at the same time."""
     deterministic: bool = True
-    """Same seed, same order."""
+    """The same seed gives the same order."""
 
     def __post_init__(self):
         fit_fields(self)
@@ -59,7 +59,7 @@ class Portion:
     """
 
     shard: tuple[NonNegativeInt, PositiveInt] = (0, 1)
-    """(index, count): every count-th file, or record."""
+    """(index, count): every count-th file or record, from the index-th on."""
     shard_by: Literal["auto", "file", "record"] = "auto"
     """Share out files or records. `auto` takes files, or records if there are fewer files than shards.
 

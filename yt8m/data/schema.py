@@ -73,7 +73,7 @@ DEFAULT_MAX_FRAMES = 300
 
 QUANTISATION_SCALE = 4.0 / 255.0
 QUANTISATION_OFFSET = 4.0 / 512.0 - 2.0
-"""A stored byte q stands for ``q * QUANTISATION_SCALE + QUANTISATION_OFFSET``, from -2 to 2."""
+"""A stored byte q means ``q * QUANTISATION_SCALE + QUANTISATION_OFFSET``, from -2 to 2."""
 
 ZERO_BYTE = 127
 """The byte nearest to 0.0 (it stands for -3e-5). It fills a feature that a record lacks."""

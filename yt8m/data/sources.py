@@ -151,7 +151,7 @@ FILE_SYSTEMS = {
     "az": FileSystem(_load_tensorflow_io),
     "hdfs": FileSystem(_load_tensorflow_io),
 }
-"""By scheme. Local paths and the schemes that TensorFlow itself reads, such as gs://, need no row."""
+"""File systems by scheme. Local paths, and schemes that TensorFlow reads itself, such as gs://, need no row."""
 
 
 def _file_system(path: str) -> FileSystem:

@@ -41,7 +41,7 @@ def find_all(urls: Iterable[str]) -> list[WebFile]:
 
 
 def find(url: str) -> WebFile:
-    """Follows redirects to a file, and checks that the server sends parts of it. Cached.
+    """Finds a file through redirects, and checks that its server sends parts of it. Results are cached.
 
     tensorflow-io reads the file later. It does not follow redirects and takes no spaces. If a server ignores the range it
     asks for, it fails or reads the wrong bytes.

@@ -94,7 +94,7 @@ def append_metrics(run: RunDirectory, row: Mapping[str, Any]) -> None:
     """Adds a line to `metrics.jsonl`.
 
     Raises:
-        InputError: the disk is full, or the directory cannot be written any more.
+        InputError: the disk is full, or the directory is no longer writable.
     """
     try:
         with run.metrics.open("a") as file:
