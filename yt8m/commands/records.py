@@ -1,6 +1,5 @@
 """The commands for records: `download`, `synth`, `inspect`, `show`, `split` and `convert`."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -142,16 +141,11 @@ def show_video(
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.data.sources import expand_paths
-    from yt8m.files import refuse_inputs
-    from yt8m.runs import RunDirectory
     from yt8m.views.picture import check_picture, draw_video
     from yt8m.views.video import view_video
 
     paths = given_paths(data)
-    if run is not None:
-        RunDirectory(Path(run)).refuse(out)
-    refuse_inputs(out, expand_paths(paths))
-    check_picture(out)
+    check_picture(out, [] if run is None else [run], expand_paths(paths))
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}
     view = view_video(video_id, paths, run, **options, progress=WorkProgress())
     draw_video(view, out)

@@ -121,8 +121,7 @@ def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
 
 def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> None:
     """Raises InputError if the output cannot be written. Call it before the work."""
-    if os.fspath(out):
-        runs.RunDirectory(Path(run)).refuse(out)
+    runs.refuse_kept(out, [run])
     if format == "saved-model":
         check_new(out)
         return

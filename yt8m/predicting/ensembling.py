@@ -9,7 +9,7 @@ from typing import Literal
 from yt8m.data.labels import open_labelled, read_labels, read_ratings
 from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
-from yt8m.files import check_destination, write_json
+from yt8m.files import write_json
 from yt8m.metrics.registry import Task
 from yt8m.predicting import Predictions, PredictionStore
 from yt8m.predicting.asked_weights import AskedWeights, asked_weights
@@ -37,6 +37,7 @@ from yt8m.predicting.stacking import Stack, learn_stack
 from yt8m.predicting.stored import store
 from yt8m.predicting.weighting import Weights, learn_weights, require_several
 from yt8m.progress import SILENT, Progress
+from yt8m.runs import check_output
 
 
 def _refuse_learned(members: Sequence[Member], data: Sequence[str]) -> None:
@@ -140,7 +141,7 @@ def weigh(
     Raises:
         InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights` and `learn_stack`.
     """
-    check_destination(out)
+    check_output(out)
     if method == "logistic" and mean == "rank":
         raise InputError(
             "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "

@@ -11,7 +11,6 @@ import numpy as np
 from yt8m.config import DistributeConfig
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.files import check_destination
 from yt8m.metrics.registry import Task
 from yt8m.predicting import Description, Predictions, StoredPredictions
 from yt8m.predicting.kept import keep, kept_in_run
@@ -22,7 +21,7 @@ from yt8m.predicting.selection import STORED_TOP_K, Selection
 from yt8m.predicting.stored import is_stored
 from yt8m.predicting.submitting import Submitted, write_submission
 from yt8m.progress import SILENT, Progress, Remarks
-from yt8m.runs import RunDirectory, load_config
+from yt8m.runs import RunDirectory, check_output, load_config
 from yt8m.runs.unlike import describe_place
 from yt8m.scoring.calibration import Calibrations
 
@@ -157,7 +156,7 @@ def check_outputs(out: str | os.PathLike | None, stored: str | os.PathLike | Non
     if out is None and stored is None:
         raise InputError(f"nothing to write; name a submission with --out, or a directory for {kept} with --store")
     if out is not None:
-        check_destination(out)
+        check_output(out)
 
 
 def predict(

@@ -6,7 +6,6 @@ import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes
 from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
-from yt8m.files import digest_of_file, refuse_inputs
+from yt8m.files import digest_of_file
 from yt8m.metrics import top_k_predictions
 from yt8m.metrics.registry import Task, task_of
 from yt8m.predicting import Description, Part, PredictionStore, StoredPredictions
@@ -130,9 +129,7 @@ class RunPredictions:
 
     def refuse(self, out: str | os.PathLike) -> None:
         """Raises InputError if the file to write would replace a file of the runs or records to read."""
-        for run in self.runs:
-            runs.RunDirectory(Path(run)).refuse(out)
-        refuse_inputs(out, self._sources[0].files)
+        runs.refuse_kept(out, self.runs, inputs=self._sources[0].files)
 
     @functools.cached_property
     def made_from(self) -> dict[str, Any]:

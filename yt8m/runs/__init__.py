@@ -28,6 +28,7 @@ Consequences of deleting a file:
 * ``config.json``: nothing can use the run.
 """
 
+from yt8m.runs.destinations import check_output, refuse_kept
 from yt8m.runs.directory import (
     CHANGEABLE,
     RunDirectory,
@@ -46,6 +47,7 @@ __all__ = [
     "RunDirectory",
     "append_metrics",
     "best_metrics",
+    "check_output",
     "check_place",
     "describe_environment",
     "flatten",
@@ -55,4 +57,5 @@ __all__ = [
     "open_run",
     "opened_run",
     "read_metrics",
+    "refuse_kept",
 ]

@@ -111,14 +111,9 @@ class RunDirectory:
         wanted = Path(os.path.realpath(path))
         return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
 
-    def refuse(self, path: str | os.PathLike, but: Path | None = None) -> None:
-        """Raises InputError if writing to a path would replace what the run keeps.
-
-        Args:
-            path: the path to be written.
-            but: a file of the run that may be replaced.
-        """
-        if self.keeps(path) and not (but and os.path.realpath(path) == os.path.realpath(but)):
+    def refuse(self, path: str | os.PathLike) -> None:
+        """Raises InputError if writing to a path would replace what the run keeps."""
+        if self.keeps(path):
             raise InputError(f"{os.fspath(path)}: belongs to the run {self.path}; name another place")
 
     @property

@@ -36,9 +36,14 @@ def describe_place(path: str | os.PathLike) -> str | None:
         left = f" and {len(found) - _SHOWN} more" if found[_SHOWN:] else ""
         return f"is {what}: {', '.join(found[:_SHOWN])}{left}; name one of them, such as {of_study / found[0]}"
     for parent in (place.parent, *place.resolve().parents[:2]):
-        if (parent / "config.json").is_file() and (parent / "best").is_dir():
+        if is_run(parent):
             return f"is a part of the run {parent}; name that"
     return None
+
+
+def is_run(place: Path) -> bool:
+    """Whether a directory has a configuration and weights, as only runs have both."""
+    return (place / "config.json").is_file() and any((place / name).is_dir() for name in ("best", "checkpoints"))
 
 
 def is_archive(path: str | os.PathLike) -> bool:

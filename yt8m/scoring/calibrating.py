@@ -19,7 +19,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING, is_present
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.files import check_destination, digest_of_file, refuse_inputs, write_json
+from yt8m.files import digest_of_file, write_json
 from yt8m.metrics import SegmentMetrics, VideoMetrics, reliability, top_k_predictions
 from yt8m.metrics.logits import probability
 from yt8m.metrics.registry import of_task
@@ -191,9 +191,7 @@ def calibrate(
         path = Path(out) if out is not None else directory.calibration
         source = _open(run, config, data, progress)
         if devices.is_chief:
-            directory.refuse(path, but=directory.calibration)
-            refuse_inputs(path, source.files)
-            check_destination(path)
+            runs.check_output(path, [run], inputs=source.files, but=[directory.calibration])
         weights = digest_of_file(best_weights(run))
         with devices.strategy.scope():
             scorer = Scorer(load_run(run), devices)

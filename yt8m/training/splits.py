@@ -9,7 +9,6 @@ from yt8m.data.overlap import find_learned, find_overlap
 from yt8m.data.sources import cut_validation, expand_paths, find_splits
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
-from yt8m.files import check_destination
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.records import open_data
 
@@ -107,7 +106,7 @@ def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
     Raises:
         InputError, RecordError: a split is missing, the test records cannot be read, or the file cannot be written.
     """
-    check_destination(out)
+    runs.check_output(out)
     data = choose_splits(config)
     for split, use in (("validate", "measures the run"), ("test", "predicts")):
         if not getattr(data, split):

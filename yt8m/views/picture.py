@@ -2,14 +2,14 @@
 
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError, quantity
-from yt8m.files import check_destination
+from yt8m.runs import check_output
 from yt8m.views.plotting import colour_of, head, new_figure, save_figure
 from yt8m.views.video import VideoView
 
@@ -27,9 +27,14 @@ def plain(name: str, longest: int = _LONGEST_NAME) -> str:
     return short.replace("$", r"\$")
 
 
-def check_picture(path: str | os.PathLike) -> None:
-    """Raises InputError unless a picture can be written there, and its name ends in `.png`."""
-    check_destination(path)
+def check_picture(path: str | os.PathLike, own: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raises InputError unless a picture can be written there, and its name ends in `.png`.
+
+    Args:
+        path: the file to write.
+        own, inputs: as in `yt8m.runs.check_output`.
+    """
+    check_output(path, own, inputs=inputs)
     if not os.fspath(path).lower().endswith(".png"):
         raise InputError(f"{os.fspath(path)}: pictures are written as PNG; name a file that ends in .png")
 

@@ -19,6 +19,9 @@ _COLUMNS = {VOCABULARY_FILE: ("Index", "Name"), "label_names.csv": ("label_id", 
 SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
 """Lists the classes that segments are rated and ranked for."""
 
+ROOT_FILES = dict.fromkeys(_COLUMNS, "a vocabulary") | {SEGMENT_CLASSES_FILE: "a list of the classes to rank"}
+"""What each file at a data set's root is, by its name."""
+
 _LEVELS_BELOW_ROOT = 4
 """Directories to search: `ROOT/2/frame/train/x.tfrecord` lies four levels below the root."""
 

@@ -12,7 +12,7 @@ from yt8m.data.pipeline import Source
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
-from yt8m.files import NewFile, check_destination, refuse_inputs
+from yt8m.files import NewFile
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_validation
@@ -75,11 +75,9 @@ def report(
         class_names = _class_names(opened[0].source, vocabulary)
         path = Path(out) if out is not None else runs.RunDirectory(Path(names[0])).report
         if devices.is_chief:
-            for each in opened:
-                directory = runs.RunDirectory(Path(each.name))
-                directory.refuse(path, but=directory.report)
-                refuse_inputs(path, each.source.files)
-            check_destination(path)
+            inputs = [file for each in opened for file in each.source.files]
+            own = [runs.RunDirectory(Path(name)).report for name in names]
+            runs.check_output(path, names, inputs=inputs, but=own)
         results = []
         for each in opened:
             with devices.strategy.scope():
