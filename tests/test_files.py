@@ -207,6 +207,27 @@ def test_json_round_trips_and_a_broken_file_is_named(tmp_path):
         read_json(tmp_path / "missing.json")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, r"is damaged \(it is nested too deeply\)"),
+        ('{"a": ' * 100_000, r"is damaged \(it is nested too deeply\)"),
+        (f"[1{'0' * 400}]", r"is damaged \(it holds a number of 401 digits\)"),
+        (f"[-{'9' * 5000}]", r"is damaged \(it holds a number of 5000 digits\)"),
+    ],
+)
+def test_json_that_python_cannot_hold_is_damaged(content, message, tmp_path):
+    path = tmp_path / "values.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=f"^{path}: {message}$"):
+        read_json(path)
+
+
+def test_whole_numbers_stay_exact(tmp_path):
+    (tmp_path / "values.json").write_text(f"[-3, 0, {2**63 + 1}, {10**300 + 7}]")
+    assert read_json(tmp_path / "values.json") == [-3, 0, 2**63 + 1, 10**300 + 7]
+
+
 def test_the_file_behind_a_link_is_written_and_devices_are_refused(tmp_path):
     (tmp_path / "real.csv").write_bytes(b"old")
     (tmp_path / "link.csv").symlink_to("real.csv")

@@ -49,12 +49,14 @@ def bytes_in_words(num_bytes: int) -> str:
     return f"{num_bytes / size:,.1f} {unit}"
 
 
-def say_no_json(error: ValueError) -> str:
+def say_no_json(error: ValueError | RecursionError) -> str:
     """Says why a text is not JSON, as a clause: `is not JSON: line 3, column 5, expecting value`.
 
     Args:
         error: from `json.loads`, or from decoding the text.
     """
+    if isinstance(error, RecursionError):
+        return "is damaged (it is nested too deeply)"
     if isinstance(error, UnicodeDecodeError):
         return f"is not JSON: byte {error.start} is no UTF-8 text"
     if not isinstance(error, json.JSONDecodeError):

@@ -15,6 +15,7 @@ import math
 import numbers
 import os
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,8 @@ from typing import Annotated, Any, Literal
 from yt8m.errors import InputError, unknown_name
 
 LARGEST_PORT = (1 << 16) - 1
+_SHORTENED = reprlib.Repr()
+_SHORTENED.maxstring = _SHORTENED.maxother = _SHORTENED.maxlong = 500
 _ADDRESS = re.compile(r"(?:grpc://)?([\w.-]+:(\d{1,5}))", re.ASCII)
 
 
@@ -53,6 +56,10 @@ LARGEST_SEED = 2**32 - 1
 
 PositiveInt = Annotated[int, Range(least=1)]
 NonNegativeInt = Annotated[int, Range(least=0)]
+Float32 = Annotated[float, Range(least=-3.4e38, most=3.4e38)]
+"""A number that float32 can hold."""
+PositiveFloat32 = Annotated[float, Range(least=1.2e-38, most=3.4e38)]
+"""A number above 0 that float32 can hold with all its digits."""
 Seed = Annotated[int, Range(least=0, most=LARGEST_SEED)]
 
 
@@ -146,7 +153,7 @@ def fit(value: Any, wanted: Any, name: str) -> Any:
     try:
         return _fit(value, wanted)
     except _Unfit as error:
-        raise InputError(f"{name} {error.verb} {error.value!r}; it must be {error.wanted}") from None
+        raise InputError(f"{name} {error.verb} {_SHORTENED.repr(error.value)}; it must be {error.wanted}") from None
 
 
 def same(name: str) -> str:

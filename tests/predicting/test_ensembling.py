@@ -198,11 +198,25 @@ def test_a_logistic_regression_is_not_compared_with_ranks(run, second, sample, t
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"mean": "logistic", "weights": [1.0, float("nan")], "intercept": 0.0}, "holds weights that are not finite"),
+        (
+            {"mean": "logistic", "weights": [1.0, float("nan")], "intercept": 0.0},
+            "weights has nan; it must be a finite number; make them anew with yt8m weigh",
+        ),
         (
             {"mean": "logistic", "weights": [1.0, 2.0], "intercept": "none"},
-            "holds no weights; make some with yt8m weigh",
+            "intercept is 'none'; it must be a finite number; make them anew",
         ),
+        ({"mean": "geometric", "weights": [True, False]}, "weights has True; it must be a finite number; make them"),
+        (
+            {"mean": "geometric", "weights": [1.0, 1e39]},
+            r"weights has 1e\+39; it must be from -3.4e\+38 to 3.4e\+38; make",
+        ),
+        ({"mean": "geometric", "weights": [1.0, 10**400]}, r"is damaged \(it holds a number of 401 digits\); give one"),
+        ({"mean": "geometric", "weights": [0, 0.0]}, "weights are all 0; make them anew with yt8m weigh"),
+        ({"mean": "logistic", "weights": [0.0, 0.0]}, "weights are all 0; make them anew with yt8m weigh"),
+        ({"mean": "rank", "weights": [2.0, -1.0]}, "weights are of the rank mean, and one is below 0; make them anew"),
+        ({"mean": [], "weights": [1.0, 2.0]}, "holds no weights; make some with yt8m weigh"),
+        ({"mean": "geometric", "weights": {"a": 1}}, "holds no weights; make some with yt8m weigh"),
         ({"mean": "harmonic", "weights": [1.0, 2.0]}, "holds no weights; make some with yt8m weigh"),
         ([1.0, 2.0], "holds no weights; make some with yt8m weigh"),
     ],
@@ -211,6 +225,10 @@ def test_files_of_weights_that_hold_none(run, rated, tmp_path, refused, values, 
     weights = tmp_path / "weights.json"
     weights.write_text(json.dumps(values))
     refused([run, rated], f"^--weights {weights}: {message}", weights=weights)
+
+
+def test_an_empty_name_is_no_file_of_weights(run, rated, refused):
+    refused([run, rated], "^--weights is empty; give one number a member, or a file of yt8m weigh$", weights="")
 
 
 def test_weights_of_a_logistic_regression_for_other_members(run, rated, tmp_path, refused):

@@ -306,6 +306,16 @@ def test_a_calibration_of_other_weights(run, sample, tmp_path, refused):
     data = [str(sample / FRAMES)]
     refused(message, evaluate, run, calibration=file)
     refused(message, predict, run, data, None, stored=tmp_path / "stored", calibrations=[file])
+    message = rf"^--calibration {file}: no member has the weights that it was fitted for, which {run} had; fit one"
+    refused(message, ensemble, [run], data=data, stored=tmp_path / "stored", calibrations=[file])
+
+
+def test_a_calibration_for_another_number_of_classes(run, sample, tmp_path, refused):
+    file = line_for(run, tmp_path / "a.json", IDENTITY, num_classes=13)
+    message = rf"^--calibration {file}: num_classes is 13, and {run} has 12; make it anew with yt8m calibrate"
+    data = [str(sample / FRAMES)]
+    refused(message, evaluate, run, calibration=file)
+    refused(message, predict, run, data, None, stored=tmp_path / "stored", calibrations=[file])
     refused(message, ensemble, [run], data=data, stored=tmp_path / "stored", calibrations=[file])
 
 

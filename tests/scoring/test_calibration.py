@@ -11,6 +11,8 @@ from yt8m.scoring.calibration import Calibration, Calibrations, LogitMap, LogitM
 
 LINE, STEPS = LogitMap(0.5, (0.0,), (1.0,)), LogitMap(0.01, (-2.0, 0.0, 2.0), (-3.0, -1.0, -1.0))
 
+LINE_VALUES = {"slope": 0.5, "points": [0.0], "offsets": [1.0]}
+
 
 def made_up(**changes) -> Calibration:
     maps = LogitMaps(LINE, {2: STEPS})
@@ -45,26 +47,80 @@ def test_classes_have_functions_of_their_own():
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "reason"),
     [
-        {"slope": 0.0},
-        {"slope": float("inf")},
-        {"points": [], "offsets": []},
-        {"points": [0.0, 1.0]},
-        {"points": [1.0, 0.0], "offsets": [0.0, 1.0]},
-        {"points": [0.0, 1.0], "offsets": [1.0, 0.0]},
-        {"offsets": [float("nan")]},
-        {"offsets": ["none"]},
+        ({"slope": 0.0}, r"pooled.slope is 0.0; it must be from 1.2e-38 to 3.4e\+38"),
+        ({"slope": -1}, r"pooled.slope is -1.0; it must be from 1.2e-38 to 3.4e\+38"),
+        ({"slope": 1e-46}, r"pooled.slope is 1e-46; it must be from 1.2e-38 to 3.4e\+38"),
+        ({"slope": 1e39}, r"pooled.slope is 1e\+39; it must be from 1.2e-38 to 3.4e\+38"),
+        ({"slope": float("inf")}, "pooled.slope is inf; it must be a finite number"),
+        ({"slope": True}, "pooled.slope is True; it must be a finite number"),
+        ({"points": [], "offsets": []}, "pooled: points and offsets are not lists of one length"),
+        ({"points": [0.0, 1.0]}, "pooled: points and offsets are not lists of one length"),
+        ({"points": [1.0, 0.0], "offsets": [0.0, 1.0]}, "pooled: points or offsets do not ascend"),
+        ({"points": [0.0, 1.0], "offsets": [1.0, 0.0]}, "pooled: points or offsets do not ascend"),
+        ({"points": 0.0}, "pooled.points is 0.0; it must be a list"),
+        ({"offsets": [float("nan")]}, "pooled.offsets has nan; it must be a finite number"),
+        ({"offsets": ["none"]}, "pooled.offsets has 'none'; it must be a finite number"),
+        ({"offsets": [False]}, "pooled.offsets has False; it must be a finite number"),
+        ({"offsets": [-1e39]}, r"pooled.offsets has -1e\+39; it must be from -3.4e\+38 to 3.4e\+38"),
     ],
 )
-def test_what_does_not_ascend_is_no_function(values, tmp_path):
+def test_what_does_not_ascend_is_no_function(values, reason, tmp_path):
     path = tmp_path / "calibration.json"
     values = made_up().as_json() | {"pooled": {"slope": 1.0, "points": [0.0], "offsets": [0.0]} | values}
     path.write_text(json.dumps(values))
     with pytest.raises(
-        InputError, match=rf"^--calibration {path}: cannot be used \(.*\); make it anew with yt8m calibrate"
+        InputError, match=rf"^--calibration {path}: cannot be used \({reason}\); make it anew with yt8m calibrate"
     ):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"run": 3}, "run is 3; it must be text"),
+        ({"weights": ["a"]}, r"weights is \['a'\]; it must be text"),
+        ({"weights": None}, "weights is None; it must be text"),
+        ({"task": "audio"}, "task is 'audio'; it must be one of 'video', 'segment'"),
+        ({"method": "other"}, "method is 'other'; it must be one of 'isotonic', 'platt'"),
+        ({"num_classes": True}, "num_classes is True; it must be a whole number"),
+        ({"num_classes": 0}, "num_classes is 0; it must be at least 1"),
+        ({"num_classes": 2}, "class 2 is none of 2 classes"),
+        ({"data": "a.tfrecord"}, "data is 'a.tfrecord'; it must be a list"),
+        ({"data": 3}, "data is 3; it must be a list"),
+        ({"data": [None]}, "data has None; it must be text"),
+        ({"pooled": [1, 2]}, "pooled is no JSON object"),
+        ({"pooled": {"slope": 1.0, "points": [0.0]}}, "pooled.offsets is missing"),
+        ({"classes": []}, "classes is no JSON object"),
+        ({"classes": {"1": [1]}}, "classes.1 is no JSON object"),
+        ({"classes": {"1": {"points": [0.0], "offsets": [0.0]}}}, "classes.1.slope is missing"),
+        ({"classes": {"1": LINE_VALUES, "01": LINE_VALUES}}, "classes has '01'; it must be the number of a class"),
+        ({"classes": {"-1": LINE_VALUES}}, "classes has '-1'; it must be the number of a class"),
+        ({"classes": {"3": LINE_VALUES}}, "class 3 is none of 3 classes"),
+    ],
+)
+def test_values_of_a_wrong_kind_are_named(changes, reason, tmp_path):
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(made_up().as_json() | changes))
+    with pytest.raises(
+        InputError, match=rf"^--calibration {path}: cannot be used \({reason}\); make it anew with yt8m calibrate$"
+    ):
+        read(path)
+
+
+@pytest.mark.parametrize("key", sorted(made_up().as_json().keys() - {"format", "pooled"}))
+def test_a_value_that_is_missing_is_named(key, tmp_path):
+    path, values = tmp_path / "calibration.json", made_up().as_json()
+    del values[key]
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=rf"^--calibration {path}: cannot be used \({key} is missing\); make it anew"):
+        read(path)
+
+
+def test_an_empty_name_is_no_file():
+    with pytest.raises(InputError, match=r"^--calibration is empty; name a file of yt8m calibrate$"):
+        read("")
 
 
 def test_a_file_gives_back_what_was_written(tmp_path):
@@ -83,10 +139,10 @@ def test_a_file_gives_back_what_was_written(tmp_path):
         ("[]", "holds no calibration; make one with yt8m calibrate"),
         ('{"weights": [1, 2]}', "holds no calibration; make one with yt8m calibrate"),
         ('{"format": 7, "pooled": {}}', "is of format 7, this version reads 1; make it anew"),
-        ('{"format": 1, "pooled": {"slope": 1}}', r"cannot be used \("),
-        (json.dumps(made_up().as_json() | {"task": "audio"}), r"cannot be used \(it does not say what it is for\)"),
-        (json.dumps(made_up().as_json() | {"num_classes": 2}), r"cannot be used \(class 2 is none of 2 classes\)"),
-        ("{", r"is no JSON .*; make one with yt8m calibrate|.*make one with yt8m calibrate"),
+        ('{"format": true, "pooled": {}}', "is of format True, this version reads 1; make it anew"),
+        ('{"format": 1, "pooled": {"slope": 1}}', r"cannot be used \(run is missing\); make it anew"),
+        ("{", "is not JSON: line 1, column 2, .*; make one with yt8m calibrate"),
+        ("[" * 100_000, r"is damaged \(it is nested too deeply\); make one with yt8m calibrate"),
     ],
 )
 def test_files_that_hold_no_calibration(content, message, tmp_path):

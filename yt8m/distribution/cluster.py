@@ -66,7 +66,7 @@ def _read_tf_config(text: str) -> Cluster:
 
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refuse(say_no_json(error)) from None
     cluster, task = (values.get(key) if isinstance(values, dict) else None for key in ("cluster", "task"))
     if not isinstance(cluster, dict) or not cluster:

@@ -138,7 +138,7 @@ def parse_plan(content: bytes, url: str) -> dict[str, str]:
             local_name(name)
             if not re.fullmatch(r"[0-9a-fA-F]{32}", md5):
                 raise ValueError(f"{md5!r} is not an md5")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise InputError(f"{url}: is not a download plan ({reason}); check the address, or try again later") from error
     return {name: md5.lower() for name, md5 in files.items()}

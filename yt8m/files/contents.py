@@ -30,11 +30,22 @@ def read_json(path: str | os.PathLike, object_of: Callable[[list[tuple[str, Any]
         object_of: makes an object from its keys and values.
 
     Raises:
-        InputError: it cannot be read or is not JSON.
+        InputError: it cannot be read, is not JSON, is nested too deeply, or holds a whole number beyond the range of floats.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=object_of)
+        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=object_of, parse_int=_whole_number)
+    except OverflowError as error:
+        raise InputError(f"{os.fspath(path)}: is damaged ({error})") from error
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{os.fspath(path)}: {say_no_json(error)}") from error
+
+
+def _whole_number(digits: str) -> int:
+    try:
+        value = int(digits)
+        float(value)
+    except (OverflowError, ValueError) as error:  # Python refuses more than 4300 digits with a ValueError
+        raise OverflowError(f"it holds a number of {len(digits.lstrip('-'))} digits") from error
+    return value

@@ -1,7 +1,6 @@
 """The weights given to `yt8m ensemble`: numbers, or a file of `yt8m weigh`."""
 
 import dataclasses
-import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from yt8m.files import read_json
 from yt8m.predicting.combining import MEANS, Combination, Combined, Ensemble, Mean, normalised
 from yt8m.predicting.parts import Described, Predictions
 from yt8m.predicting.stacking import LOGISTIC, Stacked, stack_weights
+from yt8m.values import Float32, fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +63,23 @@ def asked_weights(mean: Mean | None, weights: Sequence[float] | str | os.PathLik
 
 
 def _read(path: str | os.PathLike) -> AskedWeights:
+    if not os.fspath(path):
+        raise InputError("--weights is empty; give one number a member, or a file of yt8m weigh")
     try:
         values = read_json(path)
     except InputError as error:
         raise InputError(f"--weights {error}; give one number a member, or a file of yt8m weigh") from error
     values = values if isinstance(values, dict) else {}
     weights, mean, intercept = values.get("weights"), values.get("mean"), values.get("intercept", 0.0)
-    numbers = isinstance(weights, list) and all(isinstance(each, int | float) for each in [*weights, intercept])
-    if not numbers or mean not in (*MEANS, LOGISTIC):
-        raise InputError(f"--weights {os.fspath(path)}: holds no weights; make some with yt8m weigh")
-    if not all(map(math.isfinite, [*weights, intercept])):
-        raise InputError(
-            f"--weights {os.fspath(path)}: holds weights that are not finite; make them anew with yt8m weigh"
-        )
-    return AskedWeights(mean, weights, float(intercept))
+    name, again = f"--weights {os.fspath(path)}", "make them anew with yt8m weigh"
+    if not isinstance(weights, list) or mean not in [*MEANS, LOGISTIC]:
+        raise InputError(f"{name}: holds no weights; make some with yt8m weigh")
+    try:
+        weights, intercept = list(fit(weights, tuple[Float32, ...], "weights")), fit(intercept, Float32, "intercept")
+    except InputError as error:
+        raise InputError(f"{name}: {error}; {again}") from error
+    if mean != LOGISTIC and min(weights, default=0) < 0:
+        raise InputError(f"{name}: weights are of the {mean} mean, and one is below 0; {again}")
+    if not any(weights):
+        raise InputError(f"{name}: weights are all 0; {again}")
+    return AskedWeights(mean, weights, intercept)

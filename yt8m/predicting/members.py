@@ -72,7 +72,7 @@ def open_members(
         progress=remarks,
     )
     opened = [_open_member(member, of_run if data else None, task, mean, remarks) for member in members]
-    asked.refuse_unused("any member")
+    asked.refuse_unused()
     lists = [member for member in opened if isinstance(member, SubmissionList)]
     describe_lists(
         opened, read_segment_class_ids(segment_classes) if segment_classes and len(lists) == len(opened) else None

@@ -70,7 +70,7 @@ def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
 
 def _metrics_row(line: str, where: str) -> dict[str, Any]:
     row = None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         row = json.loads(line)
     if (
         not isinstance(row, dict)

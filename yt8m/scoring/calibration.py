@@ -5,15 +5,18 @@ C = classes of the vocabulary.
 
 import dataclasses
 import os
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from yt8m import runs
 from yt8m.errors import InputError, quantity
 from yt8m.files import digest_of_file, read_json
 from yt8m.metrics.registry import Task
 from yt8m.runs.model import best_weights
+from yt8m.values import Float32, PositiveFloat32, PositiveInt, fit
 
 Method = Literal["isotonic", "platt"]
 FORMAT = 1
@@ -38,7 +41,7 @@ class LogitMap:
         if points.ndim != 1 or points.shape != offsets.shape or not len(points):
             raise ValueError("points and offsets are not lists of one length")
         if not (np.isfinite(points).all() and np.isfinite(offsets).all() and 0 < self.slope < np.inf):
-            raise ValueError("a number is not finite, or the slope is not above 0")
+            raise ValueError("a number is not finite, or slope is not above 0")
         if (np.diff(points) <= 0).any() or (np.diff(offsets) < 0).any():
             raise ValueError("points or offsets do not ascend")
 
@@ -96,8 +99,6 @@ class Calibration:
     maps: LogitMaps
 
     def __post_init__(self):
-        if self.task not in _OF_TASK or not isinstance(self.num_classes, int):
-            raise ValueError("it does not say what it is for")
         if unknown := [class_id for class_id in self.maps.own if not 0 <= class_id < self.num_classes]:
             raise ValueError(f"class {unknown[0]} is none of {quantity(self.num_classes, 'class')}")
 
@@ -138,6 +139,8 @@ def read(path: str | os.PathLike) -> Calibration:
     Raises:
         InputError: the file cannot be read, is of another version, or is no calibration.
     """
+    if not os.fspath(path):
+        raise InputError("--calibration is empty; name a file of yt8m calibrate")
     try:
         values = read_json(path)
     except InputError as error:
@@ -145,17 +148,57 @@ def read(path: str | os.PathLike) -> Calibration:
     name = f"--calibration {os.fspath(path)}"
     if not isinstance(values, dict) or "pooled" not in values:
         raise InputError(f"{name}: holds no calibration; make one with yt8m calibrate")
-    if values.get("format") != FORMAT:
-        raise InputError(f"{name}: is of format {values.get('format')}, this version reads {FORMAT}; make it anew")
+    version = values.get("format")
+    if type(version) is not int or version != FORMAT:
+        raise InputError(f"{name}: is of format {version!r:.50}, this version reads {FORMAT}; make it anew")
     try:
-        maps = LogitMaps(
-            LogitMap(**values["pooled"]),
-            {int(class_id): LogitMap(**own) for class_id, own in values["classes"].items()},
-        )
-        fields = [field.name for field in dataclasses.fields(Calibration) if field.name != "maps"]
-        return Calibration(**{key: values[key] for key in fields}, maps=maps)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _of_values(values)
+    except ValueError as error:
         raise InputError(f"{name}: cannot be used ({error}); make it anew with yt8m calibrate") from error
+
+
+def _of_values(values: Mapping[str, Any]) -> Calibration:
+    """Makes a calibration from JSON values. Raises ValueError that names the key with a wrong value."""
+    wanted = {"run": str, "weights": str, "task": Task, "method": Method, "num_classes": PositiveInt}
+    fields = {key: fit(_value(values, key), annotation, key) for key, annotation in wanted.items()}
+    data = list(fit(_value(values, "data"), tuple[str, ...], "data"))
+    own = {}
+    for class_id, each in _object(_value(values, "classes"), "classes").items():
+        if not class_id.isdecimal() or str(int(class_id)) != class_id:
+            raise ValueError(f"classes has {class_id!r:.50}; it must be the number of a class")
+        own[int(class_id)] = _map_of(each, f"classes.{class_id}")
+    return Calibration(**fields, data=data, maps=LogitMaps(_map_of(values["pooled"], "pooled"), own))
+
+
+def _map_of(values: Any, name: str) -> LogitMap:
+    values = _object(values, name)
+    slope = fit(_value(values, "slope", name), PositiveFloat32, f"{name}.slope")
+    points, offsets = (_numbers(_value(values, key, name), f"{name}.{key}") for key in ("points", "offsets"))
+    try:
+        return LogitMap(slope, points, offsets)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _value(values: Mapping[str, Any], key: str, name: str = "") -> Any:
+    if key not in values:
+        raise ValueError(f"{name}{'.' * bool(name)}{key} is missing")
+    return values[key]
+
+
+def _object(values: Any, name: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return values
+
+
+def _numbers(values: Any, name: str) -> list[float]:
+    # A file with thousands of functions has a million numbers: only the wrong ones are fitted one by one.
+    largest = typing.get_args(Float32)[1].most
+    plain = isinstance(values, list) and all(type(each) in (int, float) for each in values)
+    if plain and (np.abs(np.array(values, np.float64)) <= largest).all():
+        return values
+    return list(fit(values, tuple[Float32, ...], name))
 
 
 class Calibrations:
@@ -181,11 +224,20 @@ class Calibrations:
             self._unused[path] = found.run
 
     def of(self, run: str | os.PathLike) -> Calibration | None:
-        """The calibration of a run; None if there is none. Raises InputError if the run has no weights."""
+        """The calibration of a run; None if there is none.
+
+        Raises:
+            InputError: the run has no weights, or another number of classes than the calibration.
+        """
         if not self._found:
             return None
         path, found = self._found.get(digest_of_file(best_weights(run)), (None, None))
         self._unused.pop(path or "", None)
+        if found and found.num_classes != (there := runs.load_config(run).data.num_classes):
+            raise InputError(
+                f"--calibration {path}: num_classes is {found.num_classes}, and {os.fspath(run)} has {there}; make it anew with "
+                "yt8m calibrate"
+            )
         return found
 
     def of_runs(self, runs: Sequence[str | os.PathLike]) -> list[Calibration | None]:
@@ -198,10 +250,14 @@ class Calibrations:
             )
         return found
 
-    def refuse_unused(self, runs: str) -> None:
-        """Raises InputError if a calibration was never asked for; `runs` names the runs in the message."""
+    def refuse_unused(self, name: str | None = None) -> None:
+        """Raises InputError if a calibration was never asked for.
+
+        Args:
+            name: the name of the run in the message; None = the members of an ensemble.
+        """
         for path, run in self._unused.items():
-            raise InputError(
-                f"--calibration {path}: was fitted for {run}, and {runs} does not have those weights, or not any more; fit one "
-                "with yt8m calibrate, or leave it out"
-            )
+            lack = f"was fitted for {run}, and {name} does not have those weights, or not any more"
+            if name is None:
+                lack = f"no member has the weights that it was fitted for, which {run} had"
+            raise InputError(f"--calibration {path}: {lack}; fit one with yt8m calibrate, or leave it out")
