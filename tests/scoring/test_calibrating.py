@@ -277,6 +277,46 @@ def test_what_the_run_learned_from_calibrates_nothing(run, sample, refused):
     refused(message, calibrate, run, [str(sample / FRAMES), learned])
 
 
+@pytest.fixture
+def moved(run, sample, tmp_path, monkeypatch) -> str:
+    """The run, as if trained beside its records with paths relative to them, and seen from elsewhere."""
+    config, environment = (Path(run) / f"{name}.json" for name in ("config", "environment"))
+    config.write_text(config.read_text().replace(f'"{sample}/', '"'))
+    environment.write_text(json.dumps(json.loads(environment.read_text()) | {"directory": str(sample)}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return run
+
+
+def test_what_the_run_learned_from_is_known_from_any_directory(moved, sample, refused):
+    learned = sample / "2/frame/train"
+    message = (
+        rf"^{moved}: learned from records that it would be calibrated on \({learned}/train0000.tfrecord is in both\)"
+    )
+    refused(message, calibrate, moved, [str(learned)])
+    refused(
+        rf"^{moved}: learned from records that the weights would be learned from \({learned}/train0000.tfrecord is in both\)",
+        weigh,
+        [moved, shutil.copytree(moved, f"{moved}-2")],
+        [str(learned)],
+        "weights.json",
+    )
+
+
+def test_what_cannot_be_checked_is_said_and_no_more(moved, trained_once, sample):
+    (Path(moved) / "environment.json").unlink()
+    unknown = (
+        f"{moved}: it could not be checked whether the run learned from these records (2/frame/train: no such file or "
+        "directory); if it did, the figures look better than they are"
+    )
+    told, data = Messages(), [str(sample / FRAMES)]
+    calibrate(moved, data, progress=told)
+    assert told.lines.count(unknown) == 1
+    told = Messages()
+    weigh([moved, trained_once], data, Path("weights.json"), progress=told)
+    assert [line for line in told.lines if "could not be checked" in line] == [unknown]
+
+
 def test_a_run_without_validation_records(sample, tmp_path, refused):
     run = trained(tmp_path / "without", sample)
     refused(rf"^{run}: was trained without a validate split; name the records with --data", calibrate, run)

@@ -13,8 +13,8 @@ from yt8m.data.locating import locate_repeat
 from yt8m.data.reading import Source
 from yt8m.data.records import read_framing
 from yt8m.data.repeats import Once, RepeatError
-from yt8m.data.sources import expand_paths, scheme
-from yt8m.errors import InputError, RecordError
+from yt8m.data.sources import scheme
+from yt8m.errors import RecordError
 
 _COMPARED_BYTES = 1 << 16
 """Bytes compared at each end of two files of equal size, to tell whether they are copies."""
@@ -40,19 +40,6 @@ def find_overlap(files: Sequence[str], others: Sequence[str]) -> str | None:
         or _same_content(_sizes(here), _sizes(there))
         or _same_video(_sizes(here), _sizes(there))
     )
-
-
-def find_learned(learned: Sequence[str], paths: str | Sequence[str]) -> str | None:
-    """Compares the records that a run learned from with others, as `find_overlap` does; None if they are gone.
-
-    Args:
-        learned: the run's paths. They may belong to another place or another time.
-        paths: the others' paths, as `expand_paths` takes them.
-    """
-    try:
-        return find_overlap(expand_paths(learned), expand_paths(paths))
-    except InputError:
-        return None
 
 
 def refuse_repeats(source: Source) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from yt8m.data.labels import open_labelled, read_labels, read_ratings
-from yt8m.data.overlap import find_learned
 from yt8m.errors import InputError
 from yt8m.files import write_json
 from yt8m.metrics.registry import Task
@@ -38,12 +37,22 @@ from yt8m.predicting.stored import store
 from yt8m.predicting.weighting import Weights, learn_weights, require_several
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import check_output
+from yt8m.runs.learned import find_learned
 
 
-def _refuse_learned(members: Sequence[Member], data: Sequence[str]) -> None:
-    """Raises InputError if a run was trained on the records to learn weights from: its weight would be too large."""
+def _refuse_learned(members: Sequence[Member], data: Sequence[str], progress: Progress) -> None:
+    """Raises InputError if a run was trained on the records to learn weights from: its weight would be too large.
+
+    A line says so if that could not be checked.
+    """
     for member in members:
-        if isinstance(member, RunPredictions) and (common := find_learned(member.config.data.train, data)):
+        if not isinstance(member, RunPredictions):
+            continue
+        (run,) = member.runs
+        common, unknown = learned = find_learned(run, member.config, data)
+        if unknown:
+            progress.message(learned.remark(member.name))
+        if common:
             raise InputError(
                 f"{member.name}: learned from records that the weights would be learned from ({common}); name others with "
                 "--data, or store what runs of several folds predict for these (yt8m predict --run RUN RUN ... --store DIR)"
@@ -136,7 +145,8 @@ def weigh(
         data: the labelled records.
         out: the JSON file to write.
         method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean.
-        mean, segment_classes, calibrations, progress: as in `ensemble`.
+        mean, segment_classes, calibrations: as in `ensemble`.
+        progress: as in `ensemble`; gets a line if it could not be checked whether a run was trained on the records.
 
     Raises:
         InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights` and `learn_stack`.
@@ -150,7 +160,7 @@ def weigh(
     opened = open_members(members, data, segment_classes, mean=mean, progress=progress, calibrations=calibrations)
     require_several(opened)
     refuse_inputs_as(out, opened)
-    _refuse_learned(opened, data)
+    _refuse_learned(opened, data, progress)
     description = opened[0].description
     source = open_labelled(data, description.task, description.num_classes, progress)
     if description.task == "segment":

@@ -2,7 +2,7 @@
 
 ==================  ====================================================================================================
 ``config.json``     the whole resolved configuration, with files and features found. `evaluate` and `predict` need no more
-``environment.json``  versions, git commit and devices, of the newest start
+``environment.json``  versions, git commit, working directory and devices, of the newest start
 ``records.json``    sizes and times of change of the local files that the newest start trained and validated on
 ``metrics.jsonl``   one JSON object in each line: ``{"kind": "train" | "validation", "step": ..., ...}``
 ``tensorboard/``    the metrics as event files
@@ -18,7 +18,8 @@
 
 Consequences of deleting a file:
 
-* ``environment.json``, ``tensorboard/``, ``curves.png``, ``report.html``: `yt8m report` shows less.
+* ``tensorboard/``, ``curves.png``, ``report.html``: `yt8m report` shows less.
+* ``environment.json``: the same, and relative paths of records are only searched from the present directory.
 * ``predictions/``: none; they are made again.
 * ``calibration.json``: none, unless a command names it.
 * ``records.json``: training does not notice that records have changed.

@@ -3,13 +3,11 @@
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from yt8m.config import RunConfig
 from yt8m.data import pipeline, remarks
 from yt8m.data.locating import Counted
-from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.sources import expand_paths
@@ -17,9 +15,8 @@ from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
 from yt8m.data.tools import salvage
 from yt8m.errors import InputError, quantity
-from yt8m.files import read_json
 from yt8m.progress import SILENT, Progress
-from yt8m.runs.directory import RunDirectory
+from yt8m.runs.learned import directory_of_training, find_learned, relative_paths
 
 
 def open_data(
@@ -116,7 +113,7 @@ def open_validation(
         part=part,
         labels_for="evaluation" if data else "validation",
     )
-    if data and (common := find_learned(config.data.train, data)):  # only after bad records are refused
+    if data and (common := find_learned(run, config, data).common):  # only after bad records are refused
         progress.message(
             f"{run}: learned from records that it is measured on here ({common}); it will do worse on others"
         )
@@ -152,7 +149,7 @@ def choose_paths(
         # An unpacked run does not say which records it was trained on.
         why = f"was trained without a {split} split" if config.data.train else "does not say where its records are"
         raise InputError(f"{run}: {why}; name the records with --data")
-    relative = [path for path in paths if "://" not in path and not os.path.isabs(path)]
+    relative = relative_paths(paths)
     fold = Fold.parse(config.data.fold)
     if isinstance(fold, IndexedFold) and not os.path.isabs(fold.path):
         relative.append(fold.path)
@@ -163,7 +160,7 @@ def choose_paths(
 
 def _look_for(relative: list[str], run: str | os.PathLike, split: str, progress: Progress) -> None:
     """Says where relative paths are searched, if the run was trained in another directory."""
-    here, there = os.getcwd(), _directory_of_training(run)
+    here, there = os.getcwd(), directory_of_training(run)
     if here == there:
         return
     what = f"{os.fspath(run)}: its {split} records, {relative[0]}, are"
@@ -176,10 +173,3 @@ def _look_for(relative: list[str], run: str | os.PathLike, split: str, progress:
         ) from error
     if there:
         progress.message(f"{what} taken relative to {here}, and not to {trained}")
-
-
-def _directory_of_training(run: str | os.PathLike) -> str | None:
-    """The directory in which the run was last started; None if unknown."""
-    path = RunDirectory(Path(run)).environment
-    found: Any = read_json(path) if path.is_file() else None
-    return found.get("directory") if isinstance(found, dict) else None

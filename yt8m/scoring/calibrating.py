@@ -14,7 +14,6 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
-from yt8m.data.overlap import find_learned
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING, is_present
 from yt8m.distribution.strategies import open_devices
@@ -24,6 +23,7 @@ from yt8m.metrics import SegmentMetrics, VideoMetrics, reliability, top_k_predic
 from yt8m.metrics.logits import probability
 from yt8m.metrics.registry import of_task
 from yt8m.progress import SILENT, Progress
+from yt8m.runs.learned import find_learned
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.calibration import IDENTITY, Calibration, LogitMaps, Method
@@ -177,7 +177,8 @@ def calibrate(
         method: `isotonic` fits any ascending function; `platt` fits a factor and a shift of the logit.
         per_class: classes with at least this many positives get their own function; 0 = all classes share one.
         seed: seed of the halves of the videos that the result is measured on.
-        progress: counts the videos, or segments, and gets messages, as in `yt8m.scoring.evaluation.evaluate`.
+        progress: counts the videos, or segments, and gets messages, as in `yt8m.scoring.evaluation.evaluate`, and
+            a line if it could not be checked whether the run learned from the records.
         distribute: devices to use; None = all available. Worker 0 writes the file.
 
     Raises:
@@ -223,14 +224,22 @@ def calibrate(
 
 
 def _open(run: str | os.PathLike, config: RunConfig, data: Sequence[str], progress: Progress) -> Source:
-    """Opens the records. Refuses records that the run learned from: its probabilities would look too good there."""
+    """Opens the records. Refuses records that the run learned from: its probabilities would look too good there.
+
+    A line says so if that could not be checked.
+    """
     paths = choose_paths(run, config, data, "validate")
-    is_held_out = config.data.fold and not data
-    if not is_held_out and (common := find_learned(config.data.train, paths)):
+    if config.data.fold and not data:  # the fold that was left out
+        return open_validation(run, config, data, progress)
+    common, unknown = learned = find_learned(run, config, paths)
+    if common:
         raise InputError(
             f"{run}: learned from records that it would be calibrated on ({common}); name others with --data"
         )
-    return open_validation(run, config, data, progress)
+    source = open_validation(run, config, data, progress)
+    if unknown:
+        progress.message(learned.remark(run))
+    return source
 
 
 class _Fitted(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data import failures, remarks
-from yt8m.data.overlap import find_learned
+from yt8m.data.overlap import find_overlap
 from yt8m.data.pipeline import Source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
@@ -257,7 +257,7 @@ def _calibration_of(
     asked.refuse_unused(os.fspath(run))
     assert found, "an unused one is refused"
     found.refuse_task("segment" if source.level == "segment" else "video", os.fspath(run))
-    if common := find_learned(found.data, source.files):
+    if common := find_overlap(found.data, source.files):
         progress.message(
             f"{os.fspath(file)}: was fitted on records that are measured here ({common}); probabilities will fit others less"
         )

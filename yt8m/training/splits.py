@@ -5,11 +5,12 @@ import os
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig
-from yt8m.data.overlap import find_learned, find_overlap
+from yt8m.data.overlap import find_overlap
 from yt8m.data.sources import cut_validation, expand_paths, find_splits
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.progress import SILENT, Progress
+from yt8m.runs.learned import find_learned
 from yt8m.runs.records import open_data
 
 
@@ -78,9 +79,9 @@ def _cut(data: DataConfig, paths: tuple[str, ...], progress: Progress) -> dict[s
 
 
 def _compare_initial_run(run: str, data: DataConfig, progress: Progress) -> None:
-    initial = runs.load_config(run).data
-    is_same_fold = data.fold and initial.fold == data.fold
-    if not is_same_fold and (common := find_learned(initial.train, data.validate)):
+    initial = runs.load_config(run)
+    is_same_fold = data.fold and initial.data.fold == data.fold
+    if not is_same_fold and (common := find_learned(run, initial, data.validate).common):
         progress.message(
             f"--training.initial-run {run}: learned from records that validate here ({common}); the validation will look "
             "better than it is"
