@@ -13,7 +13,7 @@ from yt8m.metrics import SegmentRatings, VideoMetrics
 from yt8m.predicting import Description, Part
 from yt8m.predicting.combining import Ensemble
 from yt8m.predicting.stacking import LearnedMean, Stack, Stacked, learn_stack
-from yt8m.predicting.weighting import learn_weights
+from yt8m.predicting.weighting import Weights, learn_weights
 
 
 def regression(values, hits):
@@ -188,10 +188,20 @@ def test_what_is_shown():
     compared = LearnedMean("geometric", [0.9, 0.1], 0.61)
     learned = Stack(["a", "b"], "logistic", [0.75, -0.25], -1.5, "gap", 0.625, 0.5, [0.6, 0.4], compared)
     assert reports.weighed(learned).splitlines() == [
-        "a                    weight 0.750, alone gap 0.6000",
-        "b                    weight -0.250, alone gap 0.4000",
-        "equal weights        gap 0.5000",
-        "learned weights      gap 0.6100, on videos that they were not learned from",
-        "logistic regression  gap 0.6250, on videos that it was not learned from",
+        "a                    weight 0.750, alone GAP 0.6000",
+        "b                    weight -0.250, alone GAP 0.4000",
+        "equal weights        GAP 0.5000",
+        "learned weights      GAP 0.6100, on videos that they were not learned from",
+        "logistic regression  GAP 0.6250, on videos that it was not learned from",
         "intercept            -1.500",
+    ]
+
+
+def test_segment_map_is_shown_by_its_title():
+    learned = Weights(["a", "b"], "geometric", [0.75, 0.25], "segment_map", 0.625, 0.5, [0.6, 0.4])
+    assert reports.weighed(learned).splitlines() == [
+        "a                weight 0.750, alone segment MAP 0.6000",
+        "b                weight 0.250, alone segment MAP 0.4000",
+        "equal weights    segment MAP 0.5000",
+        "learned weights  segment MAP 0.6250, on videos that they were not learned from",
     ]

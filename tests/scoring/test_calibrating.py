@@ -396,7 +396,7 @@ def test_what_is_shown(run):
         "GAP                   0.5000     0.5100",
         "Loss                  12.346     9.5000",
         "Calibration error     0.0400     0.0100",
-        "after: each half of the videos with what was fitted on the other half",
+        "after: each half of the videos is measured with functions fitted on the other half",
     ]
     several = dataclasses.replace(made, method="platt", num_videos=5, own_classes=2)
     assert reports.calibrated(several).splitlines()[0] == (

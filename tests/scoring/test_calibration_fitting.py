@@ -1,5 +1,7 @@
 """Calibrations against pool-adjacent-violators and Newton's method written out."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,39 @@ def test_labels_that_have_lower_logits_than_the_others():
     logits, hits, halves = drawn(slope=-0.6)
     with pytest.raises(InputError, match="labels have lower logits than the others"):
         fit(counted(logits, hits, halves), "platt")
+
+
+def counts_of(pairs) -> LogitCounts:
+    """Counts of pairs of a logit, whether it is a hit, and how often."""
+    counts = LogitCounts(1, by_class=False)
+    for logit, hit, number in pairs:
+        one = np.zeros(number, int)
+        counts.add(one, one, np.full(number, logit), np.full(number, hit))
+    return counts
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(0, True, 1), (0, False, 1)],
+        [(-4, True, 1), (-4, False, 5)],
+        [(-31, True, 1), (31, False, 1), (31, True, 1)],
+        [(-5, True, 1), (5, False, 3)],
+    ],
+)
+def test_few_records_are_refused_without_warnings(pairs):
+    """The first two give a singular matrix, of which scikit-learn warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError, match=r"labels have lower logits than the others, or the same; give more"):
+            fit(counts_of(pairs), "platt")
+
+
+def test_few_separable_records_get_platts_targets_without_warnings():
+    """Hits at 5 and misses at -5: the line goes through the targets 2/3 and 1/5."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit(counts_of([(5, True, 1), (-5, False, 3)]), "platt").pooled
+    upper, lower = np.log(2), np.log(1 / 4)
+    expected = [(upper - lower) / (2 * 5), (upper + lower) / 2 - (upper - lower) / (2 * 5) / 64]
+    assert [found.slope, *found.offsets] == pytest.approx(expected, abs=2e-6)

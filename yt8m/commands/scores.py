@@ -101,7 +101,7 @@ def calibrate(
     data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: the run's validation split)")] = None,
     out: Annotated[OptionalText, shown("PATH", "(default: calibration.json in the run directory)")] = None,
     method: Literal["isotonic", "platt"] = "isotonic",
-    per_class: NonNegativeInt = 0,
+    per_class: Annotated[NonNegativeInt, shown("N")] = 0,
     seed: NonNegativeInt = 0,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
@@ -117,8 +117,8 @@ def calibrate(
         data: Labelled records: files, directories or globs.
         out: The file to write.
         method: isotonic: fit any increasing function. platt: fit a factor and an offset for the logit.
-        per_class: Fit a separate function for classes with at least this many positives; 0 = all classes share one.
-        seed: Splits the videos into the two halves that the result is measured on.
+        per_class: Fit a separate function for each class with at least N positives; 0 = all classes share one.
+        seed: Splits the videos into two halves. Each is measured with functions fitted on the other.
         json: Print one JSON object.
         distribute: The devices to compute on.
     """

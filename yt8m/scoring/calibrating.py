@@ -176,7 +176,7 @@ def calibrate(
         out: the JSON file; None = `calibration.json` in the run directory.
         method: `isotonic` fits any ascending function; `platt` fits a factor and a shift of the logit.
         per_class: classes with at least this many positives get their own function; 0 = all classes share one.
-        seed: seed of the halves of the videos that the result is measured on.
+        seed: splits the videos into two halves. Each is measured with functions fitted on the other.
         progress: counts the videos, or segments, and gets messages, as in `yt8m.scoring.evaluation.evaluate`, and
             a line if it could not be checked whether the run learned from the records.
         distribute: devices to use; None = all available. Worker 0 writes the file.

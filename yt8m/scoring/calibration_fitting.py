@@ -5,6 +5,7 @@ All pairs of a row and a class count. There are billions of them, so they are co
 C = classes, B = bins.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -73,8 +74,8 @@ def fit(
     pooled = _fit(counts.pooled[chosen].sum(axis=0), method)
     if pooled is None:
         raise InputError(
-            "no calibration fits: labels and other classes are not both there, or labels have lower logits than the others; "
-            "give more records, or train the run longer"
+            "no calibration fits: labels and other classes are not both there, or labels have lower logits than the others, "
+            "or the same; give more records, or train the run longer"
         )
     own = {int(class_id): _fit(counts.of_class[class_id, chosen].sum(axis=0), method) for class_id in own_classes}
     return LogitMaps(pooled, {class_id: each for class_id, each in own.items() if each})
@@ -103,17 +104,25 @@ def _isotonic(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -
 
 
 def _platt(misses: np.ndarray, hits: np.ndarray, least: float, most: float) -> LogitMap | None:
+    from scipy.linalg import LinAlgWarning
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     # A target between 0 and 1 is a weighted hit and a weighted miss.
     positive, negative = hits * most + misses * least, hits * (1 - most) + misses * (1 - least)
     filled = positive > 0
+    if filled.sum() < 2:  # no slope is better than another
+        return None
     logits = np.concatenate([CENTRES[filled]] * 2)[:, None]
     are_hits = np.repeat([True, False], filled.sum())
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
-    model.fit(logits, are_hits, sample_weight=np.concatenate([positive[filled], negative[filled]]))
+    with warnings.catch_warnings():
+        # They have many lines each, and what comes of it is looked at here.
+        warnings.simplefilter("ignore", LinAlgWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(logits, are_hits, sample_weight=np.concatenate([positive[filled], negative[filled]]))
     slope, offset = round(float(model.coef_[0, 0]), _DECIMALS), round(float(model.intercept_[0]), _DECIMALS)
-    return LogitMap(slope, (0.0,), (offset,)) if slope > 0 else None
+    return LogitMap(slope, (0.0,), (offset,)) if 0 < slope < np.inf and np.isfinite(offset) else None
 
 
 def total_loss(counts: LogitCounts, half: int, maps: LogitMaps) -> float:

@@ -35,20 +35,19 @@ def predicted(prediction: Any) -> str:
 
 def weighed(learned: Any) -> str:
     """Describes an ensemble's `yt8m.predicting.weighting.Weights` or `yt8m.predicting.stacking.Stack`."""
+    title = find(learned.metric).title
     rows = [
-        (name, f"weight {weight:.3f}, alone {learned.metric} {alone:.4f}")
+        (name, f"weight {weight:.3f}, alone {title} {alone:.4f}")
         for name, weight, alone in zip(learned.members, learned.weights, learned.alone, strict=True)
     ]
-    rows.append(("equal weights", f"{learned.metric} {learned.equal:.4f}"))
+    rows.append(("equal weights", f"{title} {learned.equal:.4f}"))
     elsewhere = "on videos that they were not learned from"
     if learned.mean == "logistic":
-        rows.append(("learned weights", f"{learned.metric} {learned.learned.score:.4f}, {elsewhere}"))
-        rows.append(
-            ("logistic regression", f"{learned.metric} {learned.score:.4f}, on videos that it was not learned from")
-        )
+        rows.append(("learned weights", f"{title} {learned.learned.score:.4f}, {elsewhere}"))
+        rows.append(("logistic regression", f"{title} {learned.score:.4f}, on videos that it was not learned from"))
         rows.append(("intercept", f"{learned.intercept:.3f}"))
     else:
-        rows.append(("learned weights", f"{learned.metric} {learned.score:.4f}, {elsewhere}"))
+        rows.append(("learned weights", f"{title} {learned.score:.4f}, {elsewhere}"))
     return table(rows)
 
 

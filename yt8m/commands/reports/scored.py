@@ -29,7 +29,7 @@ def calibrated(result: Any) -> str:
         [
             f"{result.run}: {method} on {quantity(result.num_videos, 'video')}, {own} together",
             table(rows),
-            "after: each half of the videos with what was fitted on the other half",
+            "after: each half of the videos is measured with functions fitted on the other half",
         ]
     )
 
