@@ -257,6 +257,26 @@ def test_members_of_an_ensemble_are_calibrated_each_by_its_own(run, trained_once
     assert learned.members == [run, other]
 
 
+def test_a_calibration_on_the_records_that_weights_are_learned_from(run, trained_once, sample, tmp_path, monkeypatch):
+    """The line is that of an evaluation, from any directory."""
+    monkeypatch.chdir(sample)
+    same, other = (
+        line_for(run, tmp_path / name, IDENTITY, data=[str(path)])
+        for name, path in (("same.json", sample / FRAMES / "validate0001.tfrecord"), ("other.json", sample / "none"))
+    )
+    made = calibrate(run, [FRAMES], tmp_path / "made.json")
+    assert read(made.path).data == [str(sample / FRAMES / f"validate000{shard}.tfrecord") for shard in (0, 1)]
+    monkeypatch.chdir(tmp_path)
+    for file, expected in ((same, 1), (made.path, 1), (other, 0)):
+        told, measured = Messages(), Messages()
+        weigh([run, trained_once], [str(sample / FRAMES)], tmp_path / "w.json", calibrations=[file], progress=told)
+        evaluate(run, [str(sample / FRAMES)], measured, calibration=file)
+        lines, others = ([line for line in each.lines if "was fitted on" in line] for each in (told, measured))
+        assert len(lines) == expected
+        assert lines == others
+        assert all(line.startswith(f"{file}: was fitted on records that are measured here (") for line in lines)
+
+
 @pytest.fixture
 def refused(monkeypatch, tmp_path):
     """Asserts that a call is refused before anything is scored or written."""

@@ -38,6 +38,7 @@ from yt8m.predicting.weighting import Weights, learn_weights, require_several
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import check_output
 from yt8m.runs.learned import find_learned
+from yt8m.scoring.calibration import read, remark_fitted
 
 
 def _refuse_learned(members: Sequence[Member], data: Sequence[str], progress: Progress) -> None:
@@ -146,7 +147,8 @@ def weigh(
         out: the JSON file to write.
         method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean.
         mean, segment_classes, calibrations: as in `ensemble`.
-        progress: as in `ensemble`; gets a line if it could not be checked whether a run was trained on the records.
+        progress: as in `ensemble`; gets a line if it could not be checked whether a run was trained on the records,
+            and one if a calibration was fitted on them.
 
     Raises:
         InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights` and `learn_stack`.
@@ -163,6 +165,8 @@ def weigh(
     _refuse_learned(opened, data, progress)
     description = opened[0].description
     source = open_labelled(data, description.task, description.num_classes, progress)
+    for file in calibrations:
+        remark_fitted(file, read(file), source.files, progress)
     if description.task == "segment":
         if source.level != "segment":
             raise InputError(

@@ -16,6 +16,7 @@ from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING, is_present
+from yt8m.data.sources import scheme
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.files import digest_of_file, write_json
@@ -213,7 +214,7 @@ def calibrate(
             task="segment" if source.level == "segment" else "video",
             method=method,
             num_classes=config.data.num_classes,
-            data=source.files,
+            data=[path if scheme(path) else os.path.abspath(path) for path in source.files],
             maps=maps,
         )
         if devices.is_chief:

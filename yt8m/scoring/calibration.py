@@ -12,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from yt8m import runs
+from yt8m.data.overlap import find_overlap
 from yt8m.errors import InputError, quantity
 from yt8m.files import digest_of_file, read_json
 from yt8m.metrics.registry import Task
+from yt8m.progress import Progress
 from yt8m.runs.model import best_weights
 from yt8m.values import Float32, PositiveFloat32, PositiveInt, fit
 
@@ -95,7 +97,7 @@ class Calibration:
     num_classes: int
     """C"""
     data: Sequence[str]
-    """Files of the records it was fitted on."""
+    """Files of the records it was fitted on. Local paths are absolute, so that they are found from any directory."""
     maps: LogitMaps
 
     def __post_init__(self):
@@ -199,6 +201,21 @@ def _numbers(values: Any, name: str) -> list[float]:
     if plain and (np.abs(np.array(values, np.float64)) <= largest).all():
         return values
     return list(fit(values, tuple[Float32, ...], name))
+
+
+def remark_fitted(file: str | os.PathLike, calibration: Calibration, files: Sequence[str], progress: Progress) -> None:
+    """Gives `progress` a line if a calibration was fitted on records that are measured.
+
+    Args:
+        file: the calibration's file.
+        calibration: its content.
+        files: the files of the records that are measured.
+        progress: gets the line.
+    """
+    if common := find_overlap(calibration.data, files):
+        progress.message(
+            f"{os.fspath(file)}: was fitted on records that are measured here ({common}); probabilities will fit others less"
+        )
 
 
 class Calibrations:

@@ -12,7 +12,6 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data import failures, remarks
-from yt8m.data.overlap import find_overlap
 from yt8m.data.pipeline import Source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
@@ -26,7 +25,7 @@ from yt8m.metrics.registry import COUNTS, primary
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
-from yt8m.scoring.calibration import Calibration, Calibrations
+from yt8m.scoring.calibration import Calibration, Calibrations, remark_fitted
 from yt8m.scoring.classes import frame_of, open_class_report
 from yt8m.scoring.scorer import Scored, Scorer
 
@@ -257,10 +256,7 @@ def _calibration_of(
     asked.refuse_unused(os.fspath(run))
     assert found, "an unused one is refused"
     found.refuse_task("segment" if source.level == "segment" else "video", os.fspath(run))
-    if common := find_overlap(found.data, source.files):
-        progress.message(
-            f"{os.fspath(file)}: was fitted on records that are measured here ({common}); probabilities will fit others less"
-        )
+    remark_fitted(file, found, source.files, progress)
     return found
 
 
