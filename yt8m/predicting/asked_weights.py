@@ -12,6 +12,7 @@ from yt8m.files import read_json
 from yt8m.predicting.combining import MEANS, Combination, Combined, Ensemble, Mean, normalised
 from yt8m.predicting.parts import Described, Predictions
 from yt8m.predicting.stacking import LOGISTIC, Stacked, stack_weights
+from yt8m.progress import Progress
 from yt8m.values import Float32, fit
 
 
@@ -24,12 +25,43 @@ class AskedWeights:
     """One weight for each member; None = equal weights."""
     intercept: float = 0.0
     """The intercept of a logistic regression."""
+    learned_for: Sequence[str] = ()
+    """The members in the file of weights, in the order of the weights; empty = there is no file, or it names none."""
+    file: str = ""
 
     def of(self, members: Sequence[Described]) -> np.ndarray:
         """Returns the weights of the members, float64 [M]. Raises InputError if they do not fit the members."""
         if self.combined == LOGISTIC:
             return stack_weights(self.weights or (), members)
         return normalised(self.weights, members)
+
+    def given_to(self, members: Sequence[str | os.PathLike], progress: Progress) -> "AskedWeights":
+        """Returns the weights in the order of the members.
+
+        Paths decide whether a member is one of the file's members. If all are, each gets its own weight. Otherwise the order
+        decides: runs may have moved, and weights learned from some predictions may be used for others of the same runs.
+
+        Args:
+            members: the paths of the members, as many as there are weights.
+            progress: gets a line if the file names other members, or the same ones in another order.
+        """
+        given = [os.path.realpath(member) for member in members]
+        learned_for = [os.path.realpath(name) for name in self.learned_for]
+        if not learned_for or given == learned_for:
+            return self
+        names = [os.fspath(member) for member in members]
+        if sorted(given) != sorted(learned_for):
+            pairs = [f"{name} the weight of {other}" for name, other in zip(names, self.learned_for, strict=True)]
+            progress.message(f"--weights {self.file}: names other members, so the order decides: {', '.join(pairs)}")
+            return self
+        assert self.weights is not None, "it comes from a file"
+        own = dict(zip(learned_for, self.weights, strict=True))
+        weights = [own[place] for place in given]
+        pairs = [f"{name} {weight:.3g}" for name, weight in zip(names, weights, strict=True)]
+        progress.message(
+            f"--weights {self.file}: names the members in another order; each has its own weight: {', '.join(pairs)}"
+        )
+        return dataclasses.replace(self, weights=weights, learned_for=names)
 
     def combine(self, members: Sequence[Predictions]) -> Combination:
         """Combines the members into one. Raises InputError if they do not fit together."""
@@ -82,4 +114,7 @@ def _read(path: str | os.PathLike) -> AskedWeights:
         raise InputError(f"{name}: weights are of the {mean} mean, and one is below 0; {again}")
     if not any(weights):
         raise InputError(f"{name}: weights are all 0; {again}")
-    return AskedWeights(mean, weights, intercept)
+    names = values.get("members")
+    if not isinstance(names, list) or len(names) != len(weights) or not all(isinstance(each, str) for each in names):
+        names = ()
+    return AskedWeights(mean, weights, intercept, names, os.fspath(path))

@@ -82,13 +82,14 @@ def ensemble(
         out: the CSV file; None = no submission.
         data: the records, for members or a prior that are runs.
         mean: `arithmetic`, `geometric` or `rank`; None = the one in the file of weights, or else geometric.
-        weights: one for each member, or a file that `weigh` wrote; None = equal weights.
+        weights: one for each member, or a file that `weigh` wrote; None = equal weights. The order of the members decides,
+            unless the file names just these members: then each gets its own weight.
         segment_classes, task: as in `predict`, for members that are runs.
         stored: a directory to store the mean in; None = do not store it.
         calibrations: files of `yt8m.scoring.calibrating.calibrate`, each for a member that is a run.
         options: the options of the submission; or their fields as keywords.
         progress: counts the videos, or segments, of each batch of a run and of each part of the mean; gets a line on the work
-            that is done.
+            that is done, and one if the file of weights names other members, or these in another order.
 
     Raises:
         InputError, RecordError: the members do not fit together; the weights cannot be used; a file or directory cannot be
@@ -104,6 +105,7 @@ def ensemble(
     if out is not None:
         check_first_ids(opened)
     asked.of(opened)
+    asked = asked.given_to(members, progress)
     into = None if stored is None else _open_store(stored, opened, asked)
     refuse_inputs_as(out, opened)
     asked_prior = open_prior(options, out, mean_description(opened), data)
