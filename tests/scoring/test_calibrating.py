@@ -353,8 +353,13 @@ def test_labels_that_nothing_can_be_fitted_to_leave_no_file(run, sample, tmp_pat
     monkeypatch.setattr(
         calibrating, "multi_hot", lambda labels, num_classes: np.zeros((len(labels), num_classes), bool)
     )
-    with pytest.raises(InputError, match=rf"^{run}: no calibration fits: "):
+    with pytest.raises(
+        InputError, match=rf"^{run}: no calibration fits the videos: none has a label; give more records$"
+    ):
         calibrate(run, out=tmp_path / "new" / "calibration.json")
+    monkeypatch.setattr(calibrating, "is_present", lambda scores: np.zeros(scores.shape, bool))
+    with pytest.raises(InputError, match=rf"^{run}: no calibration fits the videos: no rating is positive; "):
+        calibrate(run, [str(sample / RATED)], tmp_path / "new" / "calibration.json")
     assert not (tmp_path / "new").exists()
 
 

@@ -145,9 +145,15 @@ def test_the_loss_is_the_sum_of_all_cross_entropies(own):
 @pytest.mark.parametrize("method", ["isotonic", "platt"])
 def test_what_cannot_be_fitted(method):
     logits, hits, halves = drawn()
-    for nothing in (np.zeros_like(hits), np.ones_like(hits)):
-        with pytest.raises(InputError, match=r"^no calibration fits: labels and other classes are not both there"):
-            fit(counted(logits, nothing, halves), method)
+    all_hits, no_hits = np.ones_like(hits), np.zeros_like(hits)
+    for found, task, why in (
+        (no_hits, "video", "none has a label"),
+        (no_hits, "segment", "no rating is positive"),
+        (all_hits, "video", "every class is a label of each"),
+        (all_hits, "segment", "no rating is negative"),
+    ):
+        with pytest.raises(InputError, match=rf"^no calibration fits the videos: {why}; give more records$"):
+            fit(counted(logits, found, halves), method, task=task)
     hits[:, 2] = False
     maps = fit(counted(logits, hits, halves, by_class=True), method, own_classes=[2, 3])
     assert set(maps.own) == {3}, "a class without a positive shares the function of all"
@@ -155,8 +161,31 @@ def test_what_cannot_be_fitted(method):
 
 def test_labels_that_have_lower_logits_than_the_others():
     logits, hits, halves = drawn(slope=-0.6)
-    with pytest.raises(InputError, match="labels have lower logits than the others"):
-        fit(counted(logits, hits, halves), "platt")
+    counts = counted(logits, hits, halves)
+    for task, why in (
+        ("video", "labels do not have higher logits than the other classes"),
+        ("segment", "positive ratings do not have higher logits than negative ones"),
+    ):
+        advice = "try --method isotonic, give more records, or train the run longer"
+        with pytest.raises(InputError, match=rf"^no calibration fits the videos: {why}; {advice}$"):
+            fit(counts, "platt", task=task)
+    assert fit(counts, "isotonic"), "the advice helps"
+
+
+@pytest.mark.parametrize("method", ["isotonic", "platt"])
+def test_a_half_that_cannot_be_fitted_is_named_as_one(method):
+    logits, hits, halves = drawn()
+    hits[halves == 1] = False
+    start = "^no calibration fits one half of the videos, which must calibrate the other half: "
+    counts = counted(logits, hits, halves)
+    assert fit(counts, method)
+    assert fit(counts, method, halves=[0])
+    with pytest.raises(InputError, match=rf"{start}none has a label; give more records, or another --seed$"):
+        fit(counts, method, halves=[1])
+    alone = counted(logits, hits, np.zeros_like(halves))
+    for task, why in (("video", "there are none"), ("segment", "they have no ratings")):
+        with pytest.raises(InputError, match=rf"{start}{why}; give more records, or another --seed$"):
+            fit(alone, method, halves=[1], task=task)
 
 
 def counts_of(pairs) -> LogitCounts:
@@ -181,7 +210,9 @@ def test_few_records_are_refused_without_warnings(pairs):
     """The first two give a singular matrix, of which scikit-learn warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(InputError, match=r"labels have lower logits than the others, or the same; give more"):
+        with pytest.raises(
+            InputError, match=r"labels do not have higher logits than the other classes; try --method isotonic, "
+        ):
             fit(counts_of(pairs), "platt")
 
 

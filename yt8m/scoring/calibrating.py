@@ -22,7 +22,7 @@ from yt8m.errors import InputError
 from yt8m.files import digest_of_file, write_json
 from yt8m.metrics import SegmentMetrics, VideoMetrics, reliability, top_k_predictions
 from yt8m.metrics.logits import probability
-from yt8m.metrics.registry import of_task
+from yt8m.metrics.registry import Task, of_task
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.learned import find_learned
 from yt8m.runs.model import best_weights, load_run
@@ -254,11 +254,11 @@ class _Fitted(NamedTuple):
 def _fitted(measured: Measured, method: Method, per_class: int) -> _Fitted:
     """Fits a calibration and measures it. Raises InputError if nothing can be fitted."""
     observer: CalibrationObserver = measured.observed
+    task: Task = "segment" if isinstance(measured.metrics, SegmentMetrics) else "video"
     own = observer.counts.classes_with(per_class).tolist() if per_class else []
-    maps = fit(observer.counts, method, own)
-    of_halves = [fit(observer.counts, method, own, halves=[1 - half]) for half in (0, 1)]
+    maps = fit(observer.counts, method, own, task=task)
+    of_halves = [fit(observer.counts, method, own, halves=[1 - half], task=task) for half in (0, 1)]
     held_out = observer.measure(of_halves)
-    task = "segment" if isinstance(measured.metrics, SegmentMetrics) else "video"
     keys = [metric.key for metric in of_task(task) if metric.shown != "data"]
     before = {key: measured.result[key] for key in keys} | {"loss": measured.result["loss"]}
     # Both losses come from counts in bins, so the error of the bins cancels out.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from yt8m.errors import InputError
+from yt8m.metrics.registry import Task
 from yt8m.scoring.calibration import LogitMap, LogitMaps, Method
 
 LARGEST = 32
@@ -22,6 +23,21 @@ CENTRES = (np.arange(NUM_BINS) + 0.5) / BINS_A_UNIT - LARGEST
 _TIE_BREAK = 0.01
 """Share of the logit itself in the result. Isotonic regression makes flat steps; this share breaks their ties."""
 _DECIMALS = 6
+_PROBLEMS: dict[Task, tuple[str, str, str, str]] = {
+    "video": (
+        "there are none",
+        "none has a label",
+        "every class is a label of each",
+        "labels do not have higher logits than the other classes",
+    ),
+    "segment": (
+        "they have no ratings",
+        "no rating is positive",
+        "no rating is negative",
+        "positive ratings do not have higher logits than negative ones",
+    ),
+}
+"""What can be wrong with videos, by task: no pairs, no hits, no misses, logits that do not rise with the share of hits."""
 
 
 class LogitCounts:
@@ -57,7 +73,11 @@ class LogitCounts:
 
 
 def fit(
-    counts: LogitCounts, method: Method, own_classes: Sequence[int] = (), halves: Sequence[int] = (0, 1)
+    counts: LogitCounts,
+    method: Method,
+    own_classes: Sequence[int] = (),
+    halves: Sequence[int] = (0, 1),
+    task: Task = "video",
 ) -> LogitMaps:
     """Fits functions to some halves of the rows.
 
@@ -66,19 +86,30 @@ def fit(
         method: `isotonic` or `platt`.
         own_classes: classes that get their own function, unless their logits in these halves do not tell hits from misses.
         halves: 0, 1 or both.
+        task: what the pairs are, for messages.
 
     Raises:
-        InputError: there are no hits or no misses, or logits do not rise with the share of hits.
+        InputError: there are no hits or no misses; or, for `platt`, logits do not rise with the share of hits.
     """
     chosen = list(halves)
-    pooled = _fit(counts.pooled[chosen].sum(axis=0), method)
+    counted = counts.pooled[chosen].sum(axis=0)
+    pooled = _fit(counted, method)
     if pooled is None:
-        raise InputError(
-            "no calibration fits: labels and other classes are not both there, or labels have lower logits than the others, "
-            "or the same; give more records, or train the run longer"
-        )
+        raise InputError(_problem(counted, is_half=len(chosen) == 1, task=task))
     own = {int(class_id): _fit(counts.of_class[class_id, chosen].sum(axis=0), method) for class_id in own_classes}
     return LogitMaps(pooled, {class_id: each for class_id, each in own.items() if each})
+
+
+def _problem(counts: np.ndarray, is_half: bool, task: Task) -> str:
+    """Says why nothing fits misses and hits, int [2, B], and what to do."""
+    no_pairs, no_hits, no_misses, no_rise = _PROBLEMS[task]
+    misses, hits = counts.sum(axis=1)
+    videos = "one half of the videos, which must calibrate the other half" if is_half else "the videos"
+    if misses and hits:
+        advice = "try --method isotonic, give more records, or train the run longer"
+        return f"no calibration fits {videos}: {no_rise}; {advice}"
+    why = no_misses if hits else no_hits if misses else no_pairs
+    return f"no calibration fits {videos}: {why}; give more records{', or another --seed' if is_half else ''}"
 
 
 def _fit(counts: np.ndarray, method: Method) -> LogitMap | None:
