@@ -72,7 +72,7 @@ NEVER_TENSORFLOW = [
     "yt8m.metrics",
     *(
         f"yt8m.predicting.{name}"
-        for name in ("parts", "stored", "combining", "listed", "listed_segments", "listed_videos")
+        for name in ("parts", "differences", "stored", "combining", "listed", "listed_segments", "listed_videos")
     ),
     *(
         f"yt8m.predicting.{name}"

@@ -152,6 +152,81 @@ def test_other_predictions_are_refused_or_replaced(tmp_path, changes, reason):
     assert StoredPredictions(tmp_path / "stored").made_from == MADE_FROM | changes
 
 
+DENSE, TWO, THREE = videos(2), videos(3, top_k=2), videos(3, top_k=3)
+A, B = [[{"slope": 1.0}, []]], [[{"slope": 2.0}, []]]
+OF_ANOTHER_KIND = {
+    "all": (
+        DENSE,
+        TWO,
+        {},
+        {},
+        "all 6 classes of each video, and the 2 most probable .* for; give --store-top-k 0, or another",
+    ),
+    "some": (
+        TWO,
+        DENSE,
+        {},
+        {},
+        "the 2 most probable classes of each video, and all 6 .* for; give --store-top-k 2, or another",
+    ),
+    "more": (
+        THREE,
+        TWO,
+        {},
+        {},
+        "the 3 most probable classes .*, and the 2 most .* for; give --store-top-k 3, or another",
+    ),
+    "a mean": (DENSE, TWO, {}, {"members": []}, "all 6 classes .* are asked for; give another directory$"),
+    "segments": (TWO, segments(1), {}, {}, r"predictions of .* \(task is video there, segment here\); give another"),
+    "ranked": (
+        segments(classes=(1, 2)),
+        segments(classes=(1, 3)),
+        {},
+        {},
+        r"predictions of .* \(classes differ\); give",
+    ),
+    "another": (
+        DENSE,
+        DENSE,
+        {"calibrations": A},
+        {"calibrations": B},
+        r"predictions .* \(made with another calibration\)",
+    ),
+    "plain": (DENSE, DENSE, {}, {"calibrations": B}, r"predictions of .* \(made without a calibration\); give another"),
+    "calibrated": (
+        DENSE,
+        DENSE,
+        {"calibrations": A},
+        {},
+        r"predictions of .* \(made with a calibration\); give another",
+    ),
+    "weights": (
+        DENSE,
+        DENSE,
+        {"calibrations": A},
+        {"calibrations": B, "weights": []},
+        r"predictions .* \(weights differ\)",
+    ),
+    "members": (
+        DENSE,
+        DENSE,
+        {"members": [[{"k": 1}]]},
+        {"members": [[{"k": 2}]]},
+        r"predictions .* \(members differ\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "of_held", "of_wanted", "reason"), OF_ANOTHER_KIND.values(), ids=OF_ANOTHER_KIND
+)
+def test_what_is_held_is_said_in_words(held, wanted, of_held, of_wanted, reason, tmp_path):
+    store(makers(held), start(tmp_path / "stored", held, MADE_FROM | of_held))
+    with pytest.raises(InputError, match=rf"^{tmp_path}/stored: holds {reason}") as caught:
+        start(tmp_path / "stored", wanted, MADE_FROM | of_wanted)
+    assert not set("[]{}") & set(str(caught.value).removeprefix(str(tmp_path)))
+
+
 def test_another_task_is_named(tmp_path):
     store(makers(segments()), start(tmp_path / "stored", segments()))
     with pytest.raises(InputError, match="task is segment there, video here"):

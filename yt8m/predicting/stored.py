@@ -29,6 +29,7 @@ import numpy as np
 from yt8m.errors import InputError
 from yt8m.files import NewFile, check_destination, check_local, make_directory, read_json, remove_empty, write_json
 from yt8m.metrics.inputs import check_finite
+from yt8m.predicting.differences import refusal
 from yt8m.predicting.parts import (
     Description,
     Part,
@@ -100,10 +101,7 @@ class PredictionStore:
         found = read_json(path) if path.exists() else None
         self._gives_way = found is not None and _differs(found, self._header)
         if self._gives_way and not replace:
-            raise InputError(
-                f"{self.directory}: holds predictions of another kind or from elsewhere "
-                f"({_difference(found, self._header)}); give another directory, or remove it"
-            )
+            raise InputError(f"{self.directory}: {refusal(found, self._header)}")
         if found is None and self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
             raise InputError(f"{self.directory}: holds other things; give an empty or new directory")
         self._is_complete = found is not None and "parts" in found and not self.missing()
@@ -198,31 +196,6 @@ class PredictionStore:
 
 def _differs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return any(found.get(key) != wanted[key] for key in wanted)
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Describes the first difference, as precisely as it can be named."""
-    for key in wanted:
-        there, here = found.get(key), wanted[key]
-        if there == here:
-            continue
-        if isinstance(there, Mapping) and isinstance(here, Mapping):
-            return _difference(there, here)
-        if isinstance(here, list):
-            return f"{key} differ{_first_difference(there, here)}"
-        return f"{key} is {there} there, {here} here"
-    return "something is missing"
-
-
-def _first_difference(there: Any, here: list) -> str:
-    """Describes the first difference of two lists of files, which begin with their paths; empty for other lists."""
-    files = [each for each in (there or [], here) if all(isinstance(one, list) and one for one in each)]
-    for one, other in zip(*files, strict=False) if len(files) == 2 else ():
-        if one[0] != other[0]:
-            return f": {one[0]} there, {other[0]} here"
-        if one != other:
-            return f": {one[0]} has been changed since"
-    return ""
 
 
 class StoredPredictions(Predictions):
