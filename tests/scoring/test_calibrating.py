@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -121,6 +122,34 @@ def test_without_the_hundredth_isotonic_regression_ties_what_other_videos_tell_a
     assert kept == pytest.approx(plain, abs=1e-6)
 
 
+def counted_halves(num_videos: tuple[int, int], num_labels: tuple[int, int]) -> CalibrationObserver:
+    """Halves of so many videos each, the first ones of each half with one label each."""
+    every = [b"v%d" % video for video in range(1000)]
+    ids, labels = [], []
+    for half in (0, 1):
+        ids += [video for video in every if half_of(video, 0) == half][: num_videos[half]]
+        labels += [np.arange(NUM_CLASSES) < int(place < num_labels[half]) for place in range(num_videos[half])]
+    return observed(np.zeros((len(ids), NUM_CLASSES), np.float32), np.array(labels), ids)
+
+
+def test_halves_of_few_videos_or_labels_are_told():
+    least = (calibrating.ENOUGH_VIDEOS, calibrating.ENOUGH_POSITIVES)
+    assert least == (50, 20), "docs/calibration.md says so"
+    assert counted_halves((50, 51), (20, 20)).few() is None
+    for videos_of, labels_of in (
+        ((49, 60), (20, 30)),
+        ((60, 49), (30, 20)),
+        ((50, 50), (19, 50)),
+        ((50, 50), (50, 19)),
+    ):
+        found = counted_halves(videos_of, labels_of)
+        (one, other), (first, second) = videos_of, labels_of
+        assert found.few() == (
+            f"the halves of the records have {one} and {other} videos, {first} and {second} labels; below 50 videos or 20 "
+            "labels in a half, the figures are mostly chance"
+        )
+
+
 def test_halves_are_about_equal_and_the_seed_decides():
     ids = [b"v%d" % video for video in range(1000)]
     first, again, other = ([half_of(video, seed) for video in ids] for seed in (0, 0, 1))
@@ -191,7 +220,15 @@ def test_a_run_is_calibrated_and_its_file_used(run, sample, tmp_path):
 def test_rated_segments_calibrate_what_is_said_of_segments(run, sample, tmp_path):
     data, file = [str(sample / RATED)], tmp_path / "segments.json"
     plain = evaluate(run, data)
-    made = calibrate(run, data, file)
+    told = Messages()
+    made = calibrate(run, data, file, progress=told)
+    few = [line for line in told.lines if "in a half" in line]
+    assert len(few) == 1
+    assert re.match(
+        rf"{run}: the halves of the records have \d+ and \d+ videos, \d+ and \d+ positive ratings; ", few[0]
+    )
+    halves = [int(number) for number in re.findall(r"(\d+) and (\d+) videos", few[0])[0]]
+    assert sum(halves) == made.num_videos, "segments of a video count once"
     assert list(made.before) == ["segment_map", "loss", "expected_calibration_error"]
     assert made.before == {key: plain[key] for key in ("segment_map", "loss")} | {
         "expected_calibration_error": made.before["expected_calibration_error"]

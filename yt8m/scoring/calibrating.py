@@ -38,6 +38,8 @@ _CANDIDATES = 100
 """Classes of each video that may get among these, if classes have their own calibration."""
 _UNRANKED = np.float32(-1e6)
 """Logit of a class that a segment was not rated for: lower than every real one."""
+ENOUGH_VIDEOS, ENOUGH_POSITIVES = 50, 20
+"""Videos, and labels or positive ratings, of each half. With fewer, the figures are mostly chance."""
 ERROR = "expected_calibration_error"
 
 
@@ -121,6 +123,20 @@ class CalibrationObserver:
         self.counts.merge(other.counts)
         self.kept += other.kept
 
+    def few(self) -> str | None:
+        """Describes the halves as a clause, if one is too small for its figures to say much; otherwise None."""
+        halves = {video: half for each in self.kept for video, half in zip(each.ids, each.halves.tolist(), strict=True)}
+        num_videos = [list(halves.values()).count(half) for half in (0, 1)]
+        num_positives = self.counts.pooled[:, 1].sum(axis=1).tolist()
+        if min(num_videos) >= ENOUGH_VIDEOS and min(num_positives) >= ENOUGH_POSITIVES:
+            return None
+        kind = "labels" if self.kept[0].label_scores is None else "positive ratings"
+        return (
+            f"the halves of the records have {num_videos[0]} and {num_videos[1]} videos, "
+            f"{num_positives[0]} and {num_positives[1]} {kind}; "
+            f"below {ENOUGH_VIDEOS} videos or {ENOUGH_POSITIVES} {kind} in a half, the figures are mostly chance"
+        )
+
     def measure(self, of_halves: Sequence[LogitMaps]) -> Measured:
         """Computes the metrics of calibrated logits, without the loss.
 
@@ -179,7 +195,7 @@ def calibrate(
         per_class: classes with at least this many positives get their own function; 0 = all classes share one.
         seed: splits the videos into two halves. Each is measured with functions fitted on the other.
         progress: counts the videos, or segments, and gets messages, as in `yt8m.scoring.evaluation.evaluate`, and
-            a line if it could not be checked whether the run learned from the records.
+            a line if it could not be checked whether the run learned from the records, or if these are few.
         distribute: devices to use; None = all available. Worker 0 writes the file.
 
     Raises:
@@ -208,6 +224,8 @@ def calibrate(
             maps, before, after = _fitted(measured, method, per_class)
         except InputError as error:
             raise InputError(f"{os.fspath(run)}: {error}") from error
+        if few := measured.observed.few():
+            progress.message(f"{os.fspath(run)}: {few}; give more records")
         calibration = Calibration(
             run=os.fspath(run),
             weights=weights,
