@@ -1,5 +1,7 @@
 """Means of predictions against the same in float64, row by row."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made_up import MadeUp, segments, sigmoid, together, videos
@@ -63,6 +65,14 @@ def test_one_member_alone_is_itself():
 def test_a_weight_of_nothing_leaves_a_member_out():
     with_it = together(Ensemble(MEMBERS, "geometric", [1, 0, 3]))
     np.testing.assert_array_equal(with_it, together(Ensemble([MEMBERS[0], MEMBERS[2]], "geometric", [1, 3])))
+
+
+@pytest.mark.parametrize(("first", "second"), [("float16", "float16"), ("float16", "float32"), ("float32", "float16")])
+def test_a_mean_is_as_precise_as_its_most_precise_member(first, second):
+    members = [segments(0), segments(1)]
+    for member, precision in zip(members, (first, second), strict=True):
+        member.description = dataclasses.replace(member.description, precision=precision)
+    assert Ensemble(members).description.precision == max(first, second)
 
 
 def test_members_with_their_parts_and_columns_in_another_order():

@@ -20,6 +20,8 @@ from yt8m.metrics.logits import probability
 from yt8m.predicting import StoredPredictions
 from yt8m.predicting.ensembling import ensemble, weigh
 from yt8m.predicting.prediction import predict
+from yt8m.predicting.run_predictions import RunPredictions
+from yt8m.predicting.selection import Selection
 from yt8m.progress import Messages
 from yt8m.scoring import calibrating
 from yt8m.scoring.calibrating import CalibrationObserver, calibrate, half_of
@@ -312,6 +314,28 @@ def test_a_calibration_on_the_records_that_weights_are_learned_from(run, trained
         assert len(lines) == expected
         assert lines == others
         assert all(line.startswith(f"{file}: was fitted on records that are measured here (") for line in lines)
+
+
+def test_stored_predictions_keep_the_order_within_a_step(run, sample, tmp_path):
+    """A step leaves a hundredth of the logit, less than float16 can tell apart."""
+    step, data = LogitMap(0.01, (0.0,), (-5.0,)), [str(sample / FRAMES)]
+    file = line_for(run, tmp_path / "a.json", step)
+    exact = RunPredictions(run, data, selection=Selection(top_k=0, precision="float32")).store(tmp_path / "exact")
+    predict(run, data, None, stored=tmp_path / "calibrated", stored_top_k=0, calibrations=[file])
+    other = trained(tmp_path / "other", sample, model="logistic")
+    options = {"data": data, "mean": "geometric", "weights": [1, 0], "calibrations": [file]}
+    ensemble([run, other], stored=tmp_path / "both", **options)
+    raw = together(exact)
+    order = np.argsort(raw.ravel(), kind="stable")
+    rounded = (0.01 * raw.astype(np.float64) - 5).astype(np.float16)
+    assert len(np.unique(rounded)) < len(np.unique(raw)) / 2, "float16 would tie most"
+    stored = [StoredPredictions(tmp_path / name) for name in ("calibrated", "both")]
+    assert [each.description.precision for each in stored] == ["float32", "float32"]
+    calibrated, both = map(together, stored)
+    np.testing.assert_allclose(calibrated, 0.01 * raw - 5, atol=1e-6)
+    assert (np.diff(calibrated.ravel()[order]) >= 0).all()
+    assert len(np.unique(calibrated)) > 0.9 * len(np.unique(raw))
+    np.testing.assert_allclose(both, -np.sort(-calibrated, axis=1), atol=5e-6)
 
 
 @pytest.fixture

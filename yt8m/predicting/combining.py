@@ -182,6 +182,7 @@ def mean_description(members: Sequence[Described]) -> Description:
         num_classes=first.num_classes,
         classes=None if sparse else tuple(class_ids_of(members).tolist()),
         top_k=max(member.description.top_k or 0 for member in members) if sparse else None,
+        precision="float32" if any(member.description.precision == "float32" for member in members) else "float16",
     )
 
 
@@ -283,7 +284,7 @@ def _matching_parts(members: Sequence[Predictions]) -> list[dict[int, int]]:
 class RankTable:
     """Maps a logit to the share of entries that rank below it: in its class (segments), or in all classes (videos).
 
-    Stored logits are float16, which has 65 536 values. Counting how often each occurs ranks any number of rows in one pass.
+    Logits are rounded to float16, which has 65 536 values. Counting how often each occurs ranks any number of rows in one pass.
     Equal logits share the mean of their ranks. GAP pools all classes of the video task in one list. Segments are ranked class by
     class.
 

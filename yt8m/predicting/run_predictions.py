@@ -51,7 +51,7 @@ class RunPredictions:
         data: files, directories or globs; none = the run's test split, or for folds their training records.
         devices: the devices to compute on; None = TensorFlow's choice, without other workers.
         task: the task; None = `segment` for records with rated segments, else `video`.
-        selection: the classes to keep, and their precision.
+        selection: the classes to keep, and their precision; with calibrations it is float32.
         submitted: whether they become a submission. An id that cannot stand in one is then refused as soon as it is read.
         calibrations: the given files. Each run uses its own among them.
         progress: gets a line on the broken records that are left out, if the run is to skip them, and one on predictions that are
@@ -124,7 +124,8 @@ class RunPredictions:
             num_classes=num_classes,
             classes=None if class_ids is None else tuple(class_ids),
             top_k=min(selection.top_k, num_classes) if class_ids is None else None,
-            precision=selection.precision,
+            # Within a step of a calibration only a hundredth of the logit is left, which float16 would round away.
+            precision="float32" if any(self._calibrations) else selection.precision,
         )
 
     def refuse(self, out: str | os.PathLike) -> None:
