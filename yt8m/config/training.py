@@ -153,9 +153,9 @@ class DistributeConfig:
     """The devices to compute on. A run may resume on other devices."""
 
     strategy: Literal["auto", "one", "mirrored", "multiworker", "tpu"] = "auto"
-    """auto: a TPU if one is named or found; several workers if TF_CONFIG
-    or Slurm says so; all local GPUs if there are several; else one
-    device."""
+    """auto: a TPU if one is named or found; several workers if
+    TF_CONFIG or Slurm says so; all local GPUs if there are
+    several; else one device."""
     virtual_devices: NonNegativeInt = 0
     """Split the CPU into this many devices, to try several without a GPU; 0 = do not split."""
     tpu: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint=hint)] = ""
