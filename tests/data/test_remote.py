@@ -221,7 +221,8 @@ def test_what_cannot_be_read_is_refused_in_one_line(remote, which, message):
 
 def test_no_temporary_files_are_left(remote):
     """Of TensorFlow's; the interpreter, which would remove them, does not shut down once tensorflow-io is loaded."""
-    assert list(remote.temporary.iterdir()) == []
+    # Where Python may write what it compiles, it does so beside the code that TensorFlow generates there.
+    assert [path.name for path in remote.temporary.iterdir() if path.name != "__pycache__"] == []
 
 
 def test_prediction_from_s3_equals_the_local_one(remote, tmp_path):

@@ -156,7 +156,8 @@ def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, shor
     assert (
         "stopped" in errors.splitlines()[-1]
     )  # at once, or after a step where the machine was slow to send the signal
-    assert list((tmp_path / "temporary").iterdir()) == []
+    # Where Python may write what it compiles, it does so beside the code that TensorFlow generates there.
+    assert [path.name for path in (tmp_path / "temporary").iterdir() if path.name != "__pycache__"] == []
 
 
 def test_nothing_left_after_skipping(train, tmp_path):
