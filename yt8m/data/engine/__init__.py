@@ -1,0 +1,1 @@
+"""Reads records into batches of NumPy arrays. Nothing here imports TensorFlow."""

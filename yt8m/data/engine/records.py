@@ -1,0 +1,134 @@
+"""Where records lie, and how their bytes are had: in a local file, or in memory."""
+
+import os
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from yt8m.data.engine.memory import Scratch
+from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum, open_file, read_record
+from yt8m.errors import RecordError
+
+_MOST_OPEN_FILES = 64
+
+
+class Content(Protocol):
+    """Bytes that hold framed records."""
+
+    def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:
+        """Bytes from `begin` on, uint8 [size]. They are valid until the next read with the same scratch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that was found, but not read yet."""
+
+    path: str
+    """Its file."""
+    index: int
+    """Its position in the file, counted from 0."""
+    content: Content
+    begin: int
+    """The byte of the content at which its data begin."""
+    size: int
+    """Bytes of its data."""
+
+    def read(self, scratch: Scratch) -> np.ndarray:
+        """Its data, uint8 [size]: valid until the next read with this scratch.
+
+        Raises:
+            RecordError: the data do not match their checksum, or cannot be read.
+        """
+        framed = self.content.read(self.begin, self.size + FOOTER_BYTES, scratch)
+        data = framed[: self.size]
+        if masked_checksum(data) != int.from_bytes(framed[self.size :].tobytes(), "little"):
+            raise RecordError(self.path, self.index, "its data do not match their checksum")
+        return data
+
+    def error(self, problem: str) -> RecordError:
+        """The error that names this record."""
+        return RecordError(self.path, self.index, problem)
+
+
+class _Handle:
+    """An open file, closed when nothing refers to it any more: another thread may still be reading."""
+
+    def __init__(self, path: str):
+        self.descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def __del__(self):
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+class _OpenFiles:
+    """The files used last, kept open."""
+
+    def __init__(self):
+        self._handles: OrderedDict[str, _Handle] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def handle(self, path: str) -> _Handle:
+        with self._lock:
+            handle = self._handles.get(path)
+            if handle is None:
+                handle = self._handles[path] = _Handle(path)
+            self._handles.move_to_end(path)
+            if len(self._handles) > _MOST_OPEN_FILES:
+                self._handles.popitem(last=False)
+            return handle
+
+
+class LocalFile:
+    """A local file, read record by record where it lies.
+
+    Reading into memory that is used again is as fast as a map of the file. And if the file is cut while it is read, a map
+    would end the process.
+    """
+
+    def __init__(self, path: str, open_files: "_OpenFiles"):
+        self.path, self._open_files = path, open_files
+
+    def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:
+        """See `Content`. Raises RecordError if the file has become shorter or cannot be read."""
+        memory = scratch.first(size)
+        try:
+            num_read = os.preadv(self._open_files.handle(self.path).descriptor, [memory], begin)
+        except OSError as error:
+            raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
+        if num_read < size:
+            raise RecordError(self.path, None, "has become shorter while it was read")
+        return memory
+
+    def records(self, first: int = 0) -> Iterator[Record]:
+        """Goes from header to header, and gives the records from the `first`-th on.
+
+        Raises:
+            RecordError: a header is damaged or cut off, or a record is cut off.
+        """
+        try:
+            handle = self._open_files.handle(self.path)
+            size = os.fstat(handle.descriptor).st_size
+            index = offset = 0
+            while offset < size:
+                header = os.pread(handle.descriptor, HEADER_BYTES, offset)
+                begin = offset + HEADER_BYTES
+                length = struct.unpack_from("<Q", header)[0] if is_header(header) else size
+                offset = begin + length + FOOTER_BYTES
+                if offset > size:
+                    raise self._broken(index, begin - HEADER_BYTES, size)
+                if index >= first:
+                    yield Record(self.path, index, self, begin, length)
+                index += 1
+        except OSError as error:
+            raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
+
+    def _broken(self, index: int, offset: int, size: int) -> RecordError:
+        with open_file(self.path) as file:
+            file.seek(offset)
+            return RecordError(self.path, index, read_record(file, offset, size).problem or "cannot be read")
