@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from yt8m.data import locating
 from yt8m.data.endings import broken_end
-from yt8m.data.reading import Source
 from yt8m.data.refusals import error_message
 from yt8m.data.repeats import RepeatError
+from yt8m.data.source import Source
 from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError, RecordError
 

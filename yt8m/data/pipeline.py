@@ -10,7 +10,7 @@ from yt8m.data import parsing, remarks
 from yt8m.data.failures import refuse_broken_ends
 from yt8m.data.identity import local_ids
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
-from yt8m.data.reading import Source, batches, interleaved, make_parser, of_fold
+from yt8m.data.reading import batches, interleaved, make_parser, of_fold
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
@@ -22,6 +22,7 @@ from yt8m.data.schema import (
 )
 from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
 from yt8m.data.service.epochs import Epochs, read_epochs
+from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import Survey, survey
 from yt8m.errors import InputError, RecordError, quantity

@@ -1,26 +1,15 @@
 """The steps of a stream: from files to serialized records, to parsed batches. `yt8m.data.pipeline` joins them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
 from yt8m.data import parsing
 from yt8m.data.folds import part_filter
 from yt8m.data.options import Frames
-from yt8m.data.schema import (
-    CONTEXT_PREFIX,
-    DEFAULT_MAX_LABELS,
-    DEFAULT_NUM_CLASSES,
-    WHOLE,
-    Fold,
-    IndexedFold,
-    Level,
-    SegmentContext,
-    Share,
-)
+from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Share
 from yt8m.data.segments import segment_parser
+from yt8m.data.source import Source
 from yt8m.data.sources import scheme
 
 _LARGE_RECORDS_BUFFER = 0
@@ -28,35 +17,6 @@ _SMALL_RECORDS_BUFFER = 1 << 20
 """Bytes to read ahead. Records of 5 kB, and records behind a network, are cheaper in large reads.
 
 A local frame-level record (250 kB) is read straight into its string, which saves a copy."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Files with records of one kind, and what every record must be like."""
-
-    files: tuple[str, ...]
-    level: Level
-    features: tuple[str, ...]
-    num_classes: int = DEFAULT_NUM_CLASSES
-    max_labels: int = DEFAULT_MAX_LABELS
-    rated_classes: tuple[int, ...] | None = None
-    """Classes that segments may be rated for; None = all."""
-    context: SegmentContext = 0
-    """What comes with each segment."""
-    context_num_frames: int = 1
-    """Frames of the whole video, if segments come with these."""
-    as_means: bool = False
-    """Replace the frames by their means, as video-level records have them."""
-    fold: Fold | IndexedFold | None = None
-    """A part of the videos to leave out."""
-    held_out: bool = False
-    """Read only the fold instead."""
-
-    @property
-    def expectations(self) -> dict[str, Any]:
-        """What every record must be like, as arguments of `yt8m.data.checking.check_record`."""
-        keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
-        return {key: getattr(self, key) for key in keys}
 
 
 def interleaved(files: tf.data.Dataset, source: Source, **interleaving) -> tf.data.Dataset:

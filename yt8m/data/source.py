@@ -1,0 +1,35 @@
+"""What a stream of batches is made of: files, and what their records must be like."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Fold, IndexedFold, Level, SegmentContext
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files with records of one kind, and what every record must be like."""
+
+    files: tuple[str, ...]
+    level: Level
+    features: tuple[str, ...]
+    num_classes: int = DEFAULT_NUM_CLASSES
+    max_labels: int = DEFAULT_MAX_LABELS
+    rated_classes: tuple[int, ...] | None = None
+    """Classes that segments may be rated for; None = all."""
+    context: SegmentContext = 0
+    """What comes with each segment."""
+    context_num_frames: int = 1
+    """Frames of the whole video, if segments come with these."""
+    as_means: bool = False
+    """Replace the frames by their means, as video-level records have them."""
+    fold: Fold | IndexedFold | None = None
+    """A part of the videos to leave out."""
+    held_out: bool = False
+    """Read only the fold instead."""
+
+    @property
+    def expectations(self) -> dict[str, Any]:
+        """What every record must be like, as arguments of `yt8m.data.checking.check_record`."""
+        keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
+        return {key: getattr(self, key) for key in keys}
