@@ -47,6 +47,7 @@ WITHOUT_TENSORFLOW = [
         "yt8m.values",
         "yt8m.files",
         "yt8m.config",
+        "yt8m.data.protos",
         "yt8m.data.repeats",
         "yt8m.data.schema",
         "yt8m.data.tables.text",
