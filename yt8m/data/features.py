@@ -3,6 +3,7 @@
 T = frames of a video, D = values of a frame.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,15 @@ class Feature:
         return np.dtype(self.storage)
 
     @property
+    def zero(self) -> float:
+        """What stands for 0.0 in a batch: with `uint8`, the byte of the nearest level (127 for -2 to 2)."""
+        if self.storage != "uint8":
+            return 0.0
+        return float(
+            np.clip(np.rint((-self.low - (self.high - self.low) / 512) * 255 / (self.high - self.low)), 0, 255)
+        )
+
+    @property
     def frame_bytes(self) -> int:
         """Bytes of one stored frame."""
         return self.size * self.dtype.itemsize
@@ -55,3 +65,8 @@ KNOWN: dict[str, Feature] = {
     "audio": Feature("audio", 128, cluster_share=0.5),
 }
 """The features of YouTube-8M."""
+
+
+def rows_of(features: Iterable["Feature | str"]) -> tuple[Feature, ...]:
+    """The rows of features that are given as rows or as known names."""
+    return tuple(KNOWN[each] if isinstance(each, str) else each for each in features)

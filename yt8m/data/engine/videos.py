@@ -1,0 +1,218 @@
+"""Reads frame-level records: the id, the labels and the frames of a video, without parsing the frames.
+
+Parsing turns a frame-level record into some 600 strings, which costs more than reading it from memory. But all frames of a
+stream have equally many bytes, and protobuf writes the same bytes before each. So a stream is a matrix whose first columns
+are the same in every row. If they are, the rows are the frames. If not, the record was written in an unusual way and is
+parsed by protobuf, with the same result.
+
+https://protobuf.dev/programming-guides/encoding/ describes the encoding. n = stored frames, b = bytes of a frame.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from yt8m.data.checking import check_record, parse
+from yt8m.data.engine.memory import Scratch
+from yt8m.data.engine.records import Record
+from yt8m.data.features import Feature, rows_of
+from yt8m.data.protos import Features, SequenceExample
+from yt8m.data.schema import ID_KEYS
+from yt8m.data.source import Source
+
+_CONTEXT, _FEATURE_LISTS = 1, 2
+"""Field numbers of a `SequenceExample`."""
+_KEY, _VALUE = 1, 2
+"""Field numbers of an entry of a map."""
+_LENGTH_DELIMITED = 2
+_BYTES_LIST, _FLOAT_LIST = 1, 2
+"""Field numbers of a `Feature`."""
+
+
+class Video(NamedTuple):
+    """A usable frame-level record."""
+
+    id: bytes
+    labels: Sequence[int]
+    """Class ids, as stored."""
+    streams: dict[str, np.ndarray]
+    """Stored frames by feature, uint8 [n, b]. Valid until the next record is read into the same memory. Features without frames
+    are left out."""
+    context: Any
+    """What concerns the whole video: a `yt8m.data.protos.Features`."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames that all present streams have. Streams may differ by one frame, the last."""
+        return min(map(len, self.streams.values()), default=0)
+
+
+class _UnusualError(Exception):
+    """The record is broken, or is not encoded the way protobuf's own libraries do it."""
+
+
+def read_video(record: Record, source: Source, scratch: Scratch) -> Video:
+    """Reads a frame-level record.
+
+    Args:
+        record: the record.
+        source: what it must be like. Streams that are not among its features are not looked at.
+        scratch: memory to read it into.
+
+    Raises:
+        RecordError: the record is damaged, or is not as the source says.
+    """
+    data = record.read(scratch)
+    return video_of(data, source, record)
+
+
+def video_of(data: np.ndarray, source: Source, record: Record) -> Video:
+    """Reads a frame-level record's data, uint8 [bytes]. Arguments: see `read_video`."""
+    try:
+        return _found(data, source)
+    except (_UnusualError, IndexError):
+        serialized = data.tobytes()
+    problem = check_record(serialized, **source.expectations)
+    if problem:
+        raise record.error(problem)
+    return _parsed(serialized, source)
+
+
+def _found(data: np.ndarray, source: Source) -> Video:
+    """Finds the parts of a record that is encoded in the usual way."""
+    view = memoryview(data)
+    keys = _keys(source.features)
+    context, streams = None, {}
+    for number, start, end in _fields(view, 0, len(view)):
+        if number == _CONTEXT and context is None:
+            context = view[start:end]
+        elif number == _FEATURE_LISTS:
+            _add_streams(streams, data, view, start, end, keys)
+        else:
+            raise _UnusualError
+    counts = [len(frames) for frames in streams.values()]
+    if context is None or (keys and (not counts or max(counts) - min(counts) > 1)):
+        raise _UnusualError
+    try:
+        features = Features.FromString(bytes(context))
+    except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
+        raise _UnusualError from None
+    return Video(_id(features.feature), _labels(features.feature, source), streams, features)
+
+
+def _id(features) -> bytes:
+    for key in ID_KEYS:
+        if key in features:
+            values = features[key].bytes_list.value
+            if len(values) == 1 and values[0]:
+                return values[0]
+            raise _UnusualError
+    raise _UnusualError
+
+
+def _labels(features, source: Source) -> list[int]:
+    if "labels" not in features:
+        return []
+    labels = list(features["labels"].int64_list.value)
+    if not labels and features["labels"].WhichOneof("kind") not in ("int64_list", None):
+        raise _UnusualError
+    if labels and (len(labels) > source.max_labels or min(labels) < 0 or max(labels) >= source.num_classes):
+        raise _UnusualError
+    return labels
+
+
+def _add_streams(
+    streams: dict[str, np.ndarray], data: np.ndarray, view: memoryview, start: int, end: int, keys: dict[bytes, Feature]
+) -> None:
+    for number, *entry in _fields(view, start, end):  # a map is a list of pairs of key and value
+        pair = list(_fields(view, *entry))
+        if number != 1 or [field for field, _, _ in pair] != [_KEY, _VALUE]:
+            raise _UnusualError
+        (_, key_start, key_end), (_, value_start, value_end) = pair
+        feature = keys.get(bytes(view[key_start:key_end]))
+        if feature is None or value_start == value_end:
+            continue
+        if feature.name in streams:
+            raise _UnusualError
+        streams[feature.name] = _matrix(data, value_start, value_end, feature)
+
+
+@functools.lru_cache(maxsize=64)
+def _keys(features: tuple) -> dict[bytes, Feature]:
+    """Features by the keys of their frames."""
+    rows = rows_of(features)
+    return {key.encode(): row for row in rows for key in (row.name, *row.frame_keys)}
+
+
+def _matrix(data: np.ndarray, start: int, end: int, feature: Feature) -> np.ndarray:
+    """The frames of a `FeatureList`, uint8 [n, b], as a view."""
+    before = _before_frame(feature.frame_bytes, feature.storage == "float32")
+    width = len(before) + feature.frame_bytes
+    if (end - start) % width:
+        raise _UnusualError
+    rows = data[start:end].reshape(-1, width)
+    if rows[:, : len(before)].tobytes() != before * len(rows):
+        raise _UnusualError
+    return rows[:, len(before) :]
+
+
+@functools.cache
+def _before_frame(size: int, as_floats: bool) -> bytes:
+    """The bytes before each frame. They say: a feature, a list of bytes or floats, and how many bytes follow."""
+    first = 1 << 3 | _LENGTH_DELIMITED
+    kind = (_FLOAT_LIST if as_floats else _BYTES_LIST) << 3 | _LENGTH_DELIMITED
+    value = bytes([first]) + varint(size)
+    values = bytes([kind]) + varint(len(value) + size) + value
+    return bytes([first]) + varint(len(values) + size) + values
+
+
+def varint(number: int) -> bytes:
+    """A number in protobuf's encoding: seven bits per byte, the lowest first."""
+    digits = bytearray()
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message: number, and start and end of the value."""
+    while start < end:
+        tag = view[start]
+        if tag & 7 != _LENGTH_DELIMITED or not 8 <= tag < 128:
+            raise _UnusualError
+        length, shift, start = 0, 0, start + 1
+        while True:
+            digit = view[start]
+            length |= (digit & 127) << shift
+            start, shift = start + 1, shift + 7
+            if digit < 128:
+                break
+        if start + length > end:
+            raise _UnusualError
+        yield tag >> 3, start, start + length
+        start += length
+
+
+def _parsed(serialized: bytes, source: Source) -> Video:
+    """Reads a sound record by protobuf."""
+    example = parse(serialized) or SequenceExample()
+    lists, context = example.feature_lists.feature_list, example.context.feature
+    streams = {}
+    for feature in rows_of(source.features):
+        key = next((key for key in (feature.name, *feature.frame_keys) if key in lists), None)
+        if key is not None and lists[key].feature:
+            frames = b"".join(_frame(each, feature) for each in lists[key].feature)
+            streams[feature.name] = np.frombuffer(frames, np.uint8).reshape(-1, feature.frame_bytes)
+    values = (context[key].bytes_list.value for key in ID_KEYS if key in context)
+    name = next((value[0] for value in values if value and value[0]), b"")
+    labels = list(context["labels"].int64_list.value) if "labels" in context else []
+    return Video(name, labels, streams, example.context)
+
+
+def _frame(frame, feature: Feature) -> bytes:
+    if feature.storage == "float32":
+        return np.asarray(frame.float_list.value, "<f4").tobytes()
+    return frame.bytes_list.value[0]
