@@ -3,7 +3,8 @@
 import os
 import struct
 import threading
-from collections import OrderedDict
+import weakref
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -66,22 +67,9 @@ class _Handle:
             os.close(self.descriptor)
 
 
-class _OpenFiles:
-    """The files used last, kept open."""
-
-    def __init__(self):
-        self._handles: OrderedDict[str, _Handle] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def handle(self, path: str) -> _Handle:
-        with self._lock:
-            handle = self._handles.get(path)
-            if handle is None:
-                handle = self._handles[path] = _Handle(path)
-            self._handles.move_to_end(path)
-            if len(self._handles) > _MOST_OPEN_FILES:
-                self._handles.popitem(last=False)
-            return handle
+_opened: deque["weakref.ref[LocalFile]"] = deque()
+"""Files with a handle, the one opened first in front."""
+_opening = threading.Lock()
 
 
 class LocalFile:
@@ -91,14 +79,33 @@ class LocalFile:
     would end the process.
     """
 
-    def __init__(self, path: str, open_files: "_OpenFiles"):
-        self.path, self._open_files = path, open_files
+    def __init__(self, path: str):
+        self.path = path
+        self._handle: _Handle | None = None
+        self._identity: tuple[int, ...] | None = None
+
+    def _open(self) -> _Handle:
+        """The open file. Only the files opened last stay open, as a shuffle buffer may hold records of very many."""
+        handle = self._handle
+        if handle is None:
+            handle = _Handle(self.path)
+            status = os.fstat(handle.descriptor)
+            identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            if self._identity not in (None, identity):
+                raise RecordError(self.path, None, "was changed while it was read")
+            self._identity = identity
+            with _opening:
+                self._handle = handle
+                _opened.append(weakref.ref(self))
+                if len(_opened) > _MOST_OPEN_FILES and (first := _opened.popleft()()):
+                    first._handle = None
+        return handle
 
     def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:
         """See `Content`. Raises RecordError if the file has become shorter or cannot be read."""
         memory = scratch.first(size)
         try:
-            num_read = os.preadv(self._open_files.handle(self.path).descriptor, [memory], begin)
+            num_read = os.preadv(self._open().descriptor, [memory], begin)
         except OSError as error:
             raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
         if num_read < size:
@@ -112,7 +119,7 @@ class LocalFile:
             RecordError: a header is damaged or cut off, or a record is cut off.
         """
         try:
-            handle = self._open_files.handle(self.path)
+            handle = self._open()
             size = os.fstat(handle.descriptor).st_size
             index = offset = 0
             while offset < size:
