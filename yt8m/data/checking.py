@@ -1,7 +1,7 @@
 """Checks whether a record can be used, and says why not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -164,16 +164,15 @@ def _look_at(
     problem = problem or _check_frames(lists, features)
     if problem or level == "frame":
         return Look(example, level, num_labels, problem)
-    most = max(Counter(starts_of(example)).values(), default=0)
-    length = num_frames(example, features)
-    problem = _check_ratings(context, length, num_classes, rated_classes) or _too_many(most, max_labels)
+    most = max(Counter(starts_of(example.context)).values(), default=0)
+    problem = check_ratings(example.context, num_frames(example, features), num_classes, max_labels, rated_classes)
     return Look(example, level, max(num_labels, most), problem)
 
 
-def starts_of(example: tf.train.SequenceExample) -> Sequence[int]:
-    """First second of the rated segment, for each rating of a record."""
-    key, context = "segment_start_times", example.context.feature
-    return values_of(context[key]) if key in context else ()
+def starts_of(context: tf.train.Features) -> Sequence[int]:
+    """First second of the rated segment, for each rating in the context of a record."""
+    key = "segment_start_times"
+    return values_of(context.feature[key]) if key in context.feature else ()
 
 
 def _check_id(context) -> str | None:
@@ -270,7 +269,25 @@ def num_frames(example: tf.train.SequenceExample, features: Sequence[str] = tupl
     return min((count for count in counts if count), default=0)
 
 
-def _check_ratings(context, length: int, num_classes: int | None, rated_classes: Sequence[int] | None) -> str | None:
+def check_ratings(
+    context: tf.train.Features,
+    length: int,
+    num_classes: int | None = None,
+    max_labels: int | None = None,
+    rated_classes: Collection[int] | None = None,
+) -> str | None:
+    """Says why the ratings of a record's segments cannot be used; None if they can, or if there are none.
+
+    Args:
+        context: the record's context.
+        length: number of the video's frames.
+        num_classes, max_labels, rated_classes: see `check_record`.
+    """
+    most = max(Counter(starts_of(context)).values(), default=0)
+    return _check_ratings(context.feature, length, num_classes, rated_classes) or _too_many(most, max_labels)
+
+
+def _check_ratings(context, length: int, num_classes: int | None, rated_classes: Collection[int] | None) -> str | None:
     for key, kind in _RATING_KINDS.items():
         if key in context and context[key].WhichOneof("kind") not in (kind, None):
             return f"{key} are not {'integers' if kind == 'int64_list' else 'floats'}"

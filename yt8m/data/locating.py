@@ -113,7 +113,7 @@ def locate_repeat(files: Sequence[str], error: RepeatError) -> InputError:
                 continue
             example = parse(raw.data)
             if example is not None and video_id(example) == error.video_id:
-                found.append(_Holder(path, raw.index, error.start in starts_of(example)))
+                found.append(_Holder(path, raw.index, error.start in starts_of(example.context)))
     rated = [each for each in found if each.is_rated]
     both = rated if len(rated) > 1 else found  # predictions also cover unrated segments
     if len(both) < 2:
@@ -148,7 +148,7 @@ class SeenRecords:
         Returns:
             The earlier record of the same video or of one of its segments; None if there is none.
         """
-        starts = set(starts_of(example)) if self._counted == "segments" else None
+        starts = set(starts_of(example.context)) if self._counted == "segments" else None
         found = self._once.first(video_id(example), starts, number << 32 | index)
         if not found:
             return None

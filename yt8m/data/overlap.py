@@ -64,7 +64,7 @@ def refuse_repeats(source: Source) -> None:
             example = None if raw.problem else parse(raw.data)
             if example is None or (video := video_id(example)) not in repeated or (keep and not keep(raw.data)):
                 continue
-            found = once.first(video, set(starts_of(example)) if source.level == "segment" else None)
+            found = once.first(video, set(starts_of(example.context)) if source.level == "segment" else None)
             if found:
                 raise locate_repeat(source.files, RepeatError(video, found.start))
 

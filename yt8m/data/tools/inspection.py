@@ -139,7 +139,7 @@ class _Inspection:
             values = values_of(context["labels"])
             self._labels.add(len(values))
             self._classes.update(values)
-        self._num_rated += len(set(starts_of(example)))
+        self._num_rated += len(set(starts_of(example.context)))
 
     def summary(self) -> dict[str, Any]:
         """The result of `inspect`."""
