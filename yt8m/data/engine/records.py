@@ -6,13 +6,12 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from yt8m.data.engine.memory import Scratch
-from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum, open_file, read_record
+from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, masked_checksum, open_file, read_record
 from yt8m.errors import RecordError
 
 _MOST_OPEN_FILES = 64
@@ -25,8 +24,7 @@ class Content(Protocol):
         """Bytes from `begin` on, uint8 [size]. They are valid until the next read with the same scratch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record that was found, but not read yet."""
 
     path: str
@@ -138,4 +136,5 @@ class LocalFile:
     def _broken(self, index: int, offset: int, size: int) -> RecordError:
         with open_file(self.path) as file:
             file.seek(offset)
-            return RecordError(self.path, index, read_record(file, offset, size).problem or "cannot be read")
+            problem = read_record(file, offset, size).problem or "cannot be read"
+        return RawRecord(index, offset, b"", problem).as_error(self.path)
