@@ -15,8 +15,9 @@ import tensorflow as tf
 from benchmarks.parameters import at_published_size, count_trainable
 from benchmarks.sizes import sized
 from yt8m import runs
-from yt8m.data.pipeline import Source, make_dataset
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES
+from yt8m.data.source import Source
 from yt8m.distribution.strategies import open_devices
 from yt8m.metrics import top_k_predictions
 from yt8m.runs.records import open_data

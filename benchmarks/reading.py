@@ -6,8 +6,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from benchmarks.sizes import sized
+from yt8m.data.opening import open_source
 from yt8m.data.options import Frames, Order
-from yt8m.data.pipeline import make_dataset, open_source
+from yt8m.data.pipeline import make_dataset
 
 ROUNDS = sized(3, 1)
 BATCH_SIZE = 64

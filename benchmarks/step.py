@@ -17,8 +17,8 @@ import tensorflow as tf
 from benchmarks.parameters import at_published_size, count_trainable
 from benchmarks.sizes import sized
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import DEFAULT_MAX_LABELS, FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.data.source import Source
 from yt8m.distribution.strategies import open_devices
 from yt8m.training.trainer import Trainer
 

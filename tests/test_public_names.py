@@ -24,6 +24,7 @@ def test_every_public_name_is_there_and_no_module_takes_its_place():
         "evaluate",
         "export",
         "predict",
+        "read_batches",
         "read_records",
         "read_submission",
         "unpack",

@@ -21,6 +21,7 @@ _PUBLIC = {
     "make_config": "yt8m.recipes",
     "metrics": "yt8m.metrics",
     "predict": "yt8m.predicting.prediction",
+    "read_batches": "yt8m.data.arrays",
     "read_records": "yt8m.data.pipeline",
     "read_submission": "yt8m.submission.tables",
     "train": "yt8m.training.loop",

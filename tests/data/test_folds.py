@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from yt8m.data.folds import are_all
-from yt8m.data.pipeline import make_dataset, open_source
+from yt8m.data.opening import open_source
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.tools.splitting import split

@@ -22,9 +22,11 @@ from slow_reading import (
 )
 
 from yt8m.data.failures import record_errors
+from yt8m.data.opening import open_source
 from yt8m.data.options import Frames
-from yt8m.data.pipeline import Source, make_dataset, open_source, read_records
+from yt8m.data.pipeline import make_dataset, read_records
 from yt8m.data.records import Ratings, frame_level_record, video_level_record
+from yt8m.data.source import Source
 from yt8m.errors import InputError, RecordError
 
 MAX_FRAMES = 10

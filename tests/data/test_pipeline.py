@@ -12,9 +12,11 @@ import tensorflow as tf
 from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
 from yt8m.data.failures import record_errors
+from yt8m.data.opening import open_source
 from yt8m.data.options import Order, Portion, grouped
-from yt8m.data.pipeline import Source, make_dataset, open_source, read_records
+from yt8m.data.pipeline import make_dataset, read_records
 from yt8m.data.records import Ratings, frame_level_record, video_level_record
+from yt8m.data.source import Source
 from yt8m.errors import InputError, RecordError
 
 SIZES = (5, 3, 4, 7, 2, 6)

@@ -8,7 +8,8 @@ from yt8m.commands.reports import viewed
 from yt8m.config import LossConfig
 from yt8m.data.checking import check_record
 from yt8m.data.failures import record_errors
-from yt8m.data.pipeline import make_dataset, open_source
+from yt8m.data.opening import open_source
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.records import Ratings, frame_level_record, framed
 from yt8m.data.schema import is_present
 from yt8m.data.tools.splitting import split

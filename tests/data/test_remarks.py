@@ -8,7 +8,7 @@ from slow_reading import edited, make_frames, write
 
 from yt8m.data import remarks
 from yt8m.data.checking import check_record
-from yt8m.data.pipeline import open_source
+from yt8m.data.opening import open_source
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.survey import survey
 from yt8m.errors import InputError

@@ -10,8 +10,8 @@ from yt8m.data import overlap
 from yt8m.data.failures import record_errors
 from yt8m.data.labels import read_labels, read_ratings
 from yt8m.data.locating import locate_repeat, usable_records
+from yt8m.data.opening import open_source
 from yt8m.data.overlap import refuse_repeats
-from yt8m.data.pipeline import open_source
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.repeats import Once, RepeatError
 from yt8m.data.schema import Fold

@@ -5,9 +5,10 @@ import pytest
 from slow_reading import SIZES, assert_equal, elements_of, make_frames, protos, segment_level, write
 
 from yt8m.data.options import Frames
-from yt8m.data.pipeline import Source, make_dataset
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record
+from yt8m.data.source import Source
 
 MAX_LABELS = 4
 

@@ -6,7 +6,7 @@ import pytest
 from small_runs import configure
 
 from yt8m.commands.arguments import parse
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.diagnosing.bottleneck import StepTimes, advise, bound_by
 from yt8m.recipes import make_config
 

@@ -9,8 +9,9 @@ from small_runs import configure
 
 from yt8m.commands import reports
 from yt8m.data import pipeline
-from yt8m.data.pipeline import Source, open_source
+from yt8m.data.opening import open_source
 from yt8m.data.records import framed, read_framing
+from yt8m.data.source import Source
 from yt8m.diagnosing import profiling
 from yt8m.diagnosing.profiling import Profile, Timing, profile
 from yt8m.errors import InputError, RecordError

@@ -15,11 +15,13 @@ from running_service import REPOSITORY, SECONDS_TO_START, children_of, gone, run
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
+from yt8m.data.opening import open_source
 from yt8m.data.options import grouped
-from yt8m.data.pipeline import Source, make_dataset, open_source
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.service import epochs as data_service
 from yt8m.data.service.epochs import find_workers
+from yt8m.data.source import Source
 from yt8m.models import make_architecture
 from yt8m.progress import Progress
 from yt8m.training.loop import train

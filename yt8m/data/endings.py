@@ -4,6 +4,7 @@ TensorFlow reads a file that is cut off within the twelve bytes of a header as i
 records that a broken download lost. It does report a file cut off within a record's data, but only when it gets there.
 """
 
+import contextlib
 import functools
 import os
 from typing import BinaryIO
@@ -11,6 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from yt8m.data.records import EMPTY, FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, read_headers
+from yt8m.data.source import Source
+from yt8m.data.sources import scheme
+from yt8m.errors import RecordError
 
 _TAILS = (1 << 14, 3 << 17)
 """Bytes read from a file's end: enough for the last record (5 kB at video level, at most 350 kB at frame level).
@@ -18,6 +22,26 @@ _TAILS = (1 << 14, 3 << 17)
 For a frame-level file of 66 MB this takes 2 % of the time to read it from disk, and 1 % of the time to read it from memory
 and parse it. For files of the full size it takes a fourth of that. Going from header to header would take 30 % where each
 header is read from disk."""
+
+
+def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
+    """Finds empty and cut-off files, as a broken download leaves them, before the work starts.
+
+    TensorFlow would not report some of them at all (`yt8m.data.endings`). Files behind a network are not checked.
+
+    Args:
+        source: the records to be read.
+        can_skip: whether the command has `--data.on-corrupt`; the message then names it.
+    """
+    for path in source.files:
+        if scheme(path):
+            continue
+        with contextlib.suppress(OSError):  # TensorFlow reports unreadable files
+            broken = broken_end(path)
+            if broken:
+                error = broken.as_error(path)
+                how = " with --data.on-corrupt skip" if can_skip else ""
+                raise RecordError(path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")
 
 
 def broken_end(path: str) -> RawRecord | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from yt8m.data import locating
-from yt8m.data.endings import broken_end
+from yt8m.data.handover import carried_error
 from yt8m.data.refusals import error_message
 from yt8m.data.repeats import RepeatError
 from yt8m.data.source import Source
@@ -54,7 +54,12 @@ def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[No
         yield
     except RepeatError as error:
         raise locating.locate_repeat(source.files, error) from error
+    except RecordError as error:
+        raise remedies.add_to(error) from error
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        carried = carried_error(error_message(error))
+        if carried:
+            raise (remedies.add_to(carried) if isinstance(carried, RecordError) else carried) from error
         offset = re.search(r"record at (\d+)", error_message(error))
         byte_offset = int(offset.group(1)) if offset else None
         found = locating.locate(source.files, source.expectations, byte_offset)
@@ -69,23 +74,3 @@ def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[No
         if not any(map(scheme, source.files)) or not re.search(r"HTTP|Unable to perform|libcurl", str(error)):
             raise
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
-
-
-def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
-    """Finds empty and cut-off files, as a broken download leaves them, before the work starts.
-
-    TensorFlow would not report some of them at all (`yt8m.data.endings`). Files behind a network are not checked.
-
-    Args:
-        source: the records to be read.
-        can_skip: whether the command has `--data.on-corrupt`; the message then names it.
-    """
-    for path in source.files:
-        if scheme(path):
-            continue
-        with contextlib.suppress(OSError):  # TensorFlow reports unreadable files
-            broken = broken_end(path)
-            if broken:
-                error = broken.as_error(path)
-                how = " with --data.on-corrupt skip" if can_skip else ""
-                raise RecordError(path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")

@@ -3,28 +3,30 @@
 from collections.abc import Iterator, Sequence
 
 from yt8m.data import failures, pipeline
+from yt8m.data.opening import open_source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.source import Source
 from yt8m.metrics import SegmentRatings
 from yt8m.metrics.inputs import id_text
 from yt8m.metrics.registry import Task
 from yt8m.progress import Progress
 
 
-def open_labelled(data: str | Sequence[str], task: Task, num_classes: int, progress: Progress) -> pipeline.Source:
+def open_labelled(data: str | Sequence[str], task: Task, num_classes: int, progress: Progress) -> Source:
     """Opens records for their labels. For the video task, records with rated segments count as whole videos.
 
     Raises:
-        InputError, RecordError: see `yt8m.data.pipeline.open_source`, also for the arguments.
+        InputError, RecordError: see `yt8m.data.opening.open_source`, also for the arguments.
     """
-    found = pipeline.open_source(data, num_classes=num_classes)
+    found = open_source(data, num_classes=num_classes)
     if task == "segment" and found.level != "segment":
         return found  # the caller refuses it
     level = "frame" if task == "video" and found.level == "segment" else found.level
-    return pipeline.open_source(data, level=level, num_classes=num_classes, labels_for="a score", progress=progress)
+    return open_source(data, level=level, num_classes=num_classes, labels_for="a score", progress=progress)
 
 
-def read_ratings(source: pipeline.Source) -> SegmentRatings:
+def read_ratings(source: Source) -> SegmentRatings:
     """Reads all segments' ratings. Raises InputError or RecordError for an unusable record or a repeated segment."""
     ratings = SegmentRatings()
     for batch in _batches(source):
@@ -32,7 +34,7 @@ def read_ratings(source: pipeline.Source) -> SegmentRatings:
     return ratings
 
 
-def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
+def read_labels(source: Source) -> dict[str, list[int]]:
     """Reads all videos' labels, by id. Raises InputError or RecordError for an unusable record or a repeated video."""
     return {id_text(video_id): own for video_id, own in labelled_videos(source)}
 
@@ -40,7 +42,7 @@ def read_labels(source: pipeline.Source) -> dict[str, list[int]]:
 _REMEDIES = failures.Remedies("raise --num-classes", "leave it out")
 
 
-def _batches(source: pipeline.Source) -> Iterator[dict]:
+def _batches(source: Source) -> Iterator[dict]:
     """Reads the labels of all records. Features are left out: reading them would be most of the work."""
     dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
     with failures.record_errors(source, _REMEDIES):
@@ -50,7 +52,7 @@ def _batches(source: pipeline.Source) -> Iterator[dict]:
             yield batch
 
 
-def labelled_videos(source: pipeline.Source) -> Iterator[tuple[bytes, list[int]]]:
+def labelled_videos(source: Source) -> Iterator[tuple[bytes, list[int]]]:
     for batch in _batches(source):
         for video_id, labels in zip(batch["id"].numpy(), batch["labels"].numpy(), strict=True):
             yield video_id, labels[labels != LABEL_PADDING].tolist()

@@ -10,9 +10,9 @@ from yt8m.data.checking import parse, starts_of, video_id
 from yt8m.data.folds import part_filter
 from yt8m.data.identity import local_ids
 from yt8m.data.locating import locate_repeat
-from yt8m.data.reading import Source
 from yt8m.data.records import read_framing
 from yt8m.data.repeats import Once, RepeatError
+from yt8m.data.source import Source
 from yt8m.data.sources import scheme
 from yt8m.errors import RecordError
 

@@ -1,20 +1,22 @@
 """Turns record files into a stream of batches (`yt8m.data.schema`): order, parallelism, shuffling, sharding."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from yt8m.data import parsing, remarks
-from yt8m.data.failures import refuse_broken_ends
+from yt8m.data import parsing
+from yt8m.data.endings import refuse_broken_ends
+from yt8m.data.engine.order import Shares
+from yt8m.data.engine.stream import in_pass, read_stream, settled, share_out
+from yt8m.data.handover import as_dataset, signature_of
 from yt8m.data.identity import local_ids
+from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
 from yt8m.data.reading import batches, interleaved, make_parser, of_fold
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
-    FEATURE_SIZES,
     WHOLE,
     Feature,
     Level,
@@ -23,65 +25,11 @@ from yt8m.data.schema import (
 from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
 from yt8m.data.service.epochs import Epochs, read_epochs
 from yt8m.data.source import Source
-from yt8m.data.sources import expand_paths, scheme
-from yt8m.data.survey import Survey, survey
-from yt8m.errors import InputError, RecordError, quantity
-from yt8m.progress import SILENT, Progress
+from yt8m.data.sources import scheme
+from yt8m.errors import InputError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
 _PREFETCHED_BATCHES = 2
-
-
-@checked
-def open_source(
-    paths: str | Sequence[str],
-    *,
-    level: Level | None = None,
-    features: tuple[Feature, ...] = (),
-    num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
-    max_labels: PositiveInt = DEFAULT_MAX_LABELS,
-    labels_for: str = "",
-    progress: Progress = SILENT,
-) -> Source:
-    """Finds record files and what they hold.
-
-    Args:
-        paths: files, directories or globs.
-        level: the level that the caller needs; None takes the files' own. `frame` and `segment` read the same files:
-            frame-level records can be cut into segments, and segment-level records can be read as whole videos.
-        features: features that the caller needs; empty takes all that the records looked at have (`yt8m.data.survey`). A
-            feature that a record lacks is filled with zeros.
-        num_classes: labels must be below it.
-        max_labels: most labels that a video may have.
-        labels_for: what labels are needed for, such as `a score`; empty = they are not needed.
-        progress: gets a line on records without labels, if labels are needed.
-
-    Raises:
-        InputError, RecordError: nothing matches; a file cannot be read, is of the wrong level, has none of `features`, or
-            lacks labels that are needed.
-    """
-    found = survey(expand_paths(paths))
-    source = source_of(found, level, features, num_classes, max_labels)
-    if labels_for:
-        remarks.require_labels(found, source.level, labels_for, progress)
-    return source
-
-
-def source_of(
-    found: Survey,
-    level: Level | None = None,
-    features: Sequence[Feature] = (),
-    num_classes: int = DEFAULT_NUM_CLASSES,
-    max_labels: int = DEFAULT_MAX_LABELS,
-) -> Source:
-    """Makes a source from the files of a survey. Arguments: see `open_source`."""
-    level = level or found.level
-    if (level == "video") != (found.level == "video"):
-        raise RecordError(found.files[0], 0, f"is a {found.level}-level record, {level}-level was expected")
-    features = tuple(features) or found.features or tuple(FEATURE_SIZES)
-    if found.features and not set(features) & set(found.features):
-        raise RecordError(found.files[0], 0, f"has {', '.join(found.features)} but not {', '.join(features)}")
-    return Source(found.files, level, features, num_classes, max_labels)
 
 
 def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.data.Dataset:
@@ -104,36 +52,6 @@ def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.da
         deterministic=order.deterministic if order.shuffle else None,
     )
     return of_fold(records, source)
-
-
-class _Shares(NamedTuple):
-    """The share of the files and the share of the records that a process reads. At least one is the whole."""
-
-    files: Share
-    records: Share
-
-
-def _share_out(source: Source, portion: Portion) -> _Shares:
-    """Shards by file or by record. Raises InputError if there are too few files for sharding by file."""
-    share = portion.share
-    if portion.shard_by == "file" and share.count > len(source.files):
-        raise InputError(
-            f"--data.shard file: {source.files[0]} ... are {quantity(len(source.files), 'file')} for {share.count} workers; "
-            "write more files or share out records"
-        )
-    by_record = share.count > 1 and (portion.shard_by == "record" or share.count > len(source.files))
-    return _Shares(WHOLE, share) if by_record else _Shares(share, WHOLE)
-
-
-def _settled(order: Order, shares: _Shares) -> Order:
-    """Gives an order a seed."""
-    # Every process must see the same order; otherwise two of them could take the same record.
-    deterministic = order.deterministic or shares.records.count > 1
-    seed = order.seed
-    if seed is None:
-        is_same = deterministic or shares.files.count > 1
-        seed = 0 if is_same else int(tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32))
-    return dataclasses.replace(order, deterministic=deterministic, seed=seed)
 
 
 def _every(dataset: tf.data.Dataset, share: Share) -> tf.data.Dataset:
@@ -183,31 +101,35 @@ def make_dataset(
     Raises:
         InputError, RecordError: a local file is cut off, there are too few files, or the service cannot be used.
     """
-    shares = _share_out(source, portion)
-    order = _settled(order, shares)
+    shares = share_out(source, portion)
+    order = settled(order, shares)
     refuse_broken_ends(source)
-    parse = make_parser(source, frames, order.seed, shares.records)
     if portion.service:
+        parse = make_parser(source, frames, order.seed, shares.records)
         return _read_from_service(source, batch_size, parse, order, portion)
     if portion.job_name:
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
+    if source.level != "frame" or any(map(scheme, source.files)):
+        return _in_tensorflow(source, batch_size, frames, order, portion, shares)
+    passes = itertools.count()
+
+    def stream() -> Iterator:
+        return read_stream(source, batch_size, frames, in_pass(order, next(passes)), portion, shares)
+
+    signature = signature_of(source, frames, batch_size if order.drop_remainder else None)
+    return as_dataset(stream, signature).prefetch(_PREFETCHED_BATCHES)
+
+
+def _in_tensorflow(
+    source: Source, batch_size: int, frames: Frames, order: Order, portion: Portion, shares: Shares
+) -> tf.data.Dataset:
+    parse = make_parser(source, frames, order.seed, shares.records)
     dataset = read_serialized(source, order, shares.files)
     if order.shuffle:
         dataset = dataset.shuffle(order.shuffle_buffer, seed=order.seed, reshuffle_each_iteration=True)
-    if source.level == "segment":
-        only_rated = frames.segments == "rated"
-        dataset = _segments(dataset, parse, only_rated, order.repeat, portion.skip_records, shares.records)
-    else:
-        dataset = dataset.repeat() if order.repeat else dataset
-        dataset = _every(dataset.skip(portion.skip_records * shares.records.count), shares.records)
-    dataset = batches(
-        dataset,
-        source,
-        parse,
-        lambda serialized: serialized.enumerate(portion.skip_records // batch_size),
-        batch_size,
-        order.drop_remainder,
-    )
+    only_rated = frames.segments == "rated"
+    dataset = _segments(dataset, parse, only_rated, order.repeat, portion.skip_records, shares.records)
+    dataset = batches(dataset, source, parse, lambda serialized: serialized, batch_size, order.drop_remainder)
     options = tf.data.Options()
     options.deterministic = order.deterministic or not order.shuffle  # batches parsed in parallel need this too
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)

@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from yt8m.data.reading import Source
 from yt8m.data.schema import Feature, Level
+from yt8m.data.source import Source
 from yt8m.data.survey import Survey
 from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
 from yt8m.errors import InputError

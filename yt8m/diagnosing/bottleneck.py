@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.data.sources import scheme
 
 Bound = Literal["input", "compute", "balanced"]

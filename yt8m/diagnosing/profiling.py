@@ -14,7 +14,7 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
 from yt8m.data.options import AS_STORED
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.diagnosing.bottleneck import (
     Advice,
     Bound,

@@ -14,8 +14,8 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
 from yt8m.data.options import Order
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
 from yt8m.progress import Messages

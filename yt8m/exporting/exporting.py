@@ -11,7 +11,7 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.errors import InputError
 from yt8m.exporting import keras_file
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, check_archive, write_archive

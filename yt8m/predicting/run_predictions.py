@@ -13,12 +13,13 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
 from yt8m.data import failures, pipeline, remarks
+from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.identity import digest_of, identify, needs_ids
 from yt8m.data.ids import check_submittable
-from yt8m.data.pipeline import Source
 from yt8m.data.records import file_size
 from yt8m.data.repeats import Once
 from yt8m.data.schema import WHOLE, Level, Share
+from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes
@@ -102,7 +103,7 @@ class RunPredictions:
                 f"{source.files[0]} ...: holds no rated segments, from which {self.name} learned, so whole videos are predicted; "
                 "--task segment ranks their segments"
             )
-        failures.refuse_broken_ends(source)  # checks all files now, not part by part
+        refuse_broken_ends(source)  # checks all files now, not part by part
         return source
 
     def _find_segment_classes(self, selection: Selection) -> str | os.PathLike | None:

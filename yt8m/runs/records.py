@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from yt8m.config import RunConfig
-from yt8m.data import pipeline, remarks
+from yt8m.data import remarks
 from yt8m.data.locating import Counted
-from yt8m.data.pipeline import Source
+from yt8m.data.opening import source_of
 from yt8m.data.schema import Fold, IndexedFold
+from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes, read_segment_class_ids
@@ -45,7 +46,7 @@ def open_data(
             anything may repeat. A repeating record is left out like a broken one, or else the reader reports it.
 
     Raises:
-        InputError, RecordError: see `yt8m.data.pipeline.open_source`; no record can be used; or the records are whole
+        InputError, RecordError: see `yt8m.data.opening.open_source`; no record can be used; or the records are whole
             videos, but the model needs segments with their videos.
     """
     data = config.data
@@ -54,7 +55,7 @@ def open_data(
         segments = found.level == "segment"
     as_means = config.model.level == "video" and found.level != "video"
     level = "segment" if segments else "frame" if as_means else config.model.level
-    source = pipeline.source_of(found, level, data.features, data.num_classes, data.max_labels)
+    source = source_of(found, level, data.features, data.num_classes, data.max_labels)
     if data.segment_context and not segments:
         raise InputError(
             f"{source.files[0]}: holds whole videos, and --data.segment-context, which this run has, is of rated segments; "

@@ -14,8 +14,8 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING, is_present
+from yt8m.data.source import Source
 from yt8m.data.sources import scheme
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError

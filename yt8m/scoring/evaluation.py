@@ -12,9 +12,9 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data import failures, remarks
-from yt8m.data.pipeline import Source
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.source import Source
 from yt8m.data.survey import survey
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices

@@ -13,8 +13,8 @@ from yt8m import models
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
 from yt8m.data.options import Frames, Portion
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import SEGMENT_FRAMES, Share
+from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices, alone
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import quantity

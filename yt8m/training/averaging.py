@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from yt8m import runs
 from yt8m.config import RunConfig, TrainingConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.errors import InputError
 from yt8m.files import check_destination, check_local, write_json
 from yt8m.metrics.registry import score_of

@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
 from yt8m.metrics.registry import score_of

@@ -15,7 +15,7 @@ import tensorflow as tf
 from yt8m import runs
 from yt8m.config import DistillConfig, RunConfig
 from yt8m.data.overlap import some_ids
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.errors import InputError, quantity
 from yt8m.runs.model import load_run
 from yt8m.submission.reading import read_video_submission

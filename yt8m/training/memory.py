@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.distribution.machine import count_free_bytes, count_gpu_bytes
 from yt8m.errors import bytes_in_words
 from yt8m.training.liveness import peak_bytes

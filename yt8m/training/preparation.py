@@ -4,10 +4,10 @@ import dataclasses
 from typing import NamedTuple
 
 from yt8m.config import RunConfig
-from yt8m.data import failures
-from yt8m.data.pipeline import Source
+from yt8m.data import endings
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service.epochs import find_workers
+from yt8m.data.source import Source
 from yt8m.errors import InputError
 from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs.records import open_data, open_validation
@@ -53,4 +53,4 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
 def refuse_broken_ends(*sources: Source | None) -> None:
     """Raises RecordError if a training or validation file is a broken download: validation files are read late."""
     for source in filter(None, sources):
-        failures.refuse_broken_ends(source, can_skip=True)
+        endings.refuse_broken_ends(source, can_skip=True)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data import failures
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices, Stopped, alone
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError

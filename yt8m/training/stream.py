@@ -5,8 +5,8 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.options import Frames, Order, Portion
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import WHOLE, Share
+from yt8m.data.source import Source
 
 
 def training_frames(config: RunConfig) -> Frames:

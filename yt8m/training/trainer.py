@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import WHOLE
+from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import write_json

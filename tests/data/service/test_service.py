@@ -16,12 +16,13 @@ from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_v
 
 from yt8m.data.failures import record_errors
 from yt8m.data.options import ALL_FRAMES, Portion, grouped
-from yt8m.data.pipeline import Source, make_dataset, read_records
+from yt8m.data.pipeline import make_dataset, read_records
 from yt8m.data.reading import make_parser
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.service import epochs as data_service
 from yt8m.data.service.epochs import Epochs, find_workers
+from yt8m.data.source import Source
 from yt8m.errors import InputError, RecordError
 from yt8m.values import parse_address
 

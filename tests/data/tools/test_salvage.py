@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from yt8m.data.pipeline import make_dataset, open_source
+from yt8m.data.opening import open_source
+from yt8m.data.pipeline import make_dataset
 from yt8m.data.records import frame_level_record, framed
 from yt8m.data.tools.salvage import usable_source, without_broken_records
 from yt8m.errors import InputError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from yt8m.data.locating import Counted, Problem, usable_records
-from yt8m.data.pipeline import Source
 from yt8m.data.records import framed, read_framing
+from yt8m.data.source import Source
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile
 from yt8m.progress import Progress

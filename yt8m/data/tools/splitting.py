@@ -16,10 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data import parsing
-from yt8m.data.failures import record_errors, refuse_broken_ends
-from yt8m.data.pipeline import Source, open_source
+from yt8m.data.endings import refuse_broken_ends
+from yt8m.data.failures import record_errors
+from yt8m.data.opening import open_source
 from yt8m.data.records import file_size, framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
+from yt8m.data.source import Source
 from yt8m.data.tables.indices import index_of
 from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, RecordError, quantity

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
-from yt8m.data.pipeline import Source
+from yt8m.data.source import Source
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from yt8m.config import RunConfig
-from yt8m.data.pipeline import Source
 from yt8m.data.schema import LABEL_PADDING, is_present
+from yt8m.data.source import Source
 from yt8m.files import read_json
 from yt8m.metrics import (
     Confusion,

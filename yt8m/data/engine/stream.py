@@ -1,0 +1,90 @@
+"""From a source and the options of a stream to its batches, without TensorFlow."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from yt8m.data.engine.batches import Make, stream_batches
+from yt8m.data.engine.files import open_records
+from yt8m.data.engine.frame_level import Batch, frame_batch
+from yt8m.data.engine.order import Shares, in_order
+from yt8m.data.engine.records import Record
+from yt8m.data.options import Frames, Order, Portion
+from yt8m.data.schema import WHOLE
+from yt8m.data.source import Source
+from yt8m.errors import InputError, quantity
+
+
+def share_out(source: Source, portion: Portion) -> Shares:
+    """Shards by file or by record.
+
+    Raises:
+        InputError: there are too few files for sharding by file.
+    """
+    share = portion.share
+    if portion.shard_by == "file" and share.count > len(source.files):
+        raise InputError(
+            f"--data.shard file: {source.files[0]} ... are {quantity(len(source.files), 'file')} for {share.count} workers; "
+            "write more files or share out records"
+        )
+    by_record = share.count > 1 and (portion.shard_by == "record" or share.count > len(source.files))
+    return Shares(WHOLE, share) if by_record else Shares(share, WHOLE)
+
+
+def settled(order: Order, shares: Shares) -> Order:
+    """Gives an order a seed."""
+    # Every process must see the same order; otherwise two of them could take the same record.
+    deterministic = order.deterministic or shares.records.count > 1
+    seed = order.seed
+    if seed is None:
+        is_same = deterministic or shares.files.count > 1
+        seed = 0 if is_same else int(np.random.default_rng().integers(2**31 - 1))
+    return dataclasses.replace(order, deterministic=deterministic, seed=seed)
+
+
+def in_pass(order: Order, number: int) -> Order:
+    """The order of a further pass over a stream, counted from 0: a shuffled one differs from pass to pass."""
+    if not number or not order.shuffle:
+        return order
+    return dataclasses.replace(order, seed=int(np.random.default_rng((order.seed, number)).integers(2**31 - 1)))
+
+
+def read_stream(
+    source: Source, batch_size: int, frames: Frames, order: Order, portion: Portion, shares: Shares
+) -> Iterator[Batch]:
+    """Reads the batches of a stream.
+
+    Args:
+        source: the records.
+        batch_size: videos, or segments, in a batch.
+        frames: which frames and segments of each video to give.
+        order: the order of the records; it has a seed.
+        portion: how many records to skip.
+        shares: from `share_out`.
+
+    Raises:
+        RecordError, InputError: while iterating, at the batch's place in the stream: a record is damaged, or is not as the
+            source says; a file cannot be read.
+    """
+    items = partial(_records, source)
+    chosen = in_order(items, lambda file: None, len(source.files), order, shares, portion.skip_records)
+    first = portion.skip_records // batch_size
+    make = maker(source, frames, order.seed, shares)
+    return stream_batches(chosen, make, batch_size, first, drop_remainder=order.drop_remainder)
+
+
+def _records(source: Source, file: int, first: int) -> Iterator[Record]:
+    """The records of a file from the `first`-th on; with a fold, of those that it leaves."""
+    return open_records(source.files[file], source.level).records(first)
+
+
+def maker(source: Source, frames: Frames, seed: int, shares: Shares) -> Make:
+    """Makes the function that turns the number of a batch and its records into the batch."""
+
+    def of_frames(number, records, pool, scratch) -> Batch:
+        return frame_batch(records, source, frames, seed, number, pool, scratch, shares.records)
+
+    makers: dict[str, Callable] = {"frame": of_frames}
+    return makers[source.level]
