@@ -48,6 +48,7 @@ WITHOUT_TENSORFLOW = [
         "yt8m.files",
         "yt8m.config",
         "yt8m.data.protos",
+        "yt8m.data.engine.order",
         "yt8m.data.repeats",
         "yt8m.data.schema",
         "yt8m.data.tables.text",
