@@ -28,11 +28,11 @@ class Files:
             self.num_fetched += 1
             yield file, number
 
-    def count(self, file):
-        return self.counts[file] if self.known else None
+    def counts_of(self, files):
+        return [self.counts[file] for file in files] if self.known else None
 
     def stream(self, order, shares=Shares(), skip=0):  # noqa: B008
-        return in_order(self.items, self.count, len(self.counts), order, shares, skip)
+        return in_order(self.items, self.counts_of, len(self.counts), order, shares, skip)
 
 
 def order_of(**options):
@@ -181,17 +181,17 @@ def test_the_first_epoch_is_read_only_once_if_counts_are_unknown():
 def test_counts_that_become_known_in_the_first_epoch_are_used():
     files = Files([100] * 40, known=False)
 
-    def count(file):
-        return files.counts[file] if files.num_fetched == 4000 else None
+    def counts(asked):
+        return [files.counts[file] for file in asked] if files.num_fetched == 4000 else None
 
     order = order_of(repeat=True, shuffle_buffer=10, parallel_files=2)
-    stream = in_order(files.items, count, 40, order, skip=4000 * 7 + 3900)
+    stream = in_order(files.items, counts, 40, order, skip=4000 * 7 + 3900)
     assert first_of(stream, 100) == slow_epoch(files.counts, range(40), order, 7)[3900:]
     assert files.num_fetched < 4000 + 500
 
 
 def test_a_file_with_fewer_items_than_were_counted_is_an_error():
     files = Files([10, 10])
-    stream = in_order(files.items, lambda file: 30, 2, order_of(), skip=40)
+    stream = in_order(files.items, lambda asked: [30] * len(asked), 2, order_of(), skip=40)
     with pytest.raises(InputError, match=r"file [12] of the records has changed since its records were counted"):
         first_of(stream)

@@ -41,7 +41,7 @@ UNDIVIDED = Shares()
 
 def in_order(
     items: Callable[[int, int], Iterable[T]],
-    count: Callable[[int], int | None],
+    counts: Callable[[Sequence[int]], Sequence[int] | None],
     num_files: int,
     order: Order,
     shares: Shares = UNDIVIDED,
@@ -52,8 +52,8 @@ def in_order(
     Args:
         items: takes the number of a file and a position; gives the file's items from that position on. The number of items
             must be the same each time.
-        count: takes the number of a file; gives the number of its items, or None if this is unknown. It is asked only for
-            `skip`. If it is unknown for any file of the share, the first epoch is read and dropped as far as necessary.
+        counts: takes the numbers of files; gives the number of items of each, or None if any is unknown. It is asked only for
+            `skip`. If any is unknown, the first epoch is read and dropped as far as necessary, and `counts` is asked again.
         num_files: number of files.
         order: `seed`, `shuffle`, `shuffle_buffer`, `parallel_files` and `repeat` are used. It must have a seed if it shuffles.
         shares: the share to give.
@@ -64,14 +64,14 @@ def in_order(
     """
     files = range(num_files)[shares.files.index :: shares.files.count]
     index, every = shares.records
-    return itertools.islice(_Stream(items, count, files, order).since(index + skip * every), 0, None, every)
+    return itertools.islice(_Stream(items, counts, files, order).since(index + skip * every), 0, None, every)
 
 
 class _Stream(Generic[T]):
     """The items of some files, epoch after epoch."""
 
-    def __init__(self, items, count, files: Sequence[int], order: Order):
-        self._items, self._count, self._files, self._order = items, count, files, order
+    def __init__(self, items, counts, files: Sequence[int], order: Order):
+        self._items, self._counts_of, self._files, self._order = items, counts, files, order
         self._width = order.parallel_files if order.shuffle else 1
 
     def since(self, position: int) -> Iterator[T]:
@@ -103,12 +103,8 @@ class _Stream(Generic[T]):
 
     def _counts(self) -> dict[int, int] | None:
         """The number of items by file; None if it is not known of all."""
-        counts = {}
-        for file in self._files:
-            counts[file] = self._count(file)
-            if counts[file] is None:
-                return None
-        return counts
+        counts = self._counts_of(self._files)
+        return None if counts is None else dict(zip(self._files, counts, strict=True))
 
     def _epoch(self, epoch: int, position: int) -> Iterator[T]:
         """The items of an epoch, from a position on."""
