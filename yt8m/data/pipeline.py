@@ -109,7 +109,7 @@ def make_dataset(
         return _read_from_service(source, batch_size, parse, order, portion)
     if portion.job_name:
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
-    if source.level != "frame" or any(map(scheme, source.files)):
+    if source.level != "frame" or source.fold or any(map(scheme, source.files)):
         return _in_tensorflow(source, batch_size, frames, order, portion, shares)
     passes = itertools.count()
 
@@ -127,9 +127,20 @@ def _in_tensorflow(
     dataset = read_serialized(source, order, shares.files)
     if order.shuffle:
         dataset = dataset.shuffle(order.shuffle_buffer, seed=order.seed, reshuffle_each_iteration=True)
-    only_rated = frames.segments == "rated"
-    dataset = _segments(dataset, parse, only_rated, order.repeat, portion.skip_records, shares.records)
-    dataset = batches(dataset, source, parse, lambda serialized: serialized, batch_size, order.drop_remainder)
+    if source.level == "segment":
+        only_rated = frames.segments == "rated"
+        dataset = _segments(dataset, parse, only_rated, order.repeat, portion.skip_records, shares.records)
+    else:
+        dataset = dataset.repeat() if order.repeat else dataset
+        dataset = _every(dataset.skip(portion.skip_records * shares.records.count), shares.records)
+    dataset = batches(
+        dataset,
+        source,
+        parse,
+        lambda serialized: serialized.enumerate(portion.skip_records // batch_size),
+        batch_size,
+        order.drop_remainder,
+    )
     options = tf.data.Options()
     options.deterministic = order.deterministic or not order.shuffle  # batches parsed in parallel need this too
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)

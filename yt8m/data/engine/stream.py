@@ -69,7 +69,7 @@ def read_stream(
             source says; a file cannot be read.
     """
     items = partial(_records, source)
-    chosen = in_order(items, lambda file: None, len(source.files), order, shares, portion.skip_records)
+    chosen = in_order(items, lambda files: None, len(source.files), order, shares, portion.skip_records)
     first = portion.skip_records // batch_size
     make = maker(source, frames, order.seed, shares)
     return stream_batches(chosen, make, batch_size, first, drop_remainder=order.drop_remainder)
