@@ -6,8 +6,9 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from yt8m.data.folds import are_all
+from yt8m.data.folds import are_all, in_fold
 from yt8m.data.opening import open_source
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.records import framed, video_level_record
@@ -41,6 +42,16 @@ def test_each_video_is_held_out_by_one_fold_of_its_hash(records):
         assert ids(records, f"{fold}/4", held_out=False) == [name for name in every if name not in held[fold]]
 
 
+def test_folds_of_a_hash_are_those_of_tensorflows_buckets():
+    videos = [f"{number:x}".encode() * (1 + number % 9) for number in range(3000)]
+    for count in (2, 5, 9999):
+        buckets = tf.strings.to_hash_bucket_fast(videos, count).numpy()
+        for index in (0, count - 1):
+            assert (in_fold(videos, Fold(index, count), True) == (buckets == index)).all()
+            assert (in_fold(videos, Fold(index, count), False) == (buckets != index)).all()
+    assert in_fold([], Fold(0, 2), True).shape == (0,)
+
+
 def test_a_fold_of_an_index_is_the_part_that_the_split_gave(records, tmp_path):
     split([records], THIRDS, str(tmp_path / "index.csv"), "index")
     split([records], THIRDS, str(tmp_path / "shards"))
@@ -56,6 +67,9 @@ def test_a_video_that_the_index_does_not_name_is_in_neither(records, tmp_path):
     (tmp_path / "index.csv").write_text("id,part\nv01,train\nv02,validate\n")
     fold = f"{tmp_path / 'index.csv'}:validate"
     assert (ids(records, fold, True), ids(records, fold, False)) == (["v02"], ["v01"])
+    videos = [b"v01", b"v02", b"v03"]
+    assert in_fold(videos, Fold.parse(fold), True).tolist() == [False, True, False]
+    assert in_fold(videos, Fold.parse(fold), False).tolist() == [True, False, False]
 
 
 def test_an_index_that_is_written_anew_is_read_anew(records, tmp_path):

@@ -2,46 +2,51 @@
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
-import tensorflow as tf
+import numpy as np
 
+from yt8m.data.fingerprints import fingerprint
 from yt8m.data.identity import identify
-from yt8m.data.parsing import id_features, identifier
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.tables.indices import read_index
 from yt8m.errors import InputError
 
-_UNNAMED = -1
 
-
-def part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function from a serialized record string [] to whether to keep it, bool [].
-
-    A video that an index does not name is never kept.
+def in_fold(ids: Sequence[bytes], fold: Fold | IndexedFold, held_out: bool) -> np.ndarray:
+    """Says which videos to keep, bool [B].
 
     Args:
-        fold: the fold.
+        ids: ids of B videos.
+        fold: the fold. A video that an index does not name is never kept.
         held_out: True keeps the videos in the fold, False keeps the others.
 
     Raises:
         InputError: the index cannot be read, or does not name the part.
     """
     if isinstance(fold, IndexedFold):
-        version = tuple(identify([fold.path])[0]) if os.path.exists(fold.path) else ()
-        table = _table(fold.path, fold.part, version)
+        named = named_videos(fold, index_version(fold))
+        return np.array([named.get(video_id) == held_out for video_id in ids], bool)
+    return np.array([(fingerprint(each) % fold.count == fold.index) == held_out for each in ids], bool)
 
-        def keep_indexed(serialized: tf.Tensor) -> tf.Tensor:
-            return tf.equal(table.lookup(_id(serialized)), int(held_out))
 
-        return keep_indexed
+def index_version(fold: IndexedFold) -> tuple:
+    """What changes with the file of an index; empty if there is none."""
+    return tuple(identify([fold.path])[0]) if os.path.exists(fold.path) else ()
 
-    def keep(serialized: tf.Tensor) -> tf.Tensor:
-        # Its specification never changes, unlike Python's hash.
-        part = tf.strings.to_hash_bucket_fast(_id(serialized), fold.count)
-        return tf.equal(part, fold.index) == held_out
 
-    return keep
+@functools.lru_cache(maxsize=16)
+def named_videos(fold: IndexedFold, _version: tuple) -> Mapping[bytes, bool]:
+    """The videos that the index of a fold names, by id, each with whether it is in the fold. Cached by version.
+
+    Raises:
+        InputError: the index cannot be read, or does not name the part.
+    """
+    index = read_index(fold.path)
+    if fold.part not in index.values():
+        parts = ", ".join(sorted(set(index.values()))) or "none"
+        raise InputError(f"{fold.path}: names no part {fold.part!r}; it has {parts}")
+    return {video_id: part == fold.part for video_id, part in index.items()}
 
 
 def are_all(folds: Sequence[Fold | IndexedFold | None]) -> bool:
@@ -57,18 +62,3 @@ def are_all(folds: Sequence[Fold | IndexedFold | None]) -> bool:
     if len(paths) > 1:
         return False
     return sorted(fold.part for fold in given) == sorted(set(read_index(paths.pop()).values()))
-
-
-def _id(serialized: tf.Tensor) -> tf.Tensor:
-    parsed, _ = tf.io.parse_single_sequence_example(serialized, context_features=id_features())
-    return identifier(parsed)
-
-
-@functools.cache  # datasets lose a table once Python drops it
-def _table(path: str, part: str, _version: tuple) -> tf.lookup.StaticHashTable:
-    """Maps ids in the part to 1 and ids in other parts to 0. Cached until the file changes."""
-    index = read_index(path)
-    if part not in index.values():
-        raise InputError(f"{path}: names no part {part!r}; it has {', '.join(sorted(set(index.values()))) or 'none'}")
-    values = tf.constant([int(each == part) for each in index.values()], tf.int32)
-    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(list(index)), values), _UNNAMED)

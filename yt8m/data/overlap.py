@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from yt8m.data.checking import parse, starts_of, video_id
-from yt8m.data.folds import part_filter
+from yt8m.data.folds import in_fold
 from yt8m.data.identity import local_ids
 from yt8m.data.locating import locate_repeat
 from yt8m.data.records import read_framing
@@ -57,12 +57,13 @@ def refuse_repeats(source: Source) -> None:
     ids = list(_ids(list(sizes), are_small=True))
     counts = Counter(video for _, video in ids)
     repeated = {video for video, count in counts.items() if count > 1}
-    keep = part_filter(source.fold, source.held_out) if source.fold and repeated else None
+    if source.fold:
+        repeated = {video for video in repeated if in_fold([video], source.fold, source.held_out)[0]}
     once = Once()
     for path in dict.fromkeys(path for path, video in ids if video in repeated):
         for raw in read_framing(path):
             example = None if raw.problem else parse(raw.data)
-            if example is None or (video := video_id(example)) not in repeated or (keep and not keep(raw.data)):
+            if example is None or (video := video_id(example)) not in repeated:
                 continue
             found = once.first(video, set(starts_of(example.context)) if source.level == "segment" else None)
             if found:

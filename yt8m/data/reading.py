@@ -1,13 +1,14 @@
 """The steps of a stream: from files to serialized records, to parsed batches. `yt8m.data.pipeline` joins them."""
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from yt8m.data import parsing
-from yt8m.data.folds import part_filter
+from yt8m.data.folds import index_version, named_videos
 from yt8m.data.options import Frames
-from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Share
+from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Fold, IndexedFold, Share
 from yt8m.data.segments import segment_parser
 from yt8m.data.source import Source
 from yt8m.data.sources import scheme
@@ -34,7 +35,35 @@ def interleaved(files: tf.data.Dataset, source: Source, **interleaving) -> tf.da
 
 def of_fold(records: tf.data.Dataset, source: Source) -> tf.data.Dataset:
     """Keeps the serialized records that the source's fold leaves."""
-    return records.filter(part_filter(source.fold, source.held_out)) if source.fold else records
+    return records.filter(_part_filter(source.fold, source.held_out)) if source.fold else records
+
+
+def _part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Makes a function from a serialized record, string [], to whether to keep it, bool []: `folds.in_fold` as a graph."""
+    if isinstance(fold, IndexedFold):
+        table = _table(fold, index_version(fold))
+        return lambda serialized: tf.equal(table.lookup(_id(serialized)), int(held_out))
+
+    def keep(serialized: tf.Tensor) -> tf.Tensor:
+        part = tf.strings.to_hash_bucket_fast(_id(serialized), fold.count)
+        return tf.equal(part, fold.index) == held_out
+
+    return keep
+
+
+@functools.cache  # datasets lose a table once Python drops it
+def _table(fold: IndexedFold, version: tuple) -> tf.lookup.StaticHashTable:
+    """Maps ids in the fold to 1, other ids that the index names to 0, and all others to -1."""
+    named = named_videos(fold, version)
+    entries = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(list(named)), tf.constant([int(each) for each in named.values()], tf.int32)
+    )
+    return tf.lookup.StaticHashTable(entries, -1)
+
+
+def _id(serialized: tf.Tensor) -> tf.Tensor:
+    parsed, _ = tf.io.parse_single_sequence_example(serialized, context_features=parsing.id_features())
+    return parsing.identifier(parsed)
 
 
 def make_parser(
