@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.data import identity
-from yt8m.data.identity import digest_of, has_changed, identify, local_ids, needs_ids
-from yt8m.data.pipeline import read_ids
+from yt8m.data.identity import digest_of, has_changed, identify, local_ids, needs_ids, read_ids
 from yt8m.data.records import framed
 from yt8m.errors import InputError, RecordError
 

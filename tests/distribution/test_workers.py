@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_runs import losses, saved_state
 
-from yt8m.data.pipeline import read_ids
+from yt8m.data.identity import read_ids
 from yt8m.distribution.cluster import as_tf_config
 from yt8m.distribution.launching import free_addresses
 from yt8m.predicting import StoredPredictions

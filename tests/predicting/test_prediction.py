@@ -14,7 +14,7 @@ from made_up import segments, stored_at, videos
 from trained_runs import FRAMES, RATED, trained
 
 from yt8m.config import to_dict
-from yt8m.data.pipeline import read_ids
+from yt8m.data.identity import read_ids
 from yt8m.data.records import frame_level_record, framed, read_framing
 from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError, RecordError

@@ -18,7 +18,7 @@ from small_runs import configure
 
 from yt8m import runs
 from yt8m.config import DistillConfig, LossConfig, to_dict
-from yt8m.data.pipeline import read_ids
+from yt8m.data.identity import read_ids
 from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.strategies import open_devices

@@ -10,7 +10,7 @@ from small_runs import configure
 
 import yt8m as package
 from yt8m.commands import reports
-from yt8m.data.pipeline import read_ids
+from yt8m.data.identity import read_ids
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.errors import InputError, RecordError
 from yt8m.views import picture

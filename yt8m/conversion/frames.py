@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from yt8m.data.checking import check_record, parse
+from yt8m.data.protos import Features, SequenceExample
 from yt8m.data.schema import FEATURE_SIZES
 from yt8m.errors import RecordError
 
@@ -29,7 +29,7 @@ _TAG_OF_FIRST = bytes([1 << 3 | _LENGTH_DELIMITED])
 class FrameRecord:
     """A usable frame-level record."""
 
-    context: tf.train.Features
+    context: Features
     streams: dict[str, np.ndarray]
     """Frames by feature, uint8 [T, D], with the same T for all. Features without frames are left out."""
 
@@ -67,7 +67,7 @@ def shortened(streams: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _parsed(serialized: bytes) -> FrameRecord:
-    example = parse(serialized) or tf.train.SequenceExample()
+    example = parse(serialized) or SequenceExample()
     lists = example.feature_lists.feature_list
     streams = {}
     for name, size in FEATURE_SIZES.items():
@@ -89,11 +89,11 @@ def _found(serialized: bytes) -> tuple[FrameRecord, bytes]:
     if len(contexts) != 1 or not counts or max(counts) - min(counts) > 1:
         raise _UnusualError
     try:
-        context = tf.train.Features.FromString(serialized[slice(*contexts[0])])
+        context = Features.FromString(serialized[slice(*contexts[0])])
     except Exception:  # protobuf's DecodeError, whose class depends on the protobuf backend
         raise _UnusualError from None
     # Means in the context of a frame-level record do not change its level. They are ignored.
-    identity = tf.train.SequenceExample()
+    identity = SequenceExample()
     for key in ("id", "video_id", "labels"):
         if key in context.feature:
             identity.context.feature[key].CopyFrom(context.feature[key])

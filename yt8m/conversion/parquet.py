@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from yt8m.conversion.video_level import deviation_feature
 from yt8m.data.checking import check_record, level_of, parse
+from yt8m.data.protos import Feature, FeatureList
 from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, video_feature
 from yt8m.errors import InputError, RecordError, not_installed
 from yt8m.files import NewFile
@@ -105,7 +105,7 @@ def to_row(serialized: bytes, columns: Sequence[str]) -> dict[str, Any]:
     return row
 
 
-def _value(column: str, feature: tf.train.Feature) -> Any:
+def _value(column: str, feature: Feature) -> Any:
     """None if the column cannot hold the feature."""
     if column in ID_KEYS:
         with contextlib.suppress(UnicodeDecodeError):
@@ -140,7 +140,7 @@ def from_row(row: dict[str, Any]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def _add_frames(frames: tf.train.FeatureList, name: str, value: bytes) -> None:
+def _add_frames(frames: FeatureList, name: str, value: bytes) -> None:
     size = FEATURE_SIZES[name]
     if len(value) % size:
         raise ValueError(f"{name} has {len(value)} bytes, not a whole number of frames of {size}")

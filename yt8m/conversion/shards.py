@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensorflow as tf
-
 from yt8m.conversion.parquet import MAGIC, count_rows
 from yt8m.data.endings import broken_end
-from yt8m.data.records import EMPTY, open_file, read_offsets
+from yt8m.data.file_access import errors_of, open_file
+from yt8m.data.records import EMPTY, read_offsets
 from yt8m.data.sources import SPLITS, describe_error, scheme
 from yt8m.errors import InputError, RecordError
 
@@ -44,9 +43,7 @@ def is_parquet(path: str) -> bool:
     try:
         with open_file(path) as file:
             start = file.read(len(MAGIC))
-    except OSError as error:
-        raise RecordError(path, None, f"cannot be read ({error.strerror})") from error
-    except tf.errors.OpError as error:
+    except errors_of(path) as error:
         raise RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
     if not start:
         raise RecordError(path, None, EMPTY)

@@ -6,9 +6,9 @@ T = frames, D = values of a feature.
 import functools
 
 import numpy as np
-import tensorflow as tf
 
 from yt8m.conversion.frames import FrameRecord, varint
+from yt8m.data.protos import Example, Features
 from yt8m.data.schema import (
     FEATURE_SIZES,
     ID_KEYS,
@@ -70,7 +70,7 @@ def to_video_level(record: FrameRecord, features: tuple[Feature, ...], deviation
             are left out.
         deviations: add the standard deviations.
     """
-    example = tf.train.Example()
+    example = Example()
     given = record.context.feature
     key = next(key for key in ID_KEYS if key in given and given[key].bytes_list.value)
     example.features.feature["id"].CopyFrom(given[key])
@@ -102,6 +102,6 @@ def _entry(key: str, values: np.ndarray) -> bytes:
 
 @functools.lru_cache
 def _before_floats(key: str, count: int) -> bytes:
-    features = tf.train.Features()
+    features = Features()
     features.feature[key].float_list.value.extend([0.0] * count)
     return features.SerializeToString()[: -4 * count]

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import tensorflow as tf
-
 from yt8m.conversion.frames import read_frames
 from yt8m.conversion.parquet import ParquetFile, columns_for, load_pyarrow, read_rows
 from yt8m.conversion.shards import Part, is_parquet, refuse_broken_ends
 from yt8m.conversion.video_level import to_video_level
 from yt8m.data.checking import check_record, parse
+from yt8m.data.file_access import errors_of
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import describe_error
@@ -130,5 +129,5 @@ def _framed_records(part: Part) -> Iterator[tuple[int, bytes]]:
             if raw.problem:
                 raise raw.as_error(part.path)
             yield raw.index, raw.data
-    except tf.errors.OpError as error:
+    except errors_of(part.path) as error:
         raise RecordError(part.path, None, f"cannot be read ({describe_error(error)})") from error

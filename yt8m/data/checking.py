@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from yt8m.data import foreign
-from yt8m.data.refusals import MOST_CLASSES, refusals
+from yt8m.data import foreign, protos
+from yt8m.data.protos import Feature, Features, SequenceExample
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     FEATURE_SIZES,
     ID_KEYS,
     LARGEST_NUM_CLASSES,
+    MOST_CLASSES,
     SEGMENT_FRAMES,
     Level,
     is_present,
@@ -33,21 +33,18 @@ _OPTIONAL_RATING_KEYS = {"segment_end_times"}
 """The end adds nothing: a segment ends five seconds after its start."""
 
 
-def parse(serialized: bytes) -> tf.train.SequenceExample | None:
+def parse(serialized: bytes) -> SequenceExample | None:
     """Parses a record as a proto; None if that fails. An Example parses as a SequenceExample too."""
-    try:
-        return tf.train.SequenceExample.FromString(serialized)
-    except Exception:  # DecodeError; its class depends on the protobuf backend
-        return None
+    return protos.parse(SequenceExample, serialized)
 
 
-def values_of(feature: tf.train.Feature) -> Sequence[Any]:
+def values_of(feature: Feature) -> Sequence[Any]:
     """The values of a feature of any kind."""
     kind = feature.WhichOneof("kind")
     return getattr(feature, kind).value if kind else ()
 
 
-def level_of(example: tf.train.SequenceExample) -> Level | None:
+def level_of(example: SequenceExample) -> Level | None:
     """The level of a record; None if it has no features of this data set."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     if any(name in lists for name in FEATURE_SIZES):
@@ -55,7 +52,7 @@ def level_of(example: tf.train.SequenceExample) -> Level | None:
     return "video" if any(video_feature(name) in context for name in FEATURE_SIZES) else None
 
 
-def video_id(example: tf.train.SequenceExample) -> bytes:
+def video_id(example: SequenceExample) -> bytes:
     """The id of a record under either name; empty if it has no usable one."""
     for key in ID_KEYS:
         values = example.context.feature[key].bytes_list.value if key in example.context.feature else ()
@@ -93,7 +90,7 @@ def check_record(
 class Look:
     """What was found in a record."""
 
-    example: tf.train.SequenceExample | None = None
+    example: SequenceExample | None = None
     """None if the record is not a proto."""
     level: Level = "frame"
     """The level at which it is read."""
@@ -114,6 +111,8 @@ def look_at(
     rated_classes: Sequence[int] | None = None,
 ) -> list[Look]:
     """Looks at records together, which is faster than one by one. Arguments: see `check_record`."""
+    from yt8m.data.refusals import refusals  # loads TensorFlow
+
     looks = [_look_at(record, level, features, num_classes, max_labels, rated_classes) for record in records]
     for kind in {look.level for look in looks if look.problem is None}:
         # The parser finds what the checks above do not foresee.
@@ -169,7 +168,7 @@ def _look_at(
     return Look(example, level, max(num_labels, most), problem)
 
 
-def starts_of(context: tf.train.Features) -> Sequence[int]:
+def starts_of(context: Features) -> Sequence[int]:
     """First second of the rated segment, for each rating in the context of a record."""
     key = "segment_start_times"
     return values_of(context.feature[key]) if key in context.feature else ()
@@ -257,12 +256,12 @@ def _check_frames(lists, features: Sequence[str]) -> str | None:
     return None
 
 
-def _frame_size(frame: tf.train.Feature) -> int | None:
+def _frame_size(frame: Feature) -> int | None:
     values = frame.bytes_list.value
     return len(values[0]) if len(values) == 1 else None
 
 
-def num_frames(example: tf.train.SequenceExample, features: Sequence[str] = tuple(FEATURE_SIZES)) -> int:
+def num_frames(example: SequenceExample, features: Sequence[str] = tuple(FEATURE_SIZES)) -> int:
     """Number of frames that all present streams among these features have."""
     lists = example.feature_lists.feature_list
     counts = [len(lists[name].feature) for name in features if name in lists]
@@ -270,7 +269,7 @@ def num_frames(example: tf.train.SequenceExample, features: Sequence[str] = tupl
 
 
 def check_ratings(
-    context: tf.train.Features,
+    context: Features,
     length: int,
     num_classes: int | None = None,
     max_labels: int | None = None,

@@ -1,7 +1,6 @@
 """Describes records of other programs: what they hold, and what to do with them."""
 
-import tensorflow as tf
-
+from yt8m.data.protos import SequenceExample, parse
 from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
 
 NEITHER = f"holds neither {' or '.join(FEATURE_SIZES)} frames nor {' or '.join(map(video_feature, FEATURE_SIZES))}"
@@ -15,13 +14,13 @@ _AS_OURS = " and ".join(FEATURE_SIZES)
 _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
 
 
-def held_keys(example: tf.train.SequenceExample) -> tuple[str, ...]:
+def held_keys(example: SequenceExample) -> tuple[str, ...]:
     """A record's keys without id, labels and ratings: sorted feature lists first, then sorted context keys."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     return (*sorted(lists), *sorted(key for key in context if key not in _OUR_CONTEXT))
 
 
-def explain(example: tf.train.SequenceExample) -> str:
+def explain(example: SequenceExample) -> str:
     """Says in a clause why a record without this data set's features is unusable, which keys it has, and what to do."""
     keys = held_keys(example)
     if not keys:
@@ -33,7 +32,7 @@ def explain(example: tf.train.SequenceExample) -> str:
     return f"{NEITHER}, but {shown}" + (f"; {advice}" if advice else f"; write them as {_AS_OURS}, {_FORM}")
 
 
-def _advice(example: tf.train.SequenceExample, keys: tuple[str, ...]) -> str:
+def _advice(example: SequenceExample, keys: tuple[str, ...]) -> str:
     """Says what to do with records of known programs."""
     lists, context = example.feature_lists.feature_list, example.context.feature
     if "audio_embedding" in lists:
@@ -61,9 +60,8 @@ def explain_bare(content: bytes) -> str | None:
     Args:
         content: the whole content of the file.
     """
-    try:
-        example = tf.train.SequenceExample.FromString(content)
-    except Exception:  # DecodeError; its class depends on the protobuf backend
+    example = parse(SequenceExample, content)
+    if example is None:
         return None
     if not example.feature_lists.feature_list and not example.context.feature:
         return None

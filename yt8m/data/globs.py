@@ -9,8 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 
-import tensorflow as tf
-
+from yt8m.data.file_access import find_remote, is_directory, is_remote
 from yt8m.errors import InputError
 
 _MOST_ALTERNATIVES = 100_000
@@ -54,16 +53,15 @@ def find_matches(pattern: str) -> list[str]:
     An existing directory with pattern characters in its name, such as `run[1]`, matches itself.
 
     Raises:
-        tf.errors.OpError: a directory cannot be listed.
+        Exception: one of `yt8m.data.file_access.errors_of`: a directory cannot be listed.
     """
     pattern = _with_literal_directories(pattern)
-    if "://" not in pattern:
+    if not is_remote(pattern):
         # A final ** matches only directories; otherwise files that are not records would match too.
         below = f"{pattern}/" if pattern.split("/")[-1] == "**" else pattern
         return sorted(glob.glob(below, recursive=True))
     names_dot = "/." in pattern.split("://", 1)[1]
-    found = tf.io.gfile.glob(pattern)
-    return sorted(path for path in found if names_dot or not is_hidden(path))
+    return [path for path in find_remote(pattern) if names_dot or not is_hidden(path)]
 
 
 def _with_literal_directories(pattern: str) -> str:
@@ -72,7 +70,7 @@ def _with_literal_directories(pattern: str) -> str:
     literal = list(parts)
     for place, part in enumerate(parts[:-1]):
         if glob.has_magic(part):
-            if not tf.io.gfile.isdir("/".join(parts[: place + 1])):
+            if not is_directory("/".join(parts[: place + 1])):
                 break
             literal[place] = glob.escape(part)
     return "/".join(literal)

@@ -3,15 +3,15 @@
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import tensorflow as tf
-
-from yt8m.data import web
-from yt8m.data.records import file_size, open_file, read_headers
+from yt8m.data.file_access import file_size, open_file, remote_version
+from yt8m.data.protos import Features, SequenceExample, parse
+from yt8m.data.records import EMPTY, read_framing, read_headers
 from yt8m.data.schema import ID_KEYS
 from yt8m.data.sources import prepare_file_systems, scheme
+from yt8m.errors import RecordError
 
 _CONTEXT_TAG = 0x0A
 """Tag of field 1 of an `Example` or `SequenceExample`, with a length: the features of the whole video."""
@@ -26,7 +26,7 @@ def identify(files: Sequence[str]) -> list[list[Any]]:
     text; it is empty if the server gives neither.
 
     Raises:
-        OSError, tf.errors.OpError, InputError: a file does not exist.
+        OSError, InputError, or another of `yt8m.data.file_access.errors_of`: a file does not exist.
     """
     prepare_file_systems(files)
     return [_identify(path) for path in files]
@@ -36,8 +36,7 @@ def _identify(path: str) -> list[Any]:
     if not scheme(path):
         status = os.stat(path)
         return [os.path.realpath(path), status.st_size, status.st_mtime_ns]
-    version = web.find(path).version if web.is_web(path) else tf.io.gfile.stat(path).mtime_nsec
-    return [path, file_size(path), version or ""]
+    return [path, file_size(path), remote_version(path) or ""]
 
 
 def has_changed(identity: Sequence[Any]) -> bool:
@@ -69,6 +68,33 @@ def needs_ids(identities: Iterable[Sequence[Any]]) -> bool:
 def digest_of(ids: Iterable[bytes]) -> str:
     """A digest of ids; their order matters."""
     return hashlib.md5(b"\n".join(ids), usedforsecurity=False).hexdigest()
+
+
+def read_ids(files: Sequence[str]) -> list[bytes]:
+    """Reads the ids of all records, in order; empty where a record has none. Reads local files without their frames.
+
+    Raises:
+        RecordError: a file is damaged.
+        OSError, InputError, or another of `yt8m.data.file_access.errors_of`: a file cannot be read.
+    """
+    ids: list[bytes] = []
+    for path in files:
+        own = None if scheme(path) else local_ids(path)
+        ids += _ids_anywhere(path) if own is None else own
+    return ids
+
+
+def _ids_anywhere(path: str) -> Iterator[bytes]:
+    """Yields the ids of a file's records, wherever they lie in a record."""
+    for raw in read_framing(path):
+        if raw.problem == EMPTY:
+            return
+        if raw.problem:
+            raise raw.as_error(path)
+        example = parse(SequenceExample, raw.data)
+        if example is None:
+            raise RecordError(path, raw.index, "is no tf.train.Example or SequenceExample")
+        yield _id_in(example.context) or b""
 
 
 def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
@@ -107,12 +133,16 @@ def _id_of(file) -> bytes | None:
             break
     if begin + length > len(content):
         content += file.read(begin + length - len(content))
-    try:
-        features = tf.train.Features.FromString(content[begin : begin + length]).feature
-    except Exception:  # DecodeError; its class depends on the protobuf backend
-        return None
-    return next((features[key].bytes_list.value[0] for key in ID_KEYS if _has_bytes(features, key)), None)
+    context = parse(Features, content[begin : begin + length])
+    return None if context is None else _id_in(context)
 
 
-def _has_bytes(features, key: str) -> bool:
-    return key in features and bool(features[key].bytes_list.value)
+def _id_in(context: Features) -> bytes | None:
+    """The id under either name; None or empty if there is none."""
+    found = None
+    for key in ID_KEYS:
+        if key in context.feature and context.feature[key].bytes_list.value:
+            found = context.feature[key].bytes_list.value[0]
+            if found:
+                break
+    return found

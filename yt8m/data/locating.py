@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-import tensorflow as tf
-
 from yt8m.data.checking import Look, look_at, parse, starts_of, video_id
-from yt8m.data.records import HEADER_BYTES, RawRecord, file_size, is_header, open_file, read_framing, read_record
+from yt8m.data.file_access import errors_of, file_size, open_file
+from yt8m.data.protos import SequenceExample
+from yt8m.data.records import HEADER_BYTES, RawRecord, is_header, read_framing, read_record
 from yt8m.data.repeats import Once, RepeatError, say_what
 from yt8m.errors import InputError, RecordError
 
@@ -50,7 +50,7 @@ def _framing(path: str) -> Iterator[RawRecord | Problem]:
             else:
                 error = raw.as_error(path)
                 yield Problem(path, error.record, error.reason, raw.ends_file)
-    except (OSError, tf.errors.OpError) as error:
+    except errors_of(path) as error:
         reason = str(getattr(error, "strerror", None) or getattr(error, "message", error)).splitlines()[0]
         yield Problem(path, index, f"cannot be read ({reason})", ends_file=True)
 
@@ -142,7 +142,7 @@ class SeenRecords:
     def __init__(self, files: Sequence[str], counted: Counted):
         self._files, self._counted, self._once = files, counted, Once()
 
-    def first(self, number: int, index: int, example: tf.train.SequenceExample) -> Seen | None:
+    def first(self, number: int, index: int, example: SequenceExample) -> Seen | None:
         """Adds a record, given by its file's number and its index in the file.
 
         Returns:
@@ -173,7 +173,7 @@ def _is_broken_at(path: str, byte_offset: int) -> bool:
                     file.seek(offset)
                     if read_record(file, offset, size).problem is not None:
                         return True
-    except (OSError, tf.errors.OpError):
+    except errors_of(path):
         return True
     return False
 

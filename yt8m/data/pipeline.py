@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from yt8m.data import parsing
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.engine.order import Shares
 from yt8m.data.engine.stream import in_pass, read_stream, settled, share_out
 from yt8m.data.handover import as_dataset, signature_of
-from yt8m.data.identity import local_ids
 from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
 from yt8m.data.reading import batches, interleaved, make_parser, of_fold
@@ -56,27 +54,6 @@ def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.da
 
 def _every(dataset: tf.data.Dataset, share: Share) -> tf.data.Dataset:
     return dataset if share.count == 1 else dataset.shard(share.count, share.index)
-
-
-def read_ids(files: Sequence[str]) -> list[bytes]:
-    """Reads the ids of all records, in order. Nothing else is parsed, or read from a local disk.
-
-    Raises:
-        RecordError: a local file is damaged. A damaged remote file raises TensorFlow's error, as with `make_dataset`.
-    """
-    ids: list[bytes] = []
-    for path in files:
-        own = None if scheme(path) else local_ids(path)
-        ids += _parsed_ids(path) if own is None else own
-    return ids
-
-
-def _parsed_ids(path: str) -> list[bytes]:
-    ids: list[bytes] = []
-    for batch in tf.data.TFRecordDataset(path).batch(64):
-        parsed = tf.io.parse_sequence_example(batch, parsing.id_features())[0]
-        ids += parsing.identifier(parsed).numpy().tolist()
-    return ids
 
 
 @checked

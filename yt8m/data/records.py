@@ -12,7 +12,6 @@ The data are `tf.train.Example` protos at video level and `tf.train.SequenceExam
 the same bytes as a SequenceExample without feature lists, so this module reads every record as a SequenceExample.
 """
 
-import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from typing import BinaryIO, NamedTuple
 
 import google_crc32c
 import numpy as np
-import tensorflow as tf
 
-from yt8m.data import foreign, web
+from yt8m.data import foreign, protos
+from yt8m.data.file_access import file_size, open_file
 from yt8m.data.schema import video_feature
 from yt8m.errors import RecordError, quantity
 
@@ -94,7 +93,7 @@ def video_level_record(video_id: str, labels: Sequence[int] | None, means: Mappi
         labels: class ids; None leaves the key out, as in a test split.
         means: float [D] by feature name; ``rgb`` is written as ``mean_rgb``.
     """
-    example = tf.train.Example()
+    example = protos.Example()
     _set_identity(example.features.feature, video_id, labels)
     for name, values in means.items():
         example.features.feature[video_feature(name)].float_list.value.extend(values.tolist())
@@ -112,7 +111,7 @@ def frame_level_record(
         frames: uint8 [T, D] by feature name, one row a second.
         ratings: if given, the record is a segment record.
     """
-    example = tf.train.SequenceExample()
+    example = protos.SequenceExample()
     context = example.context.feature
     _set_identity(context, video_id, labels)
     if ratings is not None:
@@ -133,18 +132,6 @@ def _set_identity(features, video_id: str, labels: Sequence[int] | None) -> None
         features["labels"].int64_list.value.extend(labels)
 
 
-def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading bytes: a local one, or any that `tf.io.gfile` can reach."""
-    return tf.io.gfile.GFile(path, "rb") if "://" in path else open(path, "rb")
-
-
-def file_size(path: str) -> int:
-    """The size of a file in bytes."""
-    if web.is_web(path):  # tensorflow-io would download the whole file
-        return web.find(path).num_bytes
-    return tf.io.gfile.stat(path).length if "://" in path else os.stat(path).st_size
-
-
 def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawRecord]:
     """Reads a TFRecord file record by record, and checks both checksums. Holds one record in memory.
 
@@ -157,7 +144,7 @@ def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawReco
         offset: byte of the file at which this record begins.
 
     Raises:
-        OSError, tf.errors.OpError: the file cannot be opened or read.
+        OSError, or another of `yt8m.data.file_access.errors_of`: the file cannot be opened or read.
     """
     size = file_size(path)
     with open_file(path) as file:
@@ -174,7 +161,7 @@ def read_offsets(path: str) -> Iterator[int]:
 
     Raises:
         RecordError: a header is damaged or cut off, or a record is cut off.
-        OSError, tf.errors.OpError: the file cannot be opened or read.
+        OSError, or another of `yt8m.data.file_access.errors_of`: the file cannot be opened or read.
     """
     size = file_size(path)
     with open_file(path) as file:

@@ -11,10 +11,7 @@ import tensorflow as tf
 
 from yt8m.data.options import ALL_FRAMES
 from yt8m.data.reading import Source, make_parser
-from yt8m.data.schema import DEFAULT_MAX_LABELS, Level
-
-MOST_CLASSES = 2**31 - 1
-"""Most classes of any vocabulary: labels are int32."""
+from yt8m.data.schema import DEFAULT_MAX_LABELS, MOST_CLASSES, Level
 
 
 def refusals(

@@ -69,6 +69,8 @@ NUM_RANKED_CLASSES = 1000
 """How many of these classes the segment challenge of 2019 ranks segments for."""
 LARGEST_NUM_CLASSES = 4716
 """Classes in the vocabulary of 2017, the largest one."""
+MOST_CLASSES = 2**31 - 1
+"""Most classes of any vocabulary: labels are int32."""
 DEFAULT_MAX_FRAMES = 300
 
 QUANTISATION_SCALE = 4.0 / 255.0

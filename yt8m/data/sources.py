@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from yt8m.data import web
+from yt8m.data.file_access import errors_of, exists, is_directory, list_files
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
 from yt8m.errors import InputError
 
@@ -32,9 +31,14 @@ def scheme(path: str) -> str:
     return path.split("://", 1)[0] if "://" in path else ""
 
 
-def describe_error(error: tf.errors.OpError) -> str:
-    """A TensorFlow error's message in one line, without names of graph nodes; the error's kind if it has no message."""
-    lines = re.sub(r"^\{\{.*?\}\} | \[Op:.*| with body '.*", "", str(error.message).strip()).splitlines()
+def describe_error(error: Exception) -> str:
+    """An error's message in one line, without names of graph nodes; the error's kind if it has no message.
+
+    Args:
+        error: an OSError or one of TensorFlow's.
+    """
+    message = str(error.message if hasattr(error, "message") else getattr(error, "strerror", None) or error)
+    lines = re.sub(r"^\{\{.*?\}\} | \[Op:.*| with body '.*", "", message.strip()).splitlines()
     line = lines[0].strip() if lines and lines[0].strip() else type(error).__name__
     return next((words for pattern, words in _IN_WORDS.items() if re.search(pattern, line)), line)
 
@@ -42,6 +46,8 @@ def describe_error(error: tf.errors.OpError) -> str:
 def _load_tensorflow_io() -> None:
     # Its file systems register themselves on import. It loads only beside TensorFlow 2.16, hence late and on demand.
     # Beside another version the import fails or only warns, so the check below is for what was registered.
+    import tensorflow as tf
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -79,26 +85,33 @@ def _with_root(path: str) -> str:
 @contextlib.contextmanager
 def _listing(path: str) -> Iterator[None]:
     try:
+        _require_text([path])
         yield
-    except tf.errors.OpError as error:
+    except errors_of(path) as error:
         raise InputError(f"{path}: cannot be listed ({describe_error(error)})") from error
-    except UnicodeError as error:  # TensorFlow's Python side takes only text
+    except UnicodeError as error:
         name = os.fsencode(path).decode(errors="backslashreplace")
         raise InputError(
             f"{name}: is, or holds, a name that is not UTF-8, which TensorFlow cannot open; rename it"
         ) from error
 
 
+def _require_text(paths: Iterable[str]) -> None:
+    """Raises UnicodeError for a name that is not UTF-8: workers of a data service could not open it."""
+    for path in paths:
+        path.encode()
+
+
 def _expand(path: str, endings: Sequence[str]) -> list[str]:
     if scheme(path) and "**" in path:
         raise InputError(f"{path}: ** is for local paths; name each level with */")
-    if tf.io.gfile.isdir(_with_root(path)):
+    if is_directory(_with_root(path)):
         found = _records_in(path, endings)
         if not found:
             wanted = " or ".join(f"*{ending}" for ending in endings)
             raise InputError(f"{path}: the directory holds no {wanted} files; {_where_to_look([path], endings)}")
         return found
-    if tf.io.gfile.exists(_with_root(path)):
+    if exists(_with_root(path)):
         return [path]
     alternatives = expand_braces(path)
     if alternatives != [path]:
@@ -161,15 +174,14 @@ def _file_system(path: str) -> FileSystem:
 def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
     """A directory's files with the first ending that any has, sorted. Hidden files are unfinished: not listed."""
     for ending in endings:
-        found = tf.io.gfile.glob(os.path.join(glob.escape(directory), f"*{ending}"))
-        if visible := sorted(path for path in found if not is_hidden(path)):
+        if visible := [path for path in list_files(directory, "", ending) if not is_hidden(path)]:
             return visible
     return []
 
 
 def _is_directory(path: str) -> bool:
     # A remote check costs a request, so a remote name with an ending counts as a file.
-    return tf.io.gfile.isdir(path) if not scheme(path) or not os.path.splitext(path)[1] else False
+    return is_directory(path) if not scheme(path) or not os.path.splitext(path)[1] else False
 
 
 def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecord",)) -> list[str]:
@@ -199,7 +211,9 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
             continue
         for path in group:
             with _listing(path):
-                files += _expand(path, endings)
+                found = _expand(path, endings)
+                _require_text(found)
+                files += found
     return list(dict.fromkeys(files))
 
 
@@ -221,7 +235,9 @@ def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
     """
     prepare_file_systems([root])
     with _listing(root):
-        return _locate_splits(root, level)
+        found = _locate_splits(root, level)
+        _require_text(path for paths in found.values() for path in paths)
+        return found
 
 
 def cut_validation(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -242,15 +258,14 @@ def cut_validation(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 def _locate_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
-    if not tf.io.gfile.isdir(_with_root(root)):
+    if not is_directory(_with_root(root)):
         raise InputError(f"{root}: no such directory; --data.root needs one with train, validate and test records")
     for base in (os.path.join(root, "2", level), root):
         directories = {split: os.path.join(base, split) for split in SPLITS}
-        found = {split: (path,) for split, path in directories.items() if tf.io.gfile.isdir(path)}
+        found = {split: (path,) for split, path in directories.items() if is_directory(path)}
         if found:
             return found
-    names = {split: os.path.join(glob.escape(root), f"{split}*.tfrecord") for split in SPLITS}
-    found = {split: tuple(sorted(tf.io.gfile.glob(name))) for split, name in names.items()}
+    found = {split: tuple(list_files(root, split, ".tfrecord")) for split in SPLITS}
     found = {split: files for split, files in found.items() if files}
     if not found:
         raise InputError(

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import tensorflow as tf
-
 from yt8m.data import foreign
 from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of
-from yt8m.data.records import EMPTY, file_size, open_file, read_framing, read_headers, read_record
+from yt8m.data.file_access import errors_of, file_size, open_file
+from yt8m.data.records import EMPTY, read_framing, read_headers, read_record
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
 from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError, RecordError
@@ -291,6 +290,8 @@ def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[
 
 def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:
     """Yields the first records of a file behind a network. Raises RecordError if it cannot be read."""
+    import tensorflow as tf
+
     num_records, num_bytes = 0, 0
     try:
         for serialized in tf.data.TFRecordDataset(path, buffer_size=_REMOTE_BUFFER).take(REMOTE_RECORDS):
@@ -311,7 +312,7 @@ def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:
 
 def _framing_error(path: str) -> RecordError | None:
     """The error for the first record with broken framing; None if there is none, or if the file is empty."""
-    with contextlib.suppress(OSError, tf.errors.OpError):
+    with contextlib.suppress(*errors_of(path)):
         for raw in read_framing(path):
             if raw.problem and raw.problem != EMPTY:
                 return raw.as_error(path)

@@ -12,11 +12,11 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
-from yt8m.data import failures, pipeline, remarks
+from yt8m.data import failures, remarks
 from yt8m.data.endings import refuse_broken_ends
-from yt8m.data.identity import digest_of, identify, needs_ids
+from yt8m.data.file_access import file_size
+from yt8m.data.identity import digest_of, identify, needs_ids, read_ids
 from yt8m.data.ids import check_submittable
-from yt8m.data.records import file_size
 from yt8m.data.repeats import Once
 from yt8m.data.schema import WHOLE, Level, Share
 from yt8m.data.source import Source
@@ -158,7 +158,7 @@ class RunPredictions:
     def _ids_of_first_file(self) -> list[bytes]:
         source = self._sources[0]
         with failures.record_errors(source):
-            return pipeline.read_ids(source.files[:1])
+            return read_ids(source.files[:1])
 
     def first_videos(self) -> list[bytes]:
         """Returns the ids of the videos in the first file, without predicting. Raises as `store`."""
@@ -233,7 +233,7 @@ class RunPredictions:
         if not needs_ids(self.made_from["files"]):
             return ""
         with failures.record_errors(self._sources[0]):
-            return digest_of(pipeline.read_ids(files))
+            return digest_of(read_ids(files))
 
     def _compare_ids(self, into: PredictionStore, groups: list[tuple[str, ...]], replace: bool) -> None:
         """Refuses or discards parts made from records with other ids than the files hold now.
@@ -309,7 +309,7 @@ class RunPredictions:
 
 def _in_order(part: Part, files: Sequence[str]) -> Part:
     """Returns a part with its rows in the order of its files."""
-    order = {video: place for place, video in enumerate(pipeline.read_ids(files))}
+    order = {video: place for place, video in enumerate(read_ids(files))}
     rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
     keys = ("ids", "logits", "starts", "classes")
     return dataclasses.replace(part, **{key: value[rows] for key in keys if (value := getattr(part, key)) is not None})

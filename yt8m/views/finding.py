@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from yt8m.data.checking import check_record, level_of, parse
+from yt8m.data.file_access import errors_of
+from yt8m.data.protos import SequenceExample
 from yt8m.data.records import read_framing
 from yt8m.data.schema import ID_KEYS, Level
 from yt8m.data.sources import describe_error
@@ -27,7 +27,7 @@ class Found:
     record: int
     """The number of the record in the file, from 0."""
     level: Level
-    example: tf.train.SequenceExample
+    example: SequenceExample
     data: bytes
 
 
@@ -77,7 +77,7 @@ def _records(path: str):
             if raw.problem:
                 raise raw.as_error(path)
             yield raw.index, raw.data
-    except tf.errors.OpError as error:
+    except errors_of(path) as error:
         raise RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
 
 

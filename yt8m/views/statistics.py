@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from scipy import sparse
 
 from yt8m.conversion.video_level import mean_of_frames
 from yt8m.data.checking import num_frames, values_of
+from yt8m.data.protos import SequenceExample
 from yt8m.data.quantisation import dequantise
 from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, video_feature
 from yt8m.download.layout import SERVER_DIGITS
@@ -78,7 +78,7 @@ class Statistics:
     _pending: list[list[int]] = field(default_factory=list)
     _together: sparse.csr_matrix | None = None
 
-    def add(self, path: str, example: tf.train.SequenceExample, level: Level | None) -> None:
+    def add(self, path: str, example: SequenceExample, level: Level | None) -> None:
         """Counts a usable record.
 
         Args:
@@ -144,7 +144,7 @@ class Statistics:
         key = video_feature("rgb")
         return np.array(context[key].float_list.value) if key in context else None
 
-    def _add_frames(self, example: tf.train.SequenceExample) -> np.ndarray | None:
+    def _add_frames(self, example: SequenceExample) -> np.ndarray | None:
         length = num_frames(example)
         self.frames[length] += 1
         mean_rgb = None

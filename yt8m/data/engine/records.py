@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from yt8m.data.engine.memory import Scratch
-from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, masked_checksum, open_file, read_record
+from yt8m.data.file_access import open_file
+from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, masked_checksum, read_record
 from yt8m.errors import RecordError
 
 _MOST_OPEN_FILES = 64

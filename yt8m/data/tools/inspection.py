@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import tensorflow as tf
-
 from yt8m.data.checking import Look, check_record, level_of, num_frames, starts_of, values_of, video_id
 from yt8m.data.ids import id_problem
 from yt8m.data.locating import Problem, Seen, SeenRecords, looks
+from yt8m.data.protos import SequenceExample
 from yt8m.data.records import RawRecord
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, FEATURE_SIZES, Level, video_feature
 from yt8m.data.survey import level_of_most
@@ -36,7 +35,7 @@ class _Oddities:
         self._with_feature: Counter[str] = Counter()
         self._num_featured = self._num_unlabelled = self._num_long = self._num_unfit_ids = 0
 
-    def add(self, example: tf.train.SequenceExample, features: Sequence[str], length: int) -> None:
+    def add(self, example: SequenceExample, features: Sequence[str], length: int) -> None:
         """Adds a record, with the names of its features and its number of frames."""
         self._with_feature.update(features)
         self._num_featured += bool(features)
@@ -56,7 +55,7 @@ class _Oddities:
 
 def inspect(
     files: Sequence[str],
-    visit: Callable[[str, tf.train.SequenceExample, Level | None], None] = lambda path, example, level: None,
+    visit: Callable[[str, SequenceExample, Level | None], None] = lambda path, example, level: None,
 ) -> dict[str, Any]:
     """Reads record files and sums up what they hold.
 
@@ -93,7 +92,7 @@ def inspect(
 class _Inspection:
     """Collects what the records of some files hold, record by record."""
 
-    def __init__(self, files: Sequence[str], visit: Callable[[str, tf.train.SequenceExample, Level | None], None]):
+    def __init__(self, files: Sequence[str], visit: Callable[[str, SequenceExample, Level | None], None]):
         self._files, self._visit = files, visit
         self.first_level = self._level = level_of_most(files)
         """The level of most of the records looked at first."""
@@ -123,7 +122,7 @@ class _Inspection:
         self._visit(path, example, level)
         self._measure(example, level)
 
-    def _measure(self, example: tf.train.SequenceExample, level: Level | None) -> None:
+    def _measure(self, example: SequenceExample, level: Level | None) -> None:
         context, lists = example.context.feature, example.feature_lists.feature_list
         if level == "video":
             own = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
@@ -161,7 +160,7 @@ class _Inspection:
         }
 
 
-def _repeated(path: str, record: int, example: tf.train.SequenceExample, before: Seen) -> dict[str, Any]:
+def _repeated(path: str, record: int, example: SequenceExample, before: Seen) -> dict[str, Any]:
     name = video_id(example).decode(errors="backslashreplace")
     first = {"path": before.path, "record": before.record}
     return {"path": path, "record": record, "id": name, "start": before.start, "first": first}

@@ -18,8 +18,9 @@ import tensorflow as tf
 from yt8m.data import parsing
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.failures import record_errors
+from yt8m.data.file_access import file_size
 from yt8m.data.opening import open_source
-from yt8m.data.records import file_size, framed, read_framing
+from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.source import Source
 from yt8m.data.tables.indices import index_of
