@@ -73,7 +73,7 @@ def signature_of(source: Source, frames: Frames, batch_size: int | None) -> dict
         return tf.TensorSpec((batch_size, *shape), dtype)
 
     def stream(length: int, prefix: str = "") -> dict[str, tf.TensorSpec]:
-        rows = rows_of(source.features)
+        rows = () if source.without_features else rows_of(source.features)
         if source.level == "video" or source.as_means:
             return {f"{prefix}{row.video_name}": spec(tf.float32, row.size) for row in rows}
         values = {f"{prefix}{row.name}": spec(tf.as_dtype(row.dtype), length, row.size) for row in rows}

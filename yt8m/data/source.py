@@ -28,6 +28,9 @@ class Source:
     held_out: bool = False
     """Read only the fold instead."""
 
+    without_features: bool = False
+    """Give ids and labels alone. The frames are still found and counted, but not copied."""
+
     @property
     def expectations(self) -> dict[str, Any]:
         """What every record must be like, as arguments of `yt8m.data.checking.check_record`."""

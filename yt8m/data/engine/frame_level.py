@@ -44,7 +44,7 @@ def frame_batch(
     Raises:
         RecordError: a record is damaged, or is not as the source says.
     """
-    features, size = rows_of(source.features), len(records)
+    features, size = () if source.without_features else rows_of(source.features), len(records)
     length = frames.num_frames or frames.max_frames
     batch: Batch = {"id": np.empty(size, object), "labels": np.full((size, source.max_labels), LABEL_PADDING, np.int32)}
     counts, cut = np.zeros(size, np.int32), np.zeros(size, np.int32)
