@@ -12,6 +12,7 @@ from yt8m.data.handover import as_dataset, signature_of
 from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
 from yt8m.data.reading import batches, interleaved, make_parser, of_fold
+from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
@@ -63,6 +64,7 @@ def make_dataset(
     frames: Frames = ALL_FRAMES,
     order: Order = AS_STORED,
     portion: Portion = EVERYTHING,
+    counts: RecordCounts | None = None,
 ) -> tf.data.Dataset:
     """Makes a stream of batches.
 
@@ -74,6 +76,8 @@ def make_dataset(
         portion: which records to give. A resumed run goes on where it stopped by `skip_records`. Skipping whole batches does
             not change the frames sampled in the others. A service cannot skip records: it begins a new epoch, and the
             number is part of the seed of its order.
+        counts: what is known of the number of records of each file, so that skipped ones need not be read. It learns from the
+            stream. None = nothing is known.
 
     Raises:
         InputError, RecordError: a local file is cut off, there are too few files, or the service cannot be used.
@@ -91,7 +95,7 @@ def make_dataset(
     passes = itertools.count()
 
     def stream() -> Iterator:
-        return read_stream(source, batch_size, frames, in_pass(order, next(passes)), portion, shares)
+        return read_stream(source, batch_size, frames, in_pass(order, next(passes)), portion, shares, counts)
 
     signature = signature_of(source, frames, batch_size if order.drop_remainder else None)
     return as_dataset(stream, signature).prefetch(_PREFETCHED_BATCHES)

@@ -12,6 +12,7 @@ from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.order import Shares, in_order
 from yt8m.data.engine.records import Record
 from yt8m.data.options import Frames, Order, Portion
+from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import WHOLE
 from yt8m.data.source import Source
 from yt8m.errors import InputError, quantity
@@ -52,7 +53,13 @@ def in_pass(order: Order, number: int) -> Order:
 
 
 def read_stream(
-    source: Source, batch_size: int, frames: Frames, order: Order, portion: Portion, shares: Shares
+    source: Source,
+    batch_size: int,
+    frames: Frames,
+    order: Order,
+    portion: Portion,
+    shares: Shares,
+    counts: RecordCounts | None = None,
 ) -> Iterator[Batch]:
     """Reads the batches of a stream.
 
@@ -63,13 +70,16 @@ def read_stream(
         order: the order of the records; it has a seed.
         portion: how many records to skip.
         shares: from `share_out`.
+        counts: what is known of the number of records of each file. It learns from the stream. None = nothing is known.
 
     Raises:
         RecordError, InputError: while iterating, at the batch's place in the stream: a record is damaged, or is not as the
             source says; a file cannot be read.
     """
     items = partial(_records, source)
-    chosen = in_order(items, lambda files: None, len(source.files), order, shares, portion.skip_records)
+    counts = counts or RecordCounts(source)
+    numbers = partial(counts.numbers, items)
+    chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
     first = portion.skip_records // batch_size
     make = maker(source, frames, order.seed, shares)
     return stream_batches(chosen, make, batch_size, first, drop_remainder=order.drop_remainder)
