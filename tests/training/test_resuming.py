@@ -8,6 +8,7 @@ import pytest
 from small_runs import Watcher, configure, losses, rows
 
 from yt8m.commands import reports
+from yt8m.data import record_counts
 from yt8m.errors import InputError
 from yt8m.metrics import VideoMetrics
 from yt8m.scoring.evaluation import Measured, evaluate
@@ -151,3 +152,20 @@ def test_the_seconds_of_a_start_are_told_with_its_steps(copied):
     assert reports.trained(whole).startswith(f"{run}: 8 steps in 3 s; ")
     stored = json.loads((run / "best" / "metrics.json").read_text())
     assert stored["step"] == result.best_metrics["step"]
+
+
+def test_a_run_keeps_the_numbers_of_its_records_and_counts_nothing_when_it_goes_on(sample, tmp_path, monkeypatch):
+    """Eight steps of eight videos are an epoch, after which both files have been read to their ends."""
+    whole, halves = (
+        configure(tmp_path / name, sample, "frame_logistic", data={"num_frames": 3}, num_steps=11) for name in "wh"
+    )
+    train(whole)
+    watcher = Watcher(stop_after=9)
+    train(halves, watcher, watcher.stop_requested)
+    index = json.loads((tmp_path / "h" / "record_counts.json").read_text())
+    files = sorted((sample / "2" / "frame" / "train").glob("*.tfrecord"))
+    assert [(row[0], row[1]) for row in index["files"]] == [(str(file), file.stat().st_size) for file in files]
+    assert sum(row[3] for row in index["files"]) == 64
+    monkeypatch.setattr(record_counts.RecordCounts, "_count", lambda *_: pytest.fail("a file is counted"))
+    assert train(halves).step == 11
+    assert losses(tmp_path / "h") == losses(tmp_path / "w")

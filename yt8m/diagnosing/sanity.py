@@ -261,7 +261,7 @@ def _rate(action: Callable[[], object], videos: int) -> float:
 
 def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding:
     size = config.training.batch_size
-    dataset = training_batches(config, source, size, service=config.data.service)
+    dataset = training_batches(config, source, size, job_name="" if config.data.service else None)
     with failures.record_errors(source, failures.OF_TRAINING):
         batches = iter(dataset)
         next(batches)  # the shuffle buffer is full now

@@ -4,6 +4,7 @@
 ``config.json``     the whole resolved configuration, with files and features found. `evaluate` and `predict` need no more
 ``environment.json``  versions, git commit, working directory and devices, of the newest start
 ``records.json``    sizes and times of change of the local files that the newest start trained and validated on
+``record_counts.json``  how many records each training file has, as far as that is known (`yt8m.data.record_counts`)
 ``metrics.jsonl``   one JSON object in each line: ``{"kind": "train" | "validation", "step": ..., ...}``
 ``tensorboard/``    the metrics as event files
 ``checkpoints/``    everything that training needs to go on
@@ -22,6 +23,7 @@ Consequences of deleting a file:
 * ``environment.json``: the same, and relative paths of records are only searched from the present directory.
 * ``predictions/``: none; they are made again.
 * ``calibration.json``: none, unless a command names it.
+* ``record_counts.json``: training counts the records of local files again when it goes on, and reads those of others again.
 * ``records.json``: training does not notice that records have changed.
 * ``checkpoints/``: training refuses to go on; `yt8m average --last` and ``--best`` fail.
 * ``metrics.jsonl``: no curves; `yt8m average --best` fails.

@@ -69,6 +69,10 @@ class RunDirectory:
         return self.path / "records.json"
 
     @property
+    def record_counts(self) -> Path:
+        return self.path / "record_counts.json"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
 
@@ -106,8 +110,15 @@ class RunDirectory:
 
     def keeps(self, path: str | os.PathLike) -> bool:
         """Whether a path is a file or directory of the run, or lies in one of its directories, also through links."""
-        own = (self.config, self.environment, self.records, self.metrics, self.tensorboard, self.checkpoints)
-        own += (self.best_weights.parent, self.predictions, self.calibration, self.curves, self.report)
+        own = (self.config, self.environment, self.records, self.record_counts, self.metrics, self.tensorboard)
+        own += (
+            self.checkpoints,
+            self.best_weights.parent,
+            self.predictions,
+            self.calibration,
+            self.curves,
+            self.report,
+        )
         wanted = Path(os.path.realpath(path))
         return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
 

@@ -7,6 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
+from yt8m.data.record_counts import RecordCounts
 from yt8m.data.source import Source
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
@@ -47,6 +48,7 @@ class Course:
         self._progress, self._stop_requested = progress, stop_requested
         self._training = trainer.config.training
         self._speed = Speed(self._training.batch_size)
+        self._counts = RecordCounts(source, progress)
 
     def finish(self) -> bool:
         """Runs steps, validations and checkpoints until the end. Returns True if stopped on request.
@@ -61,7 +63,8 @@ class Course:
             self._files.save_checkpoint(step)
         if self._is_over(step):
             return False
-        batches = self._trainer.batches(self._source)
+        self._counts.read_index(self._files.run.record_counts)
+        batches = self._trainer.batches(self._source, self._counts)
         while step < self._training.num_steps:
             step = self._go_on(batches, step)
             stopped, self._speed.steps_a_call = self._trainer.devices.largest(
@@ -118,10 +121,19 @@ class Course:
                 self._files.save_weights(self._trainer)
         if finished or stopped or checkpoint_due:
             self._files.save_checkpoint(step)
+            self._save_counts()
         if finished or stopped:
             return "finished" if finished else "stopped"
         self._speed.restart()
         return None
+
+    def _save_counts(self) -> None:
+        """Saves the numbers of records that any worker has learned. All workers must call this."""
+        learned = self._trainer.devices.gather(self._counts.take_news())
+        for news in learned:
+            self._counts.add(news)
+        if any(learned):
+            self._files.save_record_counts(self._counts)
 
     def _validate_safely(self, step: int) -> bool:
         """Validates once, and saves a state to resume from if that fails. Returns False if stopped on request."""

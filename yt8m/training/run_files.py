@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from yt8m import runs
 from yt8m.config import RunConfig
+from yt8m.data.record_counts import RecordCounts
 from yt8m.distribution.devices import Devices
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
@@ -48,6 +49,11 @@ class RunFiles:
         """Saves the state that training needs to resume."""
         if self._is_chief:
             self._checkpoints.save(step)
+
+    def save_record_counts(self, counts: RecordCounts) -> None:
+        """Saves what is known of the number of records of each training file, for the stream of the next start."""
+        if self._is_chief:
+            counts.write_index(self.run.record_counts)
 
     def save_weights(self, trainer: Trainer, metrics: dict[str, float] | None = None) -> None:
         """Saves the best weights, with the metrics of their validation."""

@@ -5,6 +5,7 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
 from yt8m.data.options import Frames, Order, Portion
+from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import WHOLE, Share
 from yt8m.data.source import Source
 
@@ -42,8 +43,8 @@ def training_batches(
     shard: Share = WHOLE,
     steps_done: int = 0,
     repeat: bool = True,
-    service: str = "",
-    job_name: str = "",
+    job_name: str | None = None,
+    counts: RecordCounts | None = None,
 ) -> tf.data.Dataset:
     """Returns shuffled, full batches of the training records, with the frames that training samples.
 
@@ -54,10 +55,15 @@ def training_batches(
         shard: the part of the records to read.
         steps_done: number of batches to leave out at the start.
         repeat: whether to repeat the records for ever; if not, one pass.
-        service: the address of a data service that reads the records; none = this process reads them.
-        job_name: the name of the job of the data service.
+        job_name: the name of the job of the run's data service, which then reads the records; empty = a job for this process
+            alone. None = this process reads them.
+        counts: what is known of the number of records of each file, and learns from the stream.
     """
     portion = Portion(
-        shard=shard, shard_by=config.data.shard, skip_records=steps_done * size, service=service, job_name=job_name
+        shard=shard,
+        shard_by=config.data.shard,
+        skip_records=steps_done * size,
+        service="" if job_name is None else config.data.service,
+        job_name=job_name or "",
     )
-    return pipeline.make_dataset(source, size, training_frames(config), training_order(config, repeat), portion)
+    return pipeline.make_dataset(source, size, training_frames(config), training_order(config, repeat), portion, counts)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
+from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import WHOLE
 from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices
@@ -114,16 +115,21 @@ class Trainer:
             norms = norms.write(index, self.strategy.reduce(tf.distribute.ReduceOp.MEAN, norm, axis=None))
         return losses.stack(), norms.stack()
 
-    def batches(self, source: Source) -> Iterator:
-        """Returns the training stream from the current step on, on this worker's devices."""
-        devices, dataset = self.devices, self.dataset(source)
+    def batches(self, source: Source, counts: RecordCounts | None = None) -> Iterator:
+        """Returns the training stream from the current step on, on this worker's devices. Arguments: see `dataset`."""
+        devices, dataset = self.devices, self.dataset(source, counts)
         if devices.num_local_replicas > 1:
             size = self.config.training.batch_size // devices.num_replicas
             dataset = dataset.rebatch(size, drop_remainder=True).prefetch(2)
         return iter(self.strategy.distribute_datasets_from_function(lambda context: dataset))
 
-    def dataset(self, source: Source) -> tf.data.Dataset:
-        """Returns the training stream in the host's memory. Each batch is for all devices of this worker."""
+    def dataset(self, source: Source, counts: RecordCounts | None = None) -> tf.data.Dataset:
+        """Returns the training stream in the host's memory. Each batch is for all devices of this worker.
+
+        Args:
+            source: the training records.
+            counts: what is known of the number of records of each file, and learns from the stream.
+        """
         service = self.config.data.service
         dataset = training_batches(
             self.config,
@@ -131,8 +137,8 @@ class Trainer:
             self.config.training.batch_size // self.devices.num_workers,
             shard=self.devices.shard if not service else WHOLE,
             steps_done=int(self.step.numpy()),
-            service=service,
-            job_name=new_job_name(self.config.run, self.devices) if service else "",
+            job_name=new_job_name(self.config.run, self.devices) if service else None,
+            counts=counts,
         )
         if self.teacher:
             dataset = self.teacher.attach(dataset)
