@@ -1,6 +1,8 @@
 """From a source and the options of a stream to its batches, without TensorFlow."""
 
+import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -9,8 +11,10 @@ import numpy as np
 from yt8m.data.engine.batches import Make, stream_batches
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
+from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.order import Shares, in_order
 from yt8m.data.engine.records import Record
+from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import WHOLE
@@ -76,7 +80,9 @@ def read_stream(
         RecordError, InputError: while iterating, at the batch's place in the stream: a record is damaged, or is not as the
             source says; a file cannot be read.
     """
-    items = partial(_records, source)
+    if source.level == "segment" and frames.segments == "all":
+        return _all_segments(source, batch_size, order, portion, shares)
+    items = partial(_rated if source.level == "segment" else _records, source)
     counts = counts or RecordCounts(source)
     numbers = partial(counts.numbers, items)
     chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
@@ -85,16 +91,37 @@ def read_stream(
     return stream_batches(chosen, make, batch_size, first, drop_remainder=order.drop_remainder)
 
 
+def _all_segments(source: Source, batch_size: int, order: Order, portion: Portion, shares: Shares) -> Iterator[Batch]:
+    """Reads batches of all segments of the records, which come one after the other, in their order."""
+    records = in_order(partial(_records, source), lambda files: None, len(source.files), order, shares)
+
+    def make(number, items, pool, scratch) -> Batch:
+        return all_segments(items[0], source, pool, scratch)
+
+    # How many segments a record has is known only once it is read.
+    with contextlib.closing(stream_batches(records, make, 1)) as parts:
+        yield from rebatched(parts, batch_size, Pool(), portion.skip_records, order.drop_remainder)
+
+
 def _records(source: Source, file: int, first: int) -> Iterator[Record]:
     """The records of a file from the `first`-th on; with a fold, of those that it leaves."""
     return open_records(source.files[file], source.level).records(first)
 
 
+def _rated(source: Source, file: int, first: int) -> Iterator[Segment]:
+    """The rated segments of a file from the `first`-th on."""
+    # Files are read in turns, and counted in several threads, so each has memory of its own.
+    return itertools.islice(find_rated(_records(source, file, 0), source, Scratch()), first, None)
+
+
 def maker(source: Source, frames: Frames, seed: int, shares: Shares) -> Make:
-    """Makes the function that turns the number of a batch and its records into the batch."""
+    """Makes the function that turns the number of a batch and its items into the batch: records, or rated segments."""
 
     def of_frames(number, records, pool, scratch) -> Batch:
         return frame_batch(records, source, frames, seed, number, pool, scratch, shares.records)
 
-    makers: dict[str, Callable] = {"frame": of_frames}
+    def of_segments(number, segments, pool, scratch) -> Batch:
+        return rated_batch(segments, source, pool, scratch)
+
+    makers: dict[str, Callable] = {"frame": of_frames, "segment": of_segments}
     return makers[source.level]
