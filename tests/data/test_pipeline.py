@@ -75,6 +75,23 @@ def rated_source(tmp_path_factory):
     return Source(files, "segment", ("audio",))
 
 
+@pytest.fixture(scope="module")
+def many_rated(tmp_path_factory):
+    """Two files of 10 videos, each with 4 rated segments."""
+    directory, random = tmp_path_factory.mktemp("many"), np.random.default_rng(5)
+    files = [
+        write(
+            directory / f"{file}.tfrecord",
+            *(
+                frame_level_record(f"{file}-{index}", [1], make_frames(random, audio=20), ratings_of(3, 0, 5, 10, 15))
+                for index in range(10)
+            ),
+        )
+        for file in range(2)
+    ]
+    return Source(tuple(files), "segment", ("audio",))
+
+
 def read_ids(source, batch_size=4, take=None, **options):
     """The ids in the order of the stream; `take` batches of it."""
     dataset = make_dataset(source, batch_size, *grouped(options))
@@ -155,6 +172,17 @@ class TestShuffling:
     def test_without_determinism_nothing_is_lost(self, source):
         assert sorted(read_ids(source, shuffle=True, deterministic=False)) == sorted(IN_ORDER)
 
+    def test_rated_segments_of_a_batch_are_of_many_videos(self, many_rated):
+        """20 videos of 4 segments each, all in the buffer. Of 16 segments without replacement, 14 to 16 videos are usual."""
+        dataset = make_dataset(many_rated, 16, order=Order(shuffle=True, seed=1))
+        batches = [batch["id"].tolist() for batch in dataset.as_numpy_iterator()]
+        assert [len(batch) for batch in batches] == [16] * 5
+        assert min(len(set(batch)) for batch in batches) >= 10
+        assert set(Counter(chain.from_iterable(batches)).values()) == {4}
+        # One after the other, 16 segments are of 4 or 5 videos.
+        unshuffled = make_dataset(many_rated, 16)
+        assert {len(set(batch["id"].tolist())) for batch in unshuffled.as_numpy_iterator()} <= {4, 5}
+
 
 class TestShards:
     def test_by_file(self, source):
@@ -210,6 +238,17 @@ class TestSharesOfTheSameBatches:
     def test_by_file_with_more_workers_than_files_is_refused(self, rated_source):
         with pytest.raises(InputError, match=r"--data.shard file: .* are 2 files for 3 workers"):
             make_dataset(rated_source, 2, portion=Portion(shard=(0, 3), shard_by="file"))
+
+    @pytest.mark.parametrize("which", ["rated", "all"])
+    def test_shares_of_segments_partition_them(self, rated_source, which):
+        whole = elements_of(make_dataset(rated_source, 4, *grouped({"segments": which})))
+        shares = []
+        for index in range(2):
+            options = {"segments": which, "shard": (index, 2), "shard_by": "record"}
+            shares += elements_of(make_dataset(rated_source, 4, *grouped(options)))
+        keys = [[(element["id"], int(element["segment_start"])) for element in each] for each in (whole, shares)]
+        assert len(whole) == {"rated": 9, "all": 18}[which]
+        assert Counter(keys[0]) == Counter(keys[1])
 
 
 class TestResuming:

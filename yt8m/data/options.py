@@ -34,7 +34,7 @@ class Order:
     shuffle: bool = False
     """Shuffle files and records; otherwise records come in the order of the files."""
     shuffle_buffer: PositiveInt = 1024
-    """Size of the shuffle buffer in records; files are shuffled before."""
+    """Size of the shuffle buffer in records, or in rated segments; files are shuffled before."""
     seed: Seed | None = None
     """Seed of shuffling and sampling; None = 0, or random if not `deterministic`."""
     repeat: bool = False

@@ -127,6 +127,13 @@ class TestBatches:
             for example, one in zip(examples, records, strict=True):
                 assert_equal(elements(all_segments(one, source, pool, scratch)), segment_level(example, 4, False, 2))
 
+    def test_without_features_the_rest_is_the_same(self, tmp_path):
+        path = write(tmp_path / "a.tfrecord", record("a", 0, 10))
+        (one,) = LocalFile(path).records()
+        whole = elements(all_segments(one, source_of(path), Pool(), Scratch()))
+        bare = elements(all_segments(one, source_of(path, without_features=True), Pool(), Scratch()))
+        assert_equal(bare, [{key: each[key] for key in each if key not in ("rgb", "audio")} for each in whole])
+
     def test_ratings_that_contradict_each_other(self, tmp_path):
         def contradict(example):
             features = example.context.feature

@@ -16,7 +16,7 @@ from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.sampling import uniform_rows
 from yt8m.data.engine.videos import Video, read_video
-from yt8m.data.features import rows_of
+from yt8m.data.features import Feature, rows_of
 from yt8m.data.schema import CONTEXT_PREFIX, LABEL_PADDING, SEGMENT_FRAMES, num_segments
 from yt8m.data.source import Source
 
@@ -161,6 +161,11 @@ def _around(source: Source) -> int:
     return 0 if source.context == "video" else source.context
 
 
+def _features(source: Source) -> Sequence[Feature]:
+    """The features to give."""
+    return () if source.without_features else rows_of(source.features)
+
+
 def _empty(size: int, source: Source, pool: Pool) -> Batch:
     """Arrays for so many segments, with labels that are all padding. Other contents are arbitrary."""
     batch: Batch = {"id": np.empty(size, object)}
@@ -173,7 +178,7 @@ def _empty(size: int, source: Source, pool: Pool) -> Batch:
         lengths[CONTEXT_PREFIX] = source.context_num_frames
     for prefix, length in lengths.items():
         batch[f"{prefix}num_frames"] = np.empty(size, np.int32)
-        for feature in rows_of(source.features):
+        for feature in _features(source):
             batch[f"{prefix}{feature.name}"] = pool.empty((size, length, feature.size), feature.dtype)
     return batch
 
@@ -201,7 +206,7 @@ def _put_segments(batch: Batch, slots: dict[int, int], video: Video, source: Sou
             classes, scores = ratings[slot]
             batch["labels"][row, : len(classes)] = classes
             batch["label_scores"][row, : len(scores)] = scores
-        for feature in rows_of(source.features):
+        for feature in _features(source):
             put_frames(batch[feature.name][row], video, feature, slice(first, stop), stop - first, record)
     if source.context == "video":
         _put_context(batch, list(slots), video, source, record)
@@ -211,7 +216,7 @@ def _put_context(batch: Batch, rows: Sequence[int], video: Video, source: Source
     """Writes frames of the whole video, sampled uniformly, into rows of a batch, the same ones into each."""
     chosen = uniform_rows(video.num_frames, source.context_num_frames)
     batch[f"{CONTEXT_PREFIX}num_frames"][rows] = len(chosen)
-    for feature in rows_of(source.features):
+    for feature in _features(source):
         frames = batch[f"{CONTEXT_PREFIX}{feature.name}"]
         put_frames(frames[rows[0]], video, feature, chosen, len(chosen), record)
         for row in rows[1:]:
@@ -222,7 +227,7 @@ def _as_asked(batch: Batch, source: Source) -> Batch:
     """Replaces frames by means, if the source asks for these."""
     if not source.as_means:
         return batch
-    features = rows_of(source.features)
+    features = _features(source)
     batch = means_of_frames(batch, features)
     return means_of_frames(batch, features, CONTEXT_PREFIX) if source.context == "video" else batch
 
