@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from yt8m.data.engine.stream import read_stream
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.records import frame_level_record, framed
-from yt8m.data.schema import Fold, Share
+from yt8m.data.schema import Fold, IndexedFold, Share
 from yt8m.data.source import Source
 from yt8m.progress import Messages
 
@@ -45,9 +46,9 @@ def refuse(file, first):
     raise AssertionError(f"file {file} is read")
 
 
-def learned(source, files=range(4)):
+def learned(source, index, files=range(4)):
     """Counts that have seen some files read to their end."""
-    counts = RecordCounts(source)
+    counts = RecordCounts(source, index=index)
     for file in files:
         assert len(list(counts.learning(items_of(source))(file, 0))) == COUNTS[file]
     return counts
@@ -94,101 +95,110 @@ def test_a_damaged_file_is_left_for_the_reader_to_report(source):
     assert RecordCounts(source).numbers(refuse, [0, 1, 3]) == [3, 0, 1]
 
 
-def test_an_index_tells_what_another_process_learned(source, tmp_path, monkeypatch):
-    learned(source).write_index(tmp_path / "index.json")
-    counts = RecordCounts(source)
-    counts.read_index(tmp_path / "index.json")
+@pytest.fixture
+def index(tmp_path):
+    return tmp_path / "index.json"
+
+
+def told(source, index):
+    """Counts that have read an index."""
+    counts = RecordCounts(source, index=index)
+    counts.read_index()
+    return counts
+
+
+def made_again(source, index):
+    """The files whose numbers an index does not tell, and that are counted therefore."""
+    counts = told(source, index)
+    assert counts.numbers(items_of(source), range(4)) == COUNTS
+    return {*counts.take_news()}
+
+
+def test_an_index_tells_what_another_process_learned(source, index, monkeypatch):
+    learned(source, index).write_index()
+    assert made_again(source, index) == set()
     monkeypatch.setattr(record_counts, "open_records", refuse)
-    assert counts.numbers(refuse, range(4)) == COUNTS
-    assert counts.take_news() == {}, "nothing that is not in the index"
+    assert told(source, index).numbers(refuse, range(4)) == COUNTS
 
 
-def test_numbers_of_changed_files_and_of_missing_ones_are_not_taken(source, tmp_path):
-    index = tmp_path / "index.json"
-    learned(source).write_index(index)
-    write(tmp_path / "a.tfrecord", 7)
+def test_without_an_index_no_file_is_identified(source, monkeypatch):
+    monkeypatch.setattr(record_counts, "identify", refuse)
+    assert learned(source, None).numbers(refuse, range(4)) == COUNTS
+
+
+def test_numbers_of_changed_files_and_of_missing_ones_are_not_taken(source, index):
+    learned(source, index).write_index()
+    write(Path(source.files[0]), 7)
     status = os.stat(source.files[3])
-    write(tmp_path / "d.tfrecord", 1)
     os.utime(source.files[3], ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    counts = RecordCounts(source)
-    counts.read_index(index)
+    counts = told(source, index)
     assert counts.numbers(items_of(source), range(4)) == [7, 0, 5, 1]
     assert counts.take_news().keys() == {0, 3}
     os.remove(source.files[2])
-    counts = RecordCounts(source)
-    counts.read_index(index)
-    assert counts.numbers(refuse, [1]) == [0]
-    assert counts.numbers(refuse, [2]) is None
+    assert told(source, index).numbers(refuse, [1]) == [0]
+    assert told(source, index).numbers(refuse, [2]) is None
+
+
+def test_a_file_that_changed_while_it_was_read_is_counted_again(source, index):
+    counts = RecordCounts(source, index=index)
+    reading = counts.learning(items_of(source))(1, 0)
+    assert list(reading) == []
+    reading = counts.learning(lambda file, first: iter("ab"))(0, 0)
+    next(reading)
+    write(Path(source.files[0]), 3, size=11)
+    assert list(reading) == ["b"]
+    counts.write_index()
+    assert made_again(source, index) == {0, 2, 3}
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        "",
-        "{",
-        "[]",
-        "7",
-        '{"files": 3}',
-        '{"files": []}',
-        '{"counted": [], "files": []}',
+        lambda content: "",
+        lambda content: content[:-20],
+        lambda content: "[]",
+        lambda content: "7",
+        lambda content: json.dumps({"counted": json.loads(content)["counted"]}),
+        lambda content: json.dumps(json.loads(content) | {"files": 3}),
+        lambda content: json.dumps(json.loads(content) | {"files": [["x", 1, 1, 1]]}),
+        lambda content: content.replace("3", "4"),
     ],
+    ids=["empty", "cut", "a list", "a number", "nothing in it", "no rows", "another row", "another number"],
 )
-def test_a_damaged_index_tells_nothing(source, tmp_path, damage):
-    index = tmp_path / "index.json"
-    index.write_text(damage)
-    counts = RecordCounts(source)
-    counts.read_index(index)
-    assert counts.numbers(refuse, range(4)) == COUNTS
+def test_a_damaged_index_tells_nothing_and_is_made_again(source, index, damage):
+    learned(source, index).write_index()
+    index.write_text(damage(index.read_text()))
+    counts = told(source, index)
+    assert counts.numbers(items_of(source), range(4)) == COUNTS
     assert counts.take_news().keys() == {0, 1, 2, 3}
+    counts.write_index()
+    assert made_again(source, index) == set()
 
 
-def test_damaged_rows_of_an_index_are_left_out(source, tmp_path):
-    index = tmp_path / "index.json"
-    learned(source).write_index(index)
-    content = json.loads(index.read_text())
-    content["files"][0][3] = "3"
-    content["files"][1][3] = True
-    content["files"][2] = content["files"][2][:3]
-    content["files"] += [None, 1, [[], 1, 1, 1], ["x", 1, 1, -1]]
-    index.write_text(json.dumps(content))
-    counts = RecordCounts(source)
-    counts.read_index(index)
-    counts.numbers(items_of(source), range(4))
-    assert counts.take_news().keys() == {0, 1, 2}
+def test_a_missing_index_tells_nothing(source, index):
+    assert made_again(source, index) == {0, 1, 2, 3}
 
 
-def test_numbers_of_other_items_are_not_taken(source, tmp_path):
-    """Of a fold, or of rated segments."""
-    index = tmp_path / "index.json"
+def test_numbers_of_other_items_are_not_taken(source, index, tmp_path):
+    """Of a fold, of the other videos, of a part that has changed, or of rated segments."""
+    table = tmp_path / "parts.csv"
+    table.write_text("id,part\nabcd,train\n")
     fold = dataclasses.replace(source, fold=Fold(0, 5))
-    for counted in (
-        source,
-        fold,
-        dataclasses.replace(fold, held_out=True),
-        dataclasses.replace(source, level="segment"),
-    ):
-        learned(counted).write_index(index)
-        for other in (
-            source,
-            fold,
-            dataclasses.replace(fold, held_out=True),
-            dataclasses.replace(source, level="segment"),
-        ):
-            counts = RecordCounts(other)
-            counts.read_index(index)
-            counts.numbers(items_of(source), range(4))
-            assert bool(counts.take_news()) == (other != counted)
+    kinds = [source, fold, dataclasses.replace(fold, held_out=True), dataclasses.replace(source, level="segment")]
+    kinds.append(dataclasses.replace(source, fold=IndexedFold(str(table), "train")))
+    for counted in kinds:
+        learned(counted, index).write_index()
+        assert [bool(made_again(other, index)) for other in kinds] == [other != counted for other in kinds]
+    table.write_text("id,part\nabcd,train\nefgh,train\n")
+    assert made_again(kinds[-1], index) == {0, 1, 2, 3}
 
 
-def test_what_other_workers_learned_is_written_too(source, tmp_path):
-    chief, other = learned(source, [0, 1]), learned(source, [2, 3])
+def test_what_other_workers_learned_is_written_too(source, index):
+    chief, other = learned(source, index, [0, 1]), learned(source, index, [2, 3])
     chief.add(other.take_news())
     assert other.take_news() == {}
-    chief.write_index(tmp_path / "index.json")
-    counts = RecordCounts(source)
-    counts.read_index(tmp_path / "index.json")
-    counts.numbers(refuse, range(4))
-    assert counts.take_news() == {}
+    chief.write_index()
+    assert made_again(source, index) == set()
 
 
 def test_counting_that_takes_long_is_announced_and_goes_side_by_side(source, monkeypatch):

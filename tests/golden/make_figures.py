@@ -134,8 +134,8 @@ def make(out: Path, runs: dict[str, tuple[str, ...]]) -> dict:
 def keep_little(run: Path) -> None:
     """Removes from a run what no command needs, and what says where and when it was made."""
     shutil.rmtree(run / "tensorboard")
-    for name in ("curves.png", "environment.json", "records.json"):
-        (run / name).unlink()
+    for name in ("curves.png", "environment.json", "records.json", "record_counts.json"):
+        (run / name).unlink(missing_ok=True)
 
 
 def main() -> None:

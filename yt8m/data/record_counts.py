@@ -4,6 +4,8 @@ With these numbers a stream goes on anywhere without reading what comes before (
 a fold, the records that it leaves; rated segments, if segments are read.
 """
 
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +37,7 @@ class FileCount(NamedTuple):
     """The number of items of a file, as it was when they were counted."""
 
     identity: list[Any]
-    """From `yt8m.data.identity.identify`."""
+    """From `yt8m.data.identity.identify`; empty without an index."""
     number: int
 
 
@@ -47,10 +49,12 @@ class RecordCounts:
     Args:
         source: the files.
         progress: gets a line if counting takes more than a second.
+        index: the path of an index to read and write; None = there is none, so no file is identified, which would take a
+            request for each remote file.
     """
 
-    def __init__(self, source: Source, progress: Progress = SILENT):
-        self._source, self._progress = source, progress
+    def __init__(self, source: Source, progress: Progress = SILENT, index: str | os.PathLike | None = None):
+        self._source, self._progress, self._index = source, progress, index
         self._known: dict[int, FileCount] = {}
         self._news: dict[int, FileCount] = {}
         self._changing = threading.Lock()
@@ -64,7 +68,7 @@ class RecordCounts:
         return learned
 
     def _read_and_learn(self, items: Items[T], file: int, first: int) -> Iterator[T]:
-        identity, number = _identity(self._source.files[file]), first
+        identity, number = self._identity(file), first
         for number, item in enumerate(items(file, first), first + 1):  # noqa: B007
             yield item
         self._add(file, identity, number)
@@ -94,10 +98,9 @@ class RecordCounts:
 
     def _count(self, items: Items, file: int) -> None:
         """Counts a file's items, unless that would take reading it whole. What is wrong with it is said where it is read."""
-        path = self._source.files[file]
-        identity = _identity(path)
+        identity = self._identity(file)
         try:
-            opened = open_records(path, "frame")
+            opened = open_records(self._source.files[file], "frame")
             if not isinstance(opened, LocalFile):
                 return
             is_every_record = self._source.level != "segment" and self._source.fold is None
@@ -122,25 +125,30 @@ class RecordCounts:
         with self._changing:
             self._known |= counts
 
-    def read_index(self, path: str | os.PathLike) -> None:
-        """Takes the numbers in an index, of files that have not changed since. What cannot be used is ignored."""
-        told = _read_index(path, self._counted)
+    def read_index(self) -> None:
+        """Takes the numbers in the index, of files that have not changed since. What cannot be used is ignored."""
+        told = _read_index(self._index, self._counted)
         files = [file for file, name in enumerate(self._source.files) if _key(name) in told]
         with ThreadPoolExecutor(_THREADS) as threads:
-            identities = list(threads.map(_identity, [self._source.files[file] for file in files]))
-        self.add(
-            {
-                file: told[identity[0]]
-                for file, identity in zip(files, identities, strict=True)
-                if identity and told[_key(self._source.files[file])].identity == identity
+            identities = threads.map(self._identity, files)
+            found = {
+                file: (told[_key(self._source.files[file])], now) for file, now in zip(files, identities, strict=True)
             }
-        )
+        self.add({file: count for file, (count, now) in found.items() if count.identity == now})
 
-    def write_index(self, path: str | os.PathLike) -> None:
+    def write_index(self) -> None:
         """Writes all known numbers. Raises InputError if the index cannot be written."""
         with self._changing:
             rows = [[*count.identity, count.number] for _, count in sorted(self._known.items())]
-        write_json(path, {"counted": self._counted, "files": rows})
+        write_json(self._index, {"counted": self._counted, "files": rows, "digest": _digest(rows)})
+
+    def _identity(self, file: int) -> list[Any] | None:
+        """What identifies a file; empty if there is no index, None if it cannot be had."""
+        path = self._source.files[file]
+        try:
+            return [] if self._index is None else identify([path])[0]
+        except (InputError, *errors_of(path)):
+            return None
 
     @property
     def _counted(self) -> dict[str, Any]:
@@ -160,25 +168,20 @@ def _read_index(path: str | os.PathLike, counted: dict[str, Any]) -> dict[str, F
         index = read_json(path)
     except InputError:
         return {}
-    if not isinstance(index, dict) or index.get("counted") != counted or not isinstance(index.get("files"), list):
+    if (
+        not isinstance(index, dict)
+        or index.get("counted") != counted
+        or index.get("digest") != _digest(index.get("files"))
+    ):
         return {}
-    return {row[0]: FileCount(row[:3], row[3]) for row in index["files"] if _is_row(row)}
+    return {path: FileCount([path, *version], number) for path, *version, number in index["files"]}
 
 
-def _is_row(row: Any) -> bool:
-    if not isinstance(row, list) or len(row) != 4 or not isinstance(row[0], str):
-        return False
-    return isinstance(row[3], int) and not isinstance(row[3], bool) and row[3] >= 0
+def _digest(rows: Any) -> str:
+    """A wrong number would send a stream to a wrong place, unnoticed."""
+    return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest()
 
 
 def _key(path: str) -> str:
     """The path of a file in its identity."""
     return path if scheme(path) else os.path.realpath(path)
-
-
-def _identity(path: str) -> list[Any] | None:
-    """What identifies a file; None if it cannot be had."""
-    try:
-        return identify([path])[0]
-    except (InputError, *errors_of(path)):
-        return None

@@ -48,7 +48,7 @@ class Course:
         self._progress, self._stop_requested = progress, stop_requested
         self._training = trainer.config.training
         self._speed = Speed(self._training.batch_size)
-        self._counts = RecordCounts(source, progress)
+        self._counts = RecordCounts(source, progress, files.run.record_counts)
 
     def finish(self) -> bool:
         """Runs steps, validations and checkpoints until the end. Returns True if stopped on request.
@@ -63,7 +63,7 @@ class Course:
             self._files.save_checkpoint(step)
         if self._is_over(step):
             return False
-        self._counts.read_index(self._files.run.record_counts)
+        self._counts.read_index()
         batches = self._trainer.batches(self._source, self._counts)
         while step < self._training.num_steps:
             step = self._go_on(batches, step)

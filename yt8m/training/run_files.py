@@ -53,7 +53,7 @@ class RunFiles:
     def save_record_counts(self, counts: RecordCounts) -> None:
         """Saves what is known of the number of records of each training file, for the stream of the next start."""
         if self._is_chief:
-            counts.write_index(self.run.record_counts)
+            counts.write_index()
 
     def save_weights(self, trainer: Trainer, metrics: dict[str, float] | None = None) -> None:
         """Saves the best weights, with the metrics of their validation."""
