@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from yt8m.data import record_counts
+from yt8m.data.engine import stream as stream_module
 from yt8m.data.engine.batches import num_threads
 from yt8m.data.engine.order import Shares, in_order
 from yt8m.data.engine.records import LocalFile, Record
 from yt8m.data.engine.stream import read_stream
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
-from yt8m.data.records import frame_level_record, framed
+from yt8m.data.records import Ratings, frame_level_record, framed
 from yt8m.data.schema import Fold, IndexedFold, Share
 from yt8m.data.source import Source
 from yt8m.progress import Messages
@@ -251,3 +252,33 @@ def test_a_stream_goes_on_after_300_000_batches_without_reading_them(videos, mon
         skip,
     )
     assert batch["id"].tolist() == [b"%d.%d" % place for place in itertools.islice(places, 8)]
+
+
+def test_rated_segments_are_counted_from_contexts_alone(tmp_path, monkeypatch):
+    """Two files of one and two videos, with two, three and one rated segments."""
+    frames = {"audio": np.zeros((100, 128), np.uint8)}
+
+    def video(name, *starts):
+        ends, labels, scores = [start + 5 for start in starts], [1] * len(starts), [1.0] * len(starts)
+        return framed(
+            frame_level_record(
+                name, [1], frames, Ratings(start_times=starts, end_times=ends, labels=labels, scores=scores)
+            )
+        )
+
+    for name, content in [("a", video("a0", 0, 5)), ("b", video("b0", 5, 15, 25) + video("b1", 0, 0))]:
+        (tmp_path / name).write_bytes(content)
+    source = Source((str(tmp_path / "a"), str(tmp_path / "b")), "segment", ("audio",))
+    segments = [(b"a0", 0), (b"a0", 5), (b"b0", 5), (b"b0", 15), (b"b0", 25), (b"b1", 0)]
+    counts = RecordCounts(source)
+    portion = Portion(skip_records=6 * 10**6 + 1)
+    stream = read_stream(source, 4, Frames(), Order(repeat=True), portion, Shares(), counts)
+    batch = next(stream)
+    assert [*zip(batch["id"].tolist(), batch["segment_start"].tolist(), strict=True)] == segments[1:5]
+    assert {file: count.number for file, count in counts.take_news().items()} == {0: 2, 1: 4}
+    stream.close()
+    monkeypatch.setattr(Record, "read", lambda *_: pytest.fail("frames are read"))
+    counted = RecordCounts(source)
+    monkeypatch.setattr(stream_module, "stream_batches", lambda chosen, *_, **__: chosen)
+    assert next(read_stream(source, 4, Frames(), Order(repeat=True), portion, Shares(), counted)).slot == 1
+    assert {file: count.number for file, count in counted.take_news().items()} == {0: 2, 1: 4}
