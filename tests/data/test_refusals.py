@@ -1,24 +1,25 @@
-"""What the check of records takes, training takes, and the other way round: tried with damaged records."""
+"""What the check of records takes, reading takes, and the other way round: tried with damaged records."""
 
-from collections.abc import Callable
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.data.checking import check_record, look_at
+from yt8m.data.checking import check_record
 from yt8m.data.failures import record_errors
-from yt8m.data.foreign import NEITHER
 from yt8m.data.options import ALL_FRAMES
 from yt8m.data.pipeline import make_dataset
-from yt8m.data.reading import Source, make_parser
+from yt8m.data.protos import SequenceExample
+from yt8m.data.reading import batches, make_parser
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
+from yt8m.data.source import Source
 from yt8m.errors import RecordError
 
 BOTH = ("rgb", "audio")
 EXPECTED = {"features": BOTH, "num_classes": 60, "max_labels": 8, "rated_classes": tuple(range(0, 60, 2))}
 LEVELS = ("video", "frame", "segment")
-NO_PROTO = "is no tf.train.Example or SequenceExample"
+READ_BY_US = ("frame", "segment")
 
 
 def sound_records() -> dict[str, list[bytes]]:
@@ -74,70 +75,47 @@ def damaged(record: bytes, generator: np.random.Generator) -> bytes:
     return bytes(content)
 
 
-def accepting(level: str) -> Callable[[bytes], bool]:
-    """Whether the training parser of a level takes a record."""
-    parse = make_parser(Source((), level, **EXPECTED), ALL_FRAMES, seed=0)
-    traced = tf.function(
-        {
-            "video": lambda records: parse(records),
-            "frame": lambda records: parse(tf.constant(0, tf.int64), records),
-            "segment": lambda records: parse(records[0]),
-        }[level],
-        input_signature=[tf.TensorSpec([None], tf.string)],
-    )
-
-    def accepts(record: bytes) -> bool:
-        try:
-            traced(tf.constant([record]))
-        except (tf.errors.InvalidArgumentError, UnicodeDecodeError):
-            return False
-        return True
-
-    return accepts
-
-
-def read_all(path, level: str, *records: bytes) -> int:
-    """Reads a file of some records as training does; how many came."""
+def read_all(path, level: str, *records: bytes) -> list[dict]:
+    """Reads a file of some records as training does, in batches of 16."""
     path.write_bytes(b"".join(framed(record) for record in records))
     source = Source((str(path),), level, **EXPECTED)
     with record_errors(source):
-        return sum(len(batch["id"]) for batch in make_dataset(source, 16))
+        return [{key: value.numpy() for key, value in batch.items()} for batch in make_dataset(source, 16)]
 
 
-def disagreements(count: int, seed: int) -> tuple[dict[str, list[bytes]], list[tuple[str, bytes, str | None]]]:
-    """Damaged records that the check takes, by level, and those of which it says something else than training does."""
-    generator, sound = np.random.default_rng(seed), sound_records()
-    taken: dict[str, list[bytes]] = {}
-    found = []
-    for level in LEVELS:
-        accepts = accepting(level)
-        records = [damaged(sound[level][number % len(sound[level])], generator) for number in range(count)]
-        reasons = [look.problem for look in look_at(records, level, **EXPECTED)]
-        taken[level] = [record for record, reason in zip(records, reasons, strict=True) if reason is None]
-        found += [
-            (level, record, reason)
-            for record, reason in zip(records, reasons, strict=True)
-            if (reason is None) != accepts(record)
-        ]
-    return taken, found
+def read(path, level: str, record: bytes) -> dict:
+    """The batch of one record."""
+    (batch,) = read_all(path, level, record)
+    return batch
 
 
 @pytest.mark.slow
-def test_training_takes_what_the_check_takes_and_nothing_else(tmp_path):
-    taken, found = disagreements(count=120, seed=1)
-    assert all(len(records) >= 10 for records in taken.values()), "the check tells damaged records apart"
-    # TensorFlow believes some lengths that cannot be, and reads the names of keys that are no UTF-8; and it takes a record whose
-    # frames have another name for a video without frames.
-    assert [each for each in found if each[2] != NO_PROTO and not each[2].startswith(NEITHER)] == []
-    assert len(found) < 20
-    for level, records in taken.items():
-        read_all(tmp_path / f"{level}.tfrecord", level, *records)
+@pytest.mark.parametrize("level", READ_BY_US)
+def test_reading_takes_what_the_check_takes_and_nothing_else(tmp_path, level):
+    generator, sound = np.random.default_rng(LEVELS.index(level)), sound_records()[level]
+    records = [damaged(sound[number % len(sound)], generator) for number in range(400)]
+    reasons = [check_record(record, level, **EXPECTED) for record in records]
+    taken = [record for record, reason in zip(records, reasons, strict=True) if reason is None]
+    assert 40 < len(taken) < 360, "the check tells damaged records apart"
+    read_all(tmp_path / "taken.tfrecord", level, *taken)
+    for record, reason in zip(records, reasons, strict=True):
+        if reason is not None:
+            with pytest.raises(RecordError) as raised:
+                read_all(tmp_path / "refused.tfrecord", level, record)
+            assert (raised.value.record, raised.value.reason) == (0, reason)
 
 
 def field(number: int, content: bytes) -> bytes:
     """A field of a proto that holds bytes, fewer than 128."""
     return bytes([number << 3 | 2, len(content)]) + content
 
+
+ODD_FRAMES = {
+    "nothing": lambda frame: frame.Clear(),
+    "2 bytes values in a frame": lambda frame: frame.bytes_list.value.append(bytes(128)),
+    "floats": lambda frame: frame.float_list.value.extend([0.0] * 128),
+    "int64s": lambda frame: frame.int64_list.value.append(1),
+}
 
 UNREADABLE = {
     "a field that nobody knows": field(1, field(9, b"x")),
@@ -149,11 +127,41 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 @pytest.mark.parametrize("level", LEVELS)
-def test_what_protobuf_reads_and_training_cannot_is_named(tmp_path, level, name):
+def test_what_protobuf_reads_is_taken_and_a_data_service_that_cannot_read_it_names_it(tmp_path, level, name):
     good = sound_records()[level][0]
     bad = good + UNREADABLE[name]
-    reason = check_record(bad, level, **EXPECTED)
-    assert reason.startswith("is damaged: TensorFlow's parser cannot read ")
-    with pytest.raises(RecordError) as raised:
-        read_all(tmp_path / "a.tfrecord", level, good, bad, good)
-    assert (raised.value.record, raised.value.reason) == (1, reason)
+    assert check_record(bad, level, **EXPECTED) is None
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(b"".join(map(framed, (good, bad, good))))
+    source = Source((str(path),), level, **EXPECTED)
+    parse = make_parser(source, ALL_FRAMES, seed=0)
+    records = tf.data.TFRecordDataset(source.files)
+    as_a_service = (
+        records.map(parse) if level == "segment" else batches(records, source, parse, tf.data.Dataset.enumerate, 3)
+    )
+    with pytest.raises(RecordError) as raised, record_errors(source):
+        list(as_a_service)
+    assert raised.value.record == 1
+    assert re.fullmatch(
+        r"cannot be read by TensorFlow's parser, which a data service uses \((its labels|not a tf\.train\.\w+ to it)\); "
+        r"read it without --data\.service",
+        raised.value.reason,
+    )
+
+
+@pytest.mark.parametrize("level", READ_BY_US)
+def test_what_protobuf_passes_over_changes_no_batch(tmp_path, level):
+    good = sound_records()[level][0]
+    expected = read(tmp_path / "a.tfrecord", level, good)
+    for extra in UNREADABLE.values():
+        if b"labels" not in extra:  # a second entry takes the first one's place
+            for key, value in read(tmp_path / "b.tfrecord", level, good + extra).items():
+                np.testing.assert_array_equal(value, expected[key])
+
+
+@pytest.mark.parametrize("form", ODD_FRAMES)
+def test_frames_that_are_not_one_bytes_value(form):
+    example = SequenceExample.FromString(sound_records()["frame"][0])
+    ODD_FRAMES[form](example.feature_lists.feature_list["audio"].feature[2])
+    expected = f"audio holds {form}; frame-level features are one bytes value a second"
+    assert check_record(example.SerializeToString(), "frame", **EXPECTED) == expected

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from yt8m.data import foreign, protos
 from yt8m.data.protos import Feature, Features, SequenceExample
 from yt8m.data.schema import (
-    DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
     FEATURE_SIZES,
     ID_KEYS,
@@ -69,7 +68,9 @@ def check_record(
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
 ) -> str | None:
-    """Says why training could not read a record; None if it can.
+    """Says why a record cannot be read; None if it can.
+
+    What protobuf reads and these checks accept can be read at that level.
 
     Args:
         serialized: a `tf.train.Example` or `SequenceExample`.
@@ -98,8 +99,6 @@ class Look:
     """Labels of the video, or ratings of the segment with most."""
     problem: str | None = None
     """See `check_record`."""
-    is_damaged: bool = False
-    """Whether only TensorFlow's parser finds the problem. Then what protobuf reads is unreliable."""
 
 
 def look_at(
@@ -110,25 +109,8 @@ def look_at(
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
 ) -> list[Look]:
-    """Looks at records together, which is faster than one by one. Arguments: see `check_record`."""
-    from yt8m.data.refusals import refusals  # loads TensorFlow
-
-    looks = [_look_at(record, level, features, num_classes, max_labels, rated_classes) for record in records]
-    for kind in {look.level for look in looks if look.problem is None}:
-        # The parser finds what the checks above do not foresee.
-        places = [place for place, look in enumerate(looks) if look.problem is None and look.level == kind]
-        most = max_labels or DEFAULT_MAX_LABELS
-        while most < max(looks[place].num_labels for place in places):
-            most *= 2
-        found = refusals([records[place] for place in places], kind, features, num_classes, most, rated_classes)
-        for place, problem in zip(places, found, strict=True):
-            looks[place] = replace(looks[place], problem=problem, is_damaged=problem is not None)
-    others = [place for place, look in enumerate(looks) if _is_other_level(look, level)]
-    if others:  # the level of a damaged record means nothing
-        found = look_at([records[place] for place in others], None, features, num_classes, max_labels, rated_classes)
-        for place, look in zip(others, found, strict=True):
-            looks[place] = look if look.is_damaged else looks[place]
-    return looks
+    """Looks at records as protobuf reads them. Arguments: see `check_record`."""
+    return [_look_at(record, level, features, num_classes, max_labels, rated_classes) for record in records]
 
 
 def _is_other_level(look: Look, level: Level | None) -> bool:
@@ -143,7 +125,6 @@ def _look_at(
     max_labels: int | None,
     rated_classes: Sequence[int] | None,
 ) -> Look:
-    """Looks at a record as protobuf reads it."""
     example = parse(serialized)
     if example is None:
         return Look(level=level or "frame", problem="is no tf.train.Example or SequenceExample")
@@ -248,12 +229,19 @@ def _check_frames(lists, features: Sequence[str]) -> str | None:
         index = next(index for index, frame in enumerate(frames) if _frame_size(frame) != FEATURE_SIZES[name])
         size = _frame_size(frames[index])
         if size is None:
-            kind = (frames[index].WhichOneof("kind") or "nothing").replace("_list", "s")
-            return f"{name} holds {kind}; frame-level features are one bytes value a second"
+            return f"{name} holds {_say_held(frames[index])}; frame-level features are one bytes value a second"
         return f"{name} frame {index} has {quantity(size, 'byte')}, not {FEATURE_SIZES[name]}"
     if counts and max(counts.values()) - min(counts.values()) > 1:
         return " and ".join(f"{count} {name}" for name, count in counts.items()) + " frames; they may differ by one"
     return None
+
+
+def _say_held(frame: Feature) -> str:
+    """Names the values of a frame that should be one bytes value, or one list of floats, and is not."""
+    count = len(values_of(frame))
+    if count and frame.WhichOneof("kind") == "bytes_list":
+        return f"{count} bytes values in a frame"
+    return frame.WhichOneof("kind").replace("_list", "s") if count else "nothing"
 
 
 def _frame_size(frame: Feature) -> int | None:

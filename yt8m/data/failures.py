@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from yt8m.data import locating
 from yt8m.data.handover import carried_error
-from yt8m.data.refusals import error_message
+from yt8m.data.refusals import error_message, find_refused
 from yt8m.data.repeats import RepeatError
 from yt8m.data.source import Source
 from yt8m.data.sources import describe_error, scheme
@@ -63,6 +63,7 @@ def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[No
         offset = re.search(r"record at (\d+)", error_message(error))
         byte_offset = int(offset.group(1)) if offset else None
         found = locating.locate(source.files, source.expectations, byte_offset)
+        found = found or find_refused(source.files, source.expectations)
         if found:
             raise remedies.add_to(found) from error
         raise

@@ -1,64 +1,76 @@
-"""Asks TensorFlow's parsers, which training reads with, whether they take a record.
+"""Finds sound records that TensorFlow's parsers refuse. A data service reads with these.
 
-They are stricter than protobuf. An unknown field, or the two halves of a map's entry in the other order, ends a training.
+They are stricter than protobuf. An unknown field, or the two halves of a map's entry in the other order, ends such a stream.
 """
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.data.options import ALL_FRAMES
-from yt8m.data.reading import Source, make_parser
-from yt8m.data.schema import DEFAULT_MAX_LABELS, MOST_CLASSES, Level
+from yt8m.data.reading import make_parser
+from yt8m.data.records import RawRecord, read_framing
+from yt8m.data.schema import Level
+from yt8m.data.source import Source
+from yt8m.errors import RecordError
+
+_RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
+"""Most records that are tried together, and the bytes at which fewer are enough."""
 
 
-def refusals(
-    records: Sequence[bytes],
-    level: Level,
-    features: Sequence[str],
-    num_classes: int | None = None,
-    max_labels: int = DEFAULT_MAX_LABELS,
-    rated_classes: Sequence[int] | None = None,
-) -> list[str | None]:
-    """Says for each record why the training parser refuses it.
+def find_refused(files: Sequence[str], expectations: Mapping[str, Any]) -> RecordError | None:
+    """Finds the first record that the parser refuses, as an error that names it; None if there is none.
 
     Args:
-        records: serialized, all of one level.
-        level, features, num_classes, max_labels, rated_classes: see `yt8m.data.reading.Source`. `num_classes` None allows
-            any class.
-
-    Returns:
-        Clauses without a full stop; None for a record that the parser takes.
+        files: files of which `yt8m.data.locating.locate` finds no fault.
+        expectations: see `yt8m.data.source.Source.expectations`.
     """
-    rated = None if rated_classes is None else tuple(rated_classes)
-    parse = _parser(level, tuple(features), num_classes or MOST_CLASSES, max_labels, rated)
+    ask = functools.partial(_refusal, Source((), **expectations))
+    for path in files:
+        for batch in _batches(path):
+            if ask([raw.data for raw in batch]) is None:  # much faster than one by one
+                continue
+            for raw in batch:
+                reason = ask([raw.data])
+                if reason:
+                    return RecordError(path, raw.index, reason)
+    return None
 
-    def ask(some: Sequence[bytes]) -> str | None:
-        try:
-            with tf.device("CPU"):
-                parse(tf.constant(some, tf.string))
-        except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-            return _describe(error_message(error), level)
-        return None
 
-    if len(records) > 1 and ask(records) is None:  # nearly always true, and much faster than one by one
-        return [None] * len(records)
-    return [ask([record]) for record in records]
+def _batches(path: str) -> Iterator[list[RawRecord]]:
+    batch: list[RawRecord] = []
+    size = 0
+    for raw in read_framing(path):
+        batch.append(raw)
+        size += len(raw.data)
+        if len(batch) == _RECORDS_AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _refusal(source: Source, records: Sequence[bytes]) -> str | None:
+    """Says why the parser refuses any of these records, as a clause."""
+    try:
+        with tf.device("CPU"):
+            _parser(source)(tf.constant(records, tf.string))
+    except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        return _describe(error_message(error), source.level)
+    return None
 
 
 @functools.lru_cache(maxsize=16)
-def _parser(
-    level: Level, features: tuple[str, ...], num_classes: int, max_labels: int, rated_classes: tuple[int, ...] | None
-) -> Callable[[tf.Tensor], object]:
-    source = Source((), level, features, num_classes, max_labels, rated_classes)
+def _parser(source: Source) -> Callable[[tf.Tensor], object]:
     parse = make_parser(source, ALL_FRAMES, seed=0)
 
     def parse_all(serialized: tf.Tensor) -> object:
-        if level == "frame":
+        if source.level == "frame":
             return parse(tf.constant(0, tf.int64), serialized)
-        if level == "video":
+        if source.level == "video":
             return parse(serialized)
         return tf.map_fn(lambda record: tf.size(parse(record)["id"]), serialized, fn_output_signature=tf.int32)
 
@@ -72,9 +84,7 @@ def error_message(error: tf.errors.OpError | UnicodeDecodeError) -> str:
 
 def _describe(message: str, level: Level) -> str:
     requirement = re.search(r"assertion failed: \[(.*?)\]", message)
-    if requirement:
-        return f"cannot be parsed: {requirement[1]}"
     key = re.search(r"(?:Key|Feature)(?: \(.*?\))?: (\w+)", message)
     kind = "Example" if level == "video" else "SequenceExample"
-    what = key[1] if key else f"it as a tf.train.{kind}"
-    return f"is damaged: TensorFlow's parser cannot read {what}"
+    what = requirement[1] if requirement else f"its {key[1]}" if key else f"not a tf.train.{kind} to it"
+    return f"cannot be read by TensorFlow's parser, which a data service uses ({what}); read it without --data.service"

@@ -122,7 +122,7 @@ class Survey:
 
     def _add(self, path: str, index: int, look: Look) -> None:
         example = look.example
-        if example is None or look.is_damaged:
+        if example is None:
             self.refuse(RecordError(path, index, look.problem))
             return
         lists, context = example.feature_lists.feature_list, example.context.feature
