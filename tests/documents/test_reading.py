@@ -23,7 +23,7 @@ def run(tmp_path_factory):
 
     def run_program(text: str) -> list[str]:
         (directory / "program.py").write_text(text + loaded)
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
         done = subprocess.run(
             [sys.executable, "program.py"], cwd=directory, env=environment, capture_output=True, text=True, check=False
         )

@@ -2,9 +2,7 @@
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
 
 from yt8m.data.fingerprints import fingerprint
 from yt8m.data.identity import identify
@@ -13,11 +11,10 @@ from yt8m.data.tables.indices import read_index
 from yt8m.errors import InputError
 
 
-def in_fold(ids: Sequence[bytes], fold: Fold | IndexedFold, held_out: bool) -> np.ndarray:
-    """Says which videos to keep, bool [B].
+def membership(fold: Fold | IndexedFold, held_out: bool) -> Callable[[bytes], bool]:
+    """Makes a function that says whether to keep a video, by its id.
 
     Args:
-        ids: ids of B videos.
         fold: the fold. A video that an index does not name is never kept.
         held_out: True keeps the videos in the fold, False keeps the others.
 
@@ -26,8 +23,8 @@ def in_fold(ids: Sequence[bytes], fold: Fold | IndexedFold, held_out: bool) -> n
     """
     if isinstance(fold, IndexedFold):
         named = named_videos(fold, index_version(fold))
-        return np.array([named.get(video_id) == held_out for video_id in ids], bool)
-    return np.array([(fingerprint(each) % fold.count == fold.index) == held_out for each in ids], bool)
+        return lambda video_id: named.get(video_id) == held_out
+    return lambda video_id: (fingerprint(video_id) % fold.count == fold.index) == held_out
 
 
 def index_version(fold: IndexedFold) -> tuple:

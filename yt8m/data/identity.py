@@ -94,7 +94,7 @@ def _ids_anywhere(path: str) -> Iterator[bytes]:
         example = parse(SequenceExample, raw.data)
         if example is None:
             raise RecordError(path, raw.index, "is no tf.train.Example or SequenceExample")
-        yield _id_in(example.context) or b""
+        yield id_in(example.context) or b""
 
 
 def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
@@ -134,10 +134,10 @@ def _id_of(file) -> bytes | None:
     if begin + length > len(content):
         content += file.read(begin + length - len(content))
     context = parse(Features, content[begin : begin + length])
-    return None if context is None else _id_in(context)
+    return None if context is None else id_in(context)
 
 
-def _id_in(context: Features) -> bytes | None:
+def id_in(context: Features) -> bytes | None:
     """The id under either name; None or empty if there is none."""
     found = None
     for key in ID_KEYS:

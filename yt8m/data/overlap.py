@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from yt8m.data.checking import parse, starts_of, video_id
-from yt8m.data.folds import in_fold
+from yt8m.data.folds import membership
 from yt8m.data.identity import local_ids
 from yt8m.data.locating import locate_repeat
 from yt8m.data.records import read_framing
@@ -58,7 +58,7 @@ def refuse_repeats(source: Source) -> None:
     counts = Counter(video for _, video in ids)
     repeated = {video for video, count in counts.items() if count > 1}
     if source.fold:
-        repeated = {video for video in repeated if in_fold([video], source.fold, source.held_out)[0]}
+        repeated = set(filter(membership(source.fold, source.held_out), repeated))
     once = Once()
     for path in dict.fromkeys(path for path, video in ids if video in repeated):
         for raw in read_framing(path):

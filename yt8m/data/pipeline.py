@@ -90,7 +90,7 @@ def make_dataset(
         return _read_from_service(source, batch_size, parse, order, portion)
     if portion.job_name:
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
-    if source.level == "video" or source.fold or any(map(scheme, source.files)):
+    if source.level == "video" or any(map(scheme, source.files)):
         return _in_tensorflow(source, batch_size, frames, order, portion, shares)
     passes = itertools.count()
 

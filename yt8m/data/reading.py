@@ -39,7 +39,7 @@ def of_fold(records: tf.data.Dataset, source: Source) -> tf.data.Dataset:
 
 
 def _part_filter(fold: Fold | IndexedFold, held_out: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function from a serialized record, string [], to whether to keep it, bool []: `folds.in_fold` as a graph."""
+    """Makes a function from a serialized record, string [], to whether to keep it, bool []: `folds.membership` as a graph."""
     if isinstance(fold, IndexedFold):
         table = _table(fold, index_version(fold))
         return lambda serialized: tf.equal(table.lookup(_id(serialized)), int(held_out))

@@ -5,7 +5,7 @@ import io
 
 from odd_texts import ODD_TEXTS
 
-from yt8m.data.folds import in_fold
+from yt8m.data.folds import membership
 from yt8m.data.schema import IndexedFold
 from yt8m.data.tables.indices import index_of, read_index
 
@@ -34,5 +34,5 @@ def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path):
 def test_a_fold_keeps_the_videos_of_such_ids(tmp_path):
     index = {text: ("in", "out")[number % 2] for number, text in enumerate(ODD_TEXTS)}
     (tmp_path / "index.csv").write_bytes(index_of([text.encode() for text in index], list(index.values())))
-    kept = in_fold([text.encode() for text in index], IndexedFold(str(tmp_path / "index.csv"), "in"), held_out=True)
-    assert kept.tolist() == [part == "in" for part in index.values()]
+    keep = membership(IndexedFold(str(tmp_path / "index.csv"), "in"), held_out=True)
+    assert [keep(text.encode()) for text in index] == [part == "in" for part in index.values()]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from yt8m.data import protos
 from yt8m.data.checking import check_ratings, starts_of
+from yt8m.data.engine.contexts import read_context
 from yt8m.data.engine.frame_level import Batch, means_of_frames, put_frames
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
@@ -19,9 +19,6 @@ from yt8m.data.engine.videos import Video, read_video
 from yt8m.data.features import Feature, rows_of
 from yt8m.data.schema import CONTEXT_PREFIX, LABEL_PADDING, SEGMENT_FRAMES, num_segments
 from yt8m.data.source import Source
-
-_HEAD_BYTES = 4096
-"""Holds the context of nearly every record."""
 
 
 class Segment(NamedTuple):
@@ -40,42 +37,6 @@ def rated_slots(context) -> list[int]:
     key = "segment_start_times"
     starts = context.feature[key].int64_list.value if key in context.feature else ()
     return sorted({start // SEGMENT_FRAMES for start in starts})
-
-
-def read_context(record: Record, scratch: Scratch):
-    """Reads a record's context, `protos.Features`.
-
-    If the context comes first and alone, as protobuf's libraries write it, nothing else is read, and the checksum of the data
-    is left to whoever reads the frames.
-
-    Raises:
-        RecordError: the record must be read whole, and is damaged.
-    """
-    head = record.content.read(record.begin, min(record.size, _HEAD_BYTES), scratch).tobytes()
-    context = _field(head, 0, 1)
-    if context is not None and context.stop <= len(head):
-        lists = _field(head, context.stop, 2)
-        if record.size == (context.stop if lists is None else lists.stop):
-            found = protos.parse(protos.Features, head[context])
-            if found is not None:
-                return found
-    example = protos.parse(protos.SequenceExample, record.read(scratch).tobytes())
-    if example is None:
-        raise record.error("is no tf.train.Example or SequenceExample")
-    return example.context
-
-
-def _field(data: bytes, begin: int, number: int) -> slice | None:
-    """Where a message lies that is the field of this number and begins here. None if another one begins, or none."""
-    if begin >= len(data) or data[begin] != number << 3 | 2:
-        return None
-    size = 0
-    for place, byte in enumerate(data[begin + 1 : begin + 11]):
-        size |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            start = begin + 2 + place
-            return slice(start, start + size)
-    return None
 
 
 def find_rated(records: Iterable[Record], source: Source, scratch: Scratch) -> Iterator[Segment]:

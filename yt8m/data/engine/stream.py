@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from yt8m.data.engine.batches import Make, stream_batches
+from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
@@ -105,7 +106,8 @@ def _all_segments(source: Source, batch_size: int, order: Order, portion: Portio
 
 def _records(source: Source, file: int, first: int) -> Iterator[Record]:
     """The records of a file from the `first`-th on; with a fold, of those that it leaves."""
-    return open_records(source.files[file], source.level).records(first)
+    records = open_records(source.files[file], source.level).records
+    return itertools.islice(of_fold(records(), source), first, None) if source.fold else records(first)
 
 
 def _rated(source: Source, file: int, first: int) -> Iterator[Segment]:
