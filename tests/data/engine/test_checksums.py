@@ -13,8 +13,10 @@ def test_checksums_of_four_and_eight_bytes():
     four = extended(np.zeros(500, np.uint32), words[:, 0])
     eight = extended(four, words[:, 1])
     rows = words.astype("<u4")
+    at_once = extended(np.zeros(500, np.uint32), rows.view("<u8")[:, 0])
     assert four.tolist() == [google_crc32c.value(row[:1].tobytes()) for row in rows]
     assert eight.tolist() == [google_crc32c.value(row.tobytes()) for row in rows]
+    assert (at_once == eight).all()
     # RFC 3720, appendix B.4: 32 bytes of zeros.
     zeros = np.zeros(1, np.uint32)
     for _ in range(8):

@@ -10,7 +10,7 @@ import pytest
 from yt8m.data.engine import pieces
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.pieces import PieceFile, records_of
-from yt8m.data.engine.records import LocalFile, Record, _OpenFiles
+from yt8m.data.engine.records import LocalFile, Record
 from yt8m.data.records import framed, masked_checksum
 from yt8m.errors import RecordError
 
@@ -89,7 +89,7 @@ def test_damage_has_the_error_of_the_reader_that_goes_record_by_record(tmp_path,
             damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
         damaged = bytes(damaged[: rng.integers(1, len(content))] if case % 3 else damaged)
         path = stored(tmp_path, damaged)
-        expected = outcome(LocalFile(path, _OpenFiles()).records())
+        expected = outcome(LocalFile(path).records())
         for way, records in ways(path, damaged).items():
             assert outcome(records) == expected, way
         seen.add(expected[1] and expected[1].split(": ")[1][:20])
@@ -119,7 +119,7 @@ def test_files_of_other_kinds(tmp_path, small_pieces, content, reason):
 def test_a_bare_message_is_explained(real_data, small_pieces):
     path = real_data / "cases" / "mediapipe_like" / "features.pb"
     content = path.read_bytes()
-    expected = outcome(LocalFile(str(path), _OpenFiles()).records())
+    expected = outcome(LocalFile(str(path)).records())
     assert "bare tf.train.SequenceExample" in expected[1]
     for way, records in ways(str(path), content).items():
         if way != "bytes":
@@ -134,7 +134,7 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path):
     found = [outcome(records) for records in ways(path, content).values()]
     assert tracemalloc.get_traced_memory()[1] < 30e6
     tracemalloc.stop()
-    assert found == [outcome(LocalFile(path, _OpenFiles()).records())] * len(found)
+    assert found == [outcome(LocalFile(path).records())] * len(found)
     assert "should end at byte 1099511627813" in found[0][1]  # 21 bytes, 12, 2 ** 40, and 4
 
 

@@ -8,31 +8,31 @@ _MASK = np.uint32(0xA282EAD8)
 
 
 def _tables() -> np.ndarray:
-    """What each byte adds to a checksum if 3, 2, 1 or 0 bytes follow it, uint32 [4, 256]."""
+    """What each byte adds to a checksum if 7, 6, ... or 0 bytes follow it, uint32 [8, 256]."""
     last = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         last = np.where(last & 1, last >> 1 ^ np.uint32(_POLYNOMIAL), last >> 1)
     tables = [last]
-    while len(tables) < 4:
+    while len(tables) < 8:
         tables.insert(0, tables[0] >> 8 ^ last[tables[0] & 255])
     return np.stack(tables)
 
 
 _TABLES = _tables()
+_STARTS = 256 * np.arange(8)[:, None]
 
 
 def extended(checksums: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The checksums after four more bytes of each string.
+    """The checksums after four or eight more bytes of each string.
 
     Args:
         checksums: those so far, uint32 [n]; 0 for an empty string.
-        words: the four bytes, little-endian, uint32 [n].
+        words: these bytes as little-endian numbers, uint32 or uint64 [n].
     """
-    mixed = checksums ^ _INVERSION ^ words
-    result = _TABLES[3][mixed >> 24] ^ _INVERSION
-    for place in range(3):
-        result ^= _TABLES[place][mixed >> 8 * place & 255]
-    return result
+    mixed = (checksums ^ _INVERSION) ^ words
+    size = words.dtype.itemsize
+    digits = mixed.view(np.uint8).reshape(-1, size).T + _STARTS[:size]
+    return np.bitwise_xor.reduce(_TABLES[-size:].ravel()[digits], axis=0) ^ _INVERSION
 
 
 def unmasked(masked: np.ndarray) -> np.ndarray:

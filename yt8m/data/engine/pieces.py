@@ -196,9 +196,7 @@ def _walk(memory: np.ndarray) -> tuple[list[int], list[int], int]:
 
 def _count_headers(memory: np.ndarray, places: np.ndarray) -> int:
     """How many of the first places hold an intact header."""
-    checksums = np.zeros(len(places), np.uint32)
-    for shift in (0, 4):
-        checksums = extended(checksums, words_at(memory, places + shift))
+    checksums = extended(np.zeros(len(places), np.uint32), words_at(memory, places, "<u8"))
     is_intact = checksums == unmasked(words_at(memory, places + 8))
     return len(places) if is_intact.all() else int(is_intact.argmin())
 
