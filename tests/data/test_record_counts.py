@@ -282,3 +282,18 @@ def test_rated_segments_are_counted_from_contexts_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(stream_module, "stream_batches", lambda chosen, *_, **__: chosen)
     assert next(read_stream(source, 4, Frames(), Order(repeat=True), portion, Shares(), counted)).slot == 1
     assert {file: count.number for file, count in counted.take_news().items()} == {0: 2, 1: 4}
+
+
+@pytest.mark.parametrize(("held_out", "expected"), [(True, [1, 2, 3, 4]), (False, [9, 8, 7, 6])])
+def test_records_of_a_fold_are_counted_from_ids_alone(videos, tmp_path, monkeypatch, held_out, expected):
+    """The index of the fold names one video of the first file, two of the second, and so on."""
+    table = tmp_path / "parts.csv"
+    rows = [f"{file}.{number},{'held' if number <= file else 'other'}" for file in range(4) for number in range(10)]
+    table.write_text("\n".join(["id,part", *rows]))
+    source = dataclasses.replace(videos, fold=IndexedFold(str(table), "held"), held_out=held_out)
+    monkeypatch.setattr(Record, "read", lambda *_: pytest.fail("frames are read"))
+    monkeypatch.setattr(stream_module, "stream_batches", lambda chosen, *_, **__: chosen)
+    counts, portion = RecordCounts(source), Portion(skip_records=sum(expected) * 10**6 + expected[0])
+    record = next(read_stream(source, 4, Frames(), Order(repeat=True), portion, Shares(), counts))
+    assert {file: count.number for file, count in counts.take_news().items()} == dict(enumerate(expected))
+    assert (record.path, record.index) == (videos.files[1], 0 if held_out else 2)
