@@ -16,6 +16,7 @@ MOST_PARAMETERS = 8
 _KEYWORDS = "users type its keywords, which a dataclass of options would only hide"
 _FLAGS = "each parameter is a flag of the command"
 LONG_SIGNATURES = {
+    "data/arrays.py: read_batches": _KEYWORDS,
     "data/pipeline.py: read_records": _KEYWORDS,
     "predicting/prediction.py: predict": _KEYWORDS,
     "predicting/ensembling.py: ensemble": _KEYWORDS,

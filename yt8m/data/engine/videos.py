@@ -131,12 +131,34 @@ def _add_streams(
         if number != 1 or [field for field, _, _ in pair] != [_KEY, _VALUE]:
             raise _UnusualError
         (_, key_start, key_end), (_, value_start, value_end) = pair
-        feature = keys.get(bytes(view[key_start:key_end]))
+        key = bytes(view[key_start:key_end])
+        feature = keys.get(key)
+        if feature is None:
+            _pass_over(data, view, key, value_start, value_end)
         if feature is None or value_start == value_end:
             continue
         if feature.name in streams:
             raise _UnusualError
         streams[feature.name] = _matrix(data, value_start, value_end, feature)
+
+
+def _pass_over(data: np.ndarray, view: memoryview, key: bytes, start: int, end: int) -> None:
+    """Makes sure that protobuf, too, would read a stream that is not asked for: damage may have changed its name."""
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        raise _UnusualError from None
+    if start == end:
+        return
+    number, inner, stop = next(_fields(view, start, end))
+    fields = [number]
+    for _ in range(2):  # in a frame's feature, a list; in the list, the first value
+        number, inner, inner_stop = next(_fields(view, inner, stop), (0, 0, 0))
+        fields.append(number if inner_stop == stop else 0)
+    is_frame = fields == [1, _BYTES_LIST, 1] or (fields == [1, _FLOAT_LIST, 1] and (stop - inner) % 4 == 0)
+    if not is_frame:
+        raise _UnusualError
+    _rows(data, start, end, bytes(view[start:inner]), stop - inner)
 
 
 @functools.lru_cache(maxsize=64)
@@ -148,8 +170,14 @@ def _keys(features: tuple) -> dict[bytes, Feature]:
 
 def _matrix(data: np.ndarray, start: int, end: int, feature: Feature) -> np.ndarray:
     """The frames of a `FeatureList`, uint8 [n, b], as a view."""
-    before = _before_frame(feature.frame_bytes, feature.storage == "float32")
-    width = len(before) + feature.frame_bytes
+    return _rows(
+        data, start, end, _before_frame(feature.frame_bytes, feature.storage == "float32"), feature.frame_bytes
+    )
+
+
+def _rows(data: np.ndarray, start: int, end: int, before: bytes, size: int) -> np.ndarray:
+    """The values of frames that lie one after the other, uint8 [n, size], as a view. The same bytes lie before each."""
+    width = len(before) + size
     if (end - start) % width:
         raise _UnusualError
     rows = data[start:end].reshape(-1, width)
