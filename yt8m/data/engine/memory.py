@@ -1,5 +1,6 @@
 """Memory for batches that is used again, and begins where TensorFlow, PyTorch and JAX take it without a copy."""
 
+import math
 import threading
 import weakref
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Pool:
     def empty(self, shape: Sequence[int], dtype: np.dtype | type) -> np.ndarray:
         """An array with arbitrary contents, writable, C-contiguous, at a multiple of `ALIGNMENT` bytes."""
         dtype = np.dtype(dtype)
-        num_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        num_bytes = math.prod(shape) * dtype.itemsize
         if not num_bytes:
             return np.empty(shape, dtype)
         slab = _Slab(self._take(num_bytes))

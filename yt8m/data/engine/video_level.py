@@ -8,14 +8,13 @@ B = videos, D = values of a feature, L = label columns.
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import google_crc32c
 import numpy as np
 
 from yt8m.data.checking import check_record
 from yt8m.data.engine.checksums import extended, unmasked, words_at
-from yt8m.data.engine.entries import PADDING, Pattern, every_word, find_entries
+from yt8m.data.engine.entries import Pattern, Patterns, Places, every_word, find_entries
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import Record
@@ -33,6 +32,8 @@ _LONGEST_ID = 300
 _MOST_LABEL_BYTES = 500
 """Longer values count as unusual."""
 _FLOAT_BYTES = 4
+_BLOCK, _ROWS_AT_ONCE = 256, 64
+"""Records, and rows of floats, that the processor's caches hold."""
 _WIDEST_LABEL = 5
 """Bytes of the largest int32."""
 
@@ -49,31 +50,42 @@ def video_batch(records: Sequence[Record], source: Source, pool: Pool, scratch: 
     Raises:
         RecordError: a record is damaged, or is not as the source says. The error names the first such record.
     """
-    features, size = rows_of(source.features), len(records)
-    copied = () if source.without_features else features
+    features, size = () if source.without_features else rows_of(source.features), len(records)
     batch: Batch = {"id": np.empty(size, object), "labels": np.full((size, source.max_labels), LABEL_PADDING, np.int32)}
-    for feature in copied:
+    for feature in features:
         batch[feature.video_name] = pool.empty((size, feature.size), np.float32)
-    if not records:
-        return batch
-    data, begins, ends, is_usual = _joined(records, scratch)
-    fields, are_alone = _find_fields(data, begins, ends, features)
-    is_usual &= are_alone & (fields["id"].begins >= 0) & _put_labels(batch["labels"], data, fields["labels"], source)
-    _put_ids(batch["id"], data, fields["id"])
-    is_usual &= np.any([fields[feature.video_name].begins >= 0 for feature in features], axis=0)
-    for feature in copied:
-        is_usual &= _put_floats(batch[feature.video_name], data, fields[feature.video_name])
-    for row in np.flatnonzero(~is_usual):
-        _put_parsed(batch, row, records[row], source, scratch)
+    for first in range(0, size, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        _read_block({key: values[block] for key, values in batch.items()}, records[block], source, scratch)
     return batch
 
 
-def _joined(records: Sequence[Record], scratch: Scratch) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _read_block(batch: Batch, records: Sequence[Record], source: Source, scratch: Scratch) -> None:
+    """Reads records into as many rows of a batch."""
+    patterns = _patterns(rows_of(source.features))
+    data, begins, ends, is_usual = _joined(records, scratch, patterns.padding)
+    words = every_word(data)
+    entries = find_entries(words, begins, ends, len(patterns.names), patterns.longest)
+    fields, are_alone = patterns.find(words, entries)
+    is_usual &= are_alone & (fields["id"].begins >= 0) & _put_labels(batch["labels"], data, fields["labels"], source)
+    _put_ids(batch["id"], data, fields["id"])
+    means = [feature.video_name for feature in rows_of(source.features)]
+    is_usual &= np.any([fields[name].begins >= 0 for name in means], axis=0)
+    for name in means:
+        if name in batch:
+            is_usual &= _put_floats(batch[name], data, fields[name])
+    for row in np.flatnonzero(~is_usual):
+        _put_parsed(batch, row, records[row], source, scratch)
+
+
+def _joined(
+    records: Sequence[Record], scratch: Scratch, padding: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Puts the data of all records, each with its checksum, into one memory.
 
     Returns:
-        The memory with `PADDING`, uint8; where each record's data begin and end, int64 [B]; whether they match their
-        checksum, bool [B].
+        The memory, uint8, with some bytes of padding; where each record's data begin and end, int64 [B]; whether they match
+        their checksum, bool [B].
     """
     framed = [
         content.memory[begin : begin + size + FOOTER_BYTES]
@@ -84,74 +96,39 @@ def _joined(records: Sequence[Record], scratch: Scratch) -> tuple[np.ndarray, np
     # Checksums of data and footer, so that no record has to be cut in two.
     checksums = np.fromiter(map(google_crc32c.value, framed), np.uint32, len(framed))
     stops = np.cumsum(np.fromiter(map(len, framed), np.int64, len(framed)))
-    data = scratch.first(int(stops[-1]) + PADDING)
-    np.concatenate(framed, out=data[: stops[-1]])
+    data = np.frombuffer(b"".join([*framed, bytes(padding)]), np.uint8)
     ends = stops - FOOTER_BYTES
-    begins = np.concatenate([[0], stops[:-1]])
     footers = words_at(data, ends)
-    return data, begins, ends, checksums == extended(unmasked(footers), footers)
+    is_intact = checksums == extended(unmasked(footers), footers)
+    return data, np.concatenate([[0], stops[:-1]]), ends, is_intact
 
 
 @functools.lru_cache(maxsize=16)
-def _patterns(features: tuple[Feature, ...]) -> dict[str, list[Pattern]]:
+def _patterns(features: tuple[Feature, ...]) -> Patterns:
     """How the fields of a batch are written, under each of their keys. Features that are not read are among the fields."""
-    labels = Pattern("labels", _INT64_LIST, range(_MOST_LABEL_BYTES))
     ids = [Pattern(key, _BYTES_LIST, range(1, _LONGEST_ID)) for key in ID_KEYS]
-    fields = {"id": ids, "labels": [labels]}
+    fields = {"id": ids, "labels": [Pattern("labels", _INT64_LIST, range(_MOST_LABEL_BYTES))]}
     for feature in {each.video_name: each for each in (*KNOWN.values(), *features)}.values():
-        size = _FLOAT_BYTES * feature.size
         keys = (feature.video_name, *feature.video_keys)
-        fields[feature.video_name] = [Pattern(key, _FLOAT_LIST, [size]) for key in keys]
-    return fields
+        fields[feature.video_name] = [Pattern(key, _FLOAT_LIST, [_FLOAT_BYTES * feature.size]) for key in keys]
+    return Patterns(fields)
 
 
-class _Places(NamedTuple):
-    """Where the values of a field are. Of an unusual record they may mean nothing."""
-
-    begins: np.ndarray
-    """Where the value of each record begins, int64 [B]; -1 where there is none."""
-    sizes: np.ndarray
-    """How many bytes it has, int64 [B]."""
-
-
-def _find_fields(
-    data: np.ndarray, begins: np.ndarray, ends: np.ndarray, features: tuple[Feature, ...]
-) -> tuple[dict[str, _Places], np.ndarray]:
-    """Finds the fields of all records.
-
-    Returns:
-        The places of each field; whether a record is usual, bool [B]: it consists of these fields, each at most once.
-    """
-    patterns, words = _patterns(features), every_word(data)
-    entries = find_entries(words, begins, ends, most=len(patterns))
-    first = words[entries.begins]
-    num_entries = np.bincount(entries.rows, minlength=len(begins))
-    fields = {}
-    for name, ways in patterns.items():
-        places = fields[name] = _Places(np.full(len(begins), -1), np.zeros(len(begins), np.int64))
-        for pattern in ways:
-            which, *found = pattern.find(words, entries, first)
-            rows = entries.rows[which]
-            places.begins[rows], places.sizes[rows] = found
-        num_entries -= places.begins >= 0
-    return fields, entries.is_usual & (num_entries == 0)
-
-
-def _put_ids(target: np.ndarray, data: np.ndarray, places: _Places) -> None:
+def _put_ids(target: np.ndarray, data: np.ndarray, places: Places) -> None:
     """Copies ids into an object array [B]. Records without one get the empty bytes."""
     which, _ = _bytes_of(places)
     text, ends = data[which].tobytes(), np.cumsum(places.sizes).tolist()
     target[:] = [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
-def _bytes_of(places: _Places) -> tuple[np.ndarray, np.ndarray]:
+def _bytes_of(places: Places) -> tuple[np.ndarray, np.ndarray]:
     """All bytes of a field, one record after the other: their places, and the numbers of their records, int64 [n]."""
     rows = np.repeat(np.arange(len(places.sizes)), places.sizes)
     before = np.cumsum(places.sizes) - places.sizes
     return np.arange(len(rows)) + (places.begins - before)[rows], rows
 
 
-def _put_labels(target: np.ndarray, data: np.ndarray, places: _Places, source: Source) -> np.ndarray:
+def _put_labels(target: np.ndarray, data: np.ndarray, places: Places, source: Source) -> np.ndarray:
     """Decodes labels into int32 [B, L]. Returns for which records that succeeds, bool [B]."""
     which, rows = _bytes_of(places)
     is_last = data[which] < 128
@@ -179,23 +156,20 @@ def _varints(data: np.ndarray, begins: np.ndarray, widths: np.ndarray) -> np.nda
     return numbers
 
 
-def _put_floats(target: np.ndarray, data: np.ndarray, places: _Places) -> np.ndarray:
+def _put_floats(target: np.ndarray, data: np.ndarray, places: Places) -> np.ndarray:
     """Copies floats into float32 [B, D], zeros for records without any. Returns which records are finite, bool [B]."""
     size = target.shape[1] * target.itemsize
     # Items of the size of all floats of a record, one from each byte on.
     items = np.ndarray((max(0, len(data) - size + 1),), f"V{size}", data, strides=(1,))
     rows = target.reshape(-1).view(items.dtype)
     is_there = places.begins >= 0
-    if is_there.all():
-        rows[:] = items[places.begins]
-    else:
-        rows[is_there] = items[places.begins[is_there]]
-        target[~is_there] = 0
-    with np.errstate(all="ignore"):
-        # A number that is not finite makes the sum not finite, which costs less than a look at each number.
-        if np.isfinite(target.sum()):
-            return np.ones(len(target), bool)
-    return np.isfinite(target).all(axis=1)
+    begins = places.begins if is_there.all() else np.maximum(places.begins, 0)
+    if len(items):
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            rows[first : first + _ROWS_AT_ONCE] = items[begins[first : first + _ROWS_AT_ONCE]]
+    target[~is_there] = 0
+    is_finite = np.isfinite(target)
+    return np.ones(len(target), bool) if is_finite.all() else is_finite.all(axis=1)
 
 
 def _put_parsed(batch: Batch, row: int, record: Record, source: Source, scratch: Scratch) -> None:
