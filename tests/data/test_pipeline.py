@@ -403,7 +403,7 @@ class TestReadingErrors:
         os.remove(path)
         with pytest.raises(InputError) as caught, record_errors(gone):
             read_ids(gone)
-        assert str(caught.value) == f"reading {path} ...: {path}; No such file or directory"
+        assert str(caught.value) == f"{path}: cannot be read (No such file or directory)"
 
     def test_errors_of_others_pass_through(self, source):
         remote = dataclasses.replace(source, files=("http://127.0.0.1/a.tfrecord",))

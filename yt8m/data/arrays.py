@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.engine.order import Shares
-from yt8m.data.engine.stream import in_pass, read_stream, settled, share_out
+from yt8m.data.engine.stream import in_pass, prepared, read_stream
 from yt8m.data.opening import open_source
 from yt8m.data.options import Frames, Order, Portion, grouped
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Level
@@ -68,6 +67,5 @@ def read_batches(
     if portion.service or portion.job_name:
         raise InputError("read_batches reads in this process; only yt8m.read_records takes a service or a job_name")
     source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
-    shares = share_out(source, portion)
-    refuse_broken_ends(source)
-    return Batches(source, batch_size, frames, settled(order, shares), portion, shares)
+    order, shares = prepared(source, order, portion)
+    return Batches(source, batch_size, frames, order, portion, shares)

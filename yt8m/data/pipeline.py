@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.engine.order import Shares
-from yt8m.data.engine.stream import in_pass, read_stream, settled, share_out
+from yt8m.data.engine.stream import in_pass, prepared, read_stream
 from yt8m.data.handover import as_dataset, signature_of
 from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
@@ -82,15 +81,13 @@ def make_dataset(
     Raises:
         InputError, RecordError: a local file is cut off, there are too few files, or the service cannot be used.
     """
-    shares = share_out(source, portion)
-    order = settled(order, shares)
-    refuse_broken_ends(source)
+    order, shares = prepared(source, order, portion)
     if portion.service:
         parse = make_parser(source, frames, order.seed, shares.records)
         return _read_from_service(source, batch_size, parse, order, portion)
     if portion.job_name:
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
-    if source.level == "video" or any(map(scheme, source.files)):
+    if any(map(scheme, source.files)):
         return _in_tensorflow(source, batch_size, frames, order, portion, shares)
     passes = itertools.count()
 

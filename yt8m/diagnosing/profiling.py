@@ -13,7 +13,9 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
-from yt8m.data.options import AS_STORED
+from yt8m.data.engine.stream import read_data
+from yt8m.data.handover import as_dataset
+from yt8m.data.records import read_framing
 from yt8m.data.source import Source
 from yt8m.diagnosing.bottleneck import (
     Advice,
@@ -245,14 +247,12 @@ def _take(batches, count: tf.Tensor) -> None:
 
 
 def _records(config: RunConfig, source: Source) -> tf.data.Dataset:
-    """Makes batches of serialized records, each with as many records as a training batch needs."""
-    records = pipeline.read_serialized(source, training_order(config))
-    size = config.training.batch_size
+    """Reads the bytes of records, as many at a time as a training batch needs."""
+    size, order = config.training.batch_size, training_order(config)
     if source.level == "segment":
         size = max(1, round(size / segments_per_record(source)))
-    options = tf.data.Options()
-    options.deterministic = config.data.deterministic
-    return records.repeat().batch(size).with_options(options)
+    signature = {"num_bytes": tf.TensorSpec([None], tf.int64)}
+    return as_dataset(lambda: read_data(source, size, order), signature).prefetch(1)
 
 
 def segments_per_record(source: Source) -> float:
@@ -263,8 +263,7 @@ def segments_per_record(source: Source) -> float:
             batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
             num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
         if num_segments:
-            records = pipeline.read_serialized(one, AS_STORED)
-            return num_segments / int(records.reduce(0, lambda count, _: count + 1))
+            return num_segments / sum(1 for _ in read_framing(path))
     raise AssertionError("the input was measured before, so there are some")
 
 

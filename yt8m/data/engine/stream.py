@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.engine.batches import Make, stream_batches
 from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
@@ -16,6 +17,8 @@ from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.order import Shares, in_order
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
+from yt8m.data.engine.video_level import video_batch
+from yt8m.data.folds import membership
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import WHOLE
@@ -23,7 +26,20 @@ from yt8m.data.source import Source
 from yt8m.errors import InputError, quantity
 
 
-def share_out(source: Source, portion: Portion) -> Shares:
+def prepared(source: Source, order: Order, portion: Portion) -> tuple[Order, Shares]:
+    """Finds out, before the first batch, what share of the records to read and with which seed.
+
+    Raises:
+        InputError, RecordError: a local file is cut off, there are too few files to share out, or a fold's index cannot be used.
+    """
+    shares = _share_out(source, portion)
+    refuse_broken_ends(source)
+    if source.fold:
+        membership(source.fold, source.held_out)
+    return _settled(order, shares), shares
+
+
+def _share_out(source: Source, portion: Portion) -> Shares:
     """Shards by file or by record.
 
     Raises:
@@ -39,7 +55,7 @@ def share_out(source: Source, portion: Portion) -> Shares:
     return Shares(WHOLE, share) if by_record else Shares(share, WHOLE)
 
 
-def settled(order: Order, shares: Shares) -> Order:
+def _settled(order: Order, shares: Shares) -> Order:
     """Gives an order a seed."""
     # Every process must see the same order; otherwise two of them could take the same record.
     deterministic = order.deterministic or shares.records.count > 1
@@ -74,7 +90,7 @@ def read_stream(
         frames: which frames and segments of each video to give.
         order: the order of the records; it has a seed.
         portion: how many records to skip.
-        shares: from `share_out`.
+        shares: from `prepared`.
         counts: what is known of the number of records of each file. It learns from the stream. None = nothing is known.
 
     Raises:
@@ -104,6 +120,20 @@ def _all_segments(source: Source, batch_size: int, order: Order, portion: Portio
         yield from rebatched(parts, batch_size, Pool(), portion.skip_records, order.drop_remainder)
 
 
+def read_data(source: Source, batch_size: int, order: Order) -> Iterator[Batch]:
+    """Reads the records' bytes, checks their checksums, and drops them: the part of the work that any reader has.
+
+    Yields:
+        For each batch the size of its records' data, `num_bytes` int64 [B].
+    """
+
+    def make(number, records, pool, scratch) -> Batch:
+        return {"num_bytes": np.array([len(record.read(scratch)) for record in records], np.int64)}
+
+    records = in_order(partial(_records, source), lambda files: None, len(source.files), order)
+    return stream_batches(records, make, batch_size)
+
+
 def _records(source: Source, file: int, first: int) -> Iterator[Record]:
     """The records of a file from the `first`-th on; with a fold, of those that it leaves."""
     records = open_records(source.files[file], source.level).records
@@ -119,11 +149,14 @@ def _rated(source: Source, file: int, first: int) -> Iterator[Segment]:
 def maker(source: Source, frames: Frames, seed: int, shares: Shares) -> Make:
     """Makes the function that turns the number of a batch and its items into the batch: records, or rated segments."""
 
+    def of_videos(number, records, pool, scratch) -> Batch:
+        return video_batch(records, source, pool, scratch)
+
     def of_frames(number, records, pool, scratch) -> Batch:
         return frame_batch(records, source, frames, seed, number, pool, scratch, shares.records)
 
     def of_segments(number, segments, pool, scratch) -> Batch:
         return rated_batch(segments, source, pool, scratch)
 
-    makers: dict[str, Callable] = {"frame": of_frames, "segment": of_segments}
+    makers: dict[str, Callable] = {"video": of_videos, "frame": of_frames, "segment": of_segments}
     return makers[source.level]
