@@ -1,61 +1,34 @@
-"""Turns errors while records are read into errors that name the file and the record."""
+"""Turns errors while TensorFlow reads a dataset of records into errors that name the file and the record."""
 
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from yt8m.data import locating
 from yt8m.data.handover import carried_error
 from yt8m.data.refusals import error_message, find_refused
-from yt8m.data.repeats import RepeatError
+from yt8m.data.remedies import OF_A_RUN, Remedies, remedied
 from yt8m.data.source import Source
 from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError, RecordError
 
 
-class Remedies(NamedTuple):
-    """What the user of a command can do about records that hold too much, as clauses."""
-
-    classes: str
-    labels: str
-
-    def add_to(self, error: RecordError) -> RecordError:
-        """Adds what to do to an error of this kind; returns others as they are."""
-        if re.search(r"(those of 2017 need|this one needs) \d+( or more)?$", error.reason):
-            return RecordError(error.path, error.record, f"{error.reason}; {self.classes}")
-        if re.search(r" labels, more than \d+$", error.reason):
-            return RecordError(error.path, error.record, f"{error.reason}; {self.labels}")
-        return error
-
-
-OF_TRAINING = Remedies("raise --data.num-classes", "raise --data.max-labels")
-
-_OF_A_RUN = Remedies(
-    "another run is needed, trained with that --data.num-classes",
-    "another run is needed, trained with a higher --data.max-labels",
-)
-
-
 @contextlib.contextmanager
-def record_errors(source: Source, remedies: Remedies = _OF_A_RUN) -> Iterator[None]:
-    """Turns TensorFlow's reading errors, and `RepeatError`, into a `RecordError` that names the file and the record.
+def record_errors(source: Source, remedies: Remedies = OF_A_RUN) -> Iterator[None]:
+    """Turns errors of a dataset, and `RepeatError`, into a `RecordError` that names the file and the record.
 
-    TensorFlow says what is wrong but not where, so the files are searched for the bad record. This costs time only if
-    something is wrong.
+    Where TensorFlow's own parser reads, it says what is wrong but not where, so the files are searched for the bad record. This
+    costs time only if something is wrong.
 
     Args:
         source: the records being read.
         remedies: the command's remedies. The default suits commands that use a trained run.
     """
     try:
-        yield
-    except RepeatError as error:
-        raise locating.locate_repeat(source.files, error) from error
-    except RecordError as error:
-        raise remedies.add_to(error) from error
+        with remedied(source, remedies):
+            yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
         carried = carried_error(error_message(error))
         if carried:

@@ -1,9 +1,14 @@
 """Reads the labels of records without their features."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
-from yt8m.data import failures, pipeline
+import numpy as np
+
+from yt8m.data.engine.stream import prepared, read_stream
 from yt8m.data.opening import open_source
+from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING
+from yt8m.data.remedies import Remedies, remedied
 from yt8m.data.repeats import Once
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.source import Source
@@ -30,7 +35,7 @@ def read_ratings(source: Source) -> SegmentRatings:
     """Reads all segments' ratings. Raises InputError or RecordError for an unusable record or a repeated segment."""
     ratings = SegmentRatings()
     for batch in _batches(source):
-        ratings.add_batch(*(batch[key].numpy() for key in ("id", "segment_start", "labels", "label_scores")))
+        ratings.add_batch(*(batch[key] for key in ("id", "segment_start", "labels", "label_scores")))
     return ratings
 
 
@@ -39,20 +44,21 @@ def read_labels(source: Source) -> dict[str, list[int]]:
     return {id_text(video_id): own for video_id, own in labelled_videos(source)}
 
 
-_REMEDIES = failures.Remedies("raise --num-classes", "leave it out")
+_BATCH_SIZE = 256
+_REMEDIES = Remedies("raise --num-classes", "leave it out")
 
 
-def _batches(source: Source) -> Iterator[dict]:
-    """Reads the labels of all records. Features are left out: reading them would be most of the work."""
-    dataset, once = pipeline.make_dataset(source, batch_size=256), Once()
-    with failures.record_errors(source, _REMEDIES):
-        for batch in dataset:
-            starts = batch["segment_start"].numpy().tolist() if "segment_start" in batch else None
-            once.add(batch["id"].numpy().tolist(), starts)
+def _batches(source: Source) -> Iterator[dict[str, np.ndarray]]:
+    """Reads the labels of all records. Features are left out: copying them would be most of the work."""
+    source, once = dataclasses.replace(source, without_features=True), Once()
+    order, shares = prepared(source, AS_STORED, EVERYTHING)
+    with remedied(source, _REMEDIES):
+        for batch in read_stream(source, _BATCH_SIZE, ALL_FRAMES, order, EVERYTHING, shares):
+            once.add(batch["id"].tolist(), batch["segment_start"].tolist() if "segment_start" in batch else None)
             yield batch
 
 
 def labelled_videos(source: Source) -> Iterator[tuple[bytes, list[int]]]:
     for batch in _batches(source):
-        for video_id, labels in zip(batch["id"].numpy(), batch["labels"].numpy(), strict=True):
+        for video_id, labels in zip(batch["id"], batch["labels"], strict=True):
             yield video_id, labels[labels != LABEL_PADDING].tolist()

@@ -16,6 +16,7 @@ from yt8m.data import failures, pipeline
 from yt8m.data.engine.stream import read_data
 from yt8m.data.handover import as_dataset
 from yt8m.data.records import read_framing
+from yt8m.data.remedies import OF_TRAINING
 from yt8m.data.source import Source
 from yt8m.diagnosing.bottleneck import (
     Advice,
@@ -259,7 +260,7 @@ def segments_per_record(source: Source) -> float:
     """Rated segments per record to train on, in the first file that has any."""
     for path in source.files:
         one = dataclasses.replace(source, files=(path,))
-        with failures.record_errors(one, failures.OF_TRAINING):  # these records were not measured and may be broken
+        with failures.record_errors(one, OF_TRAINING):  # these records were not measured and may be broken
             batches = pipeline.make_dataset(one, _COUNTING_BATCH_SIZE)
             num_segments = sum(int(batch["labels"].shape[0]) for batch in batches)
         if num_segments:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
 from yt8m.data.options import Order
+from yt8m.data.remedies import OF_TRAINING
 from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
 from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
@@ -114,7 +115,7 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
 def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
     order = Order(repeat=True, drop_remainder=True)
     dataset = pipeline.make_dataset(source, config.training.batch_size, training_frames(config), order)
-    with failures.record_errors(source, failures.OF_TRAINING):
+    with failures.record_errors(source, OF_TRAINING):
         for batch in dataset.take(1):
             return {key: value for key, value in batch.items() if key != "id"}
     raise InputError(f"{source.files[0]} ...: the training files hold no record")
@@ -262,7 +263,7 @@ def _rate(action: Callable[[], object], videos: int) -> float:
 def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding:
     size = config.training.batch_size
     dataset = training_batches(config, source, size, job_name="" if config.data.service else None)
-    with failures.record_errors(source, failures.OF_TRAINING):
+    with failures.record_errors(source, OF_TRAINING):
         batches = iter(dataset)
         next(batches)  # the shuffle buffer is full now
         rate = _rate(lambda: next(batches), size)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data import failures
+from yt8m.data.remedies import OF_TRAINING
 from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError
@@ -30,7 +31,7 @@ def take_steps(trainer: Trainer, source: Source, batches: Iterator, count: int) 
 def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
     """Turns TensorFlow's errors in the stream and the steps into an `InputError` or `RecordError` of one line."""
     wanting = memory_errors("training", f"{advice(config)}; `yt8m check` shows the estimate")
-    with teacher_errors(config.distill), failures.record_errors(source, failures.OF_TRAINING), wanting:
+    with teacher_errors(config.distill), failures.record_errors(source, OF_TRAINING), wanting:
         try:
             yield
         except tf.errors.OutOfRangeError as error:
