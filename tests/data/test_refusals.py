@@ -19,7 +19,6 @@ from yt8m.errors import RecordError
 BOTH = ("rgb", "audio")
 EXPECTED = {"features": BOTH, "num_classes": 60, "max_labels": 8, "rated_classes": tuple(range(0, 60, 2))}
 LEVELS = ("video", "frame", "segment")
-READ_BY_US = ("frame", "segment")
 
 
 def sound_records() -> dict[str, list[bytes]]:
@@ -90,7 +89,7 @@ def read(path, level: str, record: bytes) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", READ_BY_US)
+@pytest.mark.parametrize("level", LEVELS)
 def test_reading_takes_what_the_check_takes_and_nothing_else(tmp_path, level):
     generator, sound = np.random.default_rng(LEVELS.index(level)), sound_records()[level]
     records = [damaged(sound[number % len(sound)], generator) for number in range(150)]
@@ -149,7 +148,7 @@ def test_what_protobuf_reads_is_taken_and_a_data_service_that_cannot_read_it_nam
     )
 
 
-@pytest.mark.parametrize("level", READ_BY_US)
+@pytest.mark.parametrize("level", LEVELS)
 def test_what_protobuf_passes_over_changes_no_batch(tmp_path, level):
     good = sound_records()[level][0]
     expected = read(tmp_path / "a.tfrecord", level, good)
