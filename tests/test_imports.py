@@ -63,7 +63,7 @@ TENSORFLOW_IN_DATA = [
     f"yt8m.data.{name}"
     for name in (
         *("parsing", "sampling", "segments", "reading", "service", "refusals"),  # graphs
-        *("pipeline", "handover", "failures", "labels", "tools"),  # datasets
+        *("pipeline", "handover", "failures", "tools"),  # datasets
     )
 ]
 """All other modules that read records must stay fast, too, for `read_batches` and its worker processes."""
