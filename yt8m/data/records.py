@@ -4,9 +4,8 @@ A TFRecord file is a sequence of records. Each is framed like this (all integers
 
     uint64 length | uint32 masked CRC32C of those 8 bytes | length bytes of data | uint32 masked CRC32C of the data
 
-https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details describes it. Training reads it with
-`tf.data`. This module reads it in Python, because TensorFlow stops at the first bad byte and does not name the file or
-the record.
+https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details describes it. `yt8m.data.engine` reads
+many records at once. This module goes from record to record, and says what is wrong with the framing of one.
 
 The data are `tf.train.Example` protos at video level and `tf.train.SequenceExample` protos at frame level. An Example has
 the same bytes as a SequenceExample without feature lists, so this module reads every record as a SequenceExample.
