@@ -14,10 +14,22 @@ from yt8m.data.sources import cut_validation, describe_error, expand_paths, find
 class TestExpandPaths:
     def test_a_directory_is_its_record_files_sorted(self, tmp_path):
         expected = touch(tmp_path, "train0000.tfrecord", "train0001.tfrecord", "train0010.tfrecord")
-        touch(tmp_path, "notes.txt", "train0002.tfrecord.gz", "below/train0003.tfrecord")
+        touch(tmp_path, "notes.txt", "train0002.tfrecord.bak", "below/train0003.tfrecord")
         assert expand_paths(str(tmp_path)) == expected
         assert expand_paths(tmp_path) == expected
         assert expand_paths(f"{tmp_path}/") == expected
+
+    def test_compressed_files_are_found_beside_others(self, tmp_path):
+        names = [f"train000{name}" for name in ("0.tfrecord", "1.tfrecord.gz", "2.tfrecord.zlib", "3.tfrecord")]
+        expected = touch(tmp_path, *names)
+        touch(tmp_path, "train0003.tfrecord.gz", ".train0004.tfrecord.gz", "train0005.tfrecord.gz.part", "notes.gz")
+        assert expand_paths(tmp_path) == expected, "what lies there as it is and compressed counts once"
+        assert expand_paths([f"{tmp_path}/*", tmp_path])[-2:] == touch(
+            tmp_path, "train0003.tfrecord.gz", "train0005.tfrecord.gz.part"
+        )
+        assert find_splits(str(tmp_path), "frame") == {"train": tuple(expected)}
+        touch(tmp_path / "a", "x.tfrecord.gz")
+        assert expand_paths(tmp_path / "*a") == touch(tmp_path / "a", "x.tfrecord.gz")
 
     @pytest.mark.parametrize("pattern", ["train*.tfrecord", "train000[12].tfrecord", "train000?.tfrecord"])
     def test_a_glob_is_sorted(self, tmp_path, pattern):

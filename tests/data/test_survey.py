@@ -70,7 +70,16 @@ class TestLevelAndFeatures:
         ("content", "record", "reason"),
         [
             (b"this is no TFRecord file, but it is long\n", None, "the file is not a TFRecord file, or its"),
-            (gzip.compress(framed(small_video("a")), mtime=0), None, "the file is compressed with gzip; decompress"),
+            (
+                gzip.compress(gzip.compress(framed(small_video("a")), mtime=0), mtime=0),
+                None,
+                "the file is compressed twice",
+            ),
+            (
+                gzip.compress(framed(small_video("a")), mtime=0)[:60],
+                0,
+                "cannot be decompressed, as the gzip stream is cut",
+            ),
             (b"short", 0, "its header is cut off by the end of the file, at byte 5"),
             (framed(small_video("a"))[:50], 0, "is cut off by the end of the file: it should end at"),
             (framed(small_video("a"))[:-5] + b"?" * 5, 0, "its data do not match their checksum"),

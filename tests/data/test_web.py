@@ -9,7 +9,7 @@ import pytest
 
 from yt8m.data import web
 from yt8m.data.sources import expand_paths
-from yt8m.data.web import find, find_all
+from yt8m.data.web import find, find_all, forget, require_parts
 from yt8m.errors import InputError
 
 LARGE = 300_000
@@ -92,14 +92,28 @@ def test_redirects_are_followed(host, asked):
         find(f"{host}/moved/loop")
 
 
-def test_a_server_without_ranges_serves_small_files_alone(host):
+def test_a_server_without_ranges_serves_small_files_alone_to_tensorflow(host):
     found = find(f"{host}/whole/small")
-    assert (found.num_bytes, found.version) == (10, '"whole"')
-    for path in ("whole/large", "chunked"):
+    assert (found.num_bytes, found.version, found.in_parts) == (10, '"whole"', False)
+    require_parts(f"{host}/whole/small")
+    assert find(f"{host}/files/large").in_parts
+    require_parts(f"{host}/files/large")
+    for path, size in (("whole/large", LARGE), ("chunked", None)):
+        found = find(f"{host}/{path}")
+        assert (found.num_bytes, found.in_parts) == (size, False)
         with pytest.raises(
             InputError, match=f"^{host}/{path}: cannot be read, as the server ignores Range requests, .*curl"
         ):
-            find(f"{host}/{path}")
+            require_parts(f"{host}/{path}")
+
+
+def test_a_file_that_has_changed_is_asked_for_again(host, asked):
+    found = find(f"{host}/moved/large")
+    forget(f"{host}/moved/large")
+    forget(f"{host}/moved/large")
+    asked.clear()
+    assert find(f"{host}/moved/large") == found
+    assert [path for path, _ in asked] == ["/moved/large", "/files/large?signed=a%20b"]
 
 
 def test_what_is_not_there_is_named(host):

@@ -90,7 +90,7 @@ def convert(
     with staging.made():
         missing = staging.prepare(progress)
         if to == "tfrecord" and not work.parquet:  # only then is the size known before
-            size = sum(map(file_size, files)) * len(missing) // len(shards)
+            size = sum(file_size(path) or 0 for path in files) * len(missing) // len(shards)
             check_room(out, size, f"copies of {quantity(len(files), 'file')}", "or choose another --out")
         with progress.working("converting", "record"):
             num_records = _write_all(work, missing, staging.path, progress)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yt8m.conversion.parquet import MAGIC, count_rows
+from yt8m.data.compression import plain_name
 from yt8m.data.endings import broken_end
 from yt8m.data.file_access import errors_of, open_file
 from yt8m.data.records import EMPTY, read_offsets
@@ -60,7 +61,7 @@ def refuse_broken_ends(files: Sequence[str]) -> None:
 
 def one_each(files: Sequence[str]) -> list[Shard]:
     """One new file for each file, with the same name. Raises InputError if two have the same name."""
-    names = [Path(path).stem for path in files]
+    names = [Path(plain_name(path)).stem for path in files]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice:
         first, second, *_ = (path for path, name in zip(files, names, strict=True) if name == twice)

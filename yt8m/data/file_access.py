@@ -1,10 +1,11 @@
-"""Opens, measures and lists files: local ones by the system, all others by TensorFlow, which is imported for these alone."""
+"""Opens, measures and lists files: local ones, those behind HTTP, and others by TensorFlow, imported for these alone."""
 
 import glob
 import os
 from typing import BinaryIO
 
 from yt8m.data import web
+from yt8m.data.file_objects import PartsFile, StreamFile
 
 
 def is_remote(path: str) -> bool:
@@ -13,19 +14,30 @@ def is_remote(path: str) -> bool:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading bytes. Errors, also of later reads: see `errors_of`."""
+    """Opens a file for reading bytes. Errors, also of later reads: see `errors_of`; behind HTTP also RecordError."""
     if not is_remote(path):
         return open(path, "rb")
+    if web.is_web(path):
+        return _open_web(path)
     import tensorflow as tf
 
     return tf.io.gfile.GFile(path, "rb")
 
 
-def file_size(path: str) -> int:
-    """The size of a file in bytes. Errors: see `errors_of`; behind HTTP also InputError."""
+def _open_web(url: str) -> BinaryIO:
+    from yt8m.data.web_reading import WebReader
+
+    reader = WebReader(url)
+    if reader.in_parts:
+        return PartsFile(reader.part, reader.num_bytes, reader.close)
+    return StreamFile(reader.chunks, reader.close)
+
+
+def file_size(path: str) -> int | None:
+    """The size of a file in bytes; None if a web server does not say. Errors: see `errors_of`; behind HTTP also InputError."""
     if not is_remote(path):
         return os.stat(path).st_size
-    if web.is_web(path):  # tensorflow-io would download the whole file
+    if web.is_web(path):
         return web.find(path).num_bytes
     import tensorflow as tf
 
@@ -46,7 +58,7 @@ def remote_version(path: str) -> int | str:
 
 def errors_of(path: str) -> tuple[type[Exception], ...]:
     """The errors by which a file or directory says that it cannot be read: OSError; of a remote one, TensorFlow's too."""
-    if not is_remote(path):
+    if not is_remote(path) or web.is_web(path):
         return (OSError,)
     import tensorflow as tf
 

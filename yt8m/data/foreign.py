@@ -8,7 +8,7 @@ NEITHER = f"holds neither {' or '.join(FEATURE_SIZES)} frames nor {' or '.join(m
 _OUR_CONTEXT = {*ID_KEYS, "labels", *(f"segment_{each}" for each in ("start_times", "end_times", "labels", "scores"))}
 _MOST_KEYS = 4
 _EXAMPLE = "this is a tf.train.Example with frames"
-_LARGEST_BARE = 64 << 20
+LARGEST_BARE = 64 << 20
 """Largest file, in bytes, that is tried as one bare proto. No video has more."""
 _AS_OURS = " and ".join(FEATURE_SIZES)
 _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
@@ -51,7 +51,7 @@ def _advice(example: SequenceExample, keys: tuple[str, ...]) -> str:
 
 def may_be_bare(beginning: bytes, size: int) -> bool:
     """Whether a file may be one bare proto: it is small enough and begins with the tag of one of the two fields."""
-    return size <= _LARGEST_BARE and beginning[:1] in (b"\x0a", b"\x12")
+    return size <= LARGEST_BARE and beginning[:1] in (b"\x0a", b"\x12")
 
 
 def explain_bare(content: bytes) -> str | None:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from yt8m.data.file_access import file_size, open_file, remote_version
+from yt8m.data.contents import open_content
+from yt8m.data.file_access import file_size, remote_version
 from yt8m.data.protos import Features, SequenceExample, parse
 from yt8m.data.records import EMPTY, read_framing, read_headers
 from yt8m.data.schema import ID_KEYS
@@ -108,8 +109,8 @@ def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
         RecordError: the file is damaged.
         OSError: the file cannot be read.
     """
-    size, ids = file_size(path), []
-    with open_file(path) as file:
+    ids = []
+    with open_content(path) as (file, size):
         for _, broken in itertools.islice(read_headers(file, size), most):  # the file is now at the record's data
             if broken:
                 raise broken.as_error(path)

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from yt8m.data.checking import Look, look_at, parse, starts_of, video_id
-from yt8m.data.file_access import errors_of, file_size, open_file
+from yt8m.data.compression import DamagedStream
+from yt8m.data.contents import open_content
+from yt8m.data.file_access import errors_of
+from yt8m.data.framing import HEADER_BYTES, is_header
 from yt8m.data.protos import SequenceExample
-from yt8m.data.records import HEADER_BYTES, RawRecord, is_header, read_framing, read_record
+from yt8m.data.records import RawRecord, read_framing, read_record
 from yt8m.data.repeats import Once, RepeatError, say_what
 from yt8m.errors import InputError, RecordError
 
@@ -50,6 +53,8 @@ def _framing(path: str) -> Iterator[RawRecord | Problem]:
             else:
                 error = raw.as_error(path)
                 yield Problem(path, error.record, error.reason, raw.ends_file)
+    except RecordError as error:
+        yield Problem(path, index, error.reason, ends_file=True)
     except errors_of(path) as error:
         reason = str(getattr(error, "strerror", None) or getattr(error, "message", error)).splitlines()[0]
         yield Problem(path, index, f"cannot be read ({reason})", ends_file=True)
@@ -162,10 +167,9 @@ def _is_broken_at(path: str, byte_offset: int) -> bool:
     either, so this finds its file only if the header is the first one there.
     """
     try:
-        size = file_size(path)
-        with open_file(path) as file:
+        with open_content(path) as (file, size):
             for offset in (byte_offset, byte_offset - HEADER_BYTES):
-                if not 0 <= offset < size:
+                if offset < 0 or (size is not None and offset >= size):
                     continue
                 file.seek(offset)
                 header = file.read(HEADER_BYTES)
@@ -173,7 +177,7 @@ def _is_broken_at(path: str, byte_offset: int) -> bool:
                     file.seek(offset)
                     if read_record(file, offset, size).problem is not None:
                         return True
-    except errors_of(path):
+    except (*errors_of(path), RecordError, DamagedStream):
         return True
     return False
 

@@ -1,11 +1,14 @@
 """The steps of a stream: from files to serialized records, to parsed batches. `yt8m.data.pipeline` joins them."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from yt8m.data import parsing
+from yt8m.data import parsing, web
+from yt8m.data.compression import plain_name
+from yt8m.data.contents import stored_compression
 from yt8m.data.folds import index_version, named_videos
 from yt8m.data.options import Frames
 from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Fold, IndexedFold, Share
@@ -30,7 +33,40 @@ def interleaved(files: tf.data.Dataset, source: Source, **interleaving) -> tf.da
     """
     local_and_large = source.level != "video" and not any(scheme(path) for path in source.files)
     buffer_size = _LARGE_RECORDS_BUFFER if local_and_large else _SMALL_RECORDS_BUFFER
-    return files.interleave(lambda path: tf.data.TFRecordDataset(path, buffer_size=buffer_size), **interleaving)
+    compression_type = _compression_types(source.files)
+    return files.interleave(
+        lambda path: tf.data.TFRecordDataset(path, compression_type(path), buffer_size), **interleaving
+    )
+
+
+def compression_type(path: str) -> str:
+    """What TensorFlow must be told to read a file: `GZIP`, `ZLIB`, or empty.
+
+    The first bytes tell; behind a network, where they cost a request, only the name. Refuses files that TensorFlow cannot
+    read at all, although others can (`yt8m.data.web.require_parts`).
+    """
+    if web.is_web(path):
+        web.require_parts(path)
+    if scheme(path):
+        ending = path.removeprefix(plain_name(path))
+        return "ZLIB" if ending == ".zlib" else "GZIP" if ending else ""
+    with contextlib.suppress(OSError):  # TensorFlow reports unreadable files
+        return (stored_compression(path) or "").upper()
+    return ""
+
+
+def _compression_types(files: Sequence[str]) -> Callable[[tf.Tensor], tf.Tensor | str]:
+    """Makes the function that gives the `compression_type` of one of the files, string [], in a graph."""
+    types = {path: compression_type(path) for path in files}
+    if not any(types.values()):
+        return lambda path: ""
+    of_type = {kind: [path for path in files if types[path] == kind] for kind in ("GZIP", "ZLIB")}
+
+    def look_up(path: tf.Tensor) -> tf.Tensor:
+        is_in = {kind: tf.reduce_any(path == tf.constant(paths, tf.string)) for kind, paths in of_type.items()}
+        return tf.where(is_in["GZIP"], "GZIP", tf.where(is_in["ZLIB"], "ZLIB", ""))
+
+    return look_up
 
 
 def of_fold(records: tf.data.Dataset, source: Source) -> tf.data.Dataset:

@@ -5,36 +5,37 @@ A TFRecord file is a sequence of records. Each is framed like this (all integers
     uint64 length | uint32 masked CRC32C of those 8 bytes | length bytes of data | uint32 masked CRC32C of the data
 
 https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details describes it. `yt8m.data.engine` reads
-many records at once. This module goes from record to record, and says what is wrong with the framing of one.
+many records at once. This module goes from record to record, and says what is wrong with the framing of one. A file may be
+compressed as a whole.
 
 The data are `tf.train.Example` protos at video level and `tf.train.SequenceExample` protos at frame level. An Example has
 the same bytes as a SequenceExample without feature lists, so this module reads every record as a SequenceExample.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-import google_crc32c
 import numpy as np
 
 from yt8m.data import foreign, protos
-from yt8m.data.file_access import file_size, open_file
+from yt8m.data.compression import DamagedStream, compression_of
+from yt8m.data.contents import open_content
+from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
 from yt8m.data.schema import video_feature
 from yt8m.errors import RecordError, quantity
-
-HEADER_BYTES = 12
-FOOTER_BYTES = 4
-
-_CRC_MASK = 0xA282EAD8
-_GZIP_MAGIC = b"\x1f\x8b"
 
 _OF_FILE = "the file "
 """First words of a problem that concerns a whole file, not one record."""
 EMPTY = "the file is empty"
-_GZIP = "the file is compressed with gzip; decompress it first"
+_TWICE = "the file is compressed twice; decompress it once"
 _OTHER = "the file is not a TFRecord file, or its first header is damaged"
+
+_LARGEST_RECORD = 1 << 31
+"""Bytes. A proto cannot have more."""
+_BLOCK_BYTES = 1 << 20
 
 
 class RawRecord(NamedTuple):
@@ -68,12 +69,6 @@ class Ratings:
     labels: Sequence[int]
     scores: Sequence[float]
     """1.0 if the label was rated present, 0.0 if it was rated absent."""
-
-
-def masked_checksum(data: bytes) -> int:
-    """CRC32C, rotated right by 15 bits, plus a constant. TFRecord masks so to avoid checksums of checksums."""
-    checksum = google_crc32c.value(data)
-    return (((checksum >> 15) | (checksum << 17)) + _CRC_MASK) & 0xFFFFFFFF
 
 
 def framed(data: bytes) -> bytes:
@@ -135,21 +130,20 @@ def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawReco
     """Reads a TFRecord file record by record, and checks both checksums. Holds one record in memory.
 
     If a record's data fail their checksum, the record is reported and reading goes on. After a damaged or cut-off header
-    the next record cannot be found: that record is reported, and reading ends.
+    the next record cannot be found: that record is reported, and reading ends. So it is where a compressed file is damaged.
 
     Args:
-        path: the file.
+        path: the file, which may be compressed.
         index: number of the record to begin with.
-        offset: byte of the file at which this record begins.
+        offset: byte of the file's content at which this record begins.
 
     Raises:
         OSError, or another of `yt8m.data.file_access.errors_of`: the file cannot be opened or read.
     """
-    size = file_size(path)
-    with open_file(path) as file:
+    with open_content(path) as (file, size):
         if offset:
             file.seek(offset)
-        while offset is not None and (offset < size or size == 0):
+        while offset is not None and _is_before_end(file, offset, size):
             data, problem, next_offset = read_record(file, offset, size)
             yield RawRecord(index, offset, data, problem, ends_file=next_offset is None)
             index, offset = index + 1, next_offset
@@ -158,44 +152,74 @@ def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawReco
 def read_offsets(path: str) -> Iterator[int]:
     """Yields the byte at which each record of a TFRecord file begins, then the file's size. Reads only the headers.
 
+    In a compressed file, these are bytes of its content.
+
     Raises:
         RecordError: a header is damaged or cut off, or a record is cut off.
         OSError, or another of `yt8m.data.file_access.errors_of`: the file cannot be opened or read.
     """
-    size = file_size(path)
-    with open_file(path) as file:
+    with open_content(path) as (file, size):
         for offset, broken in read_headers(file, size):
             if broken:
                 raise broken.as_error(path)
             yield offset
-    yield size
+        yield file.tell() if size is None else size
 
 
-def read_headers(file: BinaryIO, size: int) -> Iterator[tuple[int, RawRecord | None]]:
+def read_headers(file: BinaryIO, size: int | None) -> Iterator[tuple[int, RawRecord | None]]:
     """Goes from header to header without reading the data between them, up to the first incomplete record.
 
     Args:
-        file: an open TFRecord file.
-        size: its size in bytes.
+        file: an open TFRecord file. After each step, it is at the record's data.
+        size: its size in bytes; None = unknown.
 
     Yields:
         The byte at which a record begins, and None; or, for an incomplete record, the record with its problem. Nothing
-        follows an incomplete record.
+        follows an incomplete record. If the size is unknown, a record that is cut off comes without its problem first.
     """
     index, offset = 0, 0
-    while offset < size or size == 0:
+    while _is_before_end(file, offset, size):
         file.seek(offset)
+        end = _end_of(file, offset)
+        if end is not None and (size is None or end <= size):
+            yield offset, None
+            if size is not None or _reaches(file, end):
+                index, offset = index + 1, end
+                continue
+        file.seek(offset)
+        yield offset, RawRecord(index, offset, b"", read_record(file, offset, size).problem, ends_file=True)
+        return
+
+
+def _is_before_end(file: BinaryIO, offset: int, size: int | None) -> bool:
+    """Whether to read a record at a byte of the file. In an empty file there is one, with the problem that it is empty."""
+    if size is not None:
+        return offset < size or size == 0
+    file.seek(offset)
+    try:
+        is_before = offset == 0 or len(file.read(1)) == 1
+    except DamagedStream:
+        is_before = True
+    file.seek(offset)
+    return is_before
+
+
+def _end_of(file: BinaryIO, offset: int) -> int | None:
+    """Where the record ends whose header is at the file's position; None if the header is damaged or cut off."""
+    try:
         header = file.read(HEADER_BYTES)
-        end = size + 1
-        if is_header(header):
-            end = offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES
-        if end > size:
-            file.seek(offset)
-            problem = read_record(file, offset, size).problem
-            yield offset, RawRecord(index, offset, b"", problem, ends_file=True)
-            return
-        yield offset, None
-        index, offset = index + 1, end
+    except DamagedStream:
+        return None
+    return offset + HEADER_BYTES + struct.unpack_from("<Q", header)[0] + FOOTER_BYTES if is_header(header) else None
+
+
+def _reaches(file: BinaryIO, end: int) -> bool:
+    """Whether a file of unknown size has as many bytes."""
+    file.seek(end - 1)
+    try:
+        return len(file.read(1)) == 1
+    except DamagedStream:
+        return False
 
 
 class FramedRecord(NamedTuple):
@@ -209,45 +233,63 @@ class FramedRecord(NamedTuple):
     """Byte at which the next record begins; None if that is unknown."""
 
 
-def read_record(file: BinaryIO, offset: int, size: int) -> FramedRecord:
+def read_record(file: BinaryIO, offset: int, size: int | None) -> FramedRecord:
     """Reads the record that begins at the file's current position.
 
     Args:
         file: positioned at `offset`.
         offset: byte of the file, for messages and for the place of the next record.
-        size: bytes in the file. No read goes beyond them, whatever a header claims.
+        size: bytes in the file; None = unknown. No read goes beyond them, whatever a header claims.
     """
     if size == 0:
         return FramedRecord(b"", EMPTY, None)
-    header = file.read(HEADER_BYTES)
-    if len(header) < HEADER_BYTES:
-        return FramedRecord(b"", f"its header is cut off by the end of the file, at byte {size}", None)
-    if not is_header(header):
-        return FramedRecord(b"", _header_problem(file, header, offset, size), None)
-    (length,) = struct.unpack_from("<Q", header)
-    end = offset + HEADER_BYTES + length + FOOTER_BYTES
-    if end > size:
+    try:
+        header = file.read(HEADER_BYTES)
+        if not header and offset == 0:
+            return FramedRecord(b"", EMPTY, None)
+        if len(header) < HEADER_BYTES:
+            end = offset + len(header)
+            return FramedRecord(b"", f"its header is cut off by the end of the file, at byte {end}", None)
+        if not is_header(header):
+            return FramedRecord(b"", _header_problem(file, header, offset, size), None)
+        return _read_data(file, offset + HEADER_BYTES, struct.unpack_from("<Q", header)[0], size)
+    except DamagedStream as error:
+        return FramedRecord(b"", str(error), None)
+
+
+def _read_data(file: BinaryIO, begin: int, length: int, size: int | None) -> FramedRecord:
+    """Reads a record's data and their checksum, at the file's current position, which is `begin`."""
+    end = begin + length + FOOTER_BYTES
+    if size is None and length > _LARGEST_RECORD:
+        return FramedRecord(b"", f"claims {quantity(length, 'byte')}, more than a record can have", None)
+    if size is None or end <= size:
+        data, footer = file.read(length), file.read(FOOTER_BYTES)
+        size = begin + len(data) + len(footer)
+    if size < end:
         problem = f"is cut off by the end of the file: it should end at byte {end}, the file ends at {size}"
         return FramedRecord(b"", problem, None)
-    data = file.read(length)
-    (data_checksum,) = struct.unpack("<I", file.read(FOOTER_BYTES))
-    if masked_checksum(data) != data_checksum:
+    if masked_checksum(data) != int.from_bytes(footer, "little"):
         return FramedRecord(b"", "its data do not match their checksum", end)
     return FramedRecord(data, None, end)
 
 
-def is_header(header: bytes) -> bool:
-    """Whether twelve bytes are a record's length and its checksum. One in four billion random strings passes."""
-    return len(header) == HEADER_BYTES and header[8:] == struct.pack("<I", masked_checksum(header[:8]))
-
-
-def _header_problem(file: BinaryIO, header: bytes, offset: int, size: int) -> str:
+def _header_problem(file: BinaryIO, header: bytes, offset: int, size: int | None) -> str:
     if offset > 0:
+        size = offset + HEADER_BYTES + _count_bytes(file) if size is None else size
         lost = f"the next record cannot be found, and the last {quantity(size - offset, 'byte')} of the file are lost"
         return f"its header does not match its checksum, so {lost}"
-    if header.startswith(_GZIP_MAGIC):
-        return _GZIP
-    if foreign.may_be_bare(header, size):
+    if compression_of(header):
+        return _TWICE
+    if foreign.may_be_bare(header, size or 0):
         file.seek(0)
-        return foreign.explain_bare(file.read(size)) or _OTHER
+        return foreign.explain_bare(file.read(foreign.LARGEST_BARE)) or _OTHER
     return _OTHER
+
+
+def _count_bytes(file: BinaryIO) -> int:
+    """Bytes from the file's position to its end, or to where a compressed file is damaged."""
+    count = 0
+    with contextlib.suppress(DamagedStream):
+        while block := file.read(_BLOCK_BYTES):
+            count += len(block)
+    return count

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from yt8m.data import web
+from yt8m.data import compression, web
 from yt8m.data.file_access import errors_of, exists, is_directory, list_files
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
 from yt8m.errors import InputError
@@ -21,6 +21,8 @@ _IN_WORDS = {
 }
 """libcurl's codes in words."""
 SPLITS = ("train", "validate", "test")
+RECORDS = ".tfrecord"
+"""The ending of files of records. Compressed ones have a further one (`yt8m.data.compression.ENDINGS`)."""
 
 _MOST_DIRECTORIES = 1000
 """Directories searched for records below one that holds none."""
@@ -133,7 +135,7 @@ def _where_to_look(directories: Sequence[str], endings: Sequence[str]) -> str:
         below = itertools.islice(() if scheme(directory) else os.walk(directory), _MOST_DIRECTORIES)
         for place, inner, files in below:
             inner.sort()
-            if any(name.endswith(tuple(endings)) for name in files if not name.startswith(".")):
+            if any(_has_ending(name, each) for name in files for each in endings if not is_hidden(name)):
                 return f"give one below, such as {place}, or all as '{directory.rstrip('/')}/**'"
     return "give files, a glob or their directory"
 
@@ -174,9 +176,24 @@ def _file_system(path: str) -> FileSystem:
 def _records_in(directory: str, endings: Sequence[str]) -> list[str]:
     """A directory's files with the first ending that any has, sorted. Hidden files are unfinished: not listed."""
     for ending in endings:
-        if visible := [path for path in list_files(directory, "", ending) if not is_hidden(path)]:
-            return visible
+        if found := _files_with(directory, "", ending):
+            return found
     return []
+
+
+def _files_with(directory: str, beginning: str, ending: str) -> list[str]:
+    """The visible files whose names begin and end so, or as a compressed file with this ending; sorted.
+
+    If a file lies there both as it is and compressed, only the former counts.
+    """
+    found = list_files(directory, beginning, "" if ending == RECORDS else ending)
+    plain = {path for path in found if path.endswith(ending)}
+    visible = (path for path in found if _has_ending(path, ending) and not is_hidden(path))
+    return sorted(path for path in visible if path in plain or compression.plain_name(path) not in plain)
+
+
+def _has_ending(path: str, ending: str) -> bool:
+    return (compression.plain_name(path) if ending == RECORDS else path).endswith(ending)
 
 
 def _is_directory(path: str) -> bool:
@@ -184,7 +201,7 @@ def _is_directory(path: str) -> bool:
     return is_directory(path) if not scheme(path) or not os.path.splitext(path)[1] else False
 
 
-def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecord",)) -> list[str]:
+def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (RECORDS,)) -> list[str]:
     """Expands files, directories and globs to a list of files, each once, in the given order.
 
     The files of a directory or glob are sorted.
@@ -192,7 +209,8 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (".tfrecor
     Args:
         paths: one or several; local, `gs://`, or a scheme of `FILE_SYSTEMS`. Globs: see `yt8m.data.globs`; a directory that
             a glob matches stands for its files too. An HTTP address becomes the address that it redirects to.
-        endings: file endings. A directory stands for its files with the first ending that any of them has.
+        endings: file endings. A directory stands for its files with the first ending that any of them has. `.tfrecord` finds
+            compressed files, too, such as `train0000.tfrecord.gz`.
 
     Raises:
         InputError: a path does not exist, a glob matches nothing, a file's server cannot be read from, or no path is given.
@@ -265,7 +283,7 @@ def _locate_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
         found = {split: (path,) for split, path in directories.items() if is_directory(path)}
         if found:
             return found
-    found = {split: tuple(list_files(root, split, ".tfrecord")) for split in SPLITS}
+    found = {split: tuple(_files_with(root, split, RECORDS)) for split in SPLITS}
     found = {split: files for split, files in found.items() if files}
     if not found:
         raise InputError(

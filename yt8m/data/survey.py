@@ -15,7 +15,8 @@ from itertools import islice
 
 from yt8m.data import foreign
 from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of
-from yt8m.data.file_access import errors_of, file_size, open_file
+from yt8m.data.contents import open_content
+from yt8m.data.file_access import errors_of, file_size
 from yt8m.data.records import EMPTY, read_framing, read_headers, read_record
 from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
 from yt8m.data.sources import describe_error, scheme
@@ -29,7 +30,6 @@ MOST_STRIDES, MOST_STRIDDEN_BYTES = 128, 16 << 20
 small records this many bytes. Each stride may cost a disk seek."""
 REMOTE_FILES, REMOTE_RECORDS, REMOTE_BYTES = 3, 8, 2 << 20
 """Files behind a network that are looked at, and records and bytes of each."""
-_REMOTE_BUFFER = 1 << 20
 _RECORDS_AT_ONCE, _BYTES_AT_ONCE = 256, 4 << 20
 """Most records that are checked together, and the bytes at which fewer are enough."""
 
@@ -250,11 +250,16 @@ def _records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[int, 
         return
     try:
         if file_size(path) <= most_bytes:
+            num_bytes = 0
             for raw in read_framing(path):
                 if raw.problem is None:
                     yield raw.index, raw.data
                 elif raw.problem != EMPTY:
                     result.refuse(raw.as_error(path))
+                num_bytes += len(raw.data)
+                if num_bytes > most_bytes:  # only what is compressed can hold more than its size
+                    result.is_whole = False
+                    return
         else:
             yield from _some_records(path, result, most_bytes)
     except OSError as error:
@@ -263,7 +268,7 @@ def _records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[int, 
 
 def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[int, bytes]]:
     """Yields records of a large file: the first ones for half the bytes, and later ones for the other half."""
-    size, left, number = file_size(path), most_bytes // 2, 0
+    left, number = most_bytes // 2, 0
     for raw in read_framing(path):
         number = raw.index + 1
         if raw.problem is None:
@@ -274,7 +279,9 @@ def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[
         if left <= 0:
             break
     most = number + max(MOST_STRIDES, MOST_STRIDDEN_BYTES * number // most_bytes)
-    with open_file(path) as file:
+    with open_content(path) as (file, size):
+        if size is None:  # going back and forth in a compressed file would decompress it again and again
+            return
         offsets = [offset for offset, broken in islice(read_headers(file, size), most) if not broken]
         left, places = most_bytes // 2, list(range(number, len(offsets)))
         random.Random(0).shuffle(places)
@@ -290,30 +297,16 @@ def _some_records(path: str, result: Survey, most_bytes: int) -> Iterator[tuple[
 
 def _remote_records(path: str) -> Iterator[tuple[int, bytes]]:
     """Yields the first records of a file behind a network. Raises RecordError if it cannot be read."""
-    import tensorflow as tf
-
-    num_records, num_bytes = 0, 0
+    num_bytes = 0
     try:
-        for serialized in tf.data.TFRecordDataset(path, buffer_size=_REMOTE_BUFFER).take(REMOTE_RECORDS):
-            data = serialized.numpy()
-            yield num_records, data
-            num_records, num_bytes = num_records + 1, num_bytes + len(data)
+        for raw in islice(read_framing(path), REMOTE_RECORDS):
+            if raw.problem == EMPTY:
+                return
+            if raw.problem:
+                raise raw.as_error(path)
+            yield raw.index, raw.data
+            num_bytes += len(raw.data)
             if num_bytes >= REMOTE_BYTES:
                 return
-        # TensorFlow takes a file that is shorter than a header for an empty one.
-        broken = None if num_records else _framing_error(path)
-    except tf.errors.DataLossError as error:
-        raise _framing_error(path) or RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
-    except tf.errors.OpError as error:
+    except errors_of(path) as error:
         raise RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
-    if broken:
-        raise broken
-
-
-def _framing_error(path: str) -> RecordError | None:
-    """The error for the first record with broken framing; None if there is none, or if the file is empty."""
-    with contextlib.suppress(*errors_of(path)):
-        for raw in read_framing(path):
-            if raw.problem and raw.problem != EMPTY:
-                return raw.as_error(path)
-    return None

@@ -1,4 +1,4 @@
-"""Finds files behind HTTP, checks that they can be read in parts, and says why a server was not reached."""
+"""Finds files behind HTTP, finds out if they can be read in parts, and says why a server was not reached."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ _SECONDS = 30
 _AT_ONCE = 16
 """Requests made at the same time."""
 _WHOLE_BYTES = 256 << 10
-"""The smallest request that readers of records make. They fetch a smaller file whole in any case."""
+"""The smallest request that TensorFlow's readers of records make. They fetch a smaller file whole in any case."""
 _NOTHING_BEYOND = 416
 
 
@@ -24,9 +24,12 @@ class WebFile:
 
     address: str
     """The address after all redirects, with special characters quoted."""
-    num_bytes: int
+    num_bytes: int | None
+    """None if the server does not say."""
     version: str
     """The etag, or else the time of change; empty if the server gives neither."""
+    in_parts: bool
+    """Whether the server sends parts of the file."""
 
 
 def is_web(path: str) -> bool:
@@ -41,14 +44,10 @@ def find_all(urls: Iterable[str]) -> list[WebFile]:
 
 
 def find(url: str) -> WebFile:
-    """Finds a file through redirects, and checks that its server sends parts of it. Results are cached.
-
-    tensorflow-io reads the file later. It does not follow redirects and takes no spaces. If a server ignores the range it
-    asks for, it fails or reads the wrong bytes.
+    """Finds a file through redirects. Results are cached.
 
     Raises:
-        InputError: the server does not answer or has no such file, or the file is large and the server sends only whole
-            files.
+        InputError: the server does not answer or has no such file.
     """
     if url not in _found:
         found = _ask(url)
@@ -57,6 +56,32 @@ def find(url: str) -> WebFile:
 
 
 _found: dict[str, WebFile] = {}
+
+
+def forget(url: str) -> None:
+    """Makes the next `find` ask again, as the file has changed."""
+    found = _found.pop(url, None)
+    if found:
+        _found.pop(found.address, None)
+
+
+def require_parts(url: str) -> None:
+    """Refuses a large file of which the server does not send parts. TensorFlow's own readers would get wrong bytes of it.
+
+    Raises:
+        InputError: the file is large and the server sends only whole files. See also `find`.
+    """
+    found = find(url)
+    if not found.in_parts and (found.num_bytes is None or found.num_bytes > _WHOLE_BYTES):
+        raise InputError(
+            f"{url}: cannot be read, as the server ignores Range requests, by which a file is read in parts; fetch the file "
+            "(curl -LO), or serve it with nginx, Apache or Caddy, which know them (python -m http.server does not)"
+        )
+
+
+def version_of(response) -> str:
+    """The version of the file that a server sends; see `WebFile`."""
+    return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
 
 
 def _ask(url: str) -> WebFile:
@@ -69,9 +94,8 @@ def _ask(url: str) -> WebFile:
         with requests.get(address, headers=headers, stream=True, timeout=_SECONDS) as response:
             if response.status_code >= 400 and response.status_code != _NOTHING_BEYOND:
                 raise InputError(f"{url}: cannot be read (the server answers {response.status_code} {response.reason})")
-            headers = response.headers
-            version = headers.get("ETag") or headers.get("Last-Modified") or ""
-            return WebFile(response.url if response.history else address, _size(url, response), version)
+            num_bytes, in_parts = _size(response)
+            return WebFile(response.url if response.history else address, num_bytes, version_of(response), in_parts)
     except requests.TooManyRedirects as error:
         raise InputError(f"{url}: cannot be read (the server redirects in a circle)") from error
     except requests.exceptions.InvalidURL as error:
@@ -80,21 +104,15 @@ def _ask(url: str) -> WebFile:
         raise InputError(f"{url}: cannot be read ({reason_of(error, _SECONDS)})") from error
 
 
-def _size(url: str, response) -> int:
-    """The size of the whole file in bytes. Raises InputError if it is large and the server cannot send parts."""
+def _size(response) -> tuple[int | None, bool]:
+    """The size of the whole file in bytes, if known, and whether the server sends parts."""
     if response.status_code == _NOTHING_BEYOND:  # the file is empty
-        return 0
+        return 0, True
     if response.status_code == 206:
         found = re.fullmatch(r"bytes 0-0/(\d+)", response.headers.get("Content-Range", "").strip())
-        if found:
-            return int(found[1])
+        return (int(found[1]), True) if found else (None, False)
     length = response.headers.get("Content-Length", "")
-    if response.status_code == 206 or not length.isdecimal() or int(length) > _WHOLE_BYTES:
-        raise InputError(
-            f"{url}: cannot be read, as the server ignores Range requests, by which a file is read in parts; fetch the file "
-            "(curl -LO), or serve it with nginx, Apache or Caddy, which know them (python -m http.server does not)"
-        )
-    return int(length)
+    return (int(length) if length.isdecimal() else None), False
 
 
 def reason_of(error: Exception, timeout: float) -> str:

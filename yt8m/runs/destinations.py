@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from yt8m.data.compression import plain_name
 from yt8m.data.tables.vocabulary import ROOT_FILES
 from yt8m.errors import InputError
 from yt8m.files import check_destination, refuse_inputs
@@ -58,5 +59,5 @@ def refuse_kept(
     refuse_inputs(path, inputs)
     if os.path.isfile(path):
         for name in (os.path.basename(path), os.path.basename(os.path.realpath(path))):
-            if kind := "a file of records" if name.endswith(_RECORDS) else ROOT_FILES.get(name):
+            if kind := "a file of records" if plain_name(name).endswith(_RECORDS) else ROOT_FILES.get(name):
                 raise InputError(f"{os.fspath(path)}: is {kind}, which belongs to a data set; name another place")

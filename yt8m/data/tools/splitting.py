@@ -20,6 +20,7 @@ from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.failures import record_errors
 from yt8m.data.file_access import file_size
 from yt8m.data.opening import open_source
+from yt8m.data.reading import compression_type
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.source import Source
@@ -121,7 +122,8 @@ def split(
     _check_out(out, form)
     source = open_source(paths, labels_for="a split by labels")
     if form == "shards":
-        size, remedy = sum(map(file_size, source.files)), "choose another --out, or write an index with --as index"
+        size = sum(file_size(path) or 0 for path in source.files)
+        remedy = "choose another --out, or write an index with --as index"
         check_room(out, size, f"copies of {quantity(len(source.files), 'file')}", remedy)
     refuse_broken_ends(source)
     records = _read(source)
@@ -202,7 +204,7 @@ def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
         return parsing.identifier(parsed), labels
 
     for path in source.files:
-        batches = tf.data.TFRecordDataset(path).batch(_BATCH_SIZE)
+        batches = tf.data.TFRecordDataset(path, compression_type(path)).batch(_BATCH_SIZE)
         index = 0
         for ids, labels in batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2):
             for video_id, row in zip(ids.numpy().tolist(), labels.to_list(), strict=True):

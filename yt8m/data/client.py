@@ -3,64 +3,24 @@
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from yt8m.data.retries import Broken, Patience, Persistence, Refused, Stopped
 from yt8m.data.web import reason_of
-
-Result = TypeVar("Result")
 
 _CHUNK_BYTES = 2**19
 _NOTHING_BEYOND = 416
 _SPAN = re.compile(r"bytes (?P<first>[0-9]+)-[0-9]*/(?P<all>[0-9]+|\*)")
 _TEMPORARY = {408, 425, 429}
-_LONGEST_ASKED_FOR = 600.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to wait for a server."""
-
-    timeout: float = 20.0
-    """Seconds without a byte until a connection counts as lost."""
-    attempts: int = 10
-    """Attempts in a row without progress until a file is given up."""
-    first_wait: float = 1.0
-    """Seconds before the second retry, doubled for every further one. The first retry is immediate."""
-    longest_wait: float = 60.0
-
-
-class Refused(Exception):
-    """The server refuses the file. Another request would not help."""
-
-
-class Broken(Exception):
-    """An attempt failed, but another may succeed.
-
-    Attributes:
-        retry_after: seconds to wait, as the server asked, or None.
-    """
-
-    def __init__(self, reason: str, retry_after: float | None = None):
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class Unreachable(Exception):
-    """The allowed number of attempts failed."""
-
-
-class Stopped(Exception):
-    """The work was stopped."""
-
-
-class Client:
+class Client(Persistence):
     """Requests to servers, from several threads.
 
     Args:
@@ -70,7 +30,7 @@ class Client:
     """
 
     def __init__(self, patience: Patience, connections: int, stopping: threading.Event):
-        self._patience, self._stopping = patience, stopping
+        super().__init__(patience, stopping)
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
@@ -78,42 +38,6 @@ class Client:
     def close(self) -> None:
         """Closes all connections."""
         self._session.close()
-
-    def persist(
-        self, attempt: Callable[[], Result], reached: Callable[[], int] = lambda: 0, most: int | None = None
-    ) -> Result:
-        """Repeats an attempt until it succeeds.
-
-        Args:
-            attempt: raises `Broken` to be repeated.
-            reached: the progress so far. An attempt that increases it starts the count of attempts again.
-            most: attempts in a row; None = as in `patience`.
-
-        Raises:
-            Unreachable: too many attempts in a row made no progress.
-            Stopped: stopped while waiting for the next attempt.
-        """
-        farthest, retry = reached(), self._new_row(most)
-        while True:
-            try:
-                return attempt()
-            except Broken as error:
-                if reached() > farthest:
-                    farthest, retry = reached(), self._new_row(most)
-                try:
-                    retry = retry.increment("GET", error=error)
-                except urllib3.exceptions.MaxRetryError:
-                    raise Unreachable(str(error)) from error
-                self._wait(max(retry.get_backoff_time(), min(error.retry_after or 0.0, _LONGEST_ASKED_FOR)))
-
-    def _new_row(self, most: int | None) -> Retry:
-        patience = self._patience
-        total = min(patience.attempts, most or patience.attempts) - 1
-        return Retry(total, backoff_factor=patience.first_wait / 2, backoff_max=patience.longest_wait)
-
-    def _wait(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise Stopped
 
     @contextlib.contextmanager
     def _request(self, method: str, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
@@ -139,17 +63,21 @@ class Client:
             raise Refused(said)
         raise Broken(said, _retry_after(response))
 
-    def get(self, url: str, first: int = 0) -> contextlib.AbstractContextManager[requests.Response]:
+    def get(
+        self, url: str, first: int = 0, last: int | None = None
+    ) -> contextlib.AbstractContextManager[requests.Response]:
         """Requests a file once.
 
         Args:
             url: the address of the file.
             first: the first byte to get. A server that ignores this sends the whole file.
+            last: the last byte to get; None = to the end.
 
         Raises:
             Refused, Broken: when the `with` block is entered. Broken also when the body is read in the block.
         """
-        return self._request("GET", url, {"Range": f"bytes={first}-"} if first else {})
+        wanted = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
+        return self._request("GET", url, wanted)
 
     def chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The body, in chunks as they arrive. Raises Stopped."""
