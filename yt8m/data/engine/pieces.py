@@ -37,6 +37,10 @@ class Piece:
         """See `Content`. This copies nothing, and the bytes stay valid as long as they are referred to."""
         return self.memory[begin : begin + size]
 
+    def detached(self, begin: int, size: int) -> tuple["Piece", int]:
+        """See `Content`. This copies the bytes."""
+        return Piece(self.memory[begin : begin + size].copy()), 0
+
 
 class PieceFile:
     """A local file that is read in pieces: faster than one by one where records are small."""

@@ -24,6 +24,9 @@ class Content(Protocol):
     def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:
         """Bytes from `begin` on, uint8 [size]. They are valid until the next read with the same scratch."""
 
+    def detached(self, begin: int, size: int) -> tuple["Content", int]:
+        """Content that holds these bytes and keeps no others in memory, and the byte of it at which they begin."""
+
 
 class Record(NamedTuple):
     """A record that was found, but not read yet."""
@@ -49,6 +52,11 @@ class Record(NamedTuple):
         if masked_checksum(data) != int.from_bytes(framed[self.size :].tobytes(), "little"):
             raise RecordError(self.path, self.index, "its data do not match their checksum")
         return data
+
+    def detached(self) -> "Record":
+        """The same record, which keeps no other bytes in memory than its own: for one that is kept while others go."""
+        content, begin = self.content.detached(self.begin, self.size + FOOTER_BYTES)
+        return self._replace(content=content, begin=begin)
 
     def error(self, problem: str) -> RecordError:
         """The error that names this record."""
@@ -110,6 +118,10 @@ class LocalFile:
         if num_read < size:
             raise RecordError(self.path, None, "has become shorter while it was read")
         return memory
+
+    def detached(self, begin: int, size: int) -> tuple["LocalFile", int]:
+        """See `Content`. A file keeps nothing in memory."""
+        return self, begin
 
     def records(self, first: int = 0) -> Iterator[Record]:
         """Goes from header to header, and gives the records from the `first`-th on.
