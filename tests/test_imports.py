@@ -64,6 +64,7 @@ TENSORFLOW_IN_DATA = [
     for name in (
         *("parsing", "sampling", "segments", "reading", "service", "refusals"),  # graphs
         *("pipeline", "handover", "failures", "tools"),  # datasets
+        "gfile_reading",
     )
 ]
 """All other modules that read records must stay fast, too, for `read_batches` and its worker processes."""

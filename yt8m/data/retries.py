@@ -26,6 +26,10 @@ class Patience:
     longest_wait: float = 60.0
 
 
+PATIENCE = Patience()
+"""How long readers of records wait for a server."""
+
+
 class Refused(Exception):
     """The server refuses the file. Another request would not help."""
 

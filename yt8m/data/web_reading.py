@@ -7,11 +7,8 @@ from typing import TypeVar
 
 from yt8m.data import web
 from yt8m.data.client import Client, extent, is_beyond
-from yt8m.data.retries import Broken, Patience, Refused, Unreachable
+from yt8m.data.retries import PATIENCE, Broken, Refused, Unreachable
 from yt8m.errors import RecordError
-
-PATIENCE = Patience()
-"""How long readers wait for a server."""
 
 Result = TypeVar("Result")
 

@@ -136,7 +136,7 @@ class Ahead:
         self._threads = [
             threading.Thread(target=_run, args=(work, queue), name=THREAD_NAME, daemon=True) for work in works
         ]
-        self._has_started = False
+        self._has_started = self._has_ended = False
         self._finalizer = weakref.finalize(self, _stop, queue, stop)
         self._finalizer.atexit = False
 
@@ -148,14 +148,15 @@ class Ahead:
             self._has_started = True
             for thread in self._threads:
                 thread.start()
-        chunk = self._queue.take()
+        chunk = None if self._has_ended else self._queue.take()
         if chunk is None:
+            self._has_ended = True
             self.close()
             raise StopIteration
         return chunk
 
     def close(self) -> None:
-        """Ends the threads; each may finish what it is waiting for. Further iteration raises Stopped."""
+        """Ends the threads; each may finish what it is waiting for. Iterating on raises Stopped."""
         self._finalizer()
 
 
