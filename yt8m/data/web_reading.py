@@ -48,8 +48,6 @@ class WebReader:
                 before = len(content)
                 for chunk in self._body(begin + before, end):
                     content.extend(chunk)
-                    if len(content) >= end - begin:
-                        break
                 if len(content) == before:
                     raise Broken("the connection was closed early")
 
@@ -104,6 +102,8 @@ class WebReader:
                 position += len(chunk)
                 if new:
                     yield new
+                if end is not None and position > end:  # a connection whose body is read to its end is used again
+                    break
         if end is None and found.end is not None and position < found.end:
             raise Broken("the connection was closed early")
 

@@ -171,7 +171,7 @@ def _run(work: Callable[[Queue], None], queue: Queue) -> None:
 
 
 def ranges_ahead(
-    part: Callable[[int, int], bytes], num_bytes: int, stop: Callable[[], None], memory: Memory = _MEMORY
+    part: Callable[[int, int], bytes], num_bytes: int, stop: Callable[[], None], memory: Memory | None = None
 ) -> Ahead:
     """Reads a file in ranges, several at once.
 
@@ -179,9 +179,9 @@ def ranges_ahead(
         part: reads the bytes from one byte to another, in several threads.
         num_bytes: the size of the file.
         stop: see `Ahead`.
-        memory: what is read ahead of all files.
+        memory: what is read ahead of all files; None = that of the process.
     """
-    queue, count = Queue(memory, RANGE_BYTES), -(-num_bytes // RANGE_BYTES)
+    queue, count = Queue(memory or _MEMORY, RANGE_BYTES), -(-num_bytes // RANGE_BYTES)
     queue.end(count)
 
     def read(number: int) -> bytes | BaseException:
@@ -199,16 +199,18 @@ def ranges_ahead(
 
 
 def chunks_ahead(
-    chunks: Iterator[bytes], stop: Callable[[], None], memory: Memory = _MEMORY, chunk_bytes: int = RANGE_BYTES
+    chunks: Iterator[bytes], stop: Callable[[], None], memory: Memory | None = None, chunk_bytes: int | None = None
 ) -> Ahead:
     """Reads a generator of chunks in a thread.
 
     Args:
         chunks: bytes of any sizes up to `LARGEST_SMALL_CHUNK`. They are joined to larger ones.
         stop: see `Ahead`.
-        memory: what is read ahead of all files.
-        chunk_bytes: most bytes of a chunk, at least `LARGEST_SMALL_CHUNK`.
+        memory: what is read ahead of all files; None = that of the process.
+        chunk_bytes: most bytes of a chunk, at least `LARGEST_SMALL_CHUNK`; None = `RANGE_BYTES`.
     """
+
+    chunk_bytes = chunk_bytes or max(RANGE_BYTES, LARGEST_SMALL_CHUNK)
 
     def work(queue: Queue) -> None:
         with contextlib.closing(_joined(chunks, chunk_bytes)) as joined:
@@ -223,7 +225,7 @@ def chunks_ahead(
                     return
                 queue.put(number, chunk)
 
-    return Ahead(Queue(memory, chunk_bytes), [work], stop)
+    return Ahead(Queue(memory or _MEMORY, chunk_bytes), [work], stop)
 
 
 def _joined(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:

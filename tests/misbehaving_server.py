@@ -1,4 +1,4 @@
-"""A server on this machine that has the layout of the data set's, misbehaves as told, and keeps a log."""
+"""A server on this machine that misbehaves as told and keeps a log. It can have the layout of the data set's."""
 
 import contextlib
 import hashlib
@@ -34,7 +34,7 @@ class Fault:
 
     `drop` closes the connection after some bytes, `stall` sends nothing more after them, `wrong` changes that byte, `status`
     answers with it alone, `whole` sends the whole file whatever was asked for, and `most` gives that much of a range, which is
-    allowed.
+    allowed. `chunked` sends the whole file without telling its size.
     """
 
     drop: int | None = None
@@ -43,6 +43,7 @@ class Fault:
     status: int | None = None
     whole: bool = False
     most: int | None = None
+    chunked: bool = False
 
 
 @dataclass
@@ -69,6 +70,8 @@ class Served:
     connections: int = 0
     """That were opened."""
     tells_sizes: bool = True
+    versions: dict[str, str] = field(default_factory=dict)
+    """Etags by path."""
     seconds_a_block: float = 0.0
     """Waited before each 64 kB of a record file."""
     ended: threading.Event = field(default_factory=threading.Event)
@@ -131,24 +134,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
             served.log.append(Sent(self.path, status, 0, 0))
             self._say(status)
             return
-        wanted = None if fault.whole else re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        is_whole = fault.whole or fault.chunked
+        wanted = None if is_whole else re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first = int(wanted[1]) if wanted else 0
         if wanted and first >= len(content):
             served.log.append(Sent(self.path, 416, first, 0))
             self._say(416)
             return
-        self._send(served, fault, content, first, is_part=wanted is not None)
+        last = int(wanted[2]) if wanted and wanted[2] else len(content)
+        self._send(served, fault, content, slice(first, last + 1), is_part=wanted is not None)
 
-    def _send(self, served: Served, fault: Fault, content: bytes, first: int, is_part: bool):
+    def _send(self, served: Served, fault: Fault, content: bytes, part: slice, is_part: bool):
+        first = part.start
         if fault.wrong is not None:
             content = content[: fault.wrong] + bytes([content[fault.wrong] ^ 1]) + content[fault.wrong + 1 :]
         sent = Sent(self.path, 206 if is_part else 200, first, 0)
         served.log.append(sent)
-        body = content[first:][: fault.most if is_part else None]
+        body = content[part][: fault.most if is_part else None]
         self.send_response(206 if is_part else 200)
         if is_part:
             self.send_header("Content-Range", f"bytes {first}-{first + len(body) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(body)))
+        if self.path in served.versions:
+            self.send_header("ETag", served.versions[self.path])
+        if fault.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         cuts = [cut for cut in (fault.drop, fault.stall) if cut is not None]
         with contextlib.suppress(OSError):  # whoever asked may be gone
@@ -157,8 +168,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if served.seconds_a_block and self.path.endswith(".tfrecord"):
                     time.sleep(served.seconds_a_block)
                 sent.count += len(block)
-                self.wfile.write(block)
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if fault.chunked else block)
                 self.wfile.flush()
+            if fault.chunked and not cuts:
+                self.wfile.write(b"0\r\n\r\n")
         if fault.stall is not None:
             served.ended.wait(60)
         if cuts:
