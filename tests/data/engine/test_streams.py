@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from misbehaving_server import QUICK, Fault, Served, serve
 
-from yt8m.data import web_reading
+from yt8m.data import web, web_reading
 from yt8m.data.endings import broken_end
 from yt8m.data.engine import ahead
 from yt8m.data.engine.ahead import THREAD_NAME, Memory, Queue, chunks_ahead, ranges_ahead
@@ -43,6 +43,7 @@ COMPRESSED = {"gzip": gzip.compress, "zlib": zlib.compress, "several gzip files"
 def _quick(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(web_reading, "PATIENCE", QUICK)
+    monkeypatch.setattr(web, "_found", {})  # a port may come again
 
 
 @pytest.fixture(autouse=True)
