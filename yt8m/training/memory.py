@@ -4,7 +4,6 @@ The system kills a process that does not fit, without any message. Weights and t
 gradients are estimated from the graph of the step (`yt8m.training.liveness`), at 0.4 to 2.5 times their measured size.
 """
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
-from yt8m.data.records import read_framing
 from yt8m.data.source import Source
 from yt8m.distribution.machine import count_free_bytes, count_gpu_bytes
 from yt8m.errors import bytes_in_words
@@ -178,6 +176,6 @@ def _serialized_bytes(config: RunConfig, source: Source | None) -> int:
     """Returns the bytes of the shuffle buffer and of the batches that are parsed at the same time."""
     if source is None or config.data.service:
         return 0
-    sizes = [len(raw.data) for raw in itertools.islice(read_framing(source.files[0]), _RECORDS_LOOKED_AT)]
+    sizes = [len(record.numpy()) for record in tf.data.TFRecordDataset(source.files[0]).take(_RECORDS_LOOKED_AT)]
     parsed = min(os.cpu_count() or 1, 4) * config.training.batch_size
     return int(np.mean(sizes or [0]) * (config.data.shuffle_buffer + parsed))
