@@ -4,7 +4,7 @@ The system kills a process that does not fit, without any message. Weights and t
 gradients are estimated from the graph of the step (`yt8m.training.liveness`), at 0.4 to 2.5 times their measured size.
 """
 
-import os
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import RunConfig
+from yt8m.data.engine.batches import most_waiting
+from yt8m.data.engine.files import open_records
+from yt8m.data.engine.records import LocalFile
 from yt8m.data.source import Source
 from yt8m.distribution.machine import count_free_bytes, count_gpu_bytes
 from yt8m.errors import bytes_in_words
@@ -28,8 +31,10 @@ TIGHT = 0.8
 _GPU_SHARE = 0.9
 """The share of a GPU's memory that TensorFlow can use."""
 _BATCHES_AHEAD = 5
-"""Number of batches that wait between the records and the devices, or are in use."""
+"""Batches that wait between the reader and the devices, or are in use."""
 _RECORDS_LOOKED_AT = 16
+_RECORDS_OF_A_PIECE = 6
+"""How many times its own size a record in a shuffle buffer holds, at video level: the rest of its piece of the file."""
 _MOST_COPIES = 200
 """Copies of a batch's features and scores as float32. No model here holds as many at once."""
 
@@ -44,7 +49,7 @@ class MemoryEstimate:
     step: int
     """Activations and gradients at their peak."""
     input: int
-    """Batches and serialized records that wait. They are always in the host's memory."""
+    """Batches and records that wait. They are always in the host's memory."""
     on_gpu: bool
     """Whether weights, optimizer and step are in a GPU's memory. If not, everything is in the host's."""
     free: int | None
@@ -143,7 +148,7 @@ def estimate(
         weights=copies * _num_bytes(objective.model.variables),
         optimizer=copies * _num_bytes(state),
         step=copies * peak_bytes(graph),
-        input=_BATCHES_AHEAD * batch + _serialized_bytes(config, source),
+        input=(most_waiting(batch) + _BATCHES_AHEAD) * batch + _buffered_bytes(config, source),
         on_gpu=on_gpu,
         free=count_free_bytes(),
         gpu=count_gpu_bytes() if on_gpu else None,
@@ -172,10 +177,12 @@ def _num_bytes(values: Sequence[Any] | Any) -> int:
     return sum(int(np.prod(value.shape)) * tf.as_dtype(value.dtype).size for value in values)
 
 
-def _serialized_bytes(config: RunConfig, source: Source | None) -> int:
-    """Returns the bytes of the shuffle buffer and of the batches that are parsed at the same time."""
+def _buffered_bytes(config: RunConfig, source: Source | None) -> int:
+    """Returns the bytes of the shuffle buffer."""
     if source is None or config.data.service:
         return 0
-    sizes = [len(record.numpy()) for record in tf.data.TFRecordDataset(source.files[0]).take(_RECORDS_LOOKED_AT)]
-    parsed = min(os.cpu_count() or 1, 4) * config.training.batch_size
-    return int(np.mean(sizes or [0]) * (config.data.shuffle_buffer + parsed))
+    records = list(itertools.islice(open_records(source.files[0], source.level).records(), _RECORDS_LOOKED_AT))
+    # Records of local frame-level files wait as places in their files.
+    sizes = [0 if isinstance(record.content, LocalFile) else record.size for record in records]
+    pieces = _RECORDS_OF_A_PIECE if source.level == "video" else 1
+    return int(np.mean(sizes or [0]) * config.data.shuffle_buffer * pieces)

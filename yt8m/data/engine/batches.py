@@ -67,7 +67,7 @@ def stream_batches(
             if not waiting:
                 return
             batch = waiting.popleft().result()
-            most = _most_waiting(batch, threads)
+            most = most_waiting(sum(getattr(value, "nbytes", 0) for value in batch.values()))
             yield batch
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -85,7 +85,6 @@ def _groups(items: Iterator[Any], size: int, drop_remainder: bool) -> Iterator[l
             yield group
 
 
-def _most_waiting(batch: dict[str, Any], threads: int) -> int:
-    """Batches to have in the making: one more than the threads, or fewer of very large ones."""
-    num_bytes = sum(getattr(value, "nbytes", 0) for value in batch.values())
-    return max(2, min(threads + 1, _MOST_BYTES_AHEAD // max(num_bytes, 1)))
+def most_waiting(num_bytes: int) -> int:
+    """Batches of so many bytes to have in the making: one more than the threads, or fewer of very large ones."""
+    return max(2, min(num_threads() + 1, _MOST_BYTES_AHEAD // max(num_bytes, 1)))

@@ -104,8 +104,9 @@ class LocalFile:
             with _opening:
                 self._handle = handle
                 _opened.append(weakref.ref(self))
-                if len(_opened) > _MOST_OPEN_FILES and (first := _opened.popleft()()):
-                    first._handle = None
+                while len(_opened) > _MOST_OPEN_FILES:
+                    if first := _opened.popleft()():
+                        first._handle = None
         return handle
 
     def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:

@@ -1,0 +1,131 @@
+"""Batches made in several threads: their order, their errors, their memory, and the end of the threads."""
+
+import gc
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from yt8m.data.engine import batches
+from yt8m.data.engine.batches import most_waiting, stream_batches
+from yt8m.data.engine.memory import ALIGNMENT, Pool, Scratch
+from yt8m.errors import RecordError
+
+
+@pytest.fixture(params=[1, 2, 7])
+def threads(request, monkeypatch):
+    monkeypatch.setattr(batches, "num_threads", lambda: request.param)
+    return request.param
+
+
+def numbered(number, items, pool, scratch):
+    time.sleep(0.002 * (number % 3 == 0))  # later batches are made before earlier ones
+    return {"number": number, "items": items}
+
+
+def test_batches_come_in_order_whatever_the_number_of_threads(threads):
+    found = list(stream_batches(iter(range(50)), numbered, 4, first=10))
+    assert [batch["number"] for batch in found] == [*range(10, 23)]
+    assert [item for batch in found for item in batch["items"]] == [*range(50)]
+    assert len(found[-1]["items"]) == 2
+
+
+def test_a_smaller_last_batch_can_be_left_out(threads):
+    assert len(list(stream_batches(iter(range(50)), numbered, 4, drop_remainder=True))) == 12
+
+
+def test_errors_come_at_their_place_in_the_stream(threads):
+    def items():
+        yield from range(9)
+        raise RecordError("a.tfrecord", 9, "is cut off")
+
+    stream = stream_batches(items(), numbered, 2)
+    assert [next(stream)["items"] for _ in range(4)] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    with pytest.raises(RecordError, match=r"a\.tfrecord, record 9"):
+        next(stream)
+
+    def make(number, items, pool, scratch):
+        if number >= 3:
+            raise RecordError("b.tfrecord", number, "is bad")
+        return numbered(number, items, pool, scratch)
+
+    stream = stream_batches(iter(range(100)), make, 2)
+    assert [next(stream)["number"] for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(RecordError, match=r"b\.tfrecord, record 3"):
+        next(stream)
+
+
+def test_only_so_many_batches_are_made_ahead(threads):
+    taken = []
+
+    def items():
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    stream = stream_batches(items(), numbered, 1)
+    for number in range(5):
+        next(stream)
+        assert len(taken) <= number + 1 + threads + 1
+    stream.close()
+
+
+def test_very_large_batches_are_not_made_ahead_by_every_thread(monkeypatch):
+    monkeypatch.setattr(batches, "num_threads", lambda: 16)
+    assert most_waiting(1 << 20) == 17
+    assert most_waiting(64 << 20) == 4
+    assert most_waiting(1 << 30) == 2
+
+
+def test_threads_end_with_the_stream_and_also_with_one_that_is_dropped(threads):
+    def alive():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("yt8m-batches")]
+
+    for stop in (lambda stream: stream.close(), lambda stream: None):
+        stream = stream_batches(iter(range(10**6)), numbered, 1)
+        next(stream)
+        assert alive()
+        stop(stream)
+        del stream
+        gc.collect()
+        deadline = time.monotonic() + 5
+        while alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not alive()
+
+
+def test_each_thread_has_memory_of_its_own_to_read_into(threads):
+    def make(number, items, pool, scratch):
+        assert isinstance(scratch, Scratch)
+        memory = scratch.first(1000)
+        memory[:] = number % 251
+        time.sleep(0.001)
+        return {"values": set(memory.tolist())}
+
+    assert [batch["values"] for batch in stream_batches(iter(range(40)), make, 1)] == [{number} for number in range(40)]
+
+
+def test_arrays_of_a_pool_are_aligned_and_writable():
+    pool = Pool()
+    for shape, dtype in (((3, 5, 7), np.uint8), ((2, 9), np.float32), ((1,), np.float16), ((4, 0), np.int32)):
+        array = pool.empty(shape, dtype)
+        assert (array.shape, array.dtype) == (shape, np.dtype(dtype))
+        assert array.flags.writeable
+        assert array.flags.c_contiguous
+        if array.size:
+            assert array.ctypes.data % ALIGNMENT == 0
+
+
+def test_memory_serves_again_only_when_nothing_refers_to_it():
+    pool = Pool()
+    first = pool.empty((100,), np.uint8)
+    first[:] = 7
+    address, part = first.ctypes.data, first[50:60]
+    del first
+    second = pool.empty((100,), np.uint8)
+    second[:] = 9
+    assert second.ctypes.data != address
+    assert part.tolist() == [7] * 10
+    del part
+    assert pool.empty((100,), np.uint8).ctypes.data == address
