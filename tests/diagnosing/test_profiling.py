@@ -8,7 +8,8 @@ import tensorflow as tf
 from small_runs import configure
 
 from yt8m.commands import reports
-from yt8m.data import pipeline
+from yt8m.data.engine.pieces import PieceFile
+from yt8m.data.engine.records import LocalFile
 from yt8m.data.opening import open_source
 from yt8m.data.records import framed, read_framing
 from yt8m.data.source import Source
@@ -28,17 +29,13 @@ def fast(monkeypatch):
     monkeypatch.setattr(profiling, "WINDOW_SECONDS", 0.01)
 
 
-def with_delay(make, seconds):
+def with_delay(records, seconds):
     """A disk that takes its time for every record."""
 
-    def wait(record):
-        time.sleep(seconds)
-        return record
-
-    def read(*args, **options):
-        return make(*args, **options).map(
-            lambda record: tf.ensure_shape(tf.numpy_function(wait, [record], tf.string), [])
-        )
+    def read(file, first=0):
+        for record in records(file, first):
+            time.sleep(seconds)
+            yield record
 
     return read
 
@@ -47,7 +44,8 @@ def with_delay(make, seconds):
 @pytest.mark.usefixtures("fast")
 def test_a_starved_training_is_bound_by_its_input(sample, tmp_path, monkeypatch):
     """Eight records take 80 ms, the step of a model this small about one."""
-    monkeypatch.setattr(pipeline, "read_serialized", with_delay(pipeline.read_serialized, 0.01))
+    for kind in (LocalFile, PieceFile):
+        monkeypatch.setattr(kind, "records", with_delay(kind.records, 0.01))
     found = profile(configure(tmp_path / "run", sample))
     assert found.bound == "input"
     for name in ("read", "input", "loop"):

@@ -5,55 +5,24 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from yt8m.data.engine.order import Shares
 from yt8m.data.engine.stream import in_pass, prepared, read_stream
 from yt8m.data.handover import as_dataset, signature_of
 from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
-from yt8m.data.reading import batches, interleaved, make_parser, of_fold
+from yt8m.data.reading import make_parser
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
-    WHOLE,
     Feature,
     Level,
-    Share,
 )
-from yt8m.data.segments import rest_of_segments, skip_segments, with_rated_segments
 from yt8m.data.service.epochs import Epochs, read_epochs
 from yt8m.data.source import Source
-from yt8m.data.sources import scheme
 from yt8m.errors import InputError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed, checked
 
 _PREFETCHED_BATCHES = 2
-
-
-def read_serialized(source: Source, order: Order, share: Share = WHOLE) -> tf.data.Dataset:
-    """Reads the serialized records of a share of the files once, string [].
-
-    Args:
-        source: the files.
-        order: must have a seed. Its shuffle applies only to the files here.
-        share: share of the files to read.
-    """
-    files = tf.data.Dataset.from_tensor_slices(list(source.files)).shard(share.count, share.index)
-    if order.shuffle:
-        files = files.shuffle(len(source.files), seed=order.seed, reshuffle_each_iteration=True)
-    records = interleaved(
-        files,
-        source,
-        # Without shuffling, records come file after file: users see this order in a submission.
-        cycle_length=min(order.parallel_files, len(source.files)) if order.shuffle else 1,
-        num_parallel_calls=tf.data.AUTOTUNE if order.shuffle else None,
-        deterministic=order.deterministic if order.shuffle else None,
-    )
-    return of_fold(records, source)
-
-
-def _every(dataset: tf.data.Dataset, share: Share) -> tf.data.Dataset:
-    return dataset if share.count == 1 else dataset.shard(share.count, share.index)
 
 
 @checked
@@ -87,8 +56,6 @@ def make_dataset(
         return _read_from_service(source, batch_size, parse, order, portion)
     if portion.job_name:
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
-    if any(map(scheme, source.files)):
-        return _in_tensorflow(source, batch_size, frames, order, portion, shares)
     passes = itertools.count()
 
     def stream() -> Iterator:
@@ -96,32 +63,6 @@ def make_dataset(
 
     signature = signature_of(source, frames, batch_size if order.drop_remainder else None)
     return as_dataset(stream, signature).prefetch(_PREFETCHED_BATCHES)
-
-
-def _in_tensorflow(
-    source: Source, batch_size: int, frames: Frames, order: Order, portion: Portion, shares: Shares
-) -> tf.data.Dataset:
-    parse = make_parser(source, frames, order.seed, shares.records)
-    dataset = read_serialized(source, order, shares.files)
-    if order.shuffle:
-        dataset = dataset.shuffle(order.shuffle_buffer, seed=order.seed, reshuffle_each_iteration=True)
-    if source.level == "segment":
-        only_rated = frames.segments == "rated"
-        dataset = _segments(dataset, parse, only_rated, order.repeat, portion.skip_records, shares.records)
-    else:
-        dataset = dataset.repeat() if order.repeat else dataset
-        dataset = _every(dataset.skip(portion.skip_records * shares.records.count), shares.records)
-    dataset = batches(
-        dataset,
-        source,
-        parse,
-        lambda serialized: serialized.enumerate(portion.skip_records // batch_size),
-        batch_size,
-        order.drop_remainder,
-    )
-    options = tf.data.Options()
-    options.deterministic = order.deterministic or not order.shuffle  # batches parsed in parallel need this too
-    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
 def _read_from_service(
@@ -134,21 +75,6 @@ def _read_from_service(
     seed = (order.seed, portion.skip_records)
     dataset = read_epochs(epochs, portion.service, portion.job_name, seed, order.repeat)
     return dataset.rebatch(batch_size, drop_remainder=order.drop_remainder).prefetch(_PREFETCHED_BATCHES)
-
-
-def _segments(
-    records: tf.data.Dataset, parse: Callable, only_rated: bool, repeat: bool, skipped: int, share: Share
-) -> tf.data.Dataset:
-    """Parses serialized records into segments, once or for ever, and skips the first segments of the share."""
-    if repeat and only_rated:
-        records = with_rated_segments(records).repeat()  # ends if no record has a segment
-        records = skip_segments(records, skipped * share.count)
-        segments = records.map(rest_of_segments(parse), num_parallel_calls=tf.data.AUTOTUNE).unbatch()
-        return _every(segments, share)
-    segments = _every(records, share).map(parse, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
-    if repeat:
-        segments = segments.repeat()
-    return segments.skip(skipped)  # the number of their records is not known
 
 
 @checked(options_of=(Frames, Order, Portion))

@@ -167,50 +167,6 @@ def _frames_around(video: Videos, starts: tf.Tensor, around: int) -> Element:
     return element
 
 
-def with_rated_segments(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Keeps serialized SequenceExamples, string [], with a rated segment, and adds the number of these, int64 [].
-
-    Does not parse their frames.
-    """
-
-    def count(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        key = "segment_start_times"
-        starts = tf.io.parse_single_sequence_example(serialized, {key: tf.io.VarLenFeature(tf.int64)})[0][key].values
-        return serialized, tf.size(tf.unique(starts // SEGMENT_FRAMES)[0], tf.int64)
-
-    return dataset.map(count, num_parallel_calls=tf.data.AUTOTUNE).filter(lambda serialized, count: count > 0)
-
-
-def skip_segments(dataset: tf.data.Dataset, skipped: int) -> tf.data.Dataset:
-    """Skips the first rated segments of a dataset, without parsing their records.
-
-    Args:
-        dataset: from `with_rated_segments`.
-        skipped: number of segments to skip.
-
-    Returns:
-        The remaining records, each with the number of its first segments still to be skipped, int64 [].
-    """
-
-    def step(left: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor]):
-        serialized, count = element
-        return tf.maximum(left - count, 0), (serialized, left, count)
-
-    scanned = dataset.scan(tf.constant(skipped, tf.int64), step)
-    return scanned.filter(lambda serialized, left, count: left < count).map(
-        lambda serialized, left, count: (serialized, left)
-    )
-
-
-def rest_of_segments(parse: Callable[[tf.Tensor], Element]) -> Callable[[tf.Tensor, tf.Tensor], Element]:
-    """Makes a `segment_parser`'s function take a second argument: the number of first segments to skip."""
-
-    def parse_rest(serialized: tf.Tensor, first: tf.Tensor) -> Element:
-        return {key: value[first:] for key, value in parse(serialized).items()}
-
-    return parse_rest
-
-
 class _Ratings(NamedTuple):
     """Ratings of a record's segments."""
 
