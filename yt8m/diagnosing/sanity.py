@@ -228,7 +228,7 @@ def _measure_step(objective: Objective, optimizer: Optimizer, batch, config: Run
     compute = objective.loss_and_gradients
     size, pieces = training.batch_size, training.gradient_accumulation
 
-    @tf.function(jit_compile=training.xla or None)
+    @tf.function(jit_compile=training.xla or None, autograph=False)
     def step():
         loss, gradients = compute(batch, size, 1, pieces)
         optimizer.apply(gradients, counter)
@@ -285,7 +285,7 @@ def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
     optimizer = make_optimizer([variable.value for variable in objective.model.trainable_variables], training)
     counter = tf.Variable(0, dtype=tf.int64)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         loss, gradients = objective.loss_and_gradients(few, size, 1, 1)
         optimizer.apply(gradients, counter)

@@ -98,7 +98,8 @@ class Scorer:
             logits = apply(model, batch)
             return logits, video_losses(logits, batch)
 
-        self._step = tf.function(step, reduce_retracing=True)
+        # Nothing here branches on the value of a tensor, and AutoGraph would take half a second to read and rewrite the source.
+        self._step = tf.function(step, reduce_retracing=True, autograph=False)
 
     def scores(
         self,

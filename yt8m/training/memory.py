@@ -140,7 +140,7 @@ def estimate(
     def step(batch):
         return objective.loss_and_gradients(batch, training.batch_size, num_devices, training.gradient_accumulation)
 
-    graph = tf.function(step).get_concrete_function(share).graph
+    graph = tf.function(step, autograph=False).get_concrete_function(share).graph
     state = [slot for slots in optimizer.slots.values() for slot in slots] + optimizer.averages
     copies = 1 if on_gpu else num_local_devices  # the virtual devices of a CPU share its memory
     batch = _num_bytes(share.values()) * num_local_devices

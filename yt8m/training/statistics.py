@@ -37,7 +37,7 @@ class StatisticsPass:
         self._layers = normalisations_of(model)
         with self._devices.strategy.scope():
             self._pools = [Pool() for _ in self._layers]
-        self._step = tf.function(self._forward, reduce_retracing=True)
+        self._step = tf.function(self._forward, reduce_retracing=True, autograph=False)
 
     @property
     def has_layers(self) -> bool:
@@ -135,7 +135,7 @@ class StatisticsPass:
             for layer in self._layers:
                 layer.pool = None
 
-    @tf.function
+    @tf.function(autograph=False)
     def _merge(self) -> None:
         """Merges the pools of all devices."""
 

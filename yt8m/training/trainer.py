@@ -75,7 +75,7 @@ class Trainer:
         self._statistics = StatisticsPass(self.model, devices)
         # Synchronised statistics cannot cross the border of a function inside the step.
         self._loss_and_gradients = (
-            tf.function(self._compute, jit_compile=True) if config.training.xla else self._compute
+            tf.function(self._compute, jit_compile=True, autograph=False) if config.training.xla else self._compute
         )
 
     @property
@@ -97,6 +97,9 @@ class Trainer:
             batch, training.batch_size, self.devices.num_replicas, training.gradient_accumulation
         )
 
+    # AutoGraph would read and rewrite the source of all that a step calls, for two seconds of the first one. Nothing of it
+    # branches or loops on the value of a tensor.
+    @tf.autograph.experimental.do_not_convert
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         loss, gradients = self._loss_and_gradients(batch)
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
