@@ -2,7 +2,9 @@
 
 import gc
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,11 +29,31 @@ def pytest_xdist_auto_num_workers(config):
     return os.cpu_count() + 1 if config.option.markexpr == "slow" else None
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
     """Leaves the modules, which are never garbage, out of its collection: walking through them took a twentieth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
+    if session.config.option.markexpr == "not slow" and "tensorflow" in sys.modules:
+        _optimise_graphs(False)
+
+
+def _optimise_graphs(wanted: bool) -> bool:
+    """Lets TensorFlow optimise the graphs that it runs from now on, or not; whether it did before."""
+    import tensorflow as tf
+
+    did = not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not wanted})
+    return did
+
+
+@pytest.fixture
+def _optimised_graphs():
+    """Graphs optimised as users' are. Optimising a small one takes longer than running it a few times, a tenth of the time of the
+    quick tests, so most of these leave it out; the slow ones, and all processes that tests start, do as users do."""
+    did = _optimise_graphs(True)
+    yield
+    _optimise_graphs(did)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +72,22 @@ def sample(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("sample")
     synthesise(directory, num_videos=64, num_classes=12, num_shards=2, seed=1)
     return directory
+
+
+@pytest.fixture(scope="session")
+def once_trained(sample, tmp_path_factory):
+    """Copies a run of trained_runs.py, which is trained once for all modules; options are those of its data."""
+    from trained_runs import trained
+
+    runs = {}
+
+    def copy(**options) -> str:
+        key = repr(options)
+        if key not in runs:
+            runs[key] = trained(tmp_path_factory.mktemp("trained") / "run", sample, **options)
+        return str(shutil.copytree(runs[key], tmp_path_factory.mktemp("runs") / "run"))
+
+    return copy
 
 
 @pytest.fixture

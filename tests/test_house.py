@@ -1,8 +1,9 @@
 """Modules and functions stay short: docs/design.md, "The house"."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).resolve().parents[1] / "yt8m"
 MODULES = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
@@ -28,12 +29,24 @@ LONG_SIGNATURES = {
 """Functions that may have more, and why."""
 
 
-def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Every function and method, also those in others, with `module: name`."""
-    for name, text in MODULES.items():
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield f"{name}: {node.name}", node
+class Function(NamedTuple):
+    """How large a function or method is."""
+
+    name: str
+    """`module: name`."""
+    num_lines: int
+    num_parameters: int
+
+
+@cache
+def functions() -> list[Function]:
+    """All there are, also those in others."""
+    return [
+        Function(f"{name}: {node.name}", num_lines(node), num_parameters(node))
+        for name, text in MODULES.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
 
 
 def num_lines(function: ast.FunctionDef) -> int:
@@ -65,10 +78,9 @@ def test_modules_are_short():
 
 
 def test_functions_are_short():
-    lengths = [(name, num_lines(function)) for name, function in functions()]
-    assert [(name, length) for name, length in lengths if length > MOST_LINES_OF_A_FUNCTION] == []
+    assert [each for each in functions() if each.num_lines > MOST_LINES_OF_A_FUNCTION] == []
 
 
 def test_functions_have_few_parameters_but_for_those_that_users_type():
-    long = {name for name, function in functions() if num_parameters(function) > MOST_PARAMETERS}
+    long = {each.name for each in functions() if each.num_parameters > MOST_PARAMETERS}
     assert long == set(LONG_SIGNATURES)

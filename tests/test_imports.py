@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "yt8m"
@@ -104,7 +105,8 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in FILES}
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Dotted names of all modules that a file imports, also within functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -114,7 +116,7 @@ def imports_of(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: relative imports hide which way they point"
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in MODULES else node.module for name in names}
-    return found
+    return frozenset(found)
 
 
 def area_of(module: str) -> str | None:

@@ -143,9 +143,9 @@ def test_keras_still_writes_weights_to_memory():
         pytest.fail(broken(PRIVATE[0], f"is called otherwise: {[*store]}, {[*state]}"))
 
 
-def private_names(path: Path) -> Iterator[str]:
+def private_names(nodes: list[ast.AST]) -> Iterator[str]:
     """Attributes and modules in a file whose names say that they are private, and names of such attributes in strings."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             yield node.attr
         elif isinstance(node, ast.ImportFrom):
@@ -160,9 +160,9 @@ def private_names(path: Path) -> Iterator[str]:
             yield from (each.value for each in node.args[1:2] if isinstance(each, ast.Constant))
 
 
-def own_names(path: Path) -> Iterator[str]:
+def own_names(nodes: list[ast.AST]) -> Iterator[str]:
     """Private names that a file defines."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -172,8 +172,11 @@ def own_names(path: Path) -> Iterator[str]:
 
 
 def test_every_private_part_of_others_is_named_above():
-    own = {name for path in SOURCES for name in own_names(path)}
-    used = {name for path in SOURCES for name in private_names(path) if isinstance(name, str)}
+    own, used = set(), set()
+    for path in SOURCES:
+        nodes = [*ast.walk(ast.parse(path.read_text()))]
+        own.update(own_names(nodes))
+        used.update(name for name in private_names(nodes) if isinstance(name, str))
     private = {name for name in used - own if re.search(r"^_(?!_)|\.", name) and name != "_exit"}
     assert private == {each.name for each in PRIVATE} - own
 

@@ -36,7 +36,7 @@ def copy(tmp_path_factory) -> Path:
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(copy)}
     environment.pop("PYTEST_XDIST_WORKER", None)
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)

@@ -82,10 +82,11 @@ class Reader:
 
     Args:
         run: runs a command of ours.
+        kept: where runs that pages take for granted are kept for the next page.
     """
 
-    def __init__(self, run: Callable):
-        self._run = run
+    def __init__(self, run: Callable, kept: Path):
+        self._run, self._kept = run, kept
         batch = next(iter(read_records("data/sample/3/frame/validate", num_classes=60)))
         self._names = STANDS_FOR | {"INu4": batch["id"][0].numpy().decode()}
         self._num_made = 0
@@ -159,11 +160,14 @@ class Reader:
         assert not before, "no line begins so"
 
     def trained(self, recipe: str, first: str, *others: str, flags: Sequence[str] = ()) -> Callable[[], None]:
-        """Trains a run that a page takes for granted; the others are copies."""
+        """Trains a run that a page takes for granted, once for all pages; the others are copies."""
+        kept = self._kept / " ".join([recipe, *flags])
 
         def train():
-            self.ours("yt8m", "train", recipe, "--data.root", "data/sample", "--run", first, flags=flags)
-            copied(first, *others)()
+            if not kept.exists():
+                self.ours("yt8m", "train", recipe, "--data.root", "data/sample", "--run", first, flags=flags)
+                shutil.move(first, kept)
+            copied(str(kept), first, *others)()
 
         return train
 
@@ -196,8 +200,13 @@ def servers(monkeypatch):
         yield served
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def reader(tmp_path, monkeypatch, made, servers, kaggle, yt8m) -> Reader:
+def reader(tmp_path, monkeypatch, made, kept, servers, kaggle, yt8m) -> Reader:
     """In a directory of its own, with the sample, the Makefile, and stand-ins for what is on the internet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(curves, "plot", lambda rows, path, *_: path.touch())
@@ -206,7 +215,7 @@ def reader(tmp_path, monkeypatch, made, servers, kaggle, yt8m) -> Reader:
     for name in ("setup.cfg", "pyproject.toml", "constraints.txt", "setup-environment.sh"):
         shutil.copy(REPOSITORY / name, tmp_path)
     kaggle.pending_lists = 0
-    return Reader(yt8m)
+    return Reader(yt8m, kept)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from make_figures import STEPS, SYNTH, lists_of, rows_of, without_times
 GOLDEN = Path(__file__).parents[1] / "golden"
 FIGURES = json.loads((GOLDEN / "figures.json").read_text())
 
-pytestmark = pytest.mark.parametrize("name", FIGURES)
+pytestmark = [pytest.mark.parametrize("name", FIGURES), pytest.mark.usefixtures("_optimised_graphs")]
 
 
 @pytest.fixture(scope="module")

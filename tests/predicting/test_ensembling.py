@@ -22,8 +22,8 @@ from yt8m.submission import read_segment_submission, read_video_submission
 
 
 @pytest.fixture(scope="module")
-def trained_once(sample, tmp_path_factory) -> str:
-    return trained(tmp_path_factory.mktemp("runs") / "one", sample)
+def trained_once(once_trained) -> str:
+    return once_trained()
 
 
 @pytest.fixture

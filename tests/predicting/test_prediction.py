@@ -46,8 +46,8 @@ def write_videos(path, *names, **counts):
 
 
 @pytest.fixture(scope="module")
-def run(sample, tmp_path_factory) -> str:
-    return trained(tmp_path_factory.mktemp("run") / "run", sample)
+def run(once_trained) -> str:
+    return once_trained()
 
 
 @pytest.fixture(scope="module")

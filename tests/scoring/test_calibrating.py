@@ -34,8 +34,8 @@ NUM_CLASSES = 30
 
 
 @pytest.fixture(scope="module")
-def trained_once(sample, tmp_path_factory) -> str:
-    return trained(tmp_path_factory.mktemp("runs") / "one", sample, validate=(str(sample / FRAMES),))
+def trained_once(once_trained, sample) -> str:
+    return once_trained(validate=(str(sample / FRAMES),))
 
 
 @pytest.fixture

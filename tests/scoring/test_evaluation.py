@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fenced import REPOSITORY, blocks_of
-from trained_runs import FRAMES, trained
+from trained_runs import FRAMES
 
 from yt8m import runs
 from yt8m.data import survey
@@ -28,8 +28,8 @@ from yt8m.tuning.study import Study
 
 
 @pytest.fixture(scope="module")
-def run(sample, tmp_path_factory) -> str:
-    return trained(tmp_path_factory.mktemp("run") / "run", sample, validate=(str(sample / FRAMES),))
+def run(once_trained, sample) -> str:
+    return once_trained(validate=(str(sample / FRAMES),))
 
 
 def test_labels_that_the_run_does_far_worse_on_are_told(run, sample, tmp_path):

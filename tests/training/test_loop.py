@@ -272,6 +272,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rate(sample, tmp_path):
     assert not list((tmp_path / "run").rglob("ckpt*")), "a broken state must not be saved"
 
 
+@pytest.mark.usefixtures("_optimised_graphs")
 def test_too_little_memory_is_said_in_one_line_with_what_takes_less(sample, tmp_path, monkeypatch):
     def needs_much(self, batch):
         return tf.reduce_sum(tf.ones([10**9, 10**8 + tf.shape(batch["labels"])[0]])), tf.constant(0.0)

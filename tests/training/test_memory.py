@@ -65,6 +65,7 @@ def parts(config):
     return Objective(built, config, None), make_optimizer(variables, config.training)
 
 
+@pytest.mark.usefixtures("_optimised_graphs")
 @pytest.mark.parametrize(
     ("name", "batch_size", "hyperparameters"),
     [
