@@ -97,8 +97,8 @@ class Trainer:
             batch, training.batch_size, self.devices.num_replicas, training.gradient_accumulation
         )
 
-    # AutoGraph would read and rewrite the source of all that a step calls, for two seconds of the first one. Nothing of it
-    # branches or loops on the value of a tensor.
+    # Nothing of a step branches or loops on the value of a tensor, and AutoGraph would take more than a second to read and
+    # rewrite the source of all that it calls.
     @tf.autograph.experimental.do_not_convert
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         loss, gradients = self._loss_and_gradients(batch)
