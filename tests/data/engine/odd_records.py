@@ -24,9 +24,13 @@ def varint(number: int) -> bytes:
     return bytes([*digits, number])
 
 
-def chunk(number: int, content: bytes) -> bytes:
-    """A field whose length stands before its content."""
-    return varint(number << 3 | 2) + varint(len(content)) + content
+def chunk(number: int, content: bytes, num_zeros: int = 0) -> bytes:
+    """A field whose length stands before its content, with so many digits more than it needs."""
+    length = bytearray(varint(len(content)))
+    if num_zeros:
+        length[-1] |= 128
+        length += b"\x80" * (num_zeros - 1) + b"\x00"
+    return varint(number << 3 | 2) + bytes(length) + content
 
 
 class OddRecords:
@@ -47,6 +51,10 @@ class OddRecords:
 
     def _has_flaw(self) -> bool:
         return self._random.random() < self._flaws
+
+    def _chunk(self, number: int, content: bytes) -> bytes:
+        is_odd = self._is_odd() and self._is_odd() and self._is_odd()
+        return chunk(number, content, self._random.choice([1, 3, 4, 9]) if is_odd else 0)
 
     def _message(self, fields: Sequence[bytes]) -> bytes:
         """Joins fields, with unknown ones between them."""
@@ -72,18 +80,18 @@ class OddRecords:
         fields = []
         for is_packed, run in self._runs(values):
             encoded = [varint(value) for value in run]
-            fields += [chunk(1, b"".join(encoded))] if is_packed else [varint(1 << 3) + each for each in encoded]
-        return chunk(_INTEGERS, self._message(fields))
+            fields += [self._chunk(1, b"".join(encoded))] if is_packed else [varint(1 << 3) + each for each in encoded]
+        return self._chunk(_INTEGERS, self._message(fields))
 
     def _floats(self, values: Sequence[float]) -> bytes:
         fields = []
         for is_packed, run in self._runs(values):
             encoded = [struct.pack("<f", value) for value in run]
-            fields += [chunk(1, b"".join(encoded))] if is_packed else [varint(1 << 3 | 5) + each for each in encoded]
-        return chunk(_FLOATS, self._message(fields))
+            fields += [self._chunk(1, b"".join(encoded))] if is_packed else [varint(1 << 3 | 5) + each for each in encoded]
+        return self._chunk(_FLOATS, self._message(fields))
 
     def _texts(self, values: Sequence[bytes]) -> bytes:
-        return chunk(_BYTES, self._message([chunk(1, value) for value in values]))
+        return self._chunk(_BYTES, self._message([self._chunk(1, value) for value in values]))
 
     def _feature(self, content: bytes) -> bytes:
         """A `Feature`; what stands last of its kinds is what it holds."""
@@ -100,24 +108,25 @@ class OddRecords:
         self._random.shuffle(names)
         entries = []
         for name in names:
+            own = [self._entry(name, values[name])]
             if self._is_odd() and self._is_odd():
-                entries.append(self._entry(name, self._random.choice([b"", *values.values()])))
-            entries.append(self._entry(name, values[name]))
+                own.insert(self._random.randint(0, 1), self._entry(name, self._random.choice([b"", *values.values()])))
+            entries += own
         return entries
 
     def _entry(self, name: str, value: bytes) -> bytes:
-        pair = [chunk(1, name.encode()), chunk(2, value)]
+        pair = [self._chunk(1, name.encode()), self._chunk(2, value)]
         if self._is_odd() and self._is_odd():
             pair.reverse()
-        return chunk(1, self._message(pair))
+        return self._chunk(1, self._message(pair))
 
     def _spread(self, number: int, entries: list[bytes]) -> list[bytes]:
         """One field with all entries, or several, which protobuf merges."""
         if not entries:
-            return [] if self._is_odd() else [chunk(number, b"")]
+            return [] if self._is_odd() else [self._chunk(number, b"")]
         cut = self._random.randint(0, len(entries)) if self._is_odd() else len(entries)
-        fields = [chunk(number, self._message(entries[:cut]))]
-        return fields + ([chunk(number, self._message(entries[cut:]))] if cut < len(entries) else [])
+        fields = [self._chunk(number, self._message(entries[:cut]))]
+        return fields + ([self._chunk(number, self._message(entries[cut:]))] if cut < len(entries) else [])
 
     def _identity(self) -> dict[str, bytes]:
         value = bytes(self._random.choice(b"abcdXYZ-_0") for _ in range(self._random.randint(1, 11)))
@@ -175,7 +184,7 @@ class OddRecords:
             size = SIZES[name] - 1 if self._has_flaw() and self._has_flaw() else SIZES[name]
             pattern = bytes((7 * number + place * len(name)) & 127 | 128 for place in range(8))
             frames.append((pattern * (size // 8 + 1))[:size])
-        return self._message([chunk(1, self._feature_of_frame(frame)) for frame in frames])
+        return self._message([self._chunk(1, self._feature_of_frame(frame)) for frame in frames])
 
     def _feature_of_frame(self, frame: bytes) -> bytes:
         # Otherwise a record of many frames would hardly ever be without one that is odd.
@@ -195,7 +204,7 @@ class OddRecords:
             if own or self._random.random() < 0.7:
                 streams[name] = self._stream(name, own)
         if self._is_odd():
-            streams["captions"] = self._message([chunk(1, self._feature(self._texts([b"words"])))])
+            streams["captions"] = self._message([self._chunk(1, self._feature(self._texts([b"words"])))])
         context = self._identity() | self._labels() | self._others()
         if rated:
             context |= self._ratings(count)
