@@ -41,10 +41,12 @@ class OddRecords:
         oddness: how often a part is written in an unusual way, from 0 to 1. With 0, records are as protobuf writes them, but for
             the order of their keys.
         flaws: how often a part has contents that no reader can use.
+        repeats: whether some keys come twice, some lists in several parts, some values of two kinds and some lengths with far too
+            many digits. protobuf has rules for these, which TensorFlow's parser does not follow.
     """
 
-    def __init__(self, random: Random, oddness: float, flaws: float):
-        self._random, self._oddness, self._flaws = random, oddness, flaws
+    def __init__(self, random: Random, oddness: float, flaws: float, repeats: bool = True):
+        self._random, self._oddness, self._flaws, self._repeats = random, oddness, flaws, repeats
 
     def _is_odd(self) -> bool:
         return self._random.random() < self._oddness
@@ -54,7 +56,7 @@ class OddRecords:
 
     def _chunk(self, number: int, content: bytes) -> bytes:
         is_odd = self._is_odd() and self._is_odd() and self._is_odd()
-        return chunk(number, content, self._random.choice([1, 3, 4, 9]) if is_odd else 0)
+        return chunk(number, content, self._random.choice([1, 2, 4, 9] if self._repeats else [1, 2]) if is_odd else 0)
 
     def _message(self, fields: Sequence[bytes]) -> bytes:
         """Joins fields, with unknown ones between them."""
@@ -71,7 +73,8 @@ class OddRecords:
         """Cuts a list into runs, each packed or not."""
         runs, start = [], 0
         while start < len(values):
-            stop = self._random.randint(start + 1, len(values)) if self._is_odd() else len(values)
+            is_cut = self._repeats and self._is_odd()
+            stop = self._random.randint(start + 1, len(values)) if is_cut else len(values)
             runs.append((not self._is_odd(), values[start:stop]))
             start = stop
         return runs
@@ -87,7 +90,9 @@ class OddRecords:
         fields = []
         for is_packed, run in self._runs(values):
             encoded = [struct.pack("<f", value) for value in run]
-            fields += [self._chunk(1, b"".join(encoded))] if is_packed else [varint(1 << 3 | 5) + each for each in encoded]
+            fields += (
+                [self._chunk(1, b"".join(encoded))] if is_packed else [varint(1 << 3 | 5) + each for each in encoded]
+            )
         return self._chunk(_FLOATS, self._message(fields))
 
     def _texts(self, values: Sequence[bytes]) -> bytes:
@@ -96,7 +101,7 @@ class OddRecords:
     def _feature(self, content: bytes) -> bytes:
         """A `Feature`; what stands last of its kinds is what it holds."""
         before = []
-        if self._is_odd() and self._is_odd():
+        if self._repeats and self._is_odd() and self._is_odd():
             before = [self._random.choice([self._integers([3]), self._floats([0.5]), self._texts([])])]
         if self._has_flaw():
             content = self._random.choice([b"", self._integers([1]), self._floats([1.0]), self._texts([b"x", b"y"])])
@@ -109,7 +114,7 @@ class OddRecords:
         entries = []
         for name in names:
             own = [self._entry(name, values[name])]
-            if self._is_odd() and self._is_odd():
+            if self._repeats and self._is_odd() and self._is_odd():
                 own.insert(self._random.randint(0, 1), self._entry(name, self._random.choice([b"", *values.values()])))
             entries += own
         return entries
@@ -188,7 +193,7 @@ class OddRecords:
 
     def _feature_of_frame(self, frame: bytes) -> bytes:
         # Otherwise a record of many frames would hardly ever be without one that is odd.
-        rarely = OddRecords(self._random, self._oddness**3, self._flaws**2)
+        rarely = OddRecords(self._random, self._oddness**3, self._flaws**2, self._repeats)
         return rarely._feature(rarely._texts([frame]))
 
     def frame_level(self, rated: bool = False) -> bytes:

@@ -41,7 +41,7 @@ SOURCES = {
 }
 ALL_FRAMES = Frames(max_frames=MAX_FRAMES)
 SETTINGS = settings(
-    max_examples=150,
+    max_examples=300,
     deadline=None,
     derandomize=True,
     database=None,
@@ -51,8 +51,9 @@ SETTINGS = settings(
 """The same records each time. Records are too large to look for smaller ones with the same failure."""
 
 OURS = {"id", "video_id", "labels", *(f"segment_{each}" for each in ("start_times", "end_times", "labels", "scores"))}
-RANDOMS = st.randoms(use_true_random=False)
-SHARES = st.sampled_from([0.0, 0.05, 0.4])
+SEEDED, CHOSEN = st.randoms(use_true_random=True), st.randoms(use_true_random=False)
+"""Choices by a seed; and choices that hypothesis makes one by one, which takes 20 times as long."""
+SHARES, FLAWS = st.sampled_from([0.0, 0.05, 0.4]), st.sampled_from([0.0, 0.02])
 
 
 class InMemory:
@@ -122,11 +123,17 @@ def are_classes(values) -> bool:
     return all(0 <= value < NUM_CLASSES for value in values)
 
 
+def is_of_another_kind(example) -> bool:
+    """Whether a record has no frames of ours, but something else. TensorFlow's parser takes it for a video without frames."""
+    lists = example.feature_lists.feature_list
+    return not any(name in lists for name in SIZES) and bool({*lists, *example.context.feature} - OURS)
+
+
 def has_frames(example, level) -> bool:
     """Whether the streams of a record are as this data set writes them."""
     lists, context = example.feature_lists.feature_list, example.context.feature
-    if not any(name in lists for name in SIZES) and {*lists, *context} - OURS:
-        return False  # it holds something else
+    if is_of_another_kind(example):
+        return False
     counts = []
     for name, size in SIZES.items():
         frames = [texts(frame) for frame in lists[name].feature] if name in lists else []
@@ -227,8 +234,8 @@ def by_tensorflow():
     return parse_one
 
 
-def written(random: Random, level: str, oddness: float, flaws: float) -> bytes:
-    records = OddRecords(random, oddness, flaws)
+def written(random: Random, level: str, oddness: float, flaws: float, repeats: bool = True) -> bytes:
+    records = OddRecords(random, oddness, flaws, repeats)
     return records.video_level() if level == "video" else records.frame_level(rated=level != "frame")
 
 
@@ -242,17 +249,25 @@ def same(serialized: bytes, found, expected) -> None:
 @pytest.mark.parametrize("level", LEVELS)
 class TestGenerated:
     @SETTINGS
-    @given(random=RANDOMS, oddness=SHARES, flaws=st.sampled_from([0.0, 0.02]))
+    @given(random=SEEDED, oddness=SHARES, flaws=FLAWS)
     def test_the_engine_reads_what_protobuf_reads(self, level, random, oddness, flaws):
         serialized = written(random, level, oddness, flaws)
         same(serialized, by_the_engine(serialized, level), by_protobuf(serialized, level))
 
+    @pytest.mark.slow
     @SETTINGS
-    @given(random=RANDOMS, oddness=SHARES)
+    @given(random=CHOSEN, oddness=SHARES, flaws=FLAWS)
+    def test_records_that_are_hard_to_find_by_chance(self, level, random, oddness, flaws):
+        serialized = written(random, level, oddness, flaws)
+        same(serialized, by_the_engine(serialized, level), by_protobuf(serialized, level))
+
+    @SETTINGS
+    @given(random=SEEDED, oddness=SHARES)
     def test_the_engine_reads_what_tensorflow_reads(self, by_tensorflow, level, random, oddness):
-        serialized = written(random, level, oddness, flaws=0.0)
+        serialized = written(random, level, oddness, flaws=0.0, repeats=False)
         found = by_tensorflow(serialized, level)
-        if found is not None:
+        is_other = level != "video" and is_of_another_kind(tf.train.SequenceExample.FromString(serialized))
+        if found is not None and not is_other:
             same(serialized, by_the_engine(serialized, level), found)
 
 
@@ -332,7 +347,7 @@ def check_mutated(level: str, count: int) -> None:
             expected = by_protobuf(without_other_streams(serialized), level)
         same(serialized, found, expected)
         outcomes[found is None] += 1
-    assert min(outcomes[True], outcomes[False]) > count // 20
+    assert min(outcomes[True], outcomes[False]) > count // 50
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -27,6 +27,8 @@ _CONTEXT, _FEATURE_LISTS = 1, 2
 _KEY, _VALUE = 1, 2
 """Field numbers of an entry of a map."""
 _LENGTH_DELIMITED = 2
+_MOST_LENGTH_BITS = 35
+"""Digits of the lengths that all of protobuf's libraries read: five of seven bits."""
 _BYTES_LIST, _FLOAT_LIST = 1, 2
 """Field numbers of a `Feature`."""
 
@@ -84,14 +86,15 @@ def _found(data: np.ndarray, source: Source) -> Video:
     """Finds the parts of a record that is encoded in the usual way."""
     view = memoryview(data)
     keys = _keys(source.features)
-    context, streams = None, {}
+    context = streams = None
     for number, start, end in _fields(view, 0, len(view)):
         if number == _CONTEXT and context is None:
             context = view[start:end]
-        elif number == _FEATURE_LISTS:
-            _add_streams(streams, data, view, start, end, keys)
+        elif number == _FEATURE_LISTS and streams is None:
+            streams = _streams(data, view, start, end, keys)
         else:
             raise _UnusualError
+    streams = streams or {}
     counts = [len(frames) for frames in streams.values()]
     if context is None or (keys and (not counts or max(counts) - min(counts) > 1)):
         raise _UnusualError
@@ -123,9 +126,12 @@ def _labels(features, source: Source) -> list[int]:
     return labels
 
 
-def _add_streams(
-    streams: dict[str, np.ndarray], data: np.ndarray, view: memoryview, start: int, end: int, keys: dict[bytes, Feature]
-) -> None:
+def _streams(
+    data: np.ndarray, view: memoryview, start: int, end: int, keys: dict[bytes, Feature]
+) -> dict[str, np.ndarray]:
+    """The frames of each feature in a `FeatureLists`, without features that have none."""
+    streams: dict[str, np.ndarray] = {}
+    found = set()
     for number, *entry in _fields(view, start, end):  # a map is a list of pairs of key and value
         pair = list(_fields(view, *entry))
         if number != 1 or [field for field, _, _ in pair] != [_KEY, _VALUE]:
@@ -135,11 +141,14 @@ def _add_streams(
         feature = keys.get(key)
         if feature is None:
             _pass_over(data, view, key, value_start, value_end)
-        if feature is None or value_start == value_end:
+        if feature is None:
             continue
-        if feature.name in streams:
+        if feature.name in found:
             raise _UnusualError
-        streams[feature.name] = _matrix(data, value_start, value_end, feature)
+        found.add(feature.name)
+        if value_start < value_end:
+            streams[feature.name] = _matrix(data, value_start, value_end, feature)
+    return streams
 
 
 def _pass_over(data: np.ndarray, view: memoryview, key: bytes, start: int, end: int) -> None:
@@ -218,7 +227,7 @@ def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, 
             start, shift = start + 1, shift + 7
             if digit < 128:
                 break
-        if start + length > end:
+        if start + length > end or shift > _MOST_LENGTH_BITS:
             raise _UnusualError
         yield tag >> 3, start, start + length
         start += length
