@@ -22,7 +22,8 @@ import numpy as np
 from benchmarks import documents
 from benchmarks.sizes import sized
 from yt8m.config import Architecture
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES, FEATURE_SIZES
+from yt8m.data.features import DEFAULT_FEATURES
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES
 from yt8m.models import build_for_training
 from yt8m.recipes import make_config
 
@@ -80,13 +81,13 @@ def measure_peak(precision: str, size: int) -> Peak:
 def measure_step(model: Architecture, precision: str, batch_size: int, num_frames: int, num_classes: int) -> Step:
     """A step of Adam on the cross-entropy of random videos."""
     keras.config.set_dtype_policy(precision)
-    built = build_for_training(model, num_classes, tuple(FEATURE_SIZES)).training
+    built = build_for_training(model, num_classes, DEFAULT_FEATURES).training
     keras.config.set_dtype_policy("float32")
     optimizer = keras.optimizers.Adam(2e-4, global_clipnorm=1.0)
     optimizer.build(built.trainable_variables)
     random = np.random.default_rng(0)
     batch = {
-        name: random.integers(0, 256, (batch_size, num_frames, size), np.uint8) for name, size in FEATURE_SIZES.items()
+        each.name: random.integers(0, 256, (batch_size, num_frames, each.size), np.uint8) for each in DEFAULT_FEATURES
     }
     batch = jax.device_put(batch | {"num_frames": np.full(batch_size, num_frames, np.int32)})
     labels = jax.device_put((random.random((batch_size, num_classes)) < 0.001).astype(np.float32))

@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.sizes import IS_SMALL
 from yt8m.config import RunConfig
-from yt8m.data.schema import DEFAULT_NUM_CLASSES, FEATURE_SIZES
+from yt8m.data.features import KNOWN
+from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.recipes import make_config
 from yt8m.runs.model import build
 
@@ -26,7 +27,7 @@ def count_trainable(model: keras.Model) -> int:
 def at_published_size(recipe: str) -> RunConfig:
     """A recipe for the published number of classes and all features; small, in batches of a few videos."""
     config = make_config(recipe)
-    data = dataclasses.replace(config.data, features=tuple(FEATURE_SIZES), num_classes=DEFAULT_NUM_CLASSES)
+    data = dataclasses.replace(config.data, features=tuple(KNOWN), num_classes=DEFAULT_NUM_CLASSES)
     training = dataclasses.replace(config.training, batch_size=SMALL_BATCH) if IS_SMALL else config.training
     return dataclasses.replace(config, data=data, training=training)
 

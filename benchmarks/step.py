@@ -17,7 +17,8 @@ import tensorflow as tf
 from benchmarks.parameters import at_published_size, count_trainable
 from benchmarks.sizes import sized
 from yt8m.config import RunConfig
-from yt8m.data.schema import DEFAULT_MAX_LABELS, FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.data.features import DEFAULT_FEATURES
+from yt8m.data.schema import DEFAULT_MAX_LABELS, LABEL_PADDING
 from yt8m.data.source import Source
 from yt8m.distribution.strategies import open_devices
 from yt8m.training.trainer import Trainer
@@ -34,13 +35,13 @@ def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
     labels[:, :LABELS] = np.arange(size)[:, None] + np.arange(LABELS)
     batch = {"labels": labels}
     if config.model.level == "video":
-        for name, width in FEATURE_SIZES.items():
-            batch[video_feature(name)] = random.normal(size=(size, width)).astype(np.float32)
+        for feature in DEFAULT_FEATURES:
+            batch[feature.video_name] = random.normal(size=(size, feature.size)).astype(np.float32)
     else:
         length = config.data.num_frames or config.data.max_frames
         batch["num_frames"] = np.full(size, length, np.int32)
-        for name, width in FEATURE_SIZES.items():
-            batch[name] = random.integers(0, 256, (size, length, width), np.uint8)
+        for feature in DEFAULT_FEATURES:
+            batch[feature.name] = random.integers(0, 256, (size, length, feature.size), np.uint8)
     return {key: tf.constant(value) for key, value in batch.items()}
 
 

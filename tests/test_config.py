@@ -65,7 +65,7 @@ MISTAKES = {
     "number for a group": ("training", 5, r"config\.training"),
     "unknown choice": ("training.precision", "float16", r"float16.*training\.precision"),
     "unknown choice of the model": ("model.head", "linear", r"linear.*model\.head"),
-    "unknown feature": ("data.features", ["smell"], r"smell.*data\.features"),
+    "unknown feature": ("data.features", ["smell"], r"data\.features has 'smell'.* config\.data$"),
     "no such model": ("model.name", "netvald", r"config\.model"),
     "no model": ("model", None, r"config\.model"),
     "out of range": ("training.num_steps", 0, r"config\.training"),
@@ -192,7 +192,8 @@ def test_configurations_are_frozen(config):
         (
             "data.features",
             ["smell"],
-            r"^the value is 'smell'; it must be one of 'rgb', 'audio' @ config\.data\.features$",
+            r"^--data\.features has 'smell'; it must be rgb or audio, or one of your own as NAME:SIZE \(bytes\), "
+            r"NAME:SIZE:float32, NAME:SIZE:float16 or NAME:SIZE:uint8:LOW:HIGH @ config\.data$",
         ),
         ("run", 5, "run"),
     ],

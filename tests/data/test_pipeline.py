@@ -362,7 +362,7 @@ class TestMistakesOfACaller:
             ({"max_frames": 0}, "max_frames is 0; it must be at least 1"),
             ({"level": "clip"}, "level is 'clip'; it must be one of 'frame', 'video', 'segment'"),
             ({"features": "rgb"}, "features is 'rgb'; it must be a list"),
-            ({"features": ["smell"]}, "features has 'smell'; it must be one of 'rgb', 'audio'"),
+            ({"features": ["smell"]}, "features has 'smell'; it must be rgb or audio, or one of your own as NAME:SIZE"),
             ({"segments": "none"}, "segments is 'none'; it must be one of 'rated', 'all'"),
             ({"seed": "a"}, "seed is 'a'; it must be a whole number"),
             ({"shard": (2, 2)}, "shard is (2, 2); the index of the first of 2 is 0, of the last 1"),

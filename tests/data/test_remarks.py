@@ -8,6 +8,7 @@ from slow_reading import edited, make_frames, write
 
 from yt8m.data import remarks
 from yt8m.data.checking import check_record
+from yt8m.data.features import DEFAULT_FEATURES, KNOWN
 from yt8m.data.opening import open_source
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.survey import survey
@@ -69,16 +70,16 @@ class TestFeatures:
     def test_how_many_lack_what_and_the_flag_that_does_without(self, tmp_path):
         path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)), *map(video, "bc"))
         found = survey([path])
-        assert remarks.feature_remarks(found, ("rgb", "audio"), True) == [
+        assert remarks.feature_remarks(found, DEFAULT_FEATURES, True) == [
             f"{path}: found rgb, audio; 1 of 3 records lacks audio, and zeros stand in for it; --data.features rgb does without "
             "it"
         ]
-        assert remarks.feature_remarks(found, ("rgb", "audio"), False)[0].endswith("and zeros stand in for it")
-        assert remarks.feature_remarks(found, ("rgb",), True) == []
+        assert remarks.feature_remarks(found, DEFAULT_FEATURES, False)[0].endswith("and zeros stand in for it")
+        assert remarks.feature_remarks(found, (KNOWN["rgb"],), True) == []
 
     def test_a_run_with_audio_on_records_without(self, tmp_path):
         path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)))
-        assert remarks.feature_remarks(survey([path]), ("rgb", "audio"), False) == [
+        assert remarks.feature_remarks(survey([path]), DEFAULT_FEATURES, False) == [
             f"{path}: none of 1 record has audio; zeros stand in for what the model was made for"
         ]
 
@@ -134,7 +135,8 @@ def test_all_that_a_run_is_told(tmp_path):
 def test_single_records_of_another_form(tmp_path):
     def rename(example):
         lists = example.feature_lists.feature_list
-        lists["vggish"].CopyFrom(lists["audio"])
+        for _ in lists["audio"].feature:
+            lists["vggish"].feature.add().int64_list.value.append(1)  # in no form of ours
         del lists["audio"]
 
     path = write(tmp_path / "a.tfrecord", video("a"), edited(video("b", features=("audio",)), rename), video("c"))

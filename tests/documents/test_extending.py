@@ -17,7 +17,7 @@ PAGE = REPOSITORY / "docs" / "extending.md"
 PLACES = {
     "a metric": ["yt8m/metrics/streaming.py", "yt8m/metrics/registry.py"],
     "a loss": ["yt8m/config/training.py", "yt8m/training/losses.py"],
-    "a feature": ["yt8m/data/schema.py"],
+    "a feature": ["yt8m/data/features.py"],
     "a file system": ["yt8m/data/sources.py"],
 }
 """The files that the blocks of each section go into, in their order."""

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 from made_runs import MAX_FRAMES, NUM_CLASSES, frames_of, make_run, scored
 
+from yt8m.data.features import KNOWN
 from yt8m.data.records import frame_level_record
 from yt8m.exporting.exporting import export
-from yt8m.exporting.signatures import stored_bytes
+from yt8m.exporting.signatures import stored_values
 
 FRAMES, VIDEOS, RATED = "2/frame/validate", "2/video/validate", "3/frame/validate"
 
@@ -28,7 +29,7 @@ def test_frames_become_the_nearest_bytes_and_what_is_no_frame_zeros():
     frames = np.tile(np.float32(values), (2, 3, 1))
     nearest = [0, 100, 101, 255, 0]
     expected = [[nearest, [0] * 5, [0] * 5], [nearest, nearest, nearest]]
-    assert stored_bytes(tf.constant(frames), tf.constant([1, 3])).numpy().tolist() == expected
+    assert stored_values(tf.constant(frames), tf.constant([1, 3]), KNOWN["rgb"]).numpy().tolist() == expected
 
 
 @pytest.fixture(scope="module")

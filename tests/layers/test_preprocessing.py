@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 from slow_layers import dequantise, frame_features
 
+from yt8m.layers.pooling import StoredMean
 from yt8m.layers.preprocessing import FrameFeatures, VectorScale
 
 RANDOM = np.random.default_rng(0)
@@ -54,3 +55,36 @@ def test_unit_length_divides_by_the_norm_and_keeps_zero():
     expected = [[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0], [0.5**0.5, 0.5**0.5]]
     np.testing.assert_allclose(VectorScale("l2")(vectors), expected, rtol=1e-5)
     np.testing.assert_allclose(VectorScale("rms")(vectors), np.multiply(expected, vectors.shape[1] ** 0.5), rtol=1e-5)
+
+
+class TestOtherRanges:
+    HALVES = RANDOM.normal(0, 1, (4, 6, 3)).astype(np.float16)
+    FLOATS = RANDOM.normal(0, 1, (4, 6, 5)).astype(np.float32)
+
+    def values(self) -> np.ndarray:
+        """By the formula in docs/data-format.md: 255 steps from half a 512th above the lowest value."""
+        rgb = RGB.astype(float) * 3.0 / 255 + 3.0 / 512 - 1.0
+        return np.concatenate([rgb, self.FLOATS, dequantise(AUDIO), self.HALVES], axis=-1)
+
+    def layer_and_mask(self, normalise):
+        layer = FrameFeatures(normalise, [[-1.0, 2.0], None, [-2.0, 2.0], None])
+        return layer, np.arange(6) < NUM_FRAMES[:, None]
+
+    @pytest.mark.parametrize("normalise", [True, False])
+    def test_each_stream_has_its_own(self, normalise):
+        layer, expected_mask = self.layer_and_mask(normalise)
+        for each in (layer, FrameFeatures.from_config(layer.get_config())):
+            frames, mask = each([RGB, self.FLOATS, AUDIO, self.HALVES], NUM_FRAMES)
+            expected = self.values() * expected_mask[:, :, None]
+            if normalise:
+                expected /= np.maximum(np.linalg.norm(expected, axis=-1, keepdims=True), 1e-6)
+            np.testing.assert_allclose(frames, expected, atol=2e-6)
+            np.testing.assert_array_equal(mask, expected_mask)
+
+    def test_the_mean_of_stored_values(self):
+        _, mask = self.layer_and_mask(False)
+        layer = StoredMean([[-1.0, 2.0], None, [-2.0, 2.0], None])
+        expected = (self.values() * mask[:, :, None]).sum(axis=1) / np.maximum(NUM_FRAMES, 1)[:, None]
+        for each in (layer, StoredMean.from_config(layer.get_config())):
+            streams = [np.where(mask[:, :, None], stream, 0) for stream in (RGB, self.FLOATS, AUDIO, self.HALVES)]
+            np.testing.assert_allclose(each(streams, NUM_FRAMES), expected, atol=1e-5)

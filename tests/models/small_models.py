@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from yt8m.config import Architecture
-from yt8m.data.schema import FEATURE_SIZES, video_feature
+from yt8m.data.features import KNOWN
 from yt8m.models import ARCHITECTURES, hyperparameters_of, list_models
 
 NUM_CLASSES = 5
@@ -126,7 +126,7 @@ def count_soft_dbow(hp, num_classes, features):
     count, pooled = batch_norm(input_size(features)), 0
     for name in features:
         words = {"rgb": hp.num_clusters, "audio": max(2, hp.num_clusters // 8)}[name]
-        count += FEATURE_SIZES[name] * words + batch_norm(words)
+        count += KNOWN[name].size * words + batch_norm(words)
         pooled += words
     count += (pooled + 1) * hp.hidden_size
     return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
@@ -137,8 +137,8 @@ def clustered(matrices, values, hp, num_classes, features):
     count, pooled = batch_norm(input_size(features)), 0
     for name in features:
         clusters = max(2, {"rgb": hp.num_clusters, "audio": hp.num_clusters // 2}[name])
-        count += matrices * FEATURE_SIZES[name] * clusters + batch_norm(clusters)
-        pooled += values * FEATURE_SIZES[name] * clusters
+        count += matrices * KNOWN[name].size * clusters + batch_norm(clusters)
+        pooled += values * KNOWN[name].size * clusters
     count += (pooled + 1) * hp.hidden_size
     return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
 
@@ -147,7 +147,7 @@ def count_nextvlad(hp, num_classes, features):
     hidden, count, pooled = hp.hidden_size, 0, 0
     for name in features:
         half = {"rgb": 1, "audio": 2}[name]
-        size, groups, clusters = FEATURE_SIZES[name], max(1, hp.num_groups // half), max(2, hp.num_clusters // half)
+        size, groups, clusters = KNOWN[name].size, max(1, hp.num_groups // half), max(2, hp.num_clusters // half)
         expanded = hp.expansion * size
         count += (size + 1) * expanded + (expanded + 1) * groups  # expansion, attention
         count += expanded * groups * clusters + batch_norm(groups * clusters) + expanded // groups * clusters
@@ -248,10 +248,10 @@ def make_batch(name: str, num_frames=(6, 3, 1, 0), length=6, features=BOTH, seed
     random = np.random.default_rng(seed)
     if not is_frame_level(name):
         size = len(num_frames)
-        means = {video_feature(key): random.normal(0, 0.5, (size, FEATURE_SIZES[key])) for key in features}
+        means = {KNOWN[key].video_name: random.normal(0, 0.5, (size, KNOWN[key].size)) for key in features}
         return {key: mean.astype(np.float32) for key, mean in means.items()}
     shape = (len(num_frames), length)
-    streams = {key: random.integers(0, 256, (*shape, FEATURE_SIZES[key]), np.uint8) for key in features}
+    streams = {key: random.integers(0, 256, (*shape, KNOWN[key].size), np.uint8) for key in features}
     return streams | {"num_frames": np.array(num_frames, np.int32)}
 
 

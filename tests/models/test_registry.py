@@ -52,7 +52,10 @@ def test_an_unknown_hyperparameter_is_an_error_that_lists_the_known(name):
         (lambda: build_model("netvlad", context_gating=1), "context_gating is 1; it must be true or false"),
         (lambda: build_model("logistic", initial_bias=None), "initial_bias is None; it must be a finite number"),
         (lambda: build_model("netvlad", features="rgb"), "features is 'rgb'; it must be a list"),
-        (lambda: build_model("netvlad", features=["smell"]), "features has 'smell'; it must be one of 'rgb', 'audio'"),
+        (
+            lambda: build_model("netvlad", features=["smell"]),
+            "features has 'smell'; it must be rgb or audio, or one of your own as NAME:SIZE",
+        ),
         (lambda: build_model("netvlad", features=()), "features are empty; give one or more of rgb, audio"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from small_runs import Watcher, configure
 
 from yt8m import runs
+from yt8m.data.features import texts_of
 from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError
 from yt8m.training.completion import number_of_classes
@@ -102,7 +103,7 @@ def test_the_features_are_those_of_all_records(sample, tmp_path):
     path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)), video("b"), video("c"))
     watcher = Watcher()
     config, source, _ = resolve(configure("run", sample, data={"train": (path,), "features": ()}), watcher)
-    assert config.data.features == source.features == ("rgb", "audio")
+    assert config.data.features == texts_of(source.features) == ("rgb", "audio")
     assert [line for line in watcher.messages if "lacks" in line] == [
         f"{path}: found rgb, audio; 1 of 3 records lacks audio, and zeros stand in for it; --data.features rgb does without it"
     ]

@@ -10,8 +10,8 @@ import tensorflow as tf
 from small_models import SIZES
 from small_runs import GATED, configure, losses, rows, saved_state
 
+from yt8m.data.features import KNOWN
 from yt8m.data.pipeline import read_records
-from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import BatchNormalisation, Pool, normalisations_of
@@ -63,7 +63,7 @@ class NumPyBags:
 
     def __call__(self, batch):
         stored = np.concatenate([batch["rgb"], batch["audio"]], axis=-1).astype(np.float64)
-        frames = stored * QUANTISATION_SCALE + QUANTISATION_OFFSET
+        frames = stored * KNOWN["audio"].scale + KNOWN["audio"].offset
         frames /= np.linalg.norm(frames, axis=-1, keepdims=True)
         mask = np.arange(5) < batch["num_frames"].numpy()[:, None]
         real, get = frames[mask], self._model.get_layer
@@ -166,7 +166,7 @@ def first_statistics(sample):
     """Mean and variance of the frames, of length 1, of the training records' audio: what a `dbof` normalises first."""
     vectors = []
     for batch in read_records(str(sample / "2" / "frame" / "train"), 8, features=("audio",)):
-        stored = batch["audio"].numpy() * QUANTISATION_SCALE + QUANTISATION_OFFSET
+        stored = batch["audio"].numpy() * KNOWN["audio"].scale + KNOWN["audio"].offset
         frames = stored / np.linalg.norm(stored, axis=-1, keepdims=True)
         vectors.append(frames[np.arange(300) < batch["num_frames"].numpy()[:, None]])
     vectors = np.concatenate(vectors)

@@ -7,6 +7,7 @@ import tyro
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
 from yt8m.commands.streams import show
+from yt8m.data.features import KNOWN
 from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
@@ -18,6 +19,7 @@ def synth(
     num_classes: PositiveInt = 60,
     num_shards: PositiveInt = 8,
     seed: NonNegativeInt = 0,
+    features: Annotated[tuple[str, ...], shown("NAME|NAME:SIZE[:TYPE] ...")] = tuple(KNOWN),
 ) -> int:
     """Make a sample data set in the official layout.
 
@@ -29,11 +31,12 @@ def synth(
         num_classes: Number of classes in the vocabulary.
         num_shards: Number of files in each split.
         seed: The same seed makes the same bytes.
+        features: The features to write, as --data.features of training takes them.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.data.tools.synthetic import synthesise
 
-    summary = synthesise(directory, num_videos, num_classes, num_shards, seed, WorkProgress())
+    summary = synthesise(directory, num_videos, num_classes, num_shards, seed, WorkProgress(), features)
     show(reports.synthesised(directory, summary))
     return OK
 

@@ -4,10 +4,11 @@ import fnmatch
 import functools
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from yt8m.config.fields import flag
+from yt8m.data.features import Feature
 from yt8m.values import Range, fit_fields
 
 _RANGES = {
@@ -46,6 +47,10 @@ class Architecture(ABC):
             bare = annotation in (int, float)
             wanted[name] = Annotated[annotation, ranges[0]] if ranges and bare else annotation
         return wanted
+
+    def check_features(self, features: Sequence[Feature]) -> None:
+        """Raises InputError if the hyper-parameters do not fit these features."""
+        del features  # most models take any
 
     @abstractmethod
     def build(self, features: Mapping[str, Any], num_classes: int) -> Any:

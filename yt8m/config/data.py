@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import tyro
 
 from yt8m.config.fields import Paths, flag, hint
+from yt8m.data.features import parse_features, texts_of
 from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
-    Feature,
     Fold,
     Sampling,
     SegmentContext,
@@ -37,8 +37,12 @@ class DataConfig:
     """Number of classes. 0 = as many as vocabulary.csv at the root of the
     data set lists, or 3862, the number since 2018, without that file. The
     data of 2017 have 4716."""
-    features: Annotated[tuple[Feature, ...], tyro.conf.arg(help_behavior_hint=hint)] = ()
-    """Features to use (default: those found in a sample of the training records)."""
+    features: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="NAME|NAME:SIZE[:TYPE] ...", help_behavior_hint=hint)
+    ] = ()
+    """Features to use: rgb, audio, or your own, such as clip:512 (bytes) or
+    clip:512:float32; with spaces or commas between (default: those found
+    in a sample of the training records)."""
     num_frames: NonNegativeInt = 0
     """Frames to sample from each video in training; 0 = all."""
     sampling: Sampling = "random"
@@ -85,6 +89,8 @@ class DataConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "data"))
+        # As texts, which config.json and comparisons of runs show; equal features have equal texts.
+        object.__setattr__(self, "features", texts_of(parse_features(self.features, flag("data", "features"))))
         Fold.parse(self.fold)
         if self.service:
             parse_address(self.service, flag("data", "service"))

@@ -9,6 +9,7 @@ import tyro
 from yt8m.config.architecture import Architecture
 from yt8m.config.data import DataConfig
 from yt8m.config.training import DistillConfig, DistributeConfig, LossConfig, TrainingConfig
+from yt8m.data.features import DEFAULT_FEATURES, parse_features
 from yt8m.files import check_local
 from yt8m.values import fit_fields
 
@@ -30,5 +31,7 @@ class RunConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=lambda name: f"--{name}")
+        # While the features are not known, those of YouTube-8M stand in.
+        self.model.check_features(parse_features(self.data.features) or DEFAULT_FEATURES)
         if self.run:
             check_local(self.run, "a run directory", shown=f"--run {self.run}")

@@ -5,23 +5,25 @@ stream have equally many bytes, and protobuf writes the same bytes before each. 
 are the same in every row. If they are, the rows are the frames. If not, the record was written in an unusual way and is
 parsed.
 
-https://protobuf.dev/programming-guides/encoding/ describes the encoding. T = frames, D = bytes per frame.
+https://protobuf.dev/programming-guides/encoding/ describes the encoding. T = frames, D = values of a frame.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from yt8m.data.checking import check_record, parse
+from yt8m.data.features import DEFAULT_FEATURES, Feature
 from yt8m.data.protos import Features, SequenceExample
-from yt8m.data.schema import FEATURE_SIZES
 from yt8m.errors import RecordError
 
 _CONTEXT, _FEATURE_LISTS = 1, 2
 """Field numbers of a `tf.train.SequenceExample`."""
 _LENGTH_DELIMITED = 2
+_BYTES_LIST, _FLOAT_LIST = 1, 2
+"""Field numbers of a `tf.train.Feature`."""
 _TAG_OF_FIRST = bytes([1 << 3 | _LENGTH_DELIMITED])
 
 
@@ -31,60 +33,71 @@ class FrameRecord:
 
     context: Features
     streams: dict[str, np.ndarray]
-    """Frames by feature, uint8 [T, D], with the same T for all. Features without frames are left out."""
+    """Frames by feature, [T, D] of its type, with the same T for all. Features without frames are left out."""
 
 
 class _UnusualError(Exception):
     """The record is broken, or is not encoded the way protobuf's own libraries do it."""
 
 
-def read_frames(serialized: bytes, path: str, index: int) -> FrameRecord:
+def read_frames(
+    serialized: bytes, path: str, index: int, features: Sequence[Feature] = DEFAULT_FEATURES
+) -> FrameRecord:
     """Reads the frames of a record.
 
     Args:
         serialized: a `tf.train.SequenceExample`.
         path: the file of the record, for messages.
         index: the number of the record in the file.
+        features: the features to read.
 
     Raises:
         RecordError: the record is unusable, or is a video-level record.
     """
     try:
-        record, identity = _found(serialized)
+        record, identity = _found(serialized, features)
     except (_UnusualError, IndexError):
-        record, identity = _parsed(serialized), serialized
-    problem = check_record(identity, "frame")
+        record, identity = _parsed(serialized, features), serialized
+    problem = check_record(identity, "frame", features)
     if problem:
         raise RecordError(path, index, problem)
-    return FrameRecord(record.context, shortened(record.streams))
+    return FrameRecord(record.context, shortened(record.streams, features))
 
 
-def shortened(streams: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def shortened(streams: dict[str, np.ndarray], features: Sequence[Feature] = DEFAULT_FEATURES) -> dict[str, np.ndarray]:
     """The streams that have frames, cut to the length of the shortest."""
-    present = {name: streams[name] for name in FEATURE_SIZES if name in streams and len(streams[name])}
+    present = {each.name: streams[each.name] for each in features if len(streams.get(each.name, ()))}
     length = min(map(len, present.values()), default=0)
     return {name: frames[:length] for name, frames in present.items()}
 
 
-def _parsed(serialized: bytes) -> FrameRecord:
+def stored_frames(example: SequenceExample, feature: Feature) -> np.ndarray:
+    """The frames of a feature in a parsed record, [T, D] of its type; none if they do not have its size."""
+    lists, as_floats = example.feature_lists.feature_list, feature.storage == "float32"
+    frames = lists[feature.name].feature if feature.name in lists else ()
+    if as_floats:
+        values = [np.array(frame.float_list.value, "<f4").tobytes() for frame in frames]
+    else:
+        values = [b"".join(frame.bytes_list.value) for frame in frames]
+    if any(len(value) != feature.frame_bytes for value in values):
+        values = []
+    return np.frombuffer(b"".join(values), feature.dtype.newbyteorder("<")).reshape(-1, feature.size)
+
+
+def _parsed(serialized: bytes, features: Sequence[Feature]) -> FrameRecord:
     example = parse(serialized) or SequenceExample()
-    lists = example.feature_lists.feature_list
-    streams = {}
-    for name, size in FEATURE_SIZES.items():
-        values = [b"".join(frame.bytes_list.value) for frame in lists[name].feature] if name in lists else []
-        if all(len(value) == size for value in values):  # otherwise the check says what is wrong
-            streams[name] = np.frombuffer(b"".join(values), np.uint8).reshape(-1, size)
-    return FrameRecord(example.context, streams)
+    # Where frames have another size, the check says so.
+    return FrameRecord(example.context, {each.name: stored_frames(example, each) for each in features})
 
 
-def _found(serialized: bytes) -> tuple[FrameRecord, bytes]:
+def _found(serialized: bytes, features: Sequence[Feature]) -> tuple[FrameRecord, bytes]:
     """The record, and the rest of its bytes, without the frames, for the check."""
-    contexts, streams = [], {}
+    contexts, streams, rows = [], {}, {each.name: each for each in features}
     for number, start, end in _fields(serialized, 0, len(serialized)):
         if number == _CONTEXT:
             contexts.append((start, end))
         elif number == _FEATURE_LISTS:
-            streams |= _streams(serialized, start, end)
+            streams |= _streams(serialized, start, end, rows)
     counts = [len(frames) for frames in streams.values() if len(frames)]
     if len(contexts) != 1 or not counts or max(counts) - min(counts) > 1:
         raise _UnusualError
@@ -100,38 +113,42 @@ def _found(serialized: bytes) -> tuple[FrameRecord, bytes]:
     return FrameRecord(context, streams), identity.SerializeToString()
 
 
-def _streams(serialized: bytes, start: int, end: int) -> dict[str, np.ndarray]:
+def _streams(serialized: bytes, start: int, end: int, rows: dict[str, Feature]) -> dict[str, np.ndarray]:
     streams = {}
     for _, *entry in _fields(serialized, start, end):  # a map is a list of pairs of key and value
         pair = {number: place for number, *place in _fields(serialized, *entry)}
         if set(pair) != {1, 2}:
             raise _UnusualError
         name = serialized[slice(*pair[1])].decode(errors="replace")
-        if name not in FEATURE_SIZES:
+        if name not in rows:
             continue
         if name in streams:
             raise _UnusualError
-        streams[name] = _matrix(serialized, *pair[2], FEATURE_SIZES[name])
+        streams[name] = _matrix(serialized, *pair[2], rows[name])
     return streams
 
 
-def _matrix(serialized: bytes, start: int, end: int, size: int) -> np.ndarray:
-    """The frames of a `tf.train.FeatureList`, uint8 [T, D], as a view."""
-    before = _before_frame(size)
-    width = len(before) + size
+def _matrix(serialized: bytes, start: int, end: int, feature: Feature) -> np.ndarray:
+    """The frames of a `tf.train.FeatureList`, [T, D] of the feature's type, as a view."""
+    before = _before_frame(feature.frame_bytes, feature.storage == "float32")
+    width = len(before) + feature.frame_bytes
     if (end - start) % width:
         raise _UnusualError
     rows = np.frombuffer(serialized, np.uint8, end - start, start).reshape(-1, width)
     if rows[:, : len(before)].tobytes() != before * len(rows):
         raise _UnusualError
-    return rows[:, len(before) :]
+    frames = rows[:, len(before) :].view(feature.dtype.newbyteorder("<"))
+    if not feature.is_quantised and not np.isfinite(frames).all():
+        raise _UnusualError  # the check says which frame it is
+    return frames
 
 
 @functools.cache
-def _before_frame(size: int) -> bytes:
-    """The bytes before each frame. They say: a feature, a bytes list, one string of this size."""
+def _before_frame(size: int, as_floats: bool) -> bytes:
+    """The bytes before each frame. They say: a feature, a list of bytes or floats, and how many bytes follow."""
+    kind = (_FLOAT_LIST if as_floats else _BYTES_LIST) << 3 | _LENGTH_DELIMITED
     value = _TAG_OF_FIRST + varint(size)
-    values = _TAG_OF_FIRST + varint(len(value) + size) + value
+    values = bytes([kind]) + varint(len(value) + size) + value
     return _TAG_OF_FIRST + varint(len(values) + size) + values
 
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from yt8m.conversion.video_level import deviation_feature
 from yt8m.data.checking import check_record, level_of, parse
+from yt8m.data.features import KNOWN
 from yt8m.data.protos import Feature, FeatureList
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, video_feature
+from yt8m.data.schema import ID_KEYS, Level
 from yt8m.errors import InputError, RecordError, not_installed
 from yt8m.files import NewFile
 
@@ -28,8 +29,8 @@ _ROW_GROUP_BYTES = 32_000_000
 _ROWS_AT_ONCE = 64
 
 _INTEGERS = ("labels", "segment_start_times", "segment_end_times", "segment_labels")
-_MEANS = tuple(video_feature(name) for name in FEATURE_SIZES)
-_DEVIATIONS = tuple(deviation_feature(name) for name in FEATURE_SIZES)
+_MEANS = tuple(each.video_name for each in KNOWN.values())
+_DEVIATIONS = tuple(deviation_feature(name) for name in KNOWN)
 _FLOATS = ("segment_scores", *_MEANS, *_DEVIATIONS)
 _SEGMENTS = (*_INTEGERS[1:], "segment_scores")
 
@@ -59,7 +60,7 @@ def columns_for(serialized: bytes, level: Level | None = None) -> tuple[str, ...
     if level == "video":
         features = (*_MEANS, *(name for name in _DEVIATIONS if name in context))
     else:
-        features = (*(_SEGMENTS if level == "segment" else ()), *FEATURE_SIZES)
+        features = (*(_SEGMENTS if level == "segment" else ()), *KNOWN)
     return (key, "labels", *features, OTHER)
 
 
@@ -69,7 +70,7 @@ def _schema(columns: Sequence[str]) -> Any:
         dict.fromkeys(ID_KEYS, pyarrow.string())
         | dict.fromkeys(_INTEGERS, pyarrow.list_(pyarrow.int64()))
         | dict.fromkeys(_FLOATS, pyarrow.list_(pyarrow.float32()))
-        | dict.fromkeys((*FEATURE_SIZES, OTHER), pyarrow.binary())
+        | dict.fromkeys((*KNOWN, OTHER), pyarrow.binary())
     )
     unknown = [column for column in columns if column not in types]
     if unknown:
@@ -89,7 +90,7 @@ def to_row(serialized: bytes, columns: Sequence[str]) -> dict[str, Any]:
     context, lists = example.context.feature, example.feature_lists.feature_list
     row: dict[str, Any] = dict.fromkeys(columns)
     for column in columns:
-        if column in FEATURE_SIZES and column in lists:
+        if column in KNOWN and column in lists:
             row[column] = b"".join(frame.bytes_list.value[0] for frame in lists[column].feature)
             del lists[column]
             if not lists:
@@ -128,7 +129,7 @@ def from_row(row: dict[str, Any]) -> bytes:
     for column, value in row.items():
         if value is None or column == OTHER:
             continue
-        if column in FEATURE_SIZES:
+        if column in KNOWN:
             _add_frames(example.feature_lists.feature_list[column], column, value)
         elif column in ID_KEYS:
             example.context.feature[column].bytes_list.value.append(value.encode())
@@ -141,7 +142,7 @@ def from_row(row: dict[str, Any]) -> bytes:
 
 
 def _add_frames(frames: FeatureList, name: str, value: bytes) -> None:
-    size = FEATURE_SIZES[name]
+    size = KNOWN[name].frame_bytes
     if len(value) % size:
         raise ValueError(f"{name} has {len(value)} bytes, not a whole number of frames of {size}")
     frames.SetInParent()

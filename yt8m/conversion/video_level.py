@@ -8,15 +8,11 @@ import functools
 import numpy as np
 
 from yt8m.conversion.frames import FrameRecord, varint
+from yt8m.data.features import KNOWN, Feature, names_of
 from yt8m.data.protos import Example, Features
-from yt8m.data.schema import (
-    FEATURE_SIZES,
-    ID_KEYS,
-    QUANTISATION_OFFSET,
-    QUANTISATION_SCALE,
-    Feature,
-    video_feature,
-)
+from yt8m.data.schema import ID_KEYS
+
+_USUAL = KNOWN["rgb"]
 
 _FRAMES_AT_ONCE = 257
 """So many bytes add up to at most 65535, and 16-bit sums are the fastest. So many squares add up to less than 2^24, up to which
@@ -28,29 +24,35 @@ def deviation_feature(name: str) -> str:
     return f"std_{name}"
 
 
-def mean_of_frames(frames: np.ndarray) -> np.ndarray:
-    """The mean of the dequantised frames, float32 [D]. Sums are exact and divided in float64.
+def mean_of_frames(frames: np.ndarray, feature: Feature = _USUAL) -> np.ndarray:
+    """The mean of the dequantised frames, float32 [D]. Sums of bytes are exact and divided in float64.
 
     Args:
-        frames: uint8 [T, D], T at least 1.
+        frames: [T, D] of the feature's type, T at least 1.
+        feature: the feature.
     """
+    if not feature.is_quantised:
+        return frames.mean(axis=0, dtype=np.float64).astype(np.float32)
     mean = _sums(frames).astype(np.float64) / len(frames)
-    return (mean * QUANTISATION_SCALE + QUANTISATION_OFFSET).astype(np.float32)
+    return (mean * feature.scale + feature.offset).astype(np.float32)
 
 
-def deviation_of_frames(frames: np.ndarray) -> np.ndarray:
+def deviation_of_frames(frames: np.ndarray, feature: Feature = _USUAL) -> np.ndarray:
     """The standard deviation of the dequantised frames, float32 [D]: the root of the mean squared distance from the mean.
 
     Args:
-        frames: uint8 [T, D], T at least 1.
+        frames: [T, D] of the feature's type, T at least 1.
+        feature: the feature.
     """
+    if not feature.is_quantised:
+        return frames.std(axis=0, dtype=np.float64).astype(np.float32)
     sums, count = _sums(frames), len(frames)
     squares = np.zeros(frames.shape[1], np.int64)
     for start in range(0, count, _FRAMES_AT_ONCE):
         some = frames[start : start + _FRAMES_AT_ONCE].astype(np.float32)
         squares += np.einsum("td,td->d", some, some).astype(np.int64)
     # Integers up to the root, because the difference of two similar floats would lose its digits.
-    return (np.sqrt(squares * count - sums * sums) / count * QUANTISATION_SCALE).astype(np.float32)
+    return (np.sqrt(squares * count - sums * sums) / count * feature.scale).astype(np.float32)
 
 
 def _sums(frames: np.ndarray) -> np.ndarray:
@@ -76,20 +78,22 @@ def to_video_level(record: FrameRecord, features: tuple[Feature, ...], deviation
     example.features.feature["id"].CopyFrom(given[key])
     if "labels" in given:
         example.features.feature["labels"].CopyFrom(given["labels"])
-    streams = record.streams or dict.fromkeys(features)
-    vectors = {video_feature(name): _or_zeros(mean_of_frames, name, frames) for name, frames in streams.items()}
-    if deviations:
-        vectors |= {
-            deviation_feature(name): _or_zeros(deviation_of_frames, name, frames) for name, frames in streams.items()
-        }
+    streams = record.streams or dict.fromkeys(names_of(features))
+    vectors = {}
+    for feature in features:
+        if feature.name in streams:
+            frames = streams[feature.name]
+            vectors[feature.video_name] = _or_zeros(mean_of_frames, feature, frames)
+            if deviations:
+                vectors[deviation_feature(feature.name)] = _or_zeros(deviation_of_frames, feature, frames)
     # "id" and "labels" come before "mean_" and "std_", so the bytes equal those of a deterministic serialization.
     entries = [_entry(name, vectors[name]) for name in sorted(vectors)]
     features_message = b"".join([example.features.SerializeToString(deterministic=True), *entries])
     return b"\x0a" + varint(len(features_message)) + features_message
 
 
-def _or_zeros(function, name: Feature, frames: np.ndarray | None) -> np.ndarray:
-    return np.zeros(FEATURE_SIZES[name], np.float32) if frames is None else function(frames)
+def _or_zeros(function, feature: Feature, frames: np.ndarray | None) -> np.ndarray:
+    return np.zeros(feature.size, np.float32) if frames is None else function(frames, feature)
 
 
 def _entry(key: str, values: np.ndarray) -> bytes:

@@ -12,6 +12,7 @@ from yt8m.conversion.parquet import ParquetFile, columns_for, load_pyarrow, read
 from yt8m.conversion.shards import Part, is_parquet, refuse_broken_ends
 from yt8m.conversion.video_level import to_video_level
 from yt8m.data.checking import check_record, parse
+from yt8m.data.features import Feature
 from yt8m.data.file_access import errors_of
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS
@@ -35,7 +36,7 @@ class Work:
     keys: str | None
     parquet: bool
     """Whether the files are Parquet files."""
-    features: tuple[str, ...] = ()
+    features: tuple[Feature, ...] = ()
     columns: tuple[str, ...] = ()
 
     def records(self, part: Part) -> Iterator[tuple[int, bytes]]:
@@ -49,7 +50,7 @@ class Work:
     def apply(self, data: bytes, path: str, index: int) -> bytes:
         """Converts a record. Raises RecordError if it is unusable."""
         if self.to == "video":
-            return to_video_level(read_frames(data, path, index), self.features, self.std)
+            return to_video_level(read_frames(data, path, index, self.features), self.features, self.std)
         if self.to == "parquet":
             _refuse_unusable(data, path, index)
         return with_current_keys(data, path, index) if self.keys else data

@@ -8,6 +8,7 @@ import numpy as np
 
 from yt8m.data.engine.order import Shares
 from yt8m.data.engine.stream import in_pass, prepared, read_stream
+from yt8m.data.features import Feature
 from yt8m.data.opening import open_source
 from yt8m.data.options import Frames, Order, Portion, grouped
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Level
@@ -44,7 +45,7 @@ def read_batches(
     seed: Seed | None = None,
     *,
     level: Level | None = None,
-    features: tuple[str, ...] = (),
+    features: tuple[str | Feature, ...] = (),
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
     **options,

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from yt8m.data import foreign, protos
-from yt8m.data.protos import Feature, Features, SequenceExample
+from yt8m.data.features import DEFAULT_FEATURES, Feature, rows_of
+from yt8m.data.forms import has_frames, has_means, rows_for
+from yt8m.data.protos import Features, SequenceExample
 from yt8m.data.schema import (
     DEFAULT_NUM_CLASSES,
-    FEATURE_SIZES,
     ID_KEYS,
     LARGEST_NUM_CLASSES,
     MOST_CLASSES,
     SEGMENT_FRAMES,
     Level,
     is_present,
-    video_feature,
 )
 from yt8m.errors import quantity
 
@@ -37,18 +37,17 @@ def parse(serialized: bytes) -> SequenceExample | None:
     return protos.parse(SequenceExample, serialized)
 
 
-def values_of(feature: Feature) -> Sequence[Any]:
+def values_of(feature: protos.Feature) -> Sequence[Any]:
     """The values of a feature of any kind."""
     kind = feature.WhichOneof("kind")
     return getattr(feature, kind).value if kind else ()
 
 
-def level_of(example: SequenceExample) -> Level | None:
-    """The level of a record; None if it has no features of this data set."""
-    lists, context = example.feature_lists.feature_list, example.context.feature
-    if any(name in lists for name in FEATURE_SIZES):
-        return "segment" if any(key in context for key in _RATING_KINDS) else "frame"
-    return "video" if any(video_feature(name) in context for name in FEATURE_SIZES) else None
+def level_of(example: SequenceExample, features: Sequence[Feature] = DEFAULT_FEATURES) -> Level | None:
+    """The level of a record; None if it has no features: neither these, nor others in a form of ours (`yt8m.data.forms`)."""
+    if has_frames(example, features):
+        return "segment" if any(key in example.context.feature for key in _RATING_KINDS) else "frame"
+    return "video" if has_means(example, features) else None
 
 
 def video_id(example: SequenceExample) -> bytes:
@@ -63,7 +62,7 @@ def video_id(example: SequenceExample) -> bytes:
 def check_record(
     serialized: bytes,
     level: Level | None = None,
-    features: Sequence[str] = tuple(FEATURE_SIZES),
+    features: Sequence[Feature | str] | None = None,
     num_classes: int | None = None,
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
@@ -76,7 +75,7 @@ def check_record(
         serialized: a `tf.train.Example` or `SequenceExample`.
         level: the expected level; None takes any. Segment-level records are frame-level records with ratings, so each of
             these two passes for the other. The ratings are checked unless the frame level is expected.
-        features: features to be read, by their names at frame level.
+        features: features to be read, rows or texts; None takes the known ones, and others that the record holds.
         num_classes: labels must be below it; None takes any.
         max_labels: most labels of a video, or ratings of a segment; None takes any number.
         rated_classes: classes that segments may be rated for; None takes any.
@@ -104,13 +103,18 @@ class Look:
 def look_at(
     records: Sequence[bytes],
     level: Level | None = None,
-    features: Sequence[str] = tuple(FEATURE_SIZES),
+    features: Sequence[Feature | str] | None = None,
     num_classes: int | None = None,
     max_labels: int | None = None,
     rated_classes: Sequence[int] | None = None,
 ) -> list[Look]:
-    """Looks at records as protobuf reads them. Arguments: see `check_record`."""
-    return [_look_at(record, level, features, num_classes, max_labels, rated_classes) for record in records]
+    """Looks at records as protobuf reads them. Arguments: see `check_record`.
+
+    Without `features`, most of the records decide about the form of a feature that is not known.
+    """
+    examples = [parse(record) for record in records]
+    features = rows_for(filter(None, examples)) if features is None else rows_of(features)
+    return [_look_at(example, level, features, num_classes, max_labels, rated_classes) for example in examples]
 
 
 def _is_other_level(look: Look, level: Level | None) -> bool:
@@ -118,17 +122,16 @@ def _is_other_level(look: Look, level: Level | None) -> bool:
 
 
 def _look_at(
-    serialized: bytes,
+    example: SequenceExample | None,
     level: Level | None,
-    features: Sequence[str],
+    features: Sequence[Feature],
     num_classes: int | None,
     max_labels: int | None,
     rated_classes: Sequence[int] | None,
 ) -> Look:
-    example = parse(serialized)
     if example is None:
         return Look(level=level or "frame", problem="is no tf.train.Example or SequenceExample")
-    found = level_of(example)
+    found = level_of(example, features)
     # A video without frames may lack the lists of frames altogether. A record with other keys instead is foreign.
     if found is None and (level in (None, "video") or foreign.held_keys(example)):
         return Look(example, level or "frame", problem=foreign.explain(example))
@@ -201,42 +204,61 @@ def _say_classes(label: int, num_classes: int | None) -> str:
     return f"{known}, this one needs {label + 1} or more"
 
 
-def _check_means(context, features: Sequence[str]) -> str | None:
-    for name in features:
-        key = video_feature(name)
+def _check_means(context, features: Sequence[Feature]) -> str | None:
+    for feature in features:
+        key = feature.video_name
         if key not in context:
             continue
         if context[key].WhichOneof("kind") != "float_list":
             return f"{key} is no list of floats"
         values = context[key].float_list.value
-        if len(values) != FEATURE_SIZES[name]:
-            return f"{key} has {quantity(len(values), 'value')}, not {FEATURE_SIZES[name]}"
+        if len(values) != feature.size:
+            return f"{key} has {quantity(len(values), 'value')}, not {feature.size}"
         if not np.isfinite(values).all():
             return f"{key} has a value that is NaN or infinite"
     return None
 
 
-def _check_frames(lists, features: Sequence[str]) -> str | None:
+def _check_frames(lists, features: Sequence[Feature]) -> str | None:
     counts = {}
-    for name in features:
+    for feature in features:
+        name = feature.name
         frames = lists[name].feature if name in lists else ()
         if not frames:
             continue
         counts[name] = len(frames)
-        sizes = {_frame_size(frame) for frame in frames}
-        if sizes == {FEATURE_SIZES[name]}:
-            continue
-        index = next(index for index, frame in enumerate(frames) if _frame_size(frame) != FEATURE_SIZES[name])
-        size = _frame_size(frames[index])
-        if size is None:
-            return f"{name} holds {_say_held(frames[index])}; frame-level features are one bytes value a second"
-        return f"{name} frame {index} has {quantity(size, 'byte')}, not {FEATURE_SIZES[name]}"
+        problem = _check_stream(frames, feature)
+        if problem:
+            return problem
     if counts and max(counts.values()) - min(counts.values()) > 1:
         return " and ".join(f"{count} {name}" for name, count in counts.items()) + " frames; they may differ by one"
     return None
 
 
-def _say_held(frame: Feature) -> str:
+def _check_stream(frames: Sequence[protos.Feature], feature: Feature) -> str | None:
+    """Says what is wrong with the frames of a feature."""
+    name, as_floats = feature.name, feature.storage == "float32"
+    size_of = _count_floats if as_floats else _frame_size
+    wanted, unit = (feature.size, "value") if as_floats else (feature.frame_bytes, "byte")
+    if {size_of(frame) for frame in frames} != {wanted}:
+        index = next(index for index, frame in enumerate(frames) if size_of(frame) != wanted)
+        size = size_of(frames[index])
+        if size is not None:
+            return f"{name} frame {index} has {quantity(size, unit)}, not {wanted}"
+        held = _say_held(frames[index])
+        if as_floats:
+            return f"{name} holds {held}; {feature.text} is one list of floats a second"
+        return f"{name} holds {held}; frame-level features are one bytes value a second"
+    if feature.is_quantised:
+        return None
+    for index, frame in enumerate(frames):
+        stored = frame.float_list.value if as_floats else np.frombuffer(frame.bytes_list.value[0], "<f2")
+        if not np.isfinite(stored).all():
+            return f"{name} frame {index} has a value that is NaN or infinite"
+    return None
+
+
+def _say_held(frame: protos.Feature) -> str:
     """Names the values of a frame that should be one bytes value, or one list of floats, and is not."""
     count = len(values_of(frame))
     if count and frame.WhichOneof("kind") == "bytes_list":
@@ -244,15 +266,20 @@ def _say_held(frame: Feature) -> str:
     return frame.WhichOneof("kind").replace("_list", "s") if count else "nothing"
 
 
-def _frame_size(frame: Feature) -> int | None:
+def _frame_size(frame: protos.Feature) -> int | None:
     values = frame.bytes_list.value
     return len(values[0]) if len(values) == 1 else None
 
 
-def num_frames(example: SequenceExample, features: Sequence[str] = tuple(FEATURE_SIZES)) -> int:
-    """Number of frames that all present streams among these features have."""
+def _count_floats(frame: protos.Feature) -> int | None:
+    return len(frame.float_list.value) if frame.WhichOneof("kind") == "float_list" else None
+
+
+def num_frames(example: SequenceExample, features: Sequence[Feature] | None = None) -> int:
+    """Number of frames that all present streams among these features have; None takes all that the record holds."""
     lists = example.feature_lists.feature_list
-    counts = [len(lists[name].feature) for name in features if name in lists]
+    features = rows_for([example]) if features is None else features
+    counts = [len(lists[each.name].feature) for each in features if each.name in lists]
     return min((count for count in counts if count), default=0)
 
 

@@ -1,16 +1,17 @@
 """Describes records of other programs: what they hold, and what to do with them."""
 
+from yt8m.data.features import KNOWN
 from yt8m.data.protos import SequenceExample, parse
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, video_feature
+from yt8m.data.schema import ID_KEYS
 
-NEITHER = f"holds neither {' or '.join(FEATURE_SIZES)} frames nor {' or '.join(map(video_feature, FEATURE_SIZES))}"
+NEITHER = f"holds neither {' or '.join(KNOWN)} frames nor {' or '.join(each.video_name for each in KNOWN.values())}"
 
 _OUR_CONTEXT = {*ID_KEYS, "labels", *(f"segment_{each}" for each in ("start_times", "end_times", "labels", "scores"))}
 _MOST_KEYS = 4
 _EXAMPLE = "this is a tf.train.Example with frames"
 LARGEST_BARE = 64 << 20
 """Largest file, in bytes, that is tried as one bare proto. No video has more."""
-_AS_OURS = " and ".join(FEATURE_SIZES)
+_AS_OURS = " and ".join(KNOWN)
 _FORM = "lists of bytes, one value a second, in a tf.train.SequenceExample (docs/data-format.md)"
 
 
@@ -42,9 +43,7 @@ def _advice(example: SequenceExample, keys: tuple[str, ...]) -> str:
             "these are MediaPipe's floats, neither quantised nor with an id and labels; quantise them and write them as "
             f"{_AS_OURS}, {_FORM}"
         )
-    if any(name in context for name in FEATURE_SIZES) and not any(
-        video_feature(name) in context for name in FEATURE_SIZES
-    ):
+    if any(name in context for name in KNOWN) and not any(each.video_name in context for each in KNOWN.values()):
         return f"{_EXAMPLE}; write them as {_FORM}"
     return ""
 
@@ -65,5 +64,5 @@ def explain_bare(content: bytes) -> str | None:
         return None
     if not example.feature_lists.feature_list and not example.context.feature:
         return None
-    what = explain(example) if not any(name in example.feature_lists.feature_list for name in FEATURE_SIZES) else ""
+    what = explain(example) if not any(name in example.feature_lists.feature_list for name in KNOWN) else ""
     return "the file is one bare tf.train.SequenceExample, not TFRecords of them" + (f"; it {what}" if what else "")

@@ -1,11 +1,11 @@
 """Parses serialized records into batches with the shapes of `yt8m.data.schema`, as TensorFlow graph code.
 
 Nothing here is dequantised: the model's first layer does that on the device. Sampled frames are chosen while they are
-still strings, so the others are never decoded.
+still strings, so the others are never decoded. Floats need no decoding.
 
 `yt8m.data.segments` uses the same parts to cut frame-level records into segments.
 
-B = records, T = frames, D = bytes of a frame, L = label columns, n = frames or labels stored.
+B = records, T = frames, D = values of a frame, L = label columns, n = frames or labels stored.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,18 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data.features import DEFAULT_FEATURES, Feature
 from yt8m.data.sampling import sample_rows
 from yt8m.data.schema import (
-    FEATURE_SIZES,
     ID_KEYS,
     LABEL_PADDING,
-    QUANTISATION_OFFSET,
-    QUANTISATION_SCALE,
     WHOLE,
-    ZERO_BYTE,
     Sampling,
     Share,
-    video_feature,
 )
 
 Element = dict[str, tf.Tensor]
@@ -85,19 +81,26 @@ class Videos(NamedTuple):
 
     context: Element
     streams: Element
-    """string [B, n] by feature, padded."""
+    """string [B, n] by feature, padded; float32 [B, n, D] of features that are stored as floats."""
     stored: Element
     """Number of frames of each stream, int32 [B] by feature."""
     count: tf.Tensor
     """Number of frames that all present streams have, int32 [B]."""
 
 
-def parse_frames(serialized: tf.Tensor, features: Sequence[str], context: dict[str, Any]) -> Videos:
+def _as_stored(feature: Feature) -> tf.io.FixedLenSequenceFeature:
+    """How TensorFlow parses the frames of a feature."""
+    if feature.storage == "float32":
+        return tf.io.FixedLenSequenceFeature([feature.size], tf.float32, allow_missing=True)
+    return tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True)
+
+
+def parse_frames(serialized: tf.Tensor, features: Sequence[Feature], context: dict[str, Any]) -> Videos:
     """Parses the streams of serialized SequenceExamples, string [B], and the features that `context` names."""
-    sequence = {name: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True) for name in features}
-    means = {video_feature(name): tf.io.RaggedFeature(tf.float32) for name in features}
+    sequence = {each.name: _as_stored(each) for each in features}
+    means = {each.video_name: tf.io.RaggedFeature(tf.float32) for each in features}
     parsed, streams, lengths = tf.io.parse_sequence_example(serialized, context | means, sequence)
-    stored = {name: tf.cast(lengths[name], tf.int32) for name in features}
+    stored = {each.name: tf.cast(lengths[each.name], tf.int32) for each in features}
     count = _count_frames(list(stored.values()))
     # A video-level record has the same bytes as a frame-level one without frames. Only its means tell them apart.
     num_means = tf.add_n([parsed[key].row_lengths() for key in means])
@@ -106,63 +109,91 @@ def parse_frames(serialized: tf.Tensor, features: Sequence[str], context: dict[s
         return Videos(parsed, streams, stored, tf.identity(count))
 
 
-def decode_batch(strings: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, size: int) -> tf.Tensor:
-    """Decodes frames, string [B, n], to uint8 [B, T, D].
+def decode_batch(frames: tf.Tensor, stored: tf.Tensor, count: tf.Tensor, length: int, feature: Feature) -> tf.Tensor:
+    """Decodes frames, string [B, n] or float32 [B, n, D], to [B, T, D] of the feature's type.
 
     Args:
-        strings: frames; those past `stored` are empty.
+        frames: as `Videos` has them; those past `stored` are empty, or 0.
         stored: number of frames stored in each row, int32 [B].
         count: number of frames that each row should have, int32 [B]. Frames past it become 0. Frames below it that are not
-            stored become the byte for zero.
+            stored become the value for zero.
         length: T, at least n.
-        size: D.
+        feature: the feature.
     """
-    width = tf.shape(strings)[1]
-    right_size = tf.equal(tf.strings.length(strings), tf.where(tf.sequence_mask(stored, width), size, 0))
-    with tf.control_dependencies([require(tf.reduce_all(right_size), "a frame's vector has the wrong length")]):
-        decoded = tf.io.decode_raw(strings, tf.uint8, fixed_length=size)
+    width = tf.shape(frames)[1]
+    decoded = _decoded(frames, stored, width, feature)
     # Both branches copy the whole batch, and are rare: all videos are short; one stream is missing or longer.
     padding = [[0, 0], [0, length - width], [0, 0]]
     decoded = tf.cond(width < length, lambda: tf.pad(decoded, padding), lambda: decoded)
     there, wanted = tf.sequence_mask(stored, length), tf.sequence_mask(count, length)
-    filling = (tf.cast(wanted, tf.uint8) * tf.constant(ZERO_BYTE, tf.uint8))[:, :, None]
+    filling = (tf.cast(wanted, decoded.dtype) * tf.constant(feature.zero, decoded.dtype))[:, :, None]
     filled = tf.cond(
         tf.reduce_all(there == wanted),
         lambda: decoded,
         lambda: tf.where((there & wanted)[:, :, None], decoded, filling),
     )
-    return tf.ensure_shape(filled, [None, length, size])
+    return tf.ensure_shape(filled, [None, length, feature.size])
 
 
-def pick(strings: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Picks rows int32 [B, m] of string [B, n]. Past the end it picks the last one; without any, the empty string."""
-    width = tf.shape(strings)[1]
+def _decoded(frames: tf.Tensor, stored: tf.Tensor, width: tf.Tensor, feature: Feature) -> tf.Tensor:
+    """Frames as numbers, [B, n, D]. Fails if their size is wrong, or a number is NaN or infinite."""
+    if feature.storage == "float32":
+        decoded = frames
+    else:
+        sizes = tf.where(tf.sequence_mask(stored, width), feature.frame_bytes, 0)
+        right_size = tf.equal(tf.strings.length(frames), sizes)
+        with tf.control_dependencies([require(tf.reduce_all(right_size), "a frame's vector has the wrong length")]):
+            kind = tf.uint8 if feature.is_quantised else tf.uint16  # TensorFlow has no kernel that decodes halves
+            decoded = tf.io.decode_raw(frames, kind, fixed_length=feature.frame_bytes)
+        decoded = decoded if feature.is_quantised else tf.bitcast(decoded, tf.float16)
+    if feature.is_quantised:
+        return decoded
+    with tf.control_dependencies([require(_are_finite(decoded), f"{feature.name} is NaN or infinite")]):
+        return tf.identity(decoded)
+
+
+def pick(frames: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Picks rows int32 [B, m] of string [B, n] or float32 [B, n, D].
+
+    Past the end it picks the last one; without any, the empty string, or 0.
+    """
+    width = tf.shape(frames)[1]
     return tf.cond(
         width == 0,
-        lambda: tf.fill(tf.shape(rows), ""),
-        lambda: tf.gather(strings, tf.minimum(rows, width - 1), batch_dims=1),
+        lambda: tf.zeros(tf.concat([tf.shape(rows), frames.shape[2:]], 0), frames.dtype),
+        lambda: tf.gather(frames, tf.minimum(rows, width - 1), batch_dims=1),
     )
 
 
-def decode_rows(streams: Element, stored: Element, rows: tf.Tensor, count: tf.Tensor, length: int) -> Element:
-    """Decodes the chosen rows of each stream: uint8 [B, m, D] by feature.
+def only_first(frames: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Replaces frames string [N, n] or float32 [N, n, D] after the first `count`, int32 [N], by the empty string, or by 0."""
+    there = tf.sequence_mask(count, tf.shape(frames)[1])
+    there = there if frames.dtype == tf.string else there[:, :, None]
+    return tf.where(there, frames, tf.zeros([], frames.dtype))
+
+
+def decode_rows(
+    features: Sequence[Feature], streams: Element, stored: Element, rows: tf.Tensor, count: tf.Tensor, length: int
+) -> Element:
+    """Decodes the chosen rows of each stream: [B, m, D] by feature, of its type.
 
     Args:
+        features: the features of the streams.
         streams, stored: see `Videos`.
         rows: frames to decode, int32 [B, m].
         count: how many of the rows count in each video, int32 [B].
         length: m.
     """
     decoded = {}
-    for name, strings in streams.items():
-        present = count * tf.minimum(stored[name], 1)
-        chosen = tf.where(tf.sequence_mask(present, length), pick(strings, rows), "")
-        decoded[name] = decode_batch(chosen, present, count, length, FEATURE_SIZES[name])
+    for feature in features:
+        present = count * tf.minimum(stored[feature.name], 1)
+        chosen = only_first(pick(streams[feature.name], rows), present)
+        decoded[feature.name] = decode_batch(chosen, present, count, length, feature)
     return decoded
 
 
 def frame_batch_parser(
-    features: Sequence[str],
+    features: Sequence[Feature],
     num_classes: int,
     max_labels: int,
     max_frames: int,
@@ -197,10 +228,11 @@ def frame_batch_parser(
             "cut_frames": cut,
         }
         if num_frames:
-            return element | decode_rows(streams, stored, rows, count, num_frames)
-        for name, strings in streams.items():
-            present = tf.minimum(stored[name], max_frames)
-            element[name] = decode_batch(strings[:, :max_frames], present, count, max_frames, FEATURE_SIZES[name])
+            return element | decode_rows(features, streams, stored, rows, count, num_frames)
+        for feature in features:
+            present = tf.minimum(stored[feature.name], max_frames)
+            frames = streams[feature.name][:, :max_frames]
+            element[feature.name] = decode_batch(frames, present, count, max_frames, feature)
         return element
 
     return parse
@@ -213,7 +245,7 @@ _MISSING = np.array(0x7FC0_0A8C, np.uint32).view(np.float32)
 def _are_finite(values: tf.Tensor) -> tf.Tensor:
     """Whether all numbers are finite, bool []."""
     # A number that is not finite makes the sum not finite. A sum costs a fifth of a look at every number.
-    finite = tf.math.is_finite(tf.reduce_sum(values))
+    finite = tf.math.is_finite(tf.reduce_sum(tf.cast(values, tf.float32)))
     return tf.cond(finite, lambda: True, lambda: tf.reduce_all(tf.math.is_finite(values)))
 
 
@@ -226,7 +258,9 @@ def _means(stored: Element) -> Element:
         key: tf.equal(tf.bitcast(values[:, :1], tf.int32), _MISSING.view(np.int32)) for key, values in stored.items()
     }
     checks = []
-    if len(stored) == len(FEATURE_SIZES):  # otherwise a record may have features that are not read
+    if {
+        each.video_name for each in DEFAULT_FEATURES
+    } <= stored.keys():  # otherwise it may have features that are not read
         lacks_all = tf.reduce_all(tf.concat(list(lacking.values()), axis=1), axis=1)
         checks.append(require(~tf.reduce_any(lacks_all), "a record has no feature"))
     for key, lacks in lacking.items():
@@ -241,9 +275,11 @@ def _means(stored: Element) -> Element:
         return {key: tf.identity(values) for key, values in stored.items()}
 
 
-def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: int) -> Callable[[tf.Tensor], Element]:
+def video_batch_parser(
+    features: Sequence[Feature], num_classes: int, max_labels: int
+) -> Callable[[tf.Tensor], Element]:
     """Makes a parser of serialized Examples string [B], for video level. Whole batches parse several times faster."""
-    keys = {video_feature(name): FEATURE_SIZES[name] for name in features}
+    keys = {each.video_name: each.size for each in features}
 
     def parse(serialized: tf.Tensor) -> Element:
         missing = {
@@ -257,7 +293,7 @@ def video_batch_parser(features: Sequence[str], num_classes: int, max_labels: in
     return parse
 
 
-def means_of_frames(features: Sequence[str], prefix: str = "") -> Callable[[Element], Element]:
+def means_of_frames(features: Sequence[Feature], prefix: str = "") -> Callable[[Element], Element]:
     """Makes a function that replaces the frames of a batch by their means, for video-level models.
 
     Args:
@@ -268,13 +304,14 @@ def means_of_frames(features: Sequence[str], prefix: str = "") -> Callable[[Elem
     def replace(batch: Element) -> Element:
         batch = dict(batch)
         count = batch.pop(f"{prefix}num_frames")
-        for name in features:
-            frames = batch.pop(f"{prefix}{name}")
-            # Bytes past the end are 0. Sums of whole numbers are exact.
-            sums = tf.cast(tf.reduce_sum(tf.cast(frames, tf.int32), axis=1), tf.float32)
+        for feature in features:
+            frames = batch.pop(f"{prefix}{feature.name}")
+            # Frames past the end are 0. Sums of whole numbers are exact; those of floats are taken in float64.
+            kind = tf.int32 if feature.is_quantised else tf.float64
+            sums = tf.cast(tf.reduce_sum(tf.cast(frames, kind), axis=1), tf.float32)
             means = sums / tf.cast(tf.maximum(count, 1), tf.float32)[:, None]
-            values = means * QUANTISATION_SCALE + QUANTISATION_OFFSET
-            batch[f"{prefix}{video_feature(name)}"] = tf.where(count[:, None] > 0, values, 0.0)
+            values = means * feature.scale + feature.offset if feature.is_quantised else means
+            batch[f"{prefix}{feature.video_name}"] = tf.where(count[:, None] > 0, values, 0.0)
         return batch
 
     return replace

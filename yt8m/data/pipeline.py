@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from yt8m.data.engine.stream import in_pass, prepared, read_stream
+from yt8m.data.features import Feature
 from yt8m.data.handover import as_dataset, signature_of
 from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
@@ -14,7 +15,6 @@ from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
-    Feature,
     Level,
 )
 from yt8m.data.service.epochs import Epochs, read_epochs
@@ -86,7 +86,7 @@ def read_records(
     seed: Seed | None = None,
     *,
     level: Level | None = None,
-    features: tuple[Feature, ...] = (),
+    features: tuple[str | Feature, ...] = (),
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
     **options,

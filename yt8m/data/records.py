@@ -24,7 +24,6 @@ from yt8m.data import foreign, protos
 from yt8m.data.compression import DamagedStream, compression_of
 from yt8m.data.contents import open_content
 from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
-from yt8m.data.schema import video_feature
 from yt8m.errors import RecordError, quantity
 
 _OF_FILE = "the file "
@@ -90,7 +89,7 @@ def video_level_record(video_id: str, labels: Sequence[int] | None, means: Mappi
     example = protos.Example()
     _set_identity(example.features.feature, video_id, labels)
     for name, values in means.items():
-        example.features.feature[video_feature(name)].float_list.value.extend(values.tolist())
+        example.features.feature[f"mean_{name}"].float_list.value.extend(values.tolist())
     return example.SerializeToString(deterministic=True)
 
 
@@ -102,7 +101,8 @@ def frame_level_record(
     Args:
         video_id: written under ``id``.
         labels: class ids; None leaves the key out, as in a test split.
-        frames: uint8 [T, D] by feature name, one row a second.
+        frames: uint8, float16 or float32 [T, D] by feature name, one row a second. float32 is written as lists of floats, the
+            others as bytes.
         ratings: if given, the record is a segment record.
     """
     example = protos.SequenceExample()
@@ -115,8 +115,12 @@ def frame_level_record(
         context["segment_scores"].float_list.value.extend(ratings.scores)
     for name, rows in frames.items():
         add_frame = example.feature_lists.feature_list[name].feature.add
+        as_floats = rows.dtype == np.float32
         for row in rows:
-            add_frame().bytes_list.value.append(row.tobytes())
+            if as_floats:
+                add_frame().float_list.value.extend(row.tolist())
+            else:
+                add_frame().bytes_list.value.append(row.tobytes())
     return example.SerializeToString(deterministic=True)
 
 

@@ -84,7 +84,7 @@ def error_message(error: tf.errors.OpError | UnicodeDecodeError) -> str:
 
 def _describe(message: str, level: Level) -> str:
     requirement = re.search(r"assertion failed: \[(.*?)\]", message)
-    key = re.search(r"(?:Key|Feature)(?: \(.*?\))?: (\w+)", message)
+    key = re.search(r"(?:Key|Feature)(?: \(.*?\))?: ([\w-]+)", message)
     kind = "Example" if level == "video" else "SequenceExample"
     what = requirement[1] if requirement else f"its {key[1]}" if key else f"not a tf.train.{kind} to it"
     return f"cannot be read by TensorFlow's parser, which a data service uses ({what}); read it without --data.service"

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from yt8m.data.schema import Feature, Level
+from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature, names_of, texts_of
+from yt8m.data.schema import Level
 from yt8m.data.source import Source
 from yt8m.data.survey import Survey
 from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
@@ -26,7 +27,7 @@ Among 50 real videos, one draw in a thousand has no label in the upper half of t
 class Wanted(Protocol):
     """What a run needs of records; `yt8m.config.DataConfig` is one."""
 
-    features: Sequence[Feature]
+    features: Sequence[str]
     num_classes: int
     max_frames: int
 
@@ -104,27 +105,32 @@ def require_labels(survey: Survey, level: Level, what: str, progress: Progress) 
 
 
 def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool) -> list[str]:
-    """Says in a line for each feature that some or all records lack it.
+    """Says in a line which features were found, unless they are just the known ones; and for each that records lack it.
 
     Args:
         survey: survey of the records.
         wanted: the features to be read.
         are_found: whether these are the features found in these records. A flag can then change them.
     """
-    lines = []
+    lines, found = [], ", ".join(texts_of(survey.features))
+    present = set(names_of(survey.features))
+    if are_found and present and survey.features != DEFAULT_FEATURES:
+        missing = [name for name in KNOWN if name not in present] if present & set(KNOWN) else []
+        without = f", and no {' and no '.join(missing)}," if missing else ""
+        lines.append(f"{_name(survey)}: found {found}{without} in {survey.looked_at}")
     for feature in wanted:
-        count = survey.lacking(feature)
+        count = survey.lacking(feature.name)
         if not count:
             continue
-        if feature not in survey.features:
+        if feature.name not in present:
             lines.append(
-                f"{_name(survey)}: none of {survey.looked_at} has {feature}; zeros stand in for what the model was made for"
+                f"{_name(survey)}: none of {survey.looked_at} has {feature.name}; zeros stand in for what the model was made for"
             )
             continue
-        others = " ".join(name for name in wanted if name != feature)
+        others = " ".join(each.text for each in wanted if each != feature)
         lines.append(
-            f"{_name(survey)}: found {', '.join(survey.features)}; {count} of {survey.looked_at} "
-            f"{'lacks' if count == 1 else 'lack'} {feature}, and zeros stand in for it"
+            f"{_name(survey)}: found {found}; {count} of {survey.looked_at} "
+            f"{'lacks' if count == 1 else 'lack'} {feature.name}, and zeros stand in for it"
             + (f"; --data.features {others} does without it" if are_found and others else "")
         )
     return lines

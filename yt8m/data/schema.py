@@ -8,7 +8,8 @@ key                 type, shape         meaning
 ``id``              string [B]          the video's id
 ``labels``          int32 [B, L]        class ids, padded with -1. A video without labels (a test split) has a row of -1.
                                         Segment level: the classes that the segment was rated for
-``rgb``, ``audio``  uint8 [B, T, D]     frame and segment level; frames past ``num_frames`` hold 0 and mean nothing
+``rgb``, ...        uint8 [B, T, D]     frame and segment level, a key for each feature (`yt8m.data.features`); float16 or
+                                        float32 if it is stored so; frames past ``num_frames`` hold 0 and mean nothing
 ``num_frames``      int32 [B]           frame and segment level; 0 is a video without frames
 ``cut_frames``      int32 [B]           frame level: how many frames beyond `max_frames` were left out
 ``mean_rgb``, ...   float32 [B, D]      video level
@@ -23,7 +24,7 @@ key                 type, shape         meaning
                                         their number, ``context_num_frames``
 ==================  ==================  ============================================================================
 
-Features stay uint8 until they are on the device, which copies a quarter of the bytes. The first layer of every model
+Stored bytes stay uint8 until they are on the device, which copies a quarter of the bytes. The first layer of every model
 dequantises, normalises and masks them in one fused pass.
 """
 
@@ -41,14 +42,6 @@ random run of consecutive frames."""
 
 SegmentContext = int | Literal["video"]
 """What a model sees beside a segment: so many frames on each side, or frames of the whole video as a second stream."""
-
-FEATURE_SIZES: dict[str, int] = {
-    "rgb": 1024,
-    "audio": 128,
-}
-"""Length of one frame's vector by feature. This is the only list of the features."""
-
-Feature = Literal[tuple(FEATURE_SIZES)]
 
 ID_KEYS = ("id", "video_id")
 """Names of the id in a record: since 2018, and in 2017."""
@@ -72,14 +65,6 @@ LARGEST_NUM_CLASSES = 4716
 MOST_CLASSES = 2**31 - 1
 """Most classes of any vocabulary: labels are int32."""
 DEFAULT_MAX_FRAMES = 300
-
-QUANTISATION_SCALE = 4.0 / 255.0
-QUANTISATION_OFFSET = 4.0 / 512.0 - 2.0
-"""A stored byte q means ``q * QUANTISATION_SCALE + QUANTISATION_OFFSET``, from -2 to 2."""
-
-ZERO_BYTE = 127
-"""The byte nearest to 0.0 (it stands for -3e-5). It fills a feature that a record lacks."""
-
 
 CONTEXT_PREFIX = "context_"
 """Prefix of the keys that hold the whole video, in a batch of segments."""
@@ -163,8 +148,3 @@ def is_present(scores: Any) -> Any:
         bool, or an array or tensor of bool of the same shape.
     """
     return scores >= PRESENT_FROM
-
-
-def video_feature(name: str) -> str:
-    """The key of a feature at video level: ``rgb`` becomes ``mean_rgb``."""
-    return f"mean_{name}"

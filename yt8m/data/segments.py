@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from yt8m.data.features import Feature
 from yt8m.data.parsing import (
     Element,
     Videos,
@@ -15,6 +16,7 @@ from yt8m.data.parsing import (
     decode_rows,
     identifier_features,
     label_rows,
+    only_first,
     parse_frames,
     pick,
     require,
@@ -23,7 +25,6 @@ from yt8m.data.parsing import (
 from yt8m.data.sampling import uniform_rows
 from yt8m.data.schema import (
     CONTEXT_PREFIX,
-    FEATURE_SIZES,
     LABEL_PADDING,
     SEGMENT_FRAMES,
     SegmentContext,
@@ -41,7 +42,7 @@ _END_TIMES = {"segment_end_times": tf.io.RaggedFeature(tf.int64)}
 
 
 def segment_parser(
-    features: Sequence[str],
+    features: Sequence[Feature],
     num_classes: int,
     max_labels: int,
     rated_only: bool,
@@ -84,11 +85,12 @@ def segment_parser(
             "labels": segments.classes,
             "label_scores": segments.scores,
             "video_labels": of_video(label_rows(video.context["labels"], num_classes, max_labels)),
-            **_frames_around(video, segments.starts, around),
+            **_frames_around(features, video, segments.starts, around),
         }
         if context == "video":
             chosen, shown = uniform_rows(video.count, context_num_frames)
-            whole = decode_rows(video.streams, video.stored, chosen, shown, context_num_frames) | {"num_frames": shown}
+            whole = decode_rows(features, video.streams, video.stored, chosen, shown, context_num_frames)
+            whole |= {"num_frames": shown}
             element |= {f"{CONTEXT_PREFIX}{key}": of_video(value) for key, value in whole.items()}
         return element
 
@@ -140,12 +142,13 @@ def _as_rows(ratings: "_Ratings", slots: tf.Tensor, rows: tf.Tensor, num_classes
     return _Segments(slots * SEGMENT_FRAMES, classes, scores)
 
 
-def _frames_around(video: Videos, starts: tf.Tensor, around: int) -> Element:
-    """Decodes the frames of segments, and frames on each side as far as the video has them: uint8 [S, T, D].
+def _frames_around(features: Sequence[Feature], video: Videos, starts: tf.Tensor, around: int) -> Element:
+    """Decodes the frames of segments, and frames on each side as far as the video has them: [S, T, D] by feature.
 
     Also gives their number. Other frames are not decoded: for one rated segment, 5 of 300 are.
 
     Args:
+        features: the features of the video's streams.
         video: one record.
         starts: first seconds of the segments, int32 [S].
         around: frames on each side. T is `SEGMENT_FRAMES` plus twice this number.
@@ -159,11 +162,11 @@ def _frames_around(video: Videos, starts: tf.Tensor, around: int) -> Element:
         return tf.maximum(tf.minimum(frames, starts + SEGMENT_FRAMES + around) - first, 0)
 
     element = {"num_frames": inside(video.count)}
-    for name, strings in video.streams.items():
-        stored = inside(video.stored[name])
-        chosen = tf.reshape(pick(strings, tf.reshape(rows, [1, -1])), tf.shape(rows))
-        chosen = tf.where(tf.sequence_mask(stored, length), chosen, "")
-        element[name] = decode_batch(chosen, stored, inside(video.count), length, FEATURE_SIZES[name])
+    for feature in features:
+        frames, stored = video.streams[feature.name], inside(video.stored[feature.name])
+        chosen = pick(frames, tf.reshape(rows, [1, -1]))
+        chosen = tf.reshape(chosen, tf.concat([tf.shape(rows), frames.shape[2:]], 0))
+        element[feature.name] = decode_batch(only_first(chosen, stored), stored, inside(video.count), length, feature)
     return element
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from yt8m.data.features import Feature, rows_of
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Fold, IndexedFold, Level, SegmentContext
 
 
@@ -12,7 +13,8 @@ class Source:
 
     files: tuple[str, ...]
     level: Level
-    features: tuple[str, ...]
+    features: tuple[Feature, ...]
+    """Known ones may be given by name."""
     num_classes: int = DEFAULT_NUM_CLASSES
     max_labels: int = DEFAULT_MAX_LABELS
     rated_classes: tuple[int, ...] | None = None
@@ -30,6 +32,9 @@ class Source:
 
     without_features: bool = False
     """Give ids and labels alone. The frames are still found and counted, but not copied."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "features", rows_of(self.features))
 
     @property
     def expectations(self) -> dict[str, Any]:

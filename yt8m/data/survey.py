@@ -16,9 +16,11 @@ from itertools import islice
 from yt8m.data import foreign
 from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of
 from yt8m.data.contents import open_content
+from yt8m.data.features import KNOWN, Feature, in_order
 from yt8m.data.file_access import errors_of, file_size
+from yt8m.data.forms import FormCounts, frame_forms, mean_forms
 from yt8m.data.records import EMPTY, read_framing, read_headers, read_record
-from yt8m.data.schema import FEATURE_SIZES, Level, video_feature
+from yt8m.data.schema import Level
 from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError, RecordError
 
@@ -48,7 +50,11 @@ class Survey:
     num_rated: int = 0
     """Records with rated segments."""
     with_feature: Counter[str] = field(default_factory=Counter)
-    """Number of records that have each feature, by its name at frame level."""
+    """Number of records that have each feature, by its name at frame level. Names without a known row count in any form."""
+    first_with: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """File and index of the first record that has each feature."""
+    forms: FormCounts = field(default_factory=FormCounts)
+    """The forms that features have."""
     num_featureless: int = 0
     """Records without any feature, such as videos without frames."""
     lengths: Counter[int] = field(default_factory=Counter)
@@ -80,9 +86,17 @@ class Survey:
         return "segment" if self.num_rated else "frame"
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """The features that any record has, in the order of `FEATURE_SIZES`."""
-        return tuple(name for name in FEATURE_SIZES if self.with_feature[name])
+    def features(self) -> tuple[Feature, ...]:
+        """The features that any record has: known ones, and others in the form that most records have, if it is one of ours.
+
+        Known ones count in another form if all records have them so.
+        """
+        known = [self.forms.only(name) or each for name, each in KNOWN.items() if self.with_feature[name]]
+        return in_order([*known, *self.forms.unknown()])
+
+    def form_of(self, name: str) -> Feature | None:
+        """The feature of this name as all records with it hold it; None if they differ, or hold it in no form of ours."""
+        return self.forms.only(name)
 
     @property
     def is_usable(self) -> bool:
@@ -138,13 +152,18 @@ class Survey:
         self.num_records += 1
         if level == "video":
             self.num_videos += 1
-            found = [name for name in FEATURE_SIZES if video_feature(name) in context]
+            forms = mean_forms(example)
+            found = [name for name, each in KNOWN.items() if each.video_name in context]
         else:
             self.num_with_frames += level is not None
             self.num_rated += level == "segment"
             self.lengths[num_frames(example)] += 1
-            found = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
+            forms = frame_forms(example)
+            found = [name for name in KNOWN if name in lists and lists[name].feature]
+        self.forms.add(forms)
+        found += [name for name, form in forms.items() if form and name not in KNOWN]
         self.with_feature.update(found)
+        self.first_with = dict.fromkeys(found, (path, index)) | self.first_with
         self.num_featureless += not found
         if "labels" not in context:
             self.num_unlabelled += 1

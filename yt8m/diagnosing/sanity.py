@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
+from yt8m.data.features import KNOWN, parse_features, texts_of
 from yt8m.data.options import Order
 from yt8m.data.remedies import OF_TRAINING
-from yt8m.data.schema import FEATURE_SIZES, LABEL_PADDING, video_feature
+from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
@@ -72,14 +73,14 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
         shapes = batch_shapes(config, source)
         yield Finding(
             "records",
-            f"{quantity(len(source.files), 'file')}, {source.level} level, {', '.join(source.features)}",
+            f"{quantity(len(source.files), 'file')}, {source.level} level, {', '.join(texts_of(source.features))}",
             "ok",
         )
     elif config.data.segment_context:
         raise InputError("--data.segment-context is of rated segments; name some with --data.train")
     else:
         chosen = {
-            "features": config.data.features or tuple(FEATURE_SIZES),
+            "features": config.data.features or tuple(KNOWN),
             "num_classes": config.data.num_classes or number_of_classes(),
         }
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, **chosen))
@@ -126,11 +127,11 @@ def _random_shapes(config: RunConfig) -> dict[str, tf.TensorSpec]:
     data, size = config.data, config.training.batch_size
     num_frames = data.num_frames or data.max_frames
     shapes = {}
-    for name in data.features:
+    for feature in parse_features(data.features):
         if config.model.level == "video":
-            shapes[video_feature(name)] = tf.TensorSpec([size, FEATURE_SIZES[name]], tf.float32)
+            shapes[feature.video_name] = tf.TensorSpec([size, feature.size], tf.float32)
         else:
-            shapes[name] = tf.TensorSpec([size, num_frames, FEATURE_SIZES[name]], tf.uint8)
+            shapes[feature.name] = tf.TensorSpec([size, num_frames, feature.size], tf.as_dtype(feature.dtype))
     if config.model.level == "frame":
         shapes["num_frames"] = tf.TensorSpec([size], tf.int32)
     return shapes | {"labels": tf.TensorSpec([size, data.max_labels], tf.int32)}
@@ -140,8 +141,8 @@ def _random_batch(config: RunConfig, shapes: dict[str, tf.TensorSpec]) -> dict[s
     """Makes random videos with three labels each."""
     random, data, batch = np.random.default_rng(config.training.seed), config.data, {}
     for key, shape in shapes.items():
-        if shape.dtype == tf.float32:
-            batch[key] = random.normal(0, 0.5, shape.shape).astype(np.float32)
+        if shape.dtype.is_floating:
+            batch[key] = random.normal(0, 0.5, shape.shape).astype(shape.dtype.as_numpy_dtype)
         elif shape.dtype == tf.uint8:
             batch[key] = random.integers(0, 256, shape.shape, np.uint8)
     if config.model.level == "frame":

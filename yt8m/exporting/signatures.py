@@ -2,10 +2,11 @@
 
 Records are prepared as in `yt8m.scoring.scorer`: the same parsers, sampling and means. Dequantised frames are turned back into
 the data set's bytes, because the model learned from these. B = videos, T = frames, F = 1152 (the features side by side, as in
-MediaPipe), S = segments of all videos, k = classes in an answer.
+MediaPipe), S = segments of all videos, k = classes in an answer. Frames of other features come one by one, each under the
+name of its feature.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -13,25 +14,45 @@ import tensorflow as tf
 from yt8m import models
 from yt8m.config import RunConfig
 from yt8m.data import parsing
+from yt8m.data.features import KNOWN, Feature, in_order, parse_features
 from yt8m.data.sampling import sample_rows
-from yt8m.data.schema import CONTEXT_PREFIX, FEATURE_SIZES, QUANTISATION_OFFSET, QUANTISATION_SCALE, SEGMENT_FRAMES
+from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES
 from yt8m.data.segments import segment_parser
 from yt8m.exporting.half_precision import halved
 
 RGB_AND_AUDIO = "rgb_and_audio"
+_OF_MEDIAPIPE = ("rgb", "audio")
 _SERIALIZED = "example_bytes"
 _Batch = dict[str, tf.Tensor]
 
 
-def stored_bytes(frames: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Quantises frames float32 [B, T, F] to bytes, uint8 [B, T, F].
+def stored_values(frames: tf.Tensor, count: tf.Tensor, feature: Feature) -> tf.Tensor:
+    """Turns frames float32 [B, T, D] into values as records store them, [B, T, D] of the feature's type.
 
-    Frames after the first `count`, int32 [B], of a video become 0, as in a batch. Values become the nearest byte, as when the
-    data set was made.
+    Frames after the first `count`, int32 [B], of a video become 0, as in a batch. Values of a feature that is stored as bytes
+    become the nearest byte, as when the data set was made.
     """
-    levels = tf.clip_by_value(tf.round((frames - QUANTISATION_OFFSET) / QUANTISATION_SCALE), 0.0, 255.0)
     real = tf.sequence_mask(count, tf.shape(frames)[1])[:, :, None]
-    return tf.cast(tf.where(real, levels, 0.0), tf.uint8)
+    if feature.is_quantised:
+        frames = tf.clip_by_value(tf.round((frames - feature.offset) / feature.scale), 0.0, 255.0)
+    return tf.cast(tf.where(real, frames, 0.0), tf.as_dtype(feature.dtype))
+
+
+def frame_inputs(features: Sequence[Feature]) -> dict[str, tuple[Feature, ...]]:
+    """The features in each input of frames, side by side, by the input's name.
+
+    A model of rgb, audio or both gets both in one input, as MediaPipe has them, whatever it uses of them.
+    """
+    if all(each == KNOWN.get(each.name) and each.name in _OF_MEDIAPIPE for each in features):
+        return {RGB_AND_AUDIO: tuple(KNOWN[name] for name in _OF_MEDIAPIPE)}
+    return {each.name: (each,) for each in features}
+
+
+def _fixed(frames: tf.Tensor, longest: int) -> tf.Tensor:
+    """Frames [B, n, D] as [B, longest, D]: cut, or padded with 0."""
+    frames = frames[:, :longest]
+    frames = tf.pad(frames, [[0, 0], [0, longest - tf.shape(frames)[1]], [0, 0]])
+    return tf.ensure_shape(frames, [None, longest, frames.shape[2]])
 
 
 def frames_shown(config: RunConfig) -> int:
@@ -58,6 +79,9 @@ class ExportedModel(tf.Module):
     ):
         super().__init__()
         self._data, self._top_k = config.data, min(top_k, config.data.num_classes)
+        # In a closure, because TensorFlow would wrap the tuples of an attribute.
+        features = in_order(parse_features(config.data.features))
+        self._features = lambda: features
         self.num_frames = num_frames or frames_shown(config)
         self._as_means = config.model.level == "video"
         self._sees_video = models.has_context(model)
@@ -86,12 +110,13 @@ class ExportedModel(tf.Module):
         """Probabilities of all classes: float32 [B, C].
 
         Args:
-            inputs: float32 [B, T, F] and int32 [B] or [B, 1], the frames and the number of real ones. A model with context
-                also gets these two for the whole video.
+            inputs: the frames, float32 [B, T, F] or [B, T, D] each (`frame_inputs`), and the number of real ones, int32 [B] or
+                [B, 1]. A model with context also gets these for the whole video.
         """
-        batch = self._framed(*inputs[:2])
+        each = len(frame_inputs(self._features())) + 1
+        batch = self._framed(inputs[: each - 1], inputs[each - 1])
         if self._sees_video:
-            batch |= self._framed(*inputs[2:], prefix=CONTEXT_PREFIX)
+            batch |= self._framed(inputs[each:-1], inputs[-1], prefix=CONTEXT_PREFIX)
         return {"predictions": tf.sigmoid(self._logits(batch))}
 
     def top_classes(self, batch: _Batch) -> dict[str, tf.Tensor]:
@@ -99,43 +124,44 @@ class ExportedModel(tf.Module):
         found = tf.math.top_k(tf.sigmoid(self._logits(batch)), self._top_k)
         return {"video_id": batch["id"], "class_indexes": found.indices, "predictions": found.values}
 
-    def _framed(self, frames: tf.Tensor, num_frames: tf.Tensor, prefix: str = "") -> _Batch:
+    def _framed(self, inputs: Sequence[tf.Tensor], num_frames: tf.Tensor, prefix: str = "") -> _Batch:
         """The model's inputs from dequantised frames. Their number may differ from what the model uses."""
-        data = self._data
+        data, features = self._data, self._features()
         longest = data.context_num_frames if prefix else self.num_frames
         given: int | tf.Tensor = longest
-        if frames.shape[1] != longest:  # a fixed number, as in prediction: some models cannot be traced without it
-            frames = frames[:, :longest]
-            given = tf.shape(frames)[1]
-            frames = tf.pad(frames, [[0, 0], [0, longest - given], [0, 0]])
-            frames = tf.ensure_shape(frames, [None, longest, frames.shape[2]])
+        if inputs[0].shape[1] != longest:  # a fixed number, as in prediction: some models cannot be traced without it
+            given = tf.reduce_min([tf.minimum(tf.shape(each)[1], longest) for each in inputs])
+            inputs = [_fixed(each, longest) for each in inputs]
         count = tf.minimum(tf.reshape(num_frames, [-1]), given)  # padding is never a frame, whatever `num_frames` says
         if data.prediction_num_frames and not data.segment_context:
             rows, count = sample_rows(
                 data.prediction_sampling, count, data.prediction_num_frames, longest, 0, tf.constant(0, tf.int64)
             )
-            frames = tf.gather(frames, tf.minimum(rows, longest - 1), batch_dims=1)
-        stored, start, batch = stored_bytes(frames, count), 0, {f"{prefix}num_frames": count}
-        for name, size in FEATURE_SIZES.items():
-            if name in data.features:
-                batch[f"{prefix}{name}"] = stored[:, :, start : start + size]
-            start += size
-        return parsing.means_of_frames(data.features, prefix)(batch) if self._as_means else batch
+            inputs = [tf.gather(each, tf.minimum(rows, longest - 1), batch_dims=1) for each in inputs]
+        batch = {f"{prefix}num_frames": count}
+        for frames, inside in zip(inputs, frame_inputs(features).values(), strict=True):
+            start = 0
+            for feature in inside:
+                if feature in features:
+                    own = frames[:, :, start : start + feature.size]
+                    batch[f"{prefix}{feature.name}"] = stored_values(own, count, feature)
+                start += feature.size
+        return parsing.means_of_frames(features, prefix)(batch) if self._as_means else batch
 
     def _parse_videos(self, serialized: tf.Tensor) -> _Batch:
         """A batch from SequenceExamples with frames, string [B]."""
         data = self._data
         parse = parsing.frame_batch_parser(
-            *(data.features, data.num_classes, data.max_labels, data.max_frames),
+            *(self._features(), data.num_classes, data.max_labels, data.max_frames),
             *(data.prediction_num_frames or None, data.prediction_sampling, 0),
         )
         batch = parse(tf.constant(0, tf.int64), serialized)
-        return parsing.means_of_frames(data.features)(batch) if self._as_means else batch
+        return parsing.means_of_frames(self._features())(batch) if self._as_means else batch
 
     def _parse_segments(self, serialized: tf.Tensor) -> _Batch:
         """A batch of all segments of some SequenceExamples with frames, string [B]."""
         data = self._data
-        arguments = data.features, data.num_classes, data.max_labels, False, data.segment_context
+        arguments = self._features(), data.num_classes, data.max_labels, False, data.segment_context
         parse = segment_parser(*arguments, data.context_num_frames)
         shapes = tf.function(parse).get_concrete_function(tf.TensorSpec([], tf.string)).structured_outputs
         kinds = {
@@ -147,26 +173,25 @@ class ExportedModel(tf.Module):
         there = batch["segment_frames"] > 0  # a video without frames has no segment
         batch = {key: tf.boolean_mask(each, there) for key, each in batch.items()}
         if self._as_means:
-            batch = parsing.means_of_frames(data.features)(batch)
+            batch = parsing.means_of_frames(self._features())(batch)
             if self._sees_video:
-                batch = parsing.means_of_frames(data.features, CONTEXT_PREFIX)(batch)
+                batch = parsing.means_of_frames(self._features(), CONTEXT_PREFIX)(batch)
         return batch
 
     def frames_function(self, for_one: bool = False) -> Callable:
-        """`predictions` as a traced function with named inputs: `rgb_and_audio`, `num_frames`, and those of the context.
+        """`predictions` as a traced function with named inputs: frames (`frame_inputs`), `num_frames`, and those of the context.
 
         Args:
             for_one: for one video with exactly the frames that the model uses, so that all shapes are fixed.
         """
-        width = sum(FEATURE_SIZES.values())
-        specifications = []
+        inputs, specifications = frame_inputs(self._features()), []
         for prefix, longest in (("", self.num_frames), (CONTEXT_PREFIX, self._data.context_num_frames)):
-            frames, counts = ([1, longest, width], [1]) if for_one else ([None, None, width], None)
-            specifications += [
-                tf.TensorSpec(frames, tf.float32, f"{prefix}{RGB_AND_AUDIO}"),
-                tf.TensorSpec(counts, tf.int32, f"{prefix}num_frames"),
-            ]
-        specifications = specifications if self._sees_video else specifications[:2]
+            for name, inside in inputs.items():
+                width = sum(each.size for each in inside)
+                shape = [1, longest, width] if for_one else [None, None, width]
+                specifications.append(tf.TensorSpec(shape, tf.float32, f"{prefix}{name}"))
+            specifications.append(tf.TensorSpec([1] if for_one else None, tf.int32, f"{prefix}num_frames"))
+        specifications = specifications if self._sees_video else specifications[: len(inputs) + 1]
         return tf.function(self.predictions).get_concrete_function(*specifications)
 
     def record_functions(self) -> dict[str, Callable]:
@@ -176,7 +201,7 @@ class ExportedModel(tf.Module):
             parsers["sequence_examples"] = self._parse_videos
             if self._as_means:
                 data = self._data
-                parsers["examples"] = parsing.video_batch_parser(data.features, data.num_classes, data.max_labels)
+                parsers["examples"] = parsing.video_batch_parser(self._features(), data.num_classes, data.max_labels)
         return {name: self._of_records(parse) for name, parse in parsers.items()}
 
     def _of_records(self, parse: Callable[[tf.Tensor], _Batch]):

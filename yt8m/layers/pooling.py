@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from yt8m.data.schema import QUANTISATION_OFFSET, QUANTISATION_SCALE
 from yt8m.layers import serialisable
+from yt8m.layers.preprocessing import levels
 
 
 def weighted_sum(weights, frames):
@@ -37,18 +37,29 @@ class MaskedMean(Pooling):
 
 @serialisable
 class StoredMean(keras.layers.Layer):
-    """The mean of the dequantised frames, from the stored bytes: uint8 [B, T, D_i] and int32 [B] to [B, sum D_i].
+    """The mean of the dequantised frames, from stored values: [B, T, D_i] and int32 [B] to [B, sum D_i].
 
     Dequantising is linear, so it is applied to the mean, not to every frame. The result equals `FrameFeatures` and
     `MaskedMean`, for a third of the memory traffic. A video without frames gives 0.
+
+    Args:
+        ranges: see `yt8m.layers.preprocessing.levels`.
     """
+
+    def __init__(self, ranges=None, **kwargs):
+        super().__init__(**kwargs)
+        self.ranges = ranges
 
     def call(self, streams, num_frames):
         mask = ops.cast(ops.arange(ops.shape(streams[0])[1], dtype="int32")[None, :] < num_frames[:, None], "float32")
         count = ops.cast(num_frames, "float32")[:, None]
         means = [weighted_sum(mask, ops.cast(stored, "float32")) / ops.maximum(count, 1.0) for stored in streams]
-        mean = ops.concatenate(means, axis=-1) * QUANTISATION_SCALE + QUANTISATION_OFFSET
-        return ops.cast(ops.where(count > 0, mean, 0.0), self.compute_dtype)
+        kinds = levels(len(streams), self.ranges)
+        means = [each * kind[0] + kind[1] if kind else each for each, kind in zip(means, kinds, strict=True)]
+        return ops.cast(ops.where(count > 0, ops.concatenate(means, axis=-1), 0.0), self.compute_dtype)
+
+    def get_config(self):
+        return super().get_config() | {"ranges": self.ranges}
 
 
 @serialisable

@@ -13,6 +13,7 @@ from yt8m.models.parts import (
     masked_frames,
     pool_streams,
     split_streams,
+    stored_ranges,
     stored_streams,
 )
 from yt8m.models.registry import register
@@ -38,7 +39,8 @@ class FrameLogistic(Architecture):
         if self.normalise_frames:
             mean = MaskedMean(name="mean")(*masked_frames(features, normalise=True))
         else:
-            mean = StoredMean(name="mean")(stored_streams(features), features["num_frames"])
+            layer = StoredMean(stored_ranges(features), name="mean")
+            mean = layer(stored_streams(features), features["num_frames"])
         return LogisticHead(num_classes, self.l2, name="head")(mean)
 
 
@@ -103,7 +105,7 @@ class SoftDeepBagOfWords(Architecture):
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 8000
-    """Words for rgb frames. Audio frames have an eighth as many."""
+    """Words for the frames of a feature. Audio has an eighth as many."""
     hidden_size: int = 1024
     """Units of the layer after the pooling."""
     head: Literal["moe", "logistic"] = "moe"
@@ -127,8 +129,8 @@ class SoftDeepBagOfWords(Architecture):
 
         def make_pooling(feature):
             # At least two: the share of a single word is always 1.
-            num_clusters = max(2, self.num_clusters if feature == "rgb" else self.num_clusters // 8)
-            return SoftBagOfWords(num_clusters, name=f"words_{feature}")
+            num_clusters = max(2, int(self.num_clusters * feature.word_share))
+            return SoftBagOfWords(num_clusters, name=f"words_{feature.name}")
 
         frames, mask = masked_frames(features, self.normalise_frames)
         frames = batch_normalisation("input_bn")(frames, mask=mask)

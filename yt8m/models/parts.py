@@ -3,27 +3,36 @@
 Layers are imported where models are built, so that `yt8m --help` does not wait for Keras.
 """
 
-from yt8m.data.schema import FEATURE_SIZES
+from typing import Any
+
+from yt8m.data.features import Feature
+from yt8m.models.inputs import Inputs
 
 
-def stored_streams(features) -> list:
-    """The stored bytes of each feature, [B, T, D_i]."""
-    return [features[name] for name in FEATURE_SIZES if name in features]
+def stored_streams(features: Inputs) -> list:
+    """The stored values of each feature, [B, T, D_i]."""
+    return [features[each.name] for each in features.features]
 
 
-def masked_frames(features, normalise: bool):
+def stored_ranges(features: Inputs) -> list[list[float] | None]:
+    """The range of each feature's stored bytes; None for floats. Layers that take stored values take these, too."""
+    return [[each.low, each.high] if each.is_quantised else None for each in features.features]
+
+
+def masked_frames(features: Inputs, normalise: bool):
     """The masked frames [B, T, D], all features side by side, and their mask [B, T]."""
     from yt8m.layers.preprocessing import FrameFeatures
 
-    return FrameFeatures(normalise, name="frames")(stored_streams(features), features["num_frames"])
+    layer = FrameFeatures(normalise, stored_ranges(features), name="frames")
+    return layer(stored_streams(features), features["num_frames"])
 
 
-def split_streams(frames, features) -> dict:
-    """Cuts frames [B, T, D] into their features: {name: [B, T, D_i]}."""
+def split_streams(frames, features: Inputs) -> dict[Feature, Any]:
+    """Cuts frames [B, T, D] into their features, [B, T, D_i] each."""
     streams, start = {}, 0
-    for name in (name for name in FEATURE_SIZES if name in features):
-        streams[name] = frames[:, :, start : start + FEATURE_SIZES[name]]
-        start += FEATURE_SIZES[name]
+    for feature in features.features:
+        streams[feature] = frames[:, :, start : start + feature.size]
+        start += feature.size
     return streams
 
 

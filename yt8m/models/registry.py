@@ -3,12 +3,17 @@
 A new model touches two places: a dataclass in `yt8m.models` and a recipe in `yt8m.recipes`.
 """
 
+import contextlib
 import dataclasses
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from yt8m.config import Architecture
-from yt8m.data.schema import CONTEXT_PREFIX, DEFAULT_NUM_CLASSES, FEATURE_SIZES, Feature, video_feature
+from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature, in_order, names_of, parse_features
+from yt8m.data.schema import CONTEXT_PREFIX, DEFAULT_NUM_CLASSES
 from yt8m.errors import InputError, unknown_name
+from yt8m.models.inputs import Inputs
 from yt8m.models.stages import StagedLogits
 from yt8m.values import PositiveInt, checked, fit_all
 
@@ -55,14 +60,14 @@ def make_architecture(name: str, **hyperparameters) -> Architecture:
 def build_architecture(
     architecture: Architecture,
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
-    features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
+    features: tuple[Feature | str, ...] = DEFAULT_FEATURES,
 ) -> "keras.Model":
     """The Keras model of an architecture: from the batch of `yt8m.data.schema` to logits, float32 [B, num_classes].
 
     Args:
         architecture: the model's hyper-parameters.
         num_classes: C, at least 1.
-        features: the features to read: `rgb`, `audio` or both.
+        features: the features to read, as texts (`rgb`, `clip:512:float32`) or as rows of `yt8m.data.features`.
 
     Raises:
         InputError: no class or feature, or an unknown feature.
@@ -100,7 +105,7 @@ def streams_of(model: "keras.Model") -> list["keras.Model"]:
 def build_for_training(
     architecture: Architecture,
     num_classes: int,
-    features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
+    features: tuple[Feature | str, ...] = DEFAULT_FEATURES,
     with_context: bool = False,
 ) -> BuiltModel:
     """The Keras model of an architecture, and the outputs for its training loss. See `build_architecture` for the arguments.
@@ -113,7 +118,9 @@ def build_for_training(
     return _build(architecture, num_classes, features, architecture.name)
 
 
-def _build_with_context(architecture: Architecture, num_classes: int, features: tuple[Feature, ...]) -> BuiltModel:
+def _build_with_context(
+    architecture: Architecture, num_classes: int, features: tuple[Feature | str, ...]
+) -> BuiltModel:
     import keras
     from keras import tree
 
@@ -142,31 +149,48 @@ def _build_with_context(architecture: Architecture, num_classes: int, features: 
 def _build(architecture: Architecture, num_classes: int, features: tuple[Feature, ...], model_name: str) -> BuiltModel:
     import keras
 
-    if not features:
-        raise InputError(f"features are empty; give one or more of {', '.join(FEATURE_SIZES)}")
-    inputs = {}
-    for name in (name for name in FEATURE_SIZES if name in features):  # one order, whatever order they are named in
+    rows = in_order(parse_features(features, "features"))  # one order, whatever order they are named in
+    if not rows:
+        raise InputError(f"features are empty; give one or more of {', '.join(KNOWN)}")
+    architecture.check_features(rows)
+    inputs = Inputs(rows)
+    for row in rows:
         if architecture.level == "video":
-            key = video_feature(name)
-            inputs[key] = keras.Input((FEATURE_SIZES[name],), dtype="float32", name=key)
+            inputs[row.video_name] = keras.Input((row.size,), dtype="float32", name=row.video_name)
         else:
-            inputs[name] = keras.Input((None, FEATURE_SIZES[name]), dtype="uint8", name=name)
+            inputs[row.name] = keras.Input((None, row.size), dtype=row.storage, name=row.name)
     if architecture.level == "frame":
         inputs["num_frames"] = keras.Input((), dtype="int32", name="num_frames")
     logits = architecture.build(inputs, num_classes)
     staged = logits if isinstance(logits, StagedLogits) else StagedLogits(logits, ())
-    return BuiltModel(
-        predicting=keras.Model(inputs, staged.final, name=model_name),
-        training=keras.Model(inputs, [staged.final, *staged.stages], name=model_name),
-        temperature=staged.temperature,
-    )
+    with _clashes_in_words(architecture, rows):
+        return BuiltModel(
+            predicting=keras.Model(dict(inputs), staged.final, name=model_name),
+            training=keras.Model(dict(inputs), [staged.final, *staged.stages], name=model_name),
+            temperature=staged.temperature,
+        )
+
+
+@contextlib.contextmanager
+def _clashes_in_words(architecture: Architecture, features: tuple[Feature, ...]) -> Iterator[None]:
+    """Raises InputError in place of Keras's error if a feature has the name of a layer."""
+    try:
+        yield
+    except ValueError as error:
+        found = re.search(r'name "(.+?)" is used', str(error))
+        if not found or found[1] not in names_of(features):
+            raise
+        raise InputError(
+            f"--data.features has {found[1]!r}, and {architecture.name} has a layer of that name; write the records with "
+            "another name for the feature"
+        ) from error
 
 
 def build_model(
     name: str,
     num_classes: int = DEFAULT_NUM_CLASSES,
     *,
-    features: tuple[Feature, ...] = tuple(FEATURE_SIZES),
+    features: tuple[Feature | str, ...] = DEFAULT_FEATURES,
     **hyperparameters,
 ) -> "keras.Model":
     """A Keras model by name; `yt8m models NAME` lists its hyper-parameters.
@@ -174,12 +198,13 @@ def build_model(
     Args:
         name: one of `list_models()`.
         num_classes: C, at least 1.
-        features: the features to read: `rgb`, `audio` or both.
+        features: the features to read, as texts (`rgb`, `clip:512:float32`) or as rows of `yt8m.data.features`.
         hyperparameters: values that differ from the defaults.
 
     Returns:
         From a dict of features to logits, float32 [B, num_classes]. Frame level: `rgb` uint8 [B, T, 1024], `audio`
-        uint8 [B, T, 128], `num_frames` int32 [B]; video level: `mean_rgb` float32 [B, 1024], `mean_audio` [B, 128].
+        uint8 [B, T, 128], `num_frames` int32 [B]; video level: `mean_rgb` float32 [B, 1024], `mean_audio` [B, 128]. Other
+        features have their own size and, at frame level, type.
 
     Raises:
         InputError: an unknown model or hyper-parameter (the message lists the known ones), or a wrong value.

@@ -8,17 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from yt8m.config import Architecture
-from yt8m.data.schema import FEATURE_SIZES
 from yt8m.errors import InputError
 from yt8m.models.parts import classify, classify_clusters, masked_frames, pool_streams, split_streams
 from yt8m.models.registry import register
 from yt8m.models.stages import StagedLogits
 from yt8m.values import PositiveInt, Range
-
-
-def _share(total: int, feature: str, least: int) -> int:
-    """A stream's number of clusters or groups: all for rgb, half as many for audio."""
-    return max(least, total if feature == "rgb" else total // 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +22,7 @@ class _Clustered(Architecture):
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 256
-    """Clusters for rgb frames. Audio frames have half as many."""
+    """Clusters for the frames of a feature. Audio has half as many."""
     hidden_size: int = 1024
     """Units of the layer after the pooling."""
     head: Literal["moe", "logistic"] = "moe"
@@ -53,7 +47,7 @@ class _Clustered(Architecture):
     def build(self, features, num_classes):
         def make_pooling(feature):
             # At least two: a softmax over one cluster assigns everything to it.
-            return self.pooling(_share(self.num_clusters, feature, 2), f"{self.name}_{feature}")
+            return self.pooling(feature.share_of(self.num_clusters, 2), f"{self.name}_{feature.name}")
 
         frames, mask = masked_frames(features, self.normalise_frames)
         vector = pool_streams(split_streams(frames, features), mask, make_pooling, self.dropout)
@@ -94,7 +88,7 @@ class NetFisherVector(_Clustered):
     name: ClassVar[str] = "netfv"
 
     num_clusters: int = 128
-    """Gaussians for rgb frames. Audio frames have half as many."""
+    """Gaussians for the frames of a feature. Audio has half as many."""
 
     def pooling(self, num_clusters, name):
         from yt8m.layers import vlad
@@ -111,9 +105,9 @@ class NeXtVLAD(Architecture):
     level: ClassVar[str] = "frame"
 
     num_clusters: int = 128
-    """Clusters for rgb frames. Audio frames have half as many."""
+    """Clusters for the frames of a feature. Audio has half as many."""
     num_groups: int = 8
-    """Groups that an expanded rgb frame is cut into. An audio frame is cut into half as many."""
+    """Groups that an expanded frame is cut into. A frame of audio is cut into half as many."""
     expansion: PositiveInt = 2
     """Factor by which frames are widened before they are cut into groups."""
     hidden_size: int = 2048
@@ -135,13 +129,12 @@ class NeXtVLAD(Architecture):
     l2: float = 1e-5
     """Weight of the L2 penalty on the head's weights."""
 
-    def __post_init__(self):
-        Architecture.__post_init__(self)
-        for feature, size in FEATURE_SIZES.items():
-            num_groups = _share(self.num_groups, feature, 1)
-            if self.expansion * size % num_groups:
+    def check_features(self, features):
+        for feature in features:
+            num_groups, size = feature.share_of(self.num_groups), self.expansion * feature.size
+            if size % num_groups:
                 raise InputError(
-                    f"--model.num-groups is {self.num_groups}; an expanded {feature} frame of {self.expansion * size} values "
+                    f"--model.num-groups is {self.num_groups}; an expanded {feature.name} frame of {size} values "
                     f"cannot be cut into {num_groups} equal groups; choose a power of 2"
                 )
 
@@ -159,8 +152,8 @@ class NeXtVLAD(Architecture):
         from yt8m.layers.normalisation import batch_normalisation
 
         def make_pooling(feature):
-            num_clusters, num_groups = _share(self.num_clusters, feature, 2), _share(self.num_groups, feature, 1)
-            return vlad.NeXtVLAD(num_clusters, num_groups, self.expansion, name=f"{prefix}nextvlad_{feature}")
+            num_clusters, num_groups = feature.share_of(self.num_clusters, 2), feature.share_of(self.num_groups)
+            return vlad.NeXtVLAD(num_clusters, num_groups, self.expansion, name=f"{prefix}nextvlad_{feature.name}")
 
         vector = pool_streams(streams, mask, make_pooling, self.dropout, prefix)
         hidden = Dense(self.hidden_size, use_bias=False, kernel_initializer=HeNormal(), name=f"{prefix}hidden")(vector)
@@ -180,7 +173,7 @@ class MixedNeXtVLAD(NeXtVLAD):
     num_branches: Annotated[int, Range(least=2)] = 3
     """Number of NeXtVLADs."""
     num_clusters: int = 112
-    """Clusters for rgb frames in each NeXtVLAD. Audio frames have half as many."""
+    """Clusters for the frames of a feature in each NeXtVLAD. Audio has half as many."""
     gating_reduction: PositiveInt = 16
     """Factor by which the gate has fewer units than the hidden layer."""
     temperature: Annotated[float, Range(least=0)] = 3.0

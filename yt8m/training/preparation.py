@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from yt8m.config import RunConfig
 from yt8m.data import endings
+from yt8m.data.features import texts_of
 from yt8m.data.remarks import TRAINING
 from yt8m.data.service.epochs import find_workers
 from yt8m.data.source import Source
@@ -45,7 +46,7 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
     data = with_choices(choose_splits(config, remarks), config.run, remarks)
     with_data = dataclasses.replace(config, data=data)
     train = open_data(with_data, data.train, progress=remarks, part="training", labels_for=TRAINING, counted=None)
-    data = dataclasses.replace(data, features=train.features)
+    data = dataclasses.replace(data, features=texts_of(train.features))
     config = dataclasses.replace(config, data=data)
     return Resolved(config, train, open_validation(config.run, config, progress=remarks) if data.validate else None)
 

@@ -2,9 +2,10 @@
 
 import os
 import warnings
+import zlib
 from typing import Any
 
-from yt8m.data.schema import FEATURE_SIZES
+from yt8m.data.features import KNOWN
 from yt8m.files import NewFile
 
 WIDTH = 6.0
@@ -23,8 +24,12 @@ _COLOURS_OF_FEATURES = (
 
 
 def colour_of(feature: str) -> str:
-    """The colour of a feature in every picture, by its place in `FEATURE_SIZES`."""
-    return _COLOURS_OF_FEATURES[list(FEATURE_SIZES).index(feature) % len(_COLOURS_OF_FEATURES)]
+    """The colour of a feature in every picture: by its place among the known ones, or else by its name."""
+    known = list(KNOWN)
+    if feature in known:
+        return _COLOURS_OF_FEATURES[known.index(feature) % len(_COLOURS_OF_FEATURES)]
+    others = _COLOURS_OF_FEATURES[len(known) :] or _COLOURS_OF_FEATURES
+    return others[zlib.crc32(feature.encode()) % len(others)]
 
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Any:

@@ -5,17 +5,21 @@ D = dimensions of a feature, K = classes seen.
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
+from yt8m.conversion.frames import stored_frames
 from yt8m.conversion.video_level import mean_of_frames
 from yt8m.data.checking import num_frames, values_of
+from yt8m.data.features import KNOWN, Feature
+from yt8m.data.forms import rows_for
 from yt8m.data.protos import SequenceExample
 from yt8m.data.quantisation import dequantise
-from yt8m.data.schema import FEATURE_SIZES, ID_KEYS, Level, video_feature
+from yt8m.data.schema import ID_KEYS, Level
 from yt8m.download.layout import SERVER_DIGITS
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -78,13 +82,20 @@ class Statistics:
     _pending: list[list[int]] = field(default_factory=list)
     _together: sparse.csr_matrix | None = None
 
-    def add(self, path: str, example: SequenceExample, level: Level | None) -> None:
+    def add(
+        self,
+        path: str,
+        example: SequenceExample,
+        level: Level | None,
+        features: Sequence[Feature] | None = None,
+    ) -> None:
         """Counts a usable record.
 
         Args:
             path: the file of the record. Its name tells the shard.
             example: the record.
             level: the level of the record.
+            features: the features to count; None = those of the record.
         """
         self.num_videos += 1
         context = example.context.feature
@@ -93,7 +104,8 @@ class Statistics:
             self.labels[len(labels)] += 1
             self.classes.update(labels)
             self._add_together(labels)
-        mean_rgb = self._add_means(context) if level == "video" else self._add_frames(example)
+        features = rows_for([example]) if features is None else features
+        mean_rgb = self._add_means(context, features) if level == "video" else self._add_frames(example, features)
         if mean_rgb is not None:
             key = next(key for key in ID_KEYS if key in context)
             self._add_spread(place_of_shard(values_of(context[key])[0], path), float(np.std(mean_rgb)))
@@ -126,41 +138,45 @@ class Statistics:
         columns = [self._columns[label] for label in classes]
         return self._together[columns][:, columns].toarray()
 
-    def _add_means(self, context) -> np.ndarray | None:
-        for name, size in FEATURE_SIZES.items():
-            key = video_feature(name)
-            if key not in context:
-                continue
-            if key not in self.features:
-                values = np.arange(_MEANS_LEAST, _MEANS_MOST + _MEANS_STEP / 2, _MEANS_STEP)
-                ends = np.tile([np.inf, -np.inf], (size, 1))
-                self.features[key] = FeatureValues(values, np.zeros((size, len(values)), np.int64), ends)
-            values = np.array(context[key].float_list.value)
-            ends = self.features[key].ends
-            np.minimum(ends[:, 0], values, out=ends[:, 0])
-            np.maximum(ends[:, 1], values, out=ends[:, 1])
-            places = np.rint((values.clip(_MEANS_LEAST, _MEANS_MOST) - _MEANS_LEAST) / _MEANS_STEP).astype(int)
-            self.features[key].counts[np.arange(size), places] += 1
-        key = video_feature("rgb")
+    def _add_means(self, context, features: Sequence[Feature]) -> np.ndarray | None:
+        for feature in features:
+            if feature.video_name in context:
+                values = np.array(context[feature.video_name].float_list.value)
+                self._add_values(feature.video_name, values[None])
+        key = KNOWN["rgb"].video_name
         return np.array(context[key].float_list.value) if key in context else None
 
-    def _add_frames(self, example: SequenceExample) -> np.ndarray | None:
-        length = num_frames(example)
-        self.frames[length] += 1
+    def _add_values(self, key: str, rows: np.ndarray) -> None:
+        """Counts real values, float [N, D], rounded."""
+        size = rows.shape[1]
+        if key not in self.features:
+            values = np.arange(_MEANS_LEAST, _MEANS_MOST + _MEANS_STEP / 2, _MEANS_STEP)
+            ends = np.tile([np.inf, -np.inf], (size, 1))
+            self.features[key] = FeatureValues(values, np.zeros((size, len(values)), np.int64), ends)
+        counted = self.features[key]
+        np.minimum(counted.ends[:, 0], rows.min(axis=0), out=counted.ends[:, 0])
+        np.maximum(counted.ends[:, 1], rows.max(axis=0), out=counted.ends[:, 1])
+        places = np.rint((rows.clip(_MEANS_LEAST, _MEANS_MOST) - _MEANS_LEAST) / _MEANS_STEP).astype(int)
+        np.add.at(counted.counts, (np.arange(size), places), 1)
+
+    def _add_frames(self, example: SequenceExample, features: Sequence[Feature]) -> np.ndarray | None:
+        self.frames[num_frames(example, features)] += 1
         mean_rgb = None
-        for name, size in FEATURE_SIZES.items():
-            lists = example.feature_lists.feature_list
-            stored = b"".join(frame.bytes_list.value[0] for frame in lists[name].feature) if name in lists else b""
-            if not stored:
+        for feature in features:
+            frames = stored_frames(example, feature)
+            if not len(frames):
                 continue
-            frames = np.frombuffer(stored, np.uint8).reshape(-1, size)
+            if not feature.is_quantised:
+                self._add_values(feature.name, frames.astype(float))
+                continue
+            name, size = feature.name, feature.size
             if name not in self.features:
-                values = dequantise(np.arange(256, dtype=np.uint8))
+                values = dequantise(np.arange(256, dtype=np.uint8), feature)
                 self.features[name] = FeatureValues(values, np.zeros((size, 256), np.int64))
             places = frames + 256 * np.arange(size, dtype=np.int32)
             self.features[name].counts += np.bincount(places.ravel(), minlength=256 * size).reshape(size, 256)
             if name == "rgb":
-                mean_rgb = mean_of_frames(frames)
+                mean_rgb = mean_of_frames(frames, feature)
         return mean_rgb
 
     def _add_spread(self, place: str, spread: float) -> None:

@@ -16,9 +16,11 @@ from yt8m.config import RunConfig
 from yt8m.conversion.frames import read_frames
 from yt8m.data.checking import num_frames, values_of
 from yt8m.data.failures import record_errors
+from yt8m.data.features import Feature, in_order, names_of, parse_features
+from yt8m.data.forms import rows_for
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
-from yt8m.data.schema import FEATURE_SIZES, SEGMENT_FRAMES, Level, is_present, video_feature
+from yt8m.data.schema import SEGMENT_FRAMES, Level, is_present
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import RecordError
@@ -143,11 +145,13 @@ def view_video(
         path = find_vocabulary(found.path)
         names = read_class_names(path) if path else {}
     context = found.example.context.feature
-    streams = {} if found.level == "video" else read_frames(found.data, found.path, found.record).streams
+    wanted = () if config is None else parse_features(config.data.features)
+    rows = in_order({each.name: each for each in (*rows_for([found.example]), *wanted)}.values())
+    streams = {} if found.level == "video" else read_frames(found.data, found.path, found.record, rows).streams
     means = {
-        name: np.array(context[video_feature(name)].float_list.value, np.float32)
-        for name in FEATURE_SIZES
-        if found.level == "video" and video_feature(name) in context
+        each.name: np.array(context[each.video_name].float_list.value, np.float32)
+        for each in rows
+        if found.level == "video" and each.video_name in context
     }
     scores = None if config is None else _score(os.fspath(run), config, model, found, streams, means, window, stride)
     return VideoView(
@@ -155,12 +159,12 @@ def view_video(
         path=found.path,
         record=found.record,
         level=found.level,
-        num_frames=num_frames(found.example),
+        num_frames=num_frames(found.example, rows),
         features=tuple(streams or means),
         labels=tuple(values_of(context["labels"])) if "labels" in context else None,
         ratings=_ratings(found),
         also=tuple((other.path, other.record) for other in others),
-        changes={name: _changes(frames) for name, frames in streams.items()},
+        changes={each.name: _changes(streams[each.name], each) for each in rows if each.name in streams},
         means=means,
         scores=scores,
         names=names,
@@ -177,8 +181,8 @@ def _ratings(found: Found) -> tuple[Rating, ...]:
     )
 
 
-def _changes(frames: np.ndarray) -> np.ndarray:
-    steps = np.diff(dequantise(frames), axis=0)
+def _changes(frames: np.ndarray, feature: Feature) -> np.ndarray:
+    steps = np.diff(dequantise(frames, feature), axis=0)
     return np.sqrt(np.mean(np.square(steps), axis=1))
 
 
@@ -207,8 +211,9 @@ def _score(
         raise RecordError(
             found.path, found.record, f"has no frames, so {run} has nothing to score; name other records or no run"
         )
-    if set(config.data.features).isdisjoint(streams or means):
-        has, reads = ", ".join(streams or means), ", ".join(config.data.features)
+    wanted = names_of(parse_features(config.data.features))
+    if set(wanted).isdisjoint(streams or means):
+        has, reads = ", ".join(streams or means), ", ".join(wanted)
         raise RecordError(found.path, found.record, f"has {has}, and {run} reads {reads}")
     scorer = Scorer(model)
     whole = video_level_record("video", None, means) if means else frame_level_record("video", None, streams)

@@ -13,7 +13,7 @@ from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.records import LocalFile
 from yt8m.data.engine.video_level import video_batch
-from yt8m.data.features import Feature
+from yt8m.data.features import Feature, names_of
 from yt8m.data.protos import Example
 from yt8m.data.records import framed
 from yt8m.data.source import Source
@@ -49,7 +49,7 @@ def expected(content: bytes, source=SOURCE) -> dict:
     names = [name for key in ("id", "video_id") if key in stored for name in stored[key].bytes_list.value]
     labels = list(stored["labels"].int64_list.value) if "labels" in stored else []
     row = {"id": next(filter(None, names)), "labels": labels + [-1] * (source.max_labels - len(labels))}
-    for name in source.features:
+    for name in names_of(source.features):
         floats = stored[f"mean_{name}"].float_list.value if f"mean_{name}" in stored else [0.0] * SIZES[name]
         row[f"mean_{name}"] = np.array(floats, np.float32)
     return row
@@ -63,7 +63,7 @@ def assert_holds(batch, contents, source=SOURCE):
         assert set(batch) == set(wanted)
         assert batch["id"][row] == wanted["id"]
         assert batch["labels"][row].tolist() == wanted["labels"]
-        for name in source.features:
+        for name in names_of(source.features):
             assert batch[f"mean_{name}"].dtype == np.float32
             assert batch[f"mean_{name}"][row].tobytes() == wanted[f"mean_{name}"].tobytes()
 

@@ -377,7 +377,7 @@ def test_records_that_others_made(real_data):
     report = inspect([str(real_data / "odd" / "maxkelsen_vis_aud_test.tfrecord")])
     assert report["num_records"] == 0
     assert [problem["record"] for problem in report["corrupt_files"]] == [0, 1, 2]
-    assert {problem["reason"].split(";")[0] for problem in report["corrupt_files"]} == {"rgb holds floats"}
+    assert {problem["reason"].split(";")[0] for problem in report["corrupt_files"]} == {"audio holds floats"}
 
 
 def test_what_is_wrong_with_many_records_of_a_file_is_said_once():

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from watchers import Counts
 
+from yt8m.data.features import DEFAULT_FEATURES, Feature
 from yt8m.data.quantisation import dequantise, quantise
 from yt8m.data.records import read_framing
-from yt8m.data.schema import FEATURE_SIZES
 from yt8m.data.tools.inspection import inspect
 from yt8m.data.tools.synthetic import VOCABULARY_COLUMNS, rate_segments, synthesise
 from yt8m.data.tools.synthetic_videos import make_video, make_world
@@ -22,8 +22,8 @@ from yt8m.errors import InputError
 SPLITS = {"train": 64, "validate": 13, "test": 13}
 
 
-def make_videos(number: int, num_classes: int = 60, seed: int = 0):
-    world = make_world(num_classes, np.random.default_rng(seed))
+def make_videos(number: int, num_classes: int = 60, seed: int = 0, features=DEFAULT_FEATURES):
+    world = make_world(num_classes, np.random.default_rng(seed), features)
     return world, [make_video(str(index), world, np.random.default_rng([seed, index])) for index in range(number)]
 
 
@@ -214,11 +214,12 @@ def test_appearances_say_nothing_on_average_and_are_unique():
     assert len(set(pairs)) == len(pairs)
 
 
-def test_a_further_feature_follows_the_classes_and_leaves_the_others_as_they_are(monkeypatch):
+@pytest.mark.parametrize("storage", ["uint8", "float16", "float32"])
+def test_a_further_feature_follows_the_classes_and_leaves_the_others_as_they_are(storage):
     world, videos = make_videos(12)
     assert world.further == {}
-    monkeypatch.setitem(FEATURE_SIZES, "depth", 64)
-    world, further = make_videos(12)
+    feature = Feature("depth", 64, storage)
+    world, further = make_videos(12, features=(*DEFAULT_FEATURES, feature))
     for before, after in zip(videos, further, strict=True):
         assert list(after.frames) == ["rgb", "audio", "depth"]
         assert after.labels == before.labels
@@ -226,9 +227,9 @@ def test_a_further_feature_follows_the_classes_and_leaves_the_others_as_they_are
         for name in ("rgb", "audio"):
             np.testing.assert_array_equal(after.frames[name], before.frames[name])
         assert after.frames["depth"].shape == (len(after.activity), 64)
-        assert after.frames["depth"].dtype == np.uint8
-        depth, shown = dequantise(after.frames["depth"]), after.activity >= 0
-        vectors = world.further["depth"][after.activity[shown]]
+        assert after.frames["depth"].dtype == storage
+        depth, shown = dequantise(after.frames["depth"], feature), after.activity >= 0
+        vectors = world.further[feature][after.activity[shown]]
         likeness = np.mean(depth[shown] * vectors)
         assert likeness > 0.15, "0.3 of the class's vector, whose values have the variance 1"
 

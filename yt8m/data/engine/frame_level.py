@@ -13,7 +13,7 @@ from yt8m.data.engine.sampling import Sampler
 from yt8m.data.engine.videos import Video, read_video
 from yt8m.data.features import Feature, rows_of
 from yt8m.data.options import Frames
-from yt8m.data.schema import LABEL_PADDING, QUANTISATION_OFFSET, QUANTISATION_SCALE, WHOLE, Share
+from yt8m.data.schema import LABEL_PADDING, WHOLE, Share
 from yt8m.data.source import Source
 
 Batch = dict[str, np.ndarray]
@@ -110,6 +110,6 @@ def means_of_frames(batch: Batch, features: Sequence[Feature], prefix: str = "")
         sums = frames.sum(axis=1, dtype=np.int32 if feature.storage == "uint8" else np.float64).astype(np.float32)
         means = sums / np.maximum(count, 1).astype(np.float32)
         if feature.storage == "uint8":
-            means = means * np.float32(QUANTISATION_SCALE) + np.float32(QUANTISATION_OFFSET)
+            means = means * np.float32(feature.scale) + np.float32(feature.offset)
         batch[f"{prefix}{feature.video_name}"] = np.where(count > 0, means, np.float32(0))
     return batch

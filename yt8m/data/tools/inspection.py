@@ -1,16 +1,19 @@
 """`yt8m inspect`: what record files hold, and which records cannot be used."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from yt8m.data.checking import Look, check_record, level_of, num_frames, starts_of, values_of, video_id
+from yt8m.data.features import DEFAULT_FEATURES, Feature, in_order
 from yt8m.data.ids import id_problem
 from yt8m.data.locating import Problem, Seen, SeenRecords, looks
 from yt8m.data.protos import SequenceExample
 from yt8m.data.records import RawRecord
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, FEATURE_SIZES, Level, video_feature
-from yt8m.data.survey import level_of_most
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, Level
+from yt8m.data.survey import Survey, survey
+from yt8m.errors import InputError
 from yt8m.metrics.inputs import id_text
 
 
@@ -55,13 +58,13 @@ class _Oddities:
 
 def inspect(
     files: Sequence[str],
-    visit: Callable[[str, SequenceExample, Level | None], None] = lambda path, example, level: None,
+    visit: Callable[[str, SequenceExample, Level | None, Sequence[Feature]], None] = lambda *_: None,
 ) -> dict[str, Any]:
     """Reads record files and sums up what they hold.
 
     Args:
         files: paths of files.
-        visit: called with the file, the record and the level of each usable record.
+        visit: called with the file, the record, its level, and the features of all records, for each usable record.
 
     Returns:
         A dict. Counts are of usable records, repeated ones included.
@@ -81,7 +84,7 @@ def inspect(
     """
     found = _Inspection(files, visit)
     for number, path in enumerate(files):
-        for seen in looks(path, {"level": found.first_level}):
+        for seen in looks(path, {"level": found.first_level, "features": found.features}):
             if isinstance(seen, Problem):
                 found.problems.append(seen)
             else:
@@ -92,25 +95,29 @@ def inspect(
 class _Inspection:
     """Collects what the records of some files hold, record by record."""
 
-    def __init__(self, files: Sequence[str], visit: Callable[[str, SequenceExample, Level | None], None]):
+    def __init__(self, files: Sequence[str], visit: Callable):
         self._files, self._visit = files, visit
-        self.first_level = self._level = level_of_most(files)
+        seen = _seen_first(files)
+        self.first_level = self._level = seen and seen.level
         """The level of most of the records looked at first."""
+        rows = (*DEFAULT_FEATURES, *(seen.features if seen else ()))
+        self.features = in_order({each.name: each for each in rows}.values())
+        """The known features, and others that the records looked at first have."""
         self.problems: list[Problem] = []
         self._repeated: list[dict[str, Any]] = []
         self._videos, self._segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
         self._num_records = self._num_rated = 0
         self._frames, self._labels, self._oddities = _Range(), _Range(), _Oddities()
         self._classes: set[int] = set()
-        self._features: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
 
     def add(self, number: int, raw: RawRecord, look: Look) -> None:
         """Adds a record, with the number of its file."""
         path, example = self._files[number], look.example
-        level = example and level_of(example)
+        level = example and level_of(example, self.features)
         reason = look.problem
         if reason is None and level == "segment" and self.first_level != "segment":
-            reason = check_record(raw.data, level)  # this checks the ratings too
+            reason = check_record(raw.data, level, self.features)  # this checks the ratings too
         if reason:
             self.problems.append(Problem(path, raw.index, reason))
             return
@@ -119,21 +126,20 @@ class _Inspection:
         before = (self._segments if level == "segment" else self._videos).first(number, raw.index, example)
         if before:
             self._repeated.append(_repeated(path, raw.index, example, before))
-        self._visit(path, example, level)
+        self._visit(path, example, level, self.features)
         self._measure(example, level)
 
     def _measure(self, example: SequenceExample, level: Level | None) -> None:
         context, lists = example.context.feature, example.feature_lists.feature_list
         if level == "video":
-            own = [video_feature(name) for name in FEATURE_SIZES if video_feature(name) in context]
-            self._features |= {key: len(context[key].float_list.value) for key in own}
+            sizes = {each.video_name: each.size for each in self.features if each.video_name in context}
             length = 0
         else:
-            own = [name for name in FEATURE_SIZES if name in lists and lists[name].feature]
-            self._features |= {name: FEATURE_SIZES[name] for name in own}
-            length = num_frames(example)
+            sizes = {each.name: each.size for each in self.features if each.name in lists and lists[each.name].feature}
+            length = num_frames(example, self.features)
             self._frames.add(length)
-        self._oddities.add(example, own, length)
+        self._sizes |= sizes
+        self._oddities.add(example, tuple(sizes), length)
         if "labels" in context:
             values = values_of(context["labels"])
             self._labels.add(len(values))
@@ -150,7 +156,7 @@ class _Inspection:
             "num_labels": self._labels.summary(),
             "num_classes_seen": len(self._classes),
             "max_label": max(self._classes, default=None),
-            "features": self._features,
+            "features": self._sizes,
             "num_rated_segments": self._num_rated,
             "repeated": self._repeated,
             "corrupt_files": [
@@ -158,6 +164,13 @@ class _Inspection:
             ],
             **self._oddities.summary(),
         }
+
+
+def _seen_first(files: Sequence[str]) -> Survey | None:
+    """What a survey sees; None if nothing can be read."""
+    with contextlib.suppress(InputError):
+        return survey(files)
+    return None
 
 
 def _repeated(path: str, record: int, example: SequenceExample, before: Seen) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from yt8m.data.features import DEFAULT_FEATURES, Feature, parse_features
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES, is_present
@@ -71,6 +72,7 @@ def synthesise(
     num_shards: int = DEFAULT_NUM_SHARDS,
     seed: int = 0,
     progress: Progress = SILENT,
+    features: Sequence[str | Feature] = DEFAULT_FEATURES,
 ) -> dict[str, Any]:
     """Writes the sample data set. The same arguments give the same bytes.
 
@@ -83,6 +85,7 @@ def synthesise(
         num_shards: files in each split, at least 1. A split with fewer videos has one video in each file.
         seed: 0 or more.
         progress: counts the videos written.
+        features: the features to write, as texts (`yt8m.data.features`) or rows.
 
     Returns:
         ``directory``, ``num_videos`` {split: n}, ``num_classes``, ``num_segment_classes``, ``num_files`` (files of records)
@@ -91,11 +94,14 @@ def synthesise(
     Raises:
         InputError: an argument is out of range, the directory is not empty or cannot be written, or the disk is full.
     """
+    rows = parse_features(features, "--features")
+    if not rows:
+        raise InputError("--features is empty; name one or more, such as rgb or clip:512:float32")
     held_out = max(1, round(_HELD_OUT_SHARE * num_videos))
     sizes = {"train": num_videos, "validate": held_out, "test": held_out}
     _check_arguments(directory, num_classes, num_shards, seed, sizes)
     with new_contents(directory, "yt8m synth") as hidden:
-        summary = _Sample(Path(directory), hidden, num_classes, num_shards, seed, sizes, progress).write()
+        summary = _Sample(Path(directory), hidden, num_classes, num_shards, seed, sizes, progress, rows).write()
     return {"directory": str(directory), **summary}
 
 
@@ -124,10 +130,11 @@ class _Sample:
         seed: int,
         sizes: dict[str, int],
         progress: Progress,
+        features: tuple[Feature, ...],
     ):
         self.directory, self.hidden, self.num_shards, self.seed = directory, hidden, num_shards, seed
-        self.sizes, self.progress = sizes, progress
-        self.world: World = make_world(num_classes, self._random(_WORLD))
+        self.sizes, self.progress, self.features = sizes, progress, features
+        self.world: World = make_world(num_classes, self._random(_WORLD), features)
         self.video_counts = np.zeros(num_classes, np.int64)
         choices = self._random(_VOCABULARY).permutation(max(1, int(num_classes * 0.75)))
         self.segment_classes = np.sort(choices[: max(1, round(_SEGMENT_CLASS_SHARE * num_classes))])
@@ -178,19 +185,20 @@ class _Sample:
 
     def _records(self, split: str, video: Video) -> dict[str, bytes]:
         labels = None if split == "test" else video.labels
+        frames = {each.name: video.frames[each.name] for each in self.features}
         means = {
-            name: dequantise(frames).mean(axis=0, dtype=np.float64).astype(np.float32)
-            for name, frames in video.frames.items()
+            each.name: dequantise(frames[each.name], each).mean(axis=0, dtype=np.float64).astype(np.float32)
+            for each in self.features
         }
         records = {
-            "2/frame": frame_level_record(video.video_id, labels, video.frames),
+            "2/frame": frame_level_record(video.video_id, labels, frames),
             "2/video": video_level_record(video.video_id, labels, means),
         }
         if split == "train":
             self.video_counts[video.labels] += 1
         elif split == "validate":
             ratings = rate_segments(video, self.world, self.segment_classes, self._random(_RATINGS, self.num_done))
-            records["3/frame"] = frame_level_record(video.video_id, labels, video.frames, ratings)
+            records["3/frame"] = frame_level_record(video.video_id, labels, frames, ratings)
         else:
             records["3/frame"] = records["2/frame"]
         return records

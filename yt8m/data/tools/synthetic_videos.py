@@ -14,19 +14,22 @@ label is the sum of a *scene* and an *object*, visual words that many classes sh
 * **Distractions** belong to no label: backgrounds that all videos share, scenes without object, objects without scene.
 * **A style** that is constant in a video (camera, encoder), and **noise**, half shared with the next frame. A model with
   too many parameters memorises these.
-* **Features beyond rgb and audio**, if `FEATURE_SIZES` has some, hold a vector of the class shown, and noise.
+* **Features beyond rgb and audio**, if any are asked for, hold a vector of the class shown, and noise.
 * **Label frequencies follow Zipf's law**; a video has about three labels, as in the real data set.
 
 With the strengths below, dequantised values are spread like the real, whitened ones: mean 0, standard deviation about 1 in
 every dimension, and about one byte in fifteen clipped.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature
 from yt8m.data.quantisation import quantise
-from yt8m.data.schema import FEATURE_SIZES
+
+_RGB, _AUDIO = KNOWN["rgb"], KNOWN["audio"]
 
 _SHORTEST_VIDEO, _LONGEST_VIDEO = 30, 120
 _LENGTH_SKEW = (1.3, 2.6)
@@ -78,7 +81,7 @@ class World:
     """The sound of each class, -1 for none: int64 [C]."""
     frequencies: np.ndarray
     """float64 [C]; sums to 1 and falls with the index."""
-    further: dict[str, np.ndarray]
+    further: dict[Feature, np.ndarray]
     """A vector for each class, float32 [C, D], by feature beyond rgb and audio."""
 
 
@@ -92,19 +95,20 @@ class Video:
     activity: np.ndarray
     """The label that each second shows, -1 for none: int64 [T]."""
     frames: dict[str, np.ndarray]
-    """uint8 [T, D] by feature name."""
+    """[T, D] of the feature's type, by feature name."""
 
 
-def make_world(num_classes: int, random: np.random.Generator) -> World:
+def make_world(num_classes: int, random: np.random.Generator, features: Sequence[Feature] = DEFAULT_FEATURES) -> World:
     """Draws everything that all videos share.
 
     Args:
         num_classes: at least 1.
         random: the only source of randomness.
+        features: the features that videos have. They always have rgb and audio.
     """
 
-    def vectors(number: int, feature: str) -> np.ndarray:
-        return random.standard_normal((number, FEATURE_SIZES[feature]), dtype=np.float32)
+    def vectors(number: int, feature: Feature) -> np.ndarray:
+        return random.standard_normal((number, feature.size), dtype=np.float32)
 
     def with_opposites(words: np.ndarray) -> np.ndarray:
         return np.concatenate([words, -words])
@@ -115,18 +119,18 @@ def make_world(num_classes: int, random: np.random.Generator) -> World:
     num_objects = int(np.ceil(num_squares / 2 / num_scenes))
     weights = np.arange(1, num_classes + 1) ** -_ZIPF_EXPONENT
     return World(
-        scenes=with_opposites(vectors(num_scenes, "rgb")),
-        objects=with_opposites(vectors(num_objects, "rgb")),
-        backgrounds=vectors(_NUM_BACKGROUNDS, "rgb"),
-        class_vectors=vectors(num_classes, "rgb"),
+        scenes=with_opposites(vectors(num_scenes, _RGB)),
+        objects=with_opposites(vectors(num_objects, _RGB)),
+        backgrounds=vectors(_NUM_BACKGROUNDS, _RGB),
+        class_vectors=vectors(num_classes, _RGB),
         appearances=_draw_appearances(num_classes, num_scenes, num_objects, random),
-        sounds=vectors(_NUM_SOUNDS, "audio"),
+        sounds=vectors(_NUM_SOUNDS, _AUDIO),
         class_sounds=np.where(
             random.random(num_classes) < _CLASSES_WITH_SOUND, random.integers(_NUM_SOUNDS, size=num_classes), -1
         ),
         frequencies=weights / weights.sum(),
         # Drawn last, so that rgb and audio do not depend on them.
-        further={name: vectors(num_classes, name) for name in FEATURE_SIZES if name not in ("rgb", "audio")},
+        further={each: vectors(num_classes, each) for each in features if each not in (_RGB, _AUDIO)},
     )
 
 
@@ -155,8 +159,8 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
     labels = random.choice(num_classes, size=num_labels, replace=False, p=world.frequencies)
     usual = dict(zip(labels, random.integers(world.appearances.shape[1], size=num_labels), strict=True))
 
-    rgb = _surroundings(num_frames, FEATURE_SIZES["rgb"], _STYLE, _NOISE, random)
-    audio = _surroundings(num_frames, FEATURE_SIZES["audio"], _SOUND_STYLE, _SOUND_NOISE, random)
+    rgb = _surroundings(num_frames, _RGB.size, _STYLE, _NOISE, random)
+    audio = _surroundings(num_frames, _AUDIO.size, _SOUND_STYLE, _SOUND_NOISE, random)
     activity = np.full(num_frames, -1)
     for number, shot in enumerate(random.permutation(shots)):
         seconds = slice(*shot)
@@ -181,12 +185,12 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
 
 
 def _draw_further(activity: np.ndarray, world: World, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draws features beyond rgb and audio: uint8 [T, D] by name."""
+    """Draws features beyond rgb and audio: [T, D] by name."""
     found, shows_label = {}, activity >= 0
-    for name, vectors in world.further.items():
-        frames = _surroundings(len(activity), vectors.shape[1], _STYLE, _NOISE, random)
+    for feature, vectors in world.further.items():
+        frames = _surroundings(len(activity), feature.size, _STYLE, _NOISE, random)
         frames[shows_label] += _FURTHER * vectors[activity[shows_label]]
-        found[name] = quantise(frames)
+        found[feature.name] = quantise(frames, feature) if feature.is_quantised else frames.astype(feature.dtype)
     return found
 
 
