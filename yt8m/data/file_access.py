@@ -66,9 +66,11 @@ def errors_of(path: str) -> tuple[type[Exception], ...]:
 
 
 def is_directory(path: str) -> bool:
-    """Whether a path is a directory; False if that cannot be known."""
+    """Whether a path is a directory; False if that cannot be known, as behind HTTP."""
     if not is_remote(path):
         return os.path.isdir(path)
+    if web.is_web(path):
+        return False
     import tensorflow as tf
 
     return tf.io.gfile.isdir(path)

@@ -14,7 +14,7 @@ from yt8m.data.options import Frames
 from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Fold, IndexedFold, Share
 from yt8m.data.segments import segment_parser
 from yt8m.data.source import Source
-from yt8m.data.sources import scheme
+from yt8m.data.sources import load_tensorflow_io, scheme
 
 _LARGE_RECORDS_BUFFER = 0
 _SMALL_RECORDS_BUFFER = 1 << 20
@@ -46,6 +46,7 @@ def compression_type(path: str) -> str:
     read at all, although others can (`yt8m.data.web.require_parts`).
     """
     if web.is_web(path):
+        load_tensorflow_io()
         web.require_parts(path)
     if scheme(path):
         ending = path.removeprefix(plain_name(path))

@@ -45,7 +45,8 @@ def describe_error(error: Exception) -> str:
     return next((words for pattern, words in _IN_WORDS.items() if re.search(pattern, line)), line)
 
 
-def _load_tensorflow_io() -> None:
+def load_tensorflow_io() -> None:
+    """Lets TensorFlow read `http://`, `s3://` and similar paths. Raises InputError if tensorflow-io cannot be loaded."""
     # Its file systems register themselves on import. It loads only beside TensorFlow 2.16, hence late and on demand.
     # Beside another version the import fails or only warns, so the check below is for what was registered.
     import tensorflow as tf
@@ -60,7 +61,7 @@ def _load_tensorflow_io() -> None:
             problems, cause = [warning.message for warning in caught], None
     if cause is None and "s3" in tf.io.gfile.get_registered_schemes():
         return
-    schemes = ", ".join(name for name, each in FILE_SYSTEMS.items() if each.load is _load_tensorflow_io)
+    schemes = ", ".join(name for name, each in FILE_SYSTEMS.items() if each.load is load_tensorflow_io)
     reason = next((line for problem in problems for line in str(problem).splitlines()), "no file system was registered")
     raise InputError(
         f"paths of the schemes {schemes} need tensorflow-io, which cannot be loaded "
@@ -69,7 +70,7 @@ def _load_tensorflow_io() -> None:
 
 
 def prepare_file_systems(paths: Iterable[str]) -> None:
-    """Loads the file systems that TensorFlow needs to read these paths.
+    """Loads the file systems that are needed to read these paths. Those behind HTTP need none.
 
     Raises:
         InputError: one cannot be loaded.
@@ -152,7 +153,7 @@ def _find_on_web(urls: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """How to turn paths of one scheme into files that TensorFlow reads."""
+    """How to turn paths of one scheme into files that can be read."""
 
     load: Callable[[], None] | None = None
     """Registers the scheme with TensorFlow; None = it is built in. Raises InputError if a package is missing."""
@@ -161,10 +162,10 @@ class FileSystem:
 
 
 FILE_SYSTEMS = {
-    **dict.fromkeys(web.SCHEMES, FileSystem(_load_tensorflow_io, _find_on_web)),
-    "s3": FileSystem(_load_tensorflow_io),
-    "az": FileSystem(_load_tensorflow_io),
-    "hdfs": FileSystem(_load_tensorflow_io),
+    **dict.fromkeys(web.SCHEMES, FileSystem(locate=_find_on_web)),
+    "s3": FileSystem(load_tensorflow_io),
+    "az": FileSystem(load_tensorflow_io),
+    "hdfs": FileSystem(load_tensorflow_io),
 }
 """File systems by scheme. Local paths, and schemes that TensorFlow reads itself, such as gs://, need no row."""
 

@@ -303,7 +303,7 @@ class TestFilesBehindHttp:
         monkeypatch.setattr(web_reading, "PATIENCE", Patience(timeout=0.3, attempts=9, first_wait=60.0))
         monkeypatch.setattr(ahead, "RANGE_BYTES", 1 << 20)
         served.files[NAME] = CONTENT * 20
-        served.faults[NAME] = [Fault()] * 3
+        served.faults[NAME] = [Fault()] * (2 + ahead.RANGES_AT_ONCE - 1)  # one to find it, one for each thread
         served.always = Fault(stall=10)
         records = open_records(served.url + NAME, "frame").records()
         next(records)
