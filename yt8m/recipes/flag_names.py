@@ -43,6 +43,7 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
     ("label-loss criterion", "--loss", ""),
     ("frame-features", "", _LEVEL),
     ("feature-names feature", "--data.features", ""),
+    ("feature-sizes", "--data.features", "with each size behind its name, rgb:1024,audio:128"),
     ("classes n-classes num-labels vocab-size", "--data.num-classes --num-classes", ""),
     ("frames n-frames", "--data.num-frames --num-frames", ""),
     ("resume restore continue", "", "the same command resumes the run in its directory"),
