@@ -20,10 +20,14 @@ from watchers import Counts
 
 from yt8m.cli import main
 from yt8m.conversion import convert, converting, parquet
-from yt8m.conversion.frames import read_frames
 from yt8m.conversion.video_level import to_video_level
+from yt8m.data.engine.pieces import Piece
+from yt8m.data.engine.records import Record
+from yt8m.data.engine.videos import finite_video_of
+from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import Ratings, frame_level_record, framed, read_framing, read_offsets, video_level_record
+from yt8m.data.source import Source
 from yt8m.errors import InputError, RecordError
 from yt8m.progress import Messages
 
@@ -65,9 +69,14 @@ def hidden(directory):
     return sorted(path.name for path in directory.iterdir() if path.name.startswith("."))
 
 
-def video_level(record, **options):
-    options = {"features": ("rgb", "audio"), "deviations": False} | options
-    return tf.train.Example.FromString(to_video_level(read_frames(record, "x", 0), **options))
+def read(record):
+    data = np.frombuffer(record, np.uint8)
+    source = Source(("x",), "frame", DEFAULT_FEATURES, num_classes=None, max_labels=None)
+    return finite_video_of(data, source, Record("x", 0, Piece(data), 0, len(data)))
+
+
+def video_level(record, deviations=False):
+    return tf.train.Example.FromString(to_video_level(read(record), DEFAULT_FEATURES, deviations))
 
 
 def test_means_and_deviations_of_a_data_set_are_those_of_float64(sample, tmp_path):
@@ -125,7 +134,7 @@ def test_the_bytes_are_those_of_a_deterministic_serialization():
     expected = video_level_record(
         "abcd", [3, 700], {name: np.array(values(example, f"mean_{name}"), np.float32) for name in SIZES}
     )
-    assert to_video_level(read_frames(record, "x", 0), ("rgb", "audio"), False) == expected
+    assert to_video_level(read(record), DEFAULT_FEATURES, False) == expected
 
 
 @pytest.mark.parametrize("length", [1, 257, 258, 301, 600])

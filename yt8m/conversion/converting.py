@@ -139,8 +139,8 @@ def _write(work: Work, shard: Shard, directory: Path, advance: Callable[[int], N
     written = reported = 0
     with work.open(directory / f"{shard.name}{ENDINGS[work.to]}") as file:
         for part in shard.parts:
-            for index, data in work.records(part):
-                file.write(work.apply(data, part.path, index))
+            for record, data in work.records(part):
+                file.write(work.apply(record, data))
                 written += 1
                 if written - reported == _RECORDS_A_REPORT:
                     advance(written - reported)

@@ -169,9 +169,9 @@ class ParquetFile:
         self._writer = self._pyarrow.parquet.ParquetWriter(self._file.temporary, self._schema, compression="zstd")
         return self
 
-    def write(self, serialized: bytes) -> None:
+    def write(self, serialized: bytes | np.ndarray) -> None:
         """Appends a usable record."""
-        self._rows.append(to_row(serialized, self._columns))
+        self._rows.append(to_row(bytes(serialized), self._columns))
         self._num_bytes += len(serialized)
         if self._num_bytes >= _ROW_GROUP_BYTES:
             self._flush()

@@ -7,8 +7,8 @@ import functools
 
 import numpy as np
 
-from yt8m.conversion.frames import FrameRecord, varint
-from yt8m.data.features import KNOWN, Feature, names_of
+from yt8m.data.engine.videos import Video, varint
+from yt8m.data.features import KNOWN, Feature
 from yt8m.data.protos import Example, Features
 from yt8m.data.schema import ID_KEYS
 
@@ -63,29 +63,28 @@ def _sums(frames: np.ndarray) -> np.ndarray:
     return sums
 
 
-def to_video_level(record: FrameRecord, features: tuple[Feature, ...], deviations: bool) -> bytes:
+def to_video_level(video: Video, features: tuple[Feature, ...], deviations: bool) -> bytes:
     """Makes a `tf.train.Example` with the record's id (under ``id``), its labels if any, and its means.
 
     Args:
-        record: a frame-level record.
+        video: a frame-level record.
         features: the features of the data set. All are zeros for a record without frames. If a record lacks only some, they
             are left out.
         deviations: add the standard deviations.
     """
     example = Example()
-    given = record.context.feature
+    given = video.context.feature
     key = next(key for key in ID_KEYS if key in given and given[key].bytes_list.value)
     example.features.feature["id"].CopyFrom(given[key])
     if "labels" in given:
         example.features.feature["labels"].CopyFrom(given["labels"])
-    streams = record.streams or dict.fromkeys(names_of(features))
-    vectors = {}
+    frames, vectors = video.frames(features), {}
     for feature in features:
-        if feature.name in streams:
-            frames = streams[feature.name]
-            vectors[feature.video_name] = _or_zeros(mean_of_frames, feature, frames)
+        if feature.name in frames or not video.streams:
+            own = frames.get(feature.name)
+            vectors[feature.video_name] = _or_zeros(mean_of_frames, feature, own)
             if deviations:
-                vectors[deviation_feature(feature.name)] = _or_zeros(deviation_of_frames, feature, frames)
+                vectors[deviation_feature(feature.name)] = _or_zeros(deviation_of_frames, feature, own)
     # "id" and "labels" come before "mean_" and "std_", so the bytes equal those of a deterministic serialization.
     entries = [_entry(name, vectors[name]) for name in sorted(vectors)]
     features_message = b"".join([example.features.SerializeToString(deterministic=True), *entries])

@@ -2,21 +2,27 @@
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from yt8m.conversion.frames import read_frames
+import numpy as np
+
 from yt8m.conversion.parquet import ParquetFile, columns_for, load_pyarrow, read_rows
 from yt8m.conversion.shards import Part, is_parquet, refuse_broken_ends
 from yt8m.conversion.video_level import to_video_level
 from yt8m.data.checking import check_record, parse
+from yt8m.data.engine.files import open_records
+from yt8m.data.engine.memory import Scratch
+from yt8m.data.engine.pieces import Piece
+from yt8m.data.engine.records import LocalFile, Record
+from yt8m.data.engine.videos import finite_video_of
 from yt8m.data.features import Feature
-from yt8m.data.file_access import errors_of
-from yt8m.data.records import framed, read_framing
+from yt8m.data.records import framed
 from yt8m.data.schema import ID_KEYS
-from yt8m.data.sources import describe_error
+from yt8m.data.source import Source
 from yt8m.data.survey import level_of_most, survey
 from yt8m.errors import InputError, RecordError
 from yt8m.files import NewFile
@@ -25,6 +31,10 @@ Form = Literal["video", "tfrecord", "parquet"]
 """Means of frames, records as they are, or tables."""
 
 ENDINGS: dict[Form, str] = {"video": ".tfrecord", "tfrecord": ".tfrecord", "parquet": ".parquet"}
+
+
+Item = tuple[Record, np.ndarray]
+"""A record, and its data, uint8 [bytes]: valid until the next item."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +49,18 @@ class Work:
     features: tuple[Feature, ...] = ()
     columns: tuple[str, ...] = ()
 
-    def records(self, part: Part) -> Iterator[tuple[int, bytes]]:
-        """Reads a part of a file: the number of each record, and the record. Raises RecordError for a broken one."""
-        last = None if part.count is None else part.first + part.count - 1
-        for index, data in _rows(part) if self.parquet else _framed_records(part):
-            yield index, data
-            if index == last:
-                return
+    def records(self, part: Part) -> Iterator[Item]:
+        """Reads a part of a file. Raises RecordError for a broken record."""
+        return itertools.islice(_rows(part) if self.parquet else _stored(part), part.count)
 
-    def apply(self, data: bytes, path: str, index: int) -> bytes:
+    def apply(self, record: Record, data: np.ndarray) -> bytes | np.ndarray:
         """Converts a record. Raises RecordError if it is unusable."""
         if self.to == "video":
-            return to_video_level(read_frames(data, path, index, self.features), self.features, self.std)
+            source = Source((record.path,), "frame", self.features, num_classes=None, max_labels=None)
+            return to_video_level(finite_video_of(data, source, record), self.features, self.std)
         if self.to == "parquet":
-            _refuse_unusable(data, path, index)
-        return with_current_keys(data, path, index) if self.keys else data
+            _refuse_unusable(data.tobytes(), record)
+        return with_current_keys(data, record) if self.keys else data
 
     def open(self, path: Path) -> contextlib.AbstractContextManager:
         """Opens a new file."""
@@ -63,25 +70,25 @@ class Work:
 class _TfrecordFile(NewFile):
     """A new TFRecord file. `write` takes a record."""
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | np.ndarray) -> None:
         super().write(framed(content))
 
 
-def with_current_keys(data: bytes, path: str, index: int) -> bytes:
+def with_current_keys(data: np.ndarray, record: Record) -> bytes | np.ndarray:
     """The record with its id under ``id``. A record that has one there stays the same, byte for byte.
 
     Raises:
         RecordError: it is not a record, or has no id.
     """
-    example = parse(data)
+    example = parse(data.tobytes())
     if example is None:
-        raise RecordError(path, index, "is no tf.train.Example or SequenceExample")
+        raise record.error("is no tf.train.Example or SequenceExample")
     current, former = ID_KEYS
     context = example.context.feature
     if current in context and context[current].bytes_list.value:
         return data
     if former not in context:
-        raise RecordError(path, index, f"has no id (neither {current} nor {former})")
+        raise record.error(f"has no id (neither {current} nor {former})")
     context[current].CopyFrom(context[former])
     del context[former]
     return example.SerializeToString(deterministic=True)
@@ -108,27 +115,27 @@ def prepare(files: Sequence[str], to: Form, std: bool, keys: str | None) -> Work
             raise RecordError(files[0], 0, "is a video-level record already; --to video takes the means of frames")
         return dataclasses.replace(work, features=found.features)
     if to == "parquet":
-        index, data = next(work.records(Part(files[0])))
+        record, data = next(work.records(Part(files[0])))
         level = None if work.parquet else level_of_most(files)
-        return dataclasses.replace(work, columns=columns_for(work.apply(data, files[0], index), level))
+        return dataclasses.replace(work, columns=columns_for(bytes(work.apply(record, data)), level))
     return work
 
 
-def _refuse_unusable(data: bytes, path: str, index: int) -> None:
+def _refuse_unusable(data: bytes, record: Record) -> None:
     problem = check_record(data)
     if problem and check_record(data, "frame"):  # a video without frames has no level of its own
-        raise RecordError(path, index, problem)
+        raise record.error(problem)
 
 
-def _rows(part: Part) -> Iterator[tuple[int, bytes]]:
-    yield from enumerate(read_rows(part.path, part.first), part.first)
+def _rows(part: Part) -> Iterator[Item]:
+    for index, serialized in enumerate(read_rows(part.path, part.first), part.first):
+        data = np.frombuffer(serialized, np.uint8)
+        yield Record(part.path, index, Piece(data), 0, len(data)), data
 
 
-def _framed_records(part: Part) -> Iterator[tuple[int, bytes]]:
-    try:
-        for raw in read_framing(part.path, part.first, part.offset):
-            if raw.problem:
-                raise raw.as_error(part.path)
-            yield raw.index, raw.data
-    except errors_of(part.path) as error:
-        raise RecordError(part.path, None, f"cannot be read ({describe_error(error)})") from error
+def _stored(part: Part) -> Iterator[Item]:
+    file, scratch = open_records(part.path, "frame"), Scratch()
+    is_walked = isinstance(file, LocalFile)
+    records = file.records_from(part.first, part.offset) if is_walked else file.records(part.first)
+    for record in records:
+        yield record, record.read(scratch)

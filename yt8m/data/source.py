@@ -15,8 +15,10 @@ class Source:
     level: Level
     features: tuple[Feature, ...]
     """Known ones may be given by name."""
-    num_classes: int = DEFAULT_NUM_CLASSES
-    max_labels: int = DEFAULT_MAX_LABELS
+    num_classes: int | None = DEFAULT_NUM_CLASSES
+    """None = any; only for records that are not put into batches."""
+    max_labels: int | None = DEFAULT_MAX_LABELS
+    """None = any number; only for records that are not put into batches."""
     rated_classes: tuple[int, ...] | None = None
     """Classes that segments may be rated for; None = all."""
     context: SegmentContext = 0

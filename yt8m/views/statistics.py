@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from yt8m.conversion.frames import stored_frames
 from yt8m.conversion.video_level import mean_of_frames
 from yt8m.data.checking import num_frames, values_of
+from yt8m.data.engine.videos import stored_frames
 from yt8m.data.features import KNOWN, Feature
 from yt8m.data.forms import rows_for
 from yt8m.data.protos import SequenceExample
@@ -163,9 +163,10 @@ class Statistics:
         self.frames[num_frames(example, features)] += 1
         mean_rgb = None
         for feature in features:
-            frames = stored_frames(example, feature)
-            if not len(frames):
+            lists = example.feature_lists.feature_list
+            if feature.name not in lists or not lists[feature.name].feature:
                 continue
+            frames = stored_frames(lists[feature.name].feature, feature).view(feature.dtype.newbyteorder("<"))
             if not feature.is_quantised:
                 self._add_values(feature.name, frames.astype(float))
                 continue

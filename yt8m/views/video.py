@@ -13,14 +13,17 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.config import RunConfig
-from yt8m.conversion.frames import read_frames
 from yt8m.data.checking import num_frames, values_of
+from yt8m.data.engine.pieces import Piece
+from yt8m.data.engine.records import Record
+from yt8m.data.engine.videos import finite_video_of
 from yt8m.data.failures import record_errors
 from yt8m.data.features import Feature, in_order, names_of, parse_features
 from yt8m.data.forms import rows_for
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES, Level, is_present
+from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import RecordError
@@ -147,7 +150,7 @@ def view_video(
     context = found.example.context.feature
     wanted = () if config is None else parse_features(config.data.features)
     rows = in_order({each.name: each for each in (*rows_for([found.example]), *wanted)}.values())
-    streams = {} if found.level == "video" else read_frames(found.data, found.path, found.record, rows).streams
+    streams = {} if found.level == "video" else _frames(found, rows)
     means = {
         each.name: np.array(context[each.video_name].float_list.value, np.float32)
         for each in rows
@@ -169,6 +172,13 @@ def view_video(
         scores=scores,
         names=names,
     )
+
+
+def _frames(found: Found, features: Sequence[Feature]) -> dict[str, np.ndarray]:
+    data = np.frombuffer(found.data, np.uint8)
+    source = Source((found.path,), "frame", tuple(features), num_classes=None, max_labels=None)
+    record = Record(found.path, found.record, Piece(data), 0, len(data))
+    return finite_video_of(data, source, record).frames(features)
 
 
 def _ratings(found: Found) -> tuple[Rating, ...]:

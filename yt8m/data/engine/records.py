@@ -130,10 +130,24 @@ class LocalFile:
         Raises:
             RecordError: a header is damaged or cut off, or a record is cut off.
         """
+        return self._walk(0, 0, first)
+
+    def records_from(self, index: int, offset: int) -> Iterator[Record]:
+        """Gives the records from a known place on.
+
+        Args:
+            index: the number of the first of these records.
+            offset: the byte of the file at which its header begins.
+
+        Raises:
+            RecordError: see `records`.
+        """
+        return self._walk(offset, index, index)
+
+    def _walk(self, offset: int, index: int, first: int) -> Iterator[Record]:
         try:
             handle = self._open()
             size = os.fstat(handle.descriptor).st_size
-            index = offset = 0
             while offset < size:
                 header = os.pread(handle.descriptor, HEADER_BYTES, offset)
                 begin = offset + HEADER_BYTES

@@ -9,7 +9,7 @@ https://protobuf.dev/programming-guides/encoding/ describes the encoding. n = st
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.features import Feature, rows_of
 from yt8m.data.protos import Features, SequenceExample
-from yt8m.data.schema import ID_KEYS
+from yt8m.data.schema import ID_KEYS, MOST_CLASSES
 from yt8m.data.source import Source
 
 _CONTEXT, _FEATURE_LISTS = 1, 2
@@ -49,6 +49,15 @@ class Video(NamedTuple):
     def num_frames(self) -> int:
         """Frames that all present streams have. Streams may differ by one frame, the last."""
         return min(map(len, self.streams.values()), default=0)
+
+    def frames(self, features: Iterable[Feature]) -> dict[str, np.ndarray]:
+        """The frames that all present streams have, by feature: [T, D] of the feature's type, as views of the streams."""
+        count = self.num_frames
+        return {
+            each.name: self.streams[each.name][:count].view(each.dtype.newbyteorder("<"))
+            for each in features
+            if each.name in self.streams
+        }
 
 
 class _UnusualError(Exception):
@@ -80,6 +89,15 @@ def video_of(data: np.ndarray, source: Source, record: Record) -> Video:
     if problem:
         raise record.error(problem)
     return _parsed(serialized, source)
+
+
+def finite_video_of(data: np.ndarray, source: Source, record: Record) -> Video:
+    """Like `video_of`, but also raises RecordError for a float that is NaN or infinite."""
+    video = video_of(data, source, record)
+    floats = [each for each in source.features if not each.is_quantised]
+    if floats and not all(np.isfinite(frames).all() for frames in video.frames(floats).values()):
+        raise record.error(check_record(data.tobytes(), **source.expectations) or "has a value that is NaN or infinite")
+    return video
 
 
 def _found(data: np.ndarray, source: Source) -> Video:
@@ -121,7 +139,9 @@ def _labels(features, source: Source) -> list[int]:
     labels = list(features["labels"].int64_list.value)
     if not labels and features["labels"].WhichOneof("kind") not in ("int64_list", None):
         raise _UnusualError
-    if labels and (len(labels) > source.max_labels or min(labels) < 0 or max(labels) >= source.num_classes):
+    num_classes = MOST_CLASSES if source.num_classes is None else source.num_classes
+    max_labels = len(labels) if source.max_labels is None else source.max_labels
+    if labels and (len(labels) > max_labels or min(labels) < 0 or max(labels) >= num_classes):
         raise _UnusualError
     return labels
 
@@ -241,12 +261,16 @@ def _parsed(serialized: bytes, source: Source) -> Video:
     for feature in rows_of(source.features):
         key = next((key for key in (feature.name, *feature.frame_keys) if key in lists), None)
         if key is not None and lists[key].feature:
-            frames = b"".join(_frame(each, feature) for each in lists[key].feature)
-            streams[feature.name] = np.frombuffer(frames, np.uint8).reshape(-1, feature.frame_bytes)
+            streams[feature.name] = stored_frames(lists[key].feature, feature)
     values = (context[key].bytes_list.value for key in ID_KEYS if key in context)
     name = next((value[0] for value in values if value and value[0]), b"")
     labels = list(context["labels"].int64_list.value) if "labels" in context else []
     return Video(name, labels, streams, example.context)
+
+
+def stored_frames(frames: Iterable[Any], feature: Feature) -> np.ndarray:
+    """Frames that protobuf has parsed, and that are sound: uint8 [n, b]."""
+    return np.frombuffer(b"".join(_frame(each, feature) for each in frames), np.uint8).reshape(-1, feature.frame_bytes)
 
 
 def _frame(frame, feature: Feature) -> bytes:
