@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from refused import refusal
 from slow_reading import make_frames, small_video, write
 
@@ -20,7 +21,9 @@ from yt8m.data.identity import local_ids, read_ids
 from yt8m.data.opening import open_source
 from yt8m.data.overlap import find_overlap
 from yt8m.data.pipeline import make_dataset
+from yt8m.data.reading import compression_type, interleaved
 from yt8m.data.records import frame_level_record, framed, read_framing, read_offsets
+from yt8m.data.source import Source
 from yt8m.data.survey import survey
 from yt8m.data.tools.inspection import inspect
 from yt8m.data.tools.salvage import without_broken_records
@@ -85,6 +88,19 @@ def test_batches_are_the_same(plain, packed):
     for one, other in zip(found, expected, strict=True):
         for key in other:
             np.testing.assert_array_equal(one[key], other[key])
+
+
+@pytest.mark.parametrize("level", ["frame", "video"])
+def test_tensorflow_is_told_how_files_are_compressed(plain, tmp_path, level):
+    """Workers of a data service read by TensorFlow."""
+    packed = [written(tmp_path / f"{kind}.tfrecord", pack(CONTENT)) for kind, pack in COMPRESSED.items()]
+    source = Source((*packed, plain), level, ("rgb", "audio"))
+    assert [compression_type(path) for path in source.files] == ["GZIP", "ZLIB", "GZIP", ""]
+    files = tf.data.Dataset.from_tensor_slices(list(source.files))
+    assert list(interleaved(files, source, cycle_length=1).as_numpy_iterator()) == RECORDS * 4
+    names = ("s3://a/b.tfrecord.gz", "gs://a/b.zlib", "gs://a/b.tfrecord")
+    assert [compression_type(name) for name in names] == ["GZIP", "ZLIB", ""], "behind a network, the name tells"
+    assert compression_type(f"{tmp_path}/none.tfrecord.gz") == ""
 
 
 def test_new_files_are_the_same(plain, packed, tmp_path):
