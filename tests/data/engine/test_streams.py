@@ -2,7 +2,9 @@
 
 import gc
 import gzip
+import os
 import random
+import signal
 import threading
 import time
 import zlib
@@ -426,6 +428,30 @@ class TestReadingAhead:
         assert (memory.num_bytes, queue.claim()) == (0, None)
         with pytest.raises(Stopped):
             queue.take()
+
+    def test_a_forked_process_reads_although_a_thread_held_the_lock(self):
+        held, release = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with ahead._MEMORY.changed:
+                held.set()
+                release.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if not child:
+            os._exit(list(chunks_ahead(iter_of(b"ab", b"c"), lambda: None)) != [b"abc"])
+        release.set()
+        thread.join()
+        deadline = time.monotonic() + 10
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not ended[0]:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        assert ended == (child, 0)
 
 
 def iter_of(*chunks: bytes) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Reads bytes ahead in threads, within a bound of memory that all files share."""
 
 import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,16 @@ class Memory:
 
 
 _MEMORY = Memory()
+
+
+def _begin_anew() -> None:
+    """A forked process, such as a worker that loads data for PyTorch, has none of the threads that would release the lock."""
+    global _MEMORY
+    _MEMORY = Memory()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Queue:
