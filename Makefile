@@ -6,7 +6,7 @@ SHELL := /bin/sh
 DATA ?= data/sample
 RECIPE ?= sample
 RUN ?= runs/$(RECIPE)
-# Further flags of `yt8m train`, for example FLAGS="--training.num-steps 500".
+# Further flags of the command, for example FLAGS="--training.num-steps 500" of `yt8m train`, or FLAGS=--quick of a benchmark.
 FLAGS ?=
 # What `make upload` uploads, and where to: COMPETITION=youtube8m, youtube8m-2018 or youtube8m-2019.
 FILE ?= submissions/$(notdir $(RUN)).csv
@@ -23,11 +23,14 @@ INSTALLED := .venv/.installed
 NEWEST := .venv-newest
 INSTALLED_NEWEST := $(NEWEST)/.installed
 
+# Where `make bench-earlier` keeps the earlier build and its environment (2 GB); by default in the user's cache.
+EARLIER_BUILD ?=
+
 # TF Model Garden, to be measured beside.
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest wheel docs bench bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -93,32 +96,38 @@ wheel: $(INSTALLED)  ## Build the wheel and the source distribution in dist/
 docs: $(INSTALLED)  ## Build the documentation in site/
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
 
-bench: $(INSTALLED)  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
-	.venv/bin/python -m benchmarks
+bench: $(INSTALLED) bench-reading  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks $(FLAGS)
+
+bench-reading: $(INSTALLED)  ## Measure reading beside TensorFlow's raw reading, and its memory; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.reading $(FLAGS)
+
+bench-earlier: $(INSTALLED)  ## Measure this build beside an earlier one, kept in EARLIER_BUILD; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.earlier $(if $(EARLIER_BUILD),--build $(EARLIER_BUILD)) $(FLAGS)
 
 bench-peers: $(INSTALLED) $(INSTALLED_PEERS)  ## Measure our train step beside TF Model Garden's; update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.peers
+	.venv/bin/python -m benchmarks.peers $(FLAGS)
 
 bench-ranking: $(INSTALLED)  ## Measure ranking, writing and checking submissions of full size; update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.ranking
+	.venv/bin/python -m benchmarks.ranking $(FLAGS)
 
 zoo: $(INSTALLED) data/sample  ## Train every recipe on the sample data, 3 seeds (hours); update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.zoo
+	.venv/bin/python -m benchmarks.zoo $(FLAGS)
 
 bench-scaling: $(INSTALLED) data/sample  ## Measure two workers, checkpoints, going on and the loop; update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.scaling
+	.venv/bin/python -m benchmarks.scaling $(FLAGS)
 
 bench-download: $(INSTALLED)  ## Measure yt8m download beside curl, from a server on this machine; update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.download
+	.venv/bin/python -m benchmarks.download $(FLAGS)
 
 bench-convert: $(INSTALLED)  ## Measure yt8m convert beside raw reading; update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.convert
+	.venv/bin/python -m benchmarks.convert $(FLAGS)
 
 segments: $(INSTALLED) data/sample  ## Do the segment challenge on the sample data, 3 seeds (half an hour); update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.segments
+	.venv/bin/python -m benchmarks.segments $(FLAGS)
 
 tricks: $(INSTALLED) data/sample  ## Measure what averages and distillation gain, 3 seeds (an hour); update docs/benchmarks.md
-	.venv/bin/python -m benchmarks.tricks
+	.venv/bin/python -m benchmarks.tricks $(FLAGS)
 
 lint: $(INSTALLED)  ## Check style
 	.venv/bin/ruff check .

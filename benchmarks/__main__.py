@@ -9,21 +9,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import data, documents, metrics, places, processes, reading
-from benchmarks.sizes import sized
+from benchmarks import data, documents, metrics, places, processes
+from benchmarks.sizes import parser_of, sized
 from yt8m.recipes import list_recipes
 
 FRAME_RECIPES = sized(("frame_logistic", "dbof", "netvlad", "sample"), ("frame_logistic",))
 VIDEO_RECIPES = sized(("logistic", "moe"), ("logistic",))
 STEP_RECIPES = sized(list_recipes(), ["moe", "frame_logistic"])
-
-
-def _reading_table(rates: dict[str, float]) -> str:
-    raw = next(iter(rates.values()))
-    rows = [[name, f"{rate:,.0f}", f"{rate / raw:.2f}"] for name, rate in rates.items()]
-    return documents.table(
-        [f"reading ({data.NUM_FILES * data.VIDEOS_A_FILE} videos of 240 kB)", "videos/s", "of raw"], rows
-    )
 
 
 def _metrics_table(rates: dict[str, float]) -> str:
@@ -41,7 +33,7 @@ def _model_rows(recipes: tuple[str, ...], files: list[str]) -> list[list[str]]:
     rows = []
     for recipe in recipes:
         print(f"measuring {recipe} ...", file=sys.stderr, flush=True)
-        found = json.loads(processes.last_line("-m", "benchmarks.model", recipe, *files))
+        found = json.loads(processes.last_line("benchmarks.model", recipe, *files))
         share = f"{found['evaluate'] / found['read']:.2f}"
         rates = [f"{found[key]:,.0f}" for key in ("train", "read", "evaluate", "predict")]
         rows.append([recipe, f"{found['parameters']:.1f} M", str(found["batch"]), *rates, share])
@@ -52,7 +44,7 @@ def _step_table() -> str:
     rows = []
     for recipe in STEP_RECIPES:
         print(f"measuring a step of {recipe} ...", file=sys.stderr, flush=True)
-        found = json.loads(processes.last_line("-m", "benchmarks.step", recipe))
+        found = json.loads(processes.last_line("benchmarks.step", recipe))
         sizes = [f"{found['parameters']:.1f} M", str(found["batch"]), str(found["frames"] or "-")]
         rate = found["batch"] / found["seconds"]
         rows.append([f"`{recipe}`", *sizes, f"{found['seconds']:.2f}", f"{rate:,.0f}", f"{found['memory']:.1f}"])
@@ -61,12 +53,12 @@ def _step_table() -> str:
 
 
 def main() -> None:
+    parser_of("benchmarks", __doc__).parse_args()
     with tempfile.TemporaryDirectory() as directory:
         print("making the records ...", file=sys.stderr, flush=True)
         frames, videos = data.write_frame_level(Path(directory)), data.write_video_level(Path(directory))
-        print("measuring metrics and reading ...", file=sys.stderr, flush=True)
+        print("measuring metrics ...", file=sys.stderr, flush=True)
         metric_rates = metrics.measure()
-        reading_rates = reading.measure(frames, data.NUM_FILES * data.VIDEOS_A_FILE)
         print("measuring heavy places ...", file=sys.stderr, flush=True)
         places_times = places.measure()
         rows = _model_rows(FRAME_RECIPES, frames)
@@ -84,7 +76,6 @@ def main() -> None:
     text = "\n\n".join(
         [
             f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Videos a second.",
-            _reading_table(reading_rates),
             _metrics_table(metric_rates),
             _places_table(places_times),
             documents.table(header, rows),

@@ -6,7 +6,7 @@ class's score is its best five seconds. What is left are labels whose shot was d
 
 import numpy as np
 
-from benchmarks.sizes import sized
+from benchmarks.sizes import parser_of, sized
 from yt8m.data.quantisation import dequantise
 from yt8m.data.tools import synthetic_videos
 from yt8m.data.tools.synthetic_videos import World, make_video, make_world
@@ -60,5 +60,6 @@ def measure(num_videos: int = sized(400, 8), num_classes: int = 60, seed: int = 
 
 
 if __name__ == "__main__":
+    parser_of("benchmarks.ceiling", __doc__).parse_args()
     for name, value in measure().items():
         print(f"{name}  {value:.4f}")

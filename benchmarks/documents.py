@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.sizes import IS_SMALL, ROOT
+from benchmarks.sizes import IS_QUICK, ROOT
 from yt8m.files import NewFile
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -20,7 +20,7 @@ def write(name: str, text: str, keep: bool = True) -> None:
     Args:
         name: as the marks have it.
         text: Markdown.
-        keep: whether all was measured that the document has; what is small (`benchmarks.sizes`) is never kept.
+        keep: whether all was measured that the document has; what a quick form (`benchmarks.sizes`) measures is never kept.
     """
     print(text)
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -28,7 +28,7 @@ def write(name: str, text: str, keep: bool = True) -> None:
     _, found, after = rest.partition(end)
     if not found:
         raise ValueError(f"{DOCUMENT} has no marks {start} and {end}")
-    if IS_SMALL or not keep:
+    if IS_QUICK or not keep:
         return
     with NewFile(DOCUMENT) as file:
         file.write(f"{before}{start}\n\n{text}\n\n{end}{after}".encode())

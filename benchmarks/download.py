@@ -3,7 +3,6 @@
 The server sends files from the page cache with sendfile, in a process of its own; curl checks no md5. They take turns.
 """
 
-import argparse
 import contextlib
 import hashlib
 import http.server
@@ -20,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import documents
-from benchmarks.sizes import sized
+from benchmarks.sizes import SAME_SIZE, parser_of, sized
 
 NUM_FILES = sized(200, 4)
 FILE_BYTES = sized(5_000_000, 10_000)
@@ -74,7 +73,7 @@ def serve(root: str) -> None:
 @contextlib.contextmanager
 def serving(root: Path) -> Iterator[str]:
     """The address of a server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.download", "--serve", str(root)]
+    command = [sys.executable, "-m", "benchmarks.download", "--serve", str(root), *SAME_SIZE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -155,7 +154,7 @@ def seconds_again(command: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.download", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.download", __doc__)
     parser.add_argument("--serve", metavar="DIR", help="serve a directory, as one of its processes does")
     arguments = parser.parse_args()
     if arguments.serve:

@@ -6,7 +6,6 @@ gives the time of a step and the shortest one that the device's matrix products 
 operations and bytes of the compiled step, over the rates that a large product and a large copy reach in the same run.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import keras
 import numpy as np
 
 from benchmarks import documents
-from benchmarks.sizes import sized
+from benchmarks.sizes import parser_of, sized
 from yt8m.config import Architecture
 from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES
@@ -120,7 +119,7 @@ def measure_step(model: Architecture, precision: str, batch_size: int, num_frame
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.gpu", __doc__)
     parser.add_argument(
         "--size", type=int, default=sized(8192, 256), help="of the matrices that the peak is measured with"
     )

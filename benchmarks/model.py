@@ -5,7 +5,6 @@ Run as `python -m benchmarks.model RECIPE FILE...`; prints one JSON object.
 
 import dataclasses
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from benchmarks.parameters import at_published_size, count_trainable
-from benchmarks.sizes import sized
+from benchmarks.sizes import parser_of, sized
 from yt8m import runs
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES
@@ -82,5 +81,9 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    parser = parser_of("benchmarks.model", __doc__)
+    parser.add_argument("recipe")
+    parser.add_argument("files", nargs="+")
+    arguments = parser.parse_args()
     runs.describe_environment([])  # fails early where the packages are not installed
-    print(json.dumps(measure(sys.argv[1], sys.argv[2:])))
+    print(json.dumps(measure(arguments.recipe, arguments.files)))

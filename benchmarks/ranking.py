@@ -8,18 +8,17 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import documents
-from benchmarks.sizes import sized
+from benchmarks import documents, processes
+from benchmarks.sizes import SAME_SIZE, parser_of, sized
+from benchmarks.turns import Spent
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, SEGMENT_FRAMES
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
 from yt8m.submission import SegmentRanking, VideoSubmissionWriter
@@ -136,46 +135,26 @@ WORK = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Spent:
-    """What a piece of work took."""
-
-    seconds: float
-    cpu: float
-    """CPU seconds, which depend less on what else the machine does."""
-    megabytes: float
-    """Most memory that the process held at once."""
-
-    def row(self, what: str, aims: tuple[int, int] | None, ratio: str = "") -> list[str]:
-        """A row of the table; aims are seconds and megabytes."""
-        figures = [f"{self.seconds:.1f}", f"{self.cpu:.1f}", f"{self.megabytes:,.0f}"]
-        return [what, *figures, f"{aims[0]} s, {aims[1]:,} MB" if aims else "", ratio]
+def _row(spent: Spent, what: str, aims: tuple[int, int] | None, ratio: str = "") -> list[str]:
+    """A row of the table; aims are seconds and megabytes."""
+    figures = [f"{spent.seconds:.1f}", f"{spent.cpu:.1f}", f"{spent.megabytes:,.0f}"]
+    return [what, *figures, f"{aims[0]} s, {aims[1]:,} MB" if aims else "", ratio]
 
 
-def _run(*arguments: str) -> tuple[str, _Spent]:
+def _run(module: str, *arguments: str) -> tuple[str, Spent]:
     """Runs a Python module. Its peak memory counts from that of this process, which therefore stays small."""
-    print(f"running {' '.join(arguments)} ...", file=sys.stderr, flush=True)
-    start = time.perf_counter()
+    print(f"running {module} {' '.join(arguments)} ...", file=sys.stderr, flush=True)
     # One thread to simulate scores, as idle ones would for a while compete with those that rank.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, env=environment)
-    with process.stdout:
-        output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args, output)
-    cpu = usage.ru_utime + usage.ru_stime
-    return output, _Spent(time.perf_counter() - start, cpu, usage.ru_maxrss * 1024 / 1e6)
+    return processes.measured("-m", module, *arguments, environment={"OPENBLAS_NUM_THREADS": "1"})
 
 
-def _work(name: str, path: Path, share: float) -> list[_Spent]:
+def _work(name: str, path: Path, share: float) -> list[Spent]:
     """What the parts of a piece of work took; the memory is of all of them."""
-    output, whole = _run("benchmarks.ranking", "--work", name, "--path", str(path), "--share", str(share))
-    return [_Spent(seconds, cpu, whole.megabytes) for seconds, cpu in json.loads(output)]
+    output, whole = _run("benchmarks.ranking", "--work", name, "--path", str(path), "--share", str(share), *SAME_SIZE)
+    return [Spent(seconds, cpu, whole.megabytes) for seconds, cpu in json.loads(output)]
 
 
-def _validate(path: Path, num_rows: int, num_entries: int) -> _Spent:
+def _validate(path: Path, num_rows: int, num_entries: int) -> Spent:
     """What `yt8m validate` takes, which must find nothing wrong."""
     output, spent = _run("yt8m", "validate", str(path), "--json")
     found = json.loads(output)
@@ -197,28 +176,31 @@ def measure(share: float) -> str:
         whole, rank, write = _work("rank_segments", path, share)
         (sort,) = _work("sort_plainly", path, share)
         times = SEGMENT_CLASSES / SORTED_CLASSES
-        sort = _Spent(sort.seconds * times, sort.cpu * times, sort.megabytes)
+        sort = Spent(sort.seconds * times, sort.cpu * times, sort.megabytes)
         (raw,) = _work("write_raw", path, share)
-        both = _Spent(rank.seconds + write.seconds, rank.cpu + write.cpu, rank.megabytes)
+        both = Spent(rank.seconds + write.seconds, rank.cpu + write.cpu, rank.megabytes)
         megabytes = path.stat().st_size / 1e6
         rows = [
-            rank.row(f"rank {num_segments:,} segments x {SEGMENT_CLASSES}", None, _ratio(rank, sort, "sort")),
-            write.row(f"write the best {num_best:,}: {megabytes:,.0f} MB", None, _ratio(write, raw, "raw")),
-            both.row("both", WRITE_AIMS),
-            _validate(path, SEGMENT_CLASSES, num_entries).row("`yt8m validate`", VALIDATE_AIMS),
-            sort.row(f"sort: {SORTED_CLASSES} classes' scores, times {times:.0f}", None),
-            raw.row("raw: write and sync as many bytes", None),
+            _row(rank, f"rank {num_segments:,} segments x {SEGMENT_CLASSES}", None, _ratio(rank, sort, "sort")),
+            _row(write, f"write the best {num_best:,}: {megabytes:,.0f} MB", None, _ratio(write, raw, "raw")),
+            _row(both, "both", WRITE_AIMS),
+            _row(_validate(path, SEGMENT_CLASSES, num_entries), "`yt8m validate`", VALIDATE_AIMS),
+            _row(sort, f"sort: {SORTED_CLASSES} classes' scores, times {times:.0f}", None),
+            _row(raw, "raw: write and sync as many bytes", None),
         ]
         simulate = f"{whole.seconds - both.seconds:.0f}"
         whole, write = _work("write_videos", path, share)
         (raw,) = _work("write_raw", path, share)
         megabytes = path.stat().st_size / 1e6
         video_rows = [
-            write.row(
-                f"write {num_videos:,} videos x {MAX_PAIRS}: {megabytes:,.0f} MB", WRITE_AIMS, _ratio(write, raw, "raw")
+            _row(
+                write,
+                f"write {num_videos:,} videos x {MAX_PAIRS}: {megabytes:,.0f} MB",
+                WRITE_AIMS,
+                _ratio(write, raw, "raw"),
             ),
-            _validate(path, num_videos, num_videos * MAX_PAIRS).row("`yt8m validate`", VALIDATE_AIMS),
-            raw.row("raw: write and sync as many bytes", None),
+            _row(_validate(path, num_videos, num_videos * MAX_PAIRS), "`yt8m validate`", VALIDATE_AIMS),
+            _row(raw, "raw: write and sync as many bytes", None),
         ]
     columns = ["seconds", "CPU seconds", "peak MB", "aim", "of the reference"]
     simulated = f"{simulate} and {whole.seconds - write.seconds:.0f} s"
@@ -232,12 +214,12 @@ def measure(share: float) -> str:
     )
 
 
-def _ratio(spent: _Spent, reference: _Spent, name: str) -> str:
+def _ratio(spent: Spent, reference: Spent, name: str) -> str:
     return f"{spent.seconds / reference.seconds:.2f} of {name}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ranking", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.ranking", __doc__)
     parser.add_argument(
         "--share",
         type=float,

@@ -2,13 +2,13 @@
 
 import json
 import os
-import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import dataclasses
 
 from benchmarks.model import prediction_rate, train_rate
+from benchmarks.sizes import parser_of
 from yt8m import runs
 from yt8m.distribution.strategies import open_devices
 from yt8m.runs.model import load_run
@@ -28,4 +28,8 @@ def measure(run: str, records: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(*sys.argv[1:])))
+    parser = parser_of("benchmarks.run_rates", __doc__)
+    parser.add_argument("run")
+    parser.add_argument("records")
+    arguments = parser.parse_args()
+    print(json.dumps(measure(arguments.run, arguments.records)))

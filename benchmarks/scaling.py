@@ -3,7 +3,6 @@
 Needs the sample data. Everything that is compared is measured in turns in one run: the machines are shared.
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -20,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 
 from benchmarks import documents
-from benchmarks.sizes import ROOT, sized
+from benchmarks.sizes import ROOT, SAME_SIZE, parser_of, sized
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.data import pipeline
 from yt8m.data.options import Frames, Order, Portion
@@ -138,6 +137,7 @@ def in_workers(kind: str, data: Path, count: int) -> float:
                 kind,
                 str(index),
                 str(count),
+                *SAME_SIZE,
             ]
             workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
         rates = [json.loads(worker.communicate()[0].splitlines()[-1]) for worker in workers]
@@ -245,7 +245,7 @@ def measure(data: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.scaling", __doc__)
     parser.add_argument("--data", type=Path, default=SAMPLE)
     parser.add_argument(
         "--work", nargs=3, metavar=("KIND", "INDEX", "COUNT"), help="what one of its processes measures"

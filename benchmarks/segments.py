@@ -7,7 +7,6 @@ videos, none of which a model that is scored has seen; over three seeds. Runs ar
 goes on.
 """
 
-import argparse
 import json
 import shlex
 import statistics
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import documents, processes
-from benchmarks.sizes import ROOT, runs_of, sized, submission_of
+from benchmarks.sizes import ROOT, parser_of, runs_of, sized, submission_of
 from benchmarks.zoo import SEEDS, flags_of, mean_and_spread
 
 RUNS = runs_of("segments")
@@ -138,7 +137,7 @@ class Pipeline:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.segments", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.segments", __doc__)
     parser.add_argument("--data", type=Path, default=SAMPLE)
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many")
     arguments = parser.parse_args()

@@ -5,9 +5,7 @@ Prints one JSON object. In a process of its own, for its peak memory.
 
 import json
 import os
-import sys
 import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -15,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.parameters import at_published_size, count_trainable
-from benchmarks.sizes import sized
+from benchmarks.sizes import parser_of, sized
+from benchmarks.turns import peak_megabytes
 from yt8m.config import RunConfig
 from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.schema import DEFAULT_MAX_LABELS, LABEL_PADDING
@@ -45,12 +44,6 @@ def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
     return {key: tf.constant(value) for key, value in batch.items()}
 
 
-def _peak_memory() -> float:
-    """Gigabytes that this process has had at most; `getrusage` would count those of the process that started it, too."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(lines["VmHWM"].removesuffix("kB")) * 1024 / 1e9
-
-
 def trainer_without_records(config: RunConfig) -> Trainer:
     """A trainer that is fed by hand, of a configuration that names its features."""
     data = config.data
@@ -71,7 +64,7 @@ def measure(recipe: str) -> dict[str, float]:
     parameters = count_trainable(trainer.model)
     return {
         "seconds": float(np.median(seconds)),
-        "memory": _peak_memory(),
+        "memory": peak_megabytes() / 1000,
         "parameters": parameters / 1e6,
         "batch": config.training.batch_size,
         "frames": 0 if config.model.level == "video" else config.data.num_frames or config.data.max_frames,
@@ -79,4 +72,6 @@ def measure(recipe: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1])))
+    parser = parser_of("benchmarks.step", __doc__)
+    parser.add_argument("recipe")
+    print(json.dumps(measure(parser.parse_args().recipe)))

@@ -4,14 +4,13 @@ The plain run is the zoo's NetVLAD, made small (8 clusters, 64 hidden units) whe
 A gain is the difference to the plain run of the same seed. Runs are kept in runs/tricks/ as the zoo's are in runs/zoo/.
 """
 
-import argparse
 import json
 import statistics
 import sys
 from pathlib import Path
 
 from benchmarks import documents, processes, zoo
-from benchmarks.sizes import ROOT, runs_of, sized
+from benchmarks.sizes import ROOT, parser_of, runs_of, sized
 from yt8m.runs import RunDirectory
 
 RUNS = runs_of("tricks")
@@ -78,7 +77,7 @@ def measure(data: Path) -> list[tuple[str, str, list[tuple[dict, dict]]]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tricks", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.tricks", __doc__)
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "sample")
     rows = []
     for trick, compared, pairs in measure(parser.parse_args().data):

@@ -6,14 +6,13 @@ of its own for its parameters. The runs are kept in runs/zoo/: a zoo that was st
 trained the next time. Rates are measured afterwards, one recipe after another, so that they compare.
 """
 
-import argparse
 import json
 import statistics
 import sys
 from pathlib import Path
 
 from benchmarks import ceiling, documents, processes
-from benchmarks.sizes import ROOT, runs_of, sized
+from benchmarks.sizes import ROOT, parser_of, runs_of, sized
 from yt8m.files import NewFile, read_json
 from yt8m.models import hyperparameters_of
 from yt8m.recipes import list_recipes, make_config
@@ -107,11 +106,11 @@ def mean_and_spread(values: list[float]) -> str:
 def _rates(recipe: str, data: Path) -> dict[str, float]:
     """Videos a second of the run of the first seed."""
     arguments = [str(RUNS / f"{recipe}-{SEEDS[0]}"), str(data / "2" / make_config(recipe).model.level / "validate")]
-    return json.loads(processes.last_line("-m", "benchmarks.run_rates", *arguments))
+    return json.loads(processes.last_line("benchmarks.run_rates", *arguments))
 
 
 def _parameters(recipe: str) -> str:
-    count = int(processes.last_line("-m", "benchmarks.parameters", recipe))
+    count = int(processes.last_line("benchmarks.parameters", recipe))
     return f"{count / 1e6:.1f} M"
 
 
@@ -136,7 +135,7 @@ def table(recipes: list[str], data: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.zoo", description=__doc__.splitlines()[0])
+    parser = parser_of("benchmarks.zoo", __doc__)
     parser.add_argument("recipes", nargs="*", default=RECIPES, help="default: all")
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "sample")
     arguments = parser.parse_args()

@@ -13,8 +13,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores are the other workers'
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-# A benchmark that a test runs shows that it runs; `benchmarks.sizes` says what is small then.
-os.environ["BENCHMARK_SIZE"] = "small"
 # What XLA compiles here runs once or twice.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 

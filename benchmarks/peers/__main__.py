@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from benchmarks import documents, processes
-from benchmarks.sizes import ROOT, sized
+from benchmarks.sizes import ROOT, parser_of, sized
 
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SIZES = {"clusters": 3000, "hidden": 2000, "mixtures": 5, "batch": 64, "frames": 30, "classes": 3862, "seconds": 12}
@@ -20,10 +20,11 @@ def _theirs(settings: str) -> str:
 
 
 def _ours(settings: str) -> str:
-    return processes.last_line("-m", "benchmarks.peers.ours", settings)
+    return processes.last_line("benchmarks.peers.ours", settings)
 
 
 def main() -> None:
+    parser_of("benchmarks.peers", __doc__).parse_args()
     rows = []
     for pooling in ("average", "max"):
         found: dict[str, list[dict[str, float]]] = {"theirs": [], "ours": []}

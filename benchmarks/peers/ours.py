@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.parameters import count_trainable
+from benchmarks.sizes import parser_of
 from benchmarks.step import trainer_without_records
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models.frame import DeepBagOfFrames
@@ -56,4 +56,6 @@ def main(settings: dict) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    parser = parser_of("benchmarks.peers.ours", __doc__)
+    parser.add_argument("settings", type=json.loads, help="a JSON object")
+    print(json.dumps(main(parser.parse_args().settings)))

@@ -1,15 +1,18 @@
-"""Every benchmark runs in its small form, and none of them is forgotten."""
+"""Every benchmark runs in its quick form, prints figures, and none of them is forgotten."""
 
 import ast
 import contextlib
 import io
 import json
+import re
 import runpy
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,14 +22,27 @@ DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 PEER_SETTINGS = {"clusters": 8, "hidden": 4, "mixtures": 2, "batch": 4, "frames": 5, "classes": 20, "seconds": 0.1}
 
 RUN_HERE = {
-    "benchmarks": ["reading (64 videos", "heavy place", "evaluate of read", "`moe`"],
+    "benchmarks": ["heavy place", "evaluate of read", "`moe`"],
     "benchmarks.ceiling": ["gap"],
     "benchmarks.convert": ["`--to video`", "`--to parquet`"],
     "benchmarks.download": ["files of", "yt8m download"],
+    "benchmarks.earlier": [
+        *(
+            "300 frames: `read_batches`",
+            "video level: fbf80e9",
+            "`yt8m evaluate`, whole process",
+            "... each video more",
+        ),
+        *("fbf80e9, a new run", "this build, after 20 steps"),
+    ],
     "benchmarks.parameters": [str(1152 * 3862 + 3862)],
     "benchmarks.peers": ["average", "max", "ours / theirs"],
     "benchmarks.peers.ours": ['"rate"', '"parameters"'],
     "benchmarks.ranking": ["segment task", "video task"],
+    "benchmarks.reading": [
+        *("raw: `TFRecordDataset(", "`read_batches`, 32 sampled frames", "`read_records`, 300 frames, unshuffled"),
+        *("320 videos in 4 files", "`read_batches`, video level", "memory, batches of 8 x 300"),
+    ],
     "benchmarks.scaling": ["training, batches of 64 videos", "a checkpoint of", "our loop over"],
     "benchmarks.segments": ["fine-tuned", "... and ranked with the prior of the second", "valid"],
     "benchmarks.step": ['"seconds"', '"memory"'],
@@ -34,7 +50,11 @@ RUN_HERE = {
     "benchmarks.zoo": ["`moe`", "`dbof`", "someone who knows the generator"],
 }
 """The programs that tests run in this process, and what each prints."""
-RUN_BY_OTHERS = {"benchmarks.model": "benchmarks", "benchmarks.run_rates": "benchmarks.zoo"}
+RUN_BY_OTHERS = {
+    "benchmarks.earlier.work": "benchmarks.earlier",
+    "benchmarks.model": "benchmarks",
+    "benchmarks.run_rates": "benchmarks.zoo",
+}
 """Programs that another one runs, in a process of their own there."""
 RUN_ELSEWHERE = {
     # Needs JAX, which the environment of `make test-newest` has.
@@ -43,7 +63,7 @@ RUN_ELSEWHERE = {
 """Programs that need another environment; the file that runs them in it, and how it says so."""
 RUN_BY_HAND = {
     "benchmarks.peers.model_garden": "TF Model Garden brings two gigabytes of packages in an environment of its own, for this "
-    "alone. `make bench-peers BENCHMARK_SIZE=small` runs it; the script alone was last run with tf-models-official 2.16.0. Here "
+    "alone. `make bench-peers FLAGS=--quick` runs it; the script alone was last run with tf-models-official 2.16.0. Here "
     "our step, which takes the same settings and prints the same, stands in for it.",
 }
 """Programs that no test runs, and why."""
@@ -82,8 +102,13 @@ def test_what_runs_elsewhere_runs_there():
 
 
 def run_in_process(*command: str, environment=None) -> str:
-    """What `python -m MODULE ARGUMENTS` prints, without the start of another process."""
-    _, module, *arguments = command
+    """What `python -m MODULE ARGUMENTS`, or `python FILE ARGUMENTS`, prints, without the start of another process."""
+    if command[0] == "-m":
+        _, module, *arguments = command
+        run = partial(runpy.run_module, alter_sys=True)
+    else:
+        module, *arguments = command
+        run = runpy.run_path
     if module == "yt8m":
         arguments = [*arguments, "--verbose"]  # which leaves file descriptor 2 alone
     before, out = sys.argv, io.StringIO()
@@ -91,7 +116,7 @@ def run_in_process(*command: str, environment=None) -> str:
     try:
         with contextlib.redirect_stdout(out), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* found in sys.modules after import of package", RuntimeWarning)
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            run(module, run_name="__main__")
     except SystemExit as ended:
         if ended.code:
             raise RuntimeError(f"{module} {' '.join(arguments)} ended with {ended.code}") from ended
@@ -105,6 +130,7 @@ def started(monkeypatch, tmp_path, _signal_handlers):
     """Keeps all that benchmarks write in a temporary directory, and their processes in this one; the modules run so far."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
     from benchmarks import processes, sizes
     from yt8m.training import curves
 
@@ -114,7 +140,7 @@ def started(monkeypatch, tmp_path, _signal_handlers):
         started.append(command[1])
         return run_in_process(*command, environment=environment)
 
-    assert sizes.IS_SMALL
+    assert sizes.IS_QUICK
     monkeypatch.setattr(sizes, "runs_of", lambda name: tmp_path / "runs" / name)
     monkeypatch.setattr(sizes, "submission_of", lambda name: tmp_path / f"{name}.csv")
     monkeypatch.setattr(processes, "run", run)
@@ -142,15 +168,37 @@ def full_sample(tmp_path_factory) -> Path:
     return directory
 
 
+def tables_in(text: str) -> list[list[list[str]]]:
+    """The cells of the tables in Markdown, row by row, with the header and without the line below it."""
+    blocks = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    rows = [[[cell.strip() for cell in line[1:-1].split("|")] for line in block.splitlines()] for block in blocks]
+    return [[each for each in table if set(each) != {"---"}] for table in rows]
+
+
+def figures_in(cells: list[str]) -> list[float]:
+    """The numbers that cells begin with."""
+    found = (re.match(r"[+-]?[\d,]*\.?\d+|[+-]?(?:nan|inf)", cell) for cell in cells)
+    return [float(match[0].replace(",", "")) for match in found if match]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", RUN_HERE)
 def test_a_benchmark_runs_and_leaves_the_document_alone(program, started, full_sample, monkeypatch):
     if program == "benchmarks.peers":
         let_ours_stand_for_theirs(monkeypatch)
+    if program == "benchmarks.earlier":
+        let_this_build_stand_for_the_earlier(monkeypatch, started)
     before = DOCUMENT.read_bytes()
-    printed = run_in_process("-m", program, *arguments_of(program, full_sample))
+    printed = run_in_process("-m", program, *arguments_of(program, full_sample), "--quick")
     for words in RUN_HERE[program]:
         assert words in printed
+    for header, *rows in tables_in(printed):
+        assert rows
+        for row in rows:
+            assert len(row) == len(header)
+            figures = figures_in(row[1:])
+            assert figures
+            assert np.isfinite(figures).all(), row
     assert DOCUMENT.read_bytes() == before
     assert {name for name, other in RUN_BY_OTHERS.items() if other == program} <= set(started)
 
@@ -166,12 +214,25 @@ def let_ours_stand_for_theirs(monkeypatch):
     monkeypatch.setattr(subprocess, "run", stand_in)
 
 
-def test_a_size_that_is_neither_is_refused():
+def let_this_build_stand_for_the_earlier(monkeypatch, started):
+    """The earlier one is in an environment that is not here; `test_builds.py` makes such an environment."""
+    from benchmarks import turns
+    from benchmarks.earlier import builds
+
+    def run(build, *command):
+        if command[0].endswith("/benchmarks/earlier/work.py"):
+            started.append("benchmarks.earlier.work")
+        printed = []
+        spent = turns.timed(lambda: printed.append(run_in_process(*command)))()
+        return printed[0], spent
+
+    monkeypatch.setattr(builds, "prepare", lambda commit, folder: builds.PRESENT)
+    monkeypatch.setattr(builds.Build, "run", run)
+
+
+def test_only_the_whole_flag_makes_a_benchmark_quick():
     ended = subprocess.run(
-        [sys.executable, "-c", "import benchmarks.sizes"],
-        cwd=REPOSITORY,
-        env={"BENCHMARK_SIZE": "tiny"},
-        capture_output=True,
-        text=True,
+        [sys.executable, "-m", "benchmarks.ceiling", "--qui"], cwd=REPOSITORY, capture_output=True, text=True
     )
-    assert (ended.returncode, ended.stderr) == (1, "BENCHMARK_SIZE is 'tiny'; it must be 'full' or 'small'\n")
+    assert ended.returncode == 2
+    assert "unrecognized arguments: --qui" in ended.stderr

@@ -22,7 +22,9 @@ print(json.dumps([[step.seconds, step.operations, step.bytes, step.shortest(peak
 
 
 def test_a_step_is_timed_and_its_operations_counted():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "--quick"], cwd=REPOSITORY, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     # Products of the frames (forward, and the gradient of the weights), of the pooled videos and of the head (and the
     # gradient of what they get).
@@ -35,10 +37,10 @@ def test_a_step_is_timed_and_its_operations_counted():
         assert shortest > 0
 
 
-def test_it_runs_in_its_small_form_and_leaves_the_document_alone():
+def test_it_runs_in_its_quick_form_and_leaves_the_document_alone():
     document = REPOSITORY / "docs" / "benchmarks.md"
     before = document.read_bytes()
-    command = [sys.executable, "-m", "benchmarks.gpu"]
+    command = [sys.executable, "-m", "benchmarks.gpu", "--quick"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "| `frame_logistic` | mixed_bfloat16 | 4 x 300 |" in done.stdout
