@@ -43,7 +43,7 @@ CHANGES: dict[str, dict[str, object]] = sized(
         "nextvlad_112": {"num_clusters": 28},
         "mix_nextvlad": {"num_clusters": 28},
     },
-    {},
+    {"mix_nextvlad": {"num_branches": 2}},
 )
 """Where a recipe is another kind of large: in the same proportion to its sister as published."""
 LEARNING_RATE = 2e-3

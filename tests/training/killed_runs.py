@@ -19,7 +19,7 @@ from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training import course, curves
 from yt8m.training.loop import train
 
-SECONDS_OF_A_START = 4.0
+SECONDS_OF_A_START = 3.0
 SECONDS_OF_A_CALL = 0.3
 """That a killed run is held up each time it takes steps, or it would be at its end before it was killed often enough."""
 SECONDS_OF_A_SAVE = 0.08
