@@ -22,6 +22,7 @@ LONG_SIGNATURES = {
     "predicting/prediction.py: predict": _KEYWORDS,
     "predicting/ensembling.py: ensemble": _KEYWORDS,
     "exporting/exporting.py: export": _KEYWORDS,
+    "scoring/evaluation.py: evaluate": _KEYWORDS,
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
     "commands/exports.py: export": _FLAGS,

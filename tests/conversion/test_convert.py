@@ -585,7 +585,11 @@ def cut(path, num_bytes):
 
 MISTAKES = {
     "nothing": (lambda t: ["none.tfrecord"], ["--to", "video"], "none.tfrecord: no such file or directory"),
-    "an empty directory": (lambda t: [t], ["--to", "video"], "the directory holds no *.tfrecord or *.parquet files"),
+    "an empty directory": (
+        lambda t: [t],
+        ["--to", "video"],
+        "the directory holds no *.tfrecord or *.pb or *.parquet files",
+    ),
     "no form": (lambda t: ["x"], [], "--to {video,tfrecord,parquet} is missing"),
     "std of records": (lambda t: ["x"], ["--to", "tfrecord", "--std"], "--std goes with --to video"),
     "two ways to split": (

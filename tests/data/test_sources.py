@@ -138,7 +138,7 @@ class TestExpandPaths:
         assert refusal(expand_paths, glob) == f"{glob}: no file matches"
         for name in ("empty", "text"):
             assert refusal(expand_paths, str(tmp_path / name)) == (
-                f"{tmp_path / name}: the directory holds no *.tfrecord files; give files, a glob or their directory"
+                f"{tmp_path / name}: the directory holds no *.tfrecord or *.pb files; give files, a glob or their directory"
             )
         assert refusal(expand_paths, []) == "no record files given; name files, directories or globs"
         assert refusal(expand_paths, 3) == "3 is neither a path nor a list of paths"

@@ -17,6 +17,7 @@ EXAMPLES = {
     "yt8m/tuning/space.py": "read below as a space file",
     "yt8m/download/downloading.py": "run below with a stand-in",
     "yt8m/values.py": "read below: fields of the configuration",
+    "yt8m/data/features.py": "texts of features: tests/data/test_features.py parses such texts",
     "yt8m/data/records.py": "bytes of a file: tests/data/test_records.py writes and reads them",
     "yt8m/data/tools/synthetic.py": "files: compared below with those that are made",
 }

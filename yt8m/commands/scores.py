@@ -32,6 +32,9 @@ def evaluate(
     classes: Classes = None,
     vocabulary: Vocabulary = None,
     calibration: Annotated[OptionalText, shown("FILE", "(default: probabilities as the model gives them)")] = None,
+    labels: Annotated[
+        OptionalText, shown("FILE.csv", "(default: that of training, or the labels in the records)")
+    ] = None,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -45,6 +48,7 @@ def evaluate(
         classes: A directory for classes.csv and classes.png, with the average precision of every class.
         vocabulary: A vocabulary.csv with the names of the classes, for --classes.
         calibration: A file of yt8m calibrate, for this run.
+        labels: The labels of the videos, as --data.labels of training takes them.
         json: Print one JSON object.
         distribute: The devices to compute on.
     """
@@ -52,7 +56,7 @@ def evaluate(
     from yt8m.commands.watching import WorkProgress
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
-    files = {"classes": classes, "vocabulary": vocabulary, "calibration": calibration}
+    files = {"classes": classes, "vocabulary": vocabulary, "calibration": calibration, "labels": labels}
     per_class = classes is not None
     found = run_evaluation(run, given_paths(data), WorkProgress(), distribute=distribute, per_class=per_class, **files)
     show_metrics(found, json)

@@ -37,6 +37,10 @@ class DataConfig:
     """Number of classes. 0 = as many as vocabulary.csv at the root of the
     data set lists, or 3862, the number since 2018, without that file. The
     data of 2017 have 4716."""
+    labels: Annotated[str, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint=hint)] = ""
+    """A CSV file with the labels of the videos, with the columns id (or
+    path) and labels, which are class ids with spaces between (default:
+    the labels in the records)."""
     features: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME|NAME:SIZE[:TYPE] ...", help_behavior_hint=hint)
     ] = ()

@@ -16,7 +16,7 @@ from yt8m.conversion.shards import Shard, evenly, one_each
 from yt8m.conversion.staging import Staging
 from yt8m.conversion.work import ENDINGS, Form, Work, prepare
 from yt8m.data.file_access import file_size
-from yt8m.data.sources import expand_paths
+from yt8m.data.sources import BARE, RECORDS, expand_paths
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import (
     check_local,
@@ -80,7 +80,7 @@ def convert(
         raise InputError("--std goes with --to video, which computes means")
     if num_shards is not None and records_per_shard is not None:
         raise InputError("--num-shards and --records-per-shard exclude each other; give one of them")
-    files = expand_paths(paths, (".tfrecord", ".parquet"))
+    files = expand_paths(paths, (RECORDS, BARE, ".parquet"))
     work = prepare(files, to, std, keys)
     if num_shards is None and records_per_shard is None:
         shards = one_each(files)

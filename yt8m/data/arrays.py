@@ -48,6 +48,7 @@ def read_batches(
     features: tuple[str | Feature, ...] = (),
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
+    labels: str = "",
     **options,
 ) -> Batches:
     """Reads records into the batches that `yt8m.read_records` gives, as dicts of NumPy arrays, without TensorFlow.
@@ -56,7 +57,8 @@ def read_batches(
     anything refers to it.
 
     Args:
-        paths, batch_size, num_frames, shuffle, seed, level, features, num_classes, max_labels: see `yt8m.read_records`.
+        paths, batch_size, num_frames, shuffle, seed, level, features, num_classes, max_labels, labels: see
+            `yt8m.read_records`.
         options: see `yt8m.read_records`; a data service (`service`, `job_name`) needs TensorFlow and is refused. With
             `shard=(index, count)`, each of several processes reads its part of the records.
 
@@ -67,6 +69,8 @@ def read_batches(
     frames, order, portion = grouped({"num_frames": num_frames, "shuffle": shuffle, "seed": seed, **options})
     if portion.service or portion.job_name:
         raise InputError("read_batches reads in this process; only yt8m.read_records takes a service or a job_name")
-    source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
+    source = open_source(
+        paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels, labels=labels
+    )
     order, shares = prepared(source, order, portion)
     return Batches(source, batch_size, frames, order, portion, shares)

@@ -1,5 +1,6 @@
 """Checks whether a record can be used, and says why not."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from yt8m.data import foreign, protos
 from yt8m.data.features import DEFAULT_FEATURES, Feature, rows_of
 from yt8m.data.forms import has_frames, has_means, rows_for
+from yt8m.data.layouts import Layout, as_ours
 from yt8m.data.protos import Features, SequenceExample
 from yt8m.data.schema import (
     DEFAULT_NUM_CLASSES,
@@ -32,9 +34,15 @@ _OPTIONAL_RATING_KEYS = {"segment_end_times"}
 """The end adds nothing: a segment ends five seconds after its start."""
 
 
-def parse(serialized: bytes) -> SequenceExample | None:
-    """Parses a record as a proto; None if that fails. An Example parses as a SequenceExample too."""
-    return protos.parse(SequenceExample, serialized)
+def parse(serialized: bytes, features: Sequence[Feature] = DEFAULT_FEATURES) -> SequenceExample | None:
+    """Parses a record as a proto, with the keys of YouTube-8M (`yt8m.data.layouts`); None if that fails.
+
+    An Example parses as a SequenceExample too.
+    """
+    example = protos.parse(SequenceExample, serialized)
+    if example is not None:
+        as_ours(example, features)
+    return example
 
 
 def values_of(feature: protos.Feature) -> Sequence[Any]:
@@ -98,6 +106,8 @@ class Look:
     """Labels of the video, or ratings of the segment with most."""
     problem: str | None = None
     """See `check_record`."""
+    layout: Layout | None = None
+    """The layout that it has instead of that of YouTube-8M."""
 
 
 def look_at(
@@ -112,9 +122,16 @@ def look_at(
 
     Without `features`, most of the records decide about the form of a feature that is not known.
     """
-    examples = [parse(record) for record in records]
-    features = rows_for(filter(None, examples)) if features is None else rows_of(features)
-    return [_look_at(example, level, features, num_classes, max_labels, rated_classes) for example in examples]
+    examples = [protos.parse(SequenceExample, record) for record in records]
+    rows = DEFAULT_FEATURES if features is None else rows_of(features)
+    layouts = [example and as_ours(example, None if features is None else rows) for example in examples]
+    if features is None:
+        rows = rows_for(filter(None, examples))
+        layouts = [
+            found or (example and as_ours(example, rows)) for found, example in zip(layouts, examples, strict=True)
+        ]
+    looks = (_look_at(example, level, rows, num_classes, max_labels, rated_classes) for example in examples)
+    return [dataclasses.replace(look, layout=layout) for look, layout in zip(looks, layouts, strict=True)]
 
 
 def _is_other_level(look: Look, level: Level | None) -> bool:

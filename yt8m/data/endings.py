@@ -72,7 +72,8 @@ def _broken_end(path: str, size: int, _changed: int) -> RawRecord | None:
     with open(path, "rb", buffering=0) as file:
         if any(_ends_with_record(file, size, tail) for tail in _TAILS):
             return None
-        return next((broken for _, broken in read_headers(file, size) if broken), None)
+    with open_content(path) as (content, size):
+        return next((broken for _, broken in read_headers(content, size) if broken), None)
 
 
 def _broken_stream(path: str, size: int) -> RawRecord | None:

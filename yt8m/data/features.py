@@ -127,7 +127,7 @@ class Feature:
 
 KNOWN: dict[str, Feature] = {
     "rgb": Feature("rgb", 1024),
-    "audio": Feature("audio", 128, cluster_share=0.5, word_share=0.125),
+    "audio": Feature("audio", 128, frame_keys=("audio_embedding",), cluster_share=0.5, word_share=0.125),
 }
 """The features of YouTube-8M, and any that are added here."""
 

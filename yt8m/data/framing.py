@@ -19,3 +19,11 @@ def masked_checksum(data: bytes) -> int:
 def is_header(header: bytes) -> bool:
     """Whether twelve bytes are a record's length and its checksum. One in four billion random strings passes."""
     return len(header) == HEADER_BYTES and header[8:] == struct.pack("<I", masked_checksum(header[:8]))
+
+
+def framed(data: bytes) -> bytes:
+    """Frames one record as a TFRecord file holds it."""
+    length = struct.pack("<Q", len(data))
+    return b"".join(
+        (length, struct.pack("<I", masked_checksum(length)), data, struct.pack("<I", masked_checksum(data)))
+    )

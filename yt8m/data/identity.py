@@ -10,7 +10,7 @@ from yt8m.data.contents import open_content
 from yt8m.data.file_access import file_size, remote_version
 from yt8m.data.protos import Features, SequenceExample, parse
 from yt8m.data.records import EMPTY, read_framing, read_headers
-from yt8m.data.schema import ID_KEYS
+from yt8m.data.schema import ID_KEYS, OTHER_ID_KEYS
 from yt8m.data.sources import prepare_file_systems, scheme
 from yt8m.errors import RecordError
 
@@ -141,7 +141,7 @@ def _id_of(file) -> bytes | None:
 def id_in(context: Features) -> bytes | None:
     """The id under either name; None or empty if there is none."""
     found = None
-    for key in ID_KEYS:
+    for key in (*ID_KEYS, *OTHER_ID_KEYS):
         if key in context.feature and context.feature[key].bytes_list.value:
             found = context.feature[key].bytes_list.value[0]
             if found:

@@ -21,6 +21,7 @@ def open_source(
     features: tuple[str | Feature, ...] = (),
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
+    labels: str = "",
     labels_for: str = "",
     progress: Progress = SILENT,
 ) -> Source:
@@ -34,6 +35,7 @@ def open_source(
             looked at have (`yt8m.data.survey`). A feature that a record lacks is filled with zeros.
         num_classes: labels must be below it.
         max_labels: most labels that a video may have.
+        labels: a CSV file with the labels of the videos (`yt8m.data.tables.video_labels`); empty = those in the records.
         labels_for: what labels are needed for, such as `a score`; empty = they are not needed.
         progress: gets a line on records without labels, if labels are needed.
 
@@ -41,7 +43,7 @@ def open_source(
         InputError, RecordError: nothing matches; a file cannot be read, is of the wrong level, has none of `features` or has
             them in another form, or lacks labels that are needed.
     """
-    found = survey(expand_paths(paths))
+    found = survey(expand_paths(paths), labels)
     source = source_of(found, level, features, num_classes, max_labels)
     if labels_for:
         remarks.require_labels(found, source.level, labels_for, progress)
@@ -65,7 +67,9 @@ def source_of(
         raise RecordError(found.files[0], 0, f"has {', '.join(names_of(found.features))} but not {', '.join(names)}")
     for feature in wanted if features else ():
         _refuse_other_form(found, feature)
-    return Source(found.files, level, wanted, num_classes, max_labels)
+    if found.labels:
+        found.labels.refuse_beyond(num_classes, max_labels)
+    return Source(found.files, level, wanted, num_classes, max_labels, labels=found.labels.path if found.labels else "")
 
 
 def _refuse_other_form(found: Survey, feature: Feature) -> None:

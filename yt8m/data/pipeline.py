@@ -12,6 +12,7 @@ from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
 from yt8m.data.reading import make_parser
 from yt8m.data.record_counts import RecordCounts
+from yt8m.data.remarks import require_own_layout
 from yt8m.data.schema import (
     DEFAULT_MAX_LABELS,
     DEFAULT_NUM_CLASSES,
@@ -69,6 +70,7 @@ def _read_from_service(
     source: Source, batch_size: int, parse: Callable, order: Order, portion: Portion
 ) -> tf.data.Dataset:
     """Gets batches that the workers of a service read and parse."""
+    require_own_layout(source, "a data service", "read them without --data.service")
     if portion.share.count > 1:
         raise InputError(f"shard is {portion.shard}, but a service shares the records out; give a job_name instead")
     epochs = Epochs(source, parse, batch_size, order.shuffle_buffer if order.shuffle else 0, order.parallel_files)
@@ -89,6 +91,7 @@ def read_records(
     features: tuple[str | Feature, ...] = (),
     num_classes: PositiveInt = DEFAULT_NUM_CLASSES,
     max_labels: PositiveInt = DEFAULT_MAX_LABELS,
+    labels: str = "",
     **options,
 ) -> tf.data.Dataset:
     """Reads records into batches as in `yt8m.data.schema`, in one pass unless `repeat`.
@@ -99,7 +102,7 @@ def read_records(
         num_frames: frames to sample of every video; None or 0 = all, padded to `max_frames`.
         shuffle: shuffle files and records; otherwise records come in the order of the files.
         seed: seed of shuffling and sampling; None = 0, or random if not `deterministic`.
-        level, features, num_classes, max_labels: see `open_source`.
+        level, features, num_classes, max_labels, labels: see `open_source`.
         options: fields of `Frames`, `Order` and `Portion` (`yt8m.data.options`): `sampling` ("random", which draws with
             replacement, or another `yt8m.data.schema.Sampling`), `max_frames` (300), `segments` ("rated" or "all"),
             `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`, `parallel_files` (8), `deterministic` (True), `shard`
@@ -114,7 +117,9 @@ def read_records(
             iterating, a damaged record raises TensorFlow's error; iterate inside `record_errors(source)` to learn the file
             and the record.
     """
-    source = open_source(paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels)
+    source = open_source(
+        paths, level=level, features=features, num_classes=num_classes, max_labels=max_labels, labels=labels
+    )
     return make_dataset(
         source, batch_size, *grouped({"num_frames": num_frames, "shuffle": shuffle, "seed": seed, **options})
     )

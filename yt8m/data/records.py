@@ -20,10 +20,11 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from yt8m.data import foreign, protos
+from yt8m.data import protos
 from yt8m.data.compression import DamagedStream, compression_of
 from yt8m.data.contents import open_content
 from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
+from yt8m.data.framing import framed as framed  # whoever makes records frames them, too
 from yt8m.errors import RecordError, quantity
 
 _OF_FILE = "the file "
@@ -68,14 +69,6 @@ class Ratings:
     labels: Sequence[int]
     scores: Sequence[float]
     """1.0 if the label was rated present, 0.0 if it was rated absent."""
-
-
-def framed(data: bytes) -> bytes:
-    """Frames one record as a TFRecord file holds it."""
-    length = struct.pack("<Q", len(data))
-    return b"".join(
-        (length, struct.pack("<I", masked_checksum(length)), data, struct.pack("<I", masked_checksum(data)))
-    )
 
 
 def video_level_record(video_id: str, labels: Sequence[int] | None, means: Mapping[str, np.ndarray]) -> bytes:
@@ -284,9 +277,6 @@ def _header_problem(file: BinaryIO, header: bytes, offset: int, size: int | None
         return f"its header does not match its checksum, so {lost}"
     if compression_of(header):
         return _TWICE
-    if foreign.may_be_bare(header, size or 0):
-        file.seek(0)
-        return foreign.explain_bare(file.read(foreign.LARGEST_BARE)) or _OTHER
     return _OTHER
 
 

@@ -4,13 +4,16 @@ Training, validation, evaluation, scores, splits and predictions share each rule
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from yt8m.data.contents import is_bare_file
 from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature, names_of, texts_of
+from yt8m.data.layouts import NAMES, Layout
 from yt8m.data.schema import Level
 from yt8m.data.source import Source
-from yt8m.data.survey import Survey
+from yt8m.data.sources import scheme
+from yt8m.data.survey import Survey, survey
 from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
 from yt8m.errors import InputError
 from yt8m.progress import Progress
@@ -88,12 +91,18 @@ def require_labels(survey: Survey, level: Level, what: str, progress: Progress) 
             )
         return
     unlabelled = survey.unlabelled_files
+    if unlabelled and survey.labels:
+        raise InputError(
+            f"{survey.labels.path}: names none of the records of {unlabelled[0]} by its id, and {what} needs their labels; "
+            "yt8m show or yt8m.read_batches tells ids"
+        )
     if unlabelled:
         count = len(unlabelled) - 1
         others = f", nor have those of {count} other file{'' if count == 1 else 's'}," if count else ""
+        advice = "; --data.labels FILE.csv gives them" if survey.layouts["MediaPipe"] else ""
         raise InputError(
             f"{unlabelled[0]}: its records have no labels{others} and {what} needs them; those of a test split are for yt8m "
-            "predict alone"
+            f"predict alone{advice}"
         )
     if survey.num_unlabelled:
         path, record = survey.first_unlabelled
@@ -101,6 +110,31 @@ def require_labels(survey: Survey, level: Level, what: str, progress: Progress) 
         progress.message(
             f"{_name(survey)}: {count} of {survey.looked_at} {_have(count)} no labels (the first: {path}, record {record}) and "
             f"{'counts as a video' if count == 1 else 'count as videos'} that {_have(count)} none of the classes"
+        )
+
+
+def require_own_layout(source: Source, reader: str, advice: str, others: Collection[Layout] = ()) -> None:
+    """Refuses what a reader other than the engine (`yt8m.data.engine`) cannot read: other layouts, and labels from a file.
+
+    Args:
+        source: the records to be read.
+        reader: the reader, such as `a data service`.
+        advice: what to do, as a clause.
+        others: layouts that this reader can read, too.
+
+    Raises:
+        InputError: some records looked at have another layout, a local file holds one record without framing, or the labels
+            come from a file.
+    """
+    if source.labels:
+        raise InputError(f"{source.labels}: {reader} does not read labels from a file; {advice}")
+    layout = next((each for each in survey(source.files).layouts if each not in others), None)
+    if layout:
+        raise InputError(f"{source.files[0]} ...: holds {NAMES[layout]}, which {reader} does not read; {advice}")
+    bare = next((path for path in source.files if not scheme(path) and is_bare_file(path)), None)
+    if bare:
+        raise InputError(
+            f"{bare}: is one record without the framing of a TFRecord file, which {reader} does not read; {advice}"
         )
 
 

@@ -45,6 +45,8 @@ SegmentContext = int | Literal["video"]
 
 ID_KEYS = ("id", "video_id")
 """Names of the id in a record: since 2018, and in 2017."""
+OTHER_ID_KEYS = ("clip/media_id", "clip/data_path")
+"""Names of the id in MediaPipe's records, which have none of the others."""
 
 LABEL_PADDING = -1
 DEFAULT_MAX_LABELS = 64

@@ -5,6 +5,9 @@ from typing import Any
 
 from yt8m.data.features import Feature, rows_of
 from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Fold, IndexedFold, Level, SegmentContext
+from yt8m.data.tables.video_labels import read_video_labels
+
+_ANY_LABELS = {"num_classes": None, "max_labels": None}
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Source:
     held_out: bool = False
     """Read only the fold instead."""
 
+    labels: str = ""
+    """A CSV file with the labels of the videos (`yt8m.data.tables.video_labels`); empty = those in the records. Labels in the
+    records then do not matter."""
     without_features: bool = False
     """Give ids and labels alone. The frames are still found and counted, but not copied."""
 
@@ -42,4 +48,8 @@ class Source:
     def expectations(self) -> dict[str, Any]:
         """What every record must be like, as arguments of `yt8m.data.checking.check_record`."""
         keys = ("level", "features", "num_classes", "max_labels", "rated_classes")
-        return {key: getattr(self, key) for key in keys}
+        return {key: getattr(self, key) for key in keys} | (_ANY_LABELS if self.labels else {})
+
+    def labels_of(self, video_id: bytes) -> tuple[int, ...]:
+        """The classes that the file of labels gives a video; none if it does not name the video."""
+        return read_video_labels(self.labels).of(video_id) or ()

@@ -23,6 +23,8 @@ _IN_WORDS = {
 SPLITS = ("train", "validate", "test")
 RECORDS = ".tfrecord"
 """The ending of files of records. Compressed ones have a further one (`yt8m.data.compression.ENDINGS`)."""
+BARE = ".pb"
+"""The ending of files that hold one record and nothing else (`yt8m.data.bare`)."""
 
 _MOST_DIRECTORIES = 1000
 """Directories searched for records below one that holds none."""
@@ -202,7 +204,7 @@ def _is_directory(path: str) -> bool:
     return is_directory(path) if not scheme(path) or not os.path.splitext(path)[1] else False
 
 
-def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (RECORDS,)) -> list[str]:
+def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (RECORDS, BARE)) -> list[str]:
     """Expands files, directories and globs to a list of files, each once, in the given order.
 
     The files of a directory or glob are sorted.

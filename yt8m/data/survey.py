@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from yt8m.data import foreign
-from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of
+from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of, video_id
 from yt8m.data.contents import open_content
 from yt8m.data.features import KNOWN, Feature, in_order
 from yt8m.data.file_access import errors_of, file_size
 from yt8m.data.forms import FormCounts, frame_forms, mean_forms
+from yt8m.data.layouts import Layout
+from yt8m.data.protos import SequenceExample
 from yt8m.data.records import EMPTY, read_framing, read_headers, read_record
 from yt8m.data.schema import Level
 from yt8m.data.sources import describe_error, scheme
+from yt8m.data.tables.video_labels import VideoLabels, read_video_labels
 from yt8m.errors import InputError, RecordError
 
 MOST_BYTES = 32 << 20
@@ -77,6 +80,10 @@ class Survey:
     """The error for the first record with nothing but an id and labels. It counts only if all records are like this."""
     num_with_frames: int = 0
     """Records with lists of frames, even empty ones."""
+    layouts: Counter[Layout] = field(default_factory=Counter)
+    """Number of records of each layout of another program."""
+    labels: VideoLabels | None = None
+    """Labels that count in place of those in the records."""
 
     @property
     def level(self) -> Level:
@@ -150,6 +157,8 @@ class Survey:
                 return
             self.first_bare = self.first_bare or error  # a video without frames may lack the lists of frames altogether
         self.num_records += 1
+        if look.layout:
+            self.layouts[look.layout] += 1
         if level == "video":
             self.num_videos += 1
             forms = mean_forms(example)
@@ -165,22 +174,29 @@ class Survey:
         self.with_feature.update(found)
         self.first_with = dict.fromkeys(found, (path, index)) | self.first_with
         self.num_featureless += not found
-        if "labels" not in context:
+        self._add_labels(path, index, example)
+
+    def _add_labels(self, path: str, index: int, example: SequenceExample) -> None:
+        context = example.context.feature
+        keys = ("segment_labels",) if self.labels else ("labels", "segment_labels")
+        stored = {key: values_of(context[key]) for key in keys if key in context}
+        if self.labels and (given := self.labels.of(video_id(example))) is not None:
+            stored["labels"] = given
+        if "labels" not in stored:
             self.num_unlabelled += 1
             self.first_unlabelled = self.first_unlabelled or (path, index)
-        keys = [key for key in ("labels", "segment_labels") if key in context]
-        labels = [label for key in keys for label in values_of(context[key]) if isinstance(label, int)]
-        if labels:
-            self.largest_label = max(*labels, self.largest_label or 0)
+        labels = (self.largest_label, *(label for values in stored.values() for label in values))
+        self.largest_label = max((label for label in labels if isinstance(label, int)), default=None)
 
 
-def survey(files: Sequence[str]) -> Survey:
+def survey(files: Sequence[str], labels: str = "") -> Survey:
     """Looks at some records of files, the same ones each time.
 
     A broken file raises no error unless all are broken: it may be left out later (`yt8m.data.tools.salvage`).
 
     Args:
         files: paths, at least one.
+        labels: a CSV file with labels that count in place of those in the records; empty = those in the records.
 
     Raises:
         RecordError: no file is readable and holds features of this data set, or a remote file cannot be read.
@@ -193,7 +209,7 @@ def survey(files: Sequence[str]) -> Survey:
             with contextlib.suppress(OSError):
                 status = os.stat(path)
         states.append(status and (status.st_size, status.st_mtime_ns))
-    return _survey(tuple(files), tuple(states))
+    return _survey(tuple(files), tuple(states), read_video_labels(labels) if labels else None)
 
 
 def level_of_most(files: Sequence[str]) -> Level | None:
@@ -204,11 +220,13 @@ def level_of_most(files: Sequence[str]) -> Level | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _survey(files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...]) -> Survey:
+def _survey(
+    files: tuple[str, ...], states: tuple[tuple[int, int] | None, ...], labels: VideoLabels | None = None
+) -> Survey:
     """`survey`, cached until a local file changes: one command asks for the same files again."""
     sizes = [state[0] for state in states if state]
     is_whole = len(sizes) == len(files) <= MOST_FILES_WHOLE and sum(sizes) <= MOST_BYTES
-    result = Survey(files, is_whole)
+    result = Survey(files, is_whole, labels=labels)
     chosen = list(files) if is_whole else _choose(files)
     first_choice = set(chosen)
     others = (path for path in files if path not in first_choice)

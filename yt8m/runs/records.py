@@ -50,7 +50,8 @@ def open_data(
             videos, but the model needs segments with their videos.
     """
     data = config.data
-    found = survey(expand_paths(paths))
+    # Whoever predicts needs no labels, nor the file that training had them from.
+    found = survey(expand_paths(paths), data.labels if labels_for else "")
     if segments is None:
         segments = found.level == "segment"
     as_means = config.model.level == "video" and found.level != "video"

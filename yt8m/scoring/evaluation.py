@@ -1,5 +1,6 @@
 """Measures a run on labelled records."""
 
+import dataclasses
 import functools
 import os
 import time
@@ -182,6 +183,7 @@ def evaluate(
     vocabulary: str | os.PathLike | None = None,
     per_class: bool = False,
     calibration: str | os.PathLike | None = None,
+    labels: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
 ) -> "Result | tuple[Result, pandas.DataFrame]":
     """Measures a run's best model on labelled records.
@@ -197,6 +199,8 @@ def evaluate(
             called `Class 17` and the like.
         per_class: whether to return the rows of `classes.csv` too.
         calibration: a file of `yt8m.scoring.calibrating.calibrate` for the run; None = the model's own probabilities.
+        labels: a CSV file with the labels of the videos (docs/data-format.md); None = that of the training, or else the labels in
+            the records; empty = those in the records in any case.
         distribute: devices to use; None = all available. All workers return the metrics; only worker 0 writes files.
 
     Returns:
@@ -215,6 +219,8 @@ def evaluate(
     devices = open_devices(distribute)
     with devices.lost_workers(), progress.working("evaluating", "video"):
         config = runs.load_config(run)
+        if labels is not None:
+            config = dataclasses.replace(config, data=dataclasses.replace(config.data, labels=os.fspath(labels)))
         paths = choose_paths(run, config, data, "validate")
         report = None
         if devices.is_chief or per_class:
@@ -238,7 +244,7 @@ def _measure_run(
     with devices.strategy.scope():
         model = load_run(run)
     measured = measure_source(Scorer(model, devices, calibrated), source, config, progress)
-    if cut := remarks.cut_remark(survey(source.files), measured.num_cut, config.data.max_frames):
+    if cut := remarks.cut_remark(survey(source.files, source.labels), measured.num_cut, config.data.max_frames):
         progress.message(cut)
     if data:
         _compare_with_validation(run, measured.result, config.data.num_classes, progress)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from yt8m.config import RunConfig
 from yt8m.data.engine.batches import most_waiting
 from yt8m.data.engine.files import open_records
-from yt8m.data.engine.records import LocalFile
+from yt8m.data.engine.records import BareFile, LocalFile
 from yt8m.data.source import Source
 from yt8m.distribution.machine import count_free_bytes, count_gpu_bytes
 from yt8m.errors import bytes_in_words
@@ -183,6 +183,6 @@ def _buffered_bytes(config: RunConfig, source: Source | None) -> int:
         return 0
     records = list(itertools.islice(open_records(source.files[0], source.level).records(), _RECORDS_LOOKED_AT))
     # Records of local frame-level files wait as places in their files.
-    sizes = [0 if isinstance(record.content, LocalFile) else record.size for record in records]
+    sizes = [0 if isinstance(record.content, BareFile | LocalFile) else record.size for record in records]
     pieces = _RECORDS_OF_A_PIECE if source.level == "video" else 1
     return int(np.mean(sizes or [0]) * config.data.shuffle_buffer * pieces)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from yt8m.config import RunConfig
 from yt8m.data import endings
 from yt8m.data.features import texts_of
-from yt8m.data.remarks import TRAINING
+from yt8m.data.remarks import TRAINING, require_own_layout
 from yt8m.data.service.epochs import find_workers
 from yt8m.data.source import Source
 from yt8m.errors import InputError
@@ -46,6 +46,8 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
     data = with_choices(choose_splits(config, remarks), config.run, remarks)
     with_data = dataclasses.replace(config, data=data)
     train = open_data(with_data, data.train, progress=remarks, part="training", labels_for=TRAINING, counted=None)
+    if data.service:
+        require_own_layout(train, "a data service", "read them without --data.service")
     data = dataclasses.replace(data, features=texts_of(train.features))
     config = dataclasses.replace(config, data=data)
     return Resolved(config, train, open_validation(config.run, config, progress=remarks) if data.validate else None)

@@ -11,7 +11,7 @@ from yt8m.data.engine import pieces
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.pieces import PieceFile, records_of
 from yt8m.data.engine.records import LocalFile, Record
-from yt8m.data.records import framed, masked_checksum
+from yt8m.data.records import frame_level_record, framed, masked_checksum
 from yt8m.errors import RecordError
 
 
@@ -116,14 +116,15 @@ def test_files_of_other_kinds(tmp_path, small_pieces, content, reason):
         assert reason is None or message.endswith(reason), way
 
 
-def test_a_bare_message_is_explained(real_data, small_pieces):
-    path = real_data / "cases" / "mediapipe_like" / "features.pb"
-    content = path.read_bytes()
-    expected = outcome(LocalFile(str(path)).records())
-    assert "bare tf.train.SequenceExample" in expected[1]
-    for way, records in ways(str(path), content).items():
-        if way != "bytes":
-            assert outcome(records) == expected, way
+def test_a_file_of_one_record_without_framing(tmp_path, small_pieces):
+    content = frame_level_record("a", [1], {"rgb": np.ones((3, 1024), np.uint8)})
+    path = stored(tmp_path, content)
+    expected = [(0, content)], None
+    assert outcome(LocalFile(path).records()) == expected
+    assert outcome(LocalFile(path).records(1)) == ([], None)
+    assert outcome(PieceFile(path).records(1)) == ([], None)
+    for way, records in ways(path, content).items():
+        assert outcome(records) == expected, way
 
 
 def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path):

@@ -277,9 +277,31 @@ def test_inspecting_what_was_written(tmp_path):
         "num_unlabelled": 0,
         "num_long_videos": 0,
         "num_unfit_ids": 0,
+        "keys": [
+            *(
+                held(name, "frames", "bytes", 2, [1, 1], size, [4, 10])
+                for name, size in (("audio", [128] * 2), ("rgb", [1024] * 2))
+            ),
+            held("id", "context", "bytes", 2, [1, 1], [4, 4]),
+            held("labels", "context", "int64", 2, [1, 2]),
+            held("segment_end_times", "context", "int64", 1, [2, 2]),
+            held("segment_labels", "context", "int64", 1, [2, 2]),
+            held("segment_scores", "context", "float", 1, [2, 2]),
+            held("segment_start_times", "context", "int64", 1, [2, 2]),
+        ],
+        "has_other_keys": False,
+        "layouts": {},
+        "flags": "--data.features rgb audio",
     }
 
 
+def held(key, place, kind, num_records, num_values, num_bytes=None, num_frames=None) -> dict:
+    """What an inspection tells of a key."""
+    names = ("key", "place", "kind", "num_records", "num_frames", "num_values", "num_bytes")
+    return dict(zip(names, (key, place, kind, num_records, num_frames, num_values, num_bytes), strict=True))
+
+
+KEYS = ("keys", "has_other_keys", "layouts", "flags")
 ODDITIES = ("lacking_features", "num_unlabelled", "num_long_videos", "num_unfit_ids")
 
 
@@ -287,7 +309,7 @@ def told(path) -> tuple[list, list[str]]:
     """The counts of what other commands tell, and the lines below the table."""
     report = inspect([str(path)])
     lines = reports.inspected(report).splitlines()
-    return [report[name] for name in ODDITIES], lines[len(report) - len(ODDITIES) :]
+    return [report[name] for name in ODDITIES], lines[len(report) - len(ODDITIES) - len(KEYS) :]
 
 
 def test_what_other_commands_tell_is_counted(tmp_path):

@@ -5,10 +5,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yt8m.commands.reports.tables import capped, table
+from yt8m.data.layouts import NAMES
 from yt8m.data.schema import DEFAULT_MAX_FRAMES
-from yt8m.errors import RecordError
+from yt8m.errors import RecordError, quantity
 
-_ODDITIES = ("lacking_features", "num_unlabelled", "num_long_videos", "num_unfit_ids")
+_ODDITIES = (
+    "lacking_features",
+    "num_unlabelled",
+    "num_long_videos",
+    "num_unfit_ids",
+    "keys",
+    "has_other_keys",
+    "layouts",
+    "flags",
+)
 """Findings of `yt8m inspect` that get lines of their own if they are not empty."""
 
 
@@ -29,7 +39,37 @@ def inspected(report: Mapping[str, Any]) -> str:
     counts = {"repeated": len(repeated), "corrupt_files": len({problem["path"] for problem in problems})}
     rows = [(name, counts[name] or "none") if name in counts else (name, value) for name, value in rows]
     lines = capped(_problems(problems)) + capped([_repeated(each) for each in repeated])
-    return "\n".join([table(rows), *_oddities(report), *lines])
+    return "\n".join([table(rows), *_oddities(report), *_keys(report), *lines])
+
+
+def _keys(report: Mapping[str, Any]) -> list[str]:
+    """Returns lines on what the records hold, and what to type, unless they hold what the records of YouTube-8M do."""
+    if not report.get("has_other_keys"):
+        return []
+    keys = report["keys"]
+    width = max(len(each["key"]) for each in keys)
+    lines = [f"keys of {quantity(max(each['num_records'] for each in keys), 'record')}"]
+    lines += [f"  {each['key']:{width}}  {_held(each)}" for each in keys]
+    layouts = [f"{count} as {NAMES[name]}" for name, count in report["layouts"].items()]
+    if report["flags"]:
+        lines.append(f"they are read with {report['flags']}" + (f" ({', '.join(layouts)})" if layouts else ""))
+    return lines
+
+
+def _held(key: Mapping[str, Any]) -> str:
+    """Says what a key holds, and in how many records."""
+    kind = {"bytes": "bytes value", "float": "float", "int64": "integer", None: "value"}[key["kind"]]
+    text = _extent(key["num_values"], kind)
+    if key["num_bytes"]:
+        text += f" of {_extent(key['num_bytes'], 'byte')}"
+    if key["num_frames"]:
+        text = f"{_extent(key['num_frames'], 'frame')} of {text}"
+    return f"{text}, in {quantity(key['num_records'], 'record')}"
+
+
+def _extent(extent: Sequence[int], noun: str) -> str:
+    least, most = extent
+    return quantity(most, noun) if least == most else f"{least} to {quantity(most, noun)}"
 
 
 def _oddities(report: Mapping[str, Any]) -> list[str]:

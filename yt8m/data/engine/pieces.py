@@ -9,11 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from yt8m.data import foreign
+from yt8m.data import bare
 from yt8m.data.engine.checksums import extended, unmasked, words_at
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
-from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, read_record
+from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header
+from yt8m.data.records import RawRecord, read_record
 from yt8m.errors import RecordError
 
 PIECE_BYTES = 1 << 20
@@ -144,7 +145,15 @@ class _Records:
                 return
             needed = _needed(rest)
             if has_ended or needed is None or (self._size is not None and offset + needed > self._size):
-                raise self._broken(index, offset, rest)
+                content, size = self._to_end(offset, rest)
+                framed = (
+                    bare.as_framed(content) if offset == 0 and bare.may_be_bare(content[:HEADER_BYTES], size) else None
+                )
+                if framed is None:
+                    raise self._broken(index, offset, content, size)
+                piece = Piece(np.frombuffer(framed, np.uint8))
+                yield from [Record(self._path, 0, piece, HEADER_BYTES, len(content))][first:]
+                return
             # A header may claim any length. Memory grows only as bytes arrive.
             length = max(PIECE_BYTES, min(needed, 2 * length))
 
@@ -160,20 +169,33 @@ class _Records:
             raise RecordError(self._path, None, "has become shorter while it was read")
         return memory[:num_bytes]
 
-    def _broken(self, index: int, offset: int, rest: np.ndarray) -> RecordError:
-        """The error of the record whose header begins at a byte of the file. `rest` = the bytes in memory from there on."""
-        header, size = rest[:HEADER_BYTES].tobytes(), offset + len(rest)
-        content = io.BytesIO(rest.tobytes())
-        content.seek(0, io.SEEK_END)
-        is_whole = offset == 0 and foreign.may_be_bare(header, self._size or 0)
-        if self._size is None or is_whole:
+    def _to_end(self, offset: int, rest: np.ndarray) -> tuple[bytes, int]:
+        """Reads on: to the end of the stream, if its size is unknown or it may hold one record without framing.
+
+        Args:
+            offset: a byte of the file.
+            rest: the bytes in memory from there on.
+
+        Returns:
+            The rest with what was read, which is kept only where it may be such a record, and the size of the file.
+        """
+        content, size = [rest.tobytes()], offset + len(rest)
+        beginning = content[0][:HEADER_BYTES]
+        is_whole = offset == 0 and bare.may_be_bare(beginning, self._size or 0)
+        if self._size is not None and not is_whole:  # a header may have been read in part
+            block = np.empty(HEADER_BYTES, np.uint8)
+            content.append(block[: self._stream.read_into(block)].tobytes())
+        else:
             block = np.empty(PIECE_BYTES, np.uint8)
             while num_read := self._stream.read_into(block):
                 size += num_read
-                if is_whole and foreign.may_be_bare(header, size):
-                    content.write(block[:num_read])
-        content.seek(0)
-        problem = read_record(content, offset, self._size or size).problem or "cannot be read"
+                if is_whole and bare.may_be_bare(beginning, size):
+                    content.append(block[:num_read].tobytes())
+        return b"".join(content), self._size or size
+
+    def _broken(self, index: int, offset: int, content: bytes, size: int) -> RecordError:
+        """The error of the record whose header begins at a byte of the file, where the content begins."""
+        problem = read_record(io.BytesIO(content), offset, size).problem or "cannot be read"
         return RawRecord(index, offset, b"", problem).as_error(self._path)
 
 

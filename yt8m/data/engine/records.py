@@ -10,9 +10,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from yt8m.data import bare
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.file_access import open_file
-from yt8m.data.records import FOOTER_BYTES, HEADER_BYTES, RawRecord, is_header, masked_checksum, read_record
+from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
+from yt8m.data.records import RawRecord, read_record
 from yt8m.errors import RecordError
 
 _MOST_OPEN_FILES = 64
@@ -154,6 +156,9 @@ class LocalFile:
                 length = struct.unpack_from("<Q", header)[0] if is_header(header) else size
                 offset = begin + length + FOOTER_BYTES
                 if offset > size:
+                    if index == 0 and bare.may_be_bare(header, size) and (record := BareFile(self.path).record()):
+                        yield from [record][first:]
+                        return
                     raise self._broken(index, begin - HEADER_BYTES, size)
                 if index >= first:
                     yield Record(self.path, index, self, begin, length)
@@ -166,3 +171,33 @@ class LocalFile:
             file.seek(offset)
             problem = read_record(file, offset, size).problem or "cannot be read"
         return RawRecord(index, offset, b"", problem).as_error(self.path)
+
+
+class BareFile:
+    """A local file that holds one record and nothing else (`yt8m.data.bare`), as a `Content`."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def _framed(self) -> bytes | None:
+        with open_file(self.path) as file:
+            return bare.as_framed(file.read())
+
+    def record(self) -> Record | None:
+        """Its record; None if it is no such file. Raises OSError if it cannot be read."""
+        framed = self._framed()
+        return framed and Record(self.path, 0, self, HEADER_BYTES, len(framed) - HEADER_BYTES - FOOTER_BYTES)
+
+    def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:
+        """See `Content`. Raises RecordError if the file has changed or cannot be read."""
+        try:
+            framed = self._framed() or b""
+        except OSError as error:
+            raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
+        if begin + size > len(framed):
+            raise RecordError(self.path, None, "was changed while it was read")
+        return np.frombuffer(framed, np.uint8, size, begin)
+
+    def detached(self, begin: int, size: int) -> tuple["BareFile", int]:
+        """See `Content`. A file keeps nothing in memory."""
+        return self, begin

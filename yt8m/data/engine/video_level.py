@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import google_crc32c
 import numpy as np
 
-from yt8m.data.checking import check_record
+from yt8m.data.checking import check_record, parse
 from yt8m.data.engine.checksums import extended, unmasked, words_at
 from yt8m.data.engine.entries import Pattern, Patterns, Places, every_word, find_entries
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import Record
 from yt8m.data.features import KNOWN, Feature, rows_of
-from yt8m.data.protos import SequenceExample, parse
+from yt8m.data.protos import SequenceExample
 from yt8m.data.records import FOOTER_BYTES
 from yt8m.data.schema import ID_KEYS, LABEL_PADDING
 from yt8m.data.source import Source
@@ -57,6 +57,10 @@ def video_batch(records: Sequence[Record], source: Source, pool: Pool, scratch: 
     for first in range(0, size, _BLOCK):
         block = slice(first, first + _BLOCK)
         _read_block({key: values[block] for key, values in batch.items()}, records[block], source, scratch)
+    if source.labels:
+        batch["labels"][:] = LABEL_PADDING
+        for row, labels in enumerate(map(source.labels_of, batch["id"])):
+            batch["labels"][row, : len(labels)] = labels
     return batch
 
 
@@ -178,10 +182,10 @@ def _put_parsed(batch: Batch, row: int, record: Record, source: Source, scratch:
     problem = check_record(serialized, **source.expectations)
     if problem:
         raise record.error(problem)
-    stored = (parse(SequenceExample, serialized) or SequenceExample()).context.feature
+    stored = (parse(serialized, source.features) or SequenceExample()).context.feature
     ids = (stored[key].bytes_list.value for key in ID_KEYS if key in stored)
     batch["id"][row] = next((values[0] for values in ids if values and values[0]), b"")
-    labels = stored["labels"].int64_list.value if "labels" in stored else ()
+    labels = stored["labels"].int64_list.value if "labels" in stored and not source.labels else ()
     batch["labels"][row] = LABEL_PADDING
     batch["labels"][row, : len(labels)] = labels
     for feature in () if source.without_features else rows_of(source.features):

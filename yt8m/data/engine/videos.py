@@ -18,6 +18,7 @@ from yt8m.data.checking import check_record, parse
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.features import Feature, rows_of
+from yt8m.data.layouts import FLOATS_ENDING
 from yt8m.data.protos import Features, SequenceExample
 from yt8m.data.schema import ID_KEYS, MOST_CLASSES
 from yt8m.data.source import Source
@@ -29,6 +30,7 @@ _KEY, _VALUE = 1, 2
 _LENGTH_DELIMITED = 2
 _MOST_LENGTH_BITS = 35
 """Digits of the lengths that all of protobuf's libraries read: five of seven bits."""
+_FLOATS_ENDING = FLOATS_ENDING.encode()
 _BYTES_LIST, _FLOAT_LIST = 1, 2
 """Field numbers of a `Feature`."""
 
@@ -82,13 +84,16 @@ def read_video(record: Record, source: Source, scratch: Scratch) -> Video:
 def video_of(data: np.ndarray, source: Source, record: Record) -> Video:
     """Reads a frame-level record's data, uint8 [bytes]. Arguments: see `read_video`."""
     try:
-        return _found(data, source)
+        video = _found(data, source)
     except (_UnusualError, IndexError):
         serialized = data.tobytes()
-    problem = check_record(serialized, **source.expectations)
-    if problem:
-        raise record.error(problem)
-    return _parsed(serialized, source)
+        problem = check_record(serialized, **source.expectations)
+        if problem:
+            raise record.error(problem) from None
+        video = _parsed(serialized, source)
+    if source.labels:
+        return Video(video.id, source.labels_of(video.id), video.streams, video.context)
+    return video
 
 
 def finite_video_of(data: np.ndarray, source: Source, record: Record) -> Video:
@@ -134,7 +139,7 @@ def _id(features) -> bytes:
 
 
 def _labels(features, source: Source) -> list[int]:
-    if "labels" not in features:
+    if "labels" not in features or source.labels:
         return []
     labels = list(features["labels"].int64_list.value)
     if not labels and features["labels"].WhichOneof("kind") not in ("int64_list", None):
@@ -160,6 +165,8 @@ def _streams(
         key = bytes(view[key_start:key_end])
         feature = keys.get(key)
         if feature is None:
+            if key.endswith(_FLOATS_ENDING):  # a feature of ours in another layout
+                raise _UnusualError
             _pass_over(data, view, key, value_start, value_end)
         if feature is None:
             continue
@@ -194,7 +201,8 @@ def _pass_over(data: np.ndarray, view: memoryview, key: bytes, start: int, end: 
 def _keys(features: tuple) -> dict[bytes, Feature]:
     """Features by the keys of their frames."""
     rows = rows_of(features)
-    return {key.encode(): row for row in rows for key in (row.name, *row.frame_keys)}
+    others = {key.encode(): row for row in rows for key in row.frame_keys}
+    return others | {row.name.encode(): row for row in rows}
 
 
 def _matrix(data: np.ndarray, start: int, end: int, feature: Feature) -> np.ndarray:
@@ -255,13 +263,12 @@ def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, 
 
 def _parsed(serialized: bytes, source: Source) -> Video:
     """Reads a sound record by protobuf."""
-    example = parse(serialized) or SequenceExample()
+    example = parse(serialized, source.features) or SequenceExample()
     lists, context = example.feature_lists.feature_list, example.context.feature
     streams = {}
     for feature in rows_of(source.features):
-        key = next((key for key in (feature.name, *feature.frame_keys) if key in lists), None)
-        if key is not None and lists[key].feature:
-            streams[feature.name] = stored_frames(lists[key].feature, feature)
+        if feature.name in lists and lists[feature.name].feature:
+            streams[feature.name] = stored_frames(lists[feature.name].feature, feature)
     values = (context[key].bytes_list.value for key in ID_KEYS if key in context)
     name = next((value[0] for value in values if value and value[0]), b"")
     labels = list(context["labels"].int64_list.value) if "labels" in context else []

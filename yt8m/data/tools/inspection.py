@@ -8,11 +8,13 @@ from typing import Any
 from yt8m.data.checking import Look, check_record, level_of, num_frames, starts_of, values_of, video_id
 from yt8m.data.features import DEFAULT_FEATURES, Feature, in_order
 from yt8m.data.ids import id_problem
+from yt8m.data.layouts import AUDIOSET_CLASSES, Layout
 from yt8m.data.locating import Problem, Seen, SeenRecords, looks
-from yt8m.data.protos import SequenceExample
+from yt8m.data.protos import SequenceExample, parse
 from yt8m.data.records import RawRecord
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, Level
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, DEFAULT_NUM_CLASSES, Level
 from yt8m.data.survey import Survey, survey
+from yt8m.data.tools.keys import KeyCounts
 from yt8m.errors import InputError
 from yt8m.metrics.inputs import id_text
 
@@ -81,6 +83,12 @@ def inspect(
         * `num_unlabelled`: records without the key `labels`.
         * `num_long_videos`: videos with more than `DEFAULT_MAX_FRAMES` frames.
         * `num_unfit_ids`: ids that a submission cannot hold.
+        * `keys`: what the records hold, as it is stored, also in unusable ones: dicts of `key`; `place` (`context` or `frames`);
+          `kind` (`bytes`, `float`, `int64`, or None if there are no values); `num_records`; and as [least, most] `num_frames`,
+          `num_values` (of the first frame) and `num_bytes` (of each bytes value), or None.
+        * `has_other_keys`: whether any of them is not a key of YouTube-8M, or of a feature that is found under its own name.
+        * `layouts`: number of usable records by the layout of another program (`yt8m.data.layouts`).
+        * `flags`: what to type, so that `yt8m train` reads these records; empty if nothing can be used.
     """
     found = _Inspection(files, visit)
     for number, path in enumerate(files):
@@ -110,10 +118,15 @@ class _Inspection:
         self._frames, self._labels, self._oddities = _Range(), _Range(), _Oddities()
         self._classes: set[int] = set()
         self._sizes: dict[str, int] = {}
+        self._keys, self._layouts = KeyCounts(), Counter[Layout]()
 
     def add(self, number: int, raw: RawRecord, look: Look) -> None:
         """Adds a record, with the number of its file."""
         path, example = self._files[number], look.example
+        # A layout of another program, or what was taken for one, was put under other keys.
+        stored = parse(SequenceExample, raw.data) if look.layout or look.problem else example
+        if stored is not None:
+            self._keys.add(stored)
         level = example and level_of(example, self.features)
         reason = look.problem
         if reason is None and level == "segment" and self.first_level != "segment":
@@ -123,6 +136,8 @@ class _Inspection:
             return
         self._level = "segment" if "segment" in (self._level, level) else self._level or level
         self._num_records += 1
+        if look.layout:
+            self._layouts[look.layout] += 1
         before = (self._segments if level == "segment" else self._videos).first(number, raw.index, example)
         if before:
             self._repeated.append(_repeated(path, raw.index, example, before))
@@ -163,7 +178,24 @@ class _Inspection:
                 {"path": each.path, "record": each.record, "reason": each.reason} for each in self.problems
             ],
             **self._oddities.summary(),
+            "keys": self._keys.summary(),
+            "has_other_keys": self._keys.has_others(self.features),
+            "layouts": dict(self._layouts),
+            "flags": self._flags(),
         }
+
+    def _flags(self) -> str:
+        held = [each.text for each in self.features if each.name in self._sizes or each.video_name in self._sizes]
+        if not held:
+            return ""
+        flags = f"--data.features {' '.join(held)}"
+        if self._labels.summary() is None and not self._num_rated:
+            return f"{flags} --data.labels LABELS.csv"
+        largest = max(self._classes, default=0)
+        num_classes = AUDIOSET_CLASSES if self._layouts["AudioSet"] and largest < AUDIOSET_CLASSES else largest + 1
+        if self._layouts["AudioSet"] or num_classes > DEFAULT_NUM_CLASSES:
+            flags += f" --data.num-classes {num_classes}"
+        return flags
 
 
 def _seen_first(files: Sequence[str]) -> Survey | None:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data import parsing
+from yt8m.data import parsing, remarks
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.failures import record_errors
 from yt8m.data.file_access import file_size
@@ -121,6 +121,9 @@ def split(
     load_stratifier()
     _check_out(out, form)
     source = open_source(paths, labels_for="a split by labels")
+    remarks.require_own_layout(
+        source, "yt8m split", "write them into TFRecord files with id and labels", ("AudioSet", "Example")
+    )
     if form == "shards":
         size = sum(file_size(path) or 0 for path in source.files)
         remedy = "choose another --out, or write an index with --as index"
