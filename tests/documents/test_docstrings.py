@@ -8,6 +8,7 @@ import textwrap
 import pytest
 from fenced import REPOSITORY
 
+from yt8m.data.features import KNOWN, Feature, parse_features
 from yt8m.data.tools.synthetic import synthesise
 from yt8m.download import downloading
 from yt8m.recipes import make_config
@@ -16,8 +17,8 @@ from yt8m.tuning import space
 EXAMPLES = {
     "yt8m/tuning/space.py": "read below as a space file",
     "yt8m/download/downloading.py": "run below with a stand-in",
+    "yt8m/data/features.py": "read below as features",
     "yt8m/values.py": "read below: fields of the configuration",
-    "yt8m/data/features.py": "texts of features: tests/data/test_features.py parses such texts",
     "yt8m/data/records.py": "bytes of a file: tests/data/test_records.py writes and reads them",
     "yt8m/data/tools/synthetic.py": "files: compared below with those that are made",
 }
@@ -38,6 +39,18 @@ def test_every_example_is_looked_at():
             ):
                 found.add(str(path.relative_to(REPOSITORY)))
     assert found == {*EXAMPLES}
+
+
+def test_the_texts_describe_features():
+    rows = [line.split(maxsplit=1) for line in example_of("yt8m/data/features.py").splitlines() if line.strip()]
+    expected = {
+        "a known one": KNOWN["rgb"],
+        "512 bytes a frame, from -2 to 2 as in YouTube-8M": Feature("clip", 512),
+        "512 bytes a frame, from -1 to 1": Feature("clip", 512, low=-1.0, high=1.0),
+        "512 floats a frame": Feature("clip", 512, "float32"),
+        "512 halves a frame, as bytes": Feature("clip", 512, "float16"),
+    }
+    assert {meaning: parse_features(text) for text, meaning in rows} == {key: (row,) for key, row in expected.items()}
 
 
 def test_the_space_is_one(tmp_path):

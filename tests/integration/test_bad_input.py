@@ -234,7 +234,12 @@ def test_more_labels_than_there_is_room_for(train, tmp_path):
 
 def test_float_lists_at_frame_level(train, real_data):
     path = real_data / "odd" / "maxkelsen_vis_aud_test.tfrecord"
-    assert_refused(train(path, flags=("--data.num-classes", "100")), f"{path}, record 0: rgb holds floats")
+    flags = "--data.num-classes", "100"
+    assert_refused(
+        train(path, flags=flags), f"{path}, record ", ": audio holds floats; frame-level features are one bytes"
+    )
+    hint = "rgb has 1024 floats a frame, not 1024 bytes a frame; --data.features rgb:1024:float32 reads it"
+    assert_refused(train(path, flags=(*flags, "--data.features", "rgb")), f"{path}, record 0: {hint}")
 
 
 def test_a_run_directory_of_another_configuration(train, train_split):

@@ -130,7 +130,7 @@ class _Sample:
         seed: int,
         sizes: dict[str, int],
         progress: Progress,
-        features: tuple[Feature, ...],
+        features: Sequence[Feature] = DEFAULT_FEATURES,
     ):
         self.directory, self.hidden, self.num_shards, self.seed = directory, hidden, num_shards, seed
         self.sizes, self.progress, self.features = sizes, progress, features
