@@ -12,6 +12,7 @@ import yt8m
 from yt8m.commands import reports
 from yt8m.data.checking import check_record
 from yt8m.data.engine import videos
+from yt8m.data.engine.records import Record
 from yt8m.data.features import KNOWN, parse_features, texts_of
 from yt8m.data.identity import read_ids
 from yt8m.data.locating import usable_records
@@ -20,6 +21,7 @@ from yt8m.data.options import Portion
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.records import frame_level_record, framed, read_framing, read_offsets
 from yt8m.data.remarks import feature_remarks
+from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import survey
 from yt8m.data.tools.inspection import inspect
@@ -391,3 +393,49 @@ class TestCases:
 
 def test_the_key_of_audioset_belongs_to_audio():
     assert KNOWN["audio"].frame_keys == ("audio_embedding",)
+
+
+def outcome(read, *arguments):
+    """What a reader makes of a record: the id, the labels and the frames, or the reason of its error."""
+    try:
+        video = read(*arguments)
+    except RecordError as error:
+        return error.reason
+    return video.id, list(video.labels), {name: frames.tolist() for name, frames in video.streams.items()}
+
+
+def by_protobuf(data, source, record):
+    """The slow way of the engine alone."""
+    problem = check_record(data.tobytes(), **source.expectations)
+    if problem:
+        raise record.error(problem)
+    return videos._parsed(data.tobytes(), source)
+
+
+@pytest.mark.parametrize(
+    ("record", "features"),
+    [
+        (audioset("video", [1, 5], frames_of(0, 3, 4)), ("audio:4",)),
+        (flat("video", [1, 5], rgb=frames_of(0, 3, 4), audio=frames_of(0, 3, 4)), ("rgb:4", "audio:4")),
+        (
+            mediapipe("/videos/a.mp4", RGB=floats_of(0, 3, 4), CLIP=floats_of(0, 3, 4)),
+            ("rgb:4:float32", "clip:4:float32"),
+        ),
+    ],
+)
+def test_changed_records_are_read_as_protobuf_reads_them_or_refused(record, features):
+    source = Source((), "frame", parse_features(features), num_classes=10, max_labels=4)
+    random, seen = np.random.default_rng(1), set()
+    for _ in range(1500):
+        changed = bytearray(record)
+        for place in random.integers(len(record), size=random.integers(1, 4)):
+            changed[place] = random.integers(256)
+        if random.integers(4) == 0:
+            begin, end = sorted(random.integers(len(record), size=2))
+            del changed[begin:end]
+        data = np.frombuffer(bytes(changed), np.uint8)
+        place = Record("a.tfrecord", 0, None, 12, len(data))
+        found = outcome(videos.video_of, data, source, place)
+        assert found == outcome(by_protobuf, data, source, place), bytes(changed).hex()
+        seen.add(type(found))
+    assert seen == {str, tuple}

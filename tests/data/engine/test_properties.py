@@ -123,10 +123,22 @@ def are_classes(values) -> bool:
     return all(0 <= value < NUM_CLASSES for value in values)
 
 
+def is_a_feature(frames) -> bool:
+    """Whether frames are all one text of the same size, or all as many floats."""
+    kinds = {frame.WhichOneof("kind") for frame in frames}
+    if kinds == {"bytes_list"}:
+        sizes = {tuple(map(len, frame.bytes_list.value)) for frame in frames}
+        return len(sizes) == 1 and all(len(size) == 1 and size[0] > 0 for size in sizes)
+    counts = {len(frame.float_list.value) for frame in frames}
+    return kinds == {"float_list"} and len(counts) == 1 and 0 not in counts
+
+
 def is_of_another_kind(example) -> bool:
-    """Whether a record has no frames of ours, but something else. TensorFlow's parser takes it for a video without frames."""
+    """Whether a record has no frames, but something else. TensorFlow's parser takes it for a video without frames."""
     lists = example.feature_lists.feature_list
-    return not any(name in lists for name in SIZES) and bool({*lists, *example.context.feature} - OURS)
+    if any(name in SIZES or is_a_feature(lists[name].feature) for name in lists):
+        return False
+    return bool({*lists, *example.context.feature} - OURS)
 
 
 def has_frames(example, level) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from yt8m.data import bare
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.file_access import open_file
-from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
+from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, framed, is_header, masked_checksum
 from yt8m.data.records import RawRecord, read_record
 from yt8m.errors import RecordError
 
@@ -58,7 +58,7 @@ class Record(NamedTuple):
     def detached(self) -> "Record":
         """The same record, which keeps no other bytes in memory than its own: for one that is kept while others go."""
         content, begin = self.content.detached(self.begin, self.size + FOOTER_BYTES)
-        return self._replace(content=content, begin=begin)
+        return Record(self.path, self.index, content, begin, self.size)
 
     def error(self, problem: str) -> RecordError:
         """The error that names this record."""
@@ -179,24 +179,24 @@ class BareFile:
     def __init__(self, path: str):
         self.path = path
 
-    def _framed(self) -> bytes | None:
+    def _content(self) -> bytes:
         with open_file(self.path) as file:
-            return bare.as_framed(file.read())
+            return file.read()
 
     def record(self) -> Record | None:
         """Its record; None if it is no such file. Raises OSError if it cannot be read."""
-        framed = self._framed()
-        return framed and Record(self.path, 0, self, HEADER_BYTES, len(framed) - HEADER_BYTES - FOOTER_BYTES)
+        content = self._content()
+        return Record(self.path, 0, self, HEADER_BYTES, len(content)) if bare.as_framed(content) else None
 
     def read(self, begin: int, size: int, scratch: Scratch) -> np.ndarray:
         """See `Content`. Raises RecordError if the file has changed or cannot be read."""
         try:
-            framed = self._framed() or b""
+            content = framed(self._content())
         except OSError as error:
             raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
-        if begin + size > len(framed):
+        if begin + size > len(content):
             raise RecordError(self.path, None, "was changed while it was read")
-        return np.frombuffer(framed, np.uint8, size, begin)
+        return np.frombuffer(content, np.uint8, size, begin)
 
     def detached(self, begin: int, size: int) -> tuple["BareFile", int]:
         """See `Content`. A file keeps nothing in memory."""
