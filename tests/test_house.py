@@ -26,6 +26,7 @@ LONG_SIGNATURES = {
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
     "commands/exports.py: export": _FLAGS,
+    "commands/records.py: convert": _FLAGS,
 }
 """Functions that may have more, and why."""
 

@@ -19,7 +19,7 @@ from odd_texts import ODD_TEXTS
 from watchers import Counts
 
 from yt8m.cli import main
-from yt8m.conversion import convert, converting, parquet
+from yt8m.conversion import convert, converting, parquet, rows
 from yt8m.conversion.video_level import to_video_level
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import Record
@@ -281,15 +281,15 @@ def random_record(random):
 def test_parquet_gives_every_record_back(seed):
     random = np.random.default_rng(seed)
     records = [random_record(random) for _ in range(12)]
-    columns = parquet.columns_for(records[0])
-    assert [parquet.from_row(parquet.to_row(record, columns)) for record in records] == records
+    columns = rows.columns_for(records[0])
+    assert [rows.from_row(rows.to_row(record, columns)) for record in records] == records
 
 
 def test_what_is_no_text_comes_back_too():
     example = tf.train.SequenceExample.FromString(frame_level_record("abcd", None, frames()))
     example.context.feature["id"].bytes_list.value[0] = b"\xff\xfe"
     record = example.SerializeToString(deterministic=True)
-    assert parquet.from_row(parquet.to_row(record, parquet.columns_for(record))) == record
+    assert rows.from_row(rows.to_row(record, rows.columns_for(record))) == record
 
 
 @pytest.mark.parametrize("level", ["2/frame/test", "2/video/train", "3/frame/validate"])
@@ -588,9 +588,9 @@ MISTAKES = {
     "an empty directory": (
         lambda t: [t],
         ["--to", "video"],
-        "the directory holds no *.tfrecord or *.pb or *.parquet files",
+        "the directory holds no *.tfrecord or *.pb or *.parquet or *.npz or *.npy files",
     ),
-    "no form": (lambda t: ["x"], [], "--to {video,tfrecord,parquet} is missing"),
+    "no form": (lambda t: [write(t / "x.tfrecord", b"")], [], "--to {video,tfrecord,parquet,npz} is missing"),
     "std of records": (lambda t: ["x"], ["--to", "tfrecord", "--std"], "--std goes with --to video"),
     "two ways to split": (
         lambda t: ["x"],

@@ -162,25 +162,44 @@ def show_video(
 def convert(
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
     out: Annotated[str, shown("DIR")],
-    to: Literal["video", "tfrecord", "parquet"],
+    to: Annotated[
+        Literal["video", "tfrecord", "parquet", "npz"] | None,
+        shown("{video,tfrecord,parquet,npz}", "(required, but for arrays: tfrecord)"),
+    ] = None,
+    labels: Annotated[str | None, shown("PATH", "(default: those in the files)")] = None,
+    features: Annotated[tuple[str, ...], shown("NAME|NAME:SIZE[:TYPE] ...", "(default: all that are found)")] = (),
+    quantise: Annotated[
+        bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
+    ] = False,
+    dequantise: Annotated[
+        bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
+    ] = False,
     std: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")] = False,
     num_shards: Annotated[PositiveInt | None, shown("INT", "(default: as many files as there are)")] = None,
     records_per_shard: Annotated[PositiveInt | None, shown("INT", "(default: those of each file)")] = None,
     keys: Annotated[Literal["2018"] | None, shown("{2018}", "(default: as they are)")] = None,
 ) -> int:
-    """Convert records to video level, to other file sizes, or to Parquet and back.
+    """Convert records to video level, to other file sizes, or to Parquet or NumPy's arrays; make records of arrays.
 
     Example: yt8m convert data/sample/2/frame/train --to video --out data/means/train
+
+    Example: yt8m convert features --labels labels.csv --quantise --out data/mine/train
 
     If it is stopped or killed, the same command makes the missing files. DIR appears when all files are complete.
 
     Args:
-        paths: Files, directories or globs: TFRecord files, or Parquet files that this command wrote.
+        paths: Files, directories or globs: TFRecord files; Parquet files; or arrays, a file a video: VIDEO.npz, or VIDEO.npy in
+            a directory that has the name of the feature.
         out: A new or empty directory.
         to: video: records at video level, with the means of the frames.
             tfrecord or parquet: the same records in that format.
+            npz: a directory for each file, with an .npz file for each video.
+        labels: A CSV file with the columns id and labels, for arrays and tables. Labels are class ids with spaces between.
+        features: The features to convert, as --data.features of training takes them: clip:512:float16, say.
+        quantise: Store floats as bytes, levels of the feature's range: -2 to 2, or as in clip:512:uint8:-1:1.
+        dequantise: With npz: write the floats that bytes stand for. Otherwise bytes stay bytes.
         std: Write the standard deviations beside the means, as std_rgb and std_audio. Training does not read them.
-        num_shards: Merge or split files: write this number of files. The records keep their order.
+        num_shards: Merge or split files: write this number of files. The records keep their order. Arrays give files of 1000.
         records_per_shard: Merge or split files: write this number of records to each file.
         keys: Rename the id of records of 2017 from video_id to id.
     """
@@ -188,6 +207,7 @@ def convert(
     from yt8m.conversion import convert as run_conversion
 
     options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
+    options |= {"labels": labels, "features": features, "quantise": quantise, "dequantise": dequantise}
     try:
         show(reports.converted(run_conversion(paths, out, to=to, **options, progress=WorkProgress())))
     except KeyboardInterrupt:

@@ -8,15 +8,19 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from yt8m.conversion.shards import Shard, evenly, one_each
+from yt8m.conversion.arrays import with_inner_directories
+from yt8m.conversion.inputs import ENDINGS as INPUT_ENDINGS
+from yt8m.conversion.inputs import Inputs, open_inputs
+from yt8m.conversion.shards import Shard, evenly, one_each, split_in
 from yt8m.conversion.staging import Staging
+from yt8m.conversion.storing import ArrayOptions, Storing
 from yt8m.conversion.work import ENDINGS, Form, Work, prepare
 from yt8m.data.file_access import file_size
-from yt8m.data.sources import BARE, RECORDS, expand_paths
+from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import (
     check_local,
@@ -29,6 +33,9 @@ _FILES_AT_ONCE = 4
 """Largest number of files to write at a time. With more, threads wait for each other, because Python runs on one core."""
 
 _RECORDS_A_REPORT = 64
+
+_VIDEOS_A_FILE = 1000
+"""Records in a new file, if they are made of arrays. Files of YouTube-8M have about as many."""
 
 
 @dataclass(frozen=True)
@@ -43,31 +50,38 @@ class Converted:
     """Records in the files written now."""
     num_bytes: int
     """Bytes of all files."""
+    clipped: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By quantised feature: the number of values beyond its range, and of all its values, in the files written now."""
 
 
-@checked
+@checked(options_of=[ArrayOptions])
 def convert(
     paths: str | Sequence[str],
     out: str | os.PathLike,
     *,
-    to: Form,
+    to: Form | None = None,
     std: bool = False,
     num_shards: PositiveInt | None = None,
     records_per_shard: PositiveInt | None = None,
     keys: Literal["2018"] | None = None,
     progress: Progress = SILENT,
+    **array_options: Any,
 ) -> Converted:
-    """Writes records in another form, in the order of the files.
+    """Writes records in another form, in the order of the files, or makes records of arrays.
 
     Args:
-        paths: files, directories or globs: TFRecord files, or Parquet files that this function wrote.
+        paths: files, directories or globs: TFRecord files, Parquet files, or files of arrays, `.npy` or `.npz`
+            (`yt8m.conversion.arrays`).
         out: a missing or empty directory. It appears when all files are complete.
-        to: `video` for the means of frame-level records; `tfrecord` or `parquet` for the records themselves.
+        to: `video` for the means of frame-level records; `tfrecord`, `parquet` or `npz` for the records themselves. None is
+            `tfrecord` if the files hold arrays.
         std: also write the standard deviations, as `std_rgb` and `std_audio`. `read_records` does not read them.
-        num_shards: number of files to write; None = one for each input file, with its name.
+        num_shards: number of files to write; None = one for each input file, with its name; of arrays, 1000 records a file.
+            With `npz`, these are directories.
         records_per_shard: records in each file but the last, instead of `num_shards`.
         keys: `2018` renames the key of the id from `video_id` (2017) to `id`. `video` always does.
         progress: counts the records, and gets a line when a stopped conversion continues.
+        array_options: fields of `yt8m.conversion.storing.ArrayOptions`.
 
     Returns:
         The files and records. After a kill, the same call continues with the missing files.
@@ -80,22 +94,57 @@ def convert(
         raise InputError("--std goes with --to video, which computes means")
     if num_shards is not None and records_per_shard is not None:
         raise InputError("--num-shards and --records-per-shard exclude each other; give one of them")
-    files = expand_paths(paths, (RECORDS, BARE, ".parquet"))
-    work = prepare(files, to, std, keys)
-    if num_shards is None and records_per_shard is None:
-        shards = one_each(files)
-    else:
-        shards = evenly(files, num_shards, records_per_shard, work.parquet)
+    options = ArrayOptions(**array_options)
+    storing = Storing(options)
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    inputs = open_inputs(expand_paths(with_inner_directories(given, INPUT_ENDINGS), INPUT_ENDINGS), storing)
+    to = _form(to, inputs, options)
+    work = prepare(to, std, keys, options.dequantise, inputs, storing)
+    shards = _divide(inputs, num_shards, records_per_shard, out)
     staging = Staging(directory, work, shards)
     with staging.made():
         missing = staging.prepare(progress)
-        if to == "tfrecord" and not work.parquet:  # only then is the size known before
-            size = sum(file_size(path) or 0 for path in files) * len(missing) // len(shards)
-            check_room(out, size, f"copies of {quantity(len(files), 'file')}", "or choose another --out")
+        if to == "tfrecord" and inputs.kind == "records":  # only then is the size known before
+            size = sum(map(file_size, inputs.files)) * len(missing) // len(shards)
+            check_room(out, size, f"copies of {quantity(len(inputs.files), 'file')}", "or choose another --out")
+        if inputs.kind == "arrays":
+            inputs.found.tell(progress)
         with progress.working("converting", "record"):
             num_records = _write_all(work, missing, staging.path, progress)
         num_bytes = staging.publish()
-    return Converted(str(out), len(shards), len(shards) - len(missing), num_records, num_bytes)
+    num_kept = len(shards) - len(missing)
+    return Converted(str(out), len(shards), num_kept, num_records, num_bytes, storing.clipped)
+
+
+def _form(to: Form | None, inputs: Inputs, options: ArrayOptions) -> Form:
+    """The form to write. Raises InputError if options contradict it, or the files."""
+    if to is None and inputs.kind != "arrays" and not (inputs.kind == "table" and options.labels):
+        raise InputError(f"--to {{{','.join(get_args(Form))}}} is missing")
+    to = to or "tfrecord"
+    if options.dequantise and to != "npz":
+        raise InputError("--dequantise goes with --to npz, which writes arrays")
+    flag = "--quantise" if options.quantise else "--labels" if options.labels is not None else ""
+    if flag and inputs.kind == "records":
+        raise InputError(f"{flag} goes with arrays and tables, and {inputs.files[0]} is a file of records")
+    if options.features and inputs.kind == "records" and to == "tfrecord":
+        raise InputError(
+            "--features goes with arrays, tables, and --to video, parquet or npz; here records are copied whole"
+        )
+    return to
+
+
+def _divide(
+    inputs: Inputs, num_shards: int | None, records_per_shard: int | None, out: str | os.PathLike
+) -> list[Shard]:
+    """The files to write, and what goes into each."""
+    is_array = inputs.kind == "arrays"
+    if num_shards is None and records_per_shard is None and not is_array:
+        return one_each(inputs.files)
+    if num_shards is None and records_per_shard is None:
+        records_per_shard = _VIDEOS_A_FILE
+    # Files of arrays are called after their videos.
+    prefix = split_in([os.path.abspath(out)] if is_array else inputs.files)
+    return evenly(inputs.places, num_shards, records_per_shard, prefix)
 
 
 def _check_place(out: str | os.PathLike) -> Path:
@@ -140,7 +189,7 @@ def _write(work: Work, shard: Shard, directory: Path, advance: Callable[[int], N
     with work.open(directory / f"{shard.name}{ENDINGS[work.to]}") as file:
         for part in shard.parts:
             for record, data in work.records(part):
-                file.write(work.apply(record, data))
+                file.write(work.apply(record, data), record)
                 written += 1
                 if written - reported == _RECORDS_A_REPORT:
                     advance(written - reported)

@@ -1,7 +1,6 @@
-"""Converts records to rows of Parquet files and back, without loss. Needs pyarrow (the extra `parquet`).
+"""Writes records as rows of Parquet files, and reads them back, without loss. Needs pyarrow (the extra `parquet`).
 
-A row is a record. docs/data-views.md lists the columns. The last column holds everything without a column, such as
-user-defined keys, in serialized form. So every record comes back as it was, except for the order of its keys.
+A row is a record (`yt8m.conversion.rows`). docs/data-views.md lists the columns.
 """
 
 import contextlib
@@ -12,142 +11,71 @@ from typing import Any
 
 import numpy as np
 
+from yt8m.conversion.rows import INTEGERS, OTHER, SCORES, from_row, problem_of, to_row
+from yt8m.conversion.storing import Storing
 from yt8m.conversion.video_level import deviation_feature
-from yt8m.data.checking import check_record, level_of, parse
-from yt8m.data.features import KNOWN
-from yt8m.data.protos import Feature, FeatureList
-from yt8m.data.schema import ID_KEYS, Level
-from yt8m.errors import InputError, RecordError, not_installed
+from yt8m.data.engine.records import Record
+from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature, may_be_name
+from yt8m.data.schema import ID_KEYS
+from yt8m.errors import InputError, RecordError, not_installed, quantity
 from yt8m.files import NewFile
 
 MAGIC = b"PAR1"
-OTHER = "other"
-"""The column for everything without a column."""
 
 _ROW_GROUP_BYTES = 32_000_000
 """Rows to hold in memory and write at a time."""
 _ROWS_AT_ONCE = 64
+_LISTS_AT_ONCE = 8
+"""Rows to read at a time if frames are lists of floats, which are four times as large as bytes, or more."""
 
-_INTEGERS = ("labels", "segment_start_times", "segment_end_times", "segment_labels")
+_MEAN = "mean_"
 _MEANS = tuple(each.video_name for each in KNOWN.values())
 _DEVIATIONS = tuple(deviation_feature(name) for name in KNOWN)
-_FLOATS = ("segment_scores", *_MEANS, *_DEVIATIONS)
-_SEGMENTS = (*_INTEGERS[1:], "segment_scores")
+_FLOATS = (SCORES, *_MEANS, *_DEVIATIONS)
 
 
 def load_pyarrow() -> Any:
     """The module `pyarrow`, with `pyarrow.parquet`. Raises InputError if it is not installed."""
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise not_installed("Parquet", "pyarrow", "parquet", error) from None
     return pyarrow
 
 
-def columns_for(serialized: bytes, level: Level | None = None) -> tuple[str, ...]:
-    """The columns for a file of records like this one. Other features of its records go to the last column.
-
-    Args:
-        serialized: a record.
-        level: the level of the data set; None = that of the record.
-    """
-    example = parse(serialized)
-    assert example is not None, "the record was checked"
-    context = example.context.feature
-    key = next((key for key in ID_KEYS if key in context), ID_KEYS[0])
-    level = level or level_of(example)
-    if level == "video":
-        features = (*_MEANS, *(name for name in _DEVIATIONS if name in context))
-    else:
-        features = (*(_SEGMENTS if level == "segment" else ()), *KNOWN)
-    return (key, "labels", *features, OTHER)
-
-
-def _schema(columns: Sequence[str]) -> Any:
+def _types() -> dict[str, Any]:
+    """The types of the columns that are known by name."""
     pyarrow = load_pyarrow()
-    types = (
+    return (
         dict.fromkeys(ID_KEYS, pyarrow.string())
-        | dict.fromkeys(_INTEGERS, pyarrow.list_(pyarrow.int64()))
+        | dict.fromkeys(INTEGERS, pyarrow.list_(pyarrow.int64()))
         | dict.fromkeys(_FLOATS, pyarrow.list_(pyarrow.float32()))
         | dict.fromkeys((*KNOWN, OTHER), pyarrow.binary())
     )
+
+
+def _schema(columns: Sequence[str], features: Sequence[Feature] = DEFAULT_FEATURES) -> Any:
+    """The schema of columns.
+
+    Args:
+        columns: from `columns_for`.
+        features: the features with columns of their own.
+
+    Raises:
+        InputError: a column is not known.
+    """
+    pyarrow, types = load_pyarrow(), _types()
+    kinds = {"uint8": pyarrow.uint8, "float16": pyarrow.float16, "float32": pyarrow.float32}
+    for each in features:
+        types |= dict.fromkeys((each.video_name, deviation_feature(each.name)), pyarrow.list_(pyarrow.float32()))
+        if each not in DEFAULT_FEATURES:
+            types[each.name] = pyarrow.list_(pyarrow.list_(kinds[each.storage]()))
     unknown = [column for column in columns if column not in types]
     if unknown:
         raise InputError(f"has a column {unknown[0]!r}; known: {', '.join(types)}")
     return pyarrow.schema([(column, types[column]) for column in columns])
-
-
-def to_row(serialized: bytes, columns: Sequence[str]) -> dict[str, Any]:
-    """The values of a record's columns. A missing feature is None.
-
-    Args:
-        serialized: a usable record.
-        columns: from `columns_for`.
-    """
-    example = parse(serialized)
-    assert example is not None, "the record was checked"
-    context, lists = example.context.feature, example.feature_lists.feature_list
-    row: dict[str, Any] = dict.fromkeys(columns)
-    for column in columns:
-        if column in KNOWN and column in lists:
-            row[column] = b"".join(frame.bytes_list.value[0] for frame in lists[column].feature)
-            del lists[column]
-            if not lists:
-                example.ClearField("feature_lists")
-                lists = {}
-        elif column in context:
-            row[column] = _value(column, context[column])
-            if row[column] is not None:
-                del context[column]
-    if not context:
-        example.ClearField("context")
-    row[OTHER] = example.SerializeToString(deterministic=True) or None
-    return row
-
-
-def _value(column: str, feature: Feature) -> Any:
-    """None if the column cannot hold the feature."""
-    if column in ID_KEYS:
-        with contextlib.suppress(UnicodeDecodeError):
-            (value,) = feature.bytes_list.value
-            return value.decode()
-        return None
-    wanted, kind = ("int64_list", np.int64) if column in _INTEGERS else ("float_list", np.float32)
-    return np.array(getattr(feature, wanted).value, kind) if feature.WhichOneof("kind") == wanted else None
-
-
-def from_row(row: dict[str, Any]) -> bytes:
-    """The record of a row, serialized with its keys in order.
-
-    Raises:
-        ValueError: a column does not hold a whole number of frames, or the last column does not hold a record.
-    """
-    example = parse(row.get(OTHER) or b"")
-    if example is None:
-        raise ValueError(f"{OTHER} does not hold a serialized tf.train.SequenceExample")
-    for column, value in row.items():
-        if value is None or column == OTHER:
-            continue
-        if column in KNOWN:
-            _add_frames(example.feature_lists.feature_list[column], column, value)
-        elif column in ID_KEYS:
-            example.context.feature[column].bytes_list.value.append(value.encode())
-        else:
-            kind = "int64_list" if column in _INTEGERS else "float_list"
-            values = getattr(example.context.feature[column], kind)
-            values.SetInParent()  # an empty list is not the same as a missing one
-            values.value.extend(value)
-    return example.SerializeToString(deterministic=True)
-
-
-def _add_frames(frames: FeatureList, name: str, value: bytes) -> None:
-    size = KNOWN[name].frame_bytes
-    if len(value) % size:
-        raise ValueError(f"{name} has {len(value)} bytes, not a whole number of frames of {size}")
-    frames.SetInParent()
-    for start in range(0, len(value), size):
-        frames.feature.add().bytes_list.value.append(value[start : start + size])
 
 
 class ParquetFile:
@@ -156,11 +84,13 @@ class ParquetFile:
     Args:
         path: the new file.
         columns: from `columns_for`.
+        features: the features with columns of their own.
     """
 
-    def __init__(self, path: str | os.PathLike, columns: Sequence[str]):
-        self._file, self._columns = NewFile(path), columns
-        self._pyarrow, self._schema = load_pyarrow(), _schema(columns)
+    def __init__(self, path: str | os.PathLike, columns: Sequence[str], features: Sequence[Feature] = DEFAULT_FEATURES):
+        self._file, self._columns, self._features = NewFile(path), columns, features
+        self._pyarrow, self._schema = load_pyarrow(), _schema(columns, features)
+        self._lists = {each.name: each for each in features if each not in DEFAULT_FEATURES}
         self._rows: list[dict[str, Any]] = []
         self._num_bytes = 0
 
@@ -169,9 +99,14 @@ class ParquetFile:
         self._writer = self._pyarrow.parquet.ParquetWriter(self._file.temporary, self._schema, compression="zstd")
         return self
 
-    def write(self, serialized: bytes | np.ndarray) -> None:
+    def write(self, content: bytes | np.ndarray, record: Record | None = None) -> None:
         """Appends a usable record."""
-        self._rows.append(to_row(bytes(serialized), self._columns))
+        serialized = bytes(content)
+        row = to_row(serialized, self._columns, self._features)
+        for name in self._lists.keys() & row.keys():
+            if row[name] is not None:
+                row[name] = list(_frames(row[name], self._lists[name]))
+        self._rows.append(row)
         self._num_bytes += len(serialized)
         if self._num_bytes >= _ROW_GROUP_BYTES:
             self._flush()
@@ -201,35 +136,72 @@ def count_rows(path: str) -> int:
         return file.metadata.num_rows
 
 
-def read_rows(path: str, first: int = 0) -> Iterator[bytes]:
+def read_rows(path: str, first: int, storing: Storing) -> Iterator[bytes]:
     """Reads the records of a Parquet file, serialized.
 
     Args:
         path: a local file.
         first: the first row to read.
+        storing: makes records of features in lists.
 
     Raises:
         RecordError: it is not a Parquet file, its columns have other names or types, or a row is not a usable record.
+        InputError: the file of labels does not name a video.
     """
-    pyarrow = load_pyarrow()
     with _opened(path) as file:
+        names = features_in_lists(file.schema_arrow)
+        lists = {column: name for column, name in names.items() if storing.takes(name)}
+        plain = [column for column in file.schema_arrow.names if column not in names]
         try:
-            schema = _schema(file.schema_arrow.names)
+            schema = _schema(plain)
         except InputError as error:
             raise RecordError(path, None, str(error)) from None
         _refuse_numbers_as_ids(path, file.schema_arrow)
+        if storing.has_labels and "labels" in plain:
+            raise RecordError(path, None, "has a column labels; leave out --labels, or the column")
         starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
         group = max(int(np.searchsorted(starts, first, side="right")) - 1, 0)
         index = int(starts[group])
-        for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=range(group, file.num_row_groups)):
-            try:
-                rows = pyarrow.Table.from_batches([batch]).cast(schema).to_pylist()
-            except pyarrow.ArrowException as error:
-                raise RecordError(path, None, f"a column has the wrong type ({_one_line(error)})") from error
+        if names and storing.given and not lists:
+            raise RecordError(path, None, f"has no column {' or '.join(storing.given)}, but {', '.join(names)}")
+        columns, num_rows = [*plain, *lists], _LISTS_AT_ONCE if lists else _ROWS_AT_ONCE
+        for batch in file.iter_batches(num_rows, row_groups=range(group, file.num_row_groups), columns=columns):
+            rows = _rows(path, batch, schema)
             for place, row in enumerate(rows, index):
                 if place >= first:
-                    yield _checked(path, place, row)
+                    arrays = {name: batch.column(column)[place - index] for column, name in lists.items()}
+                    yield _record(path, place, row, arrays, storing)
             index += len(rows)
+
+
+def _rows(path: str, batch: Any, schema: Any) -> list[dict[str, Any]]:
+    pyarrow = load_pyarrow()
+    try:
+        return pyarrow.Table.from_batches([batch]).select(schema.names).cast(schema).to_pylist()
+    except pyarrow.ArrowException as error:
+        raise RecordError(path, None, f"a column has the wrong type ({_one_line(error)})") from error
+
+
+def _record(path: str, index: int, row: dict[str, Any], lists: dict[str, Any], storing: Storing) -> bytes:
+    """The record of a row: its plain values, and its features in lists by name."""
+    if not lists and not storing.has_labels:
+        return _checked(path, index, row)
+
+    def refuse(name: str, problem: str) -> RecordError:
+        return RecordError(path, index, f"{name} {problem}".lstrip())
+
+    if storing.has_labels:
+        video_id = next((row[key] for key in ID_KEYS if row.get(key)), "")
+        row = {**row, "labels": storing.labels_of((video_id,))}
+    arrays = {}
+    for name, value in lists.items():
+        try:
+            array = array_of(value)
+        except ValueError as error:
+            raise refuse(name, str(error)) from None
+        if array is not None:
+            arrays[name] = array
+    return storing.record(row, arrays, f"{path}, record {index},", refuse, DEFAULT_FEATURES)
 
 
 def _refuse_numbers_as_ids(path: str, schema: Any) -> None:
@@ -248,9 +220,8 @@ def _checked(path: str, index: int, row: dict[str, Any]) -> bytes:
         serialized = from_row(row)
     except ValueError as error:
         raise RecordError(path, index, str(error)) from None
-    problem = check_record(serialized)
-    # A video without frames has no features, and a row has no level to contradict.
-    if problem and check_record(serialized, "frame"):
+    problem = problem_of(serialized)
+    if problem:
         raise RecordError(path, index, problem)
     return serialized
 
@@ -265,6 +236,64 @@ def _opened(path: str) -> Iterator[Any]:
         if isinstance(error, FileNotFoundError):
             raise
         raise RecordError(path, None, f"is not a Parquet file, or is damaged ({_one_line(error)})") from error
+
+
+def features_in_lists(schema: Any) -> dict[str, str]:
+    """The columns that hold a feature as lists of numbers, or of lists of numbers, and the feature's name."""
+    types, known = load_pyarrow().types, _types()
+    found = {}
+    for field in schema:
+        name = field.name.removeprefix(_MEAN)
+        is_ours = field.name in known and field.name not in KNOWN
+        if _holds_numbers(types, field.type) and may_be_name(name) and not is_ours:
+            found[field.name] = name
+    return found
+
+
+def _is_list(types: Any, kind: Any) -> bool:
+    return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+
+
+def _holds_numbers(types: Any, kind: Any) -> bool:
+    """Whether a type is a list of numbers, or of lists of numbers."""
+    if not _is_list(types, kind):
+        return False
+    inner = kind.value_type.value_type if _is_list(types, kind.value_type) else kind.value_type
+    return types.is_integer(inner) or types.is_floating(inner)
+
+
+def array_of(value: Any) -> np.ndarray | None:
+    """The array in a row of a list column: [D] of numbers, or [T, D] of lists of numbers; None if it is null.
+
+    Args:
+        value: a pyarrow scalar.
+
+    Raises:
+        ValueError: a number or a frame is missing, or frames have different sizes.
+    """
+    pyarrow = load_pyarrow()
+    if not value.is_valid:
+        return None
+    values = value.values
+    if not _is_list(pyarrow.types, values.type):
+        return _numbers(values)
+    if values.null_count:
+        raise ValueError("has a frame that is missing (null)")
+    sizes = pyarrow.compute.list_value_length(values).to_numpy(zero_copy_only=False)
+    other = np.flatnonzero(sizes != sizes[0]) if len(sizes) else sizes
+    if len(other):
+        raise ValueError(f"frame {other[0]} has {quantity(int(sizes[other[0]]), 'value')}, and frame 0 has {sizes[0]}")
+    return _numbers(values.flatten()).reshape(len(values), int(sizes[0]) if len(sizes) else 0)
+
+
+def _numbers(values: Any) -> np.ndarray:
+    if values.null_count:
+        raise ValueError("has a value that is missing (null)")
+    return values.to_numpy(zero_copy_only=False)
+
+
+def _frames(stored: bytes, feature: Feature) -> np.ndarray:
+    return np.frombuffer(stored, feature.dtype.newbyteorder("<")).reshape(-1, feature.size)
 
 
 def _one_line(error: Exception) -> str:

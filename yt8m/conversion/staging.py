@@ -28,14 +28,13 @@ class Staging:
     def __init__(self, directory: Path, work: Work, shards: Sequence[Shard]):
         self.path = directory.parent / f".{directory.name}.converting"
         self._directory, self._shards, self._ending = directory, shards, ENDINGS[work.to]
-        done = dataclasses.asdict(work)
-        paths = list(dict.fromkeys(part.path for shard in shards for part in shard.parts))
+        paths = list(dict.fromkeys(path for shard in shards for part in shard.parts for path in part.paths))
         states = dict(zip(paths, identify(paths), strict=True))
         # An existing shard is kept only if the inputs are known to be the same and the result would be, too.
         self._plans = {
             f"{shard.name}{self._ending}": [
-                done,
-                *([*dataclasses.astuple(part), *states[part.path]] for part in shard.parts),
+                work.plan,
+                *([*dataclasses.astuple(part), *states[path]] for part in shard.parts for path in part.paths),
             ]
             for shard in shards
         }
@@ -43,7 +42,7 @@ class Staging:
     def made(self) -> contextlib.AbstractContextManager[None]:
         """Makes the directory and keeps others out. An error in the block removes it, unless a shard is complete."""
         busy = f"{self._directory}: another yt8m convert is writing it; wait for it, or name another place"
-        return hidden_directory(self.path, busy, lambda: any((self.path / name).is_file() for name in self._plans))
+        return hidden_directory(self.path, busy, lambda: any((self.path / name).exists() for name in self._plans))
 
     def prepare(self, progress: Progress) -> list[Shard]:
         """Removes useless files from the directory and returns the missing shards."""
@@ -64,12 +63,12 @@ class Staging:
             return set()
         plans = json.loads(json.dumps(self._plans))
         known = {name for name, (_, *parts) in plans.items() if all(version for *_, version in parts)}
-        return {name for name in known if before.get(name) == plans[name] and (self.path / name).is_file()}
+        return {name for name in known if before.get(name) == plans[name] and (self.path / name).exists()}
 
     def publish(self) -> int:
         """Gives the directory its final name and returns the number of bytes in it."""
         (self.path / _MANIFEST).unlink()
-        num_bytes = sum(path.stat().st_size for path in self.path.iterdir())
+        num_bytes = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
 
         def failed(error: OSError) -> InputError:
             return InputError(f"{self._directory}: cannot be made ({error.strerror}); choose another place")

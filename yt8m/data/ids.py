@@ -22,6 +22,17 @@ _WAY_OUT = (
 )
 
 
+def safe_id(name: str) -> str:
+    """The id of a video whose file has this name: characters that an id cannot have are replaced by `_`."""
+    return UNFIT.sub("_", name)
+
+
+def file_name_of(video_id: str) -> str:
+    """A name for a file with one video: its id, with `_` for what an id or the name of a file cannot have."""
+    name = re.sub(r"[/\\]", "_", safe_id(video_id))
+    return f"_{name[1:]}" if name.startswith(".") else name  # a leading dot would hide the file
+
+
 def id_problem(video_id: str) -> str | None:
     """Why a submission cannot hold an id, as a clause about the id; None if it can."""
     if not video_id:

@@ -43,9 +43,13 @@ def split(result: Any) -> str:
 def converted(result: Any) -> str:
     """Describes a `yt8m.conversion.Converted`: what was written."""
     kept = f" ({result.num_kept} of them were there)" if result.num_kept else ""
+    clipped = "".join(
+        f"\n{name}: {count} of {quantity(total, 'value')} beyond the range of its bytes, clipped"
+        for name, (count, total) in result.clipped.items()
+    )
     return (
         f"{result.directory}: records written: {result.num_records}; files: {result.num_files}{kept}, "
-        f"{size_in_words(result.num_bytes)}"
+        f"{size_in_words(result.num_bytes)}{clipped}"
     )
 
 
