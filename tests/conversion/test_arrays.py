@@ -163,6 +163,24 @@ def test_records_come_back_byte_for_byte(kind, to, place):
     assert sorted(bytes_of(place / "back")) == sorted(records)
 
 
+def test_records_of_other_programs_become_arrays_and_ours(place):
+    """MediaPipe's keys, with a path as the id: what is read is what another reader of protobuf finds."""
+    example = tf.train.SequenceExample()
+    example.context.feature["clip/data_path"].bytes_list.value.append(b"videos/x.mp4")
+    for row in ([0.5, 1.0], [2.0, 3.0]):
+        example.feature_lists.feature_list["RGB/feature/floats"].feature.add().float_list.value.extend(row)
+    (place / "x.tfrecord").write_bytes(framed(example.SerializeToString()))
+    convert("x.tfrecord", "there", to="npz")
+    (path,) = (place / "there/x").iterdir()
+    assert path.name == "videos_x.mp4.npz"
+    with np.load(path) as file:
+        assert (str(file["id"]), file["rgb"].tolist()) == ("videos/x.mp4", [[0.5, 1.0], [2.0, 3.0]])
+    convert("there", "back")
+    (record,) = records_of(place / "back")
+    assert (id_of(record), frames_of(record, "rgb")) == ("videos/x.mp4", [[0.5, 1.0], [2.0, 3.0]])
+    assert record.context.feature["clip/data_path"] == example.context.feature["clip/data_path"]
+
+
 def test_npz_files_hold_arrays_by_feature(place):
     records = random_records()["frames"]
     (place / "x.tfrecord").write_bytes(b"".join(map(framed, records)))

@@ -34,7 +34,7 @@ def columns_for(
         level: the level of the data set; None = that of the record.
         features: the features with columns of their own.
     """
-    example = parse(serialized)
+    example = parse(serialized, features)
     assert example is not None, "the record was checked"
     context = example.context.feature
     key = next((key for key in ID_KEYS if key in context), ID_KEYS[0])
@@ -59,7 +59,7 @@ def to_row(serialized: bytes, columns: Sequence[str], features: Sequence[Feature
         The id as text, labels and the like as int64 [n] or float32 [n], frames as the bytes of all frames one after the other,
         the last column as bytes.
     """
-    example = parse(serialized)
+    example = parse(serialized, features)
     assert example is not None, "the record was checked"
     rows = {each.name: each for each in features}
     context, lists = example.context.feature, example.feature_lists.feature_list
@@ -114,7 +114,7 @@ def example_of(row: dict[str, Any], features: Sequence[Feature] = DEFAULT_FEATUR
     Raises:
         ValueError: a column does not hold a whole number of frames, or the last column does not hold a record.
     """
-    example = parse(row.get(OTHER) or b"")
+    example = protos.parse(protos.SequenceExample, row.get(OTHER) or b"")
     if example is None:
         raise ValueError(f"{OTHER} does not hold a serialized tf.train.SequenceExample")
     rows = {each.name: each for each in features}

@@ -63,7 +63,7 @@ class Work:
             source = Source((record.path,), "frame", self.features, num_classes=None, max_labels=None)
             return to_video_level(finite_video_of(data, source, record), self.features, self.std)
         if self.to in ("parquet", "npz"):
-            problem = problem_of(data.tobytes())
+            problem = problem_of(data.tobytes(), None, self.features)
             if problem:
                 raise record.error(problem)
         return with_current_keys(data, record) if self.keys else data
@@ -137,15 +137,14 @@ def _on_records(work: Work, path: str) -> Work:
         if found.level == "video":
             raise RecordError(path, 0, "is a video-level record already; --to video takes the means of frames")
         return dataclasses.replace(work, features=_given_or(work.storing, found.features))
-    record, data = next(work.records(Part(path)))
-    work.apply(record, data)
+    features, level = tuple(work.storing.given.values()), None
     with contextlib.suppress(InputError):  # of videos without any frames, say
         found = survey(work.inputs.files)
-        features = _given_or(work.storing, found.features)
-        columns = columns_for(data.tobytes(), found.level, _with_known(features))
-        return dataclasses.replace(work, columns=columns, features=_with_known(features))
-    features = _with_known(tuple(work.storing.given.values()))
-    return dataclasses.replace(work, columns=columns_for(data.tobytes(), features=features), features=features)
+        features, level = _given_or(work.storing, found.features), found.level
+    work = dataclasses.replace(work, features=_with_known(features))
+    record, data = next(work.records(Part(path)))
+    work.apply(record, data)
+    return dataclasses.replace(work, columns=columns_for(data.tobytes(), level, work.features))
 
 
 def _given_or(storing: Storing, found: tuple[Feature, ...]) -> tuple[Feature, ...]:

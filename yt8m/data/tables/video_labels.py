@@ -12,12 +12,17 @@ from yt8m.errors import InputError, quantity
 _IDS = ("id", "path", "video_id")
 _LABELS = "labels"
 _SEPARATORS = re.compile(r"[\s,;|]+")
-_PURPOSE = Purpose(
-    unreadable="cannot be read as labels of videos",
-    another="name a CSV file with --data.labels",
-    mend="mend the file, or name another with --data.labels",
-    encoding_errors="surrogateescape",  # an id in a record may be any bytes
-)
+FLAG = "--data.labels"
+"""The flag that names the file in most commands."""
+
+
+def _purpose(flag: str) -> Purpose:
+    return Purpose(
+        unreadable="cannot be read as labels of videos",
+        another=f"name a CSV file with {flag}",
+        mend=f"mend the file, or name another with {flag}",
+        encoding_errors="surrogateescape",  # an id in a record may be any bytes
+    )
 
 
 class VideoLabels:
@@ -54,10 +59,14 @@ class VideoLabels:
                 raise InputError(f"{what} {len(classes)} labels, more than {max_labels}; raise --data.max-labels")
 
 
-def read_video_labels(path: str) -> VideoLabels:
+def read_video_labels(path: str, flag: str = FLAG) -> VideoLabels:
     """Reads a CSV file with a column `id`, `path` or `video_id`, and a column `labels`; others do not matter.
 
     Labels are class ids with spaces, commas, semicolons or bars between. A video with an empty field has none of the classes.
+
+    Args:
+        path: the file.
+        flag: the flag that names it, for messages.
 
     Raises:
         InputError: the file cannot be read, lacks a column, has a row that is too short or too long, has labels that are no class
@@ -66,14 +75,15 @@ def read_video_labels(path: str) -> VideoLabels:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise InputError(f"{path}: {_PURPOSE.unreadable} ({error.strerror}); {_PURPOSE.another}") from error
-    return _read(path, status.st_size, status.st_mtime_ns)
+        purpose = _purpose(flag)
+        raise InputError(f"{path}: {purpose.unreadable} ({error.strerror}); {purpose.another}") from error
+    return _read(path, flag, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: str, _size: int, _changed: int) -> VideoLabels:
+def _read(path: str, flag: str, _size: int, _changed: int) -> VideoLabels:
     """`read_video_labels`, cached until the file changes: every split asks again."""
-    table = read_table(path, _PURPOSE)
+    table = read_table(path, _purpose(flag))
     key = next((each for each in _IDS if each in table.header), None)
     if key is None or _LABELS not in table.header:
         raise table.error(table.header_place, f"the header must have the columns id (or path) and {_LABELS}")
