@@ -2,6 +2,7 @@
 
 import io
 import os
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -576,3 +577,41 @@ def test_the_command_says_what_was_clipped(place, capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("out: records written: 1; files: 1, ")
     assert second == "clip: 2 of 4 values beyond the range of its bytes, clipped"
+
+
+def test_memory_holds_few_videos_at_a_time(place):
+    array = np.zeros((300, 1024), np.float32)
+    for number in range(30):
+        save(place / f"rgb/v{number}.npy", array)
+    convert("rgb", "warm", num_shards=30)
+    tracemalloc.start()
+    convert("rgb", "out", quantise=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 30 * array.nbytes > 36e6
+    assert peak < 16e6
+
+
+@pytest.mark.parametrize("level", ["2/frame/test", "2/video/train", "3/frame/validate"])
+def test_a_data_set_comes_back_from_npz(level, sample, place):
+    there = convert(str(sample / level), "there", to="npz")
+    back = convert("there", "back")
+    assert sorted(path.name for path in (place / "there").iterdir()) == sorted(
+        path.stem for path in (sample / level).iterdir()
+    )
+    assert there.num_records == back.num_records == len(bytes_of(sample / level))
+    assert sorted(bytes_of(place / "back")) == sorted(bytes_of(sample / level))
+
+
+def test_floats_of_a_range_of_ones_own_come_back(place):
+    stored = np.random.default_rng(3).integers(0, 256, (20, 7), np.uint8)
+    stored[0, :2] = 0, 255
+    record = frame_level_record("a", None, {"clip": stored})
+    (place / "x.tfrecord").write_bytes(framed(record))
+    features = ("clip:7:uint8:-0.1:1000",)
+    convert("x.tfrecord", "floats", to="npz", dequantise=True, features=features)
+    with np.load("floats/x/a.npz") as file:
+        np.testing.assert_allclose(file["clip"], stored * (1000.1 / 255) + 1000.1 / 512 - 0.1, rtol=1e-6)
+    result = convert("floats", "out", quantise=True, features=features)
+    assert bytes_of(place / "out") == [record]
+    assert result.clipped == {"clip": (0, 140)}
