@@ -32,9 +32,9 @@ _MESSAGES = {
         _Field("float_list", 2, "FloatList", "kind"),
         _Field("int64_list", 3, "Int64List", "kind"),
     ],
-    "Features": [_Field("feature", 1, "Feature", "map")],
+    "Features": [_Field("feature", 1, "Feature", "entries")],
     "FeatureList": [_Field("feature", 1, "Feature", "repeated")],
-    "FeatureLists": [_Field("feature_list", 1, "FeatureList", "map")],
+    "FeatureLists": [_Field("feature_list", 1, "FeatureList", "entries")],
     "Example": [_Field("features", 1, "Features")],
     "SequenceExample": [_Field("context", 1, "Features"), _Field("feature_lists", 2, "FeatureLists")],
 }
@@ -42,7 +42,7 @@ _MESSAGES = {
 
 def _add_field(message: DescriptorProto, field: _Field) -> None:
     added = message.field.add(name=field.name, number=field.number)
-    is_repeated = field.label in ("repeated", "map")
+    is_repeated = field.label in ("repeated", "entries")
     added.label = FieldDescriptorProto.LABEL_REPEATED if is_repeated else FieldDescriptorProto.LABEL_OPTIONAL
     if field.type in _MESSAGES:
         added.type, added.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".{_PACKAGE}.{field.type}"
@@ -52,7 +52,7 @@ def _add_field(message: DescriptorProto, field: _Field) -> None:
         if not message.oneof_decl:
             message.oneof_decl.add(name="kind")
         added.oneof_index = 0
-    if field.label == "map":  # on the wire, a repeated message of key and value
+    if field.label == "entries":  # on the wire, a repeated message of key and value
         entry = message.nested_type.add(name=f"{field.name.title().replace('_', '')}Entry")
         entry.options.map_entry = True
         _add_field(entry, _Field("key", 1, "string"))
