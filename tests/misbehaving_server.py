@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from yt8m.data.retries import Patience
+from yt8m.data.access.retries import Patience
 
 PARTITION = "2/frame/train"
 QUICK = Patience(timeout=20.0, attempts=4, first_wait=0.001, longest_wait=0.01)

@@ -63,9 +63,9 @@ WITHOUT_TENSORFLOW = [
 TENSORFLOW_IN_DATA = [
     f"yt8m.data.{name}"
     for name in (
-        *("parsing", "sampling", "segments", "reading", "service", "refusals"),  # graphs
+        *("graph", "service"),
         *("pipeline", "handover", "failures", "tools"),  # datasets
-        "gfile_reading",
+        "access.gfile_reading",
     )
 ]
 """All other modules that read records must stay fast, too, for `read_batches` and its worker processes."""

@@ -1,6 +1,6 @@
 """What the reader should deliver, worked out from the protos in plain Python, and records to read.
 
-Nothing here uses `yt8m.data.parsing` or `yt8m.data.pipeline`; the constants are written out again on purpose.
+Nothing here uses `yt8m.data.graph.parsing` or `yt8m.data.pipeline`; the constants are written out again on purpose.
 """
 
 import struct

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from yt8m.data.checking import check_record
 from yt8m.data.failures import record_errors
+from yt8m.data.graph.reading import batches, make_parser
 from yt8m.data.options import ALL_FRAMES
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.protos import SequenceExample
-from yt8m.data.reading import batches, make_parser
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.source import Source
 from yt8m.errors import RecordError

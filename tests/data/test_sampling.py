@@ -8,9 +8,9 @@ import tensorflow as tf
 from slow_reading import elements_of, write
 
 from yt8m.data.engine.sampling import Sampler
+from yt8m.data.graph.sampling import sample_rows
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import frame_level_record
-from yt8m.data.sampling import sample_rows
 from yt8m.data.schema import Share
 
 STORED = [0, 1, 3, 4, 7, 20]

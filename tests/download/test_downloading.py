@@ -9,7 +9,7 @@ import pytest
 from misbehaving_server import NAMES, NUMBERS, PARTITION, QUICK, Fault, make_files
 from watchers import Counts
 
-from yt8m.data.retries import Patience
+from yt8m.data.access.retries import Patience
 from yt8m.download.downloading import Download
 from yt8m.download.transfer import Partial, partial_path
 from yt8m.errors import InputError

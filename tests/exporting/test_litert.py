@@ -10,7 +10,7 @@ import tensorflow as tf
 from made_runs import MAX_FRAMES, make_run
 from small_models import make_batch
 
-from yt8m.data.parsing import means_of_frames
+from yt8m.data.graph.parsing import means_of_frames
 from yt8m.data.quantisation import dequantise
 from yt8m.errors import InputError
 from yt8m.exporting import exporting, litert

@@ -19,7 +19,7 @@ from yt8m.conversion.shards import Shard, evenly, one_each, split_in
 from yt8m.conversion.staging import Staging
 from yt8m.conversion.storing import ArrayOptions, Storing
 from yt8m.conversion.work import ENDINGS, Form, Work, prepare
-from yt8m.data.file_access import file_size
+from yt8m.data.access.file_access import file_size
 from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import (

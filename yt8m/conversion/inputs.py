@@ -10,11 +10,11 @@ from yt8m.conversion.arrays import NPY, NPZ, ArrayFiles
 from yt8m.conversion.parquet import MAGIC, count_rows, load_pyarrow, read_rows
 from yt8m.conversion.shards import Part, refuse_broken_ends
 from yt8m.conversion.storing import Storing
+from yt8m.data.access.file_access import errors_of, open_file
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import LocalFile, Record
-from yt8m.data.file_access import errors_of, open_file
 from yt8m.data.records import EMPTY, read_offsets
 from yt8m.data.sources import BARE, RECORDS, describe_error
 from yt8m.errors import InputError, RecordError

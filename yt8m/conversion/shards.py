@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yt8m.data.compression import plain_name
+from yt8m.data.access.compression import plain_name
 from yt8m.data.endings import broken_end
 from yt8m.data.sources import SPLITS, scheme
 from yt8m.errors import InputError

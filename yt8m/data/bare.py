@@ -3,7 +3,7 @@
 Such a file is read as a TFRecord file of one record.
 """
 
-from yt8m.data.framing import framed, is_header
+from yt8m.data.access.framing import framed, is_header
 from yt8m.data.protos import SequenceExample, parse
 
 LARGEST = 64 << 20
@@ -16,7 +16,7 @@ def may_be_bare(beginning: bytes, size: int) -> bool:
     """Whether a file may hold one record and nothing else.
 
     Args:
-        beginning: its first `yt8m.data.framing.HEADER_BYTES` bytes.
+        beginning: its first `yt8m.data.access.framing.HEADER_BYTES` bytes.
         size: bytes in the file.
     """
     return size <= LARGEST and beginning[:1] in (_TAGS[:1], _TAGS[1:]) and not is_header(beginning)

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from yt8m.data.contents import open_content, stored_compression
-from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header
+from yt8m.data.access.contents import open_content, stored_compression
+from yt8m.data.access.framing import FOOTER_BYTES, HEADER_BYTES, is_header
 from yt8m.data.records import EMPTY, RawRecord, read_headers, read_record
 from yt8m.data.source import Source
 from yt8m.data.sources import scheme

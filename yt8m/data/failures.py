@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from yt8m.data import locating
+from yt8m.data.graph.refusals import error_message, find_refused
 from yt8m.data.handover import carried_error
-from yt8m.data.refusals import error_message, find_refused
 from yt8m.data.remedies import OF_A_RUN, Remedies, remedied
 from yt8m.data.source import Source
 from yt8m.data.sources import describe_error, scheme

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from yt8m.data.file_access import find_remote, is_directory, is_remote
+from yt8m.data.access.file_access import find_remote, is_directory, is_remote
 from yt8m.errors import InputError
 
 _MOST_ALTERNATIVES = 100_000
@@ -53,7 +53,7 @@ def find_matches(pattern: str) -> list[str]:
     An existing directory with pattern characters in its name, such as `run[1]`, matches itself.
 
     Raises:
-        Exception: one of `yt8m.data.file_access.errors_of`: a directory cannot be listed.
+        Exception: one of `yt8m.data.access.file_access.errors_of`: a directory cannot be listed.
     """
     pattern = _with_literal_directories(pattern)
     if not is_remote(pattern):

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from yt8m.data.contents import open_content
-from yt8m.data.file_access import file_size, remote_version
+from yt8m.data.access.contents import open_content
+from yt8m.data.access.file_access import file_size, remote_version
 from yt8m.data.protos import Features, SequenceExample, parse
 from yt8m.data.records import EMPTY, read_framing, read_headers
 from yt8m.data.schema import ID_KEYS, OTHER_ID_KEYS
@@ -27,7 +27,7 @@ def identify(files: Sequence[str]) -> list[list[Any]]:
     text; it is empty if the server gives neither.
 
     Raises:
-        OSError, InputError, or another of `yt8m.data.file_access.errors_of`: a file does not exist.
+        OSError, InputError, or another of `yt8m.data.access.file_access.errors_of`: a file does not exist.
     """
     prepare_file_systems(files)
     return [_identify(path) for path in files]
@@ -76,7 +76,7 @@ def read_ids(files: Sequence[str]) -> list[bytes]:
 
     Raises:
         RecordError: a file is damaged.
-        OSError, InputError, or another of `yt8m.data.file_access.errors_of`: a file cannot be read.
+        OSError, InputError, or another of `yt8m.data.access.file_access.errors_of`: a file cannot be read.
     """
     ids: list[bytes] = []
     for path in files:

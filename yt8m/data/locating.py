@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from yt8m.data.access.compression import DamagedStream
+from yt8m.data.access.contents import open_content
+from yt8m.data.access.file_access import errors_of
+from yt8m.data.access.framing import HEADER_BYTES, is_header
 from yt8m.data.checking import Look, look_at, parse, starts_of, video_id
-from yt8m.data.compression import DamagedStream
-from yt8m.data.contents import open_content
-from yt8m.data.file_access import errors_of
-from yt8m.data.framing import HEADER_BYTES, is_header
 from yt8m.data.protos import SequenceExample
 from yt8m.data.records import RawRecord, read_framing, read_record
 from yt8m.data.repeats import Once, RepeatError, say_what

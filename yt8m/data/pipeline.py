@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from yt8m.data.engine.stream import in_pass, prepared, read_stream
 from yt8m.data.features import Feature
+from yt8m.data.graph.reading import make_parser
 from yt8m.data.handover import as_dataset, signature_of
 from yt8m.data.opening import open_source
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING, Frames, Order, Portion, grouped
-from yt8m.data.reading import make_parser
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.remarks import require_own_layout
 from yt8m.data.schema import (

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, TypeVar
 
+from yt8m.data.access.file_access import errors_of
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.records import LocalFile
-from yt8m.data.file_access import errors_of
 from yt8m.data.folds import index_version
 from yt8m.data.identity import identify
 from yt8m.data.schema import IndexedFold

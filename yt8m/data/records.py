@@ -21,10 +21,10 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from yt8m.data import protos
-from yt8m.data.compression import DamagedStream, compression_of
-from yt8m.data.contents import open_content
-from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
-from yt8m.data.framing import framed as framed  # whoever makes records frames them, too
+from yt8m.data.access.compression import DamagedStream, compression_of
+from yt8m.data.access.contents import open_content
+from yt8m.data.access.framing import FOOTER_BYTES, HEADER_BYTES, is_header, masked_checksum
+from yt8m.data.access.framing import framed as framed  # whoever makes records frames them, too
 from yt8m.errors import RecordError, quantity
 
 _OF_FILE = "the file "
@@ -135,7 +135,7 @@ def read_framing(path: str, index: int = 0, offset: int = 0) -> Iterator[RawReco
         offset: byte of the file's content at which this record begins.
 
     Raises:
-        OSError, or another of `yt8m.data.file_access.errors_of`: the file cannot be opened or read.
+        OSError, or another of `yt8m.data.access.file_access.errors_of`: the file cannot be opened or read.
     """
     with open_content(path) as (file, size):
         if offset:
@@ -153,7 +153,7 @@ def read_offsets(path: str) -> Iterator[int]:
 
     Raises:
         RecordError: a header is damaged or cut off, or a record is cut off.
-        OSError, or another of `yt8m.data.file_access.errors_of`: the file cannot be opened or read.
+        OSError, or another of `yt8m.data.access.file_access.errors_of`: the file cannot be opened or read.
     """
     with open_content(path) as (file, size):
         for offset, broken in read_headers(file, size):

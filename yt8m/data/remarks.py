@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from yt8m.data.contents import is_bare_file
+from yt8m.data.access.contents import is_bare_file
 from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature, names_of, texts_of
 from yt8m.data.layouts import NAMES, Layout
 from yt8m.data.schema import Level

@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from yt8m.data import compression, web
-from yt8m.data.file_access import errors_of, exists, is_directory, list_files
+from yt8m.data.access import compression, web
+from yt8m.data.access.file_access import errors_of, exists, is_directory, list_files
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
 from yt8m.errors import InputError
 
@@ -22,7 +22,7 @@ _IN_WORDS = {
 """libcurl's codes in words."""
 SPLITS = ("train", "validate", "test")
 RECORDS = ".tfrecord"
-"""The ending of files of records. Compressed ones have a further one (`yt8m.data.compression.ENDINGS`)."""
+"""The ending of files of records. Compressed ones have a further one (`yt8m.data.access.compression.ENDINGS`)."""
 BARE = ".pb"
 """The ending of files that hold one record and nothing else (`yt8m.data.bare`)."""
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from yt8m.data import foreign
+from yt8m.data.access.contents import open_content
+from yt8m.data.access.file_access import errors_of, file_size
 from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of, video_id
-from yt8m.data.contents import open_content
 from yt8m.data.features import KNOWN, Feature, in_order
-from yt8m.data.file_access import errors_of, file_size
 from yt8m.data.forms import FormCounts, frame_forms, mean_forms
 from yt8m.data.layouts import Layout
 from yt8m.data.protos import SequenceExample

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from yt8m.data.client import Client
-from yt8m.data.retries import Patience, Refused, Unreachable
+from yt8m.data.access.client import Client
+from yt8m.data.access.retries import Patience, Refused, Unreachable
 from yt8m.download.layout import (
     DEFAULT_JOBS,
     Jobs,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from yt8m.data.retries import Stopped
+from yt8m.data.access.retries import Stopped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from yt8m.data.client import Client, extent, is_beyond
-from yt8m.data.retries import Broken
+from yt8m.data.access.client import Client, extent, is_beyond
+from yt8m.data.access.retries import Broken
 from yt8m.errors import InputError
 from yt8m.files import publish
 

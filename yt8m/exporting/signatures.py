@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from yt8m import models
 from yt8m.config import RunConfig
-from yt8m.data import parsing
 from yt8m.data.features import KNOWN, Feature, in_order, parse_features
-from yt8m.data.sampling import sample_rows
+from yt8m.data.graph import parsing
+from yt8m.data.graph.sampling import sample_rows
+from yt8m.data.graph.segments import segment_parser
 from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES
-from yt8m.data.segments import segment_parser
 from yt8m.exporting.half_precision import halved
 
 RGB_AND_AUDIO = "rgb_and_audio"

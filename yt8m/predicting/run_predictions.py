@@ -13,8 +13,8 @@ import numpy as np
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
 from yt8m.data import failures, remarks
+from yt8m.data.access.file_access import file_size
 from yt8m.data.endings import refuse_broken_ends
-from yt8m.data.file_access import file_size
 from yt8m.data.identity import digest_of, identify, needs_ids, read_ids
 from yt8m.data.ids import check_submittable
 from yt8m.data.repeats import Once

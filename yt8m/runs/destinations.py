@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from yt8m.data.compression import plain_name
+from yt8m.data.access.compression import plain_name
 from yt8m.data.tables.vocabulary import ROOT_FILES
 from yt8m.errors import InputError
 from yt8m.files import check_destination, refuse_inputs

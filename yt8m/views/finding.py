@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from yt8m.data.access.file_access import errors_of
 from yt8m.data.checking import check_record, level_of, parse
-from yt8m.data.file_access import errors_of
 from yt8m.data.protos import SequenceExample
 from yt8m.data.records import read_framing
 from yt8m.data.schema import ID_KEYS, Level

@@ -1,7 +1,7 @@
 """What the engine makes of any record, however it is written: what protobuf reads, or an error that names the record.
 
-`odd_records` makes the records. TensorFlow's own parser, in `yt8m.data.reading`, stays in exported models and data services, so
-the two must agree.
+`odd_records` makes the records. TensorFlow's own parser, in `yt8m.data.graph.reading`, stays in exported models and data
+services, so the two must agree.
 """
 
 from collections import Counter, defaultdict
@@ -20,8 +20,8 @@ from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import all_segments, find_rated, rated_batch
 from yt8m.data.engine.video_level import video_batch
+from yt8m.data.graph.reading import make_parser
 from yt8m.data.options import Frames
-from yt8m.data.reading import make_parser
 from yt8m.data.records import framed
 from yt8m.data.source import Source
 from yt8m.errors import RecordError

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from misbehaving_server import QUICK, Fault, Served, serve
 
-from yt8m.data import web, web_reading
+from yt8m.data.access import web, web_reading
+from yt8m.data.access.retries import Patience, Stopped
 from yt8m.data.endings import broken_end
 from yt8m.data.engine import ahead
 from yt8m.data.engine.ahead import THREAD_NAME, Memory, Queue, chunks_ahead, ranges_ahead
@@ -24,7 +25,6 @@ from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.records import LocalFile, Record
 from yt8m.data.identity import identify, read_ids
 from yt8m.data.records import framed, read_framing, video_level_record
-from yt8m.data.retries import Patience, Stopped
 from yt8m.data.survey import survey
 from yt8m.errors import RecordError
 
@@ -464,7 +464,7 @@ class TestOtherFileSystems:
     @pytest.mark.parametrize("pack", [lambda content: content, *COMPRESSED.values()])
     @pytest.mark.parametrize("in_parts", [True, False])
     def test_records_are_those_of_the_local_file(self, tmp_path, monkeypatch, pack: Callable, in_parts):
-        from yt8m.data import gfile_reading
+        from yt8m.data.access import gfile_reading
 
         monkeypatch.setattr(ahead, "RANGE_BYTES", 10_007)
         if not in_parts:
@@ -484,7 +484,7 @@ class TestOtherFileSystems:
     def test_transient_errors_pass(self, tmp_path, monkeypatch):
         import tensorflow as tf
 
-        from yt8m.data import gfile_reading
+        from yt8m.data.access import gfile_reading
 
         monkeypatch.setattr(gfile_reading, "PATIENCE", QUICK)
         left = [tf.errors.UnavailableError(None, None, "busy"), tf.errors.AbortedError(None, None, "busy")]

@@ -15,9 +15,9 @@ import tensorflow as tf
 from slow_reading import assert_equal, elements_of, ids_of, make_frames, small_video, with_a_broken_record, write
 
 from yt8m.data.failures import record_errors
+from yt8m.data.graph.reading import make_parser
 from yt8m.data.options import ALL_FRAMES, Portion, grouped
 from yt8m.data.pipeline import make_dataset, read_records
-from yt8m.data.reading import make_parser
 from yt8m.data.records import Ratings, frame_level_record
 from yt8m.data.schema import Fold, IndexedFold
 from yt8m.data.service import epochs as data_service

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 
-from yt8m.data.retries import Stopped
+from yt8m.data.access.retries import Stopped
 
 MOST_BYTES = 128 << 20
 """Bytes that all files together hold read ahead, or are reading. Besides, every file may have one chunk: the one that its reader

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from yt8m.data.compression import DamagedStream
-from yt8m.data.contents import stored_compression
+from yt8m.data.access.compression import DamagedStream
+from yt8m.data.access.contents import stored_compression
+from yt8m.data.access.file_access import is_remote
 from yt8m.data.engine.pieces import PieceFile, records_of
 from yt8m.data.engine.records import LocalFile, Record
 from yt8m.data.engine.streams import open_chunks
-from yt8m.data.file_access import is_remote
 from yt8m.data.schema import Level
 from yt8m.errors import RecordError
 

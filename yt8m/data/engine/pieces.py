@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from yt8m.data import bare
+from yt8m.data.access.framing import FOOTER_BYTES, HEADER_BYTES, is_header
 from yt8m.data.engine.checksums import extended, unmasked, words_at
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
-from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, is_header
 from yt8m.data.records import RawRecord, read_record
 from yt8m.errors import RecordError
 

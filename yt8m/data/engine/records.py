@@ -11,9 +11,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from yt8m.data import bare
+from yt8m.data.access.file_access import open_file
+from yt8m.data.access.framing import FOOTER_BYTES, HEADER_BYTES, framed, is_header, masked_checksum
 from yt8m.data.engine.memory import Scratch
-from yt8m.data.file_access import open_file
-from yt8m.data.framing import FOOTER_BYTES, HEADER_BYTES, framed, is_header, masked_checksum
 from yt8m.data.records import RawRecord, read_record
 from yt8m.errors import RecordError
 

@@ -1,6 +1,7 @@
 """Chooses the frames of a video that a model sees. m = frames asked for.
 
-`yt8m.data.sampling` does the same inside TensorFlow's graph, for exported models and data services. The random draws differ.
+`yt8m.data.graph.sampling` does the same inside TensorFlow's graph, for exported models and data services. The random draws
+differ.
 """
 
 import numpy as np

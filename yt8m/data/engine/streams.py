@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from yt8m.data import web
-from yt8m.data.compression import BEGINNING_BYTES, CHUNK_BYTES, compression_of, decompressed
+from yt8m.data.access import web
+from yt8m.data.access.compression import BEGINNING_BYTES, CHUNK_BYTES, compression_of, decompressed
+from yt8m.data.access.file_access import is_remote
 from yt8m.data.engine.ahead import RANGES_AT_ONCE, chunks_ahead, ranges_ahead
-from yt8m.data.file_access import is_remote
 from yt8m.errors import RecordError
 
 _READ_BYTES = 1 << 20
@@ -67,11 +67,11 @@ def _local_chunks(path: str) -> Iterator[bytes]:
 def _open_remote(path: str) -> Chunks:
     reader: Any
     if web.is_web(path):
-        from yt8m.data.web_reading import WebReader
+        from yt8m.data.access.web_reading import WebReader
 
         reader = WebReader(path, RANGES_AT_ONCE)
     else:
-        from yt8m.data.gfile_reading import GfileReader
+        from yt8m.data.access.gfile_reading import GfileReader
 
         reader = GfileReader(path)
     if reader.in_parts:

@@ -15,7 +15,7 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.reading import batches, interleaved, of_fold
+from yt8m.data.graph.reading import batches, interleaved, of_fold
 from yt8m.data.source import Source
 from yt8m.data.sources import describe_error, scheme
 from yt8m.errors import InputError

@@ -15,12 +15,13 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data import parsing, remarks
+from yt8m.data import remarks
+from yt8m.data.access.file_access import file_size
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.failures import record_errors
-from yt8m.data.file_access import file_size
+from yt8m.data.graph import parsing
+from yt8m.data.graph.reading import compression_type
 from yt8m.data.opening import open_source
-from yt8m.data.reading import compression_type
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.source import Source

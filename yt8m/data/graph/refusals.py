@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m.data.graph.reading import make_parser
 from yt8m.data.options import ALL_FRAMES
-from yt8m.data.reading import make_parser
 from yt8m.data.records import RawRecord, read_framing
 from yt8m.data.schema import Level
 from yt8m.data.source import Source

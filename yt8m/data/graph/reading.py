@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from yt8m.data import parsing, web
-from yt8m.data.compression import plain_name
-from yt8m.data.contents import stored_compression
+from yt8m.data.access import web
+from yt8m.data.access.compression import plain_name
+from yt8m.data.access.contents import stored_compression
 from yt8m.data.folds import index_version, named_videos
+from yt8m.data.graph import parsing
+from yt8m.data.graph.segments import segment_parser
 from yt8m.data.options import Frames
 from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Fold, IndexedFold, Share
-from yt8m.data.segments import segment_parser
 from yt8m.data.source import Source
 from yt8m.data.sources import load_tensorflow_io, scheme
 
@@ -43,7 +44,7 @@ def compression_type(path: str) -> str:
     """What TensorFlow must be told to read a file: `GZIP`, `ZLIB`, or empty.
 
     The first bytes tell; behind a network, where they cost a request, only the name. Refuses files that TensorFlow cannot
-    read at all, although others can (`yt8m.data.web.require_parts`).
+    read at all, although others can (`yt8m.data.access.web.require_parts`).
     """
     if web.is_web(path):
         load_tensorflow_io()

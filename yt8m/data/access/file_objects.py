@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from yt8m.data.compression import DamagedStream
+from yt8m.data.access.compression import DamagedStream
 
 _FIRST_BLOCK_BYTES, _LARGEST_BLOCK_BYTES = 256 << 10, 4 << 20
 """What is asked of a server at first, for a look at a few records, and at most, when a file is read in order."""

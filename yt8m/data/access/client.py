@@ -11,8 +11,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from yt8m.data.retries import Broken, Patience, Persistence, Refused, Stopped
-from yt8m.data.web import reason_of
+from yt8m.data.access.retries import Broken, Patience, Persistence, Refused, Stopped
+from yt8m.data.access.web import reason_of
 
 _CHUNK_BYTES = 2**19
 _NOTHING_BEYOND = 416

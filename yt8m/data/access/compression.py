@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from yt8m.data.framing import HEADER_BYTES, is_header
+from yt8m.data.access.framing import HEADER_BYTES, is_header
 
 Compression = Literal["gzip", "zlib"]
 

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from yt8m.data.compression import CHUNK_BYTES, DamagedStream, compression_of, decompressed, plain_name
+from yt8m.data.access.compression import CHUNK_BYTES, DamagedStream, compression_of, decompressed, plain_name
 from yt8m.data.records import framed
 
 CONTENT = b"".join(framed(random.Random(0).randbytes(size)) for size in (3, 70_000, 0, 1500))

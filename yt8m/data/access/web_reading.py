@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from yt8m.data import web
-from yt8m.data.client import Client, extent, is_beyond
-from yt8m.data.retries import PATIENCE, Broken, Refused, Unreachable
+from yt8m.data.access import web
+from yt8m.data.access.client import Client, extent, is_beyond
+from yt8m.data.access.retries import PATIENCE, Broken, Refused, Unreachable
 from yt8m.errors import RecordError
 
 Result = TypeVar("Result")
@@ -17,7 +17,7 @@ class WebReader:
     """Reads a file. Several threads may read parts of it at the same time.
 
     All methods raise RecordError if the file cannot be read or has changed since it was found, and
-    `yt8m.data.retries.Stopped` after `close`.
+    `yt8m.data.access.retries.Stopped` after `close`.
 
     Args:
         url: the address of the file.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from yt8m.data.features import Feature
-from yt8m.data.parsing import (
+from yt8m.data.graph.parsing import (
     Element,
     Videos,
     decode_batch,
@@ -22,7 +22,7 @@ from yt8m.data.parsing import (
     require,
     required_identifier,
 )
-from yt8m.data.sampling import uniform_rows
+from yt8m.data.graph.sampling import uniform_rows
 from yt8m.data.schema import (
     CONTEXT_PREFIX,
     LABEL_PADDING,

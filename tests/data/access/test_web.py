@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from yt8m.data import web
+from yt8m.data.access import web
+from yt8m.data.access.web import find, find_all, forget, require_parts
 from yt8m.data.sources import expand_paths
-from yt8m.data.web import find, find_all, forget, require_parts
 from yt8m.errors import InputError
 
 LARGE = 300_000

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from yt8m.data import bare
-from yt8m.data.compression import BEGINNING_BYTES, Compression, DamagedStream, compression_of, decompressed
-from yt8m.data.file_access import file_size, open_file
-from yt8m.data.file_objects import StreamFile
-from yt8m.data.framing import HEADER_BYTES
+from yt8m.data.access.compression import BEGINNING_BYTES, Compression, DamagedStream, compression_of, decompressed
+from yt8m.data.access.file_access import file_size, open_file
+from yt8m.data.access.file_objects import StreamFile
+from yt8m.data.access.framing import HEADER_BYTES
 
 _READ_BYTES = 1 << 20
 
@@ -32,7 +32,7 @@ def open_content(path: str) -> Iterator[Opened]:
     Reading in order is cheap. Where the content comes as a stream, going back by more than a few hundred kB begins it anew.
 
     Raises:
-        OSError, or another error: see `yt8m.data.file_access.open_file`. Reading raises DamagedStream where a compressed
+        OSError, or another error: see `yt8m.data.access.file_access.open_file`. Reading raises DamagedStream where a compressed
             file is cut off or damaged.
     """
     with open_file(path) as file:
@@ -64,13 +64,13 @@ def _with_framing(opened: Opened) -> Opened:
 
 
 def stored_compression(path: str) -> Compression | None:
-    """How a file is compressed; None if it is not. Errors: see `yt8m.data.file_access.open_file`."""
+    """How a file is compressed; None if it is not. Errors: see `file_access.open_file`."""
     with open_file(path) as file:
         return compression_of(file.read(BEGINNING_BYTES))
 
 
 def is_bare_file(path: str) -> bool:
-    """Whether a file holds one record and nothing else (`yt8m.data.bare`). Errors: see `yt8m.data.file_access.open_file`."""
+    """Whether a file holds one record and nothing else (`yt8m.data.bare`). Errors: see `file_access.open_file`."""
     with open_file(path) as file:
         if not bare.may_be_bare(file.read(HEADER_BYTES), 0):
             return False

@@ -4,8 +4,8 @@ import glob
 import os
 from typing import BinaryIO
 
-from yt8m.data import web
-from yt8m.data.file_objects import PartsFile, StreamFile
+from yt8m.data.access import web
+from yt8m.data.access.file_objects import PartsFile, StreamFile
 
 
 def is_remote(path: str) -> bool:
@@ -25,7 +25,7 @@ def open_file(path: str) -> BinaryIO:
 
 
 def _open_web(url: str) -> BinaryIO:
-    from yt8m.data.web_reading import WebReader
+    from yt8m.data.access.web_reading import WebReader
 
     reader = WebReader(url)
     if reader.in_parts:

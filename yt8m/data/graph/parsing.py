@@ -3,7 +3,7 @@
 Nothing here is dequantised: the model's first layer does that on the device. Sampled frames are chosen while they are
 still strings, so the others are never decoded. Floats need no decoding.
 
-`yt8m.data.segments` uses the same parts to cut frame-level records into segments.
+`yt8m.data.graph.segments` uses the same parts to cut frame-level records into segments.
 
 B = records, T = frames, D = values of a frame, L = label columns, n = frames or labels stored.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.features import DEFAULT_FEATURES, Feature
-from yt8m.data.sampling import sample_rows
+from yt8m.data.graph.sampling import sample_rows
 from yt8m.data.schema import (
     ID_KEYS,
     LABEL_PADDING,

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.data.retries import PATIENCE, Broken, Persistence, Refused, Unreachable
+from yt8m.data.access.retries import PATIENCE, Broken, Persistence, Refused, Unreachable
 from yt8m.data.sources import describe_error, prepare_file_systems, scheme
 from yt8m.errors import RecordError
 
@@ -17,7 +17,7 @@ _READ_BYTES = 1 << 20
 
 
 class GfileReader:
-    """Reads a file by TensorFlow's file systems. Methods and attributes: see `yt8m.data.web_reading.WebReader`."""
+    """Reads a file by TensorFlow's file systems. Methods and attributes: see `yt8m.data.access.web_reading.WebReader`."""
 
     def __init__(self, path: str):
         self._path = path

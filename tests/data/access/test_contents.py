@@ -14,14 +14,14 @@ from refused import refusal
 from slow_reading import make_frames, small_video, write
 
 from yt8m.conversion import convert
-from yt8m.data.contents import stored_compression
+from yt8m.data.access.contents import stored_compression
+from yt8m.data.access.file_objects import PartsFile, StreamFile
 from yt8m.data.endings import broken_end
-from yt8m.data.file_objects import PartsFile, StreamFile
+from yt8m.data.graph.reading import compression_type, interleaved
 from yt8m.data.identity import local_ids, read_ids
 from yt8m.data.opening import open_source
 from yt8m.data.overlap import find_overlap
 from yt8m.data.pipeline import make_dataset
-from yt8m.data.reading import compression_type, interleaved
 from yt8m.data.records import frame_level_record, framed, read_framing, read_offsets
 from yt8m.data.source import Source
 from yt8m.data.survey import survey
@@ -164,7 +164,7 @@ def test_damage_of_the_content_is_told_as_of_other_files(tmp_path, content, num_
 
 def test_a_header_that_claims_more_than_any_record_has(tmp_path):
     header = framed(b"")[:0] + (2**40).to_bytes(8, "little")
-    from yt8m.data.framing import masked_checksum
+    from yt8m.data.access.framing import masked_checksum
 
     path = written(tmp_path / "a.gz", gzip.compress(header + masked_checksum(header).to_bytes(4, "little") + bytes(99)))
     (raw,) = read_framing(path)

@@ -1,0 +1,1 @@
+"""The bytes of files: local or behind a network, compressed or not."""

@@ -1,0 +1,1 @@
+"""Parses records as TensorFlow graph code, for data services and exported models. Everything else reads by `yt8m.data.engine`."""
