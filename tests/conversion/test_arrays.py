@@ -615,3 +615,25 @@ def test_floats_of_a_range_of_ones_own_come_back(place):
     result = convert("floats", "out", quantise=True, features=features)
     assert bytes_of(place / "out") == [record]
     assert result.clipped == {"clip": (0, 140)}
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_damaged_files_end_in_records_or_in_one_line(ending, place):
+    random = np.random.default_rng(4)
+    content = io.BytesIO()
+    np.save(content, ONES)
+    content = content.getvalue() if ending == ".npy" else zipped(clip=ONES, id=np.array("a"), labels=np.array([1]))
+    path, refused, num_converted = place / f"a{ending}", [], 0
+    for case in range(200):
+        damaged = bytearray(content)
+        for position in random.integers(len(content), size=random.integers(1, 3)):
+            damaged[position] ^= 1 << random.integers(8)
+        path.write_bytes(damaged[: random.integers(len(content))] if case % 5 == 0 else damaged)
+        try:
+            convert(str(path), f"out{case}", features=("clip:4:float32",))
+            num_converted += 1
+        except InputError as error:
+            refused.append(str(error))
+    assert all(each.startswith(str(path)) and "\n" not in each for each in refused)
+    assert len(refused) > 50
+    assert num_converted > 5
