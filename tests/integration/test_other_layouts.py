@@ -4,9 +4,11 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from other_layouts import audioset, flat, frames_of, write_bare
+from other_layouts import audioset, flat, floats_of, frames_of, write_bare
 
+from yt8m import read_batches
 from yt8m.data.records import frame_level_record, framed
 
 SHORT = [
@@ -168,6 +170,26 @@ def test_the_flag_for_2048_values(yt8m, tmp_path, flag, status):
     outcome = yt8m("train", "frame_logistic", "--data.train", train, "--run", tmp_path / "run", *SHORT, *flags)
     assert outcome.status == status
     assert status == 0 or "--data.features rgb:2048 reads it" in outcome.err
+
+
+def test_a_video_is_shown_by_its_path(yt8m, tmp_path):
+    videos, picture = write_bare(tmp_path / "videos", "a", "b"), tmp_path / "video.png"
+    succeed(yt8m("show", "/videos/b.mp4", "--data", videos, "--out", picture))
+    assert picture.stat().st_size > 1000
+    picture.unlink()
+    path = write(
+        tmp_path / "a.tfrecord", flat("v", [1], clip=frames_of(0, 9, 6)), flat("w", [1], clip=frames_of(0, 1, 6))
+    )
+    succeed(yt8m("show", "w", "--data", path, "--out", picture))
+
+
+def test_means_of_frames(yt8m, tmp_path):
+    videos = write_bare(tmp_path / "videos", "a", "b")
+    succeed(yt8m("convert", videos, "--out", tmp_path / "means", "--to", "video"))
+    (batch,) = read_batches(str(tmp_path / "means"), 8)
+    assert batch["id"].tolist() == [b"/videos/a.mp4", b"/videos/b.mp4"]
+    expected = [floats_of(number, 3 + number, 1024).mean(axis=0, dtype=np.float64) for number in range(2)]
+    assert np.allclose(batch["mean_rgb"], expected, atol=1e-6)
 
 
 def test_inspecting_tells_keys_and_flags(yt8m, tmp_path):

@@ -1,5 +1,6 @@
 """Finds a video in record files by its id."""
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -7,10 +8,12 @@ from dataclasses import dataclass
 
 from yt8m.data.access.file_access import errors_of
 from yt8m.data.checking import check_record, level_of, parse
+from yt8m.data.features import DEFAULT_FEATURES, Feature
 from yt8m.data.protos import SequenceExample
 from yt8m.data.records import read_framing
 from yt8m.data.schema import ID_KEYS, Level
 from yt8m.data.sources import describe_error
+from yt8m.data.survey import survey
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.progress import SILENT, Progress
 
@@ -29,6 +32,8 @@ class Found:
     level: Level
     example: SequenceExample
     data: bytes
+    features: tuple[Feature, ...]
+    """The known features, and others, in the form that the records have them in."""
 
 
 def id_bytes(video_id: str | bytes) -> bytes:
@@ -54,14 +59,14 @@ def find_video(video_id: str | bytes, files: Sequence[str], progress: Progress =
     wanted = id_bytes(video_id)
     if not wanted:
         raise InputError("the id is empty; name a video")
-    found, searched = [], 0
+    found, searched, features = [], 0, _features(files)
     for path in files:
         for index, data in _records(path):
             searched += 1
             if searched % _RECORDS_A_REPORT == 0:
                 progress.advance(_RECORDS_A_REPORT)
             # Most records do not contain the id's bytes and need not be parsed.
-            if wanted in data and (video := _video(wanted, path, index, data)):
+            if wanted in data and (video := _video(wanted, path, index, data, features)):
                 found.append(video)
     if not found:
         raise InputError(
@@ -81,15 +86,23 @@ def _records(path: str):
         raise RecordError(path, None, f"cannot be read ({describe_error(error)})") from error
 
 
-def _video(wanted: bytes, path: str, index: int, data: bytes) -> Found | None:
-    example = parse(data)
+def _features(files: Sequence[str]) -> tuple[Feature, ...]:
+    """See `Found.features`."""
+    rows = {each.name: each for each in DEFAULT_FEATURES}
+    with contextlib.suppress(InputError):  # whoever reads the records reports this
+        rows |= {each.name: each for each in survey(files).features}
+    return tuple(rows.values())
+
+
+def _video(wanted: bytes, path: str, index: int, data: bytes, features: tuple[Feature, ...]) -> Found | None:
+    example = parse(data, features)
     if example is None:
         raise RecordError(path, index, "is no tf.train.Example or SequenceExample")
     context = example.context.feature
     if not any(key in context and wanted in context[key].bytes_list.value for key in ID_KEYS):
         return None
-    problem = check_record(data)
-    level = level_of(example)
-    if problem and (level is not None or check_record(data, "frame")):
+    problem = check_record(data, features=features)
+    level = level_of(example, features)
+    if problem and (level is not None or check_record(data, "frame", features)):
         raise RecordError(path, index, problem)
-    return Found(path, index, level or "frame", example, data)
+    return Found(path, index, level or "frame", example, data, features)

@@ -19,7 +19,6 @@ from yt8m.data.engine.records import Record
 from yt8m.data.engine.videos import finite_video_of
 from yt8m.data.failures import record_errors
 from yt8m.data.features import Feature, in_order, names_of, parse_features
-from yt8m.data.forms import rows_for
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES, Level, is_present
@@ -149,7 +148,7 @@ def view_video(
         names = read_class_names(path) if path else {}
     context = found.example.context.feature
     wanted = () if config is None else parse_features(config.data.features)
-    rows = in_order({each.name: each for each in (*rows_for([found.example]), *wanted)}.values())
+    rows = in_order({each.name: each for each in (*found.features, *wanted)}.values())
     streams = {} if found.level == "video" else _frames(found, rows)
     means = {
         each.name: np.array(context[each.video_name].float_list.value, np.float32)
