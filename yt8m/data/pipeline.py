@@ -53,7 +53,7 @@ def make_dataset(
     """
     order, shares = prepared(source, order, portion)
     if portion.service:
-        parse = make_parser(source, frames, order.seed, shares.records)
+        parse = make_parser(source, frames, order.seed)
         return _read_from_service(source, batch_size, parse, order, portion)
     if portion.job_name:
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")

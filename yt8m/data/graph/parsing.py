@@ -19,9 +19,7 @@ from yt8m.data.graph.sampling import sample_rows
 from yt8m.data.schema import (
     ID_KEYS,
     LABEL_PADDING,
-    WHOLE,
     Sampling,
-    Share,
 )
 
 Element = dict[str, tf.Tensor]
@@ -200,7 +198,6 @@ def frame_batch_parser(
     num_frames: int | None,
     sampling: Sampling,
     seed: int,
-    share: Share = WHOLE,
 ) -> Callable[[tf.Tensor, tf.Tensor], Element]:
     """Makes a parser of frame-level batches: from batch number int64 [] and serialized SequenceExamples string [B].
 
@@ -212,7 +209,6 @@ def frame_batch_parser(
         num_frames: frames to sample, T; None or 0 keeps all.
         sampling: the way to sample.
         seed: determines the sampled frames together with the batch's number, for any number of threads.
-        share: see `sample_rows`.
     """
 
     def parse(number: tf.Tensor, serialized: tf.Tensor) -> Element:
@@ -220,7 +216,7 @@ def frame_batch_parser(
         cut = tf.maximum(count - max_frames, 0)
         count = tf.minimum(count, max_frames)
         if num_frames:
-            rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number, share)
+            rows, count = sample_rows(sampling, count, num_frames, max_frames, seed, number)
         element = {
             "id": required_identifier(parsed),
             "labels": label_rows(parsed["labels"], num_classes, max_labels),

@@ -13,7 +13,7 @@ from yt8m.data.folds import index_version, named_videos
 from yt8m.data.graph import parsing
 from yt8m.data.graph.segments import segment_parser
 from yt8m.data.options import Frames
-from yt8m.data.schema import CONTEXT_PREFIX, WHOLE, Fold, IndexedFold, Share
+from yt8m.data.schema import CONTEXT_PREFIX, Fold, IndexedFold
 from yt8m.data.source import Source
 from yt8m.data.sources import load_tensorflow_io, scheme
 
@@ -104,24 +104,16 @@ def _id(serialized: tf.Tensor) -> tf.Tensor:
     return parsing.identifier(parsed)
 
 
-def make_parser(
-    source: Source,
-    frames: Frames,
-    seed: int,
-    share: Share = WHOLE,
-) -> Callable:
+def make_parser(source: Source, frames: Frames, seed: int) -> Callable:
     """Makes the function that parses a serialized record at segment level, or a batch at the other levels.
 
-    At frame level, the number of the batch, int64 [], is its first argument, and `share` says which records of the batch
-    over all workers are in this worker's batch.
+    At frame level, the number of the batch, int64 [], is its first argument.
     """
     arguments = (source.features, source.num_classes, source.max_labels)
     if source.level == "video":
         return parsing.video_batch_parser(*arguments)
     if source.level == "frame":
-        return parsing.frame_batch_parser(
-            *arguments, frames.max_frames, frames.num_frames, frames.sampling, seed, share
-        )
+        return parsing.frame_batch_parser(*arguments, frames.max_frames, frames.num_frames, frames.sampling, seed)
     context = source.context, source.context_num_frames
     return segment_parser(*arguments, frames.segments == "rated", *context, source.rated_classes)
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from yt8m.data.schema import WHOLE, Sampling, Share
+from yt8m.data.schema import Sampling
 
 
 def sample_rows(
@@ -12,7 +12,6 @@ def sample_rows(
     longest: int,
     seed: int,
     number: tf.Tensor,
-    share: Share = WHOLE,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Chooses frames of each video.
 
@@ -23,7 +22,6 @@ def sample_rows(
         longest: no video has more frames than this.
         seed: determines the draws, together with `number`.
         number: number of the batch in the stream, int64 [].
-        share: the share of a larger batch that these videos are. They get the same frames as in the larger batch.
 
     Returns:
         Rows int32 [B, m], and how many of them count, int32 [B]. Rows beyond that hold arbitrary numbers of at least 0.
@@ -31,9 +29,7 @@ def sample_rows(
 
     def draw(*columns: int) -> tf.Tensor:
         """Draws numbers from 0 to 1, float32 [B, *columns]."""
-        return tf.random.stateless_uniform([tf.size(stored) * share.count, *columns], [seed, number])[
-            share.index :: share.count
-        ]
+        return tf.random.stateless_uniform([tf.size(stored), *columns], [seed, number])
 
     count = tf.minimum(stored, num_frames)
     steps = tf.range(num_frames)[None, :]
