@@ -84,6 +84,35 @@ def test_many_files_are_open_one_after_the_other(path, tmp_path, monkeypatch):
     assert len(os.listdir("/proc/self/fd")) <= before + 3
 
 
+def test_a_file_that_another_thread_lets_go_is_read_to_the_end(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "_MOST_OPEN_FILES", 1)
+    other = next(LocalFile(write(tmp_path / "other.tfrecord", b"z" * 2000)).records())
+    found, read = list(LocalFile(path).records()), os.preadv
+    is_first = True
+
+    def let_go_before(*arguments):
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            other.read(Scratch())
+        return read(*arguments)
+
+    monkeypatch.setattr(os, "preadv", let_go_before)
+    assert found[2].read(Scratch()).tobytes() == CONTENTS[2]
+
+
+def test_files_read_in_turns_stay_far_below_the_descriptors_that_are_allowed(tmp_path, monkeypatch):
+    allowed = 40
+    monkeypatch.setattr(records.resource, "getrlimit", lambda kind: (allowed, allowed))
+    files = [LocalFile(write(tmp_path / f"{number}.tfrecord", b"a", b"b")) for number in range(60)]
+    before = len(os.listdir("/dev/fd"))
+    walks = [file.records() for file in files]
+    for content in (b"a", b"b"):
+        for walk in walks:
+            assert next(walk).read(Scratch()).tobytes() == content
+            assert len(os.listdir("/dev/fd")) <= before + allowed // 4
+
+
 def test_a_file_that_is_replaced_before_it_is_opened_again_is_refused(path, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "_MOST_OPEN_FILES", 1)
     other = shutil.copy(path, tmp_path / "other.tfrecord")

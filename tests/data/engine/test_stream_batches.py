@@ -129,3 +129,17 @@ def test_memory_serves_again_only_when_nothing_refers_to_it():
     assert part.tolist() == [7] * 10
     del part
     assert pool.empty((100,), np.uint8).ctypes.data == address
+
+
+def test_memory_may_come_back_while_some_is_taken():
+    """The garbage collector runs at any time, also in the thread that holds the pool's lock."""
+    pool, ended = Pool(), threading.Event()
+
+    def come_back():
+        with pool._lock:
+            array = pool.empty([100], np.uint8)
+            del array
+        ended.set()
+
+    threading.Thread(target=come_back, daemon=True).start()
+    assert ended.wait(10)

@@ -32,7 +32,9 @@ class Pool:
     def __init__(self):
         self._free: dict[int, list[np.ndarray]] = {}
         self._num_free = 0
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # the garbage collector may give memory back while this thread takes or gives some
 
     def empty(self, shape: Sequence[int], dtype: np.dtype | type) -> np.ndarray:
         """An array with arbitrary contents, writable, C-contiguous, at a multiple of `ALIGNMENT` bytes."""

@@ -17,7 +17,14 @@ from yt8m.data.engine.memory import Scratch
 from yt8m.data.records import RawRecord, read_record
 from yt8m.errors import RecordError
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 _MOST_OPEN_FILES = 64
+_SHARE_OF_DESCRIPTORS = 4
+"""At most every fourth file descriptor of the process is for records: some systems allow few."""
 
 
 class Content(Protocol):
@@ -81,6 +88,23 @@ _opened: deque["weakref.ref[LocalFile]"] = deque()
 _opening = threading.Lock()
 
 
+def _begin_anew() -> None:
+    """A forked process has none of the threads that would release the lock."""
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
+def _most_open_files() -> int:
+    if resource is None:
+        return _MOST_OPEN_FILES
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST_OPEN_FILES if allowed < 0 else min(_MOST_OPEN_FILES, allowed // _SHARE_OF_DESCRIPTORS)
+
+
 class LocalFile:
     """A local file, read record by record where it lies.
 
@@ -103,10 +127,11 @@ class LocalFile:
             if self._identity not in (None, identity):
                 raise RecordError(self.path, None, "was changed while it was read")
             self._identity = identity
+            most = _most_open_files()
             with _opening:
                 self._handle = handle
                 _opened.append(weakref.ref(self))
-                while len(_opened) > _MOST_OPEN_FILES:
+                while len(_opened) > most:
                     if first := _opened.popleft()():
                         first._handle = None
         return handle
@@ -115,7 +140,8 @@ class LocalFile:
         """See `Content`. Raises RecordError if the file has become shorter or cannot be read."""
         memory = scratch.first(size)
         try:
-            num_read = os.preadv(self._open().descriptor, [memory], begin)
+            handle = self._open()  # held, because another thread may open so many files that this one is let go
+            num_read = os.preadv(handle.descriptor, [memory], begin)
         except OSError as error:
             raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
         if num_read < size:
@@ -151,7 +177,9 @@ class LocalFile:
             handle = self._open()
             size = os.fstat(handle.descriptor).st_size
             while offset < size:
+                handle = handle or self._open()
                 header = os.pread(handle.descriptor, HEADER_BYTES, offset)
+                handle = None  # not held between records, of which others may be read in turns from very many files
                 begin = offset + HEADER_BYTES
                 length = struct.unpack_from("<Q", header)[0] if is_header(header) else size
                 offset = begin + length + FOOTER_BYTES
