@@ -67,7 +67,7 @@ FOLLOWED_ELSEWHERE = {
     "adding-a-model.md": "tests/documents/test_adding_a_model.py",
     "extending.md": "tests/documents/test_extending.py",
     "python.md": "tests/scoring/test_evaluation.py",
-    "reading.md": "tests/documents/test_reading.py",
+    "reading.md": "tests/data/test_reading_examples.py",
 }
 SHOWN = ("", "yaml")
 """Languages of blocks that are no commands: output, a layout, a file."""
