@@ -422,6 +422,7 @@ def by_protobuf(data, source, record):
             ("rgb:4:float32", "clip:4:float32"),
         ),
     ],
+    ids=["audioset", "flat", "mediapipe"],
 )
 def test_changed_records_are_read_as_protobuf_reads_them_or_refused(record, features):
     source = Source((), "frame", parse_features(features), num_classes=10, max_labels=4)
