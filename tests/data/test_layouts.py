@@ -336,7 +336,7 @@ class TestOtherSizes:
         def open_as_known() -> None:
             open_source(path, features=("rgb",))
 
-        assert "not 1024 bytes a frame; --data.features rgb:2048 reads it" in refusal(open_as_known)
+        assert "not 1024 bytes a frame; --data.features rgb:2048 in training reads it" in refusal(open_as_known)
 
 
 class TestUnreadableRecords:

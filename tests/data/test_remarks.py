@@ -67,6 +67,15 @@ class TestLabels:
 
 
 class TestFeatures:
+    def test_training_needs_frames(self, tmp_path):
+        path = write(tmp_path / "a.tfrecord", video("a", length=0), video("b", length=0))
+        with pytest.raises(InputError) as caught:
+            remarks.require_frames(survey([path]))
+        assert str(caught.value) == (
+            f"{path}: none of 2 records has frames or their means, and training needs some; yt8m inspect tells what they hold"
+        )
+        remarks.require_frames(survey([write(tmp_path / "b.tfrecord", video("a", length=0), video("b"))]))
+
     def test_how_many_lack_what_and_the_flag_that_does_without(self, tmp_path):
         path = write(tmp_path / "a.tfrecord", video("a", features=("rgb",)), *map(video, "bc"))
         found = survey([path])

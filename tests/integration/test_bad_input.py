@@ -238,7 +238,7 @@ def test_float_lists_at_frame_level(train, real_data):
     assert_refused(
         train(path, flags=flags), f"{path}, record ", ": audio holds floats; frame-level features are one bytes"
     )
-    hint = "rgb has 1024 floats a frame, not 1024 bytes a frame; --data.features rgb:1024:float32 reads it"
+    hint = "rgb has 1024 floats a frame, not 1024 bytes a frame; --data.features rgb:1024:float32 in training reads it"
     assert_refused(train(path, flags=(*flags, "--data.features", "rgb")), f"{path}, record 0: {hint}")
 
 

@@ -169,7 +169,7 @@ def test_the_flag_for_2048_values(yt8m, tmp_path, flag, status):
     flags = ("--data.num-classes", 3, "--data.features", flag)
     outcome = yt8m("train", "frame_logistic", "--data.train", train, "--run", tmp_path / "run", *SHORT, *flags)
     assert outcome.status == status
-    assert status == 0 or "--data.features rgb:2048 reads it" in outcome.err
+    assert status == 0 or "--data.features rgb:2048 in training reads it" in outcome.err
 
 
 def test_a_video_is_shown_by_its_path(yt8m, tmp_path):

@@ -8,9 +8,11 @@ from yt8m.data.schema import DEFAULT_MAX_LABELS, DEFAULT_NUM_CLASSES, Level
 from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths
 from yt8m.data.survey import Survey, survey
-from yt8m.errors import RecordError, quantity
+from yt8m.errors import InputError, RecordError, quantity
 from yt8m.progress import SILENT, Progress
 from yt8m.values import PositiveInt, checked
+
+_MOST_FORMS = 3
 
 
 @checked
@@ -61,6 +63,8 @@ def source_of(
     level = level or found.level
     if (level == "video") != (found.level == "video"):
         raise RecordError(found.files[0], 0, f"is a {found.level}-level record, {level}-level was expected")
+    if not features and not found.features:
+        _refuse_mixed_forms(found)
     wanted = parse_features(features, "features") or found.features or DEFAULT_FEATURES
     names = names_of(wanted)
     if found.features and not any(found.with_feature[name] for name in names):
@@ -70,6 +74,19 @@ def source_of(
     if found.labels:
         found.labels.refuse_beyond(num_classes, max_labels)
     return Source(found.files, level, wanted, num_classes, max_labels, labels=found.labels.path if found.labels else "")
+
+
+def _refuse_mixed_forms(found: Survey) -> None:
+    """Raises InputError if records hold something under the name of a feature, but most of them hold it in no form of ours."""
+    for name, counts in found.forms.counts.items():
+        forms = [(form, count) for form, count in counts.most_common() if form]
+        if not forms:
+            continue
+        held = ", ".join(f"{form.text} in {quantity(count, 'record')}" for form, count in forms[:_MOST_FORMS])
+        raise InputError(
+            f"{found.files[0]}{' ...' if found.files[1:] else ''}: {name} has another form from record to record ({held}), and "
+            f"no form is that of most; --data.features {forms[0][0].text} in training reads those that have it"
+        )
 
 
 def _refuse_other_form(found: Survey, feature: Feature) -> None:
@@ -85,7 +102,9 @@ def _refuse_other_form(found: Survey, feature: Feature) -> None:
         return
     path, record = found.first_with[feature.name]
     key = feature.video_name if found.level == "video" else feature.name
-    raise RecordError(path, record, f"{key} has {holds}, not {wanted}; --data.features {form.text} reads it")
+    raise RecordError(
+        path, record, f"{key} has {holds}, not {wanted}; --data.features {form.text} in training reads it"
+    )
 
 
 def _size_in_words(feature: Feature) -> str:

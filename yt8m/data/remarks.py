@@ -46,7 +46,7 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, prog
         progress: gets the lines.
 
     Raises:
-        InputError: see `require_labels`.
+        InputError: see `require_labels` and `require_frames`.
     """
     is_training = labels_for == TRAINING
     if survey.num_foreign:
@@ -61,6 +61,7 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, prog
         lines.append(vocabulary_remark(survey, wanted.num_classes))
     if is_training:
         lines.append(class_remark(survey, wanted.num_classes))
+        require_frames(survey)
     lines += feature_remarks(survey, source.features, not wanted.features)
     if source.level == "frame":
         lines.append(length_remark(survey, wanted.max_frames, is_training))
@@ -110,6 +111,19 @@ def require_labels(survey: Survey, level: Level, what: str, progress: Progress) 
         progress.message(
             f"{_name(survey)}: {count} of {survey.looked_at} {_have(count)} no labels (the first: {path}, record {record}) and "
             f"{'counts as a video' if count == 1 else 'count as videos'} that {_have(count)} none of the classes"
+        )
+
+
+def require_frames(survey: Survey) -> None:
+    """Refuses records without any feature, of which nothing can be learned.
+
+    Raises:
+        InputError: none of the records looked at has a feature.
+    """
+    if survey.num_records and survey.num_featureless == survey.num_records:
+        raise InputError(
+            f"{_name(survey)}: none of {survey.looked_at} has frames or their means, and training needs some; yt8m inspect tells "
+            "what they hold"
         )
 
 

@@ -430,3 +430,12 @@ def test_a_report_lists_the_first_problems_and_counts_the_others(tmp_path):
     first = f"{tmp_path}/good.tfrecord, record"
     assert listed[21] == f"{first} 1: holds video 'same' again, which {first} 0, holds"
     assert listed[41:] == ["... and 2 more"]
+
+
+def test_what_to_type_for_features_of_another_data_set(tmp_path):
+    stored = frame_level_record("a", [1], {"clip": np.ones((3, 5), np.float32)})
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(framed(stored))
+    assert (
+        reports.inspected(inspect([str(path)])).splitlines()[-1] == "they are read with --data.features clip:5:float32"
+    )

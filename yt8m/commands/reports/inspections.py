@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yt8m.commands.reports.tables import capped, table
+from yt8m.data.features import KNOWN
 from yt8m.data.layouts import NAMES
 from yt8m.data.schema import DEFAULT_MAX_FRAMES
 from yt8m.errors import RecordError, quantity
@@ -45,7 +46,8 @@ def inspected(report: Mapping[str, Any]) -> str:
 def _keys(report: Mapping[str, Any]) -> list[str]:
     """Returns lines on what the records hold, and what to type, unless they hold what the records of YouTube-8M do."""
     if not report.get("has_other_keys"):
-        return []
+        are_usual = all(name.removeprefix("mean_") in KNOWN for name in report.get("features") or ())
+        return [] if are_usual or not report.get("flags") else [f"they are read with {report['flags']}"]
     keys = report["keys"]
     width = max(len(each["key"]) for each in keys)
     lines = [f"keys of {quantity(max(each['num_records'] for each in keys), 'record')}"]
