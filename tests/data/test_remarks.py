@@ -91,6 +91,9 @@ class TestFeatures:
         assert remarks.feature_remarks(survey([path]), DEFAULT_FEATURES, False) == [
             f"{path}: none of 1 record has audio; zeros stand in for what the model was made for"
         ]
+        assert remarks.feature_remarks(survey([path]), DEFAULT_FEATURES, False, is_training=True) == [
+            f"{path}: none of 1 record has audio; the model learns from zeros; leave it out of --data.features"
+        ]
 
 
 def test_long_videos_are_counted_with_the_flag_that_keeps_them(tmp_path):

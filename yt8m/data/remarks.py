@@ -62,7 +62,7 @@ def remark(survey: Survey, source: Source, wanted: Wanted, labels_for: str, prog
     if is_training:
         lines.append(class_remark(survey, wanted.num_classes))
         require_frames(survey)
-    lines += feature_remarks(survey, source.features, not wanted.features)
+    lines += feature_remarks(survey, source.features, not wanted.features, is_training)
     if source.level == "frame":
         lines.append(length_remark(survey, wanted.max_frames, is_training))
     for line in filter(None, lines):
@@ -152,13 +152,17 @@ def require_own_layout(source: Source, reader: str, advice: str, others: Collect
         )
 
 
-def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool) -> list[str]:
+_STAND_IN = "zeros stand in for what the model was made for"
+
+
+def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool, is_training: bool = False) -> list[str]:
     """Says in a line which features were found, unless they are just the known ones; and for each that records lack it.
 
     Args:
         survey: survey of the records.
         wanted: the features to be read.
         are_found: whether these are the features found in these records. A flag can then change them.
+        is_training: whether a model is made for these features.
     """
     lines, found = [], ", ".join(texts_of(survey.features))
     present = set(names_of(survey.features))
@@ -171,9 +175,8 @@ def feature_remarks(survey: Survey, wanted: Sequence[Feature], are_found: bool) 
         if not count:
             continue
         if feature.name not in present:
-            lines.append(
-                f"{_name(survey)}: none of {survey.looked_at} has {feature.name}; zeros stand in for what the model was made for"
-            )
+            what = "the model learns from zeros; leave it out of --data.features" if is_training else _STAND_IN
+            lines.append(f"{_name(survey)}: none of {survey.looked_at} has {feature.name}; {what}")
             continue
         others = " ".join(each.text for each in wanted if each != feature)
         lines.append(
