@@ -10,6 +10,7 @@ import tensorflow as tf
 from made_runs import MAX_FRAMES, make_run
 from small_models import make_batch
 
+from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.graph.parsing import means_of_frames
 from yt8m.data.quantisation import dequantise
 from yt8m.errors import InputError
@@ -34,7 +35,7 @@ def video_batch(counts=COUNTS, length=MAX_FRAMES):
 def probabilities(model: keras.Model, batch) -> np.ndarray:
     """Of the run's own model."""
     if "num_frames" not in model.input:
-        batch = means_of_frames(("rgb", "audio"))({key: tf.constant(value) for key, value in batch.items()})
+        batch = means_of_frames(DEFAULT_FEATURES)({key: tf.constant(value) for key, value in batch.items()})
     return tf.sigmoid(model({key: batch[key] for key in model.input})).numpy()
 
 

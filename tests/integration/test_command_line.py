@@ -253,11 +253,24 @@ def test_verbose_and_quiet_may_stand_anywhere(arguments, switch, yt8m):
 
 
 @pytest.mark.slow
-def test_verbose_alone_shows_tensorflow_s_log(sample, monkeypatch):
+def test_verbose_alone_shows_tensorflow_s_log(sample, tmp_path, monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
 
     def log_lines(*switches):
-        command = [sys.executable, "-m", "yt8m", *switches, "inspect", str(sample / "2/video/validate")]
+        steps = ["--training.num-steps", "1", "--training.batch-size", "8", "--data.num-classes", "12"]
+        run = ["--run", str(tmp_path / f"run{len(switches)}")]
+        command = [
+            sys.executable,
+            "-m",
+            "yt8m",
+            *switches,
+            "train",
+            "logistic",
+            "--data.root",
+            str(sample),
+            *run,
+            *steps,
+        ]
         ended = subprocess.run(command, capture_output=True, text=True, check=True)
         return [line for line in ended.stderr.splitlines() if re.match(r"\d{4}-\d\d-\d\d .*\.cc:\d+\]", line)]
 

@@ -240,9 +240,21 @@ def test_data_views(reader):
         del features["id"]
         Path("video_2017/train0000.tfrecord").write_bytes(framed(record.SerializeToString()))
 
+    def arrays():
+        for name, size in (("rgb", 1024), ("audio", 128), ("clip", 512)):
+            Path("features", name).mkdir(parents=True)
+            np.save(Path("features", name, "abcd.npy"), np.ones((20, size), np.float32))
+        Path("labels.csv").write_text("id,labels\nabcd,3 7\n")
+
+    def made_npz():
+        Path("DIR/train0000").mkdir(parents=True, exist_ok=True)
+        shutil.copy(next(Path().glob("DIR-*/*/*.npz")), "DIR/train0000/VIDEO.npz")
+
     reader.follow(
         "data-views.md",
         {
+            "import numpy\n\nwith numpy.load": made_npz,
+            "yt8m convert features --labels labels.csv --out DIR/train": arrays,
             "yt8m convert DATA/2/frame/train --to video": lambda: shutil.rmtree("data/sample/2/video/train"),
             "yt8m convert 'video_2017": records_of_2017,
             "import numpy\nimport pyarrow": lambda: shutil.copy(

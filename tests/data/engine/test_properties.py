@@ -20,6 +20,7 @@ from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import all_segments, find_rated, rated_batch
 from yt8m.data.engine.video_level import video_batch
+from yt8m.data.features import may_be_name
 from yt8m.data.graph.reading import make_parser
 from yt8m.data.options import Frames
 from yt8m.data.records import framed
@@ -133,10 +134,16 @@ def is_a_feature(frames) -> bool:
     return kinds == {"float_list"} and len(counts) == 1 and 0 not in counts
 
 
+def is_a_mean(key: str, feature) -> bool:
+    """Whether a value is the mean of a feature that is not asked for. Its record then lacks all that are."""
+    is_named = key.startswith("mean_") and may_be_name(key[len("mean_") :])
+    return is_named and 0 < len(feature.float_list.value) <= 65536
+
+
 def is_of_another_kind(example) -> bool:
     """Whether a record has no frames, but something else. TensorFlow's parser takes it for a video without frames."""
     lists = example.feature_lists.feature_list
-    if any(name in SIZES or is_a_feature(lists[name].feature) for name in lists):
+    if any(name in SIZES or (may_be_name(name) and is_a_feature(lists[name].feature)) for name in lists):
         return False
     return bool({*lists, *example.context.feature} - OURS)
 
@@ -184,7 +191,9 @@ def has_ratings(context, length: int) -> bool:
 def has_means(example) -> bool:
     """Whether the means of a record are as this data set writes them."""
     context, lists = example.context.feature, example.feature_lists.feature_list
-    if any(name in lists for name in SIZES) or not any(f"mean_{name}" in context for name in SIZES):
+    if any(name in SIZES or (may_be_name(name) and is_a_feature(lists[name].feature)) for name in lists):
+        return False
+    if not any(f"mean_{name}" in context or is_a_mean(key, context[key]) for name in SIZES for key in context):
         return False
     for name, size in SIZES.items():
         if f"mean_{name}" in context:
