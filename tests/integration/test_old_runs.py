@@ -14,8 +14,8 @@ from make_figures import STEPS, STOPPED_AT, SYNTH, lists_of, rows_of, without_ti
 GOLDEN = Path(__file__).parents[1] / "golden"
 FIGURES = json.loads((GOLDEN / "figures.json").read_text())
 GONE_ON = json.loads((GOLDEN / "gone_on.json").read_text())
-"""What these runs log after they were gone on with, by the first build with a reader of its own. Its order of records differs from
-that of TensorFlow's shuffle."""
+"""What these runs log after they were gone on with, by the first build with a reader of its own. Its order of records differs
+from that of TensorFlow's shuffle."""
 
 pytestmark = [pytest.mark.parametrize("name", FIGURES), pytest.mark.usefixtures("_optimised_graphs")]
 
