@@ -8,14 +8,12 @@ from typing import Any
 
 from yt8m.data.access.contents import open_content
 from yt8m.data.access.file_access import file_size, remote_version
-from yt8m.data.protos import Features, SequenceExample, parse
+from yt8m.data.protos import Features, SequenceExample, field_at, parse
 from yt8m.data.records import EMPTY, read_framing, read_headers
 from yt8m.data.schema import ID_KEYS, OTHER_ID_KEYS
 from yt8m.data.sources import prepare_file_systems, scheme
 from yt8m.errors import RecordError
 
-_CONTEXT_TAG = 0x0A
-"""Tag of field 1 of an `Example` or `SequenceExample`, with a length: the features of the whole video."""
 _CONTEXT_BYTES = 1 << 12
 """Bytes read of a record at first: nearly all of a video-level one, and far more than a frame-level one needs."""
 
@@ -124,17 +122,11 @@ def local_ids(path: str, most: int | None = None) -> list[bytes] | None:
 def _id_of(file) -> bytes | None:
     """Reads the id of the record at the file's position; None if the first field is not a context with an id."""
     content = file.read(_CONTEXT_BYTES)
-    if content[:1] != bytes([_CONTEXT_TAG]):
+    place = field_at(content, 0, 1)
+    if place is None:
         return None
-    length, begin = 0, 1
-    for place, byte in enumerate(content[1:6]):  # a varint: seven bits a byte, lowest first; the last byte is below 128
-        length |= (byte & 0x7F) << (7 * place)
-        begin += 1
-        if byte < 0x80:
-            break
-    if begin + length > len(content):
-        content += file.read(begin + length - len(content))
-    context = parse(Features, content[begin : begin + length])
+    content += file.read(max(0, place.stop - len(content)))
+    context = parse(Features, content[place])
     return None if context is None else id_in(context)
 
 

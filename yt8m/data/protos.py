@@ -107,3 +107,29 @@ def parse(kind: type, serialized: bytes):
         return kind.FromString(serialized)
     except Exception:  # DecodeError or UnicodeDecodeError; their classes depend on the protobuf backend
         return None
+
+
+_MOST_LENGTH_DIGITS = 5
+"""Digits of the lengths that all of protobuf's libraries read: seven bits each."""
+
+
+def field_at(data: bytes, begin: int, number: int) -> slice | None:
+    """Where the value of a message's field lies: a message or text, with its length before it.
+
+    Args:
+        data: the message, or its beginning. The value may lie beyond it.
+        begin: the byte at which the field begins.
+        number: number of the field, below 16.
+
+    Returns:
+        None if another field begins there, or none.
+    """
+    if begin >= len(data) or data[begin] != number << 3 | 2:
+        return None
+    length = 0
+    for place, byte in enumerate(data[begin + 1 : begin + 1 + _MOST_LENGTH_DIGITS]):  # the lowest first
+        length |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            start = begin + 2 + place
+            return slice(start, start + length)
+    return None

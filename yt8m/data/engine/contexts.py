@@ -23,9 +23,9 @@ def read_context(record: Record, scratch: Scratch):
         RecordError: the record must be read whole, and is damaged.
     """
     head = record.content.read(record.begin, min(record.size, _HEAD_BYTES), scratch).tobytes()
-    context = _field(head, 0, 1)
+    context = protos.field_at(head, 0, 1)
     if context is not None and context.stop <= len(head):
-        lists = _field(head, context.stop, 2)
+        lists = protos.field_at(head, context.stop, 2)
         if record.size == (context.stop if lists is None else lists.stop):
             found = protos.parse(protos.Features, head[context])
             if found is not None:
@@ -34,19 +34,6 @@ def read_context(record: Record, scratch: Scratch):
     if example is None:
         raise record.error("is no tf.train.Example or SequenceExample")
     return example.context
-
-
-def _field(data: bytes, begin: int, number: int) -> slice | None:
-    """Where a message lies that is the field of this number and begins here. None if another one begins, or none."""
-    if begin >= len(data) or data[begin] != number << 3 | 2:
-        return None
-    size = 0
-    for place, byte in enumerate(data[begin + 1 : begin + 11]):
-        size |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            start = begin + 2 + place
-            return slice(start, start + size)
-    return None
 
 
 def of_fold(records: Iterable[Record], source: Source) -> Iterator[Record]:

@@ -13,6 +13,7 @@ from yt8m.data.engine.sampling import Sampler
 from yt8m.data.engine.videos import Video, read_video
 from yt8m.data.features import Feature, rows_of
 from yt8m.data.options import Frames
+from yt8m.data.quantisation import dequantise
 from yt8m.data.schema import LABEL_PADDING, WHOLE, Share
 from yt8m.data.source import Source
 
@@ -89,7 +90,7 @@ def put_frames(
     else:
         target.view(np.uint8)[:count] = stored[rows]
         # A sum of finite floats can only overflow to infinity, which is rare. It costs less than a look at each.
-        if feature.storage != "uint8" and not np.isfinite(target[:count].sum(dtype=np.float64)):
+        if not feature.is_quantised and not np.isfinite(target[:count].sum(dtype=np.float64)):
             raise record.error(f"{feature.name} has a value that is NaN or infinite")
     target[count:] = 0
 
@@ -107,9 +108,7 @@ def means_of_frames(batch: Batch, features: Sequence[Feature], prefix: str = "")
     for feature in features:
         frames = batch.pop(f"{prefix}{feature.name}")
         # Frames past the end are 0. Sums of whole numbers are exact.
-        sums = frames.sum(axis=1, dtype=np.int32 if feature.storage == "uint8" else np.float64).astype(np.float32)
-        means = sums / np.maximum(count, 1).astype(np.float32)
-        if feature.storage == "uint8":
-            means = means * np.float32(feature.scale) + np.float32(feature.offset)
+        sums = frames.sum(axis=1, dtype=np.int32 if feature.is_quantised else np.float64).astype(np.float32)
+        means = dequantise(sums / np.maximum(count, 1).astype(np.float32), feature)
         batch[f"{prefix}{feature.video_name}"] = np.where(count > 0, means, np.float32(0))
     return batch

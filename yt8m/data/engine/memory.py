@@ -32,9 +32,8 @@ class Pool:
     def __init__(self):
         self._free: dict[int, list[np.ndarray]] = {}
         self._num_free = 0
-        self._lock = (
-            threading.RLock()
-        )  # the garbage collector may give memory back while this thread takes or gives some
+        # Reentrant, as the garbage collector may give memory back while this thread takes or gives some.
+        self._lock = threading.RLock()
 
     def empty(self, shape: Sequence[int], dtype: np.dtype | type) -> np.ndarray:
         """An array with arbitrary contents, writable, C-contiguous, at a multiple of `ALIGNMENT` bytes."""
