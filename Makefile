@@ -12,7 +12,7 @@ FLAGS ?=
 FILE ?= submissions/$(notdir $(RUN)).csv
 COMPETITION ?=
 # Of setup.cfg. The first environment has `io`, too: tensorflow-io, and with it paths of http://, s3:// and the like.
-EXTRAS ?= completion,docs,kaggle,litert,parquet,report,test,tune
+EXTRAS ?= completion,docs,faiss,kaggle,litert,parquet,report,scenes,test,tune,video
 
 # Flags of pytest, for example TESTS_LEFT_OUT="--ignore tests/integration".
 TESTS_LEFT_OUT ?=

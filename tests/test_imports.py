@@ -29,12 +29,20 @@ AREAS = {
     ),
     "exporting": ("exporting", "foundations config metrics data models runs scoring"),
     "records": ("conversion download", "foundations data"),
+    "video": ("video", "foundations"),
+    "extracting": ("extracting", "foundations data runs video records"),
+    "searching": ("searching", "foundations metrics data runs video"),
+    "clips": ("clips", "foundations plotting data runs video"),
+    "labelling": ("labelling", "foundations config metrics data runs distribution scoring predicting video extracting"),
     "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),
-    "views": ("views", "foundations config plotting metrics data runs distribution scoring records"),
+    "views": (
+        "views",
+        "foundations config plotting metrics data runs distribution scoring records video extracting searching clips labelling",
+    ),
     "commands": (
         "commands cli __main__",
         "foundations config metrics data submission models runs distribution scoring predicting training exporting records "
-        "tuning views",
+        "tuning video extracting searching clips labelling views",
     ),
 }
 """docs/design.md shows the same map."""

@@ -1,0 +1,1 @@
+"""Cuts videos into clips, and groups clips that are alike."""

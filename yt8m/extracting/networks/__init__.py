@@ -1,0 +1,1 @@
+"""The networks that turn frames and sound into features."""

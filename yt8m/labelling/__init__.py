@@ -1,0 +1,1 @@
+"""The labels of videos by name, over time."""

@@ -1,0 +1,1 @@
+"""Finds videos and moments that are like others, or that words describe."""

@@ -1,0 +1,1 @@
+"""Reads video files by PyAV, draws pictures of them, and makes videos for samples and tests."""
