@@ -21,7 +21,6 @@ from yt8m.views.video import (
     Scores,
     VideoView,
     view_video,
-    windows_of,
 )
 
 
@@ -100,20 +99,6 @@ def test_a_broken_record_is_named(tmp_path):
         find_video("abcd", [str(path)])
 
 
-@pytest.mark.parametrize(
-    ("length", "window", "stride", "expected"),
-    [
-        (20, 10, 5, [0, 5, 10]),
-        (21, 10, 5, [0, 5, 10, 11]),
-        (10, 10, 5, [0]),
-        (3, 10, 5, [0]),
-        (5, 2, 9, [0, 3]),
-    ],
-)
-def test_windows_cover_the_video(length, window, stride, expected):
-    assert windows_of(length, window, stride) == expected
-
-
 def probabilities(run, stored):
     """Of a logistic regression on the means, by hand."""
     model = package.load_run(run)
@@ -131,7 +116,7 @@ def test_scores_of_windows_are_those_of_their_frames(run, tmp_path):
     view = view_video("abcd", path, run, window=8, stride=6)
     assert (view.labels, view.level, view.num_frames, view.features) == ((2, 5), "segment", 23, ("rgb", "audio"))
     assert view.ratings == (Rating(5, 7, 1.0), Rating(15, 3, 0.0))
-    assert view.scores.starts.tolist() == [0, 6, 12, 15]
+    assert view.scores.starts.tolist() == [0, 6, 12, 18]
     np.testing.assert_allclose(view.scores.video, probabilities(run, stored), atol=2e-6)
     for start, row in zip(view.scores.starts, view.scores.windows, strict=True):
         part = {name: rows[start : start + 8] for name, rows in stored.items()}
@@ -236,7 +221,8 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
     config = json.loads((only_rgb / "config.json").read_text())
     config["data"]["features"] = ["rgb"]
     (only_rgb / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr("yt8m.views.video.load_run", lambda run: None)
+    monkeypatch.setattr("yt8m.labelling.windows.load_run", lambda run: None)
+    monkeypatch.setattr("yt8m.labelling.windows.Scorer", lambda model: None)
     with pytest.raises(RecordError, match=r"x\.tfrecord, record 0: has audio, and .*rgb reads rgb"):
         view_video("-abc", audio, only_rgb)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["rgb", "x.tfrecord"]

@@ -112,7 +112,7 @@ def _draw_times(axes: Any, colours: Callable[[], Any], view: VideoView, classes:
     title = []
     if scores is not None and len(scores.starts):
         # A window's colour reaches from its middle to the middle of the next.
-        middles = scores.starts + scores.window / 2
+        middles = (scores.starts + np.minimum(scores.starts + scores.window, end)) / 2
         bounds = np.concatenate([[0], (middles[1:] + middles[:-1]) / 2, [end]])
         known = [each if each < scores.windows.shape[1] else -1 for each in classes]
         values = np.array([scores.windows[:, each] if each >= 0 else np.zeros(len(middles)) for each in known])

@@ -4,32 +4,24 @@ C = classes, W = windows, T = frames.
 """
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from yt8m import runs
-from yt8m.config import RunConfig
 from yt8m.data.checking import num_frames, values_of
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.videos import finite_video_of
-from yt8m.data.failures import record_errors
-from yt8m.data.features import Feature, in_order, names_of, parse_features
+from yt8m.data.features import Feature, in_order, parse_features
 from yt8m.data.quantisation import dequantise
-from yt8m.data.records import frame_level_record, framed, video_level_record
-from yt8m.data.schema import SEGMENT_FRAMES, Level, is_present
+from yt8m.data.schema import Level, is_present
 from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import RecordError
+from yt8m.labelling.windows import Content, Scores, WindowScorer
 from yt8m.progress import SILENT, Progress
-from yt8m.runs.model import load_run
-from yt8m.runs.records import open_data
-from yt8m.scoring.scorer import Scorer
 from yt8m.views.finding import Found, find_video, id_bytes
 
 WINDOW = 10
@@ -51,26 +43,6 @@ class Rating:
     def present(self) -> bool:
         """Whether the class was rated present."""
         return is_present(self.score)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A run's scores."""
-
-    run: str
-    video: np.ndarray | None
-    """Scores of the whole video, float32 [C]; None for models of segments with context."""
-    starts: np.ndarray
-    """First seconds of the windows, int [W]; empty at video level."""
-    window: int
-    """Seconds per window, at most the video's."""
-    windows: np.ndarray
-    """Scores of the windows, float32 [W, C]."""
-
-    @property
-    def ranking(self) -> np.ndarray:
-        """The scores to rank classes by, float32 [C]: those of the whole video, or the highest of any window."""
-        return self.windows.max(axis=0) if self.video is None else self.video
 
 
 @dataclass(frozen=True)
@@ -137,9 +109,7 @@ def view_video(
             record has none.
     """
     files = expand_paths(data)
-    config = None if run is None else runs.load_config(run)
-    if config is not None:
-        model = load_run(run)  # fails before the search, not after it
+    scorer = None if run is None else WindowScorer(run, window, stride)  # fails before the search, not after it
     names = None if vocabulary is None else read_class_names(vocabulary)
     with progress.working("searching", "record"):
         found, *others = find_video(video_id, files, progress)
@@ -147,7 +117,7 @@ def view_video(
         path = find_vocabulary(found.path)
         names = read_class_names(path) if path else {}
     context = found.example.context.feature
-    wanted = () if config is None else parse_features(config.data.features)
+    wanted = () if scorer is None else parse_features(scorer.config.data.features)
     rows = in_order({each.name: each for each in (*found.features, *wanted)}.values())
     streams = {} if found.level == "video" else _frames(found, rows)
     means = {
@@ -155,7 +125,7 @@ def view_video(
         for each in rows
         if found.level == "video" and each.video_name in context
     }
-    scores = None if config is None else _score(os.fspath(run), config, model, found, streams, means, window, stride)
+    scores = None if scorer is None else _score(scorer, found, Content(streams, means))
     return VideoView(
         video_id=id_bytes(video_id).decode(errors="backslashreplace"),
         path=found.path,
@@ -195,63 +165,9 @@ def _changes(frames: np.ndarray, feature: Feature) -> np.ndarray:
     return np.sqrt(np.mean(np.square(steps), axis=1))
 
 
-def windows_of(length: int, window: int, stride: int) -> list[int]:
-    """First seconds of all windows that fit, and of one at the end of the video. A shorter video has one window, at 0."""
-    last = max(length - window, 0)
-    return [*range(0, last, stride), last]
-
-
-def _score(
-    run: str,
-    config: RunConfig,
-    model,
-    found: Found,
-    streams: dict[str, np.ndarray],
-    means: dict[str, np.ndarray],
-    window: int,
-    stride: int,
-) -> Scores:
-    if not streams and config.model.level == "frame":
-        what = "is a video-level record" if means else "has no frames"
-        raise RecordError(
-            found.path, found.record, f"{what}, and {run} reads frames; name other records or another run"
-        )
-    if not streams and not means:
-        raise RecordError(
-            found.path, found.record, f"has no frames, so {run} has nothing to score; name other records or no run"
-        )
-    wanted = names_of(parse_features(config.data.features))
-    if set(wanted).isdisjoint(streams or means):
-        has, reads = ", ".join(streams or means), ", ".join(wanted)
-        raise RecordError(found.path, found.record, f"has {has}, and {run} reads {reads}")
-    scorer = Scorer(model)
-    whole = video_level_record("video", None, means) if means else frame_level_record("video", None, streams)
-    if config.data.segment_context:
-        rows = _scored(scorer, config, [whole], segments=True)
-        return Scores(run, None, rows[1], SEGMENT_FRAMES, rows[0])
-    of_video = _scored(scorer, config, [whole])[0][0]
-    if not streams:
-        return Scores(run, of_video, np.zeros(0, int), window, np.zeros((0, len(of_video)), np.float32))
-    length = min(map(len, streams.values()))
-    window = min(window, length)
-    starts = windows_of(length, window, stride)
-    parts = [{name: frames[start : start + window] for name, frames in streams.items()} for start in starts]
-    shown = [frame_level_record("video", None, part) for part in parts]
-    return Scores(run, of_video, np.array(starts), window, _scored(scorer, config, shown)[0])
-
-
-def _scored(
-    scorer: Scorer, config: RunConfig, records: list[bytes], segments: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scores records, or all segments of one record: probabilities float32 [W, C], and the segments' starts, int [W].
-
-    The records go through a file, so that the same code as in prediction prepares them.
-    """
-    with tempfile.TemporaryDirectory(prefix="yt8m-show-") as place:
-        path = Path(place) / "video.tfrecord"
-        path.write_bytes(b"".join(map(framed, records)))
-        source = open_data(config, str(path), segments)
-        with record_errors(source):
-            parts = list(scorer.scores(source, config, segments="all"))
-    starts = [part.segment_starts for part in parts if part.segment_starts is not None]
-    return np.concatenate([part.scores for part in parts]), np.concatenate(starts) if starts else np.zeros(0, int)
+def _score(scorer: WindowScorer, found: Found, content: Content) -> Scores:
+    problem = scorer.why_not(content)
+    if problem:
+        raise RecordError(found.path, found.record, problem)
+    (scores,) = scorer.scores([content])
+    return scores

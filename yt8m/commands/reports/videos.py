@@ -61,5 +61,6 @@ def _scores_of(view: Any, class_id: int) -> str:
     if len(scores.starts):
         best = int(scores.windows[:, class_id].argmax())
         start = int(scores.starts[best])
-        parts.append(f"at most {scores.windows[best, class_id]:.4f}, from {start} to {start + scores.window} s")
+        end = min(start + scores.window, view.num_frames)
+        parts.append(f"at most {scores.windows[best, class_id]:.4f}, from {start} to {end} s")
     return "  ".join(parts)
