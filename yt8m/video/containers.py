@@ -31,8 +31,8 @@ def opened(path: str | os.PathLike) -> Iterator["InputContainer"]:
     """Opens a file for the block.
 
     Raises:
-        InputError: the file is missing, a directory, empty, a still picture, a list of other files, or none that FFmpeg knows; or PyAV
-            is missing.
+        InputError: the file is missing, a directory, empty, a still picture, a list of other files, or none that FFmpeg knows;
+            or PyAV is missing.
     """
     require_av()
     import av

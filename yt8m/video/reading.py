@@ -98,8 +98,8 @@ class Video:
             max_frames: the most pictures to read, and the most seconds of sound; None = all.
 
         Yields:
-            A `Frame` for each whole second before the end of the pictures: the nearest one to it. `Sound` from second 0 on, without
-            gaps; it may end before the pictures or after them.
+            A `Frame` for each whole second before the end of the pictures: the nearest one to it. `Sound` from second 0 on,
+            without gaps; it may end before the pictures or after them.
 
         Raises:
             InputError: the file has changed and cannot be opened.
@@ -116,10 +116,10 @@ def open_video(path: str | os.PathLike) -> Video:
     Raises:
         InputError: the file is missing, empty, or no video; it has no picture, or none that can be decoded; or PyAV is missing.
     """
-    import av
-
     shown = os.fspath(path)
     with opened(path) as container:
+        import av
+
         stream, sound = picture_stream(container, path), sound_stream(container)
         first = None
         for packet in container.demux(stream):
