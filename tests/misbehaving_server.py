@@ -33,14 +33,15 @@ class Fault:
     """How one answer is wrong.
 
     `drop` closes the connection after some bytes, `stall` sends nothing more after them, `wrong` changes that byte, `status`
-    answers with it alone, `whole` sends the whole file whatever was asked for, and `most` gives that much of a range, which is
-    allowed. `chunked` sends the whole file without telling its size.
+    answers with it and `body` alone, `whole` sends the whole file whatever was asked for, and `most` gives that much of a range,
+    which is allowed. `chunked` sends the whole file without telling its size.
     """
 
     drop: int | None = None
     stall: int | None = None
     wrong: int | None = None
     status: int | None = None
+    body: bytes = b""
     whole: bool = False
     most: int | None = None
     chunked: bool = False
@@ -132,7 +133,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status = fault.status or (404 if content is None else 200)
         if status != 200:
             served.log.append(Sent(self.path, status, 0, 0))
-            self._say(status)
+            self._say(status, fault.body)
             return
         is_whole = fault.whole or fault.chunked
         wanted = None if is_whole else re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -177,10 +178,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if cuts:
             self.close_connection = True
 
-    def _say(self, status: int):
+    def _say(self, status: int, body: bytes = b""):
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         """Says nothing."""

@@ -53,6 +53,7 @@ STANDS_FOR = {
 
 HELD = {
     "make test": "these are the tests",
+    "yt8m id ": "asks the data set's server; tests/download/test_addresses.py asks a stand-in",
     "pip install 'yt8m[": "a test below has the extras",
     "srun ": "there is no Slurm; tests/distribution/test_cluster.py has its variables",
     "yt8m train netvlad --data.root gs://bucket/yt8m": "there is no TPU (docs/tpu.md), nor such a bucket",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 _MODULES = {
     **dict.fromkeys(["download", "synth", "inspect", "show", "convert", "split"], "records"),
+    "id": "addresses",
     **dict.fromkeys(["recipes", "models"], "models"),
     **dict.fromkeys(["check", "profile"], "diagnosing"),
     "train": "training",
@@ -26,7 +27,7 @@ _MODULES = {
 }
 """The module of this package that defines each command."""
 
-_FUNCTIONS = {"show": "show_video"}
+_FUNCTIONS = {"show": "show_video", "id": "find_addresses"}
 """Functions that do not have the name of their command."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
 
+from yt8m.download.address_cache import AddressCache
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass, Reliability
 from yt8m.views.report import drawing, examples, page
@@ -367,6 +368,22 @@ def test_examples_have_their_labels_and_every_run_s_predictions():
     videos = examples.cards([made_up_run()], CLASS_NAMES)
     card = next(card for card in videos if card.name == "v002")
     assert [each.verdict for each in card.predictions[0]] == ["hit", "miss", "miss", "miss", "miss"]
+
+
+def test_examples_link_to_the_videos_that_are_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for is_segments, name, page_of in ((False, "v002", ""), (True, "v002:10", "&t=10s")):
+        run = made_up_run(is_segments=is_segments)
+        assert examples.known_pages([run]) == {}
+        with AddressCache() as cache:
+            cache.add("v002", "dQw4w9WgXcQ")
+            cache.add("v001", None)
+        known = examples.known_pages([run])
+        assert known == {name: f"https://www.youtube.com/watch?v=dQw4w9WgXcQ{page_of}"}
+        found = Parsed(page.render([run], CLASS_NAMES, addresses=known))
+        links = [attributes for tag, attributes in found.elements if tag == "a" and "rel" in attributes]
+        assert links == [{"href": known[name], "rel": "noreferrer"}]
+        (tmp_path / "yt8m" / "addresses.sqlite").unlink()
 
 
 def test_a_page_on_segments_speaks_of_segments():

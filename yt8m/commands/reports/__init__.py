@@ -1,5 +1,6 @@
 """Writes results as text for people."""
 
+from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
 from yt8m.commands.reports.data_sets import converted, downloaded, split, synthesised, to_download
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.profiles import profiled
@@ -10,6 +11,8 @@ from yt8m.commands.reports.tables import table
 from yt8m.commands.reports.videos import viewed, viewed_values
 
 __all__ = [
+    "address_values",
+    "addresses",
     "best_and_worst",
     "calibrated",
     "converted",
@@ -29,9 +32,11 @@ __all__ = [
     "trial_value",
     "tuned",
     "tuned_values",
+    "unanswered",
     "upload",
     "upload_values",
     "viewed",
     "viewed_values",
     "weighed",
+    "write_addresses",
 ]

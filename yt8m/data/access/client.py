@@ -18,6 +18,8 @@ _CHUNK_BYTES = 2**19
 _NOTHING_BEYOND = 416
 _SPAN = re.compile(r"bytes (?P<first>[0-9]+)-[0-9]*/(?P<all>[0-9]+|\*)")
 _TEMPORARY = {408, 425, 429}
+_MOST_OF_A_REFUSAL = 2048
+"""Bytes of a refusal's body that are read."""
 
 
 class Client(Persistence):
@@ -60,7 +62,7 @@ class Client(Persistence):
             return
         said = f"{status} {response.reason or ''}".strip()
         if status < 500 and status not in _TEMPORARY:
-            raise Refused(said)
+            raise Refused(said, status, _beginning(response))
         raise Broken(said, _retry_after(response))
 
     def get(
@@ -143,6 +145,13 @@ def extent(response: requests.Response, asked: int) -> Extent:
 def is_beyond(response: requests.Response) -> bool:
     """Whether the server says that the file ends before the first byte of the request."""
     return response.status_code == _NOTHING_BEYOND
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """The beginning of the body of a refusal; what of it can be read."""
+    with contextlib.suppress(requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        return response.raw.read(_MOST_OF_A_REFUSAL)
+    return b""
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -31,7 +31,16 @@ PATIENCE = Patience()
 
 
 class Refused(Exception):
-    """The server refuses the file. Another request would not help."""
+    """The server refuses the file. Another request would not help.
+
+    Attributes:
+        status: the HTTP status of the answer; None if there was no answer.
+        body: the beginning of the answer's body, at most 2 kB.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, body: bytes = b""):
+        super().__init__(reason)
+        self.status, self.body = status, body
 
 
 class Broken(Exception):

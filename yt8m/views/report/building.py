@@ -18,6 +18,7 @@ from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.scorer import Scorer
 from yt8m.views.report import page
+from yt8m.views.report.examples import known_pages
 from yt8m.views.report.measuring import RunResult, measure_run
 
 
@@ -91,7 +92,7 @@ def report(
             progress.message(remark)
         if devices.is_chief:
             with NewFile(path) as file:
-                file.write(page.render(results, class_names, found).encode())
+                file.write(page.render(results, class_names, found, known_pages(results)).encode())
     return Report(str(path), results)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from yt8m.data.tables.vocabulary import class_name
+from yt8m.download.addresses import known_addresses, watch_url
 from yt8m.views.report.measuring import NUM_EXAMPLES, Example, RunResult
 
 
@@ -51,10 +53,28 @@ class Card:
     name: str
     labels: Sequence[Label]
     predictions: Sequence[Sequence[Prediction]]
+    address: str = ""
+    """The address of the video's page, at the segment's first second; empty if it is not known."""
 
 
-def cards(results: Sequence[RunResult], names: Mapping[int, str]) -> list[Card]:
-    """The examples of all runs. If runs were scored on different records, a card has only the runs that saw the example."""
+def known_pages(results: Sequence[RunResult]) -> dict[str, str]:
+    """The addresses of the examples that `yt8m id` found before, by their names. It asks nobody."""
+    names = {example.name for result in results for example in result.examples.values()}
+    moments = {name: name.rpartition(":")[::2] if results[0].is_segments else (name, "0") for name in names}
+    known = known_addresses({video for video, _ in moments.values()})
+    return {name: watch_url(known[video], int(start)) for name, (video, start) in moments.items() if video in known}
+
+
+def cards(
+    results: Sequence[RunResult], names: Mapping[int, str], addresses: Mapping[str, str] = MappingProxyType({})
+) -> list[Card]:
+    """The examples of all runs. If runs were scored on different records, a card has only the runs that saw the example.
+
+    Args:
+        results: the runs.
+        names: names by class.
+        addresses: addresses of the videos' pages, by the names of the examples.
+    """
     digests = sorted(set().union(*(result.examples for result in results)))[:NUM_EXAMPLES]
     made = []
     for digest in digests:
@@ -62,7 +82,8 @@ def cards(results: Sequence[RunResult], names: Mapping[int, str]) -> list[Card]:
         one = next(example for example in of_runs if example)
         labels = [Label(class_name(each, names), True) for each in one.present]
         labels += [Label(class_name(each, names), False) for each in one.absent or ()]
-        made.append(Card(one.name, labels, [_predictions(each, names) if each else [] for each in of_runs]))
+        predictions = [_predictions(each, names) if each else [] for each in of_runs]
+        made.append(Card(one.name, labels, predictions, addresses.get(one.name, "")))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from yt8m.errors import not_installed
@@ -111,13 +112,19 @@ def require_jinja() -> Any:
     return jinja2
 
 
-def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks: Sequence[str] = ()) -> str:
+def render(
+    results: Sequence[RunResult],
+    class_names: Mapping[int, str],
+    remarks: Sequence[str] = (),
+    addresses: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """The page as HTML that needs no other file.
 
     Args:
         results: at least one run. All have the same vocabulary, and all are of videos or all of segments.
         class_names: names by class. Others are called `class 17`.
         remarks: lines at the top of the page.
+        addresses: addresses of examples, see `yt8m.views.report.examples.known_pages`.
 
     Raises:
         InputError: Jinja is not installed.
@@ -142,7 +149,7 @@ def render(results: Sequence[RunResult], class_names: Mapping[int, str], remarks
         classes=class_tables(results, class_names),
         comparable=comparable,
         confusions=[confusion_lines(result, class_names) for result in results],
-        cards=cards(results, class_names),
+        cards=cards(results, class_names, addresses),
         throughput=figure_rows(results, THROUGHPUT, comparable=True),
         throughput_svg=_throughput_curves(results, what),
         num_colours=drawing.NUM_COLOURS,
