@@ -24,6 +24,7 @@ class StoredVideo:
     """A video of a record."""
 
     video_id: str
+    """Bytes that are not UTF-8 are surrogates (`os.fsdecode`), as in tables of videos."""
     labels: tuple[int, ...]
     """Class ids, as stored."""
     path: str
@@ -92,4 +93,4 @@ def _means_of(record: Record, source: Source, scratch: Scratch) -> StoredVideo:
 
 
 def _text(video_id: bytes) -> str:
-    return video_id.decode(errors="backslashreplace")
+    return video_id.decode(errors="surrogateescape")
