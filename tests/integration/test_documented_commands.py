@@ -277,6 +277,11 @@ def test_download(reader):
 
 
 @pytest.mark.slow
+def test_labelling(reader):
+    reader.follow("labelling.md", {"yt8m label": reader.trained("sample", "runs/sample")})
+
+
+@pytest.mark.slow
 def test_exporting(reader):
     reader.follow(
         "exporting.md",

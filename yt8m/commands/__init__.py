@@ -17,6 +17,7 @@ _MODULES = {
     "average": "models",
     **dict.fromkeys(["evaluate", "report", "calibrate"], "scores"),
     **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),
+    "label": "labelling",
     **dict.fromkeys(["validate", "score"], "scores"),
     "submit": "training",
     "upload": "scores",

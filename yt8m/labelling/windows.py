@@ -91,6 +91,11 @@ class WindowScorer:
         window: seconds of a window. A model of segments with context scores segments instead.
         stride: seconds from one window to the next.
 
+    Attributes:
+        run, window, stride: as given, or as the model needs them.
+        config: the run's configuration.
+        with_context: whether the model is one of segments with context.
+
     Raises:
         InputError: the run does not exist or has no weights.
     """
@@ -98,8 +103,8 @@ class WindowScorer:
     def __init__(self, run: str | os.PathLike, window: int, stride: int):
         self.run, self.config = os.fspath(run), runs.load_config(run)
         self.with_context = bool(self.config.data.segment_context)
-        self._window = SEGMENT_FRAMES if self.with_context else window
-        self._stride = SEGMENT_FRAMES if self.with_context else stride
+        self.window = SEGMENT_FRAMES if self.with_context else window
+        self.stride = SEGMENT_FRAMES if self.with_context else stride
         self._scorer = Scorer(load_run(run))
 
     def why_not(self, content: Content) -> str | None:
@@ -131,8 +136,8 @@ class WindowScorer:
             return self._segments(contents)
         wholes = self._scored([self._whole(each) for each in contents])[0]
         lengths = [each.num_frames for each in contents]
-        windows = [min(self._window, length) for length in lengths]
-        starts = [windows_of(length, self._window, self._stride) for length in lengths]
+        windows = [min(self.window, length) for length in lengths]
+        starts = [windows_of(length, self.window, self.stride) for length in lengths]
         parts = [
             frame_level_record("video", None, _cut(content.streams, start, start + window))
             for content, window, begins in zip(contents, windows, starts, strict=True)

@@ -3,6 +3,7 @@
 from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
 from yt8m.commands.reports.data_sets import converted, downloaded, split, synthesised, to_download
 from yt8m.commands.reports.inspections import inspected, plotted
+from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
 from yt8m.commands.reports.runs import exported, predicted, steps_done, trained, weighed
 from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
@@ -19,6 +20,8 @@ __all__ = [
     "downloaded",
     "exported",
     "inspected",
+    "labelled",
+    "labelled_values",
     "plotted",
     "predicted",
     "profiled",

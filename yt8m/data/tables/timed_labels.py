@@ -35,9 +35,7 @@ class TimedLabel:
 
 def write_timed_labels(labels: Iterable[TimedLabel]) -> bytes:
     """Makes the content of the file. Start and end of a label of the whole video are empty."""
-    rows = [
-        (each.video, each.start, each.end, each.class_id, each.name, round(each.probability, 6)) for each in labels
-    ]
+    rows = [(each.video, each.start, each.end, each.class_id, each.name, round(each.probability, 6)) for each in labels]
     return write_table({column: [row[place] for row in rows] for place, column in enumerate(_COLUMNS)})
 
 
@@ -45,8 +43,8 @@ def read_timed_labels(path: str | os.PathLike) -> list[TimedLabel]:
     """Reads the file, in the order of its rows. Other columns do not matter.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or has a row with an empty video, a time, class or probability that is
-            none, only one of start and end, or an end that is not after the start.
+        InputError: the file cannot be read, lacks a column, or has a row with an empty video, a time, class or probability that
+            is none, only one of start and end, or an end that is not after the start.
     """
     table = read_table(path, _PURPOSE)
     rows = table.select(_COLUMNS)
