@@ -29,7 +29,7 @@ AREAS = {
     ),
     "exporting": ("exporting", "foundations config metrics data models runs scoring"),
     "records": ("conversion download", "foundations data"),
-    "video": ("video", "foundations"),
+    "video": ("video", "foundations metrics data"),
     "extracting": ("extracting", "foundations data runs video records"),
     "searching": ("searching", "foundations metrics data runs video"),
     "clips": ("clips", "foundations plotting data runs video"),

@@ -12,32 +12,63 @@ from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
+_OF_RECORDS = {"num_classes": 60, "num_shards": 8, "features": tuple(KNOWN)}
+"""Defaults of the flags that are of no use for video files."""
+
 
 def synth(
     directory: Annotated[str, tyro.conf.Positional, shown("DIR")],
-    num_videos: PositiveInt = 2000,
-    num_classes: PositiveInt = 60,
-    num_shards: PositiveInt = 8,
+    form: Annotated[Literal["records", "videos", "films"], tyro.conf.arg(name="as")] = "records",
+    num_videos: Annotated[PositiveInt | None, shown("INT", "(default: 2000 in records, 60 videos or 10 films)")] = None,
+    num_classes: PositiveInt = _OF_RECORDS["num_classes"],
+    num_shards: PositiveInt = _OF_RECORDS["num_shards"],
     seed: NonNegativeInt = 0,
-    features: Annotated[tuple[str, ...], shown("NAME|NAME:SIZE[:TYPE] ...")] = tuple(KNOWN),
+    features: Annotated[tuple[str, ...], shown("NAME|NAME:SIZE[:TYPE] ...")] = _OF_RECORDS["features"],
+    seconds: Annotated[PositiveInt | None, shown("INT", "(default: 10)")] = None,
 ) -> int:
-    """Make a sample data set in the official layout.
+    """Make a sample data set in the official layout, or video files to extract features from.
 
     Example: yt8m synth data/sample --num-videos 500
 
+    Example: yt8m synth data/videos --as videos
+
     Args:
         directory: The directory to write. It is created if missing, and must be empty if not.
-        num_videos: Number of videos in the train split; validate and test get a fifth of that each.
-        num_classes: Number of classes in the vocabulary.
-        num_shards: Number of files in each split.
+        form: records: a sample data set.
+            videos: short video files with sound in 6 classes, labels.csv and vocabulary.csv.
+            films: video files of several scenes, with scenes.csv too, which says where each begins.
+        num_videos: Number of videos; with records, in the train split: validate and test get a fifth of that each.
+        num_classes: Number of classes in the vocabulary; with records.
+        num_shards: Number of files in each split; with records.
         seed: The same seed makes the same bytes.
-        features: The features to write, as --data.features of training takes them.
+        features: The features to write, as --data.features of training takes them; with records.
+        seconds: Seconds of each video; with videos.
     """
     from yt8m.commands.watching import WorkProgress
-    from yt8m.data.tools.synthetic import synthesise
 
-    summary = synthesise(directory, num_videos, num_classes, num_shards, seed, WorkProgress(), features)
-    show(reports.synthesised(directory, summary))
+    progress = WorkProgress()
+    of_records = {"num_classes": num_classes, "num_shards": num_shards, "features": features}
+    useless = [] if form == "records" else [name for name in of_records if of_records[name] != _OF_RECORDS[name]]
+    if seconds is not None and form != "videos":
+        useless.append("seconds")
+    if useless:
+        raise InputError(f"--{useless[0].replace('_', '-')} is of no use with --as {form}; leave it out")
+    if form == "records":
+        from yt8m.data.tools.synthetic import DEFAULT_NUM_VIDEOS, synthesise
+
+        summary = synthesise(
+            directory, num_videos or DEFAULT_NUM_VIDEOS, num_classes, num_shards, seed, progress, features
+        )
+        show(reports.synthesised(directory, summary))
+        return OK
+    from yt8m.video import making
+
+    if form == "videos":
+        number, length = num_videos or making.DEFAULT_NUM_VIDEOS, seconds or making.DEFAULT_SECONDS
+        show(reports.made(directory, making.make_videos(directory, number, length, seed, progress)))
+    else:
+        number = num_videos or making.DEFAULT_NUM_FILMS
+        show(reports.made(directory, making.make_scenes(directory, number, seed=seed, progress=progress)))
     return OK
 
 

@@ -22,14 +22,10 @@ class Orientation(NamedTuple):
     @property
     def rotation(self) -> int:
         """Degrees clockwise: 0, 90, 180 or 270. Of mirrored pictures, the turn that follows the mirroring across."""
-        if self.transposed ^ self.flipped_across ^ self.flipped_down:
-            across = (
-                self._replace(flipped_down=not self.flipped_down)
-                if self.transposed
-                else self._replace(flipped_across=not self.flipped_across)
-            )
-            return _QUARTER_TURNS[across]
-        return _QUARTER_TURNS[self]
+        transposed, across, down = self
+        if transposed ^ across ^ down:
+            across, down = (across, not down) if transposed else (not across, down)
+        return _QUARTER_TURNS[transposed, across, down]
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """Turns pixels [H, W, 3]. The result is a view if nothing changes, else a copy."""

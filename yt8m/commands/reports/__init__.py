@@ -1,7 +1,7 @@
 """Writes results as text for people."""
 
 from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
-from yt8m.commands.reports.data_sets import converted, downloaded, split, synthesised, to_download
+from yt8m.commands.reports.data_sets import converted, downloaded, made, split, synthesised, to_download
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
@@ -22,6 +22,7 @@ __all__ = [
     "inspected",
     "labelled",
     "labelled_values",
+    "made",
     "plotted",
     "predicted",
     "profiled",

@@ -1,6 +1,6 @@
 """Describes record files that were made, split, converted or fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yt8m.commands.reports.tables import size_in_words, table
@@ -13,6 +13,16 @@ def synthesised(directory: str, summary: Mapping[str, Any]) -> str:
     return (
         f"{directory}: {videos} videos at video, frame and segment level, {quantity(summary['num_classes'], 'class')}, "
         f"{quantity(summary['num_files'], 'file')}, {summary['num_bytes'] / 1e6:.0f} MB"
+    )
+
+
+def made(directory: str, videos: Sequence[Any]) -> str:
+    """Describes the video files that `yt8m.video.making` made."""
+    names = {name for each in videos for name in each.labels}
+    num_bytes, seconds = sum(each.path.stat().st_size for each in videos), sum(each.seconds for each in videos)
+    return (
+        f"{directory}: {quantity(len(videos), 'video')} of {seconds:.0f} s in all, {quantity(len(names), 'class')}, "
+        f"{num_bytes / 1e6:.1f} MB"
     )
 
 

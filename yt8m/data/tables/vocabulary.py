@@ -16,6 +16,19 @@ VOCABULARY_FILE = "vocabulary.csv"
 _COLUMNS = {VOCABULARY_FILE: ("Index", "Name"), "label_names.csv": ("label_id", "label_name")}
 """Files that name classes, in the data set and in the starter code, with their columns of classes and names."""
 
+VOCABULARY_COLUMNS = (
+    "Index",
+    "TrainVideoCount",
+    "KnowledgeGraphId",
+    "Name",
+    "WikiUrl",
+    "Vertical1",
+    "Vertical2",
+    "Vertical3",
+    "WikiDescription",
+)
+"""Columns of the official file of class names, in order."""
+
 SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
 """Lists the classes that segments are rated and ranked for."""
 

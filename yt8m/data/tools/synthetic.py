@@ -23,6 +23,7 @@ from yt8m.data.quantisation import dequantise
 from yt8m.data.records import Ratings, frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES, is_present
 from yt8m.data.tables.text import write_table
+from yt8m.data.tables.vocabulary import VOCABULARY_COLUMNS, VOCABULARY_FILE
 from yt8m.data.tools.synthetic_videos import (
     Video,
     World,
@@ -36,18 +37,6 @@ from yt8m.progress import SILENT, Progress
 DEFAULT_NUM_VIDEOS = 2000
 DEFAULT_NUM_CLASSES = 60
 DEFAULT_NUM_SHARDS = 8
-
-VOCABULARY_COLUMNS = (
-    "Index",
-    "TrainVideoCount",
-    "KnowledgeGraphId",
-    "Name",
-    "WikiUrl",
-    "Vertical1",
-    "Vertical2",
-    "Vertical3",
-    "WikiDescription",
-)
 
 _HELD_OUT_SHARE = 0.2
 """Size of validate, and of test, as a share of train."""
@@ -206,7 +195,7 @@ class _Sample:
     def _write_vocabulary(self) -> None:
         rows = [_vocabulary_row(index, int(count)) for index, count in enumerate(self.video_counts)]
         order = self._random(_VOCABULARY, 1).permutation(len(rows))
-        self._write_csv("vocabulary.csv", VOCABULARY_COLUMNS, [rows[index] for index in order])
+        self._write_csv(VOCABULARY_FILE, VOCABULARY_COLUMNS, [rows[index] for index in order])
 
     def _write_csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         columns = {column: [row[place] for row in rows] for place, column in enumerate(header)}
