@@ -27,6 +27,7 @@ LONG_SIGNATURES = {
     "commands/predictions.py: ensemble": _FLAGS,
     "commands/exports.py: export": _FLAGS,
     "commands/records.py: convert": _FLAGS,
+    "commands/extracting.py: extract": _FLAGS,
     "commands/addresses.py: find_addresses": _FLAGS,
 }
 """Functions that may have more, and why."""

@@ -10,6 +10,7 @@ EVENTS = {
     "message": ("a line",),
     "start": ("evaluating", "video", 0, 9),
     "advance": (3, 9),
+    "note": ("3 of 9 videos",),
     "end": (),
     "training_started": (None, 5),
     "steps_done": (6, 0.5, 100.0),

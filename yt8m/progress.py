@@ -37,6 +37,9 @@ class Progress:
             total: a better figure for the whole amount, if there is one.
         """
 
+    def note(self, text: str) -> None:
+        """Gets a few words on how the piece of work stands, `3 of 10 videos` say, in place of those before."""
+
     def end(self) -> None:
         """Ends the piece of work, finished or failed."""
 

@@ -99,6 +99,7 @@ class Meter:
         self._description, self._unit = description, unit
         self._is_scaled = unit == "B"
         self._gap = seconds_between_lines
+        self._note = ""
         self._started = time.monotonic()
         self._next_line = self._started + self._gap
         self._bar: tqdm | None = None
@@ -119,6 +120,12 @@ class Meter:
             self._next_line = time.monotonic() + self._gap
             log(self._line())
 
+    def note(self, text: str) -> None:
+        """Shows words behind the figures, in place of those before."""
+        self._note = text
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+
     def _line(self) -> str:
         total = self._total
         amount, left = ("{n_fmt}/{total_fmt}", "{remaining} left") if total else ("{n_fmt}", "{elapsed} so far")
@@ -132,7 +139,8 @@ class Meter:
             unit=self._unit,
             unit_scale=self._is_scaled,
             initial=self._first,
-            bar_format=f"{{desc}}: {amount}{unit}, {{rate_fmt}}, {left}",
+            postfix=self._note or None,
+            bar_format=f"{{desc}}: {amount}{unit}, {{rate_fmt}}, {left}{{postfix}}",
         )
 
     def close(self) -> None:

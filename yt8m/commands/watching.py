@@ -90,6 +90,10 @@ class WorkProgress(Progress):
         if self._meter is not None:
             self._meter.advance(count, total)
 
+    def note(self, text: str) -> None:
+        if self._meter is not None:
+            self._meter.note(text)
+
     def end(self) -> None:
         if self._meter is not None:
             self._meter.close()

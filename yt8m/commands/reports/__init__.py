@@ -2,6 +2,7 @@
 
 from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
 from yt8m.commands.reports.data_sets import converted, downloaded, made, split, synthesised, to_download
+from yt8m.commands.reports.extractions import extracted
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
@@ -19,6 +20,7 @@ __all__ = [
     "converted",
     "downloaded",
     "exported",
+    "extracted",
     "inspected",
     "labelled",
     "labelled_values",

@@ -1,0 +1,90 @@
+"""The command for video files: `extract`."""
+
+import os
+from typing import Annotated, Literal
+
+import tyro
+
+from yt8m.commands import reports
+from yt8m.commands.flags import Json, OptionalText, print_json, shown
+from yt8m.commands.streams import show
+from yt8m.errors import OK, USER_ERROR, InputError
+from yt8m.values import PositiveInt
+
+
+def extract(
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown("VIDEO [VIDEO ...]", "(required)")],
+    out: Annotated[str, shown("DIR")],
+    network: Annotated[OptionalText, shown("NAME", "(default: efficientnet-lite0; with --folder: yt8m)")] = None,
+    folder: Annotated[OptionalText, shown("DIR", "(default: no published networks)")] = None,
+    weights: Annotated[OptionalText, shown("PATH", "(default: the network's own)")] = None,
+    pca: Annotated[OptionalText, shown("PATH", "(default: values as the network gives them)")] = None,
+    labels: Annotated[OptionalText, shown("PATH", "(default: no labels)")] = None,
+    vocabulary: Annotated[
+        OptionalText, shown("PATH", "(default: the one in DIR or beside the labels, if there is one)")
+    ] = None,
+    ids: Literal["name", "short"] = "name",
+    level: Literal["frame", "video"] = "frame",
+    jobs: Annotated[PositiveInt | None, shown("INT", "(default: one for each core)")] = None,
+    records_per_shard: PositiveInt = 100,
+    max_frames: Annotated[PositiveInt | None, shown("INT", "(default: all)")] = None,
+    rounding: Literal["truncate", "nearest"] = "truncate",
+    on_corrupt: Literal["keep", "refuse"] = "keep",
+    json: Json = False,
+) -> int:
+    """Make records of video files: a row of features for each second of picture and sound.
+
+    Example: yt8m extract videos --out data/mine --labels labels.csv
+
+    If it is stopped or killed, the same command goes on after the videos that were done. Videos can be added later: those that
+    are there and have not changed are not read again. A video that cannot be read does not end the others: videos.csv in DIR
+    says why, and the exit status is 2.
+
+    Args:
+        paths: Video files, globs, or directories, with all below them.
+        out: A new or empty directory, or that of an earlier extraction.
+        network: What turns frames into features: yt8m, efficientnet-lite0, keras:NAME (keras:EfficientNetV2B0, say) or
+            MODULE:FUNCTION, a function of your own from uint8 [B, H, W, 3] to float [B, D].
+        folder: The folder of the published networks, which yt8m download extractor fills.
+        weights: A file of weights, for keras:NAME.
+        pca: A file of --fit-pca: its projection of the network's values is stored.
+        labels: A CSV file with the columns path and labels. Labels are class ids with spaces between, or names with semicolons.
+        vocabulary: A vocabulary.csv with the names and numbers of the classes. Without one, names become classes in alphabetical
+            order, which DIR/vocabulary.csv lists.
+        ids: name: a video's id is the name of its file, made safe.
+            short: four letters and digits, as YouTube-8M has them.
+        level: frame: records with a row for each second.
+            video: records with the means of the rows.
+        jobs: Number of videos to read at a time.
+        records_per_shard: Number of records in each file.
+        max_frames: Read at most this many seconds of a video, from its start.
+        rounding: How values become bytes. truncate: as in YouTube-8M's records.
+            nearest: as the starter code's extractor does.
+        on_corrupt: What to do with a video that is cut off or has broken parts. keep: make a record of what can be read.
+            refuse: make none.
+        json: Print one JSON object.
+    """
+    import dataclasses
+
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.data.extraction import NetworkChoice
+    from yt8m.extracting.extraction import extract as run_extraction
+    from yt8m.extracting.networks.registry import DEFAULT, load_network
+
+    files = {"folder": folder, "weights": weights, "pca": pca}
+    files = {name: None if path is None else os.path.abspath(path) for name, path in files.items()}
+    choice = NetworkChoice(network or ("yt8m" if folder else DEFAULT), **files)
+    options = {"labels": labels, "vocabulary": vocabulary, "naming": ids, "level": level, "jobs": jobs}
+    options |= {"records_per_shard": records_per_shard, "max_frames": max_frames, "rounding": rounding}
+    loaded = load_network(choice.name, **files)
+    try:
+        result = run_extraction(
+            paths, out, loaded, choice=choice, progress=WorkProgress(), on_corrupt=on_corrupt, **options
+        )
+    except KeyboardInterrupt:
+        raise InputError("stopped; the same command goes on where it stood") from None
+    if json:
+        print_json(dataclasses.asdict(result))
+    else:
+        show(reports.extracted(result))
+    return USER_ERROR if result.num_failed else OK
