@@ -1,8 +1,8 @@
 """Writes parts of a video as files without encoding it again, by PyAV.
 
-A decoder can begin only at a key frame. So a part begins at the last key frame that is not after the wanted start. It ends with the
-last picture before the wanted end, or a few later, if a decoder needs these for it. Sound is kept, on all its tracks: the packets,
-of some hundredths of a second, that begin while pictures are shown. The first picture of a file is at its second 0.
+A decoder can begin only at a key frame. So a part begins at the last key frame that is not after the wanted start. It ends with
+the last picture before the wanted end, or a few later, if a decoder needs these for it. Sound is kept, on all its tracks: the
+packets, of some hundredths of a second, that begin while pictures are shown. The first picture of a file is at its second 0.
 """
 
 import os
@@ -117,7 +117,10 @@ class _Packets:
             raise InputError(f"{self._shown}: has no picture from {start:g} to {end:g} s that can be copied")
         before = [place for place in self._keys if self._times[place] <= begin]
         first = max(before, key=self._times.__getitem__, default=self._keys[0])
-        last = max(first, *inside)
+        last, found = -1, max(first, *inside)
+        while last != found:  # a later picture that was needed leaves no gap before it
+            last, shown = found, max(self._times[first : found + 1])
+            found = max(place for place in range(first, len(self._times)) if self._times[place] <= shown)
         ends = [self._times[place] + self._durations[place] for place in range(first, last + 1)]
         return _Part(first, last, self._times[first], max(ends))
 
