@@ -27,12 +27,12 @@ def write_coded(
     path: Path, seconds: int = 8, rate: int = 25, gop: int = 50, codec: str = "libx264", sound: str = "aac", **options
 ) -> Path:
     """Writes a video: `gop` frames from a key frame to the next; `sound` is a codec, or empty; `options` are the encoder's."""
-    if codec == "libx264":
-        options["sc_threshold"] = 0  # no key frames where much changes
+    if codec != "libvpx":
+        options["sc_threshold"] = 0 if codec == "libx264" else 1_000_000_000  # no key frames where much changes
     with av.open(str(path), "w") as container:
         pictures = container.add_stream(codec, rate=rate, options={name: str(value) for name, value in options.items()})
         pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        pictures.gop_size = gop
+        pictures.gop_size, pictures.codec_context.thread_count = gop, 1  # the same bytes each time
         track = container.add_stream(sound, rate=SAMPLE_RATE, layout="mono") if sound else None
         for number in range(seconds * rate):
             frame = av.VideoFrame.from_ndarray(picture_of(number), format="rgb24")
