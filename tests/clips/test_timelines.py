@@ -4,7 +4,7 @@ import opentimelineio
 import pytest
 
 from yt8m.clips import timelines
-from yt8m.clips.media import Media, file_name, rate_of
+from yt8m.clips.media import Media, rate_of
 from yt8m.clips.timelines import edl_parts, otio_of
 from yt8m.data.tables.clips import Clip
 
@@ -123,11 +123,3 @@ def test_clips_shorter_than_a_frame_still_have_one():
         ["00:00:01:00", "00:00:01:01"],
         ["00:00:01:01", "00:00:02:00"],
     ]
-
-
-def test_names_of_files():
-    ids = ["abcd", "a,b", "-x", "..", ".hidden", "a/b", "a%2Fb", "ä", "x" * 300, "x" * 301, "v\udcff", "a b"]
-    names = [file_name(each) for each in ids]
-    assert len(set(names)) == len(ids)
-    assert names[:6] == ["abcd", "a%2Cb", "-x", "%2E.", "%2Ehidden", "a%2Fb"]
-    assert all(len(name) <= 120 and "/" not in name and name.isascii() for name in names)

@@ -1,7 +1,5 @@
-"""What editors must know about a video file, and names of files that are made of ids."""
+"""What editors must know about a video file."""
 
-import hashlib
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +8,6 @@ _DROP_FRAME = (30000 / 1001, 60000 / 1001)
 _NEAR = 1e-3
 """Shares by which a rate may differ: 24 and 24000 / 1001 differ by as much, and are both in the list."""
 _UNKNOWN_RATE = 25.0
-_LONGEST_NAME = 120
-"""Characters of a file's name without its ending; most file systems take 255 bytes."""
-_KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -59,17 +54,3 @@ def rate_of(frames_per_second: float) -> float:
 
     fitting = [rate for rate in _TIMECODE_RATES if distance(rate)[1] < _NEAR / 2]
     return min(fitting, key=distance, default=_UNKNOWN_RATE)
-
-
-def file_name(video: str) -> str:
-    """A name for the files of a video: its id, with `%2F` and the like for what names of files cannot hold.
-
-    Different ids have different names.
-    """
-    name = urllib.parse.quote(video.encode(errors="surrogateescape"), safe="")
-    if name.startswith("."):  # the file would be hidden
-        name = f"%2E{name[1:]}"
-    if len(name) > _LONGEST_NAME:
-        digest = hashlib.sha256(video.encode(errors="surrogateescape")).hexdigest()
-        name = f"{name[:_KEPT]}~{digest[:16]}"
-    return name

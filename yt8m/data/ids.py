@@ -1,6 +1,9 @@
 """Tells which video ids a submission can hold: one rule for both tasks, for writing and for reading."""
 
+import hashlib
+import os
 import re
+import urllib.parse
 from collections.abc import Iterable
 
 from yt8m.errors import InputError
@@ -10,6 +13,9 @@ LONGEST_ID = 255
 """Bytes of an id in UTF-8."""
 
 RULE = "an id has no comma, colon, space, quote or control character"
+
+_LONGEST_FILE_NAME = 180
+"""Characters of an id in a file's name. File systems take 255 bytes, and a file has a longer name while it is written."""
 
 UNFIT = re.compile('[\\s,:"\x00-\x1f\x7f-\x9f\ufeff\ud800-\udfff]')
 """Characters that separate columns, segments or lines, or that CSV readers take for something else."""
@@ -31,6 +37,22 @@ def file_name_of(video_id: str) -> str:
     """A name for a file with one video: its id, with `_` for what an id or the name of a file cannot have."""
     name = re.sub(r"[/\\]", "_", safe_id(video_id))
     return f"_{name[1:]}" if name.startswith(".") else name  # a leading dot would hide the file
+
+
+def unique_file_name(video_id: str) -> str:
+    """A name for the files of one video among those of others: its id, with what no file name may have as in addresses.
+
+    `a/b` becomes `a%2Fb`. Different ids have different names.
+
+    Args:
+        video_id: bytes that are not UTF-8 are surrogates (`os.fsdecode`).
+    """
+    name = urllib.parse.quote(os.fsencode(video_id), safe=" ")
+    if name.startswith("."):  # it would hide the file
+        name = f"%2E{name[1:]}"
+    if len(name) > _LONGEST_FILE_NAME:
+        name = f"{name[:_LONGEST_FILE_NAME]}-{hashlib.sha256(os.fsencode(video_id)).hexdigest()[:16]}"
+    return name
 
 
 def id_problem(video_id: str) -> str | None:

@@ -1,20 +1,16 @@
 """The files of `yt8m label`: a table, and chapters."""
 
-import hashlib
 import os
-import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 
+from yt8m.data.ids import unique_file_name
 from yt8m.data.tables.timed_labels import write_timed_labels
 from yt8m.errors import InputError
 from yt8m.files import NewFile, make_directory
 from yt8m.labelling.labels import LabelledVideo, chapters_of
 from yt8m.labelling.webvtt import as_webvtt
 from yt8m.runs import check_output
-
-_LONGEST_NAME = 200
-"""File systems take 255 bytes; a name is unfinished under a longer one."""
 
 
 class Outputs:
@@ -55,8 +51,5 @@ class Outputs:
 
 
 def chapters_file(video_id: str) -> str:
-    """The file name of a video's chapters: its id, with what no file name may have as in addresses: `a%2Fb.vtt`."""
-    name = urllib.parse.quote(os.fsencode(video_id), safe=" ")
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(os.fsencode(video_id)).hexdigest()[:16]}"
-    return f"{name}.vtt"
+    """The name of the file of chapters of a video: `a%2Fb.vtt`."""
+    return f"{unique_file_name(video_id)}.vtt"

@@ -27,7 +27,7 @@ class Clip:
     """A part of a video: a shot. All times are seconds from the video's own start."""
 
     video: str
-    """The id of the video. Bytes that are not UTF-8 are surrogates (`os.fsdecode`)."""
+    """The id. Bytes that are not UTF-8 are surrogates (`os.fsdecode`)."""
     start: float
     end: float
     """Where the next clip begins, or the video ends."""
