@@ -151,7 +151,7 @@ def _tell(found: Labels, pairs: Sequence[tuple[str, str]], classes: Mapping[str,
         )
     unused = found.unused(pairs)
     if unused:
-        progress.message(f"{found.path}: {quantity(len(unused), 'row')} name no video here, such as {unused[0][:60]!r}")
+        progress.message(f"{found.path}: rows that name no video here: {len(unused)}, such as {unused[0][:60]!r}")
 
 
 def _vocabulary_of(names: Mapping[int, str]) -> bytes:

@@ -9,6 +9,7 @@ from yt8m.data.records import framed, read_framing
 from yt8m.errors import RecordError
 from yt8m.files import NewFile
 
+_REMEDY = "remove the file, and its videos are extracted again"
 PATTERN = "videos[0-9][0-9][0-9][0-9]*.tfrecord"
 
 
@@ -24,7 +25,10 @@ def read_shards(directory: Path) -> dict[str, list[str]]:
         RecordError: a file is damaged.
     """
     paths = sorted(directory.glob(PATTERN), key=lambda path: (len(path.name), path.name))
-    return {path.name: [video_id.decode() for video_id in read_ids([str(path)])] for path in paths}
+    try:
+        return {path.name: [video_id.decode() for video_id in read_ids([str(path)])] for path in paths}
+    except RecordError as error:
+        raise RecordError(error.path, error.record, f"{error.reason}; {_REMEDY}") from error
 
 
 def with_labels(record: bytes, labels: Sequence[int] | None) -> bytes:
@@ -72,7 +76,5 @@ def _records(path: Path, ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         return
     for video_id, raw in zip(ids, read_framing(str(path)), strict=True):
         if raw.problem:
-            raise RecordError(
-                str(path), raw.index, f"{raw.problem}; remove the file, and its videos are extracted again"
-            )
+            raise RecordError(str(path), raw.index, f"{raw.problem}; {_REMEDY}")
         yield video_id, raw.data
