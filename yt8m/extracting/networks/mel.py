@@ -73,6 +73,7 @@ class MelStream(SoundStream):
         self._rest = np.zeros(0, np.float32)
         self._seconds: list[np.ndarray] = []
         self._described: list[np.ndarray] = []
+        self._num_taken = 0
 
     def push(self, samples: np.ndarray) -> None:
         """See `SoundStream`."""
@@ -83,17 +84,25 @@ class MelStream(SoundStream):
         self._rest = rest[whole * SAMPLE_RATE :].copy()
 
     def rows(self, final: bool = False) -> np.ndarray:
-        """See `SoundStream`. A rest of less than one window gives no row."""
+        """See `SoundStream`.
+
+        At the end, one sample less than a hop of silence follows, as in the published extractor. So a rest of 15 ms or less
+        gives no row, unless it is all there is.
+        """
         if final:
-            if len(self._rest) >= WINDOW:
-                self._take(self._rest)
+            is_all = not self._num_taken and len(self._rest) > 0
+            rest = np.pad(self._rest, (0, max(HOP - 1, WINDOW - len(self._rest)) if is_all else HOP - 1))
+            if len(rest) >= WINDOW:
+                self._take(rest)
             self._rest = self._rest[:0]
+            self._num_taken += 1
         self._describe_all()
         rows = np.concatenate([self._none, *self._described])
         self._described = []
         return rows
 
     def _take(self, samples: np.ndarray) -> None:
+        self._num_taken += 1
         self._seconds.append(log_mel(samples[: (self._num_rows - 1) * HOP + WINDOW]))
         if len(self._seconds) == _BLOCK_SECONDS:
             self._describe_all()

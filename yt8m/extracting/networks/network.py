@@ -52,6 +52,8 @@ class Network(abc.ABC):
     picture: Feature
     """What the rows of frames are stored as."""
     sound: SoundNetwork | None = None
+    can_be_whitened: bool = True
+    """Whether a PCA of one's own may follow; published features have theirs."""
     batch_size: int = 16
     """Frames that `frames` takes at a time with the best speed. It takes any number, from 1."""
 

@@ -36,7 +36,32 @@ def load_network(
     Raises:
         InputError: there is no such network, or a file is missing, damaged, or of another network.
     """
-    if ":" in name and not name.startswith("keras:"):
+    if folder is not None and name != "yt8m":
+        raise InputError(f"network {name} takes no folder; that is for yt8m")
+    if weights is not None and not name.startswith("keras:"):
+        raise InputError(f"network {name} takes no file of weights; that is for keras:NAME")
+    network = _load(name, folder, weights)
+    if pca is None:
+        return network
+    from yt8m.extracting.networks.projections import Whitened
+
+    return Whitened(network, pca)
+
+
+def _load(name: str, folder: PathText | None, weights: PathText | None) -> Network:
+    if name == "yt8m":
+        from yt8m.extracting.networks.published import PublishedNetwork
+
+        return PublishedNetwork(folder)
+    if name == DEFAULT:
+        from yt8m.extracting.networks.efficientnet import EfficientNetLite0
+
+        return EfficientNetLite0()
+    if name.startswith("keras:"):
+        from yt8m.extracting.networks.applications import KerasApplication
+
+        return KerasApplication(name, weights)
+    if ":" in name:
         from yt8m.extracting.networks.functions import FunctionNetwork
 
         return FunctionNetwork(name)

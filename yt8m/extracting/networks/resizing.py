@@ -18,6 +18,7 @@ def shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
     if pixels.shape[:2] == (height, width):
         return pixels
-    # Whole blocks are averaged first, down to twice the size: five times as fast for 720p, and within a level of 255 or two.
-    resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(resized)
+    # A mean over each pixel's area takes half the time of a triangle, and does not differ from it to the eye where much is lost.
+    is_small = pixels.shape[0] < 2 * height or pixels.shape[1] < 2 * width
+    how = Image.Resampling.BILINEAR if is_small else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(pixels).resize((width, height), how))
