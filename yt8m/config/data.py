@@ -12,6 +12,7 @@ from yt8m.data.schema import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_LABELS,
     Fold,
+    ReadingProcesses,
     Sampling,
     SegmentContext,
 )
@@ -76,6 +77,10 @@ class DataConfig:
     """Records in the shuffle buffer of training. The order of the files is shuffled too."""
     parallel_files: PositiveInt = 8
     """Files to read at the same time."""
+    processes: Annotated[ReadingProcesses, Range(least=0), tyro.conf.arg(metavar="auto|N")] = "auto"
+    """Processes that make batches of local frame-level records. auto: as
+    many as cores, but only if the batches are waited for at least two
+    seconds and half of the time. 0: threads alone."""
     shard: Literal["auto", "file", "record"] = "auto"
     """How several workers share the training records. file: each reads its
     own files. record: each reads all files and parses its own records, so

@@ -10,7 +10,7 @@ import cattrs
 
 from yt8m.config.architecture import Architecture
 from yt8m.config.run import RunConfig
-from yt8m.data.schema import SegmentContext
+from yt8m.data.schema import ReadingProcesses, SegmentContext
 from yt8m.errors import InputError, unknown_name
 from yt8m.values import fit
 
@@ -38,7 +38,7 @@ def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Conver
     converter.register_structure_hook_func(lambda cls: cls is Architecture, structure_architecture)
     converter.register_structure_hook_func(lambda cls: typing.get_origin(cls) is tuple, structure_tuple)
     converter.register_structure_hook_func(lambda cls: typing.get_origin(cls) is Literal, _as_in_json)
-    for primitive in (bool, int, float, str, SegmentContext):
+    for primitive in (bool, int, float, str, SegmentContext, ReadingProcesses):
         converter.register_structure_hook(primitive, _as_in_json)
     return converter
 

@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from yt8m.data.schema import DEFAULT_MAX_FRAMES, Sampling, Share
+from yt8m.data.schema import DEFAULT_MAX_FRAMES, ReadingProcesses, Sampling, Share
 from yt8m.errors import InputError
-from yt8m.values import NonNegativeInt, PositiveInt, Seed, fit_fields
+from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,9 @@ class Portion:
     """Address of a data service that reads and parses the records; empty = this process does."""
     job_name: str = ""
     """Processes with the same name share out the records of each epoch of the service."""
+    processes: Annotated[ReadingProcesses, Range(least=0)] = "auto"
+    """Processes that make batches of local frame-level records. `auto`: one for each core, once whoever takes the batches has
+    waited for them at least 2 s and half of the time; 0: threads of this process alone."""
 
     def __post_init__(self):
         fit_fields(self)

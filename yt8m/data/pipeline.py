@@ -108,9 +108,9 @@ def read_records(
             `shuffle_buffer` (1024 records), `repeat`, `drop_remainder`, `parallel_files` (8), `deterministic` (True), `shard`
             ((index, count): every count-th file, or record), `shard_by` ("auto", "file" or "record"), `skip_records`,
             `service` (address of a tf.data service; its workers read and parse the records, and no seed determines the order;
-            docs/scaling.md) and `job_name` (processes with the same name share out the records of each epoch, first come,
+            docs/scaling.md), `job_name` (processes with the same name share out the records of each epoch, first come,
             first served. They need the same arguments, and a new name at each start of them all. Without a name, each process
-            reads all records).
+            reads all records) and `processes` ("auto": processes make the batches if they are waited for; or how many).
 
     Raises:
         InputError, RecordError: see `open_source`; a local file is cut off; an argument is unknown or has a bad value. While

@@ -40,6 +40,9 @@ Sampling = Literal["random", "random_without_replacement", "uniform", "consecuti
 """Ways to sample frames: independent draws; distinct frames in their order; the middles of equal parts of the video; a
 random run of consecutive frames."""
 
+ReadingProcesses = int | Literal["auto"]
+"""See `yt8m.data.options.Portion`."""
+
 SegmentContext = int | Literal["video"]
 """What a model sees beside a segment: so many frames on each side, or frames of the whole video as a second stream."""
 

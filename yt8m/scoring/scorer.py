@@ -128,7 +128,7 @@ class Scorer:
             max_frames=config.data.max_frames,
             segments=segments,
         )
-        portion = Portion(shard=shard or self.devices.shard)
+        portion = Portion(shard=shard or self.devices.shard, processes=config.data.processes)
         dataset = pipeline.make_dataset(source, size, frames, portion=portion)
         work = f"scoring {quantity(size, 'segment' if source.level == 'segment' else 'video')} at a time"
         with failures.record_errors(source), memory_errors(work):

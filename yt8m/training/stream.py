@@ -65,5 +65,6 @@ def training_batches(
         skip_records=steps_done * size,
         service="" if job_name is None else config.data.service,
         job_name=job_name or "",
+        processes=config.data.processes,
     )
     return pipeline.make_dataset(source, size, training_frames(config), training_order(config, repeat), portion, counts)

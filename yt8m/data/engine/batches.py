@@ -7,12 +7,14 @@ threads there are.
 import itertools
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from yt8m.data.engine.memory import Pool, Scratch
+from yt8m.data.engine.processes import Processes
 
 _MOST_THREADS = 16
 _MOST_BYTES_AHEAD = 256 << 20
@@ -29,7 +31,13 @@ def num_threads() -> int:
 
 
 def stream_batches(
-    items: Iterator[Any], make: Make, batch_size: int, first: int = 0, *, drop_remainder: bool = False
+    items: Iterator[Any],
+    make: Make,
+    batch_size: int,
+    first: int = 0,
+    *,
+    drop_remainder: bool = False,
+    processes: Processes | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Makes batches of items, in their order.
 
@@ -39,6 +47,7 @@ def stream_batches(
         batch_size: items in a batch.
         first: number of the first batch.
         drop_remainder: leave out a smaller last batch.
+        processes: make batches in place of the threads, once they have begun. They end with the stream.
 
     Raises:
         RecordError, InputError: from `items` and `make`, at the batch's place in the stream.
@@ -48,7 +57,8 @@ def stream_batches(
     def work(number: int, group: list[Any]) -> dict[str, Any]:
         if not hasattr(local, "scratch"):
             local.scratch = Scratch()
-        return make(number, group, pool, local.scratch)
+        made = processes.make(number, group) if processes else None
+        return made if made is not None else make(number, group, pool, local.scratch)
 
     groups = enumerate(_groups(items, batch_size, drop_remainder), first)
     waiting: deque[Future] = deque()
@@ -66,11 +76,16 @@ def stream_batches(
                     ended = True
             if not waiting:
                 return
+            begun = time.monotonic()
             batch = waiting.popleft().result()
+            if processes:
+                processes.after(time.monotonic() - begun, batch)
             most = most_waiting(sum(getattr(value, "nbytes", 0) for value in batch.values()))
             yield batch
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
+        if processes:
+            processes.close()
 
 
 def _failed(error: Exception) -> Future:

@@ -3,6 +3,7 @@
 B = videos, T = frames, L = label columns.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,25 +48,34 @@ def frame_batch(
     """
     features, size = () if source.without_features else rows_of(source.features), len(records)
     length = frames.num_frames or frames.max_frames
-    batch: Batch = {"id": np.empty(size, object), "labels": np.full((size, source.max_labels), LABEL_PADDING, np.int32)}
+    ids, labels = np.empty(size, object), []
     counts, cut = np.zeros(size, np.int32), np.zeros(size, np.int32)
-    batch |= {"num_frames": counts, "cut_frames": cut}
-    for feature in features:
-        batch[feature.name] = pool.empty((size, length, feature.size), feature.dtype)
+    arrays = [(feature, pool.empty((size, length, feature.size), feature.dtype)) for feature in features]
     sampler = None
     if frames.num_frames:
         sampler = Sampler(frames.sampling, size, frames.num_frames, frames.max_frames, seed, number, share)
     for place, record in enumerate(records):
         video = read_video(record, source, scratch)
-        batch["id"][place] = video.id
-        batch["labels"][place, : len(video.labels)] = video.labels
-        stored = min(video.num_frames, frames.max_frames)
-        cut[place] = video.num_frames - stored
+        ids[place] = video.id
+        labels.append(video.labels)
+        num_frames = video.num_frames
+        stored = min(num_frames, frames.max_frames)
+        cut[place] = num_frames - stored
         rows = slice(stored) if sampler is None else sampler.rows(place, stored)
-        counts[place] = stored if sampler is None else len(rows)
-        for feature in features:
-            put_frames(batch[feature.name][place], video, feature, rows, counts[place], record)
+        counts[place] = count = stored if sampler is None else len(rows)
+        for feature, array in arrays:
+            put_frames(array[place], video, feature, rows, count, record)
+    batch: Batch = {"id": ids, "labels": _label_columns(labels, source.max_labels)}
+    batch |= {"num_frames": counts, "cut_frames": cut} | {feature.name: array for feature, array in arrays}
     return means_of_frames(batch, features) if source.as_means else batch
+
+
+def _label_columns(labels: Sequence[Sequence[int]], num_columns: int) -> np.ndarray:
+    """The labels of the videos of a batch, int32 [B, L]. All at once, as a small copy for each video costs as much as all."""
+    columns = np.full((len(labels), num_columns), LABEL_PADDING, np.int32)
+    numbers = np.array([*map(len, labels)])
+    columns[np.arange(num_columns) < numbers[:, None]] = np.fromiter(itertools.chain(*labels), np.int32)
+    return columns
 
 
 def put_frames(

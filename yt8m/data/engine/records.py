@@ -1,5 +1,6 @@
 """Where records lie, and how their bytes are had: in a local file, or in memory."""
 
+import functools
 import os
 import struct
 import threading
@@ -117,6 +118,10 @@ class LocalFile:
         self._handle: _Handle | None = None
         self._identity: tuple[int, ...] | None = None
 
+    def __reduce__(self):
+        """For another process: the same file, which must not have changed."""
+        return _file_of, (self.path, self._identity)
+
     def _open(self) -> _Handle:
         """The open file. Only the files opened last stay open, as a shuffle buffer may hold records of very many."""
         handle = self._handle
@@ -199,6 +204,14 @@ class LocalFile:
             file.seek(offset)
             problem = read_record(file, offset, size).problem or "cannot be read"
         return RawRecord(index, offset, b"", problem).as_error(self.path)
+
+
+@functools.lru_cache(maxsize=1024)
+def _file_of(path: str, identity: tuple[int, ...] | None) -> LocalFile:
+    """The same object for the same file, so that a process opens it once and not for each batch."""
+    file = LocalFile(path)
+    file._identity = identity
+    return file
 
 
 class BareFile:

@@ -9,12 +9,13 @@ from functools import partial
 import numpy as np
 
 from yt8m.data.endings import refuse_broken_ends
-from yt8m.data.engine.batches import Make, stream_batches
+from yt8m.data.engine.batches import Make, num_threads, stream_batches
 from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.order import Shares, in_order
+from yt8m.data.engine.processes import Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
 from yt8m.data.engine.video_level import video_batch
@@ -104,8 +105,20 @@ def read_stream(
     numbers = partial(counts.numbers, items)
     chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
     first = portion.skip_records // batch_size
-    make = maker(source, frames, order.seed, shares)
-    return stream_batches(chosen, make, batch_size, first, drop_remainder=order.drop_remainder)
+    arguments = source, frames, order.seed, shares
+    processes = _processes(source, portion, Recipe(maker, arguments))
+    return stream_batches(
+        chosen, maker(*arguments), batch_size, first, drop_remainder=order.drop_remainder, processes=processes
+    )
+
+
+def _processes(source: Source, portion: Portion, recipe: Recipe) -> Processes | None:
+    """The processes that a stream may get. Video-level records are read in pieces, many at a time, which threads do well."""
+    asked = portion.processes
+    number = num_threads() if asked == "auto" else asked
+    if source.level == "video" or not number or not are_possible() or (asked == "auto" and number == 1):
+        return None
+    return Processes(number, recipe, at_once=asked != "auto")
 
 
 def _all_segments(source: Source, batch_size: int, order: Order, portion: Portion, shares: Shares) -> Iterator[Batch]:

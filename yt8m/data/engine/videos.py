@@ -50,7 +50,7 @@ class Video(NamedTuple):
     @property
     def num_frames(self) -> int:
         """Frames that all present streams have. Streams may differ by one frame, the last."""
-        return min(map(len, self.streams.values()), default=0)
+        return min([len(frames) for frames in self.streams.values()], default=0)
 
     def frames(self, features: Iterable[Feature]) -> dict[str, np.ndarray]:
         """The frames that all present streams have, by feature: [T, D] of the feature's type, as views of the streams."""
@@ -217,10 +217,17 @@ def _rows(data: np.ndarray, start: int, end: int, before: bytes, size: int) -> n
     width = len(before) + size
     if (end - start) % width:
         raise _UnusualError
-    rows = data[start:end].reshape(-1, width)
-    if rows[:, : len(before)].tobytes() != before * len(rows):
+    count = (end - start) // width
+    found = np.ndarray((count,), _item(len(before)), data, start, (width,))
+    if found.tobytes() != before * count:
         raise _UnusualError
-    return rows[:, len(before) :]
+    return data[start:end].reshape(-1, width)[:, len(before) :]
+
+
+@functools.cache
+def _item(size: int) -> np.dtype:
+    """Bytes as one item, which NumPy copies six times as fast as a row of bytes."""
+    return np.dtype((np.void, size))
 
 
 @functools.cache
