@@ -8,33 +8,33 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import data, documents, processes, turns
+from benchmarks.earlier.work import WARM_SECONDS, consumer, warmed
 from benchmarks.sizes import parser_of, sized
 from benchmarks.turns import Measure
 from yt8m.errors import quantity
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 NUM_FILES = sized(12, 4)
 ROUNDS = sized(7, 1)
 BATCH_SIZE = sized(64, 8)
 PASSES = sized(8, 2)
-"""Over the files in one go: a stream's start (tracing, filling the shuffle buffer) takes as long as hundreds of videos, and
-a training starts once. They make whole batches, so that all variants read the same number of videos."""
+"""Over the files in one go. They make whole batches, so that all variants read the same number of videos."""
 VIDEO_PASSES = sized(2, 1) * PASSES
 """The same over video-level records, which are read much faster."""
+WARM = sized(WARM_SECONDS, 0.1)
 MEMORY_AIM = 600
 """Megabytes."""
 READERS = {"read_batches": "yt8m.data.arrays", "read_records": "yt8m.data.pipeline"}
 """Our readers, and their modules: batches of NumPy arrays, and a `tf.data` stream."""
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Kind(NamedTuple):
@@ -49,8 +49,16 @@ FRAME_LEVEL = {
     "300 frames": Kind(SHUFFLED, "1.3"),
     "32 sampled frames": Kind(SHUFFLED | {"num_frames": 32}, "2"),
     "300 frames, unshuffled": Kind({}),
+    "300 frames, threads alone": Kind(SHUFFLED | {"processes": 0}),
+    "32 sampled frames, threads alone": Kind(SHUFFLED | {"num_frames": 32, "processes": 0}),
 }
 VIDEO_LEVEL = {"video level": Kind(SHUFFLED, "0.8")}
+
+
+def _stream(reader: str, files: list[str], options: Mapping[str, Any]) -> Iterable:
+    """Opens files as a stream without an end."""
+    read = getattr(importlib.import_module(READERS[reader]), reader)
+    return read(files, BATCH_SIZE, repeat=True, **options)
 
 
 def drain(dataset: "tf.data.Dataset") -> None:
@@ -58,20 +66,6 @@ def drain(dataset: "tf.data.Dataset") -> None:
     import tensorflow as tf
 
     dataset.reduce(tf.constant(0, tf.int64), lambda count, _: count + 1).numpy()
-
-
-def _stream(reader: str, files: list[str], num_batches: int, options: Mapping[str, Any]) -> Callable[[], None]:
-    """Opens files; the function that reads so many batches of them and keeps none."""
-    read = getattr(importlib.import_module(READERS[reader]), reader)
-    stream = read(files, BATCH_SIZE, repeat=True, **options)
-    if reader == "read_records":
-        return lambda: drain(stream.take(num_batches))
-
-    def read_them() -> None:
-        for _ in islice(stream, num_batches):
-            pass
-
-    return read_them
 
 
 def _raw(files: list[str], passes: int) -> Measure:
@@ -85,7 +79,11 @@ def _raw(files: list[str], passes: int) -> Measure:
 
 
 def _ours(reader: str, files: list[str], num_batches: int, options: Mapping[str, Any]) -> Measure:
-    return lambda: turns.timed(_stream(reader, files, num_batches, options))()
+    def measure() -> turns.Spent:
+        consume = warmed(_stream(reader, files, options), WARM)
+        return turns.timed(lambda: consume(num_batches))()
+
+    return measure
 
 
 def _table(files: list[str], num_videos: int, passes: int, kinds: Mapping[str, Kind]) -> str:
@@ -113,7 +111,7 @@ def peak_memory(reader: str, files: list[str]) -> float:
     """Most megabytes of this process, which reads videos of 300 frames; without files it loads the reader alone."""
     importlib.import_module(READERS[reader])
     if files:
-        _stream(reader, files, sized(100, 4), SHUFFLED)()
+        consumer(_stream(reader, files, SHUFFLED))(sized(100, 4))
     return turns.peak_megabytes()
 
 

@@ -2,11 +2,11 @@
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.earlier.work import spent
 from benchmarks.sizes import sized
 
 UNCOUNTED = sized(1, 0)
@@ -18,7 +18,7 @@ class Spent(NamedTuple):
 
     seconds: float
     cpu: float
-    """CPU seconds of all threads, which depend less on what else the machine does."""
+    """CPU seconds of all threads and child processes, which depend less on what else the machine does."""
     megabytes: float = 0.0
     """Most memory that its process held at once; 0 if the process did other work too."""
 
@@ -27,12 +27,10 @@ Measure = Callable[[], Spent]
 
 
 def timed(work: Callable[[], object]) -> Measure:
-    """A function that measures work in this process."""
+    """A function that measures work in this process and its children."""
 
     def measure() -> Spent:
-        start, start_of_process = time.perf_counter(), time.process_time()
-        work()
-        return Spent(time.perf_counter() - start, time.process_time() - start_of_process)
+        return Spent(**spent(work))
 
     return measure
 

@@ -2,7 +2,7 @@
 
 READER is a function of `yt8m`: `read_records`, or `read_batches` where the build has it. The object of arguments has `files`,
 `options` of the reader, and `batches`: how many to read. With `first`, the seconds are those until the first batch is there,
-from before the files are opened. Otherwise they are those of all batches, in a second turn over an open stream.
+from before the files are opened. Otherwise they are those of batches out of a stream that has run for `WARM_SECONDS`.
 
 This file runs with a commit that does not have it, so it imports nothing of `benchmarks`.
 """
@@ -13,41 +13,78 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import yt8m
+WARM_SECONDS = 4
+"""A stream fills its buffer first, and starts processes once it has been waited for, while a training runs for hours."""
+_AT_ONCE = 20
 
 
-def _consumer(stream, count: int) -> Callable[[], object]:
-    """Reads batches of a stream and keeps none. Those of TensorFlow stay inside it, so that Python costs nothing."""
-    if not hasattr(stream, "reduce"):
-        return lambda: [None for _ in itertools.islice(stream, count)]
+def cpu_seconds() -> float:
+    """CPU seconds of this process, and of its children so far, whether they have ended or not."""
+    ended, ticks = os.times(), 0
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = place.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if int(fields[1]) == os.getpid():
+            ticks += sum(map(int, fields[11:13]))
+    return time.process_time() + ended.children_user + ended.children_system + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def consumer(stream) -> Callable[[int], object]:
+    """A function that reads so many more batches of a stream and keeps none.
+
+    Those of TensorFlow stay inside it, so that Python costs nothing.
+    """
+    iterator = iter(stream)
+    if not hasattr(stream, "element_spec"):
+        return lambda count: deque(itertools.islice(iterator, count), maxlen=0)
     import tensorflow as tf
 
-    dataset = stream.take(count)
-    return lambda: dataset.reduce(tf.constant(0, tf.int64), lambda done, _: done + 1).numpy()
+    tf.get_logger().setLevel("ERROR")  # it warns that there are several of these functions
+
+    @tf.function
+    def consume(count):
+        for _ in tf.range(count):
+            next(iterator)
+
+    return lambda count: consume(tf.constant(count))
 
 
-def _spent(work: Callable[[], object]) -> dict[str, float]:
-    start, start_of_process = time.perf_counter(), time.process_time()
+def warmed(stream, seconds: float = WARM_SECONDS) -> Callable[[int], object]:
+    """Like `consumer`, of a stream that has run for some seconds."""
+    consume, end = consumer(stream), time.monotonic() + seconds
+    while time.monotonic() < end:
+        consume(_AT_ONCE)
+    return consume
+
+
+def spent(work: Callable[[], object]) -> dict[str, float]:
+    """The seconds and the CPU seconds that some work takes."""
+    start, start_of_cpu = time.perf_counter(), cpu_seconds()
     work()
-    return {"seconds": time.perf_counter() - start, "cpu": time.process_time() - start_of_process}
+    return {"seconds": time.perf_counter() - start, "cpu": cpu_seconds() - start_of_cpu}
 
 
 def main(reader: str, files: list[str], batches: int, options: dict, first: bool = False) -> dict[str, object]:
     """What was spent, and where the build lies that was measured."""
+    import yt8m
+
     read = getattr(yt8m, reader)  # loads its module
     if reader == "read_records":
         importlib.import_module("tensorflow")
     if first:
-        spent = _spent(lambda: next(iter(read(files, **options))))
+        found = spent(lambda: next(iter(read(files, **options))))
     else:
-        work = _consumer(read(files, **options), batches)
-        work()
-        spent = _spent(work)
-    return {**spent, "build": os.path.dirname(os.path.dirname(os.path.abspath(yt8m.__file__)))}
+        consume = warmed(read(files, **options))
+        found = spent(lambda: consume(batches))
+    return {**found, "build": os.path.dirname(os.path.dirname(os.path.abspath(yt8m.__file__)))}
 
 
 if __name__ == "__main__":
