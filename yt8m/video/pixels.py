@@ -1,5 +1,6 @@
-"""How the pixels of a video are turned so that the picture stands upright."""
+"""From decoded pictures to pixels: RGB, upright, and smaller where that is asked for."""
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class Orientation(NamedTuple):
         return _QUARTER_TURNS[transposed, across, down]
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Turns pixels [H, W, 3]. The result is a view if nothing changes, else a copy."""
+        """Turns pixels [H, W, 3]. The result is the same array if nothing changes, else a copy."""
         if self == Orientation():
             return pixels
         turned = pixels.swapaxes(0, 1) if self.transposed else pixels
@@ -42,8 +43,36 @@ def orientation_of(frame: "VideoFrame") -> Orientation:
     matrix = frame.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return Orientation()
-    # Stored (across, down) times this is shown (across, down).
+    # (across, down) as stored, times this, is (across, down) as shown.
     (a, b), (c, d) = np.frombuffer(bytes(matrix), np.int32).reshape(3, 3)[:2, :2].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, a < 0, d < 0)
     return Orientation(True, c < 0, b < 0)
+
+
+class Converter:
+    """Makes pixels of pictures.
+
+    Args:
+        height: rows of the result, for smaller pictures whose pixels are square; each is the mean of what it covers. A picture
+            with fewer rows keeps its size. None = every pixel as it is stored.
+        pixel_aspect: width of a stored pixel divided by its height; None = unknown, taken for 1.
+    """
+
+    def __init__(self, height: int | None = None, pixel_aspect: Fraction | None = None):
+        from av.video.reformatter import VideoReformatter
+
+        self._reformatter = VideoReformatter()  # keeps the tables of a conversion for the next picture
+        self._height, self._aspect = height, pixel_aspect or Fraction(1)
+
+    def pixels(self, frame: "VideoFrame") -> np.ndarray:
+        """Returns uint8 [H, W, 3], RGB, upright."""
+        orientation, size = orientation_of(frame), {}
+        if self._height is not None:
+            across, down = frame.width * self._aspect, Fraction(frame.height)
+            rows = across if orientation.transposed else down
+            share = min(Fraction(1), self._height / rows)
+            size = {"width": max(1, round(across * share)), "height": max(1, round(down * share))}
+            size["interpolation"] = "AREA"
+        converted = self._reformatter.reformat(frame, format="rgb24", threads=1, **size)
+        return orientation.apply(converted.to_ndarray())
