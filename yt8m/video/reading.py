@@ -19,6 +19,9 @@ _DECLARING = {"asf", "avi", "flv", "matroska", "mov"}
 """Formats whose files say at their beginning how long they are. FFmpeg guesses it for others, from their end or size."""
 _TOLERANCE = 0.25
 """Seconds by which a whole file may end before it says, or two pictures if that is more."""
+_MOST_DELAY = 0.5
+"""Seconds from the declared start to the first picture that are due to the order of storage: AVI tells when pictures are decoded,
+not when they are shown. If there are more, the first pictures are broken."""
 
 
 class Video:
@@ -137,9 +140,12 @@ def first_picture(container: "InputContainer", stream: "VideoStream", path: str 
 
 
 def zero_of(stream: "VideoStream", first: "VideoFrame") -> int:
-    """The time stamp of the video's start: that of the first picture, also if it cannot be decoded."""
-    stamps = [each for each in (stream.start_time, first.pts) if each is not None]
-    return min(stamps, default=0)
+    """The time stamp of the video's start, in ticks: that of the first picture, also if it cannot be decoded."""
+    declared = stream.start_time
+    if first.pts is None or declared is None:
+        return (declared if first.pts is None else first.pts) or 0
+    late = first.pts - declared
+    return declared if late * stream.time_base > _MOST_DELAY else first.pts
 
 
 def _declared_seconds(stream: "VideoStream") -> float | None:
