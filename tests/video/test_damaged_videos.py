@@ -54,6 +54,14 @@ def test_a_still_picture_is_no_video(tmp_path, kind):
     assert refusal(tmp_path / "a.mp4") == "is a still picture, not a video"
 
 
+def test_a_moving_gif_is_a_video(tmp_path):
+    from PIL import Image
+
+    first, *others = (Image.fromarray(numbered(number)) for number in range(30))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=100, loop=0)
+    assert chosen(read(tmp_path / "a.gif")[1]) == [(0, 0), (1, 10), (2, 20)]
+
+
 def test_sound_alone_is_no_video(tmp_path):
     with av.open(str(tmp_path / "a.mp4"), "w") as file:
         stream = file.add_stream("aac", rate=16_000, layout="mono")
@@ -114,7 +122,9 @@ def test_a_cut_tail_is_told_with_the_seconds_lost(tmp_path):
     times = [number / 25 for number in range(250)]
     noise = np.random.default_rng(0).integers(0, 255, (250, 96, 160, 3), np.uint8)
     sound = Track(clicks(10, 16_000), 16_000)
-    path = write(tmp_path / "a.mp4", times, sound, pictures=noise, container=FAST_START)
+    path = write(
+        tmp_path / "a.mp4", times, sound, pictures=noise, container=FAST_START, options={"preset": "ultrafast"}
+    )
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     video, frames, samples = read(path)
