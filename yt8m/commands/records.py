@@ -8,7 +8,7 @@ from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
 from yt8m.commands.streams import show
 from yt8m.data.features import KNOWN
-from yt8m.download.layout import DEFAULT_JOBS, Jobs, Mirror, parse_shard
+from yt8m.download.layout import DEFAULT_JOBS, EXTRACTOR, Jobs, Mirror, parse_shard
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
@@ -257,16 +257,18 @@ def download(
         bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
     ] = False,
 ) -> int:
-    """Download YouTube-8M, or a part of it, from its servers.
+    """Download YouTube-8M, or a part of it, from its servers; or the networks of its features.
 
     Example: yt8m download 2/frame/train --out /data/yt8m --shard 1,100
+    Example: yt8m download extractor --out networks
 
     If it is stopped or killed, the same command resumes it. Complete files are not fetched again.
 
     Args:
         partition: 2/frame/train, 2/frame/validate, 2/frame/test, 2/video/train, 2/video/validate, 2/video/test,
-            3/frame/validate or 3/frame/test.
-        out: The root of the data set. Records go to DIR/2/frame/train and so on; vocabulary and segment classes go to DIR.
+            3/frame/validate or 3/frame/test; or extractor, the files of yt8m extract --network yt8m.
+        out: The root of the data set. Records go to DIR/2/frame/train and so on; vocabulary and segment classes go to DIR. The
+            files of the extractor go to DIR, with extractor.lock.json, which has their digests.
         mirror: The server to use; choose the nearest one.
         shard: Fetch the X-th of Y parts. File names decide the part, as in the data set's own script.
         jobs: Number of files to fetch at a time.
@@ -276,6 +278,8 @@ def download(
     from yt8m.commands.watching import SECONDS_BETWEEN_LINES_OF_DOWNLOADS, WorkProgress
     from yt8m.download.downloading import Download
 
+    if partition.strip("/") == EXTRACTOR:
+        return _download_extractor(out, mirror, shard, jobs, base_url, dry_run)
     part = None if shard is None else parse_shard(shard)
     options = {"mirror": mirror, "shard": part, "jobs": jobs, "base_url": base_url}
     progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
@@ -286,6 +290,29 @@ def download(
                 show(reports.to_download(survey))
             else:
                 show(reports.downloaded(downloading.run(survey)))
+        except KeyboardInterrupt:
+            raise InputError("stopped; the same command goes on where it stood") from None
+    return OK
+
+
+def _download_extractor(
+    out: str, mirror: Mirror, shard: str | None, jobs: Jobs, base_url: str | None, dry_run: bool
+) -> int:
+    """`yt8m download extractor`."""
+    from yt8m.commands.watching import SECONDS_BETWEEN_LINES_OF_DOWNLOADS, WorkProgress
+    from yt8m.download.extractor import ExtractorDownload
+
+    for flag, is_given in (("--shard", shard is not None), ("--mirror", mirror != "us")):
+        if is_given:
+            raise InputError(f"{flag} is for parts of the data set; leave it out with {EXTRACTOR}")
+    progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
+    with ExtractorDownload(out, jobs=jobs, base_url=base_url, progress=progress) as downloading:
+        try:
+            if dry_run:
+                addresses = {downloading.address(file): size for file, size in downloading.sizes().items()}
+                show(reports.extractor_to_download(out, addresses))
+            else:
+                show(reports.extractor_downloaded(downloading.run()))
         except KeyboardInterrupt:
             raise InputError("stopped; the same command goes on where it stood") from None
     return OK

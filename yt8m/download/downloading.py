@@ -20,6 +20,7 @@ from yt8m.download.layout import (
     Shard,
     check_partition,
     in_shard,
+    local_directory,
     local_name,
     official_site,
     own_site,
@@ -81,7 +82,7 @@ class Download:
         self._shard = Shard(*(shard or (1, 1)))
         if not 1 <= self._shard.part <= self._shard.parts:
             raise InputError(f"shard is {shard}; it must be (X, Y) with 1 <= X <= Y")
-        self._root = _local_directory(out)
+        self._root = local_directory(out)
         self._directory = self._root / self._partition
         self._jobs = jobs
         self._progress = progress
@@ -292,16 +293,6 @@ class Download:
             rest = len(survey.files) - len(result.missing) - len(result.fetched)
             text += f"; the server does not answer, so {rest} more {'was' if rest == 1 else 'were'} not tried"
         raise InputError(f"{text}; run the same command again to try these again")
-
-
-def _local_directory(out: str | os.PathLike) -> Path:
-    text = os.fspath(out)
-    if "://" in text:
-        raise InputError(f"{text}: files are downloaded to a local directory; name one with --out")
-    path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{text}: this is not a directory; name another with --out")
-    return path
 
 
 def _size_of(path: Path) -> int:

@@ -5,9 +5,11 @@
 
 import hashlib
 import json
+import os
 import re
 import string
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from yt8m.errors import InputError, unknown_name
@@ -22,6 +24,8 @@ PARTITIONS = (
     *(f"2/{level}/{split}" for level in ("frame", "video") for split in ("train", "validate", "test")),
     *("3/frame/validate", "3/frame/test"),
 )
+EXTRACTOR = "extractor"
+"""What is downloaded in place of a partition: the networks of the features."""
 
 SERVER_DIGITS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 """The digits of base 62, in the order of the server's names."""
@@ -73,7 +77,7 @@ def check_partition(partition: str) -> str:
     """The partition without slashes at its ends. Raises InputError if it does not exist."""
     stripped = partition.strip("/")
     if stripped not in PARTITIONS:
-        raise InputError(unknown_name("partition", partition, PARTITIONS))
+        raise InputError(unknown_name("partition", partition, (*PARTITIONS, EXTRACTOR)))
     return stripped
 
 
@@ -142,3 +146,14 @@ def parse_plan(content: bytes, url: str) -> dict[str, str]:
         reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise InputError(f"{url}: is not a download plan ({reason}); check the address, or try again later") from error
     return {name: md5.lower() for name, md5 in files.items()}
+
+
+def local_directory(out: str | os.PathLike) -> Path:
+    """Where to download to. Raises InputError unless it is a local directory, or nothing yet."""
+    text = os.fspath(out)
+    if "://" in text:
+        raise InputError(f"{text}: files are downloaded to a local directory; name one with --out")
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{text}: this is not a directory; name another with --out")
+    return path

@@ -21,7 +21,7 @@ _BLOCK_BYTES = 2**20
 
 
 class Wrong(Exception):
-    """The server's file differs from the plan."""
+    """The server's file differs from what it should be."""
 
 
 def partial_path(path: Path) -> Path:
@@ -39,8 +39,8 @@ def file_md5(path: Path, advance: Callable[[int], None] = lambda count: None) ->
     return _digest(path, advance).hexdigest()
 
 
-def _digest(path: Path, advance: Callable[[int], None] = lambda count: None) -> Any:
-    digest = hashlib.md5(usedforsecurity=False)
+def _digest(path: Path, advance: Callable[[int], None] = lambda count: None, algorithm: str = "md5") -> Any:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
@@ -54,13 +54,14 @@ class Partial:
     Args:
         path: the name of the complete file. Entering the `with` block raises InputError if another process is downloading
             the file, or it cannot be written.
+        algorithm: of the digest, as `hashlib` calls it.
 
     Attributes:
         size: number of bytes so far.
     """
 
-    def __init__(self, path: Path):
-        self._final, self._path = path, partial_path(path)
+    def __init__(self, path: Path, algorithm: str = "md5"):
+        self._final, self._path, self._algorithm = path, partial_path(path), algorithm
         self.size = 0
 
     def __enter__(self) -> "Partial":
@@ -70,7 +71,7 @@ class Partial:
             raise self._unwritable(error) from error
         try:
             self._lock()
-            self._digest = _digest(self._path)
+            self._digest = _digest(self._path, algorithm=self._algorithm)
             self.size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             self._file.close()
@@ -92,13 +93,13 @@ class Partial:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise InputError(
-                    f"{self._final}: another process is downloading this file; wait for it, or choose another --shard"
+                    f"{self._final}: another process is downloading this file; wait for it, or choose another part"
                 ) from error
             # Some network file systems have no locks.
 
     @property
-    def md5(self) -> str:
-        """The md5 of the bytes so far, in hexadecimal."""
+    def digest(self) -> str:
+        """The digest of the bytes so far, in hexadecimal."""
         return self._digest.hexdigest()
 
     def write(self, content: bytes | memoryview) -> None:
@@ -113,7 +114,7 @@ class Partial:
     def clear(self) -> None:
         """Removes all bytes."""
         self._file.truncate(0)
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest = hashlib.new(self._algorithm, usedforsecurity=False)
         self.size = 0
 
     def finish(self) -> None:
@@ -133,32 +134,43 @@ def _write_all(file: io.FileIO, content: bytes | memoryview) -> None:
         rest = rest[file.write(rest) :]
 
 
-def fetch(client: Client, url: str, path: Path, md5: str, advance: Callable[[int], None]) -> None:
-    """Downloads a file. It appears under its name when its md5 is right.
+def fetch(
+    client: Client,
+    url: str,
+    path: Path,
+    expected: str | None,
+    advance: Callable[[int], None],
+    algorithm: str = "md5",
+) -> str:
+    """Downloads a file. It appears under its name when it is complete and its digest is right.
 
     Args:
         client: makes the requests.
         url: the address of the file.
         path: the new file, in an existing directory.
-        md5: the right md5, in hexadecimal.
+        expected: the right digest, in hexadecimal; None = nobody knows it, and any complete file is right.
         advance: called with the number of bytes that came. A negative number takes bytes back that must come again.
+        algorithm: of the digest, as `hashlib` calls it.
+
+    Returns:
+        The digest of the file.
 
     Raises:
         Refused, Unreachable, Stopped: the download failed. The bytes so far are kept.
-        Wrong: the md5 was wrong twice.
+        Wrong: the digest was wrong twice.
         InputError: the file cannot be written.
     """
-    with Partial(path) as partial:
+    with Partial(path, algorithm) as partial:
         for _ in range(2):
-            if partial.md5 != md5:  # else all bytes came before
+            if partial.digest != expected:  # else all bytes came before
                 client.persist(lambda: _receive(client, url, partial, advance), lambda: partial.size)
-            if partial.md5 == md5:
+            found = partial.digest
+            if expected in (None, found):
                 partial.finish()
-                return
-            found = partial.md5
+                return found
             advance(-partial.size)
             partial.clear()
-    raise Wrong(f"its md5 is {found} and should be {md5}, also after a second download")
+    raise Wrong(f"its {algorithm} is {found} and should be {expected}, also after a second download")
 
 
 def _receive(client: Client, url: str, partial: Partial, advance: Callable[[int], None]) -> None:

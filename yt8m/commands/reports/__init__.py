@@ -1,14 +1,22 @@
 """Writes results as text for people."""
 
 from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
-from yt8m.commands.reports.data_sets import converted, downloaded, made, split, synthesised, to_download
+from yt8m.commands.reports.data_sets import (
+    converted,
+    downloaded,
+    extractor_downloaded,
+    extractor_to_download,
+    made,
+    split,
+    synthesised,
+    to_download,
+)
 from yt8m.commands.reports.extractions import extracted
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
 from yt8m.commands.reports.runs import exported, predicted, steps_done, trained, weighed
 from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
-from yt8m.commands.reports.searches import hit_values, hits, index_changed, index_problems, index_values, unknown_words
 from yt8m.commands.reports.studies import trial_value, tuned, tuned_values
 from yt8m.commands.reports.tables import table
 from yt8m.commands.reports.videos import viewed, viewed_values
@@ -22,11 +30,8 @@ __all__ = [
     "downloaded",
     "exported",
     "extracted",
-    "hit_values",
-    "hits",
-    "index_changed",
-    "index_problems",
-    "index_values",
+    "extractor_downloaded",
+    "extractor_to_download",
     "inspected",
     "labelled",
     "labelled_values",
@@ -45,7 +50,6 @@ __all__ = [
     "tuned",
     "tuned_values",
     "unanswered",
-    "unknown_words",
     "upload",
     "upload_values",
     "viewed",

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from yt8m.commands.reports.tables import printable
 from yt8m.errors import quantity
 
 _MOST_NAMED = 5
@@ -13,12 +12,8 @@ _MOST_NAMED = 5
 
 def addresses(found: Sequence[Any]) -> str:
     """A line for each `yt8m.download.addresses.Address`, and how many there are of each kind if there are several."""
-    ids = [printable(each.id) for each in found]
-    width = max(map(len, ids))
-    lines = [
-        f"{name:<{width}}  {each.url or printable(each.path) or each.problem}"
-        for name, each in zip(ids, found, strict=True)
-    ]
+    width = max(len(each.id) for each in found)
+    lines = [f"{each.id:<{width}}  {each.url or each.path or each.problem}" for each in found]
     if len(found) > 1:
         lines.append(f"{quantity(len(found), 'id', ',')}: {_counted(found)}")
     return "\n".join(lines)

@@ -86,3 +86,26 @@ def downloaded(result: Any) -> str:
         f"{result.directory}: {quantity(len(result.fetched), 'file')} fetched, {size_in_words(result.num_bytes)}; "
         f"{result.num_present} were there"
     )
+
+
+def extractor_to_download(directory: str, addresses: Mapping[str, int | None]) -> str:
+    """A line for each file of the extractor that is missing: where it goes, where it is, and its size if that is known."""
+    lines = []
+    for address, size in addresses.items():
+        shown = "" if size is None else f"  {size_in_words(size)}"
+        lines.append(f"{directory}/{address.rpartition('/')[2]}  {address}{shown}")
+    known = sum(size or 0 for size in addresses.values())
+    about = "at least " if None in addresses.values() else ""
+    lines.append(f"{directory}: {quantity(len(addresses), 'file')} to fetch, {about}{size_in_words(known)}")
+    return "\n".join(lines)
+
+
+def extractor_downloaded(result: Any) -> str:
+    """Describes a `yt8m.download.extractor.FetchedFiles`: each file with its size and digest, and what to do with them."""
+    rows = [(each.name, size_in_words(each.num_bytes), each.sha256, each.state) for each in result.files]
+    widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
+    lines = [f"{name:<{widths[0]}}  {size:>{widths[1]}}  {digest}  {state}" for name, size, digest, state in rows]
+    num_fetched = sum(each.state == "fetched" for each in result.files)
+    lines.append(f"{result.directory}: {quantity(len(result.files), 'file')}, {num_fetched} fetched")
+    lines.append(f"yt8m extract VIDEO --network yt8m --folder {result.directory}")
+    return "\n".join(lines)

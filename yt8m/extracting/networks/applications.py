@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -93,11 +94,10 @@ def _applications() -> dict[str, tuple[Callable, Callable]]:
     import keras
 
     found = {}
-    for _, module in inspect.getmembers(keras.applications, inspect.ismodule):
-        prepare = getattr(module, "preprocess_input", None)
-        for name, build in inspect.getmembers(module, inspect.isfunction):
-            if prepare is not None and "include_top" in inspect.signature(build).parameters:
-                found[name] = (build, prepare)
+    for name, build in inspect.getmembers(keras.applications, inspect.isfunction):
+        prepare = getattr(sys.modules[build.__module__], "preprocess_input", None)
+        if prepare is not None:
+            found[name] = (build, prepare)
     return found
 
 

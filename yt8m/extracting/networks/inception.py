@@ -49,22 +49,23 @@ def load_inception(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         raise InputError(f"{path}: is no TensorFlow graph, or damaged; fetch it again") from error
     _refuse_others(graph, path)
 
-    def imported(frame):
-        return tf.graph_util.import_graph_def(graph, {FRAME: frame}, [POOLED], name="")[0]
-
-    try:
-        function = tf.compat.v1.wrap_function(imported, [tf.TensorSpec([None, None, 3], tf.uint8)])
-    except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: has no part from {FRAME} to {POOLED} that can be run ({reason})") from error
-
-    def pooled(pixels: np.ndarray) -> np.ndarray:
+    # A session of its own keeps the graph's version; functions have today's, in which some of its ops no longer exist.
+    with tf.Graph().as_default() as place:
         try:
-            return function(tf.constant(pixels)).numpy().reshape(-1)
+            frame = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
+            (pooled,) = tf.graph_util.import_graph_def(graph, {FRAME: frame}, [POOLED], name="")
+            run = tf.compat.v1.Session(graph=place).make_callable(pooled, [frame])
+        except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{path}: has no part from {FRAME} to {POOLED} that can be run ({reason})") from error
+
+    def values(pixels: np.ndarray) -> np.ndarray:
+        try:
+            return run(pixels).reshape(-1)
         except tf.errors.OpError as error:
             raise InputError(f"{path}: its graph fails on a frame ({' '.join(error.message.split())[:200]})") from error
 
-    return pooled
+    return values
 
 
 def _refuse_others(graph, path: Path) -> None:

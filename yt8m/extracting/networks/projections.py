@@ -177,7 +177,7 @@ class Whitened(Network):
 
 def _load(path: Path, network: Network) -> Projection:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
         form, identity = int(found["form"]), json.loads(found["network"].tobytes())
         mean, components = found["mean"], found["components"]
