@@ -29,6 +29,7 @@ LONG_SIGNATURES = {
     "commands/records.py: convert": _FLAGS,
     "commands/extracting.py: extract": _FLAGS,
     "commands/addresses.py: find_addresses": _FLAGS,
+    "commands/searching.py: search": _FLAGS,
 }
 """Functions that may have more, and why."""
 

@@ -31,7 +31,7 @@ AREAS = {
     "records": ("conversion download", "foundations data"),
     "video": ("video", "foundations metrics data"),
     "extracting": ("extracting", "foundations data runs video records"),
-    "searching": ("searching", "foundations metrics data runs video"),
+    "searching": ("searching", "foundations metrics data runs predicting video extracting"),
     "clips": ("clips", "foundations plotting data runs video"),
     "labelling": ("labelling", "foundations config metrics data runs distribution scoring predicting video extracting"),
     "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),

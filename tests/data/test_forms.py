@@ -7,6 +7,7 @@ from slow_reading import edited, write
 
 from yt8m.data import remarks
 from yt8m.data.checking import check_record
+from yt8m.data.extraction import Extraction, NetworkChoice, write_extraction
 from yt8m.data.features import DEFAULT_FEATURES, KNOWN, Feature, texts_of
 from yt8m.data.forms import forms_of
 from yt8m.data.opening import open_source
@@ -55,6 +56,16 @@ class TestFrames:
         path = write(tmp_path / "a.tfrecord", frames("a", clip=floats().astype(np.float16)))
         assert found(path) == ("clip:10",)
         assert texts_of(open_source(path, features=("clip:5:float16",)).features) == ("clip:5:float16",)
+
+    def test_an_extraction_says_which_range_bytes_stand_for(self, tmp_path):
+        rows = (Feature("clip", 5, "float16"), Feature("tags", 6, "uint8", -5.0, 7.0), Feature("rgb", 9))
+        write_extraction(tmp_path / "extraction.json", Extraction(NetworkChoice("own"), {}, rows))
+        (tmp_path / "train").mkdir()
+        record = frames("a", clip=floats().astype(np.float16), tags=stored(), rgb=known("rgb"))
+        path = write(tmp_path / "train" / "a.tfrecord", record)
+        assert found(path) == ("rgb", "clip:5:float16", "tags:6:uint8:-5:7")  # its rgb is another one
+        (tmp_path / "extraction.json").write_text("damaged")
+        assert found(write(tmp_path / "train" / "b.tfrecord", record)) == ("rgb", "clip:10", "tags:6")
 
     def test_a_known_name_in_another_form(self, tmp_path):
         """As long as all records agree. If not, those that differ are broken."""

@@ -19,7 +19,7 @@ from misbehaving_server import make_files, serve
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.tools import synthetic
-from yt8m.download import downloading
+from yt8m.download import addresses, downloading
 from yt8m.progress import SILENT
 from yt8m.training import curves
 
@@ -53,7 +53,6 @@ STANDS_FOR = {
 
 HELD = {
     "make test": "these are the tests",
-    "yt8m id ": "asks the data set's server; tests/download/test_addresses.py asks a stand-in",
     "pip install 'yt8m[": "a test below has the extras",
     "srun ": "there is no Slurm; tests/distribution/test_cluster.py has its variables",
     "yt8m train netvlad --data.root gs://bucket/yt8m": "there is no TPU (docs/tpu.md), nor such a bucket",
@@ -132,7 +131,7 @@ class Reader:
             return f"DIR-{self._num_made}"
         for name, path in self._names.items():
             place = "downloaded" if (name, command) == ("/data/yt8m", "download") else path
-            word = re.sub(rf"^{re.escape(name)}(?=/|$)", place, word)
+            word = re.sub(rf"^{re.escape(name)}(?=/|@|$)", place, word)
         return word
 
     def follow(self, page: str, before: dict[str, Callable[[], None]] | None = None) -> None:
@@ -192,12 +191,14 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def servers(monkeypatch):
+def servers(monkeypatch, tmp_path):
     """A stand-in for the data set's servers."""
     names = tuple(f"train{first}{second}" for first in "abcd" for second in "abcdefghijklmnopqrstuvwxyzABCDEFG")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     files = [make_files(100, names, partition) for partition in PARTITIONS]
     with serve({path: content for each in files for path, content in each.items()}) as served:
-        monkeypatch.setattr(downloading, "official_site", lambda mirror: downloading.own_site(served.url))
+        for module in (downloading, addresses):
+            monkeypatch.setattr(module, "official_site", lambda mirror: downloading.own_site(served.url))
         yield served
 
 
@@ -273,7 +274,16 @@ def test_calibration(reader):
 
 @pytest.mark.slow
 def test_download(reader):
-    reader.follow("download.md")
+    def submission():
+        Path("submissions").mkdir()
+        Path("submissions/sample.csv").write_text("VideoId,LabelConfidencePairs\nXE00,3 0.5\n")
+
+    reader.follow("download.md", {"yt8m id --submission": submission})
+
+
+@pytest.mark.slow
+def test_search(reader):
+    reader.follow("search.md")
 
 
 @pytest.mark.slow

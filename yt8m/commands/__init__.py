@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 _MODULES = {
     **dict.fromkeys(["download", "synth", "inspect", "show", "convert", "split"], "records"),
     "id": "addresses",
+    "search": "searching",
     "extract": "extracting",
     **dict.fromkeys(["recipes", "models"], "models"),
     **dict.fromkeys(["check", "profile"], "diagnosing"),

@@ -108,4 +108,4 @@ def _of_submission(path: str | None) -> Iterator[str]:
 def _paths(videos: str) -> dict[str, str]:
     from yt8m.data.tables.videos import read_videos
 
-    return {row.id: row.path for row in read_videos(videos)}
+    return {video: row.path for video, row in read_videos(videos).items()}

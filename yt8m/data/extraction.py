@@ -1,5 +1,6 @@
 """Reads and writes `extraction.json`, which says how `yt8m extract` made the records beside it."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping
@@ -103,6 +104,17 @@ def find_extraction(records: str | os.PathLike) -> Path | None:
         records: a local record file. Nothing is found for one that is not local.
     """
     return find_at_root(records, EXTRACTION_FILE)
+
+
+def described_features(records: str | os.PathLike) -> dict[str, Feature]:
+    """The features that an `extraction.json` at the root of a record file's data set describes, by name; empty if there is none.
+
+    Bytes in a record do not say which range they stand for; this does.
+    """
+    with contextlib.suppress(InputError):
+        if path := find_extraction(records):
+            return {each.name: each for each in read_extraction(path).features}
+    return {}
 
 
 def _state(values: Mapping[str, Any]) -> FileState:

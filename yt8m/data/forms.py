@@ -110,6 +110,18 @@ class FormCounts:
         return in_order(each for each in found if each is not None)
 
 
+def as_described(form: Feature, described: Mapping[str, Feature]) -> Feature:
+    """The described feature of the same name if it has this form: other ranges and halves have the bytes of usual ones.
+
+    Args:
+        form: a feature by the form of its values.
+        described: features by name.
+    """
+    row = described.get(form.name, form)
+    fits = row.frame_bytes == form.frame_bytes and (row.storage == "float32") == (form.storage == "float32")
+    return row if fits else form
+
+
 def rows_for(examples: Iterable[Any]) -> tuple[Feature, ...]:
     """The known features, and all others that these records hold."""
     counts = FormCounts()

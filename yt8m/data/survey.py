@@ -9,7 +9,7 @@ import functools
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -17,8 +17,9 @@ from yt8m.data import foreign
 from yt8m.data.access.contents import open_content
 from yt8m.data.access.file_access import errors_of, file_size
 from yt8m.data.checking import Look, level_of, look_at, num_frames, values_of, video_id
+from yt8m.data.extraction import described_features
 from yt8m.data.features import KNOWN, Feature, in_order
-from yt8m.data.forms import FormCounts, frame_forms, mean_forms
+from yt8m.data.forms import FormCounts, as_described, frame_forms, mean_forms
 from yt8m.data.layouts import Layout
 from yt8m.data.protos import SequenceExample
 from yt8m.data.records import EMPTY, read_framing, read_headers, read_record
@@ -84,6 +85,8 @@ class Survey:
     """Number of records of each layout of another program."""
     labels: VideoLabels | None = None
     """Labels that count in place of those in the records."""
+    described: Mapping[str, Feature] = field(default_factory=dict)
+    """By name: features of an `extraction.json` beside the records."""
 
     @property
     def level(self) -> Level:
@@ -94,12 +97,9 @@ class Survey:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """The features that any record has: known ones, and others in the form that most records have, if it is one of ours.
-
-        Known ones count in another form if all records have them so.
-        """
+        """The features that any record has: known ones, in another form if all have that; others in the form of most records."""
         known = [self.forms.only(name) or each for name, each in KNOWN.items() if self.with_feature[name]]
-        return in_order([*known, *self.forms.unknown()])
+        return in_order(as_described(each, self.described) for each in [*known, *self.forms.unknown()])
 
     def form_of(self, name: str) -> Feature | None:
         """The feature of this name as all records with it hold it; None if they differ, or hold it in no form of ours."""
@@ -226,7 +226,7 @@ def _survey(
     """`survey`, cached until a local file changes: one command asks for the same files again."""
     sizes = [state[0] for state in states if state]
     is_whole = len(sizes) == len(files) <= MOST_FILES_WHOLE and sum(sizes) <= MOST_BYTES
-    result = Survey(files, is_whole, labels=labels)
+    result = Survey(files, is_whole, labels=labels, described=described_features(files[0]))
     chosen = list(files) if is_whole else _choose(files)
     first_choice = set(chosen)
     others = (path for path in files if path not in first_choice)

@@ -270,7 +270,8 @@ class Output:
     def _write_tables(self) -> None:
         with NewFile(self.directory / VIDEOS_FILE) as file:
             file.write(videos_table(self.rows.values()))
-        extraction = dataclasses.replace(self._extraction, files=self.files)
+        files = {video_id: self.files[video_id] for video_id in self.rows if video_id in self.files}
+        extraction = dataclasses.replace(self._extraction, files=files)
         write_extraction(self.directory / EXTRACTION_FILE, extraction)
 
     def _leave(self, made: Sequence[Path]) -> None:

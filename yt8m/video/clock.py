@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 
 _MAY_JUMP = 0x200
 """FFmpeg's flag of formats whose time stamps may start anew within a file, AVFMT_TS_DISCONT."""
-_MOST_FORWARD, _MOST_BACK = 10.0, 0.1
-"""Seconds from a packet to the next one of its stream, as in the ffmpeg program."""
+_MOST_FORWARD, _MOST_BACK = 10.0, 0.5
+"""Seconds from when a packet is due to its time. Sound may end later than the pictures of a recording; that is no jump."""
 
 
 class Clock:
@@ -25,7 +25,8 @@ class Clock:
     def __init__(self, container: "InputContainer"):
         self.may_jump = bool(container.format.flags & _MAY_JUMP)
         self._shift = 0.0
-        self._due: dict[int, float] = {}
+        self._last: dict[int, float] = {}
+        self._steps: dict[int, float] = {}
         self.num_jumps = 0
 
     def mend(self, packet: "Packet") -> None:
@@ -33,12 +34,18 @@ class Clock:
         if not self.may_jump or packet.dts is None:
             return
         index, tick = packet.stream_index, float(packet.time_base)
-        time, due = packet.dts * tick + self._shift, self._due.get(index)
-        if due is not None and not -_MOST_BACK <= time - due <= _MOST_FORWARD:
-            self._shift += due - time
-            self.num_jumps += 1
-            time = due
-        self._due[index] = time + (packet.duration or 0) * tick
+        time, last = packet.dts * tick + self._shift, self._last.get(index)
+        if last is not None:
+            late = time - last - self._steps.get(index, 0.0)
+            if not -_MOST_BACK <= late <= _MOST_FORWARD:
+                self._shift -= late
+                self.num_jumps += 1
+                time -= late
+            else:
+                self._steps[index] = time - last
+        if packet.duration:
+            self._steps[index] = packet.duration * tick
+        self._last[index] = time
         if self._shift:
             ticks = round(self._shift / tick)
             packet.dts += ticks

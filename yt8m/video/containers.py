@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _STILL = ("image2", "_pipe")
+_MAY_BE_STILL = {"apng", "gif"}
 _PLAYLISTS = {"concat", "dash", "hls", "imf", "webm_dash_manifest"}
 
 
@@ -51,10 +52,20 @@ def opened(path: str | os.PathLike) -> Iterator["InputContainer"]:
     with container:
         names = container.format.name.split(",")
         if any(name.endswith(_STILL) for name in names):
-            raise InputError(f"{shown}: is a still picture, not a video")
+            raise still_picture(shown)
         if _PLAYLISTS.intersection(names):
             raise InputError(f"{shown}: is a list of other files, not a video; name those")
         yield container
+
+
+def may_be_still(container: "InputContainer") -> bool:
+    """Whether a file of this format can be a picture as well as a video."""
+    return not _MAY_BE_STILL.isdisjoint(container.format.name.split(","))
+
+
+def still_picture(path: str | os.PathLike) -> InputError:
+    """The error for a picture that was given as a video."""
+    return InputError(f"{os.fspath(path)}: is a still picture, not a video")
 
 
 def _is_damaged(error: Exception) -> bool:
@@ -69,7 +80,10 @@ def _check_file(shown: str) -> None:
     try:
         if path.is_dir():
             raise InputError(f"{shown}: is a directory, not a video")
-        if path.stat().st_size == 0 and path.is_file():
+        size = path.stat().st_size
+        if not path.is_file():
+            raise InputError(f"{shown}: is a device, not a video")
+        if size == 0:
             raise InputError(f"{shown}: is empty (0 bytes)")
     except FileNotFoundError:
         raise InputError(f"{shown}: no such file") from None
@@ -94,6 +108,11 @@ def picture_stream(container: "InputContainer", path: str | os.PathLike) -> "Vid
     if stream.codec_context is None:
         raise InputError(f"{os.fspath(path)}: its pictures are in a format that FFmpeg cannot decode here")
     return stream
+
+
+def step_of(stream: "VideoStream") -> int:
+    """Ticks from a picture to the next one, for pictures that do not say how long they are shown."""
+    return max(1, round(1 / (stream.average_rate or stream.guessed_rate or 25) / stream.time_base))
 
 
 def sound_stream(container: "InputContainer") -> "AudioStream | None":

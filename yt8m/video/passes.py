@@ -8,7 +8,7 @@ import numpy as np
 
 from yt8m.errors import quantity
 from yt8m.video.clock import Clock
-from yt8m.video.containers import picture_stream, sound_stream
+from yt8m.video.containers import picture_stream, sound_stream, step_of
 from yt8m.video.pieces import Frame, Sound, VideoInfo, Wanted
 from yt8m.video.pixels import Converter
 from yt8m.video.seconds import Lookahead, Picture, WholeSeconds
@@ -53,7 +53,7 @@ class Pass:
         self._stream, self._sound_stream = stream, sound_stream(container)
         self._tick: Fraction = stream.time_base
         self._start = zero * self._tick
-        self._step = max(1, round(1 / (stream.average_rate or stream.guessed_rate or 25) / self._tick))
+        self._step = step_of(stream)
         self._skips = stream.codec_context.name in _MAY_SKIP
         self._clock, self._lookahead = Clock(container), Lookahead(self._tick, zero)
         self._seconds = WholeSeconds(self._tick)

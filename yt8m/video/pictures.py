@@ -9,7 +9,7 @@ import numpy as np
 
 from yt8m.errors import InputError
 from yt8m.video.clock import Clock
-from yt8m.video.containers import opened, picture_stream
+from yt8m.video.containers import opened, picture_stream, step_of
 from yt8m.video.pixels import Converter
 from yt8m.video.reading import open_video
 from yt8m.video.seconds import Picture
@@ -141,7 +141,7 @@ class _Finder:
                     if frame.pts is not None:
                         ticks = frame.pts - self._zero
                     elif self._at_start:
-                        ticks = 0 if last is None else last + frame.duration
+                        ticks = 0 if last is None else last + (frame.duration or step_of(self._stream))
                     else:
                         continue
                     if last is None or ticks > last:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from yt8m.errors import InputError
-from yt8m.video.containers import opened, picture_stream, sound_stream
+from yt8m.video.containers import may_be_still, opened, picture_stream, sound_stream, still_picture
 from yt8m.video.passes import Pass
 from yt8m.video.pieces import Frame, Sound, VideoInfo, Wanted
 from yt8m.video.pixels import orientation_of
@@ -19,6 +19,9 @@ _DECLARING = {"asf", "avi", "flv", "matroska", "mov"}
 """Formats whose files say at their beginning how long they are. FFmpeg guesses it for others, from their end or size."""
 _TOLERANCE = 0.25
 """Seconds by which a whole file may end before it says, or two pictures if that is more."""
+_MOST_DELAY = 0.5
+"""Seconds from the declared start to the first picture that are due to the order of storage: AVI tells when pictures are decoded,
+not when they are shown. If there are more, the first pictures are broken."""
 
 
 class Video:
@@ -73,9 +76,7 @@ class Video:
         self.seconds, problems = reading.end, reading.remarks
         tolerance = max(_TOLERANCE, 2 / (self.info.frames_per_second or 25))
         late = reading.first or 0.0
-        missing = (
-            0.0 if reading.full else _missing_seconds(container, picture_stream(container, self.info.path), reading)
-        )
+        missing = 0.0 if reading.full else _missing_seconds(container, self.info.path, reading)
         if late > tolerance:
             problems.append(f"the first {late:.1f} s have no picture that can be decoded")
             self.lost_seconds += late
@@ -93,11 +94,11 @@ def open_video(path: str | os.PathLike) -> Video:
     """
     with opened(path) as container:
         stream, sound = picture_stream(container, path), sound_stream(container)
-        first = first_picture(container, stream, path)
-        zero = zero_of(stream, first)
+        first = _first_picture(container, stream, path)
+        zero = _zero_of(stream, first)
         orientation, size = orientation_of(first), (first.width, first.height)
         width, height = size[::-1] if orientation.transposed else size
-        declared = _declared_seconds(stream)
+        declared = _declared_seconds(container, stream)
         if declared is None and container.duration is not None:
             declared = container.duration / 1e6
         info = VideoInfo(
@@ -114,36 +115,49 @@ def open_video(path: str | os.PathLike) -> Video:
     return Video(info, zero)
 
 
-def first_picture(container: "InputContainer", stream: "VideoStream", path: str | os.PathLike) -> "VideoFrame":
+def _first_picture(container: "InputContainer", stream: "VideoStream", path: str | os.PathLike) -> "VideoFrame":
     """Decodes up to the first picture.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it is the only one of a format for pictures.
     """
+    stream.codec_context.thread_count = 1
+    frames = _decodable(container, stream)
+    first = next(frames, None)
+    if first is None:
+        raise InputError(f"{os.fspath(path)}: has no picture that can be decoded")
+    if may_be_still(container) and next(frames, None) is None:
+        raise still_picture(path)
+    return first
+
+
+def _decodable(container: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:
     import av
 
-    stream.codec_context.thread_count = 1
     try:
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
             except av.FFmpegError:
                 continue
-            if frames:
-                return frames[0]
+            yield from frames
     except av.FFmpegError:  # the file ends here
-        pass
-    raise InputError(f"{os.fspath(path)}: has no picture that can be decoded")
+        return
 
 
-def zero_of(stream: "VideoStream", first: "VideoFrame") -> int:
-    """The time stamp of the video's start: that of the first picture, also if it cannot be decoded."""
-    stamps = [each for each in (stream.start_time, first.pts) if each is not None]
-    return min(stamps, default=0)
+def _zero_of(stream: "VideoStream", first: "VideoFrame") -> int:
+    """The time stamp of the video's start, in ticks: that of the first picture, also if it cannot be decoded."""
+    declared = stream.start_time
+    if first.pts is None or declared is None:
+        return (declared if first.pts is None else first.pts) or 0
+    late = first.pts - declared
+    return declared if late * stream.time_base > _MOST_DELAY else first.pts
 
 
-def _declared_seconds(stream: "VideoStream") -> float | None:
+def _declared_seconds(container: "InputContainer", stream: "VideoStream") -> float | None:
     """How long the pictures are, as the file says; None = it does not."""
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return float(stream.frames / stream.average_rate)  # FFmpeg takes the duration of a cut file from its size
     if stream.duration:
         return float(stream.duration * stream.time_base)
     try:
@@ -153,11 +167,12 @@ def _declared_seconds(stream: "VideoStream") -> float | None:
     return 3600 * hours + 60 * minutes + seconds
 
 
-def _missing_seconds(container: "InputContainer", stream: "VideoStream", reading: Pass) -> float:
+def _missing_seconds(container: "InputContainer", path: str, reading: Pass) -> float:
     """How much earlier a file ends than it says."""
-    if not _DECLARING.intersection(container.format.name.split(",")):
+    if _DECLARING.isdisjoint(container.format.name.split(",")):
         return 0.0
-    declared = _declared_seconds(stream)
+    stream = picture_stream(container, path)
+    declared = _declared_seconds(container, stream)
     if declared is not None:
         return declared - reading.end
     if container.duration is None:

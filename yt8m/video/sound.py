@@ -58,8 +58,8 @@ class SoundTrack:
             silence = min(gap, _MOST_SILENCE)
             gap -= silence
             yield from self._add(np.zeros(silence, np.float32))
+        self._begun = samples.size > 0  # what follows a piece left out is put in its place exactly
         if samples.size:
-            self._begun = True
             yield from self._add(samples)
 
     def finish(self) -> Iterator[np.ndarray]:

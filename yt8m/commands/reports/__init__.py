@@ -17,6 +17,7 @@ from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
 from yt8m.commands.reports.runs import exported, predicted, steps_done, trained, weighed
 from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
+from yt8m.commands.reports.searches import hit_values, hits, index_changed, index_problems, index_values, unknown_words
 from yt8m.commands.reports.studies import trial_value, tuned, tuned_values
 from yt8m.commands.reports.tables import table
 from yt8m.commands.reports.videos import viewed, viewed_values
@@ -32,6 +33,11 @@ __all__ = [
     "extracted",
     "extractor_downloaded",
     "extractor_to_download",
+    "hit_values",
+    "hits",
+    "index_changed",
+    "index_problems",
+    "index_values",
     "inspected",
     "labelled",
     "labelled_values",
@@ -50,6 +56,7 @@ __all__ = [
     "tuned",
     "tuned_values",
     "unanswered",
+    "unknown_words",
     "upload",
     "upload_values",
     "viewed",

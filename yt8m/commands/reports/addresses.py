@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from yt8m.commands.reports.tables import printable
 from yt8m.errors import quantity
 
 _MOST_NAMED = 5
@@ -12,8 +13,12 @@ _MOST_NAMED = 5
 
 def addresses(found: Sequence[Any]) -> str:
     """A line for each `yt8m.download.addresses.Address`, and how many there are of each kind if there are several."""
-    width = max(len(each.id) for each in found)
-    lines = [f"{each.id:<{width}}  {each.url or each.path or each.problem}" for each in found]
+    ids = [printable(each.id) for each in found]
+    width = max(map(len, ids))
+    lines = [
+        f"{name:<{width}}  {each.url or printable(each.path) or each.problem}"
+        for name, each in zip(ids, found, strict=True)
+    ]
     if len(found) > 1:
         lines.append(f"{quantity(len(found), 'id', ',')}: {_counted(found)}")
     return "\n".join(lines)

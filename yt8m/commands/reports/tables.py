@@ -1,5 +1,6 @@
 """The parts of all texts: tables, shortened lists, and sizes."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,12 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
     return "\n".join(
         f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in rows
     )
+
+
+def printable(text: str) -> str:
+    """A text in one line that any terminal takes: control characters, and bytes of names that are not UTF-8, are written out."""
+    text = re.sub("[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def capped(lines: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VOCABULARY_FILE = "vocabulary.csv"
 _COLUMNS = {VOCABULARY_FILE: ("Index", "Name"), "label_names.csv": ("label_id", "label_name")}
 """Files that name classes, in the data set and in the starter code, with their columns of classes and names."""
+_DESCRIPTION = "WikiDescription"
 
 VOCABULARY_COLUMNS = (
     "Index",
@@ -127,6 +128,27 @@ def read_class_names(path: str | os.PathLike) -> dict[int, str]:
     classes = _read_classes(path, list(_COLUMNS.values()), _NAMES)
     ids, names = (classes[column].tolist() for column in classes)
     return {class_id: " ".join(name.split()) for class_id, name in zip(ids, names, strict=True)}  # shown on one line
+
+
+def read_class_descriptions(path: str | os.PathLike) -> dict[int, str]:
+    """Reads the descriptions in a `vocabulary.csv` by class; empty if a class has none, or the file has no column of them.
+
+    Args:
+        path: as for `read_class_names`. Descriptions stand in the column `WikiDescription`.
+
+    Raises:
+        InputError: see `read_class_names`.
+    """
+    table = read_table(path, _NAMES)
+    if _DESCRIPTION not in table.header:
+        return {}
+    column = next((each[0] for each in _COLUMNS.values() if each[0] in table.header), "Index")
+    classes, problems = select_classes(table, (column, _DESCRIPTION))
+    table.refuse(problems)
+    return {
+        class_id: " ".join(text.split())
+        for class_id, text in zip(classes[column].tolist(), classes[_DESCRIPTION].tolist(), strict=True)
+    }
 
 
 def _purpose(file: str, flag: str) -> Purpose:
