@@ -66,6 +66,7 @@ PARTITIONS = ("2/frame/train", "2/video/train", "2/frame/validate", "3/frame/val
 FOLLOWED_ELSEWHERE = {
     "adding-a-model.md": "tests/documents/test_adding_a_model.py",
     "extending.md": "tests/documents/test_extending.py",
+    "networks.md": "tests/extracting/networks/test_documented_networks.py",
     "python.md": "tests/scoring/test_evaluation.py",
     "reading.md": "tests/data/test_reading_examples.py",
 }
