@@ -90,6 +90,12 @@ def test_as_json_and_once_more(yt8m, here):
         (["extract", "videos", "--out", ".", *FLAGS], ".: holds other things, such as own_network.py"),
         (["extract", "videos", "--out", "mine", "--network", "efficient"], "unknown network 'efficient'"),
         (["extract", "videos", "--out", "mine", *FLAGS, "--jobs", "0"], "--jobs is 0"),
+        (["extract", "videos", *FLAGS], "give --out DIR for records of the videos, or --fit-pca FILE"),
+        (["extract", "videos", *FLAGS, "--out", "mine", "--fit-pca", "pca.npz"], "one of the two"),
+        (
+            ["extract", "videos/video0000.mp4", *FLAGS, "--fit-pca", "pca.npz"],
+            "needs 6 frames, one a second, and the videos have 2",
+        ),
     ],
 )
 def test_what_cannot_work_is_told_in_a_line(yt8m, here, words, reason):
@@ -98,6 +104,26 @@ def test_what_cannot_work_is_told_in_a_line(yt8m, here, words, reason):
     (line,) = outcome.err.splitlines()
     assert reason in line
     assert not (here / "mine").exists()
+
+
+def test_a_pca_is_fitted_and_used(yt8m, here):
+    (here / "bad.mp4").write_bytes(b"")
+    outcome = yt8m("extract", "videos", "bad.mp4", *FLAGS, "--fit-pca", "pca.npz", "--pca-values", "2", "--json")
+    assert outcome.status == 2
+    assert {name: outcome.json[name] for name in ("path", "num_values", "num_frames", "num_videos", "num_failed")} == {
+        "path": "pca.npz",
+        "num_values": 2,
+        "num_frames": 24,
+        "num_videos": 13,
+        "num_failed": 1,
+    }
+    assert yt8m("extract", "videos", *FLAGS, "--pca", "pca.npz", "--out", "mine").status == 0
+    extraction = read_extraction("mine")
+    assert extraction.features[0].text == "colours_pca:2"
+    assert extraction.network.pca == str(here / "pca.npz")
+    assert extraction.identity["pca"] == outcome.json["sha256"]
+    outcome = yt8m("extract", "videos", *FLAGS, "--pca", "pca.npz", "--fit-pca", "other.npz")
+    assert outcome.err == "yt8m: network own_network:colours has a PCA already; fit one to a network without\n"
 
 
 @pytest.mark.slow

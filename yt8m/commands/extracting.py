@@ -1,7 +1,7 @@
 """The command for video files: `extract`."""
 
 import os
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -11,14 +11,20 @@ from yt8m.commands.streams import show
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.values import PositiveInt
 
+if TYPE_CHECKING:
+    from yt8m.data.extraction import NetworkChoice
+    from yt8m.extracting.networks.network import Network
+
 
 def extract(
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown("VIDEO [VIDEO ...]", "(required)")],
-    out: Annotated[str, shown("DIR")],
+    out: Annotated[OptionalText, shown("DIR", "(required, but for --fit-pca)")] = None,
     network: Annotated[OptionalText, shown("NAME", "(default: efficientnet-lite0; with --folder: yt8m)")] = None,
     folder: Annotated[OptionalText, shown("DIR", "(default: no published networks)")] = None,
     weights: Annotated[OptionalText, shown("PATH", "(default: the network's own)")] = None,
     pca: Annotated[OptionalText, shown("PATH", "(default: values as the network gives them)")] = None,
+    fit_pca: Annotated[OptionalText, shown("PATH", "(default: records are made)")] = None,
+    pca_values: PositiveInt = 1024,
     labels: Annotated[OptionalText, shown("PATH", "(default: no labels)")] = None,
     vocabulary: Annotated[
         OptionalText, shown("PATH", "(default: the one in DIR or beside the labels, if there is one)")
@@ -36,6 +42,8 @@ def extract(
 
     Example: yt8m extract videos --out data/mine --labels labels.csv
 
+    Example: yt8m extract videos --fit-pca pca.npz
+
     If it is stopped or killed, the same command goes on after the videos that were done. Videos can be added later: those that
     are there and have not changed are not read again. A video that cannot be read does not end the others: videos.csv in DIR
     says why, and the exit status is 2.
@@ -48,6 +56,8 @@ def extract(
         folder: The folder of the published networks, which yt8m download extractor fills.
         weights: A file of weights, for keras:NAME.
         pca: A file of --fit-pca: its projection of the network's values is stored.
+        fit_pca: Fit a PCA with whitening to the frames of the videos and write it to this file, for --pca; make no records.
+        pca_values: Number of values that --fit-pca keeps. It needs two frames for each.
         labels: A CSV file with the columns path and labels. Labels are class ids with spaces between, or names with semicolons.
         vocabulary: A vocabulary.csv with the names and numbers of the classes. Without one, names become classes in alphabetical
             order, which DIR/vocabulary.csv lists.
@@ -64,27 +74,73 @@ def extract(
             refuse: make none.
         json: Print one JSON object.
     """
-    import dataclasses
+    if (out is None) == (fit_pca is None):
+        raise InputError(
+            "give --out DIR for records of the videos, or --fit-pca FILE for a PCA of them: one of the two"
+        )
+    choice = _choice(network, folder, weights, pca)
+    if fit_pca is not None:
+        return _fit_pca(
+            paths, choice, fit_pca, {"num_values": pca_values, "jobs": jobs, "max_frames": max_frames}, json
+        )
+    assert out is not None
+    options = {"labels": labels, "vocabulary": vocabulary, "naming": ids, "level": level, "jobs": jobs}
+    options |= {"records_per_shard": records_per_shard, "max_frames": max_frames, "rounding": rounding}
+    return _make_records(paths, choice, out, options | {"on_corrupt": on_corrupt}, json)
 
-    from yt8m.commands.watching import WorkProgress
+
+def _choice(network: str | None, folder: str | None, weights: str | None, pca: str | None) -> "NetworkChoice":
     from yt8m.data.extraction import NetworkChoice
-    from yt8m.extracting.extraction import extract as run_extraction
-    from yt8m.extracting.networks.registry import DEFAULT, load_network
+    from yt8m.extracting.networks.registry import DEFAULT
 
     files = {"folder": folder, "weights": weights, "pca": pca}
     files = {name: None if path is None else os.path.abspath(path) for name, path in files.items()}
-    choice = NetworkChoice(network or ("yt8m" if folder else DEFAULT), **files)
-    options = {"labels": labels, "vocabulary": vocabulary, "naming": ids, "level": level, "jobs": jobs}
-    options |= {"records_per_shard": records_per_shard, "max_frames": max_frames, "rounding": rounding}
-    loaded = load_network(choice.name, **files)
+    return NetworkChoice(network or ("yt8m" if folder else DEFAULT), **files)
+
+
+def _load(paths: tuple[str, ...], choice: "NetworkChoice") -> "Network":
+    """Loads the network. Mistyped paths are told before, as this may take seconds."""
+    import dataclasses
+
+    from yt8m.extracting.inputs import find_video_files
+    from yt8m.extracting.networks.registry import load_network
+
+    find_video_files(paths)
+    return load_network(**dataclasses.asdict(choice))
+
+
+def _make_records(
+    paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool
+) -> int:
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.extracting.extraction import extract as run_extraction
+
+    network = _load(paths, choice)
     try:
-        result = run_extraction(
-            paths, out, loaded, choice=choice, progress=WorkProgress(), on_corrupt=on_corrupt, **options
-        )
+        result = run_extraction(paths, out, network, choice=choice, progress=WorkProgress(), **options)
     except KeyboardInterrupt:
         raise InputError("stopped; the same command goes on where it stood") from None
+    return _show(result, reports.extracted(result), json)
+
+
+def _fit_pca(paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool) -> int:
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.extracting.fitting import fit_pca
+
+    network = _load(paths, choice)
+    try:
+        result = fit_pca(paths, network, out, progress=WorkProgress(), **options)
+    except KeyboardInterrupt:
+        raise InputError("stopped; nothing was written") from None
+    return _show(result, reports.pca_fitted(result), json)
+
+
+def _show(result: Any, text: str, json: bool) -> int:
+    """Prints a result. Returns the exit status: that of an error if a video failed."""
+    import dataclasses
+
     if json:
         print_json(dataclasses.asdict(result))
     else:
-        show(reports.extracted(result))
+        show(text)
     return USER_ERROR if result.num_failed else OK

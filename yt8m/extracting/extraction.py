@@ -21,7 +21,7 @@ from yt8m.extracting.meter import Meter
 from yt8m.extracting.naming import Naming, give_ids
 from yt8m.extracting.networks.network import Network
 from yt8m.extracting.output import Output
-from yt8m.extracting.pool import Pool, Result, Task
+from yt8m.extracting.pool import Pool, Result, Task, num_readers
 from yt8m.progress import SILENT, Progress
 from yt8m.values import PositiveInt, checked
 from yt8m.video.containers import require_av
@@ -205,11 +205,10 @@ class _Work:
         if num_there:
             there = f"{num_there} of {quantity(len(self._videos), 'video')}"
             self._progress.message(f"{self._output.directory}: going on; {there} are there")
-        jobs = self._how.jobs or len(os.sched_getaffinity(0))
         options = Options(self._how.max_frames, self._how.rounding)
         try:
             with Meter(self._progress, tasks, self._how.max_frames, num_there) as meter:
-                for result in Pool(tasks, self._network, options, jobs, meter).results():
+                for result in Pool(tasks, self._network, options, num_readers(self._how.jobs), meter).results():
                     self._take(result)
                     meter.ended(result.task, result.extracted.num_frames if result.extracted else 0)
                     self._output.ready(self._newly_ready(), is_last=False)

@@ -5,6 +5,7 @@ Decoding and networks leave Python's lock to others, so threads use all cores, a
 
 import contextlib
 import hashlib
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,15 @@ _Item = _Opened | _Frame | _Read | Result | BaseException | None
 is no video's ends the work."""
 
 
+def num_readers(jobs: int | None) -> int:
+    """The number of videos to read at once: as asked, or one for each core that this process may use."""
+    return jobs or _num_cores()
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Pool:
     """Extracts videos. `results` may be asked once.
 
@@ -112,6 +122,7 @@ class Pool:
         self._queue: BoundedQueue[_Item] = BoundedQueue(_QUEUED_BYTES)
         self._tasks, self._lock = iter(tasks), threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(num_threads, len(tasks)))]
+        self._decoding_threads = max(1, _num_cores() // max(1, len(self._threads)))
         self._rows: dict[Task, PictureRows] = {}
         self._ends: dict[Task, _Read] = {}
         self._pending: dict[tuple[int, ...], list[_Frame]] = {}
@@ -237,7 +248,8 @@ class Pool:
     def _read_pieces(self, task: Task, digest: str, video: Video) -> _Read:
         sound = sound_rows_of(self._network, self._options, video.info.sample_rate > 0)
         num_frames, pixels, prepared = 0, None, None
-        for piece in video.pieces(sound=sound is not None, max_frames=self._options.max_frames):
+        wanted = {"sound": sound is not None, "max_frames": self._options.max_frames}
+        for piece in video.pieces(**wanted, threads=self._decoding_threads):
             if isinstance(piece, Sound):
                 assert sound is not None
                 sound.push(piece.samples)

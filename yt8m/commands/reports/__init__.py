@@ -11,7 +11,7 @@ from yt8m.commands.reports.data_sets import (
     synthesised,
     to_download,
 )
-from yt8m.commands.reports.extractions import extracted
+from yt8m.commands.reports.extractions import extracted, pca_fitted
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
@@ -42,6 +42,7 @@ __all__ = [
     "labelled",
     "labelled_values",
     "made",
+    "pca_fitted",
     "plotted",
     "predicted",
     "profiled",
