@@ -1,13 +1,11 @@
-"""Reading through a tf.data service; tests/integration has its servers in processes of their own, and kills some."""
+"""Reading through a tf.data service; tests/integration has its servers in other processes, and kills some."""
 
 import contextlib
 import dataclasses
+import gc
 import os
 import socket
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,15 +33,15 @@ SHUFFLED = {"shuffle": True, "seed": 1}
 
 @pytest.fixture(scope="module")
 def service():
-    """The address of a dispatcher with two workers."""
-    script = Path(__file__).with_name("small_service.py")
-    # Killed rather than asked to end: a server waits for readers that are still there.
-    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
+    """The address of a dispatcher with two workers, in this process: another would load TensorFlow anew."""
+    api = tf.data.experimental.service
+    dispatcher = api.DispatchServer()
+    address = dispatcher.target.partition("://")[2]
+    workers = [api.WorkerServer(api.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
+    yield address
+    gc.collect()  # a server waits for readers that are still there
+    for server in (*workers, dispatcher):
+        server._stop()
 
 
 @pytest.fixture(scope="module")
