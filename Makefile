@@ -30,7 +30,7 @@ EARLIER_BUILD ?=
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -87,8 +87,12 @@ test: $(INSTALLED)  ## Run the tests, but those that take long
 test-slow: $(INSTALLED)  ## Run the tests that take long
 	.venv/bin/python -m pytest -m slow
 
-test-newest: $(INSTALLED_NEWEST)  ## Run the same on the newest TensorFlow, without tensorflow-io, and the models on JAX
-	$(NEWEST)/bin/python -m pytest tests tests/jax_backend $(TESTS_LEFT_OUT)
+test-all: $(INSTALLED)  ## Run all tests of the first environment in one go
+	.venv/bin/python -m pytest -m ""
+
+# The models on JAX come first: their results are made once, and a worker that has nothing left takes tests from the end.
+test-newest: $(INSTALLED_NEWEST)  ## Run the quick tests on the newest TensorFlow, without tensorflow-io, and the models on JAX
+	$(NEWEST)/bin/python -m pytest tests/jax_backend tests $(TESTS_LEFT_OUT)
 
 wheel: $(INSTALLED)  ## Build the wheel and the source distribution in dist/
 	.venv/bin/python -m build --no-isolation

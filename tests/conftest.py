@@ -23,8 +23,8 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_xdist_auto_num_workers(config):
-    """One worker more for the tests that take long: many of them wait for processes that end, hang or are killed."""
-    return os.cpu_count() + 1 if config.option.markexpr == "slow" else None
+    """One worker more than there are cores: tests wait for processes that start, end, hang or are killed, and for servers."""
+    return os.cpu_count() + 1
 
 
 def pytest_collection_finish(session):
@@ -32,8 +32,13 @@ def pytest_collection_finish(session):
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
-    if session.config.option.markexpr == "not slow" and "tensorflow" in sys.modules:
-        _optimise_graphs(False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """What users get, for the tests that take long; see `_optimised_graphs`."""
+    if "tensorflow" in sys.modules:
+        _optimise_graphs(item.get_closest_marker("slow") is not None)
 
 
 def _optimise_graphs(wanted: bool) -> bool:

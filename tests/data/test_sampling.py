@@ -18,9 +18,12 @@ LONGEST = 20
 KINDS = ["random", "random_without_replacement", "uniform", "consecutive"]
 
 
+in_graph = tf.function(sample_rows)
+
+
 def draw_in_graph(kind, num_frames=4, stored=STORED, seed=0, number=0):
     """The rows that count, video by video."""
-    rows, counts = sample_rows(
+    rows, counts = in_graph(
         kind, tf.constant(stored, tf.int32), num_frames, LONGEST, seed, tf.constant(number, tf.int64)
     )
     assert rows.shape == (len(stored), num_frames)

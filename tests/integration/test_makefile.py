@@ -19,7 +19,8 @@ PROOFS = {
     "report": ("docs/reports.md", "\nmake report"),
     "upload": ("docs/uploading.md", "\nmake upload"),
     "data": ("README.md", "`yt8m synth data/sample`"),
-    **{target: (".ci/run", f"\nmake {target}") for target in ("lint", "docs", "test-slow", "test-newest")},
+    **{target: (".ci/run", f"\nmake {target}") for target in ("lint", "docs", "test-all", "test-newest")},
+    "test-slow": ("tests/integration/test_makefile.py", '"test-slow"'),
     "wheel": ("tests/integration/test_wheel.py", '"build", "--no-isolation"'),
 }
 """What runs each target's commands: a file, and how it says so. The blocks of pages are run by test_documented_commands.py, and
@@ -61,6 +62,17 @@ def test_tensorboard_is_shown_all_runs_beside_each_other():
     assert lines_of("tensorboard", "RUN=runs/a", "FLAGS=--port 0") == [
         [".venv/bin/tensorboard", "--logdir", "runs/", "--port", "0"]
     ]
+
+
+def test_the_quick_and_the_slow_tests_are_all_of_them():
+    """As pytest, which decides by the last of its flags, is told."""
+    pytest_flags = {target: lines_of(target)[0][1:] for target in ("test", "test-slow", "test-all")}
+    assert pytest_flags == {
+        "test": ["-m", "pytest"],
+        "test-slow": ["-m", "pytest", "-m", "slow"],
+        "test-all": ["-m", "pytest", "-m", ""],
+    }
+    assert '-m "not slow"' in (ROOT / "setup.cfg").read_text()
 
 
 def test_every_target_is_listed_and_none_is_a_file():
