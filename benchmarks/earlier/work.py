@@ -19,7 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-WARM_SECONDS = 4
+WARM_SECONDS = 5
 """A stream fills its buffer first, and starts processes once it has been waited for, while a training runs for hours."""
 _AT_ONCE = 20
 

@@ -79,8 +79,8 @@ class DataConfig:
     """Files to read at the same time."""
     processes: Annotated[ReadingProcesses, Range(least=0), tyro.conf.arg(metavar="auto|N")] = "auto"
     """Processes that make batches of local frame-level records. auto: as
-    many as cores, but only if the batches are waited for at least two
-    seconds and half of the time. 0: threads alone."""
+    many as cores, but only if the batches are waited for at least one
+    second and half of the time. 0: threads alone."""
     shard: Literal["auto", "file", "record"] = "auto"
     """How several workers share the training records. file: each reads its
     own files. record: each reads all files and parses its own records, so

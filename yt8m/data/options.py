@@ -72,7 +72,7 @@ class Portion:
     """Processes with the same name share out the records of each epoch of the service."""
     processes: Annotated[ReadingProcesses, Range(least=0)] = "auto"
     """Processes that make batches of local frame-level records. `auto`: one for each core, once whoever takes the batches has
-    waited for them at least 2 s and half of the time; 0: threads of this process alone."""
+    waited for them at least 1 s and half of the time; 0: threads of this process alone."""
 
     def __post_init__(self):
         fit_fields(self)

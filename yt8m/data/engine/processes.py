@@ -24,7 +24,7 @@ import numpy as np
 from yt8m.data.engine.memory import ALIGNMENT, Scratch
 from yt8m.data.engine.records import BareFile, LocalFile, Record
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds of waiting for batches after which processes begin, if they are at least half of the time so far."""
 _SLACK = 64 * ALIGNMENT
 """Bytes, for the gaps between the arrays of a batch."""
