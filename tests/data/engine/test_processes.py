@@ -190,7 +190,7 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("waited", "worked", "begins_after"),
-    [(0.1, 0.0, 10), (0.1, 0.09, 10), (0.1, 0.12, None), (0.001, 0.0, None), (1.0, 1.0, 1)],
+    [(0.125, 0.0, 8), (0.125, 0.1, 8), (0.125, 0.15, None), (0.001, 0.0, None), (1.0, 1.0, 1)],
     ids=["nothing else is done", "mostly waiting", "mostly working", "short", "half"],
 )
 def test_processes_begin_when_batches_are_waited_for(monkeypatch, waited, worked, begins_after):
