@@ -44,6 +44,7 @@ RUN_HERE = {
         *("320 videos in 4 files", "`read_batches`, video level", "memory, batches of 8 x 300"),
     ],
     "benchmarks.scaling": ["training, batches of 64 videos", "a checkpoint of", "our loop over"],
+    "benchmarks.search": ["each compared, stored as float16", "the whole command, `--text`"],
     "benchmarks.segments": ["fine-tuned", "... and ranked with the prior of the second", "valid"],
     "benchmarks.step": ['"seconds"', '"memory"'],
     "benchmarks.tricks": ["`yt8m average --last 3`", "distillation on the fly"],

@@ -66,7 +66,7 @@ def test_a_growing_index_equals_one_made_at_once(index, records, tmp_path):
     opened = open_index(index)
     assert len(opened.parts) <= 6
     named = {path.name for part in opened.parts for path in parts.paths_of(index, part.entry["name"])}
-    assert files_of(index) == {"index.json", opened.classes_file, *named}
+    assert files_of(index) == {"index.json", f"{opened.classes_file}.json", f"{opened.classes_file}.npz", *named}
 
 
 def test_the_nearest_are_those_of_a_slow_search(index, records):
@@ -201,7 +201,7 @@ def damage(index, what: str) -> None:
     elif what == "table":
         part.with_suffix(".npz").write_bytes(b"PK\x03\x04 no table")
     elif what == "classes":
-        (index / header["classes"]).write_text("[1]")
+        (index / f"{header['classes']}.json").write_text("[1]")
 
 
 @pytest.mark.parametrize("what", ["text", "empty", "list", "version", "cut", "missing", "table", "classes"])

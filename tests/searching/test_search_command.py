@@ -192,7 +192,8 @@ def test_no_slow_library_is_loaded_to_answer(frames, tmp_path, search):
     import sys
 
     program = (
-        "import sys, json; from yt8m.searching.asking import search; search(sys.argv[1], 'abcd');"
+        "import sys, json; from yt8m.searching.asking import search;"
+        "search(sys.argv[1], 'abcd'); search(sys.argv[1], text='guitar');"
         "print(json.dumps(sorted({'tensorflow', 'keras', 'pandas', 'sklearn', 'av', 'faiss'} & {*sys.modules})))"
     )
     found = subprocess.run(

@@ -5,7 +5,7 @@ import pytest
 
 from yt8m.errors import InputError
 from yt8m.searching.index import ClassText
-from yt8m.searching.words import ClassWords, stem, words_in
+from yt8m.searching.words import ClassWords, packed_words, stem, words_in
 
 CLASSES = {
     0: ClassText("Concert", "A live music performance"),
@@ -19,7 +19,7 @@ CLASSES = {
 
 @pytest.fixture(scope="module")
 def words():
-    return ClassWords(CLASSES, "index")
+    return ClassWords(packed_words(CLASSES), CLASSES, "index")
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,6 @@ def test_words_that_no_class_has(words, text, problem):
 
 def test_a_vocabulary_without_names_is_told():
     with pytest.raises(InputError, match="knows no names of classes"):
-        ClassWords({1: ClassText("", "")}, "index")
+        ClassWords(packed_words({1: ClassText("", "")}), {}, "index")
+    with pytest.raises(InputError, match="its words are damaged"):
+        ClassWords(b"PK no words", CLASSES, "index")

@@ -11,7 +11,7 @@ from yt8m.searching.index import Index, Settings, open_index
 from yt8m.searching.searching import Hit, Kind, Query, like, query_of, query_outside, readings, say, unknown_video
 from yt8m.searching.updating import common_settings
 from yt8m.searching.vectors import of_frames
-from yt8m.searching.words import ClassWords
+from yt8m.searching.words import ClassWords, no_names
 from yt8m.values import PositiveInt, checked
 
 DEFAULT_COUNT = 10
@@ -69,10 +69,17 @@ def search(
 
 
 def _by_words(index: Index, text: str, kind: Kind, count: int) -> Answer:
-    where = os.fspath(index.directory)
-    words = ClassWords(index.classes, where)
+    words = words_of(index)
     hits, meaning = say(index, words, text, kind, count)
     return Answer(kind, tuple(hits), meaning.words, meaning.unknown, words.near(meaning) if meaning.unknown else ())
+
+
+def words_of(index: Index) -> ClassWords:
+    """The words of an index's classes. Raises InputError if it has none."""
+    where = os.fspath(index.directory)
+    if index.classes_file is None:
+        raise no_names(where)
+    return ClassWords(index.words_content, index.classes, where)
 
 
 def _by_likeness(

@@ -23,6 +23,7 @@ from yt8m.searching.vectors import size_of
 
 INDEX_FILE = "index.json"
 FORMAT = 1
+CLASSES_ENDINGS = (".json", ".npz")
 DEFAULT_WINDOW = 5
 """Seconds of a moment: those of a segment of the data set."""
 _ATTEMPTS = 5
@@ -81,9 +82,11 @@ class Index:
     settings: Settings
     parts: tuple[Part, ...]
     classes_file: str | None = None
-    """The name of the file with names and descriptions of classes."""
+    """The name of two files less their endings: `.json` has names and descriptions of classes, `.npz` their words."""
     classes_content: bytes = b""
-    """The content of that file."""
+    """The content of the first of these files."""
+    words_content: bytes = b""
+    """The content of the second one, `yt8m.searching.words.packed_words`."""
     graphs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By kind of rows, see `yt8m.searching.graphs`."""
 
@@ -133,7 +136,7 @@ class Index:
         try:
             return {int(key): ClassText(*map(str, value)) for key, value in json.loads(self.classes_content).items()}
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise InputError(f"{self.directory / self.classes_file}: is damaged ({error}); {_ANEW}") from error
+            raise InputError(f"{self.directory / self.classes_file}.json: is damaged ({error}); {_ANEW}") from error
 
 
 def is_index(directory: str | os.PathLike) -> bool:
@@ -171,8 +174,8 @@ def _opened(directory: Path) -> Index:
         size = size_of(settings.features)
         parts = tuple(Part(directory, entry, size) for entry in header["parts"])
         classes = header["classes"]
-        content = (directory / classes).read_bytes() if classes else b""
-        return Index(directory, settings, parts, classes, content, header["graphs"])
+        texts, words = ((directory / f"{classes}{each}").read_bytes() if classes else b"" for each in CLASSES_ENDINGS)
+        return Index(directory, settings, parts, classes, texts, words, header["graphs"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise

@@ -12,12 +12,22 @@ import numpy as np
 
 from yt8m.data.features import texts_of
 from yt8m.errors import InputError
-from yt8m.files import locked, make_directory, remove_all, remove_empty, write_json
+from yt8m.files import NewFile, locked, make_directory, remove_all, remove_empty, write_json
 from yt8m.progress import SILENT, Progress
 from yt8m.searching.graphs import updated_graphs
-from yt8m.searching.index import INDEX_FILE, ClassText, Index, Settings, header_of, is_index, open_index
+from yt8m.searching.index import (
+    CLASSES_ENDINGS,
+    INDEX_FILE,
+    ClassText,
+    Index,
+    Settings,
+    header_of,
+    is_index,
+    open_index,
+)
 from yt8m.searching.parts import Item, Part, new_part, paths_of
 from yt8m.searching.vectors import size_of
+from yt8m.searching.words import packed_words
 
 _OWN = ("part-*", "classes-*", "graph-*", ".*.tmp.*")
 """Files of an index beside `index.json`."""
@@ -108,9 +118,10 @@ def _remove_leftovers(directory: Path, index: Index | None) -> None:
 
 
 def _files_of(index: Index) -> list[Path]:
-    names = [index.classes_file, *(name for graph in index.graphs.values() for name in graph["files"])]
+    names = [name for graph in index.graphs.values() for name in graph["files"]]
+    names += [f"{index.classes_file}{each}" for each in CLASSES_ENDINGS]
     parts = [path for part in index.parts for path in paths_of(index.directory, part.entry["name"])]
-    return [*(index.directory / name for name in names if name), *parts]
+    return [*(index.directory / name for name in names), *parts]
 
 
 def update(
@@ -250,6 +261,9 @@ def _write_classes(path: Path, index: Index | None, classes: Mapping[int, ClassT
     both = {**known, **classes}
     if both == known:
         return index.classes_file if index else None
-    written.append(f"classes-{secrets.token_hex(8)}")
-    write_json(path / f"{written[-1]}.json", both)
-    return f"{written[-1]}.json"
+    name = f"classes-{secrets.token_hex(8)}"
+    written.append(name)
+    write_json(path / f"{name}.json", both)
+    with NewFile(path / f"{name}.npz") as file:
+        file.write(packed_words(both))
+    return name
