@@ -21,9 +21,9 @@ def streams():
 
 
 def slow(streams, first, last):
-    """By hand: each feature's mean brought to length 1, the smaller ones halved, and all of it to length 1."""
+    """By hand: each feature's mean brought to length 1, sound halved, and all of it to length 1."""
     parts = []
-    for feature, weight in zip(FEATURES, (1.0, 0.5, 0.5), strict=True):
+    for feature, weight in zip(FEATURES, (1.0, 0.5, 1.0), strict=True):
         values = dequantise(streams[feature.name][first:last], feature).astype(np.float64).mean(axis=0)
         parts.append(weight * values / np.sqrt((values**2).sum()))
     row = np.concatenate(parts)

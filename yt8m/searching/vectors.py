@@ -2,7 +2,7 @@
 
 T = frames, M = moments, D = values of all features of an index together.
 
-Each feature is brought to length 1 by itself, and all but the largest count half. Of 10 606 real videos, 66.5% of the ten nearest
+Each feature is brought to length 1 by itself, and features of sound count half. Of 10 606 real videos, 66.5% of the ten nearest
 ones by rgb and audio together then share a label, against 63.1% if the values are compared as they are, 53.9% if both count
 alike, and 63.2% by rgb alone.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from yt8m.data.features import Feature
 from yt8m.data.quantisation import dequantise
+from yt8m.extracting.networks.log_mel import LogMel
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Vectors:
     """float32 [M]: the second each moment ends at, exclusive."""
 
 
-_WEIGHT_OF_OTHERS = 0.5
+_SOUND = frozenset(["audio", LogMel.feature.name])
+_WEIGHT_OF_SOUND = 0.5
 
 
 def size_of(features: Sequence[Feature]) -> int:
@@ -47,7 +49,7 @@ def of_means(means: Mapping[str, np.ndarray], features: Sequence[Feature]) -> Ve
     """
     parts = [means.get(each.name, np.zeros(each.size, np.float32)) for each in features]
     none = np.empty(0, np.float32)
-    return Vectors(_combined(parts), np.empty((0, size_of(features)), np.float32), none, none)
+    return Vectors(_combined(parts, features), np.empty((0, size_of(features)), np.float32), none, none)
 
 
 def of_frames(streams: Mapping[str, np.ndarray], features: Sequence[Feature], window: int) -> Vectors:
@@ -75,7 +77,7 @@ def of_frames(streams: Mapping[str, np.ndarray], features: Sequence[Feature], wi
         sums.append(_means(own, counts[:, None], feature))
         whole.append(_means(own.sum(axis=0), length, feature))
     ends = np.array([*starts[1:], length], np.float32)
-    return Vectors(_combined(whole), _combined(sums), starts.astype(np.float32), ends)
+    return Vectors(_combined(whole, features), _combined(sums, features), starts.astype(np.float32), ends)
 
 
 def moment_starts(length: int, window: int) -> np.ndarray:
@@ -101,12 +103,10 @@ def _means(sums: np.ndarray, counts: np.ndarray | int, feature: Feature) -> np.n
     return dequantise(means, feature)
 
 
-def _combined(parts: Sequence[np.ndarray]) -> np.ndarray:
+def _combined(parts: Sequence[np.ndarray], features: Sequence[Feature]) -> np.ndarray:
     """One vector, or rows of them, of each feature's values [..., size]."""
-    largest = max(range(len(parts)), key=lambda place: parts[place].shape[-1])
-    weighted = [
-        _normalised(each) * (1.0 if place == largest else _WEIGHT_OF_OTHERS) for place, each in enumerate(parts)
-    ]
+    weights = [_WEIGHT_OF_SOUND if each.name in _SOUND else 1.0 for each in features]
+    weighted = [_normalised(each) * weight for each, weight in zip(parts, weights, strict=True)]
     return _normalised(np.concatenate(weighted, axis=-1))
 
 
