@@ -1,5 +1,6 @@
 """Extracts video files as the videos of an index were extracted."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from yt8m.data.extraction import NetworkChoice
@@ -32,7 +33,8 @@ def open_network(settings: Settings, where: str) -> tuple[Network, Options]:
             "videos, and an index of these knows its network"
         )
     network = _load(extractor)
-    if network.identity != extractor.identity or texts_of(network.features) != texts_of(settings.features):
+    same = json.loads(json.dumps(network.identity)) == extractor.identity
+    if not same or not {*texts_of(settings.features)} <= {*texts_of(network.features)}:
         raise InputError(
             f"{where}: cannot be compared with the index: {extractor.name} gives other features now than when the videos there "
             "were extracted; make the records and the index anew"

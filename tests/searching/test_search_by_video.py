@@ -1,6 +1,7 @@
 """Videos of one's own: extracted, added, found by their files, and named by `yt8m id`."""
 
 import json
+import shutil
 
 import pytest
 from grey_videos import write_grey
@@ -19,14 +20,21 @@ def looks(frames):
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A dark video of 12 seconds, a light one, and one of 6 seconds that is like the dark one."""
+    directory = tmp_path_factory.mktemp("videos")
+    for name, seconds, first in (("dark", 12, 10), ("light", 12, 120), ("dusk", 6, 12)):
+        write_grey(directory / f"{name}.mp4", seconds, first=first)
+    return directory
+
+
 @pytest.fixture
-def videos(tmp_path, monkeypatch):
-    """The directory of a dark video of 12 seconds, a light one, and one of 6 seconds that is like the dark one."""
+def videos(made, tmp_path, monkeypatch):
+    """The directory of these videos, beside a network."""
     (tmp_path / "search_network.py").write_text(NETWORK)
     monkeypatch.chdir(tmp_path)
-    for name, seconds, first in (("dark", 12, 10), ("light", 12, 120), ("dusk", 6, 12)):
-        write_grey(tmp_path / "videos" / f"{name}.mp4", seconds, first=first)
-    return tmp_path / "videos"
+    return shutil.copytree(made, tmp_path / "videos")
 
 
 @pytest.fixture
