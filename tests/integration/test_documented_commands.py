@@ -40,6 +40,8 @@ SMALLER = {
     "tune": ["--trials", "2", "--jobs", "1", *QUICK_TRAINING],
 }
 """Flags that a command gets beside its own: the same work, less of it."""
+SMALL_VIDEOS = ["--num-videos", "2"]
+"""Those of `synth`, if it makes video files."""
 OF_CLUSTERS = ("sample", "netvlad", "nextvlad")
 """Recipes whose models are made small, too."""
 
@@ -107,7 +109,7 @@ class Reader:
         words = [self._here(word, words[1]) for word in words if word != "..."]
         assert words[0] == "yt8m", words
         command, recipe = words[1], words[2]
-        extra = list(SMALLER.get(command, ()))
+        extra = list(SMALL_VIDEOS if command == "synth" and "--as" in words else SMALLER.get(command, ()))
         if recipe in OF_CLUSTERS and command in ("train", "submit", "tune", "check"):
             extra += SMALL_CLUSTERS
         if command == "train" and "--run" not in words:
@@ -280,6 +282,11 @@ def test_download(reader):
         Path("submissions/sample.csv").write_text("VideoId,LabelConfidencePairs\nXE00,3 0.5\n")
 
     reader.follow("download.md", {"yt8m id --submission": submission})
+
+
+@pytest.mark.slow
+def test_videos(reader):
+    reader.follow("videos.md")
 
 
 @pytest.mark.slow
