@@ -1,12 +1,12 @@
 """The page in headless Chromium: nothing goes wrong, nothing is asked for, and it can be read on a phone and a wide screen."""
 
 import io
-import shutil
 
 import numpy as np
 import pytest
 from made_up_runs import CLASS_NAMES, made_up_run
 from matplotlib.image import imread
+from screens import CONTRASTS, SIZES
 from small_runs import configure
 
 from yt8m.cli import main
@@ -15,11 +15,6 @@ from yt8m.views.report import page as report_page
 
 pytestmark = pytest.mark.slow
 
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-SIZES = {"phone": {"width": 390, "height": 844}, "wide": {"width": 1600, "height": 1000}}
 SMALLEST_TEXT = 9.5
 """Pixels, of the numbers at an axis on a phone."""
 
@@ -58,68 +53,6 @@ NUMBERS = """section => {
         broken: rows.filter(([text, lines, right]) => lines > 1).map(([text]) => text),
     };
 }"""
-
-# The contrast of colours as WCAG 2.2 defines it, of every text with what is behind it.
-CONTRASTS = """() => {
-    const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
-    const luminance = colour => numbers(colour).slice(0, 3).map(each => each / 255).map(
-        each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4
-    ).reduce((sum, each, index) => sum + each * [0.2126, 0.7152, 0.0722][index], 0);
-    const ground = element => {
-        for (; element; element = element.parentElement) {
-            const colour = getComputedStyle(element).backgroundColor;
-            if ((numbers(colour)[3] ?? 1) > 0) return colour;
-        }
-    };
-    const contrast = (a, b) => {
-        const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-        return (high + 0.05) / (low + 0.05);
-    };
-    const texts = [...document.querySelectorAll("body *")].filter(element => !element.closest(".hidden") &&
-        [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()));
-    const marks = [...document.querySelectorAll(".swatch, .bar")];
-    return {
-        ground: getComputedStyle(document.body).backgroundColor,
-        texts: texts.map(element => {
-            const style = getComputedStyle(element);
-            return [contrast(element.closest("svg") ? style.fill : style.color, ground(element)), element.textContent];
-        }),
-        marks: marks.map(element => contrast(getComputedStyle(element).backgroundColor, ground(element.parentElement))),
-    };
-}"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """The path of Chromium."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("there is no Chromium; install it with: apt-get install chromium")
-    return found
-
-
-@pytest.fixture(scope="module")
-def launch(chromium, tmp_path_factory):
-    """Starts Chromium with an empty profile of its own."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-
-        def started(**options):
-            profile = tmp_path_factory.mktemp("profile")
-            return playwright.chromium.launch_persistent_context(
-                profile, executable_path=chromium, args=FLAGS, **options
-            )
-
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(launch):
-    """Chromium."""
-    context = launch()
-    yield context
-    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from yt8m.views.report import drawing, examples, page
 from yt8m.views.report.classes import class_tables
 from yt8m.views.report.measuring import Records
 from yt8m.views.report.tables import short_names
+from yt8m.views.templates import require_jinja
 
 VOID = {"meta", "link", "br", "wbr", "use", "path"}
 
@@ -409,4 +410,4 @@ def test_more_runs_than_colours():
 def test_without_jinja_the_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     with pytest.raises(InputError, match=r"the page needs Jinja, .*: pip install 'yt8m\[report\]'"):
-        page.require_jinja()
+        require_jinja()

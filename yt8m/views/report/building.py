@@ -20,6 +20,7 @@ from yt8m.scoring.scorer import Scorer
 from yt8m.views.report import page
 from yt8m.views.report.examples import known_pages
 from yt8m.views.report.measuring import RunResult, measure_run
+from yt8m.views.templates import require_jinja
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def report(
     """
     names = [os.fspath(each) for each in run]
     _require_different(names)
-    page.require_jinja()
+    require_jinja()
     devices = open_devices(distribute)
     with devices.lost_workers(), progress.working("scoring", "video"):
         configurations = [runs.load_config(name) for name in names]

@@ -5,7 +5,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from yt8m.errors import not_installed
 from yt8m.metrics import registry
 from yt8m.views.report import drawing
 from yt8m.views.report.classes import class_tables
@@ -20,6 +19,7 @@ from yt8m.views.report.tables import (
     run_rows,
     short_names,
 )
+from yt8m.views.templates import template_of
 
 
 def _steps(result: RunResult, kind: str, key: str) -> drawing.Steps:
@@ -103,15 +103,6 @@ def _tiles(results: Sequence[RunResult], comparable: bool) -> list[dict[str, Any
     return tiles
 
 
-def require_jinja() -> Any:
-    """The package `jinja2`. Raises InputError if it is not installed."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise not_installed("the page", "Jinja", "report", error) from None
-    return jinja2
-
-
 def render(
     results: Sequence[RunResult],
     class_names: Mapping[int, str],
@@ -129,10 +120,7 @@ def render(
     Raises:
         InputError: Jinja is not installed.
     """
-    jinja2 = require_jinja()
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
-    template = jinja2.Environment(loader=loader, autoescape=True, **options).get_template("page.html")
+    template = template_of(Path(__file__).parent, "page.html")
     comparable = len({result.records for result in results}) == 1
     what = "segments" if results[0].is_segments else "videos"
     return template.render(

@@ -1,0 +1,63 @@
+"""The command that shows videos on a page: `browse`."""
+
+from typing import Annotated
+
+import tyro
+
+from yt8m.commands.flags import OptionalText, shown
+from yt8m.commands.streams import show
+from yt8m.errors import OK, InputError, bytes_in_words, quantity
+from yt8m.values import LARGEST_PORT, Range
+from yt8m.views.browse.options import BrowseOptions
+
+_DEFAULT_OPTIONS = BrowseOptions()
+
+
+def browse(
+    directory: Annotated[str, tyro.conf.Positional, shown("DIR", "(required)")],
+    out: Annotated[OptionalText, shown("FILE.html", "(required, unless --serve is given)")] = None,
+    serve: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")] = False,
+    port: Annotated[int, Range(least=0, most=LARGEST_PORT), shown("INT", "(default: any that is free)")] = 0,
+    page: Annotated[BrowseOptions, tyro.conf.OmitArgPrefixes] = _DEFAULT_OPTIONS,
+) -> int:
+    """Make one page of videos: thumbnails on an axis of time, clips, labels, related clips, and a search.
+
+    Example: yt8m browse data/own --out own.html
+
+    The page is one file that loads nothing else. Nothing leaves this machine.
+
+    Args:
+        directory: What yt8m extract made: records, videos.csv, or both.
+        out: The HTML file to write.
+        serve: Show the page at an address that only this machine reaches, until Ctrl-C.
+        port: The port to serve it at.
+        page: What to show.
+    """
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.views.browse.building import check_page, make_page, write_page
+
+    if (out is None) != serve:
+        raise InputError("--out FILE.html and --serve: give one of them")
+    if out is not None:
+        check_page(out, page)
+    made = make_page(directory, page, WorkProgress())
+    what = f"{quantity(made.num_videos, 'video', ',')}, {quantity(made.num_clips, 'clip', ',')}"
+    if made.num_left_out:
+        what += f"; {quantity(made.num_left_out, 'video', ',')} more than --most-videos {page.most_videos} left out"
+    if out is not None:
+        write_page(made, out)
+        show(f"{out}: {what}; {bytes_in_words(len(made.content))}; open it in a browser")
+    else:
+        _serve(made.content, port, what)
+    return OK
+
+
+def _serve(content: bytes, port: int, what: str) -> None:
+    from yt8m.views.browse.serving import PageServer
+
+    with PageServer(content, port) as server:
+        show(f"{server.address}: {what}; Ctrl-C ends it")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            show("ended")
