@@ -25,6 +25,7 @@ LONG_SIGNATURES = {
     "scoring/evaluation.py: evaluate": _KEYWORDS,
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
+    "commands/labelling.py: label": _FLAGS,
     "commands/exports.py: export": _FLAGS,
     "commands/records.py: convert": _FLAGS,
     "commands/extracting.py: extract": _FLAGS,

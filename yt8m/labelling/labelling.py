@@ -5,14 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from yt8m.data.extraction import NetworkChoice
 from yt8m.data.stored_videos import StoredVideo, read_stored_videos
 from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.errors import RecordError
+from yt8m.labelling.extraction import Item, VideoExtractor
+from yt8m.labelling.inputs import sort_inputs
 from yt8m.labelling.labels import LabelledVideo, surest_labels, windows_with_labels
 from yt8m.labelling.options import LabelOptions
 from yt8m.labelling.windows import Content, Scores, WindowScorer
 from yt8m.progress import SILENT, Progress
+from yt8m.runs import load_config
 from yt8m.runs.records import open_data
 
 _MOST_VIDEOS, _MOST_FRAMES = 32, 10_000
@@ -36,48 +40,50 @@ def label(
     run: str | os.PathLike,
     options: LabelOptions | None = None,
     vocabulary: str | os.PathLike | None = None,
+    choice: NetworkChoice | None = None,
     progress: Progress = SILENT,
 ) -> Labelling:
-    """Labels the videos of records by a run. One bad video does not end the work.
+    """Labels videos, or the videos of records, by a run. One bad video does not end the work.
 
     Args:
-        paths: files, directories or globs of records.
+        paths: files, directories or globs, of records or of videos. Features of videos are extracted and not kept.
         run: the run directory.
         options: the labels to give.
-        vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the data set. Without any, classes are
-            called `Class 17`.
+        vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the records, or for videos of the run's
+            training records. Without any, classes are called `Class 17`.
+        choice: for videos, the network to extract features by; None = the one that made the run's training records.
         progress: counts the videos, and gets the lines of `open_data`.
 
     Raises:
-        InputError, RecordError: there is no such run, file or vocabulary, or the records do not have the run's features.
+        InputError, RecordError: there is no such run, file or vocabulary, or features are not those of the run.
     """
     options = options or LabelOptions()
+    inputs = sort_inputs(paths)
     names = None if vocabulary is None else read_class_names(vocabulary)
+    config = load_config(run)
+    extractor = VideoExtractor(os.fspath(run), config, choice) if inputs.videos else None  # fails before the work
     scorer = WindowScorer(run, options.window, options.step)
     result = Labelling(scorer.run, scorer.window)
-    source = open_data(scorer.config, paths, segments=scorer.with_context or False, progress=progress, counted=None)
-    if names is None:
-        found = find_vocabulary(source.files[0])
-        names = read_class_names(found) if found else {}
-    labeller = Labeller(scorer, names, options)
-    with progress.working("labelling", "video"):
-        stored = read_stored_videos(source, broken=lambda error: result.problems.append(str(error)))
-        for items in _groups(_scorable(stored, scorer, result.problems)):
-            result.videos += labeller.labelled(items)
-            progress.advance(len(items))
+    if inputs.records:
+        source = open_data(
+            config, inputs.records, segments=scorer.with_context or False, progress=progress, counted=None
+        )
+        labeller = Labeller(scorer, _names_beside(source.files[0]) if names is None else names, options)
+        with progress.working("labelling", "video"):
+            stored = read_stored_videos(source, broken=lambda error: result.problems.append(str(error)))
+            for items in _groups(_scorable(stored, scorer, result.problems)):
+                result.videos += labeller.labelled(items)
+                progress.advance(len(items))
+    if extractor is not None:
+        labeller = Labeller(scorer, extractor.class_names() if names is None else names, options)
+        for item in extractor.items(inputs.videos, scorer, result.problems, progress):
+            result.videos += labeller.labelled([item])
     return result
 
 
-@dataclass(frozen=True)
-class Item:
-    """A video to label."""
-
-    video_id: str
-    path: str
-    """The video file; empty if it is unknown."""
-    source: str
-    """See `LabelledVideo`."""
-    content: Content
+def _names_beside(records: str) -> Mapping[int, str]:
+    found = find_vocabulary(records)
+    return read_class_names(found) if found else {}
 
 
 class Labeller:

@@ -1,0 +1,97 @@
+"""What is labelled: the videos of records, or videos whose features are extracted now."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from yt8m.config import RunConfig
+from yt8m.data.extraction import NetworkChoice
+from yt8m.data.sources import expand_paths
+from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
+from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
+from yt8m.errors import InputError
+from yt8m.extracting.extraction import features_of
+from yt8m.extracting.naming import give_ids
+from yt8m.labelling.networks import network_of
+from yt8m.labelling.windows import Content, WindowScorer
+from yt8m.progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class Item:
+    """A video to label."""
+
+    video_id: str
+    path: str
+    """The video file; empty if it is unknown."""
+    source: str
+    """See `LabelledVideo`."""
+    content: Content
+
+
+class VideoExtractor:
+    """Extracts the features of videos for a run.
+
+    Args:
+        run: the run directory.
+        config: its configuration.
+        choice: the network; None = the one that made the run's training records.
+
+    Raises:
+        InputError: the network is not known, cannot be loaded, or gives other features than those the run reads.
+    """
+
+    def __init__(self, run: str, config: RunConfig, choice: NetworkChoice | None):
+        self._records = first_records(config.data.train)
+        self._network, self._options = network_of(run, config, self._records, choice)
+
+    def class_names(self) -> Mapping[int, str]:
+        """The names of the classes at the root of the run's training records; empty if there are none."""
+        found = find_vocabulary(self._records) if self._records else None
+        return read_class_names(found) if found else {}
+
+    def items(
+        self, paths: Sequence[str], scorer: WindowScorer, problems: list[str], progress: Progress = SILENT
+    ) -> Iterator[Item]:
+        """Extracts videos, one after the other.
+
+        Args:
+            paths: absolute paths of the video files.
+            scorer: what they are for.
+            problems: gets a line for each video that cannot be read or scored.
+            progress: counts the seconds of each video, and gets a line on one of which a part cannot be read.
+        """
+        for path, video_id in zip(paths, self._ids(paths), strict=True):
+            try:
+                extracted = features_of(path, self._network, options=self._options, progress=progress)
+            except InputError as error:
+                problems.append(str(error))
+                continue
+            for remark in extracted.problems:
+                progress.message(f"{path}: {remark}")
+            content = Content(extracted.streams)
+            problem = scorer.why_not(content)
+            if problem:
+                problems.append(f"{path}: {problem}")
+            else:
+                yield Item(video_id, path, path, content)
+
+    def _ids(self, paths: Sequence[str]) -> list[str]:
+        """The ids that the training records' table of videos gives, and others for other videos."""
+        found = find_videos(self._records) if self._records else None
+        rows: Mapping[str, VideoRow] = read_videos(found) if found else {}
+        known = {os.path.realpath(row.path): row.id for row in rows.values()}
+        real = {path: os.path.realpath(path) for path in paths}
+        others = [path for path in paths if real[path] not in known]
+        given = dict(zip(others, give_ids(others, "name", rows), strict=True))
+        return [known.get(real[path]) or given[path] for path in paths]
+
+
+def first_records(paths: Sequence[str]) -> str | None:
+    """The first file of a run's training records that is there."""
+    for path in paths:
+        try:
+            return expand_paths(path)[0]
+        except InputError:
+            continue
+    return None
