@@ -15,6 +15,7 @@ from yt8m.extracting.naming import give_ids
 from yt8m.labelling.networks import network_of
 from yt8m.labelling.windows import Content, WindowScorer
 from yt8m.progress import SILENT, Progress
+from yt8m.video.containers import require_av
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,11 @@ class VideoExtractor:
         choice: the network; None = the one that made the run's training records.
 
     Raises:
-        InputError: the network is not known, cannot be loaded, or gives other features than those the run reads.
+        InputError: PyAV is missing; the network is not known, cannot be loaded, or gives other features than those the run reads.
     """
 
     def __init__(self, run: str, config: RunConfig, choice: NetworkChoice | None):
+        require_av()
         self._records = first_records(config.data.train)
         self._network, self._options = network_of(run, config, self._records, choice)
 

@@ -32,7 +32,7 @@ def sort_inputs(paths: Sequence[str]) -> Inputs:
         InputError: a path stands for nothing, or a directory has neither records nor videos.
     """
     records, videos = [], []
-    for path in paths:
+    for path in map(os.fspath, paths):
         (videos if _is_videos(path) else records).append(path)
     return Inputs(records, find_video_files(videos) if videos else [])
 

@@ -1,7 +1,10 @@
 """Finds the network that made the features a run was trained on, and compares."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from yt8m.config import RunConfig
-from yt8m.data.extraction import Extraction, NetworkChoice, find_extraction, read_extraction
+from yt8m.data.extraction import NetworkChoice, find_extraction, read_extraction
 from yt8m.data.features import Feature, parse_features, texts_of
 from yt8m.errors import InputError
 from yt8m.extracting.extracted import Options
@@ -28,16 +31,16 @@ def network_of(
     extraction = read_extraction(found) if found else None
     if choice is None and extraction is None:
         raise InputError(
-            f"{run}: nothing says which network made the features it was trained on, as there is no extraction.json at the root of "
-            "its training records; name it with --network"
+            f"{run}: nothing says which network made the features it was trained on, as there is no extraction.json at the root "
+            "of its training records; name it with --network"
         )
     choice = choice or extraction.network
     network = load_network(choice.name, folder=choice.folder, weights=choice.weights, pca=choice.pca)
     _require_features(run, config, network)
-    if extraction is not None and dict(extraction.identity) != dict(network.identity):
+    if extraction is not None and (others := _differences(extraction.identity, network.identity)):
         raise InputError(
-            f"{network.name}: is not the network that made the features {run} was trained on, or its files have changed: "
-            f"{found} has {_differences(extraction, network)}; name that network with --network"
+            f"{network.name}: is not the network that made the features {run} was trained on, or has changed: {found} has "
+            f"another {' and '.join(others)}; name that network with --network"
         )
     return network, Options(rounding=extraction.rounding if extraction else Options.rounding)
 
@@ -62,8 +65,6 @@ def _are_alike(wanted: Feature, given: Feature | None) -> bool:
     )
 
 
-def _differences(extraction: Extraction, network: Network) -> str:
-    """The entries of the kept identity that the network's has otherwise."""
-    others = dict(network.identity)
-    parts = [f"{key} {value}" for key, value in extraction.identity.items() if others.get(key) != value]
-    return ", ".join(parts) or f"no {', '.join(key for key in others if key not in extraction.identity)}"
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys of two identities that have different values, or are only in one."""
+    return [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
