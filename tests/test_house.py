@@ -26,6 +26,7 @@ LONG_SIGNATURES = {
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
     "commands/labelling.py: label": _FLAGS,
+    "commands/records.py: show_video": _FLAGS,
     "commands/exports.py: export": _FLAGS,
     "commands/records.py: convert": _FLAGS,
     "commands/extracting.py: extract": _FLAGS,

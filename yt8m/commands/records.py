@@ -157,6 +157,9 @@ def show_video(
     window: PositiveInt = 10,
     stride: PositiveInt = 5,
     vocabulary: Vocabulary = None,
+    video: Annotated[
+        OptionalText, shown("FILE", "(default: the one that videos.csv at the root of the data set names, if any)")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Draw the labels, ratings and predictions of one video over time, with the names of the classes.
@@ -171,17 +174,20 @@ def show_video(
         window: Seconds to score at a time. A model of segments with context scores segments instead.
         stride: Seconds from the start of one window to the next.
         vocabulary: A vocabulary.csv with the names of the classes.
+        video: The video file, for thumbnails over time.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.data.sources import expand_paths
     from yt8m.views.picture import check_picture, draw_video
+    from yt8m.views.thumbnails import with_thumbnails
     from yt8m.views.video import view_video
 
-    paths = given_paths(data)
-    check_picture(out, [] if run is None else [run], expand_paths(paths))
+    paths, progress = given_paths(data), WorkProgress()
+    check_picture(out, [] if run is None else [run], [*expand_paths(paths), *([] if video is None else [video])])
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}
-    view = view_video(video_id, paths, run, **options, progress=WorkProgress())
+    view = view_video(video_id, paths, run, **options, progress=progress)
+    view = with_thumbnails(view, video, progress)
     draw_video(view, out)
     if json:
         print_json(reports.viewed_values(view))

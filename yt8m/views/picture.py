@@ -16,6 +16,9 @@ from yt8m.views.video import VideoView
 _LONGEST_NAME = 34
 _WIDTH = 8.2
 """Width in inches, for two drawings side by side."""
+_MARGIN = 0.9
+"""Inches beside a drawing, for its axis."""
+_HIGHEST_STRIP = 1.2
 _PRESENT, _ABSENT = "tab:green", "tab:red"
 
 
@@ -53,15 +56,20 @@ def draw_video(view: VideoView, path: str | os.PathLike) -> None:
     if not has_scores and not over_time:
         names = ", ".join(plain(view.name(each)) for each in classes)
         title = f"{title}\n{textwrap.fill(f'labels: {names}' if names else 'no labels', 90)}"
-        figure = new_figure(_WIDTH, 2.8 + 0.2 * title.count("\n"))
-        features = figure.add_subplot()
+        strip = _strip_height(view, _WIDTH - _MARGIN)
+        figure = new_figure(_WIDTH, 2.8 + strip + 0.2 * title.count("\n"))
+        grid = figure.add_gridspec(2, 1, height_ratios=(strip, 2.0)) if strip else figure.add_gridspec(1, 1)
+        features = figure.add_subplot(grid[-1, 0])
+        pictures = grid[0, 0]
     else:
-        heights = (0.26 * len(classes) + 0.9, 1.7)
+        beside = has_scores and over_time
+        strip = _strip_height(view, 0.55 * _WIDTH if beside else _WIDTH - _MARGIN - 2.0)
+        heights = (0.26 * len(classes) + 0.9, *([strip] if strip else []), 1.7)
         figure = new_figure(_WIDTH, sum(heights) + 0.8)
         # The colours have their own column, so that all drawings share an axis of time.
-        grid = figure.add_gridspec(2, 3, height_ratios=heights, width_ratios=(1, 1.9, 0.06))
-        beside = has_scores and over_time
-        features = figure.add_subplot(grid[1, 1] if beside else grid[1, :2])
+        grid = figure.add_gridspec(len(heights), 3, height_ratios=heights, width_ratios=(1, 1.9, 0.06))
+        features = figure.add_subplot(grid[-1, 1] if beside else grid[-1, :2])
+        pictures = grid[1, 1] if beside else grid[1, :2]
         bars = times = figure.add_subplot(grid[0, 0] if beside else grid[0, :2])
         if beside:
             times = figure.add_subplot(grid[0, 1], sharex=features)
@@ -74,6 +82,8 @@ def draw_video(view: VideoView, path: str | os.PathLike) -> None:
             _draw_times(times, lambda: figure.add_subplot(grid[0, 2]), view, classes)
         _name_rows(bars, view, classes)
     _draw_features(features, view)
+    if strip:
+        _draw_thumbnails(figure.add_subplot(pictures, sharex=features), view)
     figure.suptitle(title, fontsize="large")
     save_figure(figure, path)
 
@@ -133,6 +143,24 @@ def _draw_times(axes: Any, colours: Callable[[], Any], view: VideoView, classes:
     axes.set(xlim=(0, max(end, 1)), xlabel="seconds", ylim=(len(classes) - 0.5, -0.5))
     title = "; ".join(title)
     head(axes, title[0].upper() + title[1:])
+
+
+def _strip_height(view: VideoView, width: float) -> float:
+    """The height of the thumbnails in inches, beside each other in so many; 0 if there are none."""
+    if not view.thumbnails:
+        return 0.0
+    height, columns, _ = view.thumbnails[0].shape
+    return min(width / len(view.thumbnails) * height / columns, _HIGHEST_STRIP)
+
+
+def _draw_thumbnails(axes: Any, view: VideoView) -> None:
+    limits = axes.get_xlim()
+    part = view.num_frames / len(view.thumbnails)
+    for place, pixels in enumerate(view.thumbnails):
+        axes.imshow(pixels, extent=(place * part, (place + 1) * part, 0, 1), aspect="auto", interpolation="antialiased")
+    axes.set(xlim=limits, ylim=(0, 1))
+    axes.set_yticks([])
+    axes.tick_params(labelbottom=False, length=0)
 
 
 def _draw_features(axes: Any, view: VideoView) -> None:

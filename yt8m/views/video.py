@@ -66,6 +66,8 @@ class VideoView:
     """Means by feature, at video level: float32 [D]."""
     scores: Scores | None
     names: dict[int, str] = field(repr=False)
+    thumbnails: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    """Pictures of the middles of equal parts, each uint8 [H, W, 3] (`yt8m.views.thumbnails`)."""
 
     def name(self, class_id: int) -> str:
         """The name of a class."""

@@ -1,15 +1,11 @@
 """Videos for the page that no file has: names that are code elsewhere, times of all lengths, clips that are alike."""
 
-import base64
-import io
-
 import numpy as np
-from PIL import Image
 
 from yt8m.data.tables.clips import Clip
 from yt8m.data.tables.videos import VideoRow
 from yt8m.views.browse.gathering import BrowsedVideo, Part, Span
-from yt8m.views.browse.strips import Strip
+from yt8m.views.browse.strips import Strip, joined
 
 NAMES = [
     "Guitar",
@@ -42,11 +38,8 @@ def made_up_video(number: int, seconds: float = 60.0, num_clips: int = 4) -> Bro
 
 def made_up_strip(number: int, count: int = 12) -> Strip:
     """Frames of one colour each, that of the group of the clip in their middle."""
-    frames = np.repeat([COLOURS[(number + 4 * place // count) % 5] for place in range(count)], 114, axis=0)
-    picture = np.broadcast_to(frames[None].astype(np.uint8), (64, 114 * count, 3))
-    content = io.BytesIO()
-    Image.fromarray(picture).save(content, "JPEG", quality=55)
-    return Strip(f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}", 114, count)
+    colours = [COLOURS[(number + 4 * place // count) % 5] for place in range(count)]
+    return joined([np.full((64, 114, 3), each, np.uint8) for each in colours])
 
 
 def made_up_page_parts(count: int = 12) -> dict:

@@ -63,18 +63,18 @@
 
   function stripOf(video) {
     if (!video.strip) return null;
-    const [address, width, frames] = video.strip;
-    const image = make("img", { className: "strip", width: width * frames, height: 64, alt: `Frames of ${titleOf(video)} over time`, decoding: "async" });
+    const [address, width, height, frames] = video.strip;
+    const image = make("img", { className: "strip", width: width * frames, height, alt: `Frames of ${titleOf(video)} over time`, decoding: "async" });
     whenNear(image, () => { image.src = address; });
     return image;
   }
 
   function thumbOf(video, second) {
     if (!video.strip) return null;
-    const [address, width, frames] = video.strip;
+    const [address, width, height, frames] = video.strip;
     const place = Math.min(frames - 1, Math.max(0, Math.floor(second / video.end * frames)));
     const thumb = make("span", { className: "thumb", ariaHidden: "true" });
-    Object.assign(thumb.style, { width: `${width}px`, height: "64px", backgroundPosition: `${-place * width}px 0` });
+    Object.assign(thumb.style, { width: `${width}px`, height: `${height}px`, backgroundPosition: `${-place * width}px 0` });
     whenNear(thumb, () => { thumb.style.backgroundImage = `url("${address}")`; });
     return thumb;
   }
@@ -137,8 +137,8 @@
   function timeline(video) {
     const time = make("div", { className: "time" }, stripOf(video));
     if (video.strip) {
-      const width = video.strip[1] * video.strip[2];
-      Object.assign(time.style, { minWidth: `${Math.round(0.75 * width)}px`, width: `min(100%, ${Math.round(1.7 * width)}px)` });
+      const [, width, , frames] = video.strip, whole = width * frames;
+      Object.assign(time.style, { minWidth: `${Math.round(0.75 * whole)}px`, width: `min(100%, ${Math.round(1.7 * whole)}px)` });
     }
     if (video.clips.length) {
       const clips = make("div", { className: "row clips", role: "toolbar" }, ...video.clips.map(clipButton));

@@ -107,7 +107,7 @@ def _video(
     if row and row.problem:
         values["problem"] = shown(row.problem)
     if strip:
-        values["strip"] = [strip.address, strip.width, strip.count]
+        values["strip"] = [strip.address, strip.width, strip.height, strip.count]
     if video.video_id in addresses:
         values["address"] = addresses[video.video_id]
     return values

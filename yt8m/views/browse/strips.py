@@ -1,16 +1,15 @@
 """Strips of thumbnails: one picture for each video, with frames beside each other."""
 
 import base64
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.views.thumbnails import take_thumbnails
 
 HEIGHT = 64
-"""Pixels. Twelve frames of 16:9 beside each other are about as wide as a page."""
+"""Pixels; less for smaller videos. Twelve frames of 16:9 beside each other are about as wide as a page."""
 _WIDEST = 2.0
 """Width of a frame by its height. Wider ones are cut at the sides, so that a strip has a known size."""
 _NARROWEST = 0.5
@@ -26,19 +25,9 @@ class Strip:
     """The picture as a `data:` address."""
     width: int
     """Pixels of one frame."""
+    height: int
     count: int
     """Frames beside each other: that of place n is from second (n + 0.5) * seconds / count."""
-
-
-def seconds_of(seconds: float, most: int) -> list[float]:
-    """The times of a strip's frames: the middles of equal parts, at least a second long.
-
-    Args:
-        seconds: the length of the video.
-        most: most frames.
-    """
-    count = max(1, min(most, int(seconds)))
-    return [(place + 0.5) * seconds / count for place in range(count)]
 
 
 def make_strip(path: str, seconds: float, most: int) -> Strip:
@@ -52,26 +41,23 @@ def make_strip(path: str, seconds: float, most: int) -> Strip:
     Raises:
         InputError: the file is gone, cannot be decoded, or PyAV is not installed.
     """
-    from yt8m.video.pictures import jpeg_bytes, thumbnails
-
-    if not os.path.exists(path):
-        raise InputError(f"{path}: is gone")
-    times = seconds_of(seconds, most)
-    found = thumbnails(path, times, HEIGHT)
-    return _joined([found[each] for each in times], jpeg_bytes)
+    return joined(take_thumbnails(path, seconds, most, HEIGHT))
 
 
-def _joined(frames: Sequence[np.ndarray], jpeg_bytes) -> Strip:
+def joined(frames: Sequence[np.ndarray]) -> Strip:
+    """Joins frames, uint8 [H, W, 3] of one size, to a strip."""
+    from yt8m.video.pictures import jpeg_bytes
+
     height, width, _ = frames[0].shape
     width = min(max(width, int(_NARROWEST * height)), int(_WIDEST * height))
-    content = jpeg_bytes(np.concatenate([_fitted(each, height, width) for each in frames], axis=1), _QUALITY)
-    return Strip(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}", width, len(frames))
+    content = jpeg_bytes(np.concatenate([_fitted(each, width) for each in frames], axis=1), _QUALITY)
+    return Strip(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}", width, height, len(frames))
 
 
-def _fitted(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The middle of a frame, with black beside or below it if it is smaller: uint8 [height, width, 3]."""
-    fitted = np.zeros((height, width, 3), np.uint8)
+def _fitted(frame: np.ndarray, width: int) -> np.ndarray:
+    """The middle of a frame, with black on both sides if it is narrower: uint8 [H, width, 3]."""
+    fitted = np.zeros((frame.shape[0], width, 3), np.uint8)
     left, right = max(frame.shape[1] - width, 0) // 2, max(width - frame.shape[1], 0) // 2
-    part = frame[:height, left : left + width]
-    fitted[: part.shape[0], right : right + part.shape[1]] = part
+    part = frame[:, left : left + width]
+    fitted[:, right : right + part.shape[1]] = part
     return fitted
