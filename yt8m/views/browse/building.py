@@ -15,7 +15,7 @@ from yt8m.runs import check_output
 from yt8m.views.browse import page
 from yt8m.views.browse.gathering import BrowsedVideo, gather
 from yt8m.views.browse.options import BrowseOptions
-from yt8m.views.browse.related import nearest_parts
+from yt8m.views.browse.related import most_alike
 from yt8m.views.browse.strips import Strip, make_strip
 from yt8m.views.templates import require_jinja
 
@@ -101,14 +101,14 @@ def _strips(videos: Sequence[BrowsedVideo], frames: int, progress: Progress) -> 
 def _related(videos: Sequence[BrowsedVideo]) -> dict[tuple[str, int], list[tuple[str, int, float]]]:
     """The clips that are most like each clip, in all videos of the page."""
     known = [
-        (video.video_id, number, part.features)
+        (video.video_id, number, part.vector)
         for video in videos
         for number, part in enumerate(video.parts)
-        if part.features is not None
+        if part.vector is not None
     ]
     if len(known) < 2:
         return {}
-    nearest = nearest_parts(np.stack([features for _, _, features in known]), MOST_RELATED)
+    nearest = most_alike(np.stack([vector for _, _, vector in known]), MOST_RELATED)
     return {
         known[place][:2]: [(*known[other][:2], max(cosine, 0.0)) for other, cosine in others]
         for place, others in enumerate(nearest)

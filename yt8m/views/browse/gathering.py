@@ -19,7 +19,7 @@ from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_
 from yt8m.errors import InputError, quantity
 from yt8m.progress import SILENT, Progress
 from yt8m.views.browse.options import BrowseOptions
-from yt8m.views.browse.related import features_of_parts
+from yt8m.views.browse.related import vectors_of_parts
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Part:
     """A clip of a video."""
 
     clip: Clip
-    features: np.ndarray | None = None
-    """Mean of its frames, float32 [D], of length 1; None if the record of the video is not there."""
+    vector: np.ndarray | None = None
+    """Its mean frame, float32 [D] (`yt8m.views.browse.related`); None if the record of the video is not there."""
 
 
 @dataclass
@@ -154,8 +154,8 @@ def _add_records(
         video.labels = video.labels or [(class_name(each, names), None) for each in stored.labels]
         of_video = _sorted(clips.get(stored.video_id, ()))
         if of_video and stored.num_frames:
-            features = features_of_parts(stored.streams, source.features, [(clip.start, clip.end) for clip in of_video])
-            video.parts = [Part(clip, rows) for clip, rows in zip(of_video, features, strict=True)]
+            vectors = vectors_of_parts(stored.streams, source.features, [(clip.start, clip.end) for clip in of_video])
+            video.parts = [Part(clip, vector) for clip, vector in zip(of_video, vectors, strict=True)]
 
 
 def _sorted(clips: Sequence[Clip]) -> list[Clip]:
