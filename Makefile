@@ -30,7 +30,7 @@ EARLIER_BUILD ?=
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-search segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-search segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -71,6 +71,48 @@ evaluate: $(INSTALLED)  ## Score RUN on its validation split
 predict: $(INSTALLED)  ## Write the submission of RUN for its test split
 	@$(YT8M) predict --run $(RUN) --out submissions/$(notdir $(RUN)).csv
 	@$(YT8M) validate submissions/$(notdir $(RUN)).csv
+
+# The way of one's own videos, on made ones. Each step is a command as a user would type it, and is done once.
+data/own/videos: | $(INSTALLED)
+	$(YT8M) synth data/own/videos --as videos
+
+data/own/records/videos.csv: | data/own/videos
+	$(YT8M) extract data/own/videos --labels data/own/videos/labels.csv --out data/own/records
+
+data/own/records/split: | data/own/records/videos.csv
+	$(YT8M) split data/own/records --parts train=.6,validate=.2,test=.2 --out data/own/records/split
+
+runs/own/best/model.weights.h5: | data/own/records/split
+	$(YT8M) train logistic --data.root data/own/records/split --run runs/own --training.num-steps 300 \
+	    --training.batch-size 16 --training.learning-rate 0.003 --training.validate-every-steps 100
+
+data/own/new: | $(INSTALLED)
+	$(YT8M) synth data/own/new --as videos --num-videos 3 --seed 1
+
+own: $(INSTALLED) runs/own/best/model.weights.h5 data/own/new  ## Make 60 videos, extract, split, train on them, label new ones, and evaluate: under 5 minutes
+	$(YT8M) label data/own/new --run runs/own --csv data/own/labels-over-time.csv --chapters data/own/chapters
+	$(YT8M) evaluate --run runs/own --data data/own/records/split/test
+
+data/vlog/films: | $(INSTALLED)
+	$(YT8M) synth data/vlog/films --as films
+
+data/vlog/records/videos.csv: | data/vlog/films
+	$(YT8M) extract data/vlog/films --out data/vlog/records
+
+data/vlog/clips: | data/vlog/records/videos.csv runs/own/best/model.weights.h5
+	$(YT8M) clips data/vlog/records --run runs/own --vocabulary data/own/records/vocabulary.csv --out data/vlog/clips
+
+data/vlog/index: | data/vlog/records/videos.csv runs/own/best/model.weights.h5
+	$(YT8M) predict --run runs/own --data data/vlog/records --store data/vlog/predictions
+	$(YT8M) search --index data/vlog/index --add data/vlog/records --predictions data/vlog/predictions \
+	    --vocabulary data/own/records/vocabulary.csv
+
+vlog: $(INSTALLED) data/vlog/clips data/vlog/index  ## Make films, find their clips, label, index and search them, and show them on a page
+	$(YT8M) label data/vlog/records --run runs/own --csv data/vlog/labels-over-time.csv --chapters data/vlog/chapters
+	$(YT8M) search --index data/vlog/index --text "stripes whistle" --of moments --top 3
+	$(YT8M) search --index data/vlog/index --like film0000@12 --top 3
+	$(YT8M) browse data/vlog/records --clips data/vlog/clips --labels data/vlog/labels-over-time.csv --title "Made films" \
+	    --out data/vlog/index.html
 
 report: $(INSTALLED)  ## Write a page on RUN, or on RUNS="runs/a runs/b", for a browser
 	@$(YT8M) report $(or $(RUNS),$(RUN))
@@ -144,5 +186,5 @@ format: $(INSTALLED)  ## Mend style
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-clean:  ## Remove the environments, the sample data and the sample run
-	rm -rf .venv $(NEWEST) $(PEERS) data/sample runs/sample submissions/sample.csv
+clean:  ## Remove the environments, the sample data and the sample run, and those of own and vlog
+	rm -rf .venv $(NEWEST) $(PEERS) data/sample runs/sample submissions/sample.csv data/own runs/own data/vlog

@@ -66,6 +66,8 @@ HELD = {
 PARTITIONS = ("2/frame/train", "2/video/train", "2/frame/validate", "3/frame/validate")
 """Those that the pages fetch."""
 FOLLOWED_ELSEWHERE = {
+    "browsing.md": "tests/integration/test_own_videos.py",
+    "own-videos.md": "tests/integration/test_own_videos.py",
     "adding-a-model.md": "tests/documents/test_adding_a_model.py",
     "extending.md": "tests/documents/test_extending.py",
     "networks.md": "tests/extracting/networks/test_documented_networks.py",

@@ -16,6 +16,7 @@ PROOFS = {
     **{target: ("tests/integration/test_makefile.py", f'"{target}"') for target in ("train", "evaluate", "predict")},
     **{target: ("tests/integration/test_makefile.py", f'"{target}"') for target in ("tensorboard", "format", "clean")},
     **{target: ("README.md", f"\nmake {target}") for target in ("submit", "test")},
+    **{target: ("docs/own-videos.md", f"\nmake {target}") for target in ("own", "vlog")},
     "report": ("docs/reports.md", "\nmake report"),
     "upload": ("docs/uploading.md", "\nmake upload"),
     "data": ("README.md", "`yt8m synth data/sample`"),
@@ -48,7 +49,7 @@ COMMANDS = {
 def lines_of(*words: str) -> list[list[str]]:
     """The words of each command line that a target runs, but those that make the environment and the sample data."""
     ended = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = [shlex.split(line) for line in ended.stdout.splitlines() if not line.startswith("make")]
+    lines = [shlex.split(line) for line in ended.stdout.replace("\\\n", "").splitlines() if not line.startswith("make")]
     return [line for line in lines if line[0].startswith(".venv/bin/") and line[1] != "synth"]
 
 
@@ -122,7 +123,7 @@ def elsewhere(tmp_path) -> Path:
 
 
 def test_clean_removes_what_was_made_and_nothing_else(elsewhere):
-    made = (".venv/bin", ".venv-newest", "data/sample/2", "runs/sample")
+    made = (".venv/bin", ".venv-newest", "data/sample/2", "runs/sample", "data/own/videos", "runs/own", "data/vlog")
     for name in (*made, "data/mine", "runs/mine", "submissions"):
         (elsewhere / name).mkdir(parents=True)
     for name in ("sample.csv", "mine.csv"):

@@ -20,6 +20,7 @@ from yt8m.conversion.staging import Staging
 from yt8m.conversion.storing import ArrayOptions, Storing
 from yt8m.conversion.work import ENDINGS, Form, Work, prepare
 from yt8m.data.access.file_access import file_size
+from yt8m.data.companions import take_along
 from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import (
@@ -112,6 +113,8 @@ def convert(
         with progress.working("converting", "record"):
             num_records = _write_all(work, missing, staging.path, progress)
         num_bytes = staging.publish()
+        if inputs.kind == "records" and to in ("video", "tfrecord"):
+            take_along(inputs.files[0], directory, out)
     num_kept = len(shards) - len(missing)
     return Converted(str(out), len(shards), num_kept, num_records, num_bytes, storing.clipped)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from yt8m.config import RunConfig
 from yt8m.data.extraction import NetworkChoice
 from yt8m.data.stored_videos import StoredVideo, read_stored_videos
 from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.errors import RecordError
-from yt8m.labelling.extraction import Item, VideoExtractor
+from yt8m.labelling.extraction import Item, VideoExtractor, first_records
 from yt8m.labelling.inputs import sort_inputs
 from yt8m.labelling.labels import LabelledVideo, surest_labels, windows_with_labels
 from yt8m.labelling.options import LabelOptions
@@ -49,8 +50,8 @@ def label(
         paths: files, directories or globs, of records or of videos. Features of videos are extracted and not kept.
         run: the run directory.
         options: the labels to give.
-        vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the records, or for videos of the run's
-            training records. Without any, classes are called `Class 17`.
+        vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the records, or else of the run's training
+            records. Without any, classes are called `Class 17`.
         choice: for videos, the network to extract features by; None = the one that made the run's training records.
         progress: counts the videos, and gets the lines of `open_data`.
 
@@ -68,7 +69,7 @@ def label(
         source = open_data(
             config, inputs.records, segments=scorer.with_context or False, progress=progress, counted=None
         )
-        labeller = Labeller(scorer, _names_beside(source.files[0]) if names is None else names, options)
+        labeller = Labeller(scorer, _names_beside(source.files[0], config) if names is None else names, options)
         with progress.working("labelling", "video"):
             stored = read_stored_videos(source, broken=lambda error: result.problems.append(str(error)))
             for items in _groups(_scorable(stored, scorer, result.problems)):
@@ -81,8 +82,10 @@ def label(
     return result
 
 
-def _names_beside(records: str) -> Mapping[int, str]:
-    found = find_vocabulary(records)
+def _names_beside(records: str, config: RunConfig) -> Mapping[int, str]:
+    """The names at the root of the records, or else at that of the run's training records."""
+    places = [records, first_records(config.data.train)]
+    found = next(filter(None, (find_vocabulary(place) for place in places if place)), None)
     return read_class_names(found) if found else {}
 
 

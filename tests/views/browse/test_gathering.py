@@ -160,7 +160,7 @@ def test_means_and_tables_alone_make_a_page(tmp_path):
 def test_mistakes(tmp_path, place, monkeypatch):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match="empty: holds neither records nor videos.csv; yt8m extract makes both"):
+    with pytest.raises(InputError, match=r"empty: holds neither records nor videos\.csv; yt8m extract makes both"):
         make_page(str(empty))
     with pytest.raises(InputError, match="none: is no directory"):
         make_page(str(tmp_path / "none"))

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from yt8m.data import remarks
 from yt8m.data.access.file_access import file_size
+from yt8m.data.companions import take_along
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.failures import record_errors
 from yt8m.data.graph import parsing
@@ -229,6 +230,7 @@ def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: 
         for number, content in enumerate(_contents(source)):
             writers[parts[number]].write(framed(content))
             progress.advance(1)
+        take_along(source.files[0], hidden, directory)
 
 
 def _contents(source: Source) -> Iterator[bytes]:
