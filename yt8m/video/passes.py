@@ -15,7 +15,6 @@ from yt8m.video.seconds import Lookahead, Picture, WholeSeconds
 from yt8m.video.sound import SAMPLE_RATE, SoundTrack
 
 if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -58,7 +57,11 @@ class Pass:
         self._clock, self._lookahead = Clock(container), Lookahead(self._tick, zero)
         self._seconds = WholeSeconds(self._tick)
         limit = None if wanted.max_frames is None else wanted.max_frames * SAMPLE_RATE
-        self._track = SoundTrack(self._start, limit)
+        sound_tick = 0.0 if self._sound_stream is None else float(self._sound_stream.time_base)
+        self._track = SoundTrack(float(self._start), sound_tick, limit)
+        self._ticks_of = {stream.index: float(self._tick)}
+        if self._sound_stream is not None:
+            self._ticks_of[self._sound_stream.index] = sound_tick
         self._converter = Converter(wanted.height, stream.sample_aspect_ratio)
         self._converted: tuple[VideoFrame, np.ndarray] | None = None
         self._shown: int | None = None  # ticks of the last picture
@@ -112,7 +115,7 @@ class Pass:
         """The packets of pictures and sound, with mended time stamps."""
         import av
 
-        streams = [each for each in (self._stream, self._sound_stream) if each is not None]
+        streams, start = [each for each in (self._stream, self._sound_stream) if each is not None], float(self._start)
         try:
             for packet in self._container.demux(streams):
                 if not packet.size:  # asks for what a decoder still holds
@@ -120,7 +123,7 @@ class Pass:
                 self._clock.mend(packet)
                 time = packet.dts if packet.pts is None else packet.pts
                 if time is not None:
-                    end = float((time + (packet.duration or 0)) * packet.time_base - self._start)
+                    end = (time + (packet.duration or 0)) * self._ticks_of[packet.stream_index] - start
                     self.reached = max(self.reached, end)
                 yield packet
         except (av.FFmpegError, OSError) as error:
@@ -172,8 +175,8 @@ class Pass:
             self._end = ticks + frame.duration
         return ticks
 
-    def _is_absurd(self, time: Fraction, before: Fraction) -> bool:
-        return time > _LONGEST_WAIT + max(before, Fraction(self._declared or 0))
+    def _is_absurd(self, time: float, before: float) -> bool:
+        return time > _LONGEST_WAIT + max(before, self._declared or 0)
 
     def _wanted_ones(self, chosen: Iterator[tuple[int, Picture]]) -> Iterator[Frame]:
         for second, picture in chosen:
@@ -187,17 +190,11 @@ class Pass:
         if self._track.full:
             return
         for frame in self._decoded(self._sound_stream, packet):
-            if self._is_out_of_time(frame):
+            time = self._track.time_of(frame)
+            if time is not None and self._is_absurd(time, self._track.num_samples / SAMPLE_RATE):
                 self._counts["absurd"] += 1
             else:
                 yield from self._numbered(self._track.push(frame))
-
-    def _is_out_of_time(self, frame: "AudioFrame") -> bool:
-        if frame.pts is None:
-            return False
-        return self._is_absurd(
-            frame.pts * frame.time_base - self._start, Fraction(self._track.num_samples, SAMPLE_RATE)
-        )
 
     def _numbered(self, pieces: Iterator[np.ndarray]) -> Iterator[Sound]:
         for samples in pieces:
