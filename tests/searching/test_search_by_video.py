@@ -24,7 +24,7 @@ def looks(frames):
 def made(tmp_path_factory):
     """A dark video of 12 seconds, a light one, and one of 6 seconds that is like the dark one."""
     directory = tmp_path_factory.mktemp("videos")
-    for name, seconds, first in (("dark", 12, 10), ("light", 12, 120), ("dusk", 6, 12)):
+    for name, seconds, first in (("dark", 12, 10), ("light", 12, 60), ("dusk", 6, 12)):
         write_grey(directory / f"{name}.mp4", seconds, first=first)
     return directory
 

@@ -10,6 +10,7 @@ from yt8m.data.tables.vocabulary import (
     find_at_root,
     find_segment_classes,
     find_vocabulary,
+    read_class_descriptions,
     read_class_names,
     read_segment_class_ids,
 )
@@ -35,6 +36,17 @@ def test_names_by_index_whatever_the_row(tmp_path):
     names = read_class_names(written(tmp_path, content))
     assert names == {7: "Game", 0: "", 3: "Mot\u00f6rhead, the band"}
     assert [class_name(class_id, names) for class_id in (7, 0, 17)] == ["Game", "Class 0", "Class 17"]
+
+
+def test_descriptions_are_read_where_there_are_any(tmp_path):
+    path = tmp_path / "vocabulary.csv"
+    path.write_text('Index,Name,WikiDescription\n7,Guitar,"Six ""strings"",\nsay"\n3,Bus,\n')
+    assert read_class_descriptions(path) == {7: 'Six "strings", say', 3: ""}
+    path.write_text("Index,Name\n7,Guitar\n")
+    assert read_class_descriptions(path) == {}
+    path.write_text("Index,Name,WikiDescription\n7,Guitar\n")
+    with pytest.raises(InputError, match="line 2"):
+        read_class_descriptions(path)
 
 
 def test_names_that_look_like_something_else_stay_text(tmp_path):
