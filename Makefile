@@ -30,7 +30,7 @@ EARLIER_BUILD ?=
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-search segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-extract bench-search segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -171,6 +171,9 @@ bench-convert: $(INSTALLED)  ## Measure yt8m convert beside raw reading; update 
 
 bench-search: $(INSTALLED)  ## Measure yt8m search among 100 000 videos; with FLAGS="--records PATHS" update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.search $(FLAGS)
+
+bench-extract: $(INSTALLED)  ## Measure yt8m extract beside decoding alone and the network alone; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.extraction $(FLAGS)
 
 segments: $(INSTALLED) data/sample  ## Do the segment challenge on the sample data, 3 seeds (half an hour); update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.segments $(FLAGS)

@@ -292,6 +292,11 @@ def test_videos(reader):
 
 
 @pytest.mark.slow
+def test_extracting(reader):
+    reader.follow("extracting.md")
+
+
+@pytest.mark.slow
 def test_search(reader):
     reader.follow("search.md")
 
