@@ -63,6 +63,8 @@ WITHOUT_TENSORFLOW = [
         "yt8m.predicting.options",
         "yt8m.submission",
         "yt8m.submission.tables",
+        "yt8m.video",
+        "yt8m.video.making",
     ),
     *("yt8m.models", "yt8m.recipes", "yt8m.runs", "yt8m.cli"),
 ]
@@ -96,6 +98,7 @@ NEVER_TENSORFLOW = [
     ),
     "yt8m.submission",
     "yt8m.recipes",
+    "yt8m.video",
 ]
 """These do not even load it later."""
 

@@ -151,6 +151,16 @@ def test_cut_tails_of_other_formats(tmp_path, name, sound):
     assert 0.5 < video.lost_seconds < 1.5
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_fragmented_files_are_whole(tmp_path, name):
+    """Their beginning says nothing of their length; each fragment does of its own."""
+    container = {"movflags": "frag_keyframe+empty_moov"}
+    path = write(tmp_path / name, AT_25, Track(clicks(3, 44_100), 44_100), options={"g": "25"}, container=container)
+    video, frames, _ = read(path)
+    assert chosen(frames) == [(0, 0), (1, 25), (2, 50)]
+    assert (video.lost_seconds, video.problems) == (0, ())
+
+
 def test_sound_longer_than_pictures_is_no_cut_tail(tmp_path):
     path = write(tmp_path / "a.mkv", AT_25, Track(clicks(8, 16_000), 16_000, "flac"))
     for sound in (True, False):

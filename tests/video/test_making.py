@@ -9,9 +9,10 @@ import pytest
 from yt8m.cli import main
 from yt8m.data.tables.vocabulary import read_class_names
 from yt8m.errors import InputError
-from yt8m.video import SAMPLE_RATE, Frame, Sound, open_video
+from yt8m.video import SAMPLE_RATE, Frame, Sound, making, open_video
 from yt8m.video.drawing import CLASSES
 from yt8m.video.making import TRANSITIONS, make_scenes, make_videos
+from yt8m.video.writing import write_video
 
 
 def frames_and_sound(path) -> tuple[list[np.ndarray], np.ndarray]:
@@ -166,6 +167,24 @@ def test_flags_of_other_forms_are_refused(tmp_path, capsys, flags, name):
 def test_impossible_numbers_are_refused(tmp_path, change):
     with pytest.raises(InputError, match=f"--{next(iter(change)).replace('_', '-')} is"):
         make_videos(tmp_path / "made", **change)
+
+
+def test_a_full_disk_is_told(tmp_path):
+    (tmp_path / "full.mp4").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"full\.mp4: cannot be written \(No space left on device\); choose another"):
+        write_video(tmp_path / "full.mp4", [np.zeros((90, 160, 3), np.uint8)] * 20, 10)
+
+
+def test_a_set_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(path, *arguments):
+        if Path(path).name == "video0001.mp4":
+            raise InputError("the disk is full")
+        write_video(path, *arguments)
+
+    monkeypatch.setattr(making, "write_video", refuse)
+    with pytest.raises(InputError, match="the disk is full"):
+        make_videos(tmp_path / "made", num_videos=3, seconds=1)
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_directory_with_something_in_it_is_left_alone(tmp_path):
