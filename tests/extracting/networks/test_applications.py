@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from misbehaving_server import serve
 
 from yt8m.errors import InputError
 from yt8m.extracting.networks import applications
@@ -26,6 +27,7 @@ def weights(tmp_path_factory):
     return path, model
 
 
+@pytest.mark.slow
 def test_values_are_those_of_the_network_with_its_own_preparation(weights):
     path, model = weights
     network = load_network("keras:MobileNet", weights=path)
@@ -40,13 +42,23 @@ def test_values_are_those_of_the_network_with_its_own_preparation(weights):
 
 
 @pytest.fixture
-def tiny(monkeypatch, tmp_path):
+def server(monkeypatch):
+    """A stand-in for the server that Keras fetches weights from."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serve({}) as served:
+        yield served
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path, server):
     """A network of one layer as `keras:Tiny`, a function that writes its weights, and their path."""
     path = tmp_path / "tiny_notop.weights.h5"
 
     def build(include_top=True, weights="imagenet", input_shape=None, pooling=None):
         given = keras.Input(input_shape)
         model = keras.Model(given, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 1)(given)))
+        if weights == "imagenet":
+            weights = keras.utils.get_file("tiny.weights.h5", f"{server.url}/tiny.weights.h5", cache_dir=str(tmp_path))
         if weights:
             model.load_weights(weights)
         return model
@@ -73,15 +85,23 @@ def test_identity_is_that_of_the_weights(tiny, tmp_path):
     assert first.frames(np.full((1, 32, 32, 3), 255, np.uint8)).tolist() == [[5, 6]]
 
 
-def test_without_a_network_the_way_out_is_one_line(monkeypatch):
-    def unreachable(*given, **options):
-        raise Exception("URL fetch failure on https://...: None -- [Errno -2] Name or service not known\n")
+def test_weights_that_keras_fetches_are_those_of_a_file_and_nothing_is_printed(tiny, server, capfd):
+    path = tiny(1.0, 2.0, 3.0)
+    server.files["/tiny.weights.h5"] = path.read_bytes()
+    capfd.readouterr()
+    assert load_network("keras:Tiny").identity == load_network("keras:Tiny", weights=path).identity
+    assert capfd.readouterr().out == ""
+    assert keras.config.is_interactive_logging_enabled()
 
-    unreachable.__module__ = keras.applications.MobileNet.__module__
-    monkeypatch.setattr(keras.applications, "MobileNet", unreachable)
-    with pytest.raises(InputError, match=r"its weights cannot be fetched .*; give a file with --weights") as raised:
-        load_network("keras:MobileNet")
+
+def test_without_a_network_the_way_out_is_one_line(tiny, server, capfd):
+    server.url = "http://127.0.0.1:1"
+    with pytest.raises(
+        InputError, match=r"its weights cannot be fetched .* refused.*; give a file with --weights"
+    ) as raised:
+        load_network("keras:Tiny")
     assert "\n" not in str(raised.value)
+    assert capfd.readouterr().out == ""
 
 
 def test_mistakes_are_one_line(tiny, tmp_path):

@@ -1,10 +1,11 @@
 """`keras:NAME`: the networks of `keras.applications`, each with its own preparation of frames."""
 
+import contextlib
 import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,9 +78,10 @@ class KerasApplication(Network):
             raise InputError(f"{weights}: there is no such file of weights for {self.name}")
         shape = (self._size, self._size, 3)
         try:
-            return build(include_top=False, weights=weights or "imagenet", input_shape=shape, pooling="avg")
+            with _silent():
+                return build(include_top=False, weights=weights or "imagenet", input_shape=shape, pooling="avg")
         except Exception as error:  # of urllib, h5py and Keras, which have no class in common
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             if weights is None:
                 raise InputError(
                     f"network {self.name}: its weights cannot be fetched ({reason}); give a file with --weights"
@@ -99,6 +101,20 @@ def _applications() -> dict[str, tuple[Callable, Callable]]:
         if prepare is not None:
             found[name] = (build, prepare)
     return found
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps Keras from printing what it fetches, where only results may be."""
+    import keras
+
+    was_enabled = keras.config.is_interactive_logging_enabled()
+    keras.config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            keras.config.enable_interactive_logging()
 
 
 def _digest_of(model) -> str:
