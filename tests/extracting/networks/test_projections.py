@@ -111,9 +111,12 @@ def test_no_more_values_than_the_network_has(values, tmp_path):
 
 def test_too_few_frames_are_told_with_the_number_needed(values, tmp_path):
     with pytest.raises(
-        InputError, match=r"a PCA of 4 values needs 8 frames, one a second, and the videos have 7; .* keep 3 values"
+        InputError,
+        match=r"a PCA of 4 values needs 8 frames, one a second, and the videos have 7; .* keep 3 values \(--pca-values 3\)",
     ):
         fitted(values, tmp_path / "pca.npz", (7,))
+    with pytest.raises(InputError, match=r"and the videos have 1; give more videos$"):
+        fitted(values, tmp_path / "pca.npz", (1,))
     assert not list(tmp_path.iterdir())
     fitted(values, tmp_path / "pca.npz", (8,))
     with pytest.raises(InputError, match="keeps from 1 to 1024 values, not 0"):

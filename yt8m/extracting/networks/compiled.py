@@ -1,24 +1,25 @@
-"""Running a Keras model on the processor at hand."""
+"""Running a network on the processor at hand."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 
-def compiled(function: Callable, shape: tuple[int, int, int]) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of tensors as one of arrays, traced once for any number of frames.
+def compiled(function: Callable, shape: tuple[int, ...], dtype: str = "uint8") -> Callable[[np.ndarray], np.ndarray]:
+    """A function of tensors as one of arrays, traced once for any number of rows.
 
     Args:
-        function: from a tensor, float32 [B, *shape] with values from 0 to 255, to a tensor [B, D].
-        shape: height, width and channels of a frame.
+        function: from a tensor, float32 [B, *shape], to a tensor [B, D].
+        shape: of what is given for a row: height, width and channels of a frame, say.
+        dtype: of what is given.
 
     Returns:
-        A function from uint8 [B, *shape] to float32 [B, D].
+        A function from [B, *shape] of that type to float32 [B, D].
     """
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *shape], tf.uint8)], autograph=False)
-    def traced(pixels):
-        return tf.cast(function(tf.cast(pixels, tf.float32)), tf.float32)
+    @tf.function(input_signature=[tf.TensorSpec([None, *shape], dtype)], autograph=False)
+    def traced(values):
+        return tf.cast(function(tf.cast(values, tf.float32)), tf.float32)
 
-    return lambda pixels: traced(tf.constant(pixels)).numpy()
+    return lambda values: traced(tf.constant(values)).numpy()

@@ -93,9 +93,11 @@ class PcaFit:
             raise InputError(f"a PCA keeps from 1 to {MOST_VALUES} values, not {num_values}")
         needed = kept * FRAMES_PER_VALUE
         if self.num_frames < needed:
+            enough = self.num_frames // FRAMES_PER_VALUE
+            fewer = f", or keep {enough} values (--pca-values {enough})" if enough else ""
             raise InputError(
                 f"a PCA of {kept} values needs {needed:,} frames, one a second, and the videos have {self.num_frames:,}; give "
-                f"more videos, or keep {self.num_frames // FRAMES_PER_VALUE} values"
+                f"more videos{fewer}"
             )
         if len(self._rest):
             self._merge(self._rest)

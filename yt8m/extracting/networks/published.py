@@ -45,11 +45,12 @@ class PublishedNetwork(Network):
         self._folder = Path(folder)
         self._files = self._present()
         self.picture = KNOWN["rgb"]
+        # VGGish first: reading its checkpoint takes the most memory for a moment.
+        sound = mediapipe_projection(*(self._folder / each for each in SOUND_PCA))
+        self.sound = VGGish(self._folder / CHECKPOINT, sound)
         self._projection = self._picture_projection()
         self._pooled = load_inception(self._folder / GRAPH)
         self._check_size()
-        sound = mediapipe_projection(*(self._folder / each for each in SOUND_PCA))
-        self.sound = VGGish(self._folder / CHECKPOINT, sound)
         self._identity = {"name": self.name, "files": {each: sha256_of(self._folder / each) for each in self._files}}
 
     def prepare(self, pixels: np.ndarray) -> np.ndarray:

@@ -4,12 +4,14 @@ A second is its first 96 log-mel rows; at the end of the sound, missing rows are
 before its activation, projected by the published PCA.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from yt8m.data.features import KNOWN
 from yt8m.errors import InputError
+from yt8m.extracting.networks.compiled import compiled
 from yt8m.extracting.networks.mel import NUM_BANDS, MelStream
 from yt8m.extracting.networks.network import SoundNetwork
 from yt8m.extracting.networks.projections import Projection
@@ -45,9 +47,9 @@ class VGGish(SoundNetwork):
     feature = KNOWN["audio"]
 
     def __init__(self, checkpoint: Path, projection: Projection):
-        self._model = load_vggish(checkpoint)
+        self._run = load_vggish(checkpoint)
         self._projection = projection
-        given, wanted = self._model.output_shape[-1], projection.matrix.shape
+        given, wanted = self._run(np.zeros((1, ROWS, NUM_BANDS), np.float32)).shape[1], projection.matrix.shape
         if wanted != (given, self.feature.size):
             raise InputError(
                 f"{checkpoint}: gives {given} values, and the PCA turns {wanted[0]} into {wanted[1]}; fetch the files again"
@@ -61,52 +63,48 @@ class VGGish(SoundNetwork):
         blocks = np.zeros((len(seconds), ROWS, NUM_BANDS), np.float32)
         for block, rows in zip(blocks, seconds, strict=True):
             block[: len(rows)] = rows
-        return self._projection(np.asarray(self._model(blocks, training=False)))
+        return self._projection(self._run(blocks))
 
 
-def load_vggish(checkpoint: Path):
-    """The network as a `keras.Model` from float32 [B, 96, 64] to float32 [B, D], before the last activation.
+def load_vggish(checkpoint: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """The network as a function from float32 [B, 96, 64] to float32 [B, D], before the last activation.
 
-    Sizes of layers are those of the checkpoint.
+    Sizes of layers are those of the checkpoint. A Keras model would need 500 MB more memory while it is made, as the published
+    weights have 288 MB, so the layers are TensorFlow's functions.
 
     Raises:
-        InputError: the checkpoint cannot be read, or lacks a layer.
+        InputError: the checkpoint cannot be read, lacks a layer, or has layers that do not follow each other.
     """
-    import keras
     import tensorflow as tf
-    from keras import layers
 
     try:
         reader = tf.train.load_checkpoint(str(checkpoint))
-        values = {
-            (name, part): reader.get_tensor(f"vggish/{name}/{part}")
+        weights = {
+            name: [tf.constant(reader.get_tensor(f"vggish/{name}/{part}")) for part in ("weights", "biases")]
             for name in (*_CONVOLUTIONS, *_DENSE)
             if name != _POOL
-            for part in ("weights", "biases")
         }
-    except (ValueError, RuntimeError, UnicodeDecodeError, tf.errors.OpError) as error:
+        run = compiled(lambda rows: _layers(rows, weights), (ROWS, NUM_BANDS), "float32")
+        run(np.zeros((1, ROWS, NUM_BANDS), np.float32))
+    except (ValueError, TypeError, RuntimeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{checkpoint}: is no checkpoint of VGGish, or damaged ({reason}); fetch it again") from error
-    given = keras.Input((ROWS, NUM_BANDS))
-    hidden = layers.Reshape((ROWS, NUM_BANDS, 1))(given)
-    made = {}
+    return run
+
+
+def _layers(rows, weights):
+    import tensorflow as tf
+
+    hidden = rows[..., None]
     for name in _CONVOLUTIONS:
         if name == _POOL:
-            hidden = layers.MaxPooling2D(2, 2, "same")(hidden)
-            continue
-        made[name] = layers.Conv2D(values[name, "biases"].size, 3, padding="same", activation="relu")
-        hidden = made[name](hidden)
-    hidden = layers.Flatten()(hidden)
+            hidden = tf.nn.max_pool2d(hidden, 2, 2, "SAME")
+        else:
+            kernel, bias = weights[name]
+            hidden = tf.nn.relu(tf.nn.conv2d(hidden, kernel, 1, "SAME") + bias)
+    hidden = tf.reshape(hidden, [-1, hidden.shape[1] * hidden.shape[2] * hidden.shape[3]])
     for name in _DENSE:
-        made[name] = layers.Dense(values[name, "biases"].size, activation=None if name == _DENSE[-1] else "relu")
-        hidden = made[name](hidden)
-    model = keras.Model(given, hidden, name="vggish")
-    for name, layer in made.items():
-        try:
-            layer.set_weights([values[name, "weights"], values[name, "biases"]])
-        except ValueError as error:
-            shape = list(values[name, "weights"].shape)
-            raise InputError(
-                f"{checkpoint}: vggish/{name}/weights has the shape {shape}, which does not fit"
-            ) from error
-    return model
+        kernel, bias = weights[name]
+        hidden = hidden @ kernel + bias
+        hidden = hidden if name == _DENSE[-1] else tf.nn.relu(hidden)
+    return hidden
