@@ -68,7 +68,8 @@ def test_sound_of_six_channels_that_begins_late(tmp_path):
     path = write(tmp_path / "a.mkv", AT_25, Track(tone(1, 6), 16_000, "pcm_s16le", start=1.5))
     rows, loudness, _ = extracted(path, tmp_path / "out")
     assert len(rows) == len(loudness) == 3
-    np.testing.assert_allclose(loudness, [0, 0.25, 0.354], atol=0.005)  # the last row is of the half second that there is
+    # The last row is of the half second that there is.
+    np.testing.assert_allclose(loudness, [0, 0.25, 0.354], atol=0.005)
 
 
 def test_a_single_frame(tmp_path):
