@@ -104,9 +104,9 @@ def test_an_otio_file_is_read_back():
     assert pictures[1].media_reference.target_url == "file:///videos/my%20band.mp4"
     assert pictures[1].media_reference.available_range.duration.value == 1888
     assert pictures[1].name == "Concert, Guitar"
-    found = pictures[1].metadata["yt8m"]
+    found = dict(pictures[1].metadata["yt8m"])
     assert list(found.pop("labels")) == ["Concert", "Guitar"]
-    assert dict(found) == {"video": "abcd", "cluster": 1, "scene": 0, "second": 4.16}
+    assert found == {"video": "abcd", "cluster": 1, "scene": 0, "second": 4.16}
 
 
 def test_an_otio_file_of_a_video_that_is_not_at_hand():
