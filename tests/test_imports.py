@@ -32,8 +32,8 @@ AREAS = {
     "video": ("video", "foundations metrics data"),
     "extracting": ("extracting", "foundations data runs video records"),
     "searching": ("searching", "foundations metrics data runs predicting video extracting"),
-    "clips": ("clips", "foundations plotting data runs video"),
     "labelling": ("labelling", "foundations config metrics data runs distribution scoring predicting video extracting"),
+    "clips": ("clips", "foundations data video extracting labelling"),
     "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),
     "views": (
         "views",

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 from coded_videos import read_coded, write_coded
 
-from yt8m.clips.cutting import cut_video, ending_for
+from yt8m.clips.cutting import Cutter, ending_for
 from yt8m.errors import InputError
+
+
+def cut_video(path, spans, outs):
+    cutter = Cutter(path)
+    return [cutter.write(*span, out) for span, out in zip(spans, outs, strict=True)]
+
 
 RATE = 25
 SPANS = [(0.0, 3.0), (3.0, 4.16), (4.16, 8.0)]
@@ -30,7 +36,7 @@ def test_parts_show_what_was_asked_from_the_key_frame_before_it(kind, tmp_path):
     video = write_coded(tmp_path / f"video.{ending}", gop=50, **CONTAINERS[kind])
     late = 1 if ending == "avi" else 0  # frames: FFmpeg writes the first one for two
     outs = [tmp_path / f"{number}.{ending}" for number in range(3)]
-    files = list(cut_video(video, SPANS, outs))
+    files = cut_video(video, SPANS, outs)
     assert [file.path for file in files] == outs
     for (start, end), file in zip(SPANS, files, strict=True):
         shown, clicks = read_coded(file.path)
@@ -68,14 +74,14 @@ def test_a_part_before_the_first_key_frame_and_one_beyond_the_end(tmp_path):
     (file,) = cut_video(video, [(1.0, 99.0)], [tmp_path / "part.mp4"])
     assert (file.start, file.end) == (0, 2)
     with pytest.raises(InputError, match=r"video\.mp4: has no picture from 5 to 6 s"):
-        list(cut_video(video, [(5.0, 6.0)], [tmp_path / "none.mp4"]))
+        cut_video(video, [(5.0, 6.0)], [tmp_path / "none.mp4"])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["part.mp4", "video.mp4"]
 
 
 def test_a_container_that_cannot_hold_the_streams_is_told(tmp_path):
     video = write_coded(tmp_path / "video.mp4", seconds=1)
     with pytest.raises(InputError, match=r"video\.mp4: cannot be written as \.webm as it is encoded"):
-        list(cut_video(video, [(0.0, 1.0)], [tmp_path / "part.webm"]))
+        cut_video(video, [(0.0, 1.0)], [tmp_path / "part.webm"])
     assert [each.name for each in tmp_path.iterdir()] == ["video.mp4"]
 
 
@@ -107,4 +113,4 @@ def test_endings():
 def test_a_file_that_is_no_video_is_told(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"no video")
     with pytest.raises(InputError, match=r"x\.mp4: is no video"):
-        list(cut_video(tmp_path / "x.mp4", [(0.0, 1.0)], [tmp_path / "y.mp4"]))
+        cut_video(tmp_path / "x.mp4", [(0.0, 1.0)], [tmp_path / "y.mp4"])

@@ -49,29 +49,9 @@ def ending_for(path: str | os.PathLike) -> str:
     return ending if ending in _KEPT_ENDINGS else _OTHER_ENDING
 
 
-def cut_video(path: str | os.PathLike, spans: Sequence[tuple[float, float]], outs: Sequence[Path]) -> Iterator[CutFile]:
-    """Writes parts of a video, one after the other.
-
-    Args:
-        path: the video.
-        spans: start and end of each part, in seconds from the video's start.
-        outs: the new files. Their endings decide about the container.
-
-    Yields:
-        Each file, when it is complete.
-
-    Raises:
-        InputError: the video cannot be opened, holds no picture in a part, or has streams that the container cannot hold; or a
-            file cannot be written.
-    """
-    video = _Packets(path)
-    for (start, end), out in zip(spans, outs, strict=True):
-        yield video.write(start, end, out)
-
-
 @dataclass(frozen=True)
 class _Part:
-    """The packets of pictures of a part, by their numbers, and times in ticks."""
+    """The packets of pictures of a part, by their numbers, and times in units of the time base of pictures."""
 
     first: int
     last: int
@@ -81,10 +61,15 @@ class _Part:
     """Where the last one ends."""
 
 
-class _Packets:
-    """The packets of a video. Ticks are units of the time base of its pictures.
+class Cutter:
+    """Writes parts of a video.
 
-    All packets of pictures are counted once, because a container's own index need not be right, or be there.
+    Args:
+        path: the video. All its packets of pictures are counted once, because a container's own index need not be right, or be
+            there.
+
+    Raises:
+        InputError: it cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -101,7 +86,17 @@ class _Packets:
         self._place = {time: place for place, time in enumerate(self._times)}
 
     def write(self, start: float, end: float, out: Path) -> CutFile:
-        """Writes a part; see `cut_video`."""
+        """Writes a part.
+
+        Args:
+            start: seconds from the video's own start.
+            end: like `start`, and after it.
+            out: the new file. Its ending decides about the container; `ending_for` gives one that fits.
+
+        Raises:
+            InputError: the video holds no picture in this part, or has streams that the container cannot hold; or the file cannot
+                be written.
+        """
         part = self._part(start, end)
         with NewFile(out) as file, opened(self._path) as container:
             self._write(container, part, file)

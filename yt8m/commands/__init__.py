@@ -20,6 +20,7 @@ _MODULES = {
     **dict.fromkeys(["evaluate", "report", "calibrate"], "scores"),
     **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),
     "label": "labelling",
+    "clips": "clips",
     "browse": "browsing",
     **dict.fromkeys(["validate", "score"], "scores"),
     "submit": "training",

@@ -1,6 +1,7 @@
 """Writes results as text for people."""
 
 from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
+from yt8m.commands.reports.clips import clips_found, clips_values
 from yt8m.commands.reports.data_sets import (
     converted,
     downloaded,
@@ -27,6 +28,8 @@ __all__ = [
     "addresses",
     "best_and_worst",
     "calibrated",
+    "clips_found",
+    "clips_values",
     "converted",
     "downloaded",
     "exported",
