@@ -2,6 +2,7 @@
 
 T = seconds with a frame, D = values of a feature.
 """
+
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -94,6 +94,9 @@ class Video:
     """Ascending; each label is active in some second."""
     activity: np.ndarray
     """The label that each second shows, -1 for none: int64 [T]."""
+    appearance: np.ndarray
+    """The number of what each second shows, the same in all videos of a world: int64 [T]. First come the appearances of class 0,
+    of class 1 and so on, then the distractions."""
     frames: dict[str, np.ndarray]
     """[T, D] of the feature's type, by feature name."""
 
@@ -161,7 +164,7 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
 
     rgb = _surroundings(num_frames, _RGB.size, _STYLE, _NOISE, random)
     audio = _surroundings(num_frames, _AUDIO.size, _SOUND_STYLE, _SOUND_NOISE, random)
-    activity = np.full(num_frames, -1)
+    activity, appearance = np.full(num_frames, -1), np.empty(num_frames, np.int64)
     for number, shot in enumerate(random.permutation(shots)):
         seconds = slice(*shot)
         if number < num_labels:
@@ -169,17 +172,20 @@ def make_video(video_id: str, world: World, random: np.random.Generator) -> Vide
         elif random.random() < _LABEL_IN_SPARE_SHOT:
             label = random.choice(labels)
         else:
-            rgb[seconds] += _draw_distraction(world, random)
+            pixels, appearance[seconds] = _draw_distraction(world, random)
+            rgb[seconds] += pixels
             audio[seconds] += _SOUND * random.choice(world.sounds)
             continue
         activity[seconds] = label
-        rgb[seconds] += _draw_label(label, usual[label], world, random)
+        pixels, appearance[seconds] = _draw_label(label, usual[label], world, random)
+        rgb[seconds] += pixels
         sound = world.class_sounds[label]
         audio[seconds] += _SOUND * (world.sounds[sound] if sound >= 0 else random.choice(world.sounds))
     return Video(
         video_id=video_id,
         labels=sorted(labels.tolist()),
         activity=activity,
+        appearance=appearance,
         frames={"rgb": quantise(rgb), "audio": quantise(audio)} | _draw_further(activity, world, random),
     )
 
@@ -202,18 +208,28 @@ def _draw_shots(num_frames: int, random: np.random.Generator) -> np.ndarray:
     return np.stack([np.append(0, cuts), np.append(cuts, num_frames)], axis=-1)
 
 
-def _draw_label(label: int, usual: int, world: World, random: np.random.Generator) -> np.ndarray:
-    """Draws an appearance of a label, float32 [1024]."""
-    other = random.integers(world.appearances.shape[1])
-    scene, thing = world.appearances[label, usual if random.random() < _USUAL_APPEARANCE else other]
-    return _SCENE * world.scenes[scene] + _OBJECT * world.objects[thing] + _CLASS * world.class_vectors[label]
+def _draw_label(label: int, usual: int, world: World, random: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Draws an appearance of a label: float32 [1024], and its number."""
+    number = world.appearances.shape[1]
+    other = random.integers(number)
+    which = usual if random.random() < _USUAL_APPEARANCE else other
+    scene, thing = world.appearances[label, which]
+    pixels = _SCENE * world.scenes[scene] + _OBJECT * world.objects[thing] + _CLASS * world.class_vectors[label]
+    return pixels, label * number + which
 
 
-def _draw_distraction(world: World, random: np.random.Generator) -> np.ndarray:
-    """Draws what a shot without a label shows, float32 [1024]."""
-    background = _BACKGROUND * random.choice(world.backgrounds)
-    scene, thing = _SCENE * random.choice(world.scenes), _OBJECT * random.choice(world.objects)
-    return (background, scene, background + thing)[random.integers(3)]
+def _draw_distraction(world: World, random: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Draws what a shot without a label shows: float32 [1024], and its number."""
+    num_backgrounds, num_scenes, num_objects = map(len, (world.backgrounds, world.scenes, world.objects))
+    background, scene, thing = map(random.integers, (num_backgrounds, num_scenes, num_objects))
+    behind, around, shown = (
+        _BACKGROUND * world.backgrounds[background],
+        _SCENE * world.scenes[scene],
+        _OBJECT * world.objects[thing],
+    )
+    numbers = (background, num_backgrounds + scene, num_backgrounds + num_scenes + background * num_objects + thing)
+    kind = random.integers(3)
+    return (behind, around, behind + shown)[kind], world.appearances[..., 0].size + numbers[kind]
 
 
 def _surroundings(num_frames: int, size: int, style: float, noise: float, random: np.random.Generator) -> np.ndarray:
