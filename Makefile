@@ -30,7 +30,7 @@ EARLIER_BUILD ?=
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-extract bench-search segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-clips bench-extract bench-search segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -168,6 +168,9 @@ bench-download: $(INSTALLED)  ## Measure yt8m download beside curl, from a serve
 
 bench-convert: $(INSTALLED)  ## Measure yt8m convert beside raw reading; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.convert $(FLAGS)
+
+bench-clips: $(INSTALLED)  ## Measure cuts found in films, and clusters of clips of the sample; update docs/benchmarks.md
+	.venv/bin/python -m benchmarks.clips $(FLAGS)
 
 bench-search: $(INSTALLED)  ## Measure yt8m search among 100 000 videos; with FLAGS="--records PATHS" update docs/benchmarks.md
 	.venv/bin/python -m benchmarks.search $(FLAGS)

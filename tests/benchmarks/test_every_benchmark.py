@@ -24,6 +24,7 @@ PEER_SETTINGS = {"clusters": 8, "hidden": 4, "mixtures": 2, "batch": 4, "frames"
 RUN_HERE = {
     "benchmarks": ["heavy place", "evaluate of read", "`moe`"],
     "benchmarks.ceiling": ["gap"],
+    "benchmarks.clips": ["`--shots pixels`", "adjusted Rand index", "k-means on frames"],
     "benchmarks.convert": ["`--to video`", "`--to parquet`"],
     "benchmarks.download": ["files of", "yt8m download"],
     "benchmarks.earlier": [

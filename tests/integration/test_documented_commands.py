@@ -302,6 +302,11 @@ def test_search(reader):
 
 
 @pytest.mark.slow
+def test_clips(reader):
+    reader.follow("clips.md")
+
+
+@pytest.mark.slow
 def test_labelling(reader):
     reader.follow("labelling.md", {"yt8m label": reader.trained("sample", "runs/sample")})
 

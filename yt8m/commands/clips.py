@@ -42,10 +42,11 @@ def clips(
 
     from yt8m.clips.clipping import make_clips
     from yt8m.commands.watching import WorkProgress
-    from yt8m.extracting.inputs import find_video_files, records_and_videos
+    from yt8m.extracting.inputs import find_video_files, records_and_videos, refuse_inside
     from yt8m.extracting.networks.registry import DEFAULT, load_network
 
     records, videos = records_and_videos(paths)
+    refuse_inside(out, videos)
     files = find_video_files(videos) if videos else []
     loaded = load_network(network or DEFAULT) if files else None
     options = {field.name: getattr(how, field.name) for field in dataclasses.fields(how)}
