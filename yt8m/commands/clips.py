@@ -42,15 +42,16 @@ def clips(
 
     from yt8m.clips.clipping import make_clips
     from yt8m.commands.watching import WorkProgress
-    from yt8m.extracting.inputs import find_video_files, records_and_videos, refuse_inside
+    from yt8m.extracting.inputs import refuse_inside
     from yt8m.extracting.networks.registry import DEFAULT, load_network
+    from yt8m.labelling.inputs import sort_inputs
 
-    records, videos = records_and_videos(paths)
-    refuse_inside(out, videos)
-    files = find_video_files(videos) if videos else []
-    loaded = load_network(network or DEFAULT) if files else None
+    records, videos = sort_inputs(paths)
+    if videos:
+        refuse_inside(out, paths)
+    loaded = load_network(network or DEFAULT) if videos else None
     options = {field.name: getattr(how, field.name) for field in dataclasses.fields(how)}
-    result = make_clips(out, records, files, loaded, run, vocabulary, WorkProgress(), **options)
+    result = make_clips(out, records, videos, loaded, run, vocabulary, WorkProgress(), **options)
     if json:
         print_json(reports.clips_values(result))
     else:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from yt8m.data.globs import expand_braces, find_matches, is_hidden
-from yt8m.data.sources import expand_paths, scheme
 from yt8m.errors import InputError
 from yt8m.files import check_local
 
@@ -49,34 +48,6 @@ def find_video_files(paths: Sequence[str]) -> list[str]:
         for file in _expand(path):
             found.setdefault(os.path.realpath(file), os.path.abspath(file))
     return list(found.values())
-
-
-def records_and_videos(paths: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tells apart typed paths that stand for records from those that stand for video files.
-
-    Videos are files and globs with the ending of a video, globs that match one, and directories without records.
-
-    Returns:
-        Paths as `yt8m.data.sources.expand_paths` takes them, and paths as `find_video_files` takes them.
-    """
-    records, videos = [], []
-    for path in paths:
-        (videos if _stands_for_videos(path) else records).append(path)
-    return records, videos
-
-
-def _stands_for_videos(path: str) -> bool:
-    if scheme(path):
-        return False
-    if os.path.isdir(path):
-        try:
-            expand_paths(path)
-        except InputError:
-            return any(True for _ in _videos_below(path))
-        return False
-    return _is_video(path) or (
-        glob.has_magic(path) and not os.path.exists(path) and any(map(_is_video, find_matches(path)))
-    )
 
 
 def refuse_inside(out: str | os.PathLike, paths: Sequence[str]) -> None:
