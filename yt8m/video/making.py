@@ -120,7 +120,7 @@ def make_videos(
 
     A video shows one of four pictures (a moving disc or square, stripes, checks) and sounds of a hum, a whistle, or next to
     nothing, in all combinations equally often: each picture is a class, and so are the hum and the whistle. Colours, sizes,
-    places, speeds and pitches are drawn for each video. The same arguments give the same bytes, with the same FFmpeg.
+    places, speeds and pitches are drawn for each video. The same arguments give the same bytes, with the same FFmpeg and NumPy.
 
     Args:
         directory: the target; made if missing, otherwise it must be empty. All files appear together at the end.
@@ -161,7 +161,7 @@ def make_scenes(
     """Makes films of several scenes whose cuts are known, to measure what finds them.
 
     A scene lasts 3 to 8 seconds and has one of eight looks, each with its own sound; the same looks return in all films. The same
-    arguments give the same bytes, with the same FFmpeg.
+    arguments give the same bytes, with the same FFmpeg and NumPy.
 
     Args:
         directory: see `make_videos`. The scenes are also in `scenes.csv` there: path, start, end, transition, look and labels.
