@@ -97,6 +97,7 @@ def _applications() -> dict[str, tuple[Callable, Callable]]:
 
     found = {}
     for name, build in inspect.getmembers(keras.applications, inspect.isfunction):
+        # By Keras's public names, MobileNetV3 would have none; the module that defines a network has it, too.
         prepare = getattr(sys.modules[build.__module__], "preprocess_input", None)
         if prepare is not None:
             found[name] = (build, prepare)
