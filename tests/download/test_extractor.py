@@ -183,6 +183,16 @@ def test_a_server_of_which_nothing_can_be_had_leaves_no_folder(fetch, served, tm
     assert not (tmp_path / "out").exists()
 
 
+def test_without_an_answer_the_rest_is_not_tried(fetch, served, tmp_path):
+    served.always = Fault(status=503)
+    with pytest.raises(
+        InputError, match=r"7 files cannot be had: .* \(503 Service Unavailable\), .* \(not tried any more\)"
+    ):
+        fetch(jobs=2)
+    assert len({sent.path for sent in served.log}) < 7
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_damaged_lock_file_is_told(fetch, tmp_path):
     (tmp_path / "out").mkdir()
     for text in ("[]", '{"files": {"mean.npy": {"url": "", "bytes": 1, "sha256": "0"}}}', '{"files": {"a": 1}}', "{"):

@@ -181,7 +181,7 @@ class ExtractorDownload:
         states: dict[str, State],
         result: FetchedFiles,
     ) -> None:
-        meter, counted = Meter(), 0
+        meter, counted, unreached = Meter(), 0, 0
         total = sum(size or 0 for size in missing.values()) or None
 
         def advance() -> None:
@@ -191,6 +191,10 @@ class ExtractorDownload:
             self._progress.advance(more)
 
         def finished(outcome: Outcome[PublishedFile, list[LockedFile]]) -> None:
+            nonlocal unreached
+            unreached = unreached + 1 if isinstance(outcome.error, Unreachable) else 0
+            if unreached >= self._jobs:  # no server answers
+                self._stopping.set()
             if isinstance(outcome.error, Refused | Unreachable | Wrong):
                 result.failed[outcome.item.name] = str(outcome.error)
             elif outcome.error:
@@ -207,6 +211,9 @@ class ExtractorDownload:
                 work = lambda file: self._fetch(file, lock, meter)  # noqa: E731
                 in_threads(work, list(missing), self._jobs, self._stopping, finished, advance)
                 advance()
+        for file in missing:
+            if not all(name in states for name in file.kept) and file.name not in result.failed:
+                result.failed[file.name] = "not tried any more"
 
     def _fetch(self, file: PublishedFile, lock: "_Lock", meter: Meter) -> list[LockedFile]:
         """Downloads a file, and unpacks it if it is an archive. Gives what the lock file is to hold of it."""
