@@ -192,7 +192,7 @@ class ExportedModel(tf.Module):
                 specifications.append(tf.TensorSpec(shape, tf.float32, f"{prefix}{name}"))
             specifications.append(tf.TensorSpec([1] if for_one else None, tf.int32, f"{prefix}num_frames"))
         specifications = specifications if self._sees_video else specifications[: len(inputs) + 1]
-        return tf.function(self.predictions).get_concrete_function(*specifications)
+        return tf.function(self.predictions, autograph=False).get_concrete_function(*specifications)
 
     def record_functions(self) -> dict[str, Callable]:
         """`top_classes` as traced functions of serialized records, string [B], by the name of the signature."""
@@ -210,4 +210,6 @@ class ExportedModel(tf.Module):
             starts = {"segment_start": batch["segment_start"]} if "segment_start" in batch else {}
             return self.top_classes(batch) | starts
 
-        return tf.function(function).get_concrete_function(tf.TensorSpec([None], tf.string, _SERIALIZED))
+        return tf.function(function, autograph=False).get_concrete_function(
+            tf.TensorSpec([None], tf.string, _SERIALIZED)
+        )

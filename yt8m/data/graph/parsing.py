@@ -24,6 +24,10 @@ from yt8m.data.schema import (
 
 Element = dict[str, tf.Tensor]
 
+# No graph code of records branches or loops on the value of a tensor in Python, and AutoGraph would take a second to read
+# and rewrite the source of all that a parser calls.
+not_converted = tf.autograph.experimental.do_not_convert
+
 
 def id_features() -> dict[str, Any]:
     """The features that `identifier` needs: both names of the id."""
@@ -211,6 +215,7 @@ def frame_batch_parser(
         seed: determines the sampled frames together with the batch's number, for any number of threads.
     """
 
+    @not_converted
     def parse(number: tf.Tensor, serialized: tf.Tensor) -> Element:
         parsed, streams, stored, count = parse_frames(serialized, features, identifier_features())
         cut = tf.maximum(count - max_frames, 0)
@@ -277,6 +282,7 @@ def video_batch_parser(
     """Makes a parser of serialized Examples string [B], for video level. Whole batches parse several times faster."""
     keys = {each.video_name: each.size for each in features}
 
+    @not_converted
     def parse(serialized: tf.Tensor) -> Element:
         missing = {
             key: tf.io.FixedLenFeature([size], tf.float32, default_value=np.full(size, _MISSING))
@@ -297,6 +303,7 @@ def means_of_frames(features: Sequence[Feature], prefix: str = "") -> Callable[[
         prefix: prefix of the keys; keys without it stay.
     """
 
+    @not_converted
     def replace(batch: Element) -> Element:
         batch = dict(batch)
         count = batch.pop(f"{prefix}num_frames")

@@ -74,7 +74,7 @@ def _parser(source: Source) -> Callable[[tf.Tensor], object]:
             return parse(serialized)
         return tf.map_fn(lambda record: tf.size(parse(record)["id"]), serialized, fn_output_signature=tf.int32)
 
-    return tf.function(parse_all, input_signature=[tf.TensorSpec([None], tf.string)])
+    return tf.function(parse_all, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
 
 def error_message(error: tf.errors.OpError | UnicodeDecodeError) -> str:

@@ -16,6 +16,7 @@ from yt8m.data.graph.parsing import (
     decode_rows,
     identifier_features,
     label_rows,
+    not_converted,
     only_first,
     parse_frames,
     pick,
@@ -66,6 +67,7 @@ def segment_parser(
     around = 0 if context == "video" else context
     allowed = None if rated_classes is None else tf.reduce_any(tf.one_hot(rated_classes, num_classes, True, False), 0)
 
+    @not_converted
     def parse(serialized: tf.Tensor) -> Element:
         video = parse_frames(serialized[None], features, identifier_features() | _RATINGS | _END_TIMES)
         ratings = _checked_ratings(video.context, video.count[0], num_classes, allowed)
