@@ -211,7 +211,12 @@ def test_the_command_tells_sizes_and_digests(served, contents, tmp_path, capsys)
     assert ended.value.code == 0
     size = len(contents["vggish_model.ckpt"]) / 1e3
     assert f"{tmp_path}/out/vggish_model.ckpt  {served.url}/vggish_model.ckpt  {size:.2f} kB" in lines
+    assert lines[-1].startswith(f"{tmp_path}/out: 7 files to fetch, ")
     assert not (tmp_path / "out").exists()
+    served.tells_sizes = False
+    with pytest.raises(SystemExit):
+        main([*arguments, "--dry-run"])
+    assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/out: 7 files to fetch, sizes not known"
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     out = capsys.readouterr().out

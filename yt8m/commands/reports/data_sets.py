@@ -94,9 +94,10 @@ def extractor_to_download(directory: str, addresses: Mapping[str, int | None]) -
     for address, size in addresses.items():
         shown = "" if size is None else f"  {size_in_words(size)}"
         lines.append(f"{directory}/{address.rpartition('/')[2]}  {address}{shown}")
-    known = sum(size or 0 for size in addresses.values())
-    about = "at least " if None in addresses.values() else ""
-    lines.append(f"{directory}: {quantity(len(addresses), 'file')} to fetch, {about}{size_in_words(known)}")
+    sizes = [size for size in addresses.values() if size is not None]
+    about = "" if len(sizes) == len(addresses) else "at least "
+    total = f"{about}{size_in_words(sum(sizes))}" if sizes or not addresses else "sizes not known"
+    lines.append(f"{directory}: {quantity(len(addresses), 'file')} to fetch, {total}")
     return "\n".join(lines)
 
 
