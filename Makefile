@@ -83,8 +83,8 @@ data/own/records/split: | data/own/records/videos.csv
 	$(YT8M) split data/own/records --parts train=.6,validate=.2,test=.2 --out data/own/records/split
 
 runs/own/best/model.weights.h5: | data/own/records/split
-	$(YT8M) train logistic --data.root data/own/records/split --run runs/own --training.num-steps 300 \
-	    --training.batch-size 16 --training.learning-rate 0.003 --training.validate-every-steps 100
+	$(YT8M) train logistic --data.root data/own/records/split --run runs/own --training.num-steps 100 \
+	    --training.batch-size 16 --training.learning-rate 0.003 --training.validate-every-steps 50
 
 data/own/new: | $(INSTALLED)
 	$(YT8M) synth data/own/new --as videos --num-videos 3 --seed 1
@@ -109,7 +109,7 @@ data/vlog/index: | data/vlog/records/videos.csv runs/own/best/model.weights.h5
 
 vlog: $(INSTALLED) data/vlog/clips data/vlog/index  ## Make films, find their clips, label, index and search them, and show them on a page
 	$(YT8M) label data/vlog/records --run runs/own --csv data/vlog/labels-over-time.csv --chapters data/vlog/chapters
-	$(YT8M) search --index data/vlog/index --text "stripes whistle" --of moments --top 3
+	$(YT8M) search --index data/vlog/index --text "stripes whistle" --top 3
 	$(YT8M) search --index data/vlog/index --like film0000@12 --top 3
 	$(YT8M) browse data/vlog/records --clips data/vlog/clips --labels data/vlog/labels-over-time.csv --title "Made films" \
 	    --out data/vlog/index.html
