@@ -247,6 +247,7 @@ def test_records_with_their_videos_and_one_that_is_gone(films, tmp_path):
     (tmp_path / "videos.csv").unlink()
 
 
+@pytest.mark.usefixtures("_signal_handlers")
 def test_the_command(films, tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bad = tmp_path / "videos" / "bad.mp4"
