@@ -24,8 +24,8 @@ from yt8m.extracting.networks.network import Network
 from yt8m.extracting.networks.registry import DEFAULT, load_network
 from yt8m.video.making import TRANSITIONS, Film, make_scenes
 
-NUM_FILMS = sized(20, 1)
-NUM_VIDEOS, NUM_CLASSES = sized(100, 6), sized(60, 6)
+NUM_FILMS = sized(10, 1)
+NUM_VIDEOS, NUM_CLASSES = sized(40, 6), sized(60, 6)
 SEEDS = sized((0, 1, 2), (0,))
 TOLERANCE = 1.0
 
@@ -116,7 +116,7 @@ def by_k_means(videos: Sequence[Video], number: int, seed: int) -> np.ndarray:
             for video in videos
         ]
     )
-    return KMeans(number, n_init=sized(3, 1), random_state=seed).fit(frames).labels_
+    return KMeans(number, n_init=1, random_state=seed).fit(frames).labels_
 
 
 def sample_table(root: Path) -> str:
