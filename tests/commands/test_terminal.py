@@ -153,6 +153,29 @@ def test_in_a_log_what_ends_is_a_line_every_ten_seconds_with_what_is_left(log, c
     ]
 
 
+def test_in_a_log_a_line_ends_with_a_note(log, clock):
+    progress = watching.WorkProgress()
+    progress.start("extracting", "second")
+    progress.note("0 of 3 videos")
+    progress.advance(5, 20)
+    progress.note("1 of 3 videos")
+    clock[0] += 10
+    progress.advance(15, 40)
+    progress.end()
+    assert log().rstrip().endswith("extracting: 20/40 seconds, 2 seconds/s, 00:10 left, 1 of 3 videos")
+
+
+def test_a_bar_has_a_note_and_a_total_that_comes_late(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    progress = watching.WorkProgress()
+    progress.start("extracting", "second")
+    progress.note("1 of 3 videos")
+    time.sleep(0.11)
+    progress.advance(10, 40)
+    progress.end()
+    assert re.search(r"extracting:  25%.*10/40 \[.*, 1 of 3 videos\]", sys.stderr.getvalue())
+
+
 def test_what_is_done_soon_leaves_no_line_in_a_log(log):
     work(1)
     assert log() == ""

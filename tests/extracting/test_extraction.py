@@ -205,6 +205,26 @@ def test_a_kill_between_any_two_files_loses_nothing(videos, out, monkeypatch, mo
     assert sorted(os.listdir(out))[:2] == ["extraction.json", "videos.csv"]
 
 
+@pytest.mark.parametrize("moment", ["videos0000.tfrecord", "videos.csv", "extraction.json"])
+def test_a_stop_while_files_are_written_is_a_stop(videos, out, monkeypatch, moment):
+    extract(str(videos), out.parent / "whole", Grey(), records_per_shard=2)
+    leave, counts = NewFile.__exit__, []
+
+    def stopped(self, kind, error, traceback):
+        leave(self, kind, error, traceback)
+        counts.append(self._path.name)
+        if counts.count(moment) == (1 if moment.endswith("tfrecord") else 2) and self._path.name == moment:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(NewFile, "__exit__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        extract(str(videos), out, Grey(), jobs=1, records_per_shard=2)
+    monkeypatch.undo()
+    extract(str(videos), out, Grey(), records_per_shard=2)
+    assert bytes_of(out) == bytes_of(out.parent / "whole")
+    assert (out / "videos.csv").read_bytes() == (out.parent / "whole" / "videos.csv").read_bytes()
+
+
 def test_videos_that_are_added_later_fill_the_last_file_and_change_no_id(videos, out):
     late = videos.parent / "late.mp4"
     (videos / "c.mp4").rename(late)

@@ -106,7 +106,7 @@ class Meter:
         if has_bars():
             options: dict[str, Any] = {"desc": description, "initial": done, "total": total, "unit": unit}
             if total is None and not self._is_scaled:  # tqdm would write 64video
-                options["bar_format"] = f"{{desc}}: {{n_fmt}} {unit}s [{{elapsed}}, {{rate_fmt}}]"
+                options["bar_format"] = f"{{desc}}: {{n_fmt}} {unit}s [{{elapsed}}, {{rate_fmt}}{{postfix}}]"
             self._bar = open_bar(unit_scale=self._is_scaled, leave=False, **options)
 
     def advance(self, count: int, total: int | None = None) -> None:
@@ -114,6 +114,8 @@ class Meter:
         self._done += count
         self._total = self._total if total is None else total
         if self._bar is not None:
+            if self._total is not None:
+                self._bar.bar_format = None  # which had no room for a total
             self._bar.total = self._total
             self._bar.update(count)
         elif time.monotonic() >= self._next_line:

@@ -213,7 +213,8 @@ class _Work:
                     meter.ended(result.task, result.extracted.num_frames if result.extracted else 0)
                     self._output.ready(self._newly_ready(), is_last=False)
         except KeyboardInterrupt:
-            self._output.ready(self._newly_ready(), is_last=True)
+            if self._output.is_settled:
+                self._output.ready(self._newly_ready(), is_last=True)
             raise
         self._output.ready(self._newly_ready(), is_last=True)
         return self._summary()

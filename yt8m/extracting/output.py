@@ -55,7 +55,8 @@ class Output:
         directory: the directory.
         rows: the table of videos, by id.
         files: the videos with a record, by id.
-        parts: videos that an earlier run extracted, by id.
+        parts: videos that are extracted and in no file of records yet, by id; at first, those of an earlier run.
+        is_settled: whether `ready` may be called. If it was interrupted, only the next run can go on.
     """
 
     def __init__(self, directory: Path, extraction: Extraction, per_shard: int):
@@ -63,6 +64,7 @@ class Output:
         self.rows: dict[str, VideoRow] = {}
         self.files: dict[str, FileState] = {}
         self.parts: dict[str, Part] = {}
+        self.is_settled = True
         self._shards: dict[str, list[str]] = {}
         self._labels: Mapping[str, tuple[int, ...] | None] = {}
         self._lost: set[str] = set()
@@ -152,6 +154,7 @@ class Output:
             ids: further videos that are extracted, in the order that records are to have. Each is in `parts`.
             is_last: whether no more videos come; otherwise only full files are written.
         """
+        self.is_settled = False
         placed = self._placed()
         self._waiting += [video_id for video_id in ids if video_id not in placed]
         while self._waiting:
@@ -164,6 +167,7 @@ class Output:
         if is_last:
             self._renew()
             self._write_tables()
+        self.is_settled = True
 
     def _load(self) -> None:
         found = sorted(
