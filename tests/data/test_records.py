@@ -105,3 +105,25 @@ def test_records_parse_with_tensorflow():
     example = tf.train.Example.FromString(video_level_record("abcd", None, {"audio": np.arange(128.0)}))
     assert sorted(example.features.feature) == ["id", "mean_audio"]
     assert list(example.features.feature["mean_audio"].float_list.value) == list(range(128))
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 7])
+@pytest.mark.parametrize("size", [1, 31, 32, 127, 128, 1024, 5000])
+def test_frames_have_the_bytes_that_protobuf_writes(num_frames, size):
+    random = np.random.default_rng(size)
+    frames = {
+        "rgb": random.integers(0, 256, (num_frames, size), np.uint8),
+        "zz": random.normal(size=(num_frames, size)).astype(np.float32)[:, ::-1],
+        "halves": random.normal(size=(num_frames, size)).astype(np.float16),
+    }
+    example = tf.train.SequenceExample()
+    example.context.feature["id"].bytes_list.value.append(b"abcd")
+    example.context.feature["labels"].int64_list.value.extend([1, 300])
+    for name, rows in frames.items():
+        rows_of = example.feature_lists.feature_list[name].feature
+        for row in rows:
+            if name == "zz":
+                rows_of.add().float_list.value.extend(row.tolist())
+            else:
+                rows_of.add().bytes_list.value.append(row.tobytes())
+    assert frame_level_record("abcd", [1, 300], frames) == example.SerializeToString(deterministic=True)

@@ -7,9 +7,9 @@ import functools
 
 import numpy as np
 
-from yt8m.data.engine.videos import Video, varint
+from yt8m.data.engine.videos import Video
 from yt8m.data.features import KNOWN, Feature
-from yt8m.data.protos import Example, Features
+from yt8m.data.protos import Example, Features, varint
 from yt8m.data.schema import ID_KEYS
 
 _USUAL = KNOWN["rgb"]

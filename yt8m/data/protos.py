@@ -109,6 +109,25 @@ def parse(kind: type, serialized: bytes):
         return None
 
 
+def varint(number: int) -> bytes:
+    """A number in protobuf's encoding: seven bits per byte, the lowest first."""
+    digits = bytearray()
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+def with_length(field: int, content: bytes) -> bytes:
+    """A field of a message as protobuf writes it, if its value is text, bytes or a message.
+
+    Args:
+        field: its number, below 16.
+        content: the value.
+    """
+    return b"".join((bytes([field << 3 | 2]), varint(len(content)), content))
+
+
 _MOST_LENGTH_DIGITS = 5
 """Digits of the lengths that all of protobuf's libraries read: seven bits each."""
 

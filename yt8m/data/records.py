@@ -98,23 +98,36 @@ def frame_level_record(
             others as bytes.
         ratings: if given, the record is a segment record.
     """
-    example = protos.SequenceExample()
-    context = example.context.feature
+    features = protos.Features()
+    context = features.feature
     _set_identity(context, video_id, labels)
     if ratings is not None:
         context["segment_start_times"].int64_list.value.extend(ratings.start_times)
         context["segment_end_times"].int64_list.value.extend(ratings.end_times)
         context["segment_labels"].int64_list.value.extend(ratings.labels)
         context["segment_scores"].float_list.value.extend(ratings.scores)
-    for name, rows in frames.items():
-        add_frame = example.feature_lists.feature_list[name].feature.add
-        as_floats = rows.dtype == np.float32
-        for row in rows:
-            if as_floats:
-                add_frame().float_list.value.extend(row.tolist())
-            else:
-                add_frame().bytes_list.value.append(row.tobytes())
-    return example.SerializeToString(deterministic=True)
+    lists = b"".join(protos.with_length(1, _entry(name, frames[name])) for name in sorted(frames))
+    serialized = features.SerializeToString(deterministic=True)
+    return protos.with_length(1, serialized) + (protos.with_length(2, lists) if lists else b"")
+
+
+def _entry(name: str, rows: np.ndarray) -> bytes:
+    """An entry of a serialized `FeatureLists`. All rows have one size, so all have the same bytes before their values.
+
+    Through protobuf, the rows of a long video would take several times their memory.
+    """
+    feature = protos.Feature()
+    if rows.dtype == np.float32:
+        feature.float_list.value.extend([0.0] * rows.shape[1])
+    else:
+        feature.bytes_list.value.append(bytes(rows.shape[1] * rows.itemsize))
+    size = rows.shape[1] * rows.itemsize
+    framed_row = protos.with_length(1, feature.SerializeToString())
+    before = np.frombuffer(framed_row[: len(framed_row) - size], np.uint8)
+    encoded = np.empty((len(rows), len(framed_row)), np.uint8)
+    encoded[:, : len(before)] = before
+    encoded[:, len(before) :] = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).view(np.uint8)
+    return protos.with_length(1, name.encode()) + protos.with_length(2, encoded.tobytes())
 
 
 def _set_identity(features, video_id: str, labels: Sequence[int] | None) -> None:

@@ -90,9 +90,10 @@ class PictureRows:
         self._rows[second] = stored(values, self._feature, self._rounding)
 
     def all(self) -> np.ndarray:
-        """All rows in order, [T, D]."""
+        """Hands all rows over in order, [T, D]."""
         rows = np.empty((len(self._rows), self._feature.size), self._feature.dtype)
-        for second, row in self._rows.items():
+        while self._rows:  # which frees those that are copied
+            second, row = self._rows.popitem()
             rows[second] = row
         return rows
 

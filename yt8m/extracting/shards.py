@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from yt8m.data.identity import read_ids
-from yt8m.data.protos import SequenceExample, parse
+from yt8m.data.protos import Features, field_at, with_length
 from yt8m.data.records import framed, read_framing
 from yt8m.errors import RecordError
 from yt8m.files import NewFile
@@ -38,13 +38,14 @@ def with_labels(record: bytes, labels: Sequence[int] | None) -> bytes:
         record: serialized, of either level.
         labels: class ids; None takes the key away.
     """
-    example = parse(SequenceExample, record)  # an Example has the same bytes as one without feature lists
-    context = example.context.feature
-    if "labels" in context:
-        del context["labels"]
+    place = field_at(record, 0, 1)  # the context, or the features of a video-level record
+    assert place is not None, "records here are our own"
+    features = Features.FromString(record[place])
+    if "labels" in features.feature:
+        del features.feature["labels"]
     if labels is not None:
-        context["labels"].int64_list.value.extend(labels)
-    return example.SerializeToString(deterministic=True)
+        features.feature["labels"].int64_list.value.extend(labels)
+    return with_length(1, features.SerializeToString(deterministic=True)) + record[place.stop :]
 
 
 def write_shard(

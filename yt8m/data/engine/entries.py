@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from yt8m.data.engine.videos import varint
+from yt8m.data.protos import varint
 
 _FIRST, _SECOND = b"\x0a", b"\x12"
 """Tags: field 1 or 2, of which the length comes next. Most messages here have field 1 only."""

@@ -19,7 +19,7 @@ from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.features import Feature, rows_of
 from yt8m.data.layouts import FLOATS_ENDING
-from yt8m.data.protos import Features, SequenceExample
+from yt8m.data.protos import Features, SequenceExample, varint
 from yt8m.data.schema import ID_KEYS, MOST_CLASSES
 from yt8m.data.source import Source
 
@@ -238,15 +238,6 @@ def _before_frame(size: int, as_floats: bool) -> bytes:
     value = bytes([first]) + varint(size)
     values = bytes([kind]) + varint(len(value) + size) + value
     return bytes([first]) + varint(len(values) + size) + values
-
-
-def varint(number: int) -> bytes:
-    """A number in protobuf's encoding: seven bits per byte, the lowest first."""
-    digits = bytearray()
-    while number > 127:
-        digits.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*digits, number])
 
 
 def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int]]:
