@@ -13,6 +13,9 @@ import threading
 import time
 from pathlib import Path
 
+from tensorboard.plugins.hparams import api  # noqa: F401, or each process that is killed would load it
+from tensorboard.plugins.pr_curve import summary  # noqa: F401, as above
+
 from yt8m.config import from_dict
 from yt8m.models import ARCHITECTURES
 from yt8m.runs.checkpoints import Checkpoints
