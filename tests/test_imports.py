@@ -63,6 +63,7 @@ WITHOUT_TENSORFLOW = [
         "yt8m.predicting.options",
         "yt8m.submission",
         "yt8m.submission.tables",
+        "yt8m.views.browse.building",
         "yt8m.video",
         "yt8m.video.making",
     ),

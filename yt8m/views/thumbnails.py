@@ -2,13 +2,16 @@
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from yt8m.data.tables.videos import find_videos, read_videos
 from yt8m.errors import InputError
 from yt8m.progress import SILENT, Progress
-from yt8m.views.video import VideoView
+
+if TYPE_CHECKING:  # it loads TensorFlow, which the page of videos does not need
+    from yt8m.views.video import VideoView
 
 _HEIGHT, _COUNT = 90, 8
 
@@ -39,7 +42,7 @@ def take_thumbnails(path: str, seconds: float, most: int, height: int) -> list[n
     return [found[each] for each in times]
 
 
-def with_thumbnails(view: VideoView, video: str | None = None, progress: Progress = SILENT) -> VideoView:
+def with_thumbnails(view: "VideoView", video: str | None = None, progress: Progress = SILENT) -> "VideoView":
     """Adds thumbnails to the view of a video.
 
     Args:
@@ -65,7 +68,7 @@ def with_thumbnails(view: VideoView, video: str | None = None, progress: Progres
     return dataclasses.replace(view, thumbnails=tuple(taken))
 
 
-def _known_file(view: VideoView) -> str | None:
+def _known_file(view: "VideoView") -> str | None:
     table = find_videos(view.path)
     row = read_videos(table).get(view.video_id) if table else None
     return row.path if row else None
