@@ -130,6 +130,17 @@ def test_features_that_are_not_the_runs_are_refused(place, copied, tmp_path):
         label([video], copied(train=[str(tmp_path / "records")]))
 
 
+def test_a_run_that_was_trained_elsewhere_knows_its_network(place, sample, tmp_path, monkeypatch):
+    video = str(sorted((place / "videos").glob("*.mp4"))[0])
+    data = {"features": ("colours:12:float32",), "num_classes": 6, "train": ("records",)}
+    monkeypatch.chdir(place)
+    package.train(configure(tmp_path / "run", sample, "frame_logistic", data=data, num_steps=1))
+    monkeypatch.chdir(tmp_path)
+    (found,) = label([video], tmp_path / "run", EVERYTHING).videos
+    assert found.video_id in {each.stem for each in (place / "videos").glob("*.mp4")}
+    assert not any(each.name.startswith("Class ") for each in found.labels)
+
+
 def test_records_are_told_from_videos(place, tmp_path):
     record = str(next((place / "records").glob("*.tfrecord")))
     video = str(sorted((place / "videos").glob("*.mp4"))[0])

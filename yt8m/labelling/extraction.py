@@ -1,10 +1,12 @@
 """What is labelled: the videos of records, or videos whose features are extracted now."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from yt8m.config import RunConfig
+from yt8m.data.access.file_access import is_remote
 from yt8m.data.extraction import NetworkChoice
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
@@ -15,6 +17,7 @@ from yt8m.extracting.naming import give_ids
 from yt8m.labelling.networks import network_of
 from yt8m.labelling.windows import Content, WindowScorer
 from yt8m.progress import SILENT, Progress
+from yt8m.runs.learned import directory_of_training
 from yt8m.video.containers import require_av
 
 
@@ -44,7 +47,7 @@ class VideoExtractor:
 
     def __init__(self, run: str, config: RunConfig, choice: NetworkChoice | None):
         require_av()
-        self._records = first_records(config.data.train)
+        self._records = first_records(run, config)
         self._network, self._options = network_of(run, config, self._records, choice)
 
     def class_names(self) -> Mapping[int, str]:
@@ -89,11 +92,15 @@ class VideoExtractor:
         return [known.get(real[path]) or given[path] for path in paths]
 
 
-def first_records(paths: Sequence[str]) -> str | None:
-    """The first file of a run's training records that is there."""
-    for path in paths:
-        try:
-            return expand_paths(path)[0]
-        except InputError:
-            continue
+def first_records(run: str | os.PathLike, config: RunConfig) -> str | None:
+    """The first file of a run's training records that is there.
+
+    Relative paths are looked for here, and in the directory of the training.
+    """
+    there = directory_of_training(run)
+    for path in config.data.train:
+        others = [os.path.join(there, path)] if there and not is_remote(path) else []
+        for place in (path, *others):
+            with contextlib.suppress(InputError):
+                return expand_paths(place)[0]
     return None

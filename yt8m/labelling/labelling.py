@@ -69,7 +69,7 @@ def label(
         source = open_data(
             config, inputs.records, segments=scorer.with_context or False, progress=progress, counted=None
         )
-        labeller = Labeller(scorer, _names_beside(source.files[0], config) if names is None else names, options)
+        labeller = Labeller(scorer, _names_beside(source.files[0], run, config) if names is None else names, options)
         with progress.working("labelling", "video"):
             stored = read_stored_videos(source, broken=lambda error: result.problems.append(str(error)))
             for items in _groups(_scorable(stored, scorer, result.problems)):
@@ -82,9 +82,9 @@ def label(
     return result
 
 
-def _names_beside(records: str, config: RunConfig) -> Mapping[int, str]:
+def _names_beside(records: str, run: str | os.PathLike, config: RunConfig) -> Mapping[int, str]:
     """The names at the root of the records, or else at that of the run's training records."""
-    places = [records, first_records(config.data.train)]
+    places = [records, first_records(run, config)]
     found = next(filter(None, (find_vocabulary(place) for place in places if place)), None)
     return read_class_names(found) if found else {}
 
