@@ -76,6 +76,19 @@ def test_the_quick_and_the_slow_tests_are_all_of_them():
     assert '-m "not slow"' in (ROOT / "setup.cfg").read_text()
 
 
+def test_the_models_on_jax_are_among_the_tests_of_the_newest_tensorflow(tmp_path):
+    ended = subprocess.run(["make", "--dry-run", "test-newest"], cwd=ROOT, capture_output=True, text=True, check=True)
+    words = shlex.split(ended.stdout.splitlines()[-1])
+    assert words[:3] == [".venv-newest/bin/python", "-m", "pytest"]
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    for name in ("jax_backend/test_a.py", "other/test_b.py"):
+        (tmp_path / "tests" / name).parent.mkdir(parents=True)
+        (tmp_path / "tests" / name).write_text("def test():\n    pass\n")
+    command = [sys.executable, *words[1:], "--collect-only", "-q", "-n0"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    assert found == ["tests/jax_backend/test_a.py:", "1", "tests/other/test_b.py:", "1"]
+
+
 def test_every_target_is_listed_and_none_is_a_file():
     text = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
