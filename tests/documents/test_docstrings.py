@@ -22,6 +22,7 @@ EXAMPLES = {
     "yt8m/data/records.py": "bytes of a file: tests/data/test_records.py writes and reads them",
     "yt8m/extracting/output.py": "files: tests/extracting/test_extraction.py finds them",
     "yt8m/video/making.py": "files: tests/video/test_making.py finds them",
+    "yt8m/clips/output.py": "files: tests/clips/test_clipping.py finds them",
     "yt8m/data/tools/synthetic.py": "files: compared below with those that are made",
 }
 """Modules with such an example, and what becomes of it."""
