@@ -14,6 +14,8 @@ COMPETITION ?=
 # Of setup.cfg. The first environment has `io`, too: tensorflow-io, and with it paths of http://, s3:// and the like.
 EXTRAS ?= completion,docs,faiss,kaggle,litert,parquet,report,scenes,test,tune,video
 
+# all = `make test` runs the tests that take long, too.
+TESTS ?=
 # Flags of pytest, for example TESTS_LEFT_OUT="--ignore tests/integration".
 TESTS_LEFT_OUT ?=
 
@@ -30,7 +32,7 @@ EARLIER_BUILD ?=
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-all test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-clips bench-extract bench-search segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-clips bench-extract bench-search segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -123,14 +125,11 @@ tensorboard: $(INSTALLED)  ## Show curves, hyper-parameters and precision agains
 upload: $(INSTALLED)  ## Check FILE, upload it to COMPETITION on Kaggle and wait for its score
 	@$(YT8M) upload $(FILE) --competition "$(COMPETITION)" $(FLAGS)
 
-test: $(INSTALLED)  ## Run the tests, but those that take long
-	.venv/bin/python -m pytest
+test: $(INSTALLED)  ## Run the tests, but those that take long; with TESTS=all these, too
+	.venv/bin/python -m pytest$(if $(filter all,$(TESTS)), -m "")
 
 test-slow: $(INSTALLED)  ## Run the tests that take long
 	.venv/bin/python -m pytest -m slow
-
-test-all: $(INSTALLED)  ## Run all tests of the first environment in one go
-	.venv/bin/python -m pytest -m ""
 
 # setup.cfg leaves tests/jax_backend out. pytest 9 does not take a folder that lies in another one as an argument beside it.
 test-newest: $(INSTALLED_NEWEST)  ## Run the quick tests on the newest TensorFlow, without tensorflow-io, and the models on JAX
