@@ -4,7 +4,7 @@ import pytest
 
 from yt8m.data.tables.vocabulary import read_class_names
 from yt8m.errors import InputError
-from yt8m.extracting.labels import labels_for, read_labels
+from yt8m.extracting.labels import labels_for, read_labels, refuse_unreadable
 from yt8m.progress import SILENT, Messages
 
 VIDEOS = {"cats_1": "/v/cats/1.mp4", "dogs_1": "/v/dogs/1.mp4", "holiday": "/v/holiday.mkv"}
@@ -130,4 +130,4 @@ def test_what_is_left_over_is_told(tmp_path):
 
 def test_a_vocabulary_without_labels_is_refused(tmp_path):
     with pytest.raises(InputError, match="--vocabulary names the classes of --labels"):
-        labels_for(None, "vocabulary.csv", tmp_path, VIDEOS, SILENT)
+        refuse_unreadable(None, "vocabulary.csv")

@@ -106,6 +106,26 @@ def test_what_cannot_work_is_told_in_a_line(yt8m, here, words, reason):
     assert not (here / "mine").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--out", "mine", "--labels", "none.csv"], "none.csv: cannot be read as labels of videos"),
+        (["--out", "mine", "--labels", "videos/labels.csv", "--vocabulary", "none.csv"], "none.csv: "),
+        (["--out", "mine", "--vocabulary", "videos/vocabulary.csv"], "--vocabulary names the classes of --labels"),
+        (["--out", "."], ".: holds other things, such as own_network.py"),
+        (["--out", "own_network.py"], "own_network.py: is a file"),
+        (["--out", "videos/mine"], "videos/mine: lies in videos"),
+    ],
+)
+def test_mistyped_paths_are_told_before_a_network_is_loaded(yt8m, here, words, reason):
+    """As loading one takes seconds. A network that cannot be loaded would be told instead."""
+    outcome = yt8m("extract", "videos", *words, "--network", "no_such_networks:colours")
+    assert outcome.status == 2
+    (line,) = outcome.err.splitlines()
+    assert reason in line
+    assert not (here / "mine").exists()
+
+
 def test_a_pca_is_fitted_and_used(yt8m, here):
     (here / "bad.mp4").write_bytes(b"")
     outcome = yt8m("extract", "videos", "bad.mp4", *FLAGS, "--fit-pca", "pca.npz", "--pca-values", "2", "--json")

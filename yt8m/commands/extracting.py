@@ -98,14 +98,12 @@ def _choice(network: str | None, folder: str | None, weights: str | None, pca: s
     return NetworkChoice(network or ("yt8m" if folder else DEFAULT), **files)
 
 
-def _load(paths: tuple[str, ...], choice: "NetworkChoice") -> "Network":
-    """Loads the network. Mistyped paths are told before, as this may take seconds."""
+def _load(choice: "NetworkChoice") -> "Network":
+    """Loads the network. Look for mistyped paths before, as this may take seconds."""
     import dataclasses
 
-    from yt8m.extracting.inputs import find_video_files
     from yt8m.extracting.networks.registry import load_network
 
-    find_video_files(paths)
     return load_network(**dataclasses.asdict(choice))
 
 
@@ -113,9 +111,11 @@ def _make_records(
     paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool
 ) -> int:
     from yt8m.commands.watching import WorkProgress
+    from yt8m.extracting.extraction import check_places
     from yt8m.extracting.extraction import extract as run_extraction
 
-    network = _load(paths, choice)
+    check_places(paths, out, options["labels"], options["vocabulary"])
+    network = _load(choice)
     try:
         result = run_extraction(paths, out, network, choice=choice, progress=WorkProgress(), **options)
     except KeyboardInterrupt:
@@ -126,8 +126,10 @@ def _make_records(
 def _fit_pca(paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool) -> int:
     from yt8m.commands.watching import WorkProgress
     from yt8m.extracting.fitting import fit_pca
+    from yt8m.extracting.inputs import find_video_files
 
-    network = _load(paths, choice)
+    find_video_files(paths)
+    network = _load(choice)
     try:
         result = fit_pca(paths, network, out, progress=WorkProgress(), **options)
     except KeyboardInterrupt:

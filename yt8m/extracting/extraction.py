@@ -16,11 +16,11 @@ from yt8m.data.tables.videos import VideoRow
 from yt8m.errors import InputError, quantity
 from yt8m.extracting.extracted import Extracted, Options
 from yt8m.extracting.inputs import find_video_files, refuse_inside
-from yt8m.extracting.labels import labels_for
+from yt8m.extracting.labels import labels_for, refuse_unreadable
 from yt8m.extracting.meter import Meter
 from yt8m.extracting.naming import Naming, give_ids
 from yt8m.extracting.networks.network import Network
-from yt8m.extracting.output import Output
+from yt8m.extracting.output import Output, refuse_other_things
 from yt8m.extracting.pool import Pool, Result, Task, num_readers
 from yt8m.progress import SILENT, Progress
 from yt8m.values import PositiveInt, checked
@@ -133,11 +133,8 @@ def extract(
         InputError: a path stands for no video; `out` holds something else, or records that were made in another way; labels
             cannot be read; the network fails; or the disk is full.
     """
-    require_av()
     how = ExtractionOptions(**options)
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    refuse_inside(out, given)
-    files = find_video_files(given)
+    files = check_places(paths, out, how.labels, how.vocabulary)
     choice = choice or NetworkChoice(network.name)
     extraction = Extraction(choice, network.identity, network.features, how.level, how.max_frames, how.rounding)
     output = Output(Path(out), extraction, how.records_per_shard)
@@ -146,6 +143,24 @@ def extract(
         labels, vocabulary = labels_for(how.labels, how.vocabulary, Path(out), videos, progress)
         output.plan(videos, labels, vocabulary)
         return _Work(output, network, how, videos, progress).run()
+
+
+def check_places(
+    paths: str | Sequence[str], out: str | os.PathLike, labels: str | None = None, vocabulary: str | None = None
+) -> list[str]:
+    """The video files that `extract` would read. Call it before `load_network`, which takes seconds: it tells mistyped paths.
+
+    Raises:
+        InputError: PyAV is missing; a path stands for no video; `out` holds something else or lies in a directory to read; or
+            a file of labels or classes cannot be read.
+    """
+    require_av()
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    refuse_inside(out, given)
+    files = find_video_files(given)
+    refuse_other_things(Path(out))
+    refuse_unreadable(labels, vocabulary)
+    return files
 
 
 def _named(files: Sequence[str], output: Output, naming: Naming) -> dict[str, str]:

@@ -104,6 +104,16 @@ def read_labels(path: str, vocabulary: Mapping[int, str], may_add: bool) -> Labe
     return Labels(path, dict(zip(keys.tolist(), classes, strict=True)), names)
 
 
+def refuse_unreadable(labels: str | None, vocabulary: str | None) -> None:
+    """Raises InputError if a file of labels or of class names cannot be read, or there are class names without labels."""
+    if labels is None and vocabulary is not None:
+        raise InputError("--vocabulary names the classes of --labels; give that, too")
+    if labels is not None:
+        read_table(labels, _PURPOSE)
+    if vocabulary is not None:
+        read_class_names(vocabulary)
+
+
 def labels_for(
     labels: str | None, vocabulary: str | None, out: Path, videos: Mapping[str, str], progress: Progress
 ) -> tuple[dict[str, tuple[int, ...] | None], bytes | None]:
@@ -120,8 +130,6 @@ def labels_for(
         InputError: a file cannot be read, or a label is no class.
     """
     if labels is None:
-        if vocabulary is not None:
-            raise InputError("--vocabulary names the classes of --labels; give that, too")
         return {}, None
     beside = Path(labels).parent / VOCABULARY_FILE
     file = (

@@ -79,9 +79,7 @@ class Output:
             InputError: the directory holds something else, or records that were made in another way; another process writes to
                 it; or it cannot be made.
         """
-        check_local(self.directory, "the records")
-        if self.directory.exists() and not self.directory.is_dir():
-            raise InputError(f"{self.directory}: is a file; name a directory for the records")
+        refuse_other_things(self.directory)
         made = make_directory(self.directory)
         busy = f"{self.directory}: another {_COMMAND} is writing to it; wait for it, or name another place"
         with locked(self.directory, busy):
@@ -170,9 +168,7 @@ class Output:
         self.is_settled = True
 
     def _load(self) -> None:
-        found = sorted(
-            path.name for path in self.directory.iterdir() if path.name != _PARTS and ".tmp." not in path.name
-        )
+        found = refuse_other_things(self.directory)
         if EXTRACTION_FILE in found:
             before = read_extraction(self.directory)
             self._refuse_other(before)
@@ -181,11 +177,6 @@ class Output:
             placed = self._placed()
             self.files = {video_id: state for video_id, state in before.files.items() if video_id in placed}
             self.rows = {video_id: self._undone(row) for video_id, row in self.rows.items()}
-        elif found:
-            raise InputError(
-                f"{self.directory}: holds other things, such as {found[0]}; name a new directory, or that of an earlier "
-                f"{_COMMAND}"
-            )
         for name in (EXTRACTION_FILE, VIDEOS_FILE, VOCABULARY_FILE, "videos*.tfrecord"):
             remove_all(self.directory.glob(f".*.tmp.{name}"))
         self.parts = {part.row.id: part for part in map(_read_part, (self.directory / _PARTS).glob("*")) if part}
@@ -285,6 +276,28 @@ class Output:
         if is_empty:
             remove_all(self.directory / name for name in (EXTRACTION_FILE, VIDEOS_FILE, VOCABULARY_FILE))
         remove_empty(made)
+
+
+def refuse_other_things(directory: Path) -> list[str]:
+    """The names of what an output directory holds, in order, without what an unfinished extraction left.
+
+    Raises:
+        InputError: it is not local, is a file, cannot be read, or holds something, but no extraction.
+    """
+    check_local(directory, "the records")
+    if not directory.exists():
+        return []
+    if not directory.is_dir():
+        raise InputError(f"{directory}: is a file; name a directory for the records")
+    try:
+        found = sorted(path.name for path in directory.iterdir() if path.name != _PARTS and ".tmp." not in path.name)
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be read ({error.strerror})") from None
+    if found and EXTRACTION_FILE not in found:
+        raise InputError(
+            f"{directory}: holds other things, such as {found[0]}; name a new directory, or that of an earlier {_COMMAND}"
+        )
+    return found
 
 
 def _read_part(path: Path) -> Part | None:
