@@ -21,9 +21,7 @@ from benchmarks.turns import Measure, Spent
 COMMIT = "fbf80e9"
 """The last one whose records TensorFlow parses."""
 NUM_FILES = sized(12, 2)
-ROUNDS = sized(5, 1)
-FEWER_ROUNDS = sized(3, 1)
-"""Of what takes minutes."""
+ROUNDS = sized(2, 1)
 BATCH_SIZE = sized(64, 8)
 PASSES = sized(8, 1)
 COMMAND_FILES, COMMAND_FILES_FEW = sized(20, 2), 1
@@ -186,7 +184,7 @@ def resuming(earlier: Build, place: Path) -> str:
             options = TRAINING | {"skip_records": step * BATCH_SIZE}
             arguments = {"files": files, "batches": 1, "options": options, "first": True}
             measures[label, step] = _by_reader(build, "read_records", **arguments)
-    spent = turns.in_turns(measures, FEWER_ROUNDS)
+    spent = turns.in_turns(measures, ROUNDS)
     for (label, step), found in spent.items():
         new = turns.median(spent[label, 0])
         more = f"{turns.median(found) - new:+.2f}" if step else ""
