@@ -3,6 +3,9 @@
 import gc
 import gzip
 import os
+import signal
+import subprocess
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -111,7 +114,7 @@ def test_batches_that_are_kept_are_not_written_over(files, made_by):
 
 def test_memory_is_used_again(files, monkeypatch, made_by):
     slabs = []
-    monkeypatch.setattr(processes._Slab, "__init__", _counting(processes._Slab.__init__, slabs))
+    monkeypatch.setattr(processes._Process, "_add_slab", _counting(processes._Process._add_slab, slabs))
     for _ in islice(read_batches(files, 8, num_frames=5, repeat=True, processes=2), 200):
         pass
     assert 0 < len(slabs) <= 2 * 5
@@ -123,6 +126,37 @@ def _counting(function, calls):
         function(self, *arguments)
 
     return counted
+
+
+def test_descriptors_do_not_become_more_with_the_batches_that_are_kept(files, made_by):
+    stream = iter(read_batches(files, 4, num_frames=5, repeat=True, processes=2))
+    kept = [next(stream)]
+    open_before = len(os.listdir("/proc/self/fd"))
+    kept += islice(stream, 80)
+    assert len(os.listdir("/proc/self/fd")) <= open_before + 2 * processes._MOST_SLABS + 3
+    assert made_by["processes"] > 60
+    for one, other in zip(kept, read_batches(files, 4, num_frames=5, repeat=True, processes=0), strict=False):
+        assert_equal(one, other)
+    assert all(batch["rgb"].ctypes.data % 64 == 0 for batch in kept)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "begun", "slabs"), [(64, 2, 2, 6), (64, 16, 4, 2), (8, 2, 0, 0), (1024, 16, 16, 8)]
+)
+def test_few_descriptors_give_few_processes_and_slabs(monkeypatch, allowed, asked, begun, slabs):
+    found = []
+
+    class Process:
+        def __init__(self, size, most, copies):
+            found.append(most)
+
+        def get_ready(self, recipe):
+            return True
+
+    monkeypatch.setattr(processes, "_Process", Process)
+    monkeypatch.setattr(processes, "allowed_descriptors", lambda: allowed)
+    Processes(asked, Recipe(stream.maker, ()))._begin(asked, 100)
+    assert found == [slabs] * begun
 
 
 def test_a_stream_goes_on_when_its_processes_are_killed(files, made_by):
@@ -159,6 +193,162 @@ def test_processes_end_with_the_stream_and_also_with_one_that_is_dropped(files):
     ):  # those of the record files
         time.sleep(0.02)
     assert len(os.listdir("/proc/self/fd")) <= open_before + 3
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_processes_keep_their_batches_and_leave_the_processes_alone(files, made_by):
+    stream = iter(read_batches(files, 8, num_frames=5, repeat=True, processes=2))
+    batches = list(islice(stream, 12))
+    expected = [batch["rgb"].copy() for batch in batches]
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.close(writing)
+            stream.close()
+            os.read(reading, 1)
+            status = 0 if all(map(np.array_equal, [batch["rgb"] for batch in batches], expected)) else 2
+        finally:
+            os._exit(status)
+    victims = wait_for(2)
+    del batches
+    gc.collect()
+    for _ in islice(stream, 60):
+        pass
+    os.write(writing, b".")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(reading)
+    os.close(writing)
+    before = made_by["processes"]
+    for _ in islice(stream, 10):
+        pass
+    assert wait_for(2) == victims
+    assert made_by["processes"] > before
+    stream.close()
+
+
+_KILLED = """
+import os, sys, time
+import psutil
+from yt8m.data.arrays import read_batches
+stream = iter(read_batches(sys.argv[1], 8, num_frames=5, repeat=True, processes=1))
+next(stream)
+while not (found := psutil.Process().children()):
+    time.sleep(0.02)
+next(stream)
+child = os.fork()
+if not child:
+    os.close(1)
+    time.sleep(60)
+print(found[0].pid, child, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_processes_end_with_a_killed_process_though_one_that_it_forked_goes_on(files):
+    found = subprocess.run([sys.executable, "-c", _KILLED, files], stdout=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == -signal.SIGKILL
+    reader, forked = map(int, found.stdout.split())
+    try:
+        deadline = time.monotonic() + 20
+        while psutil.pid_exists(reader) and psutil.Process(reader).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert psutil.pid_exists(forked)
+    finally:
+        os.kill(forked, signal.SIGKILL)
+
+
+_DROPPED = """
+import sys, time
+import psutil
+from yt8m.data.arrays import read_batches
+stream = iter(read_batches(sys.argv[1], 8, num_frames=5, repeat=True, processes=1))
+next(stream)
+while not psutil.Process().children():
+    time.sleep(0.02)
+kept = [next(stream) for _ in range(20)]
+"""
+
+
+def test_nothing_is_printed_when_python_ends_during_a_stream(files):
+    command = [sys.executable, "-W", "error", "-c", _DROPPED, files]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+def test_a_stopped_process_is_woken_and_ends_with_its_stream(files, made_by, monkeypatch):
+    monkeypatch.setattr(processes, "_SECONDS_UNTIL_AWAKE", 0.1)
+    stream = iter(read_batches(files, 8, num_frames=5, repeat=True, processes=1))
+    next(stream)
+    (process,) = wait_for(1)
+    for _ in range(2):
+        process.suspend()
+        before = made_by["processes"]
+        list(islice(stream, 20))
+    assert made_by["processes"] > before
+    process.suspend()
+    stream.close()
+    wait_for(0)
+
+
+@pytest.mark.parametrize("program", ["", None, "/usr/sbin/uwsgi"])
+def test_no_other_program_is_begun_in_the_place_of_python(monkeypatch, program):
+    assert processes.are_possible()
+    monkeypatch.setattr(sys, "executable", program)
+    assert not processes.are_possible()
+
+
+def test_no_program_is_begun_a_second_time_that_python_is_packed_into(monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert not processes.are_possible()
+
+
+@pytest.mark.parametrize("program", ["/nowhere/python", "/bin/false"])
+def test_threads_go_on_without_a_word_if_processes_cannot_begin(files, monkeypatch, made_by, capfd, program):
+    monkeypatch.setattr(stream, "are_possible", lambda: True)
+    monkeypatch.setattr(sys, "executable", program)
+    expected = islice(read_batches(files, 8, num_frames=5, repeat=True, processes=0), 12)
+    for one, other in zip(
+        islice(read_batches(files, 8, num_frames=5, repeat=True, processes=2), 12), expected, strict=True
+    ):
+        assert_equal(one, other)
+    assert made_by["processes"] == 0
+    assert capfd.readouterr() == ("", "")
+    wait_for(0)
+
+
+def test_processes_print_nothing_and_begin_as_this_one_did(files, tmp_path, monkeypatch, made_by, capfd):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nprint('out')\nprint('err', file=sys.stderr)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])  # no text, so Python passes over it
+    monkeypatch.setattr(sys, "warnoptions", ["error"])
+    list(islice(read_batches(files, 8, num_frames=5, repeat=True, processes=1), 12))
+    assert made_by["processes"] > 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_processes_find_this_package_from_another_directory(files, tmp_path, monkeypatch, made_by):
+    monkeypatch.setattr(sys, "path", ["", *[each for each in sys.path if each != processes._HOME]])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    (tmp_path / "yt8m").mkdir()
+    (tmp_path / "yt8m" / "__init__.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    list(islice(read_batches(files, 8, num_frames=5, repeat=True, processes=1), 12))
+    assert made_by["processes"] > 0
+
+
+def test_labels_from_a_pipe_are_read_by_this_process_alone(tmp_path):
+    def found(labels):
+        portion = stream.Portion(processes=2)
+        source = Source((), "frame", ("rgb",), labels=str(labels))
+        return stream._processes(source, portion, Recipe(stream.maker, ()))
+
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "labels.csv").write_text("id,labels\n")
+    assert found(tmp_path / "pipe") is None
+    assert found(tmp_path / "labels.csv") is not None
 
 
 def test_a_damaged_record_is_named_at_its_place(files, tmp_path, made_by):

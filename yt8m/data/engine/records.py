@@ -99,11 +99,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
 
 
+def allowed_descriptors() -> int:
+    """File descriptors that this process may have."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if resource else -1
+    return allowed if allowed >= 0 else 1 << 20
+
+
 def _most_open_files() -> int:
-    if resource is None:
-        return _MOST_OPEN_FILES
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return _MOST_OPEN_FILES if allowed < 0 else min(_MOST_OPEN_FILES, allowed // _SHARE_OF_DESCRIPTORS)
+    return min(_MOST_OPEN_FILES, allowed_descriptors() // _SHARE_OF_DESCRIPTORS)
 
 
 class LocalFile:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -117,6 +118,8 @@ def _processes(source: Source, portion: Portion, recipe: Recipe) -> Processes | 
     asked = portion.processes
     number = num_threads() if asked == "auto" else asked
     if source.level == "video" or not number or not are_possible() or (asked == "auto" and number == 1):
+        return None
+    if source.labels and not os.path.isfile(source.labels):  # a pipe, which can be read once
         return None
     return Processes(number, recipe, at_once=asked != "auto")
 
