@@ -139,6 +139,22 @@ def test_times_count_from_the_first_picture(tmp_path, name):
         assert video.info.start == pytest.approx(3.4)
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4"])
+def test_a_video_that_starts_late_on_its_clock_is_whole(tmp_path, name):
+    """Matroska declares when its streams end, not how long they are."""
+    video, *_ = read(write(tmp_path / name, [100 + time for time in AT_25]))
+    assert video.info.seconds == pytest.approx(3, abs=0.05)
+    assert (video.lost_seconds, video.problems) == (0, ())
+
+
+def test_a_late_start_hides_no_lost_end(tmp_path):
+    path = write(tmp_path / "a.mkv", [100 + frame / 25 for frame in range(250)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video, *_ = read(path)
+    assert video.lost_seconds == pytest.approx(10 - video.seconds, abs=0.05)
+    assert video.seconds < 9
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "voice", "rate"),
     [

@@ -99,8 +99,8 @@ def open_video(path: str | os.PathLike) -> Video:
         orientation, size = orientation_of(first), (first.width, first.height)
         width, height = size[::-1] if orientation.transposed else size
         declared = _declared_seconds(container, stream)
-        if declared is None and container.duration is not None:
-            declared = container.duration / 1e6
+        if declared is None and (end := _declared_end(container)) is not None:
+            declared = end - float(zero * stream.time_base)
         info = VideoInfo(
             path=os.fspath(path),
             seconds=declared,
@@ -164,7 +164,22 @@ def _declared_seconds(container: "InputContainer", stream: "VideoStream") -> flo
         hours, minutes, seconds = (float(each) for each in stream.metadata["DURATION"].split(":"))  # Matroska
     except (KeyError, ValueError):
         return None
-    return 3600 * hours + 60 * minutes + seconds
+    return max(0.0, 3600 * hours + 60 * minutes + seconds - _start_of(stream))
+
+
+def _declared_end(container: "InputContainer") -> float | None:
+    """When a file ends, on its own clock, as it says; None = it does not.
+
+    Matroska's length counts from the clock's zero, as its streams' do, though the first picture may be later.
+    """
+    if container.duration is None:
+        return None
+    start = 0 if "matroska" in container.format.name.split(",") else container.start_time or 0
+    return (start + container.duration) / 1e6
+
+
+def _start_of(stream: "VideoStream") -> float:
+    return float((stream.start_time or 0) * stream.time_base)
 
 
 def _missing_seconds(container: "InputContainer", path: str, reading: Pass) -> float:
@@ -175,7 +190,5 @@ def _missing_seconds(container: "InputContainer", path: str, reading: Pass) -> f
     declared = _declared_seconds(container, stream)
     if declared is not None:
         return declared - reading.end
-    if container.duration is None:
-        return 0.0
-    start = (container.start_time or 0) / 1e6
-    return start + container.duration / 1e6 - float((stream.start_time or 0) * stream.time_base) - reading.reached
+    end = _declared_end(container)
+    return 0.0 if end is None else end - _start_of(stream) - reading.reached
