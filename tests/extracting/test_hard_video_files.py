@@ -1,5 +1,7 @@
 """Hard files, from the file to the record: each frame carries its number, and the network reads it."""
 
+import os
+
 import numpy as np
 import pytest
 from grey_videos import Loudness
@@ -95,12 +97,14 @@ def test_a_broken_packet_is_told_and_the_record_kept(tmp_path):
     assert row.problem == "1 broken packet of sound passed over"
 
 
-@pytest.mark.parametrize("kind", ["png", "empty", "text"])
+@pytest.mark.parametrize("kind", ["png", "empty", "text", "pipe"])
 def test_what_is_no_video_fails_and_the_next_one_is_done(tmp_path, kind):
     (tmp_path / "videos").mkdir()
     bad = tmp_path / "videos" / "a.mp4"
     if kind == "png":
         Image.fromarray(numbered(1)).save(bad, "png")
+    elif kind == "pipe":
+        os.mkfifo(bad)  # nobody writes to it, so whoever opens it waits
     else:
         bad.write_bytes(b"" if kind == "empty" else b"no video")
     write(tmp_path / "videos" / "b.mp4", AT_25)

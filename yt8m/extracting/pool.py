@@ -17,6 +17,7 @@ from yt8m.errors import InputError
 from yt8m.extracting.extracted import Extracted, Options, PictureRows, length_of, sound_rows_of
 from yt8m.extracting.networks.network import Network
 from yt8m.extracting.queueing import BoundedQueue, Closed
+from yt8m.video.containers import check_file
 from yt8m.video.reading import Sound, Video, VideoInfo, open_video
 
 _QUEUED_BYTES = 64 << 20
@@ -229,6 +230,7 @@ class Pool:
         digest, info = "", None
         try:
             if task.needs_digest:
+                check_file(task.path)
                 digest = self._digest_of(task.path)
                 if digest == task.known_digest:
                     self._queue.put(Result(task, sha256=digest))

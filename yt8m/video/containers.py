@@ -40,7 +40,7 @@ def opened(path: str | os.PathLike) -> Iterator["InputContainer"]:
 
     shown = os.fspath(path)
     check_local(path, "the video")
-    _check_file(shown)
+    check_file(shown)
     try:
         # "file:" keeps FFmpeg from taking a colon in the name for the end of a protocol.
         container = av.open(f"file:{shown}", metadata_errors="replace", options={"protocol_whitelist": "file"})
@@ -74,8 +74,8 @@ def _is_damaged(error: Exception) -> bool:
     return isinstance(error, av.InvalidDataError | av.EOFError)
 
 
-def _check_file(shown: str) -> None:
-    """Raises InputError unless there is a file with something in it."""
+def check_file(shown: str) -> None:
+    """Raises InputError unless there is a file with something in it. Whoever opens a pipe waits, and a device may not end."""
     path = Path(shown)
     try:
         if path.is_dir():
