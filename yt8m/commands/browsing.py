@@ -22,7 +22,7 @@ def browse(
 ) -> int:
     """Make one page of videos: thumbnails on an axis of time, clips, labels, related clips, and a search.
 
-    Example: yt8m browse data/own --out own.html
+    Example: yt8m browse data/own/records --out own.html
 
     The page is one file that loads nothing else. Nothing leaves this machine.
 

@@ -10,7 +10,7 @@ import numpy as np
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError, quantity
 from yt8m.runs import check_output
-from yt8m.views.plotting import colour_of, head, new_figure, save_figure
+from yt8m.views.plotting import colours_of, head, new_figure, save_figure
 from yt8m.views.video import VideoView
 
 _LONGEST_NAME = 34
@@ -164,18 +164,19 @@ def _draw_thumbnails(axes: Any, view: VideoView) -> None:
 
 
 def _draw_features(axes: Any, view: VideoView) -> None:
+    colours = colours_of(view.means or view.changes)
     if view.means:
         start = 0
         for name, values in view.means.items():
             axes.plot(
-                range(start, start + len(values)), values, linewidth=0.6, color=colour_of(name), label=f"mean_{name}"
+                range(start, start + len(values)), values, linewidth=0.6, color=colours[name], label=f"mean_{name}"
             )
             start += len(values)
         axes.set(xlabel="dimension", ylabel="value", xlim=(0, start))
         title = "Mean features"
     else:
         for name, values in view.changes.items():
-            axes.plot(np.arange(1, len(values) + 1), values, linewidth=1, color=colour_of(name), label=name)
+            axes.plot(np.arange(1, len(values) + 1), values, linewidth=1, color=colours[name], label=name)
         title = "Change per second"
         axes.set(xlabel="seconds", ylabel="root mean square", xlim=(0, max(view.num_frames, 1)))
         greatest = max((values.max() for values in view.changes.values() if len(values)), default=0)

@@ -13,7 +13,7 @@ from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import check_destination, make_directory, remove_empty
 from yt8m.views.picture import plain
 from yt8m.views.plotting import (
-    colour_of,
+    colours_of,
     head,
     logarithmic_counts,
     new_figure,
@@ -187,6 +187,7 @@ def conditional_shares(together: np.ndarray) -> np.ndarray:
 
 def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
     features = statistics.features
+    colours = colours_of(key.removeprefix("mean_") for key in features)
     figure = new_figure(height=0.4 + 2.9 * len(features))
     for axes, (key, values) in zip(
         figure.subplots(len(features), 1, squeeze=False)[:, 0], features.items(), strict=True
@@ -196,7 +197,7 @@ def _draw_features(statistics: Statistics, names: Mapping[int, str]) -> Any:
         is_cut = least < limits[0] or most > limits[1]
         title = f"{key} from {least:g} to {most:g}, cut at {limits[0]:g} and {limits[1]:g}" if is_cut else key
         quantiles = quantiles.clip(*limits)
-        places, colour = np.arange(len(quantiles)), colour_of(key.removeprefix("mean_"))
+        places, colour = np.arange(len(quantiles)), colours[key.removeprefix("mean_")]
         for low, high, strength in ((0, 6, 0.18), (1, 5, 0.4), (2, 4, 0.7)):
             label = ("all", "5 to 95 %", "25 to 75 %")[low]
             # Opaque, because bands overlap and should have the colours of the legend.

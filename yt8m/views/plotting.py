@@ -3,6 +3,7 @@
 import os
 import warnings
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from yt8m.data.features import KNOWN
@@ -23,13 +24,21 @@ _COLOURS_OF_FEATURES = (
 )
 
 
-def colour_of(feature: str) -> str:
-    """The colour of a feature in every picture: by its place among the known ones, or else by its name."""
-    known = list(KNOWN)
-    if feature in known:
-        return _COLOURS_OF_FEATURES[known.index(feature) % len(_COLOURS_OF_FEATURES)]
-    others = _COLOURS_OF_FEATURES[len(known) :] or _COLOURS_OF_FEATURES
-    return others[zlib.crc32(feature.encode()) % len(others)]
+def colours_of(features: Iterable[str]) -> dict[str, str]:
+    """The colours of the features in one picture.
+
+    A known feature has the same colour in every picture, by its place among the known ones. Another has one by its name, or the
+    next that is free, so that up to 8 features differ. Their order does not matter.
+    """
+    features, known = set(features), list(KNOWN)
+    found = {name: _COLOURS_OF_FEATURES[place] for place, name in enumerate(known) if name in features}
+    first = len(known) % len(_COLOURS_OF_FEATURES)
+    others = [*_COLOURS_OF_FEATURES[first:], *_COLOURS_OF_FEATURES[:first]]
+    for name in sorted(features - set(known)):
+        start = zlib.crc32(name.encode()) % max(1, len(others) - first)
+        wanted = [*others[start:], *others[:start]]
+        found[name] = next((each for each in wanted if each not in found.values()), wanted[0])
+    return found
 
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Any:
