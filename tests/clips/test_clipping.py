@@ -269,3 +269,21 @@ def test_the_command(films, tmp_path, capfd, monkeypatch):
     assert (values["num_clips"], values["num_videos"], values["problems"]) == (4, 1, [])
     assert run(["clips", str(bad.parent), *flags]) == 2
     assert "more is not an empty directory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--out", "clips", "--run", "runs/none"], "runs/none: no run directory"),
+        (["--out", "full"], "full is not an empty directory"),
+    ],
+)
+@pytest.mark.usefixtures("_signal_handlers")
+def test_mistyped_directories_are_told_before_a_network_is_loaded(words, reason, films, tmp_path, capfd, monkeypatch):
+    """As loading one takes seconds. A network that cannot be loaded would be told instead."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    assert run(["clips", str(films[0].path), *words, "--network", "no_such_networks:colours"]) == 2
+    assert reason in capfd.readouterr().err
+    assert not (tmp_path / "clips").exists()

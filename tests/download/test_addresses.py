@@ -164,6 +164,13 @@ def test_videos_of_ones_own_have_their_paths(find, server):
     assert server.log == []
 
 
+def test_a_mistyped_id_of_ones_own_is_said_to_be_in_no_table(find, server):
+    (address,) = find("trip_2", paths={"trip_1": "films/trip 1.mp4"})
+    assert address.state == "invalid"
+    assert address.problem.startswith("is not in the table of videos, and is no id of the data set")
+    assert server.log == []
+
+
 def test_the_rate_holds_for_all_threads_together(find):
     start = time.monotonic()
     find("XE00", "INu4", "0z9A", "gone", rate=20.0, jobs=4)

@@ -44,11 +44,16 @@ def clips(
     from yt8m.commands.watching import WorkProgress
     from yt8m.extracting.inputs import refuse_inside
     from yt8m.extracting.networks.registry import DEFAULT, load_network
+    from yt8m.files import check_empty
     from yt8m.labelling.inputs import sort_inputs
+    from yt8m.runs.directory import load_config
 
     records, videos = sort_inputs(paths)
     if videos:
         refuse_inside(out, paths)
+        check_empty(out)
+        if run is not None:
+            load_config(run)  # a mistyped one is told now, as loading a network takes seconds
     loaded = load_network(network or DEFAULT) if videos else None
     options = {field.name: getattr(how, field.name) for field in dataclasses.fields(how)}
     result = make_clips(out, records, videos, loaded, run, vocabulary, WorkProgress(), **options)

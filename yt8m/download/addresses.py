@@ -127,7 +127,7 @@ class Lookup:
         self._stopping.clear()
         wanted = dict.fromkeys(ids)
         found = {video: Address(video, "own", path=paths[video]) for video in wanted if video in paths}
-        found |= {video: each for video in wanted if video not in found and (each := _without_asking(video))}
+        found |= {video: each for video in wanted if video not in found and (each := _without_asking(video, paths))}
         for video, youtube in self._cache.known(video for video in wanted if video not in found).items():
             if youtube is not None:
                 found[video] = Address(video, "found", youtube)
@@ -212,10 +212,11 @@ def _gone(video: str) -> Address:
     return Address(video, "gone", problem="the video is gone")
 
 
-def _without_asking(video: str) -> Address | None:
+def _without_asking(video: str, paths: Mapping[str, str]) -> Address | None:
     """What an id alone says; None for an id to ask for."""
     if _YOUTUBE_ID.fullmatch(video):
         return Address(video, "found", video)
     if _ID.fullmatch(video):
         return None
-    return Address(video, "invalid", problem="is no id of the data set, which has four letters or digits")
+    listed = "is not in the table of videos, and " if paths else ""
+    return Address(video, "invalid", problem=f"{listed}is no id of the data set, which has four letters or digits")
