@@ -271,6 +271,19 @@ def test_records_that_someone_removed_are_made_again(videos, out):
     assert sorted(records(out)) == list("abcde")
 
 
+@pytest.mark.parametrize("number", [0, 2, 4])
+def test_a_row_that_someone_removed_is_made_again(videos, out, number):
+    extract(str(videos), out, Grey())
+    before = bytes_of(out)
+    table = (out / "videos.csv").read_text().splitlines(keepends=True)
+    del table[1 + number]
+    (out / "videos.csv").write_text("".join(table))
+    summary = extract(str(videos), out, Grey())
+    assert (summary.num_failed, summary.num_extracted) == (0, 1)
+    assert sorted(read_videos(out)) == list("abcde")
+    assert bytes_of(out) == before
+
+
 def test_labels_are_in_the_records_and_may_change_without_extraction(videos, out):
     table = videos.parent / "labels.csv"
     table.write_text("path,labels\na.mp4,cat;dog\nb,dog\nc,\n")
@@ -304,7 +317,7 @@ def test_bad_videos_do_not_end_the_others_and_are_listed(videos, out):
     failed = {name: row.problem for name, row in table.items() if row.has_failed}
     assert set(failed) == {"cut", "empty", "nowhere", "text"}
     assert failed["empty"] == "is empty (0 bytes)"
-    assert failed["nowhere"] == "cannot be read (No such file or directory)"
+    assert failed["nowhere"] == "no such file"
     assert all(failed.values())
     assert summary.num_failed == 4
     assert summary.problems[str(videos / "empty.mp4")] == "is empty (0 bytes)"

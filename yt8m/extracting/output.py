@@ -174,8 +174,8 @@ class Output:
             self._refuse_other(before)
             self.rows = read_videos(self.directory)
             self._shards = read_shards(self.directory)
-            placed = self._placed()
-            self.files = {video_id: state for video_id, state in before.files.items() if video_id in placed}
+            known = self._placed().intersection(self.rows)  # the table may have lost rows by hand
+            self.files = {video_id: state for video_id, state in before.files.items() if video_id in known}
             self.rows = {video_id: self._undone(row) for video_id, row in self.rows.items()}
         for name in (EXTRACTION_FILE, VIDEOS_FILE, VOCABULARY_FILE, "videos*.tfrecord"):
             remove_all(self.directory.glob(f".*.tmp.{name}"))
