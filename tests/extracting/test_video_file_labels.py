@@ -83,6 +83,18 @@ def test_a_wrong_line_is_named(tmp_path, text, reason):
         labels_of(tmp_path, text, NAMES, may_add=False)
 
 
+@pytest.mark.parametrize("wrong", ["-1", "1.5", "99999999999", "2;-3"])
+def test_a_wrong_number_makes_no_names_of_the_others(tmp_path, wrong):
+    """Otherwise class 7 would become class 1 or 2, by the alphabet."""
+    with pytest.raises(InputError, match=f"line 3: '{wrong}' has no class ids"):
+        labels_of(tmp_path, f"path,labels\ncats/1.mp4,7\ndogs/1.mp4,{wrong}\n")
+
+
+def test_names_may_have_digits(tmp_path):
+    classes, names = labels_of(tmp_path, "path,labels\ncats/1.mp4,Boeing;747\ndogs/1.mp4,A-10\n")
+    assert (classes["cats_1"], names) == ((0, 2), {0: "747", 1: "A-10", 2: "Boeing"})
+
+
 def test_a_long_row_of_digits_is_read_at_once(tmp_path):
     with pytest.raises(InputError, match="unknown class"):
         labels_of(tmp_path, f"path,labels\na,{'1' * 5000}x\n", NAMES, may_add=False)

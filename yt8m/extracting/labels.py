@@ -24,6 +24,8 @@ _PURPOSE = Purpose(
     encoding_errors="surrogateescape",  # names of files may be any bytes
 )
 _NUMBERS = re.compile(r"[\s,;|]*(\d{1,10}([\s,;|]+|$))*", re.ASCII)
+_LIKE_NUMBERS = re.compile(r"[-+\d.\s,;|]*", re.ASCII)
+"""Class ids, some of them wrong: no set of classes is named in signs and digits alone."""
 _BETWEEN_NAMES = re.compile(r"\s*[;|]\s*")
 
 
@@ -97,7 +99,13 @@ def read_labels(path: str, vocabulary: Mapping[int, str], may_add: bool) -> Labe
         ]
     )
     texts = rows[_LABELS].map(str.strip)
-    if texts.map(lambda text: bool(_NUMBERS.fullmatch(text))).all():
+    are_numbers = texts.map(lambda text: bool(_NUMBERS.fullmatch(text))).astype(bool)
+    if not vocabulary and texts.map(lambda text: bool(_LIKE_NUMBERS.fullmatch(text))).all():
+        at = table.header.index(_LABELS)
+        table.refuse(
+            [(~are_numbers, lambda row: f"{row[at][:40]!r} has no class ids, whole numbers up to {MOST_CLASSES - 1}")]
+        )
+    if are_numbers.all():
         classes, names = _numbers(table, texts), vocabulary
     else:
         classes, names = _named(table, texts, vocabulary, may_add)
