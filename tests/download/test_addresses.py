@@ -12,6 +12,7 @@ from misbehaving_server import QUICK, Fault, serve
 
 from yt8m.cli import main
 from yt8m.data.records import framed, video_level_record
+from yt8m.data.tables.videos import VideoRow, videos_table
 from yt8m.download import address_cache, addresses
 from yt8m.download.addresses import Lookup, known_addresses, watch_url
 from yt8m.errors import InputError
@@ -233,6 +234,24 @@ def test_the_command_prints_lines_json_and_a_table(yt8m, tmp_path):
     found = json.loads(out)
     assert found["counts"] == {"found": 1, "invalid": 1}
     assert found["videos"][0]["address"] == "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+
+
+def test_nobody_is_asked_for_the_ids_of_extracted_records(yt8m, server, tmp_path):
+    """Short ids of one's own videos look like the data set's."""
+    records = [video_level_record(video, [1], {}) for video in ("XE00", "INu4")]
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.tfrecord").write_bytes(b"".join(map(framed, records)))
+    (tmp_path / "extraction.json").write_text("{}")
+    status, _, err = yt8m("--data", tmp_path / "train")
+    assert status == 2
+    assert "a.tfrecord: holds videos of your own, and no videos.csv beside it has the id XE00; give the one of" in err
+    rows = [VideoRow(video, f"/films/{video}.mp4") for video in ("XE00", "INu4")]
+    for place, flags in ((tmp_path / "other.csv", ["--videos", tmp_path / "other.csv"]), (tmp_path / "videos.csv", [])):
+        place.write_bytes(videos_table(rows))
+        status, out, err = yt8m("--data", tmp_path / "train", *flags, "--json")
+        assert status == 0, err
+        assert {each["id"]: each["path"] for each in json.loads(out)["videos"]} == {row.id: row.path for row in rows}
+    assert server.log == []
 
 
 def test_ids_come_from_records_and_from_submissions_of_both_tasks(yt8m, server, tmp_path):

@@ -1,6 +1,7 @@
 """The command for the addresses of videos: `id`."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import tyro
@@ -38,7 +39,7 @@ def find_addresses(
 
     Args:
         ids: Ids as in records. Put an id that begins with a dash last, after --.
-        data: Files, directories or globs of records: all of their ids.
+        data: Files, directories or globs of records: all of their ids. Those of yt8m extract have the paths of their videos.
         submission: A submission of either task: all of its ids.
         videos: A videos.csv of yt8m extract: its ids give the paths of their videos, and nobody is asked for them. Alone, all
             of its ids.
@@ -57,7 +58,8 @@ def find_addresses(
     if out is not None:
         check_destination(out)
     paths = {} if videos is None else _paths(videos)
-    wanted = [*ids, *_of_records(given_paths(data)), *_of_submission(submission)]
+    recorded, own = _of_records(given_paths(data), paths)
+    wanted, paths = [*ids, *recorded, *_of_submission(submission)], own | paths
     if not wanted and not (data or submission):
         wanted = [*paths]
     if not wanted:
@@ -80,12 +82,31 @@ def find_addresses(
     return USER_ERROR if bad else OK
 
 
-def _of_records(data: tuple[str, ...]) -> Iterator[str]:
+def _of_records(data: tuple[str, ...], known: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The ids of records, and the paths of one's own videos among them, which nobody may be asked for.
+
+    Raises:
+        InputError: records of one's own videos have an id that neither `known` nor the videos.csv beside them has.
+    """
+    from yt8m.data.extraction import find_extraction
     from yt8m.data.identity import read_ids
     from yt8m.data.sources import expand_paths
+    from yt8m.data.tables.videos import find_videos
     from yt8m.metrics.inputs import id_text
 
-    return (id_text(each) for each in read_ids(expand_paths(data)) if each) if data else iter(())
+    ids: list[str] = []
+    own: dict[str, str] = {}
+    for path in expand_paths(data) if data else ():
+        found = [id_text(each) for each in read_ids([path]) if each]
+        ids += found
+        if find_extraction(path):
+            own |= _paths(table) if (table := find_videos(path)) else {}
+            if missing := [each for each in found if each not in own and each not in known]:
+                raise InputError(
+                    f"{path}: holds videos of your own, and no videos.csv beside it has the id {missing[0]}; "
+                    "give the one of yt8m extract with --videos"
+                )
+    return ids, own
 
 
 def _of_submission(path: str | None) -> Iterator[str]:
@@ -105,7 +126,7 @@ def _of_submission(path: str | None) -> Iterator[str]:
     yield from map(id_text, seen)
 
 
-def _paths(videos: str) -> dict[str, str]:
+def _paths(videos: str | os.PathLike) -> dict[str, str]:
     from yt8m.data.tables.videos import read_videos
 
     return {video: row.path for video, row in read_videos(videos).items()}
