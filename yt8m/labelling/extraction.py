@@ -31,6 +31,8 @@ class Item:
     source: str
     """See `LabelledVideo`."""
     content: Content
+    length: float | None = None
+    """Seconds of the video file; None if they are unknown. Its last row of features may stand for a part of a second."""
 
 
 class VideoExtractor:
@@ -79,7 +81,7 @@ class VideoExtractor:
             if problem:
                 problems.append(f"{path}: {problem}")
             else:
-                yield Item(video_id, path, path, content)
+                yield Item(video_id, path, path, content, extracted.seconds)
 
     def _ids(self, paths: Sequence[str]) -> list[str]:
         """The ids that the training records' table of videos gives, and others for other videos."""

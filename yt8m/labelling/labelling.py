@@ -109,6 +109,8 @@ class Labeller:
 
     def _labelled(self, item: Item, scores: Scores) -> LabelledVideo:
         seconds = float(item.content.num_frames) if item.content.streams else None
+        if seconds is not None and item.length is not None:
+            seconds = min(seconds, item.length)
         return LabelledVideo(
             item.video_id,
             item.path,
@@ -128,8 +130,8 @@ def _scorable(videos: Iterable[StoredVideo], scorer: WindowScorer, problems: lis
             problems.append(str(RecordError(video.path, video.record, problem)))
             continue
         row = _videos_beside(os.path.dirname(video.path), video.path).get(video.video_id)
-        path = "" if row is None else row.path
-        yield Item(video.video_id, path, f"{video.path}, record {video.record}", content)
+        path, length = ("", None) if row is None else (row.path, row.seconds)
+        yield Item(video.video_id, path, f"{video.path}, record {video.record}", content, length)
 
 
 @cache
