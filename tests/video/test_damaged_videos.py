@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hand_made_videos import Track, clicks, number_of, numbered, write
+from hand_made_videos import HEIGHT, WIDTH, Track, clicks, number_of, numbered, write
 from test_reading import AT_25, chosen, onset, read
 
 from yt8m.errors import InputError
@@ -323,3 +323,23 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     last, growth = done.stdout.split()
     assert int(last) >= 598
     assert float(growth) < 20
+
+
+def test_a_whole_avi_with_reordered_pictures_is_whole(tmp_path):
+    """AVI tells only when pictures are decoded; what FFmpeg makes of it goes back and forth where pictures are reordered."""
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.options = {"bf": "3", "g": "50", "x264-params": "mbtree=0"}
+        stream.codec_context.thread_count = 1
+        for number in range(200):
+            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    video = open_video(str(path))
+    frames = [piece for piece in video.pieces() if isinstance(piece, Frame)]
+    assert [frame.second for frame in frames] == list(range(8))
+    assert all(abs(number_of(frame.pixels) - 25 * frame.second) <= 2 for frame in frames)
+    assert video.problems == ()

@@ -13,6 +13,7 @@ from yt8m.video.pieces import Frame, Sound, VideoInfo, Wanted
 from yt8m.video.pixels import Converter
 from yt8m.video.seconds import Lookahead, Picture, WholeSeconds
 from yt8m.video.sound import SAMPLE_RATE, SoundTrack
+from yt8m.video.turns import TakingTurns
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -53,6 +54,7 @@ class Pass:
         self._tick: Fraction = stream.time_base
         self._start = zero * self._tick
         self._step = step_of(stream)
+        self._turns = TakingTurns() if container.format.name == "avi" else None
         self._skips = stream.codec_context.name in _MAY_SKIP
         self._clock, self._lookahead = Clock(container), Lookahead(self._tick, zero)
         self._seconds = WholeSeconds(self._tick)
@@ -151,7 +153,8 @@ class Pass:
             return
         if self._skips:
             self._stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
-        for frame in self._decoded(self._stream, packet):
+        frames = self._decoded(self._stream, packet)
+        for frame in frames if self._turns is None else self._turns.push(frames, is_last=packet is None):
             ticks = self._ticks(frame)
             if ticks is not None:
                 yield from self._wanted_ones(self._seconds.push(Picture(frame, ticks)))

@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_KEY_FRAMES = 2
 """As on the web; a file can be cut there without encoding it again."""
 
 _REPEATABLE = "mbtree=0"
-"""With its macroblock tree, x264 gives other bytes each time for pictures of 90 rows, though not for those of 96."""
+"""With its macroblock tree and AVX-512, x264 gives other bytes each time (findings/x264-reads-memory-it-did-not-write.sh)."""
 
 
 def write_video(
