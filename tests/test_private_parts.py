@@ -62,6 +62,12 @@ PRIVATE = [
         "what is registered with atexit is done before os._exit, which tensorflow-io makes necessary",
     ),
     Private(
+        "_args_from_interpreter_flags",
+        "subprocess:_args_from_interpreter_flags",
+        *("", "3.11", "yt8m/data/engine/processes.py"),
+        "processes that read get the flags of this Python; multiprocessing takes them from there, too",
+    ),
+    Private(
         "_actions",
         "argparse:ArgumentParser()._actions",
         *("", "3.11", "yt8m/commands/completing.py"),

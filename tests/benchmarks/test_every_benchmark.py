@@ -42,7 +42,12 @@ RUN_HERE = {
     "benchmarks.peers.ours": ['"rate"', '"parameters"'],
     "benchmarks.ranking": ["segment task", "video task"],
     "benchmarks.reading": [
-        *("raw: `TFRecordDataset(", "`read_batches`, 32 sampled frames", "`read_records`, 300 frames, unshuffled"),
+        *(
+            "raw: `TFRecordDataset(",
+            "`read_batches`, 32 sampled frames",
+            "`read_records`, 300 frames",
+            "300 frames, threads alone",
+        ),
         *("320 videos in 4 files", "`read_batches`, video level", "memory, batches of 8 x 300"),
     ],
     "benchmarks.scaling": ["training, batches of 64 videos", "a checkpoint of", "our loop over"],

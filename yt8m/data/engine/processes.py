@@ -36,9 +36,12 @@ _SHARE_OF_DESCRIPTORS = 4
 """At most every fourth file descriptor is for processes. Some systems allow few."""
 _SECONDS_UNTIL_AWAKE = 10.0
 _SECONDS_TO_END = 5.0
+_SECONDS_TO_NOTICE = 2.0
 _HOME = str(Path(__file__).absolute().parents[3])
 """Where this package lies: a directory, or an archive."""
-_START = "import sys; sys.path[:] = {path!r}; from yt8m.data.engine.processes import serve; serve({descriptor})"
+_START = (
+    "import sys; sys.path[:] = {path!r}; from yt8m.data.engine.processes import serve; serve({descriptor}, {parent})"
+)
 
 Make = Callable[[int, list[Any], Any, Scratch], dict[str, Any]]
 """See `yt8m.data.engine.batches`."""
@@ -180,7 +183,9 @@ class _Process:
         with contextlib.ExitStack() as undo:
             undo.callback(self._socket.close)
             with theirs:
-                self._process = _begin_python(_START.format(path=_import_path(), descriptor=theirs.fileno()), theirs)
+                self._process = _begin_python(
+                    _START.format(path=_import_path(), descriptor=theirs.fileno(), parent=os.getpid()), theirs
+                )
             self._connection = Connection(os.dup(self._socket.fileno()))
             undo.pop_all()
         # Not before, as a thread may still be waiting there.
@@ -279,22 +284,31 @@ def _close_both(connection: Connection, other: socket.socket) -> None:
     other.close()
 
 
-def serve(descriptor: int) -> None:
+def _next_order(connection: Connection, parent: int) -> Any:
+    """Waits for an order. Raises EOFError if the parent has ended, also if a process that it forked still holds its socket."""
+    while not connection.poll(_SECONDS_TO_NOTICE):
+        if os.getppid() != parent:
+            raise EOFError
+    return connection.recv()
+
+
+def serve(descriptor: int, parent: int) -> None:
     """What such a process does: makes batches until the other side is gone.
 
     Args:
         descriptor: the socket that its orders come through.
+        parent: the process that it makes them for.
     """
     stream = socket.socket(fileno=descriptor)
     connection = Connection(os.dup(descriptor))
     slabs: dict[int, np.ndarray] = {}
     pool, scratch = SlabPool(), Scratch()
     with contextlib.suppress(EOFError, OSError):
-        recipe = connection.recv()
+        recipe = _next_order(connection, parent)
         make = recipe.maker(*recipe.arguments)
         connection.send(True)
         while True:
-            order = connection.recv()
+            order = _next_order(connection, parent)
             if len(order) == 2:
                 place, size = order
                 _, [shared], _, _ = socket.recv_fds(stream, 1, 1)
