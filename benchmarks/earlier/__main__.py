@@ -7,6 +7,7 @@ The tables go into docs/benchmarks.md.
 import json
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -167,6 +168,7 @@ def commands(earlier: Build, place: Path) -> str:
         rows.append(_command_row(f"`yt8m {command}`, whole process", many_before, many_after, aim))
         each = _a_video_more(many_before, few_before, more), _a_video_more(many_after, few_after, more)
         rows.append(_command_row("... each video more, in milliseconds", *each, aim_a_video, unit=1000))
+        print(*rows[-2:], sep="\n", file=sys.stderr, flush=True)  # whoever stops it halfway has what was measured
     header = [f"{num_videos:,} videos of 300 frames", f"seconds, {COMMIT}", "this build", "times less", "aim"]
     return documents.table([*header, f"CPU seconds, {COMMIT}", "this build", "times less"], rows)
 
