@@ -21,6 +21,9 @@ from benchmarks.sizes import parser_of, sized
 from benchmarks.turns import Measure
 from yt8m.errors import quantity
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 NUM_FILES = sized(12, 4)
 ROUNDS = sized(4, 1)
 BATCH_SIZE = sized(64, 8)
@@ -33,9 +36,6 @@ MEMORY_AIM = 600
 """Megabytes."""
 READERS = {"read_batches": "yt8m.data.arrays", "read_records": "yt8m.data.pipeline"}
 """Our readers, and their modules: batches of NumPy arrays, and a `tf.data` stream."""
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Kind(NamedTuple):

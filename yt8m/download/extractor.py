@@ -20,7 +20,7 @@ from yt8m.download.layout import Jobs, local_directory, own_site
 from yt8m.download.threads import Meter, Outcome, in_threads
 from yt8m.download.transfer import Wrong, fetch, partial_path
 from yt8m.errors import InputError, quantity
-from yt8m.files import NewFile, check_room, make_directory, read_json, remove_empty, write_json
+from yt8m.files import NewFile, check_room, make_directory, read_json, remove_empty, sha256_of, write_json
 from yt8m.progress import SILENT, Progress
 from yt8m.values import checked
 
@@ -279,15 +279,8 @@ class _Lock:
 
 def _seen(path: Path, url: str) -> LockedFile:
     """A file as it is now. Raises InputError if it cannot be read."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
-                size += len(block)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return LockedFile(path.name, url, size, digest.hexdigest())
+    digest = sha256_of(path)
+    return LockedFile(path.name, url, path.stat().st_size, digest)
 
 
 def _values_of(entry: dict[str, Any]) -> Sequence[Any]:

@@ -1,7 +1,7 @@
 """Writes files and directories completely or not at all; checks, locks and removes them."""
 
 from yt8m.files.checking import check_local, check_room, refuse_inputs
-from yt8m.files.contents import digest_of_file, read_json, write_json
+from yt8m.files.contents import digest_of_file, read_json, sha256_of, write_json
 from yt8m.files.directories import check_new, locked, make_directory, remove_empty
 from yt8m.files.publishing import (
     NewFile,
@@ -35,6 +35,7 @@ __all__ = [
     "remove_all",
     "remove_empty",
     "remove_unfinished",
+    "sha256_of",
     "unwritable",
     "write_json",
 ]

@@ -10,10 +10,24 @@ from typing import Any
 from yt8m.errors import InputError, say_no_json
 from yt8m.files.publishing import NewFile
 
+_BLOCK_BYTES = 1 << 20
+
 
 def digest_of_file(path: str | os.PathLike) -> str:
     """The md5 digest of a file's content, in hexadecimal."""
     return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def sha256_of(path: str | os.PathLike) -> str:
+    """The sha256 of a file's content, in hexadecimal. Raises InputError if the file cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from yt8m.commands.reports.labels import clock
 from yt8m.commands.reports.tables import printable
 from yt8m.download.addresses import known_addresses, watch_url
 from yt8m.errors import quantity
@@ -34,15 +35,8 @@ def hits(answer: Any) -> str:
 
 def _seconds(kind: str, hit: Any) -> str:
     if kind == "moments":
-        return f"{clock(hit.start)}-{clock(hit.end)}"
-    return clock(hit.end) if hit.end else ""
-
-
-def clock(seconds: float) -> str:
-    """`1:05` for 65 seconds, `1:00:05` for an hour and five."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+        return f"{clock(int(hit.start))}-{clock(int(hit.end))}"
+    return clock(int(hit.end)) if hit.end else ""
 
 
 def _labels(hit: Any) -> str:

@@ -9,19 +9,16 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from yt8m.data.engine.memory import Pool, Scratch
-from yt8m.data.engine.processes import Processes
+from yt8m.data.engine.processes import Make, Processes
 
 _MOST_THREADS = 16
 _MOST_BYTES_AHEAD = 256 << 20
 """Memory for batches that are made ahead."""
-
-Make = Callable[[int, list[Any], Pool, Scratch], dict[str, Any]]
-"""Makes a batch from its number in the stream and its items."""
 
 
 def num_threads() -> int:

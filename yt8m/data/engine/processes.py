@@ -43,8 +43,8 @@ _START = (
     "import sys; sys.path[:] = {path!r}; from yt8m.data.engine.processes import serve; serve({descriptor}, {parent})"
 )
 
-Make = Callable[[int, list[Any], Any, Scratch], dict[str, Any]]
-"""See `yt8m.data.engine.batches`."""
+Make = Callable[[int, list[Any], Pool | SlabPool, Scratch], dict[str, Any]]
+"""Makes a batch from its number in the stream and its items."""
 
 
 class Recipe(NamedTuple):

@@ -1,5 +1,6 @@
 """Slabs: memory that a process makes a batch in and another reads it from, without a copy."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Place(NamedTuple):
 
 def array_at(memory: np.ndarray, place: Place) -> np.ndarray:
     """An array that lies in a slab."""
-    count = int(np.prod(place.shape)) * place.dtype.itemsize
+    count = math.prod(place.shape) * place.dtype.itemsize
     return memory[place.begin : place.begin + count].view(place.dtype).reshape(place.shape)
 
 
@@ -46,7 +47,7 @@ class SlabPool:
     def empty(self, shape: Sequence[int], dtype: np.dtype | type) -> np.ndarray:
         """See `Pool`."""
         place = Place(self._used, tuple(shape), np.dtype(dtype))
-        size = int(np.prod(place.shape)) * place.dtype.itemsize
+        size = math.prod(place.shape) * place.dtype.itemsize
         if self._used + size > len(self._memory):
             return np.empty(shape, dtype)
         self._used += -(-size // ALIGNMENT) * ALIGNMENT

@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 
 from yt8m.data.endings import refuse_broken_ends
-from yt8m.data.engine.batches import Make, num_threads, stream_batches
+from yt8m.data.engine.batches import num_threads, stream_batches
 from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.order import Shares, in_order
-from yt8m.data.engine.processes import Processes, Recipe, are_possible
+from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
 from yt8m.data.engine.video_level import video_batch

@@ -1,11 +1,10 @@
 """The clips of videos, which `yt8m clips` writes: `clips.csv`."""
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yt8m.data.tables.text import Purpose, Table, read_table, write_table
+from yt8m.data.tables.text import Purpose, is_count, number_in, read_table, write_table
 
 CLIPS_FILE = "clips.csv"
 _COLUMNS = ("video", "start", "end", "cluster", "labels", "scene", "second")
@@ -64,15 +63,15 @@ def read_clips(path: str | os.PathLike) -> list[Clip]:
     path = os.path.join(path, CLIPS_FILE) if os.path.isdir(path) else path
     table = read_table(path, _PURPOSE)
     rows = table.select(_COLUMNS)
-    numbers = {name: rows[name].map(_time, na_action="ignore") for name in _NUMBERS}
+    numbers = {name: rows[name].map(number_in, na_action="ignore") for name in _NUMBERS}
     counts = {name: rows[name].map(_count, na_action="ignore") for name in _COUNTS}
     table.refuse(
         [
             table.too_long(),
             table.too_short(_COLUMNS),
             (rows["video"] == "", lambda row: "the video is empty"),
-            *(_no_number(table, name, values, "a time in seconds") for name, values in numbers.items()),
-            *(_no_number(table, name, values, "a whole number from 0 on") for name, values in counts.items()),
+            *((values.isna(), table.not_a(name, "a time in seconds")) for name, values in numbers.items()),
+            *((values.isna(), table.not_a(name, "a whole number from 0 on")) for name, values in counts.items()),
             (numbers["end"] <= numbers["start"], lambda row: "the clip ends before it begins"),
         ]
     )
@@ -82,19 +81,5 @@ def read_clips(path: str | os.PathLike) -> list[Clip]:
     return [Clip(*row) for row in zip(*(columns[name] for name in _COLUMNS), strict=True)]
 
 
-def _no_number(table: Table, name: str, values, what: str):
-    place = table.header.index(name)
-    return values.isna(), lambda row: f"the {name} is {row[place][:40]!r} and not {what}"
-
-
-def _time(text: str) -> float:
-    """A finite number of at least 0; NaN if the text is none."""
-    try:
-        value = float(text) if "_" not in text else math.nan
-    except ValueError:
-        return math.nan
-    return value if 0 <= value < math.inf else math.nan
-
-
 def _count(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return int(text) if is_count(text) else None

@@ -7,6 +7,7 @@ row begins, so this module finds that afterwards.
 import contextlib
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -96,6 +97,11 @@ class Table:
         last = max(self.header.index(column) for column in columns)
         return self.rows[last].isna(), lambda fields: f"the row has {len(fields)} of {len(self.header)} columns"
 
+    def not_a(self, name: str, what: str) -> Callable[[list[str]], str]:
+        """Says of a row that a column has something else: the second part of a `Problem`."""
+        place = self.header.index(name)
+        return lambda fields: f"the {name} is {fields[place][:40]!r} and not {what}"
+
     def error(self, place: int, reason: str) -> InputError:
         """Makes the error for a row.
 
@@ -126,6 +132,20 @@ def read_table(path: str | os.PathLike, purpose: Purpose) -> Table:
         raise purpose.error(path, _broken_line(text), f"no row of a CSV file begins here ({error})") from error
     place = int(all_rows[0].iloc[1:].notna().idxmax())
     return Table(path, all_rows.loc[place].dropna().tolist(), all_rows, place, purpose)
+
+
+def number_in(text: str, most: float = math.inf) -> float:
+    """A finite number from 0 to `most`; NaN if the text is none."""
+    try:
+        value = float(text) if "_" not in text else math.nan
+    except ValueError:
+        return math.nan
+    return value if 0 <= value <= most and value < math.inf else math.nan
+
+
+def is_count(text: str) -> bool:
+    """Whether a text is a whole number from 0 on, of at most nine digits."""
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def write_table(columns: Mapping[str, Sequence[Any]]) -> bytes:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from yt8m.data.tables.text import Purpose, Table, read_table, write_table
+from yt8m.data.tables.text import Purpose, is_count, number_in, read_table, write_table
 
 TIMED_LABELS_FILE = "labels-over-time.csv"
 """The usual name, which `yt8m browse` looks for."""
@@ -48,7 +48,7 @@ def read_timed_labels(path: str | os.PathLike) -> list[TimedLabel]:
     """
     table = read_table(path, _PURPOSE)
     rows = table.select(_COLUMNS)
-    times = {name: rows[name].map(_time, na_action="ignore") for name in ("start", "end")}
+    times = {name: rows[name].map(number_in, na_action="ignore") for name in ("start", "end")}
     probability = rows["probability"].map(_probability, na_action="ignore")
     whole = (rows["start"] == "") & (rows["end"] == "")
     table.refuse(
@@ -57,12 +57,12 @@ def read_timed_labels(path: str | os.PathLike) -> list[TimedLabel]:
             table.too_short(_COLUMNS),
             (rows["video"] == "", lambda row: "the video is empty"),
             *(
-                (values.isna() & ~whole, _say(table, name, "a time in seconds, or empty with the other one"))
+                (values.isna() & ~whole, table.not_a(name, "a time in seconds, or empty with the other one"))
                 for name, values in times.items()
             ),
             (times["end"] <= times["start"], lambda row: "the label ends before it begins"),
-            (~rows["class"].map(_is_count, na_action="ignore").eq(True), _say(table, "class", "a class id")),
-            (probability.isna(), _say(table, "probability", "a number from 0 to 1")),
+            (~rows["class"].map(is_count, na_action="ignore").eq(True), table.not_a("class", "a class id")),
+            (probability.isna(), table.not_a("probability", "a number from 0 to 1")),
         ]
     )
     columns = (
@@ -75,26 +75,5 @@ def read_timed_labels(path: str | os.PathLike) -> list[TimedLabel]:
     return [TimedLabel(*row) for row in zip(*columns, strict=True)]
 
 
-def _say(table: Table, name: str, what: str):
-    place = table.header.index(name) if name in table.header else 0
-    return lambda row: f"the {name} is {row[place][:40]!r} and not {what}"
-
-
-def _number(text: str, most: float) -> float:
-    try:
-        value = float(text) if "_" not in text else math.nan
-    except ValueError:
-        return math.nan
-    return value if 0 <= value <= most and value < math.inf else math.nan
-
-
-def _time(text: str) -> float:
-    return _number(text, math.inf)
-
-
 def _probability(text: str) -> float:
-    return _number(text, 1.0)
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+    return number_in(text, 1.0)

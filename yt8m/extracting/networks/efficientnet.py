@@ -15,9 +15,9 @@ from yt8m.errors import InputError
 from yt8m.extracting.networks.compiled import compiled
 from yt8m.extracting.networks.log_mel import LogMel
 from yt8m.extracting.networks.network import Network
-from yt8m.extracting.networks.projections import sha256_of
 from yt8m.extracting.networks.resizing import shrink
 from yt8m.extracting.networks.torch_files import read_torch_file
+from yt8m.files import sha256_of
 
 NAME = "efficientnet-lite0"
 SIZE = 224

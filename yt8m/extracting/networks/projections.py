@@ -17,7 +17,7 @@ import numpy as np
 from yt8m.data.features import Feature
 from yt8m.errors import InputError
 from yt8m.extracting.networks.network import Network
-from yt8m.files import NewFile
+from yt8m.files import NewFile, sha256_of
 
 MOST_VALUES = 1024
 """Values that are kept at most, as many as the rgb of YouTube-8M has."""
@@ -201,15 +201,3 @@ def _load(path: Path, network: Network) -> Projection:
 
 def _text_of(identity: dict[str, Any]) -> bytes:
     return json.dumps(identity, sort_keys=True).encode()
-
-
-def sha256_of(path: str | os.PathLike) -> str:
-    """The sha256 of a file, in hexadecimal. Raises InputError if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
-    return digest.hexdigest()

@@ -11,8 +11,9 @@ from yt8m.errors import InputError
 from yt8m.extracting.networks.inception import load_inception
 from yt8m.extracting.networks.matrices import mediapipe_projection, starter_projection
 from yt8m.extracting.networks.network import Network
-from yt8m.extracting.networks.projections import Projection, sha256_of
+from yt8m.extracting.networks.projections import Projection
 from yt8m.extracting.networks.vggish import VGGish
+from yt8m.files import sha256_of
 
 GRAPH = "classify_image_graph_def.pb"
 MEDIAPIPE_PCA = ("inception3_mean_matrix_data.pb", "inception3_projection_matrix_data.pb")
