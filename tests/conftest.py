@@ -2,13 +2,25 @@
 
 import gc
 import os
+import shlex
 import shutil
 import signal
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 
 import pytest
 
+
+def forget_make(environment: MutableMapping[str, str]) -> None:
+    """Removes what `make` hands to the programs that it starts: a `make` that a test starts would take it for its own."""
+    given = environment.get("MAKEFLAGS", "").partition("-- ")[2]
+    variables = [word.partition("=")[0] for word in shlex.split(given)]
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", *variables):
+        environment.pop(name, None)
+
+
+forget_make(os.environ)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores are the other workers'

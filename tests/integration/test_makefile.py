@@ -1,5 +1,7 @@
 """What the targets of the Makefile run, as `make --dry-run` tells, and that it runs."""
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -74,6 +76,17 @@ def test_the_quick_and_the_slow_tests_are_all_of_them():
         "test TESTS=all": ["-m", "pytest", "-m", ""],
     }
     assert '-m "not slow"' in (ROOT / "setup.cfg").read_text()
+
+
+def test_tests_started_by_make_start_a_make_of_their_own():
+    """`make test TESTS=all` hands its variable on, and its level, on which a second `make` tells its directory."""
+    code = "import json, os; from conftest import forget_make; forget_make(os.environ); print(json.dumps(dict(os.environ)))"
+    rule = f"test:\n\t@PYTHONPATH=tests {sys.executable} -c '{code}'\n"
+    command = ["make", "-k", "--file", "-", "TESTS=all", "TESTS_LEFT_OUT=--ignore a --ignore b", "test"]
+    ended = subprocess.run(command, cwd=ROOT, input=rule, capture_output=True, text=True, check=True)
+    left = json.loads(ended.stdout)
+    assert {name for name in left if name.startswith(("MAKE", "MFLAGS", "TESTS"))} == set()
+    assert left["PATH"] == os.environ["PATH"]
 
 
 def test_the_models_on_jax_are_among_the_tests_of_the_newest_tensorflow(tmp_path):
