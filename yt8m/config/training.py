@@ -6,7 +6,21 @@ from typing import Annotated, Literal
 
 import tyro
 
-from yt8m.config.fields import NonNegative, Path, Positive, PositiveShare, Share, flag, hint, require
+from yt8m.config.fields import (
+    LayerFactor,
+    LayerFactors,
+    Layers,
+    NonNegative,
+    Path,
+    Positive,
+    PositiveShare,
+    Share,
+    flag,
+    hint,
+    parse_factor,
+    require,
+    split_at_commas,
+)
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
 
@@ -21,6 +35,10 @@ class TrainingConfig:
     initial_run: Path = ""
     """A run directory. Training starts from its best weights, for
     fine-tuning on segments for example (default: random weights)."""
+    freeze: Layers = ()
+    """Layers whose weights and statistics stay as they are, by name. * and ?
+    stand for any letters; with spaces or commas between (default: none).
+    A name that no layer has is an error that lists the layers."""
     seed: Seed = 0
     """Seed of initialisation, data order, frame sampling and dropout."""
     gradient_accumulation: PositiveInt = 1
@@ -31,6 +49,10 @@ class TrainingConfig:
     """Momentum of sgd."""
     learning_rate: Annotated[float, Range(above=0, below=1e38)] = 1e-3
     """Learning rate after warm-up and before decay."""
+    learning_rates: LayerFactors = ()
+    """Factors on the learning rate of layers, such as *=0.1 head=1; 0 =
+    frozen. Names as for --training.freeze. The last one that fits a layer
+    counts (default: 1 for all)."""
     schedule: Literal["exponential", "cosine", "constant"] = "exponential"
     """How the learning rate falls. exponential: by a factor at a time.
     cosine: along half a cosine to 0 at the last step. constant: not at
@@ -76,6 +98,9 @@ class TrainingConfig:
 
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "training"))
+        for field in ("freeze", "learning_rates"):
+            object.__setattr__(self, field, split_at_commas(getattr(self, field)))
+        _ = self.layer_factors  # its errors are told at once
         require(
             not (self.xla and self.synchronised_batch_normalisation),
             "--training.xla compiles each device's step alone; leave it or --training.synchronised-batch-normalisation out",
@@ -89,6 +114,11 @@ class TrainingConfig:
             f"--training.batch-size {self.batch_size} cannot be cut into "
             f"--training.gradient-accumulation {self.gradient_accumulation} equal pieces",
         )
+
+    @property
+    def layer_factors(self) -> tuple[LayerFactor, ...]:
+        """`learning_rates`, read. Raises InputError if one cannot be."""
+        return tuple(parse_factor(text, flag("training", "learning_rates")) for text in self.learning_rates)
 
 
 LossKind = Literal[

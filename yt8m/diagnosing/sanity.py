@@ -24,9 +24,10 @@ from yt8m.progress import Messages
 from yt8m.runs.model import build_for_training, start_from
 from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.completion import number_of_classes
+from yt8m.training.layer_groups import freeze, group_remarks
 from yt8m.training.memory import advice, batch_shapes, estimate
 from yt8m.training.objective import Objective
-from yt8m.training.optimizers import Optimizer, make_optimizer
+from yt8m.training.optimizers import Optimizer, make_optimizer, optimizer_of
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.schedules import warmup_remark
 from yt8m.training.stream import training_batches, training_frames
@@ -88,9 +89,9 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
         yield Finding("records", "none named (--data.train, --data.root); random videos stand in", "look")
     built = build_for_training(config)
     start_from(built, config)
+    freeze(built.predicting, config.training)
     objective = Objective(built, config, None)
-    variables = [variable.value for variable in built.predicting.trainable_variables]
-    optimizer = make_optimizer(variables, config.training)
+    optimizer = optimizer_of(built.predicting, config.training)
     needed = estimate(config, objective, optimizer, shapes, source=source)
     yield Finding("memory", f"{needed}{'' if needed.verdict == 'ok' else f'; {advice(config)}'}", needed.verdict)
     if needed.verdict == "bad":  # the system would kill the process in the next checks
@@ -102,6 +103,7 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
     yield _check_labels(batch, config)
     if remark := warmup_remark(config.training):
         yield Finding("warm-up", remark, "look")
+    yield from (Finding("layers", line, "ok") for line in group_remarks(built.predicting, config.training))
     yield from _weigh(built.predicting, optimizer)
     yield _check_start(built.predicting, batch, config)
     step, finding = _measure_step(objective, optimizer, batch, config)

@@ -33,6 +33,8 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
     ("optim opt", "--training.optimizer", ""),
     ("wd", "--training.weight-decay", ""),
     ("warmup", "--training.warmup-steps", ""),
+    ("frozen frozen-layers freeze-layers", "--training.freeze", ""),
+    ("lr-multipliers layer-lr lr-mult", "--training.learning-rates", ""),
     ("lr-decay gamma learning-rate-decay-rate", "--training.learning-rate-decay", ""),
     ("ema", "--training.ema-decay", ""),
     ("jit compile", "--training.xla", ""),

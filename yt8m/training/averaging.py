@@ -29,6 +29,7 @@ from yt8m.runs.records import open_data, open_validation
 from yt8m.runs.weights import load_weights, save_weights
 from yt8m.scoring.evaluation import measure_source
 from yt8m.scoring.scorer import Scorer
+from yt8m.training.layer_groups import freeze
 from yt8m.training.statistics import StatisticsPass
 from yt8m.values import NonNegativeInt, PositiveInt, checked
 
@@ -100,6 +101,7 @@ def average(
         )
     for variable, values in zip(model.variables, total, strict=True):
         variable.assign((values / len(names)).astype(variable.dtype))
+    freeze(model, configs[0].training)  # frozen layers keep the statistics that they were trained with
     num_statistics = _renew_statistics(model, configs[0], statistics_batches, data, progress)
     return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, num_statistics, source)
 
@@ -122,6 +124,7 @@ def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, las
         load_weights(model, directory.best_weights)
         yield str(directory.best_weights), [np.asarray(variable, np.float64) for variable in model.variables]
         return
+    freeze(model, config.training)  # frozen weights have no moving average
     for path in _choose(directory, config.training, last, best):
         yield str(path), _read_checkpoint(path, model, averaged=bool(config.training.ema_decay))
 

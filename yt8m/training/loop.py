@@ -24,6 +24,7 @@ from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training import curves
 from yt8m.training.course import Course
+from yt8m.training.layer_groups import group_remarks
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.records_seen import compare_files
 from yt8m.training.resuming import restore
@@ -109,7 +110,7 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     restore(checkpoints, trainer, run, validation is not None, progress)
     first_step = int(trainer.step.numpy())
     progress.training_started(config, first_step)
-    if remark := warmup_remark(config.training):
+    for remark in filter(None, [warmup_remark(config.training), *group_remarks(trainer.model, config.training)]):
         progress.message(remark)
     with open_files(run, checkpoints, trainer.devices) as files:
         files.log_configuration(config)

@@ -9,9 +9,11 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
+import keras
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
+from yt8m.training.layer_groups import factors_of_variables
 from yt8m.training.schedules import learning_rate_at
 
 BETA_1, BETA_2 = 0.9, 0.999
@@ -25,10 +27,14 @@ class Optimizer(ABC):
     Args:
         variables: the trainable variables, in the order of the gradients.
         config: learning rate, clipping, decay.
+        factors: a factor on the learning rate of each variable; None = 1 for all.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
+    def __init__(
+        self, variables: Sequence[tf.Variable], config: TrainingConfig, factors: Sequence[float] | None = None
+    ):
         self._variables, self._config = list(variables), config
+        self._factors = list(factors) if factors else [1.0] * len(self._variables)
         self.averages = self._make_slots(tf.convert_to_tensor) if config.ema_decay else []
 
     @property
@@ -37,8 +43,8 @@ class Optimizer(ABC):
         """The state to save beside `averages`, by name."""
 
     @abstractmethod
-    def _update(self, gradients: Sequence[tf.Tensor], learning_rate: tf.Tensor, updates: tf.Tensor) -> None:
-        """Updates the variables. `updates` counts from 1, float32 []."""
+    def _update(self, gradients: Sequence[tf.Tensor], rates: Sequence[tf.Tensor], updates: tf.Tensor) -> None:
+        """Updates the variables, each at its own rate. `updates` counts from 1, float32 []."""
 
     def apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Updates the weights. Call it in replica context, with gradients already summed over the replicas.
@@ -56,9 +62,10 @@ class Optimizer(ABC):
             gradients = [gradient * scale for gradient in gradients]
         learning_rate = learning_rate_at(self._config, step)
         updates = tf.cast(step, tf.float32) + 1.0
+        rates = [learning_rate if factor == 1.0 else learning_rate * factor for factor in self._factors]
         if self._config.weight_decay:
-            self._decay_matrices(learning_rate * self._config.weight_decay)
-        self._update(gradients, learning_rate, updates)
+            self._decay_matrices(rates)
+        self._update(gradients, rates, updates)
         if self.averages:
             self._update_averages(updates)
         return norm
@@ -78,11 +85,12 @@ class Optimizer(ABC):
     def _make_slots(self, initial: Callable[[tf.Variable], tf.Tensor]) -> Slots:
         return [tf.Variable(initial(variable), trainable=False) for variable in self._variables]
 
-    def _decay_matrices(self, rate: tf.Tensor) -> None:
+    def _decay_matrices(self, rates: Sequence[tf.Tensor]) -> None:
         """Decoupled weight decay (arXiv 1711.05101)."""
-        for variable in self._variables:
+        for variable, rate in zip(self._variables, rates, strict=True):
             if len(variable.shape) > 1:
-                tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=variable)
+                share = rate * self._config.weight_decay
+                tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=share, delta=variable)
 
     def _update_averages(self, updates: tf.Tensor) -> None:
         # Early averages would be dominated by the initial weights, so the decay starts low.
@@ -95,8 +103,8 @@ class Optimizer(ABC):
 class Adam(Optimizer):
     """Adam (arXiv 1412.6980, algorithm 1). Epsilon is added to the uncorrected root, as in the text below it."""
 
-    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
-        super().__init__(variables, config)
+    def __init__(self, variables, config, factors=None):
+        super().__init__(variables, config, factors)
         self.first_moments = self._make_slots(tf.zeros_like)
         self.second_moments = self._make_slots(tf.zeros_like)
 
@@ -105,10 +113,10 @@ class Adam(Optimizer):
         """Both moments."""
         return {"first_moments": self.first_moments, "second_moments": self.second_moments}
 
-    def _update(self, gradients, learning_rate, updates):
+    def _update(self, gradients, rates, updates):
         beta_1_power, beta_2_power = tf.pow(BETA_1, updates), tf.pow(BETA_2, updates)
-        for variable, first, second, gradient in zip(
-            self._variables, self.first_moments, self.second_moments, gradients, strict=True
+        for variable, first, second, gradient, rate in zip(
+            self._variables, self.first_moments, self.second_moments, gradients, rates, strict=True
         ):
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
@@ -116,7 +124,7 @@ class Adam(Optimizer):
                 v=second.handle,
                 beta1_power=beta_1_power,
                 beta2_power=beta_2_power,
-                lr=learning_rate,
+                lr=rate,
                 beta1=BETA_1,
                 beta2=BETA_2,
                 epsilon=self._config.epsilon,
@@ -127,8 +135,8 @@ class Adam(Optimizer):
 class Momentum(Optimizer):
     """Stochastic gradient descent: ``v = momentum * v + gradient; w = w - rate * v``. With momentum 0, no v is kept."""
 
-    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
-        super().__init__(variables, config)
+    def __init__(self, variables, config, factors=None):
+        super().__init__(variables, config, factors)
         self.velocities = self._make_slots(tf.zeros_like) if config.momentum else []
 
     @property
@@ -136,16 +144,16 @@ class Momentum(Optimizer):
         """The velocities."""
         return {"velocities": self.velocities}
 
-    def _update(self, gradients, learning_rate, updates):
+    def _update(self, gradients, rates, updates):
         if not self.velocities:
-            for variable, gradient in zip(self._variables, gradients, strict=True):
-                tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=learning_rate, delta=gradient)
+            for variable, gradient, rate in zip(self._variables, gradients, rates, strict=True):
+                tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
             return
-        for variable, velocity, gradient in zip(self._variables, self.velocities, gradients, strict=True):
+        for variable, velocity, gradient, rate in zip(self._variables, self.velocities, gradients, rates, strict=True):
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.handle,
                 accum=velocity.handle,
-                lr=learning_rate,
+                lr=rate,
                 grad=gradient,
                 momentum=self._config.momentum,
             )
@@ -160,8 +168,8 @@ class Adafactor(Optimizer):
 
     SMALLEST_SQUARE, SMALLEST_SCALE, CLIPPING = 1e-30, 1e-3, 1.0
 
-    def __init__(self, variables: Sequence[tf.Variable], config: TrainingConfig):
-        super().__init__(variables, config)
+    def __init__(self, variables, config, factors=None):
+        super().__init__(variables, config, factors)
         # A matrix has the means of its rows and of its columns. Everything else has the whole second moment, in rows.
         self.rows = self._make_slots(lambda value: tf.zeros(value.shape[:-1] if len(value.shape) > 1 else value.shape))
         self.columns = self._make_slots(
@@ -173,9 +181,11 @@ class Adafactor(Optimizer):
         """The factors of the second moments."""
         return {"rows": self.rows, "columns": self.columns}
 
-    def _update(self, gradients, learning_rate, updates):
+    def _update(self, gradients, rates, updates):
         decay = 1.0 - tf.pow(updates, -0.8)
-        for variable, row, column, gradient in zip(self._variables, self.rows, self.columns, gradients, strict=True):
+        for variable, row, column, gradient, rate in zip(
+            self._variables, self.rows, self.columns, gradients, rates, strict=True
+        ):
             squares = tf.square(gradient) + self.SMALLEST_SQUARE
             if len(variable.shape) > 1:
                 rows = self._blend(row, tf.reduce_mean(squares, axis=-1), decay)
@@ -185,8 +195,8 @@ class Adafactor(Optimizer):
             else:
                 direction = gradient * tf.math.rsqrt(self._blend(row, squares, decay))
             direction /= tf.maximum(1.0, _root_mean_square(direction) / self.CLIPPING)
-            rate = learning_rate * tf.maximum(self.SMALLEST_SCALE, _root_mean_square(tf.convert_to_tensor(variable)))
-            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)
+            relative = rate * tf.maximum(self.SMALLEST_SCALE, _root_mean_square(tf.convert_to_tensor(variable)))
+            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=relative, delta=direction)
 
     @staticmethod
     def _blend(slot: tf.Variable, value: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
@@ -202,6 +212,14 @@ def _root_mean_square(values: tf.Tensor) -> tf.Tensor:
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": Adam, "sgd": Momentum, "adafactor": Adafactor}
 
 
-def make_optimizer(variables: Sequence[tf.Variable], config: TrainingConfig) -> Optimizer:
-    """Makes the optimizer that `--training.optimizer` names. Call it in the strategy's scope."""
-    return OPTIMIZERS[config.optimizer](variables, config)
+def make_optimizer(
+    variables: Sequence[tf.Variable], config: TrainingConfig, factors: Sequence[float] | None = None
+) -> Optimizer:
+    """Makes the optimizer that `--training.optimizer` names. Call it in the strategy's scope. Arguments: see `Optimizer`."""
+    return OPTIMIZERS[config.optimizer](variables, config, factors)
+
+
+def optimizer_of(model: keras.Model, config: TrainingConfig) -> Optimizer:
+    """Makes the optimizer of a model's trainable variables, after `yt8m.training.layer_groups.freeze`."""
+    trainable = [variable.value for variable in model.trainable_variables]
+    return make_optimizer(trainable, config, factors_of_variables(model, config))

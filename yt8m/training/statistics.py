@@ -34,7 +34,7 @@ class StatisticsPass:
 
     def __init__(self, model: keras.Model, devices: Devices | None = None):
         self._model, self._devices = model, devices or alone()
-        self._layers = normalisations_of(model)
+        self._layers = [each for each in normalisations_of(model) if each.trainable]  # frozen ones keep theirs
         with self._devices.strategy.scope():
             self._pools = [Pool() for _ in self._layers]
         self._step = tf.function(self._forward, reduce_retracing=True, autograph=False)

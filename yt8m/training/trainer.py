@@ -20,10 +20,10 @@ from yt8m.runs import RunDirectory, weights
 from yt8m.runs.model import build_for_training, start_from
 from yt8m.scoring.evaluation import Measured, measure_source
 from yt8m.scoring.scorer import Scorer
-from yt8m.training import memory
+from yt8m.training import layer_groups, memory
 from yt8m.training.distillation import make_teacher
 from yt8m.training.objective import Objective
-from yt8m.training.optimizers import make_optimizer
+from yt8m.training.optimizers import optimizer_of
 from yt8m.training.schedules import learning_rate_at
 from yt8m.training.statistics import StatisticsPass
 from yt8m.training.stream import training_batches
@@ -57,11 +57,11 @@ class Trainer:
         with self.strategy.scope():
             built = build_for_training(config)
             self.model = built.predicting
+            layer_groups.freeze(self.model, config.training)
             self.teacher = make_teacher(config, source)
             self.objective = Objective(built, config, self.teacher, source.rated_classes)
             start_from(built, config)
-            trainable = [variable.value for variable in self.model.trainable_variables]
-            self.optimizer = make_optimizer(trainable, config.training)
+            self.optimizer = optimizer_of(self.model, config.training)
             self.step = tf.Variable(
                 0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
             )
@@ -169,7 +169,7 @@ class Trainer:
                 yield
             return
         # Includes the counters of dropout: a step must not depend on whether the one before it was validated.
-        others = [variable.value for variable in self.model.non_trainable_variables]
+        others = layer_groups.changing_state(self.model)
         before = [tf.identity(variable) for variable in others]
         try:
             with self.optimizer.averaged_weights():
@@ -218,7 +218,7 @@ class Trainer:
         """Averages the running statistics (BatchNorm's) of the devices. Call it before evaluating or saving."""
         if self.devices.num_replicas == 1:
             return
-        floating = [each.value for each in self.model.non_trainable_variables if each.value.dtype.is_floating]
+        floating = [each for each in layer_groups.changing_state(self.model) if each.dtype.is_floating]
         for variable, mean in zip(floating, self.devices.mean(floating), strict=True):
             variable.assign(mean)
 

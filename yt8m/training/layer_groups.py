@@ -1,0 +1,120 @@
+"""Layers that training leaves as they are, and layers that learn at their own rate.
+
+Users name layers by patterns (`--training.freeze`, `--training.learning-rates`). A pattern is matched with the names of the
+model's layers that have weights. In a model with the whole video as context, a layer is named `segment/NAME` or `video/NAME`,
+and NAME alone means both.
+
+A frozen layer keeps its weights and its running statistics, as with Keras's `layer.trainable = False`: batch normalisation in it
+computes with the statistics that it has. It has no gradients, no state of the optimizer and no moving average.
+"""
+
+import fnmatch
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m.config import TrainingConfig
+from yt8m.errors import InputError
+
+MOST_NAMED = 6
+"""Layers that a line names; of more it gives the number."""
+
+
+def layers_of(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """The layers that have weights, by name, in the order of the model."""
+    found: dict[str, keras.layers.Layer] = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found |= {f"{layer.name}/{name}": each for name, each in layers_of(layer).items()}
+        elif layer.weights:
+            found[layer.name] = layer
+    return found
+
+
+def _matching(pattern: str, names: Sequence[str], name_of_flag: str) -> list[str]:
+    """The names that a pattern fits. Raises InputError if there are none."""
+    found = [
+        name
+        for name in names
+        if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name.rpartition("/")[2], pattern)
+    ]
+    if not found:
+        raise InputError(f"{name_of_flag} {pattern}: no layer has such a name; the layers are {', '.join(names)}")
+    return found
+
+
+def factors_of(model: keras.Model, training: TrainingConfig) -> dict[str, float]:
+    """The factor on the learning rate of each layer of `layers_of`; 0 = frozen.
+
+    Raises:
+        InputError: a pattern fits no layer (the message lists them), or every layer is frozen.
+    """
+    names = list(layers_of(model))
+    factors = dict.fromkeys(names, 1.0)
+    for pattern, factor in training.layer_factors:
+        factors |= dict.fromkeys(_matching(pattern, names, "--training.learning-rates"), factor)
+    for pattern in training.freeze:
+        factors |= dict.fromkeys(_matching(pattern, names, "--training.freeze"), 0.0)
+    if not any(factors.values()):
+        raise InputError("--training.freeze and --training.learning-rates leave no layer to train; let one learn")
+    return factors
+
+
+def freeze(model: keras.Model, training: TrainingConfig) -> None:
+    """Makes the frozen layers of a training untrainable, and all others trainable. Raises InputError as `factors_of`."""
+    factors = factors_of(model, training)
+    for name, layer in layers_of(model).items():
+        layer.trainable = factors[name] > 0
+
+
+def factors_of_variables(model: keras.Model, training: TrainingConfig) -> list[float]:
+    """The factor on the learning rate of each of the model's trainable variables, after `freeze`."""
+    factors = factors_of(model, training)
+    by_variable = {
+        id(variable): factors[name] for name, layer in layers_of(model).items() for variable in layer.variables
+    }
+    return [by_variable[id(variable)] for variable in model.trainable_variables]
+
+
+def changing_state(model: keras.Model) -> list[tf.Variable]:
+    """The variables that steps change beside the trainable ones: running statistics and dropout's counters, after `freeze`."""
+    frozen = {id(variable) for layer in layers_of(model).values() if not layer.trainable for variable in layer.weights}
+    return [variable.value for variable in model.non_trainable_variables if id(variable) not in frozen]
+
+
+def group_remarks(model: keras.Model, training: TrainingConfig) -> list[str]:
+    """Lines that say which layers are frozen and which have a rate of their own, with their numbers of weights."""
+    if not (training.freeze or training.learning_rates):
+        return []
+    factors, sizes = factors_of(model, training), _sizes(model)
+    frozen = [name for name, factor in factors.items() if not factor]
+    trained = [name for name, factor in factors.items() if factor]
+    lines = []
+    if frozen:
+        lines.append(
+            f"frozen: {_sum(sizes, frozen):,} weights of {_named(frozen)}; {_sum(sizes, trained):,} weights remain to train, "
+            f"of {_named(trained)}"
+        )
+    for factor in sorted({factors[name] for name in trained} - {1.0}):
+        some = [name for name in trained if factors[name] == factor]
+        lines.append(f"learning rate times {factor:g}: {_sum(sizes, some):,} weights of {_named(some)}")
+    return lines
+
+
+def _sizes(model: keras.Model) -> dict[str, int]:
+    """The number of weights of each layer that training changes unless they are frozen."""
+    statistics = ("moving_mean", "moving_variance")
+    return {
+        name: sum(int(np.prod(each.shape)) for each in layer.weights if each.name not in statistics)
+        for name, layer in layers_of(model).items()
+    }
+
+
+def _sum(sizes: dict[str, int], names: Sequence[str]) -> int:
+    return sum(sizes[name] for name in names)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} layers"
