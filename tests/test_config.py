@@ -61,7 +61,7 @@ MISTAKES = {
     "unknown in training": ("training.num_step", 1, r"num_step.* config\.training"),
     "unknown hyper-parameter": ("model.num_cluster", 1, r"num_cluster.* config\.model"),
     "text for a number": ("training.num_steps", "many", r"training\.num_steps"),
-    "nothing for a number": ("training.num_steps", None, r"training\.num_steps"),
+    "nothing for a number": ("training.batch_size", None, r"training\.batch_size"),
     "number for a group": ("training", 5, r"config\.training"),
     "unknown choice": ("training.precision", "float16", r"float16.*training\.precision"),
     "unknown choice of the model": ("model.head", "linear", r"linear.*model\.head"),

@@ -15,7 +15,7 @@ from yt8m.training.loop import train
 
 NAMES = [
     *("records", "memory", "a batch", "labels", "parameters", "memory of the weights", "memory of the optimizer"),
-    *("loss at the start", "memory of a step", "compute", "input", "learning by heart"),
+    *("loss at the start", "memory of a step", "compute", "the whole training", "input", "learning by heart"),
 ]
 
 
@@ -62,6 +62,14 @@ def test_what_cannot_learn_is_bad(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_LEARNING_RATE", 1e-30)
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 1.0)
     assert check(configure(tmp_path / "run", sample))["learning by heart"].verdict == "bad"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.25, "0.2 seconds"), (12, "12 seconds"), (90, "1.5 minutes"), (43_200, "12 hours"), (1e6, "12 days")],
+)
+def test_times_in_words(seconds, expected):
+    assert sanity._duration(seconds) == expected
 
 
 def test_an_unexpected_start_is_worth_a_look(sample, tmp_path, monkeypatch):

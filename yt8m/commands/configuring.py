@@ -1,5 +1,6 @@
 """Makes a configuration from `RECIPE [flags]` on the command line."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from yt8m.commands import COMMANDS
 from yt8m.commands.arguments import parse
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
+from yt8m.config.fields import flag
 from yt8m.errors import InputError, unknown_name
 
 
@@ -35,13 +37,22 @@ def _refuse_model_flag(flags: list[str], command: str) -> None:
     """Raises InputError for a flag that names a model: the recipe chooses the model."""
     from yt8m.models import list_models
 
-    for place, flag in enumerate(flags):
-        name, _, value = flag.partition("=")
+    for place, each in enumerate(flags):
+        name, _, value = each.partition("=")
         if name in ("--model", "--model.name"):
             value = value or next(iter(flags[place + 1 :]), "")
             if value not in list_models():
                 raise InputError(unknown_name("model", value, list_models()))
             raise InputError(f"{name} is no flag, as the recipe chooses the model: yt8m {command} {value}")
+
+
+def _leave_room(config: RunConfig, flags: list[str]) -> RunConfig:
+    """Takes the recipe's length away if another one is typed, because steps and epochs exclude each other."""
+    typed = {each.partition("=")[0].replace("_", "-") for each in flags}
+    lengths = {field for field in ("num_steps", "num_epochs") if flag("training", field) in typed}
+    if len(lengths) != 1:
+        return config
+    return dataclasses.replace(config, training=config.training.with_length(**dict.fromkeys(lengths, 1)))
 
 
 def configure(command: str, arguments: list[str], add_flags: Callable[[RunConfig], Any] = lambda config: config) -> Any:
@@ -65,7 +76,7 @@ def configure(command: str, arguments: list[str], add_flags: Callable[[RunConfig
     if name not in recipes.list_recipes():
         raise InputError(unknown_name("recipe", name, recipes.list_recipes()))
     _refuse_model_flag(flags, command)
-    defaults = add_flags(recipes.make_config(name))
+    defaults = add_flags(_leave_room(recipes.make_config(name), flags))
     about = inspect.cleandoc(recipes.RECIPES[name].__doc__ or "")
     description = f"{about}\n\nExample: {example(command, name, 'DIR')}"
     return parse(type(defaults), flags, f"yt8m {command} {name}", default=defaults, description=description)

@@ -25,7 +25,7 @@ def _train(config: Any) -> tuple[Any, int]:
             progress.close()
     if result.interrupted:
         explain(
-            f"stopped at step {result.step} of {config.training.num_steps}, which is saved in {result.run}; "
+            f"stopped at step {result.step} of {result.num_steps}, which is saved in {result.run}; "
             "the same command goes on from there"
         )
         return result, USER_ERROR

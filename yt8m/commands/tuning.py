@@ -95,7 +95,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
     leave_accelerators_alone()
     # The trials themselves deal with broken records.
     stopping = dataclasses.replace(config, data=dataclasses.replace(config.data, on_corrupt="stop"))
-    _, _, validation = resolve(stopping, WorkProgress())
+    resolved, _, validation = resolve(stopping, WorkProgress())
     if validation is None:
         raise InputError("no validation records, by which trials are compared; name them with --data.validate PATH")
     return Task(
@@ -105,6 +105,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
         metric=primary("segment" if validation.level == "segment" else "video").key,
         num_trials=flags.trials,
         jobs=flags.jobs,
+        num_records=resolved.training.num_records,
         seed=flags.seed,
         prune=flags.prune,
         accelerators=list_accelerators(config.distribute.strategy),

@@ -1,7 +1,7 @@
 """Types of fields in a configuration, and how help shows them."""
 
 from collections.abc import Iterable
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
@@ -20,6 +20,11 @@ PositiveShare = Annotated[float, Range(above=0, most=1)]
 def hint(default: str) -> str:
     """The end of a help text. Help does not show an empty default."""
     return f"(default: {default})" if default.strip("'\"") else ""
+
+
+def unless_none(metavar: str) -> Any:
+    """tyro's option for a field that may be None. Help shows other defaults alone."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=lambda default: hint(default.replace("None", "")))
 
 
 Path = Annotated[str, tyro.conf.arg(metavar="PATH", help_behavior_hint=hint)]

@@ -1,7 +1,8 @@
 """The configuration of training: the optimizer, the loss, a teacher and the devices."""
 
 import functools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import tyro
@@ -20,16 +21,25 @@ from yt8m.config.fields import (
     parse_factor,
     require,
     split_at_commas,
+    unless_none,
 )
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
+
+DEFAULT_NUM_STEPS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
     """How to train."""
 
-    num_steps: PositiveInt = 10_000
-    """Optimizer steps in total, across restarts."""
+    num_steps: Annotated[PositiveInt | None, unless_none("N")] = None
+    """Optimizer steps in total, across restarts. Excludes --training.num-epochs. Without both: 10 000."""
+    num_epochs: Annotated[Positive | None, unless_none("N")] = None
+    """Passes over the training records in total, across restarts. The
+    records are counted, and the steps follow from their number. The last
+    pass may be a part of one, as in 2.5."""
+    num_records: Annotated[NonNegativeInt, tyro.conf.Suppress] = 0
+    """Training videos, or rated segments, of an epoch, once they are counted."""
     batch_size: PositiveInt = 128
     """Videos per step, over all devices."""
     initial_run: Path = ""
@@ -119,6 +129,26 @@ class TrainingConfig:
     def layer_factors(self) -> tuple[LayerFactor, ...]:
         """`learning_rates`, read. Raises InputError if one cannot be."""
         return tuple(parse_factor(text, flag("training", "learning_rates")) for text in self.learning_rates)
+
+    def _steps_of(self, num_records: int) -> int:
+        # 0.7 * 10 is a little more than 7.
+        return math.ceil(round(self.num_epochs * num_records / self.batch_size, 6))
+
+    def counted(self, num_records: int) -> "TrainingConfig":
+        """Returns the configuration with the steps that its epochs take; one without epochs, as it is.
+
+        The steps are so many that every record was seen as often as the epochs say, so the last batch may go beyond.
+
+        Args:
+            num_records: number of training videos, or of rated segments; at least 1.
+        """
+        if self.num_epochs is None:
+            return self
+        return replace(self, num_records=num_records, num_steps=self._steps_of(num_records))
+
+    def with_length(self, num_steps: int | None = None, num_epochs: float | None = None) -> "TrainingConfig":
+        """Returns the configuration with another length, in steps or in epochs, whichever it had."""
+        return replace(self, num_records=0, num_steps=num_steps, num_epochs=num_epochs)
 
 
 LossKind = Literal[

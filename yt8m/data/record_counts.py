@@ -31,6 +31,7 @@ Items = Callable[[int, int], Iterable[T]]
 _THREADS = 16
 """Files that are counted, or asked about, at the same time. Most of that is waiting for a disk or a server."""
 _SECONDS_IN_SILENCE = 1.0
+_TO_GO_ON = "so as not to read again what was read before the stop"
 
 
 class FileCount(NamedTuple):
@@ -73,12 +74,13 @@ class RecordCounts:
             yield item
         self._add(file, identity, number)
 
-    def numbers(self, items: Items, files: Sequence[int]) -> list[int] | None:
+    def numbers(self, items: Items, files: Sequence[int], purpose: str = _TO_GO_ON) -> list[int] | None:
         """The number of items of each of some files; None if any is unknown. Counts local files that are not compressed.
 
         Args:
             items: the items of the files, without `learning`.
             files: the files.
+            purpose: what they are counted for, for the line on counting.
         """
         unknown = [file for file in files if file not in self._known]
         if any(scheme(self._source.files[file]) for file in unknown):
@@ -87,8 +89,7 @@ class RecordCounts:
             futures = [threads.submit(self._count, items, file) for file in unknown]
             if wait(futures, _SECONDS_IN_SILENCE).not_done:
                 self._progress.message(
-                    f"{self._source.files[unknown[0]]} ...: counting the records of {quantity(len(unknown), 'file')}, so as not "
-                    "to read again what was read before the stop"
+                    f"{self._source.files[unknown[0]]} ...: counting the records of {quantity(len(unknown), 'file')}, {purpose}"
                 )
             for future in futures:
                 future.result()

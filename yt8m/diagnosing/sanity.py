@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from yt8m.config import RunConfig
+from yt8m.config import RunConfig, TrainingConfig
 from yt8m.data import failures, pipeline
 from yt8m.data.features import KNOWN, parse_features, texts_of
 from yt8m.data.options import Order
@@ -25,6 +25,7 @@ from yt8m.runs.model import build_for_training, start_from
 from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.completion import number_of_classes
 from yt8m.training.layer_groups import freeze, group_remarks
+from yt8m.training.length import length_in_words
 from yt8m.training.memory import advice, batch_shapes, estimate
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer, make_optimizer, optimizer_of
@@ -35,6 +36,8 @@ from yt8m.training.stream import training_batches, training_frames
 OVERFIT_VIDEOS = 8
 OVERFIT_LEARNING_RATE = 3e-3
 OVERFIT_SHARE = 0.05
+RANDOM_VIDEOS = 100_000
+"""The number that an epoch is said to have if there are no records."""
 OVERFIT_SECONDS, RATE_SECONDS = 40.0, 10.0
 
 Verdict = Literal["ok", "look", "bad"]
@@ -71,12 +74,8 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
         config, source, _ = resolve(dataclasses.replace(config, run=config.run or "check"), remarks)
         refuse_broken_ends(source)
         yield from (Finding("records", line, "look") for line in remarks.lines)
+        yield from _describe_records(config, source)
         shapes = batch_shapes(config, source)
-        yield Finding(
-            "records",
-            f"{quantity(len(source.files), 'file')}, {source.level} level, {', '.join(texts_of(source.features))}",
-            "ok",
-        )
     elif config.data.segment_context:
         raise InputError("--data.segment-context is of rated segments; name some with --data.train")
     else:
@@ -84,7 +83,8 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
             "features": config.data.features or tuple(KNOWN),
             "num_classes": config.data.num_classes or number_of_classes(),
         }
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, **chosen))
+        training = config.training.counted(RANDOM_VIDEOS)
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, **chosen), training=training)
         shapes = _random_shapes(config)
         yield Finding("records", "none named (--data.train, --data.root); random videos stand in", "look")
     built = build_for_training(config)
@@ -110,9 +110,17 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
     yield finding
     compute = _rate(lambda: step(), config.training.batch_size)
     yield Finding("compute", f"{compute:,.0f} videos/s in training steps of {config.training.batch_size}", "ok")
+    yield _time_of_all(config.training, compute)
     if source is not None:
         yield _measure_input(config, source, compute)
     yield _overfit(config, batch)
+
+
+def _describe_records(config: RunConfig, source: Source) -> Iterator[Finding]:
+    files = quantity(len(source.files), "file")
+    yield Finding("records", f"{files}, {source.level} level, {', '.join(texts_of(source.features))}", "ok")
+    if length := length_in_words(config, source):
+        yield Finding("length", length, "ok")
 
 
 def _first_batch(config: RunConfig, source: Source) -> dict[str, tf.Tensor]:
@@ -261,6 +269,20 @@ def _rate(action: Callable[[], object], videos: int) -> float:
         action()
         count += 1
     return count * videos / (time.perf_counter() - start)
+
+
+def _time_of_all(training: TrainingConfig, compute: float) -> Finding:
+    """Says how long the steps take, without validation, at a rate in videos per second."""
+    seconds = training.num_steps * training.batch_size / compute
+    text = f"{quantity(training.num_steps, 'step')} take about {_duration(seconds)}, validation aside"
+    return Finding("the whole training", text, "ok")
+
+
+def _duration(seconds: float) -> str:
+    """`1.5 minutes` for 90, `12 hours` for 43 200."""
+    units = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+    unit, size = next((each for each in units if seconds >= each[1]), units[-1])
+    return f"{seconds / size:,.{int(seconds < 10 * size)}f} {unit}"
 
 
 def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding:

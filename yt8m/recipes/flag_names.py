@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Collection
 
-_STEPS = "steps, not epochs: epochs * training videos / --training.batch-size"
 _ALL_GPUS = "all GPUs are used; CUDA_VISIBLE_DEVICES=0,1 chooses some"
 _OWN_BATCHES = "the program chooses how many records to read at a time, which changes no result"
 _LEVEL = "the recipe says which records to read; moe and logistic read video level, the others frames"
@@ -13,7 +12,7 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
     # Names in other programs; our flags, of which the error names the first that the command has; a remark.
     ("lr base-learning-rate initial-learning-rate eta", "--training.learning-rate", ""),
     ("steps num-steps max-steps total-steps train-steps iterations iters max-iter", "--training.num-steps", ""),
-    ("epochs num-epochs max-epochs n-epochs epoch", "--training.num-steps", _STEPS),
+    ("epochs num-epochs max-epochs n-epochs epoch", "--training.num-epochs", ""),
     ("batch-size batch bs b train-batch-size mini-batch-size", "--training.batch-size", ""),
     ("batch-size batch bs b", "", _OWN_BATCHES),
     ("gpus gpu num-gpu num-gpus n-gpu n-gpus devices device cuda accelerator", "--distribute.strategy", _ALL_GPUS),

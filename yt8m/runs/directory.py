@@ -25,6 +25,8 @@ from yt8m.runs.unlike import describe_place
 CHANGEABLE = {
     "run",
     "training.num_steps",
+    "training.num_epochs",
+    "training.num_records",
     "training.validate_every_steps",
     "training.early_stopping",
     "training.checkpoint_every_steps",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yt8m import runs
-from yt8m.config import DataConfig
+from yt8m.config import DataConfig, RunConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.data.sources import expand_paths
 from yt8m.data.tables.vocabulary import count_classes, find_vocabulary
@@ -28,10 +28,12 @@ def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
     Raises:
         InputError: the records do not exist, or the vocabulary beside them cannot be used.
     """
-    begun = _begun(run)
-    if begun:
+    before = begun(run)
+    if before:
         return dataclasses.replace(
-            data, num_classes=data.num_classes or begun.num_classes, features=data.features or begun.features
+            data,
+            num_classes=data.num_classes or before.data.num_classes,
+            features=data.features or before.data.features,
         )
     return dataclasses.replace(data, num_classes=data.num_classes or number_of_classes(data.train, progress))
 
@@ -70,11 +72,11 @@ def _count(path: Path) -> int | None:
         raise InputError(f"{error}; or give --data.num-classes, which is else taken from it") from error
 
 
-def _begun(run: str) -> DataConfig | None:
+def begun(run: str) -> RunConfig | None:
     """Returns the configuration of a run directory that holds something learned; None of any other."""
     directory = runs.RunDirectory(Path(run))
     if not directory.has_weights:
         return None
     with contextlib.suppress(InputError):  # opening the run directory reports it
-        return runs.load_config(run).data
+        return runs.load_config(run)
     return None

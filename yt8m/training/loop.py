@@ -25,6 +25,7 @@ from yt8m.runs.checkpoints import Checkpoints
 from yt8m.training import curves
 from yt8m.training.course import Course
 from yt8m.training.layer_groups import group_remarks
+from yt8m.training.length import length_in_words
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.records_seen import compare_files
 from yt8m.training.resuming import restore
@@ -42,6 +43,8 @@ class TrainingResult:
     """Steps done over all starts of the run."""
     first_step: int
     """Steps done before this one."""
+    num_steps: int
+    """Steps that the run is to have in all."""
     interrupted: bool
     """Whether it was stopped on request before its last step; the same command resumes it."""
     best_metrics: dict[str, float] | None
@@ -80,6 +83,8 @@ def train(
         refuse_broken_ends(source, validation)
         if validation:  # validation records are read late: find repeats now
             refuse_repeats(validation)
+        if length := length_in_words(config, source):
+            progress.message(length)
         trainer = Trainer(config, devices, source)  # first, so that a mistake leaves no run directory
         if remark := trainer.memory_remark(source):
             progress.message(remark)
@@ -88,7 +93,7 @@ def train(
             first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
         best = devices.on_chief(lambda: _finish(run))
     step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
-    return TrainingResult(str(run.path), step, first_step, interrupted, best, seconds)
+    return TrainingResult(str(run.path), step, first_step, config.training.num_steps, interrupted, best, seconds)
 
 
 def _enter(config: RunConfig, stack: contextlib.ExitStack, progress: Progress) -> RunDirectory:

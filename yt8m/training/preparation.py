@@ -13,6 +13,7 @@ from yt8m.errors import InputError
 from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs.records import open_data, open_validation
 from yt8m.training.completion import with_choices
+from yt8m.training.length import with_steps
 from yt8m.training.splits import choose_splits
 
 
@@ -26,7 +27,7 @@ class Resolved(NamedTuple):
 
 
 def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
-    """Finds the records, and completes the configuration with their classes and features.
+    """Finds the records, and completes the configuration with their classes, features and number.
 
     Args:
         config: a recipe, with `run` and the paths of the data set.
@@ -49,7 +50,7 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
     if data.service:
         require_own_layout(train, "a data service", "read them without --data.service")
     data = dataclasses.replace(data, features=texts_of(train.features))
-    config = dataclasses.replace(config, data=data)
+    config = with_steps(dataclasses.replace(config, data=data), train, remarks)
     return Resolved(config, train, open_validation(config.run, config, progress=remarks) if data.validate else None)
 
 

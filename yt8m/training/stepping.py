@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data import failures
+from yt8m.data.counting import nothing
 from yt8m.data.remedies import OF_TRAINING
 from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
@@ -35,9 +36,7 @@ def stream_errors(config: RunConfig, source: Source) -> Iterator[None]:
         try:
             yield
         except tf.errors.OutOfRangeError as error:
-            what = "no rated segment" if source.level == "segment" else "no record"
-            part = " outside the fold" if source.fold else ""
-            raise InputError(f"{source.files[0]} ...: the training files hold {what}{part}") from error
+            raise InputError(f"{source.files[0]} ...: the training files hold {nothing(source)}") from error
 
 
 def check_finite(losses: np.ndarray, step: int, config: RunConfig) -> None:

@@ -29,7 +29,7 @@ def hyperparameters(config: RunConfig) -> dict[str, bool | int | float | str]:
     return {
         key: ", ".join(map(str, value)) if isinstance(value, list) else value
         for key, value in flat.items()
-        if key not in _NO_HYPERPARAMETERS
+        if key not in _NO_HYPERPARAMETERS and value is not None
     }
 
 

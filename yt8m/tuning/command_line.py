@@ -21,7 +21,7 @@ def flags_of(config: RunConfig, recipe: RunConfig) -> list[str]:
         here, there = getattr(config, section), getattr(recipe, section)
         for field in dataclasses.fields(here):
             value = getattr(here, field.name)
-            if value != getattr(there, field.name):
+            if value is not None and value != getattr(there, field.name):  # None leaves room for another flag
                 flags += _flag(section, field.name, value)
     return flags
 

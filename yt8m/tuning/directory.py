@@ -64,7 +64,7 @@ def _describe(task: Task) -> dict[str, Any]:
 def _check_same(directory: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raises InputError for a study with another configuration, space or seed, and names the differences."""
     there, here = (runs.flatten(each["config"]) for each in (found, wanted))
-    fixed = (there.keys() | here.keys()) - (runs.CHANGEABLE - {"training.num_steps"})
+    fixed = (there.keys() | here.keys()) - (runs.CHANGEABLE - {"training.num_steps", "training.num_epochs"})
     different = [key for key in sorted(fixed) if there.get(key) != here.get(key)]
     different += [key for key in ("space", "seed", "metric") if found[key] != wanted[key]]
     if there.get("recipe") != here.get("recipe"):

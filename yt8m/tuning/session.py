@@ -108,7 +108,8 @@ class Session:
         return True
 
     def _show(self) -> None:
-        self._progress.trials_updated(self._study.trials(), self._task.num_trials, self._task.config.training.num_steps)
+        num_steps = self._task.num_steps(self._task.config)
+        self._progress.trials_updated(self._study.trials(), self._task.num_trials, num_steps)
 
     def _next(self) -> Trial | None:
         """The next trial to start, from a former session or new; None if all are done or running."""
@@ -129,7 +130,7 @@ class Session:
         taken = {running.slot for running in self._running}
         slot = next(number for number in range(self._sharing.jobs) if number not in taken)
         process = TrialProcess(words, path.with_suffix(".log"), self._sharing.environment(slot))
-        num_steps = config.training.num_steps
+        num_steps = self._task.num_steps(config)
         self._running.append(_Running(trial, process, RunDirectory(path), slot, num_steps, set(trial.scores)))
         self._study.started(trial.number, process.identity)
 

@@ -10,6 +10,7 @@ A JSON object from flags to a list of choices, or to a range::
 """
 
 import dataclasses
+import types
 import typing
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,10 @@ from yt8m.values import fit
 
 SECTIONS = ("model", "data", "training", "loss", "distill")
 _FIXED = {f"data.{name}" for name in ("root", "train", "validate", "test", "fold", "num_classes", "max_labels")}
+_FIXED.add("training.num_records")
 """Flags that change the records or classes of a score."""
+_LENGTHS = ("num_steps", "num_epochs")
+"""Fields that exclude each other: one in the space replaces the recipe's other one."""
 _RANGE_KEYS = ("low", "high", "log", "step")
 _STEP_TOLERANCE = 1e-9
 """Tolerance in steps. The last step may miss the end of a range, as 3 * 0.1 misses 0.3."""
@@ -94,6 +98,9 @@ def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapp
     changed: dict[str, dict[str, Any]] = {}
     for each in dimensions:
         changed.setdefault(each.section, {})[each.field] = values[each.name]
+    training = changed.get("training", {})
+    if not training.keys().isdisjoint(_LENGTHS):
+        changed["training"] = dict.fromkeys(_LENGTHS) | training
     sections = {name: dataclasses.replace(getattr(config, name), **fields) for name, fields in changed.items()}
     return dataclasses.replace(config, **sections)
 
@@ -156,8 +163,13 @@ def _locate(path: str, key: str, config: RunConfig) -> tuple[str, str]:
 
 
 def _bare(annotation: Any) -> Any:
-    """`int` for `Annotated[int, ...]`."""
-    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
+    """`int` for `Annotated[int, ...]`, and for one that may be None."""
+    while parts := [part for part in typing.get_args(annotation) if part is not type(None)]:
+        is_optional = typing.get_origin(annotation) in (typing.Union, types.UnionType) and len(parts) == 1
+        if not (is_optional or typing.get_origin(annotation) is Annotated):
+            break
+        annotation = parts[0]
+    return annotation
 
 
 def _choices(where: str, values: list, annotation: Any) -> tuple[Any, ...]:

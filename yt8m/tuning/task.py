@@ -23,9 +23,15 @@ class Task:
     num_trials: int
     """Number of trials, including former sessions."""
     jobs: int | Literal["auto"] = "auto"
+    num_records: int = 0
+    """Number of training records, if trials are as long as so many epochs."""
     seed: int = 0
     prune: bool = True
     accelerators: tuple[str, ...] = ()
+
+    def num_steps(self, config: RunConfig) -> int:
+        """The number of steps of a trial."""
+        return config.training.counted(self.num_records).num_steps
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def read_stream(
     """
     if source.level == "segment" and frames.segments == "all":
         return _all_segments(source, batch_size, order, portion, shares)
-    items = partial(_rated if source.level == "segment" else _records, source)
+    items = items_of(source)
     counts = counts or RecordCounts(source)
     numbers = partial(counts.numbers, items)
     chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
@@ -148,6 +148,11 @@ def read_data(source: Source, batch_size: int, order: Order) -> Iterator[Batch]:
 
     records = in_order(partial(_records, source), lambda files: None, len(source.files), order)
     return stream_batches(records, make, batch_size)
+
+
+def items_of(source: Source) -> Callable[[int, int], Iterator[Record | Segment]]:
+    """Returns the function that gives a file's items from a position on: its records, or its rated segments."""
+    return partial(_rated if source.level == "segment" else _records, source)
 
 
 def _records(source: Source, file: int, first: int) -> Iterator[Record]:
