@@ -110,6 +110,12 @@ class TrainingConfig:
         fit_fields(self, name_of=functools.partial(flag, "training"))
         for field in ("freeze", "learning_rates"):
             object.__setattr__(self, field, split_at_commas(getattr(self, field)))
+        if self.num_steps is None and self.num_epochs is None:
+            object.__setattr__(self, "num_steps", DEFAULT_NUM_STEPS)
+        require(
+            self.num_steps is None or self.num_epochs is None or self.num_steps == self._steps_of(self.num_records),
+            "--training.num-steps and --training.num-epochs exclude each other; leave one out",
+        )
         _ = self.layer_factors  # its errors are told at once
         require(
             not (self.xla and self.synchronised_batch_normalisation),
