@@ -287,3 +287,25 @@ def test_mistyped_directories_are_told_before_a_network_is_loaded(words, reason,
     assert run(["clips", str(films[0].path), *words, "--network", "no_such_networks:colours"]) == 2
     assert reason in capfd.readouterr().err
     assert not (tmp_path / "clips").exists()
+
+
+def test_flags_name_a_network_as_those_of_extract_do(films, tmp_path, monkeypatch, capfd):
+    asked = []
+    monkeypatch.setattr(
+        "yt8m.extracting.networks.registry.load_network", lambda name, **files: asked.append((name, files)) or network()
+    )
+    film = str(films[0].path)
+    (tmp_path / "pca.npz").write_bytes(b"")
+    (tmp_path / "networks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run(["clips", film, "--out", "a", "--folder", "networks"]) == 0
+    assert (
+        run(["clips", film, "--out", "b", "--network", "keras:ConvNeXtTiny", "--weights", "w.h5", "--pca", "pca.npz"])
+        == 0
+    )
+    nothing = {"folder": None, "weights": None, "pca": None}
+    assert asked == [
+        ("yt8m", nothing | {"folder": str(tmp_path / "networks")}),
+        ("keras:ConvNeXtTiny", nothing | {"weights": str(tmp_path / "w.h5"), "pca": str(tmp_path / "pca.npz")}),
+    ]
+    assert read_clips(tmp_path / "a") == read_clips(tmp_path / "b")

@@ -425,7 +425,7 @@ BAD = {
     "label outside in a file": (
         {"clip/a.npy": ONES, "labels.csv": b"id,labels\na,1 -2\n"},
         ["--labels", "labels.csv"],
-        "labels.csv, line 2: labels are '1 -2'; they must be class ids from 0 to 2147483646",
+        "labels.csv, line 2: '-2' among the labels is no class id, a whole number from 0 to 2147483646",
     ),
     "not labelled": (
         {"clip/a.npy": ONES, "labels.csv": b"id,labels\nb,1\n"},

@@ -16,7 +16,8 @@ from yt8m.data.records import read_framing
 from yt8m.data.tables.videos import VideoRow, read_videos
 from yt8m.errors import InputError
 from yt8m.extracting.extracted import Options
-from yt8m.extracting.extraction import extract, features_of
+from yt8m.extracting.extraction import extract
+from yt8m.extracting.features import features_of
 from yt8m.files import NewFile
 from yt8m.progress import Messages
 
@@ -142,10 +143,10 @@ def test_video_level_records_are_means(videos, out):
 
 @pytest.mark.parametrize("keeps_size", [False, True])
 def test_the_number_of_readers_does_not_show(videos, out, keeps_size):
-    write_grey(videos / "cats" / "wide.mp4", 3, size=(96, 36))
+    write_grey(videos / "cats" / "broad.mp4", 3, size=(96, 36))
     network = Grey(keeps_size)
     extract(str(videos), out, network, jobs=1, records_per_shard=4)
-    assert list(records(out)) == [*"abcde", "wide"]
+    assert list(records(out)) == [*"abcde", "broad"]
     assert [len(parsed(path)) for path in sorted(out.glob("*.tfrecord"))] == [4, 2]
     again = Grey(keeps_size)
     extract(str(videos), out.parent / "again", again, jobs=4, records_per_shard=4)
@@ -284,6 +285,25 @@ def test_a_row_that_someone_removed_is_made_again(videos, out, number):
     assert bytes_of(out) == before
 
 
+def test_a_table_that_someone_removed_is_made_again(videos, out):
+    extract(str(videos), out, Grey())
+    table, before = read_videos(out), bytes_of(out)
+    (out / "videos.csv").unlink()
+    summary = extract(str(videos), out, Grey())
+    assert (summary.num_failed, summary.num_extracted) == (0, 5)
+    assert read_videos(out) == table
+    assert bytes_of(out) == before
+
+
+def test_records_without_a_row_stay_if_their_videos_are_not_given(videos, out):
+    extract(str(videos), out, Grey())
+    (out / "videos.csv").write_text("id,path\n")
+    summary = extract([str(videos / "a.mp4")], out, Grey())
+    assert (summary.num_videos, summary.num_extracted) == (1, 1)
+    assert sorted(records(out)) == list("abcde")
+    assert list(read_videos(out)) == ["a"]
+
+
 def test_labels_are_in_the_records_and_may_change_without_extraction(videos, out):
     table = videos.parent / "labels.csv"
     table.write_text("path,labels\na.mp4,cat;dog\nb,dog\nc,\n")
@@ -315,7 +335,7 @@ def test_bad_videos_do_not_end_the_others_and_are_listed(videos, out):
     assert list(records(out)) == list("abcde")
     table = read_videos(out)
     failed = {name: row.problem for name, row in table.items() if row.has_failed}
-    assert set(failed) == {"cut", "empty", "nowhere", "text"}
+    assert set(failed) == {"cut", "empty", "nowhere", "text_"}
     assert failed["empty"] == "is empty (0 bytes)"
     assert failed["nowhere"] == "no such file"
     assert all(failed.values())
@@ -485,7 +505,7 @@ def test_names_that_are_no_text_or_alike_have_ids_of_their_own(made, tmp_path, o
 
 def test_short_ids(videos, out):
     extract(str(videos), out, Grey(), naming="short")
-    assert all(len(each) == 4 for each in records(out))
+    assert all(len(each) == 4 and each[0] == "_" for each in records(out))
     assert set(read_videos(out)) == set(records(out))
 
 

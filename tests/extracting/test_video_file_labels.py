@@ -1,5 +1,7 @@
 """Labels of video files from a table: by path, by name, by id; as numbers or names."""
 
+import re
+
 import pytest
 
 from yt8m.data.tables.vocabulary import read_class_names
@@ -83,11 +85,30 @@ def test_a_wrong_line_is_named(tmp_path, text, reason):
         labels_of(tmp_path, text, NAMES, may_add=False)
 
 
-@pytest.mark.parametrize("wrong", ["-1", "1.5", "99999999999", "2;-3"])
+@pytest.mark.parametrize("wrong", ["-1", "1.5", "99999999999", "2;-3", "1 2 x3", "9 ten"])
 def test_a_wrong_number_makes_no_names_of_the_others(tmp_path, wrong):
     """Otherwise class 7 would become class 1 or 2, by the alphabet."""
-    with pytest.raises(InputError, match=f"line 3: '{wrong}' has no class ids"):
+    named = re.split("[ ;]", wrong)[-1]
+    with pytest.raises(
+        InputError, match=f"line 3: '{named}' is no class id, a whole number up to 2147483646, and most"
+    ):
         labels_of(tmp_path, f"path,labels\ncats/1.mp4,7\ndogs/1.mp4,{wrong}\n")
+
+
+def test_a_wrong_number_is_named_where_classes_have_names(tmp_path):
+    """The message used to be about the first row, which is right."""
+    text = "path,labels\nholiday,0 5\ncats/1.mp4,1\ndogs/1.mp4,o\n"
+    with pytest.raises(InputError, match="line 4: 'o' is no class id"):
+        labels_of(tmp_path, text, NAMES, may_add=False)
+
+
+def test_names_that_are_numbers_are_those_of_the_vocabulary(tmp_path):
+    text = "path,labels\nholiday,747\ncats/1.mp4,747;A-10\ndogs/1.mp4,747\n"
+    assert labels_of(tmp_path, text, {2: "747", 4: "A-10"}, may_add=False)[0] == {
+        "cats_1": (2, 4),
+        "dogs_1": (2,),
+        "holiday": (2,),
+    }
 
 
 def test_names_may_have_digits(tmp_path):

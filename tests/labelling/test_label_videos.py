@@ -11,6 +11,7 @@ from small_runs import configure
 import yt8m as package
 from yt8m.cli import main
 from yt8m.data.extraction import NetworkChoice
+from yt8m.data.tables.videos import read_videos
 from yt8m.errors import InputError
 from yt8m.extracting.extraction import extract
 from yt8m.extracting.networks.registry import load_network
@@ -78,6 +79,45 @@ def test_a_new_video_gets_an_id_of_its_own(place, tmp_path):
     assert found[0].video_id == first.stem
     assert found[1].video_id not in {each.stem for each in (place / "videos").glob("*.mp4")}
     assert found[0].labels == found[1].labels
+
+
+def test_several_videos_are_read_at_once_and_come_in_the_order_they_were_given(place, tmp_path, monkeypatch):
+    from yt8m.extracting import pool
+
+    paths = [str(each) for each in sorted((place / "videos").glob("*.mp4"), reverse=True)]
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("no video")
+    given = [str(tmp_path / "text.mp4"), *paths[:2], str(tmp_path / "empty.mp4"), *paths[2:]]
+    readers = []
+    whole = pool.Pool._work
+    monkeypatch.setattr(pool.Pool, "_work", lambda self: readers.append(self) or whole(self))
+    one = label(given, place / "run", EVERYTHING, jobs=1)
+    assert len(readers) == 1
+    several = label(given, place / "run", EVERYTHING, jobs=3)
+    assert len(readers) == 4
+    assert [each.path for each in one.videos] == [each.path for each in several.videos] == paths
+    assert one.problems == several.problems
+    assert [each.split(":")[0] for each in one.problems] == [given[0], given[3]]
+
+
+def test_videos_that_were_moved_have_the_ids_of_extract(place, tmp_path):
+    """Whether a folder is labelled or added to the records, its videos have the same ids."""
+    shutil.copytree(place, tmp_path / "own", ignore=shutil.ignore_patterns("run"))
+    shutil.copytree(place / "run", tmp_path / "run")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    config["data"]["train"] = [str(tmp_path / "own/records")]
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+    table = tmp_path / "own/records/videos.csv"
+    table.write_text(table.read_text().replace(str(place), str(tmp_path / "former place")))
+    moved = tmp_path / "own/moved"
+    (tmp_path / "own/videos").rename(moved)
+    (moved / "video0000.mp4").rename(moved / "other.mp4")
+    found = label([str(moved)], tmp_path / "run", EVERYTHING).videos
+    network = load_network("test_label_videos:colours")
+    extract(str(moved), tmp_path / "own/records", network)
+    known = {row.path: row.id for row in read_videos(tmp_path / "own/records").values()}
+    assert {each.path: each.video_id for each in found} == {each.path: known[each.path] for each in found}
+    assert {each.video_id for each in found} == {"other", *(f"video{number:04d}" for number in range(1, 6))}
 
 
 def test_one_bad_video_does_not_end_the_work(place, tmp_path, capfd):

@@ -221,8 +221,8 @@ def test_mistakes_are_one_line(run, sample, tmp_path, capfd, monkeypatch):
     config = json.loads((only_rgb / "config.json").read_text())
     config["data"]["features"] = ["rgb"]
     (only_rgb / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr("yt8m.labelling.windows.load_run", lambda run: None)
-    monkeypatch.setattr("yt8m.labelling.windows.Scorer", lambda model: None)
+    monkeypatch.setattr("yt8m.runs.model.load_run", lambda run: None)
+    monkeypatch.setattr("yt8m.scoring.scorer.Scorer", lambda model: None)
     with pytest.raises(RecordError, match=r"x\.tfrecord, record 0: has audio, and .*rgb reads rgb"):
         view_video("-abc", audio, only_rgb)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["rgb", "x.tfrecord"]

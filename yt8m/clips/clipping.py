@@ -17,10 +17,12 @@ from yt8m.clips.pixels import find_shots_in_pixels, require_scenedetect
 from yt8m.data.features import Feature
 from yt8m.data.tables.clips import Clip
 from yt8m.data.tables.videos import VideoRow
+from yt8m.data.tables.vocabulary import read_class_names
 from yt8m.errors import InputError
 from yt8m.extracting.networks.network import Network
 from yt8m.files import check_empty, new_contents
 from yt8m.progress import SILENT, Progress
+from yt8m.runs import load_config
 from yt8m.values import checked
 from yt8m.video.containers import require_av
 
@@ -81,11 +83,7 @@ def make_clips(
             library is missing, or there are fewer clips than clusters.
     """
     how = ClipOptions(**options)
-    check_empty(out)
-    if how.cut:
-        require_av()
-    if how.shots == "pixels":
-        require_scenedetect()
+    check_places(out, how, run, vocabulary)
     sources: list[Records | Files] = []
     if records:
         sources.append(Records(records, vocabulary))
@@ -100,6 +98,26 @@ def make_clips(
             for footage in source.each(work.result.problems.append, progress):
                 work.add(footage)
         return work.finish(hidden, progress)
+
+
+def check_places(
+    out: str | os.PathLike, how: ClipOptions, run: str | os.PathLike | None, vocabulary: str | os.PathLike | None
+) -> None:
+    """Looks at what `make_clips` is given, but for the videos. Call it before `load_network`, which takes seconds.
+
+    Raises:
+        InputError: `out` is not empty or cannot be written, there is no such run, the vocabulary cannot be read, or a library is
+            missing.
+    """
+    check_empty(out)
+    if run is not None:
+        load_config(run)
+    if vocabulary is not None:
+        read_class_names(vocabulary)
+    if how.cut:
+        require_av()
+    if how.shots == "pixels":
+        require_scenedetect()
 
 
 def _joined(sources: Sequence[Records | Files]) -> tuple[Feature, ...]:

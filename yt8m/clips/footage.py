@@ -20,8 +20,8 @@ from yt8m.data.survey import survey
 from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
 from yt8m.data.tables.vocabulary import class_name, find_vocabulary, read_class_names
 from yt8m.errors import InputError, quantity
-from yt8m.extracting.extraction import features_of
-from yt8m.extracting.naming import give_ids
+from yt8m.extracting.features import features_of
+from yt8m.extracting.naming import ids_of
 from yt8m.extracting.networks.network import Network
 from yt8m.progress import SILENT, Progress
 
@@ -120,7 +120,7 @@ class Files:
 
     def each(self, tell: Tell, progress: Progress = SILENT) -> Iterator[Footage]:
         """Extracts the features of each. A video that cannot be read is told and left out."""
-        for video_id, path in zip(give_ids(self._paths, "name"), self._paths, strict=True):
+        for path, video_id in ids_of(self._paths).items():
             try:
                 found = features_of(path, self._network, progress=progress)
             except InputError as error:

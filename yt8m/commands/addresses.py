@@ -104,7 +104,7 @@ def _of_records(data: tuple[str, ...], known: Mapping[str, str]) -> tuple[list[s
             if missing := [each for each in found if each not in own and each not in known]:
                 raise InputError(
                     f"{path}: holds videos of your own, and no videos.csv beside it has the id {missing[0]}; "
-                    "give the one of yt8m extract with --videos"
+                    "give the one of yt8m extract with --videos; if it is gone, the same yt8m extract writes it again"
                 )
     return ids, own
 

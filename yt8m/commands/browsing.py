@@ -1,6 +1,6 @@
 """The command that shows videos on a page: `browse`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -9,6 +9,9 @@ from yt8m.commands.streams import show
 from yt8m.errors import OK, InputError, bytes_in_words, quantity
 from yt8m.values import LARGEST_PORT, Range
 from yt8m.views.browse.options import BrowseOptions
+
+if TYPE_CHECKING:
+    from yt8m.views.browse.building import Page
 
 _DEFAULT_OPTIONS = BrowseOptions()
 
@@ -38,26 +41,33 @@ def browse(
 
     if (out is None) != serve:
         raise InputError("--out FILE.html and --serve: give one of them")
-    if out is not None:
-        check_page(out, page)
+    if out is None:
+        return _serve(directory, page, port)
+    check_page(out, page)
     made = make_page(directory, page, WorkProgress())
-    what = f"{quantity(made.num_videos, 'video', ',')}, {quantity(made.num_clips, 'clip', ',')}"
-    if made.num_left_out:
-        what += f"; {quantity(made.num_left_out, 'video', ',')} more than --most-videos {page.most_videos} left out"
-    if out is not None:
-        write_page(made, out)
-        show(f"{out}: {what}; {bytes_in_words(len(made.content))}; open it in a browser")
-    else:
-        _serve(made.content, port, what)
+    write_page(made, out)
+    show(f"{out}: {_contents(made, page)}; {bytes_in_words(len(made.content))}; open it in a browser")
     return OK
 
 
-def _serve(content: bytes, port: int, what: str) -> None:
+def _contents(made: "Page", page: BrowseOptions) -> str:
+    what = f"{quantity(made.num_videos, 'video', ',')}, {quantity(made.num_clips, 'clip', ',')}"
+    if made.num_left_out:
+        what += f"; {quantity(made.num_left_out, 'video', ',')} more than --most-videos {page.most_videos} left out"
+    return what
+
+
+def _serve(directory: str, page: BrowseOptions, port: int) -> int:
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.views.browse.building import make_page
     from yt8m.views.browse.serving import PageServer
 
-    with PageServer(content, port) as server:
-        show(f"{server.address}: {what}; Ctrl-C ends it")
+    with PageServer(port) as server:  # a port that is taken is told before the work
+        made = make_page(directory, page, WorkProgress())
+        server.content = made.content
+        show(f"{server.address}: {_contents(made, page)}; Ctrl-C ends it")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             show("ended")
+    return OK

@@ -7,6 +7,7 @@ import tyro
 from yt8m.clips.options import ClipOptions
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, print_json, shown
+from yt8m.commands.networks import load_chosen, network_choice
 from yt8m.commands.streams import show
 from yt8m.errors import OK, USER_ERROR
 
@@ -18,7 +19,10 @@ def clips(
     out: Annotated[str, shown("DIR")],
     how: Annotated[ClipOptions, tyro.conf.OmitArgPrefixes] = _DEFAULT_OPTIONS,
     run: Annotated[OptionalText, shown("DIR", "(default: the labels of the records)")] = None,
-    network: Annotated[OptionalText, shown("NAME", "(default: that of yt8m extract)")] = None,
+    network: Annotated[OptionalText, shown("NAME", "(default: that of yt8m extract; with --folder: yt8m)")] = None,
+    folder: Annotated[OptionalText, shown("DIR", "(default: no published networks)")] = None,
+    weights: Annotated[OptionalText, shown("PATH", "(default: the network's own)")] = None,
+    pca: Annotated[OptionalText, shown("PATH", "(default: values as the network gives them)")] = None,
     vocabulary: Vocabulary = None,
     json: Json = False,
 ) -> int:
@@ -35,26 +39,24 @@ def clips(
         how: How to make clips.
         run: A run directory. Its best model names what each clip shows.
         network: What gives the features of video files, as in yt8m extract.
+        folder: The folder of the published networks.
+        weights: A file of weights, for --network keras:NAME.
+        pca: A file of --fit-pca.
         vocabulary: A vocabulary.csv with the names of the classes.
         json: Print one JSON object.
     """
     import dataclasses
 
-    from yt8m.clips.clipping import make_clips
+    from yt8m.clips.clipping import check_places, make_clips
     from yt8m.commands.watching import WorkProgress
     from yt8m.extracting.inputs import refuse_inside
-    from yt8m.extracting.networks.registry import DEFAULT, load_network
-    from yt8m.files import check_empty
     from yt8m.labelling.inputs import sort_inputs
-    from yt8m.runs.directory import load_config
 
     records, videos = sort_inputs(paths)
     if videos:
         refuse_inside(out, paths)
-        check_empty(out)
-        if run is not None:
-            load_config(run)  # a mistyped one is told now, as loading a network takes seconds
-    loaded = load_network(network or DEFAULT) if videos else None
+    check_places(out, how, run, vocabulary)
+    loaded = load_chosen(network_choice(network, folder, weights, pca)) if videos else None
     options = {field.name: getattr(how, field.name) for field in dataclasses.fields(how)}
     result = make_clips(out, records, videos, loaded, run, vocabulary, WorkProgress(), **options)
     if json:

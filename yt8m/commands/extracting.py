@@ -1,19 +1,18 @@
 """The command for video files: `extract`."""
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.flags import Json, OptionalText, print_json, shown
+from yt8m.commands.networks import load_chosen, network_choice
 from yt8m.commands.streams import show
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.values import PositiveInt
 
 if TYPE_CHECKING:
     from yt8m.data.extraction import NetworkChoice
-    from yt8m.extracting.networks.network import Network
 
 
 def extract(
@@ -62,7 +61,7 @@ def extract(
         vocabulary: A vocabulary.csv with the names and numbers of the classes. Without one, names become classes in alphabetical
             order, which DIR/vocabulary.csv lists.
         ids: name: a video's id is the name of its file, made safe.
-            short: four letters and digits, as YouTube-8M has them.
+            short: four characters, as YouTube-8M has them: _ and three letters and digits.
         level: frame: records with a row for each second.
             video: records with the means of the rows.
         jobs: Number of videos to read at a time.
@@ -78,7 +77,7 @@ def extract(
         raise InputError(
             "give --out DIR for records of the videos, or --fit-pca FILE for a PCA of them: one of the two"
         )
-    choice = _choice(network, folder, weights, pca)
+    choice = network_choice(network, folder, weights, pca)
     if fit_pca is not None:
         return _fit_pca(
             paths, choice, fit_pca, {"num_values": pca_values, "jobs": jobs, "max_frames": max_frames}, json
@@ -89,24 +88,6 @@ def extract(
     return _make_records(paths, choice, out, options | {"on_corrupt": on_corrupt}, json)
 
 
-def _choice(network: str | None, folder: str | None, weights: str | None, pca: str | None) -> "NetworkChoice":
-    from yt8m.data.extraction import NetworkChoice
-    from yt8m.extracting.networks.registry import DEFAULT
-
-    files = {"folder": folder, "weights": weights, "pca": pca}
-    files = {name: None if path is None else os.path.abspath(path) for name, path in files.items()}
-    return NetworkChoice(network or ("yt8m" if folder else DEFAULT), **files)
-
-
-def _load(choice: "NetworkChoice") -> "Network":
-    """Loads the network. Look for mistyped paths before, as this may take seconds."""
-    import dataclasses
-
-    from yt8m.extracting.networks.registry import load_network
-
-    return load_network(**dataclasses.asdict(choice))
-
-
 def _make_records(
     paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool
 ) -> int:
@@ -115,7 +96,7 @@ def _make_records(
     from yt8m.extracting.extraction import extract as run_extraction
 
     check_places(paths, out, options["labels"], options["vocabulary"])
-    network = _load(choice)
+    network = load_chosen(choice)
     try:
         result = run_extraction(paths, out, network, choice=choice, progress=WorkProgress(), **options)
     except KeyboardInterrupt:
@@ -125,11 +106,10 @@ def _make_records(
 
 def _fit_pca(paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool) -> int:
     from yt8m.commands.watching import WorkProgress
-    from yt8m.extracting.fitting import fit_pca
-    from yt8m.extracting.inputs import find_video_files
+    from yt8m.extracting.fitting import check_places, fit_pca
 
-    find_video_files(paths)
-    network = _load(choice)
+    check_places(paths, out)
+    network = load_chosen(choice)
     try:
         result = fit_pca(paths, network, out, progress=WorkProgress(), **options)
     except KeyboardInterrupt:

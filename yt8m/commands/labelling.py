@@ -1,15 +1,16 @@
 """The command that labels videos: `label`."""
 
-import os
 from typing import Annotated
 
 import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Run, Vocabulary, print_json, shown
+from yt8m.commands.networks import network_choice
 from yt8m.commands.streams import show
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.labelling.options import LabelOptions
+from yt8m.values import PositiveInt
 
 _DEFAULT_OPTIONS = LabelOptions()
 
@@ -25,6 +26,7 @@ def label(
     folder: Annotated[OptionalText, shown("DIR", "(default: no published networks)")] = None,
     weights: Annotated[OptionalText, shown("PATH", "(default: the network's own)")] = None,
     pca: Annotated[OptionalText, shown("PATH", "(default: values as the network gives them)")] = None,
+    jobs: Annotated[PositiveInt | None, shown("INT", "(default: one for each core)")] = None,
     json: Json = False,
 ) -> int:
     """Name what videos show, as a whole and over time, by a run's best model.
@@ -46,22 +48,20 @@ def label(
         folder: The folder of the published networks.
         weights: A file of weights, for --network keras:NAME.
         pca: A file of --fit-pca, if the run's features were made with one.
+        jobs: Number of videos to read at a time.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
-    from yt8m.data.extraction import NetworkChoice
     from yt8m.labelling.labelling import label as run_labelling
     from yt8m.labelling.output import Outputs
 
     outputs = Outputs(csv, chapters, run, paths)
-    files = {"folder": folder, "weights": weights, "pca": pca}
-    files = {name: None if path is None else os.path.abspath(path) for name, path in files.items()}
     choice = None
     if network is not None or folder is not None:
-        choice = NetworkChoice(network or "yt8m", **files)
+        choice = network_choice(network, folder, weights, pca)
     elif weights is not None or pca is not None:
         raise InputError("--weights and --pca belong to --network; name it, too")
-    result = run_labelling(paths, run, labels, vocabulary, choice, WorkProgress())
+    result = run_labelling(paths, run, labels, vocabulary, choice, jobs, WorkProgress())
     outputs.write(result.videos)
     if json:
         print_json(reports.labelled_values(result))

@@ -180,11 +180,13 @@ def show_video(
     from yt8m.commands.watching import WorkProgress
     from yt8m.data.sources import expand_paths
     from yt8m.views.picture import check_picture, draw_video
-    from yt8m.views.thumbnails import with_thumbnails
+    from yt8m.views.thumbnails import check_thumbnails, with_thumbnails
     from yt8m.views.video import view_video
 
     paths, progress = given_paths(data), WorkProgress()
     check_picture(out, [] if run is None else [run], [*expand_paths(paths), *([] if video is None else [video])])
+    if video is not None:
+        check_thumbnails(video)
     options = {"window": window, "stride": stride, "vocabulary": vocabulary}
     view = view_video(video_id, paths, run, **options, progress=progress)
     view = with_thumbnails(view, video, progress)

@@ -20,6 +20,9 @@ _LONGEST_FILE_NAME = 180
 UNFIT = re.compile('[\\s,:"\x00-\x1f\x7f-\x9f\ufeff\ud800-\udfff]')
 """Characters that separate columns, segments or lines, or that CSV readers take for something else."""
 
+PUBLISHED = re.compile("[A-Za-z0-9]{4}")
+"""The form of the ids of YouTube-8M's records."""
+
 _NAMES = {",": "a comma", ":": "a colon", '"': "a quote", " ": "a space"}
 
 _WAY_OUT = (

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from yt8m.data.access.client import Client
 from yt8m.data.access.retries import Patience, Refused, Stopped, Unreachable
+from yt8m.data.ids import PUBLISHED
 from yt8m.download.address_cache import AddressCache, kept_answers
 from yt8m.download.layout import Jobs, official_site, own_site
 from yt8m.download.threads import Outcome, in_threads
@@ -26,7 +27,6 @@ Rate = Annotated[float, Range(least=0.01, most=1000.0)]
 DEFAULT_RATE, DEFAULT_CONNECTIONS = 10.0, 4
 State = Literal["found", "gone", "own", "invalid", "failed"]
 
-_ID = re.compile(r"[A-Za-z0-9]{4}")
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 """Also the ids of the records of 2017."""
 _ANSWER = re.compile(rb"""\s*[\w.$]+\s*\(\s*(["'])(?P<id>[^"']*)\1\s*,\s*(["'])(?P<youtube>[^"']*)\3\s*\)\s*;?\s*""")
@@ -216,7 +216,7 @@ def _without_asking(video: str, paths: Mapping[str, str]) -> Address | None:
     """What an id alone says; None for an id to ask for."""
     if _YOUTUBE_ID.fullmatch(video):
         return Address(video, "found", video)
-    if _ID.fullmatch(video):
+    if PUBLISHED.fullmatch(video):
         return None
     listed = "is not in the table of videos, and " if paths else ""
     return Address(video, "invalid", problem=f"{listed}is no id of the data set, which has four letters or digits")

@@ -1,4 +1,4 @@
-"""From video files to records: `features_of` for one video, `extract` for many."""
+"""From video files to records."""
 
 import dataclasses
 import os
@@ -13,12 +13,12 @@ from yt8m.data.features import texts_of
 from yt8m.data.quantisation import Rounding
 from yt8m.data.records import frame_level_record, video_level_record
 from yt8m.data.tables.videos import VideoRow
-from yt8m.errors import InputError, quantity
+from yt8m.errors import quantity
 from yt8m.extracting.extracted import Extracted, Options
 from yt8m.extracting.inputs import find_video_files, refuse_inside
 from yt8m.extracting.labels import labels_for, refuse_unreadable
 from yt8m.extracting.meter import Meter
-from yt8m.extracting.naming import Naming, give_ids
+from yt8m.extracting.naming import Naming, ids_of
 from yt8m.extracting.networks.network import Network
 from yt8m.extracting.output import Output, refuse_other_things
 from yt8m.extracting.pool import Pool, Result, Task, num_readers
@@ -80,30 +80,6 @@ class ExtractionSummary:
     """By path: of failed and damaged videos."""
 
 
-def features_of(
-    path: str | os.PathLike, network: Network, *, options: Options | None = None, progress: Progress = SILENT
-) -> Extracted:
-    """Extracts the features of one video.
-
-    Args:
-        path: the video file.
-        network: from `yt8m.extracting.networks.registry.load_network`.
-        options: how; None = all frames, by truncation, as `extract` does.
-        progress: counts the seconds of video.
-
-    Raises:
-        InputError: the video cannot be read, PyAV is missing, or the network fails.
-    """
-    require_av()
-    task = Task(os.fspath(path))
-    options = options or Options()
-    with Meter(progress, [task], options.max_frames) as meter:
-        (result,) = Pool([task], network, options, 1, meter).results()
-    if result.extracted is None:
-        raise InputError(f"{task.path}: {result.problem}")
-    return result.extracted
-
-
 @checked(options_of=[ExtractionOptions])
 def extract(
     paths: str | Sequence[str],
@@ -139,7 +115,7 @@ def extract(
     extraction = Extraction(choice, network.identity, network.features, how.level, how.max_frames, how.rounding)
     output = Output(Path(out), extraction, how.records_per_shard)
     with output.opened():
-        videos = _named(files, output, how.naming)
+        videos = {video: path for path, video in ids_of(files, how.naming, output.rows, output.files).items()}
         labels, vocabulary = labels_for(how.labels, how.vocabulary, Path(out), videos, progress)
         output.plan(videos, labels, vocabulary)
         return _Work(output, network, how, videos, progress).run()
@@ -161,26 +137,6 @@ def check_places(
     refuse_other_things(Path(out))
     refuse_unreadable(labels, vocabulary)
     return files
-
-
-def _named(files: Sequence[str], output: Output, naming: Naming) -> dict[str, str]:
-    """The paths of the videos by id. A file that was moved or copied to where it is keeps its id if the former one is gone."""
-    ids = {row.path: row.id for row in output.rows.values()}
-    lost = {
-        (os.path.basename(row.path), output.files[row.id].bytes): row.id
-        for row in output.rows.values()
-        if row.id in output.files and not os.path.exists(row.path)
-    }
-    for path in files:
-        if path not in ids and (os.path.basename(path), _size_of(path)) in lost:
-            ids[path] = lost.pop((os.path.basename(path), _size_of(path)))
-    new = [path for path in files if path not in ids]
-    ids |= dict(zip(new, give_ids(new, naming, output.rows), strict=True))
-    return {ids[path]: path for path in files}
-
-
-def _size_of(path: str) -> int:
-    return state.bytes if (state := _state_of(path)) else -1
 
 
 def _state_of(path: str) -> FileState | None:

@@ -84,11 +84,8 @@ def fit_pca(
     Raises:
         InputError: a path stands for no video, the videos have too few frames, the network fails, or the file cannot be written.
     """
-    require_av()
+    files = check_places(paths, out)
     fit = PcaFit(network)
-    files = find_video_files([paths] if isinstance(paths, str) else list(paths))
-    check_destination(out)
-    refuse_inputs(out, files)
     tasks = [Task(path) for path in files]
     values, waiting, problems = _Values(network), list(tasks), {}
     done: dict[Task, Result] = {}
@@ -110,3 +107,16 @@ def fit_pca(
     kept = min(num_values, network.picture.size)
     digest = fit.save(out, kept)
     return PcaSummary(os.fspath(out), digest, kept, fit.num_frames, len(files), len(problems), problems)
+
+
+def check_places(paths: str | Sequence[str], out: str | os.PathLike) -> list[str]:
+    """The video files that `fit_pca` would read. Call it before `load_network`, which takes seconds: it tells mistyped paths.
+
+    Raises:
+        InputError: PyAV is missing; a path stands for no video; or `out` cannot be written, or is one of the videos.
+    """
+    require_av()
+    files = find_video_files([paths] if isinstance(paths, str) else list(paths))
+    check_destination(out)
+    refuse_inputs(out, files)
+    return files

@@ -24,8 +24,10 @@ _PURPOSE = Purpose(
     encoding_errors="surrogateescape",  # names of files may be any bytes
 )
 _NUMBERS = re.compile(r"[\s,;|]*(\d{1,10}([\s,;|]+|$))*", re.ASCII)
-_LIKE_NUMBERS = re.compile(r"[-+\d.\s,;|]*", re.ASCII)
-"""Class ids, some of them wrong: no set of classes is named in signs and digits alone."""
+_NUMBER = re.compile(r"\d{1,10}", re.ASCII)
+_LIKE_NUMBER = re.compile(r"[-+\d.]*", re.ASCII)
+"""A class id, or one that is wrong: no class is named in signs and digits alone."""
+_BETWEEN_NUMBERS = re.compile(r"[\s,;|]+")
 _BETWEEN_NAMES = re.compile(r"\s*[;|]\s*")
 
 
@@ -71,8 +73,9 @@ class Labels:
 def read_labels(path: str, vocabulary: Mapping[int, str], may_add: bool) -> Labels:
     """Reads labels of videos: class ids with spaces, commas, semicolons or bars between, or names.
 
-    Names have semicolons or bars between; commas, too, unless they are part of a name in the vocabulary. If every field holds
-    numbers, they are class ids.
+    Names have semicolons or bars between; commas, too, unless they are part of a name in the vocabulary. If all words are
+    numbers, or most of them are and the vocabulary does not know the others, they are class ids, and one that is no number is
+    refused.
 
     Args:
         path: a CSV file with the columns `path` (or `id`) and `labels`; others do not matter.
@@ -100,12 +103,9 @@ def read_labels(path: str, vocabulary: Mapping[int, str], may_add: bool) -> Labe
     )
     texts = rows[_LABELS].map(str.strip)
     are_numbers = texts.map(lambda text: bool(_NUMBERS.fullmatch(text))).astype(bool)
-    if not vocabulary and texts.map(lambda text: bool(_LIKE_NUMBERS.fullmatch(text))).all():
+    if _are_ids(texts, are_numbers, vocabulary):
         at = table.header.index(_LABELS)
-        table.refuse(
-            [(~are_numbers, lambda row: f"{row[at][:40]!r} has no class ids, whole numbers up to {MOST_CLASSES - 1}")]
-        )
-    if are_numbers.all():
+        table.refuse([(~are_numbers, lambda row: _no_id(row[at]))])
         classes, names = _numbers(table, texts), vocabulary
     else:
         classes, names = _named(table, texts, vocabulary, may_add)
@@ -193,6 +193,29 @@ def _ways(path: str) -> list[str]:
     parts = path.strip(os.sep).split(os.sep)
     ways = [path, *(os.sep.join(parts[start:]) for start in range(len(parts)))]
     return [each for way in ways for each in (way, os.path.splitext(way)[0])]
+
+
+def _are_ids(texts, are_numbers, vocabulary: Mapping[int, str]) -> bool:
+    """Whether the fields hold class ids, though perhaps some wrong ones."""
+    if are_numbers.all():
+        return True
+    known = {name: index for index, name in vocabulary.items() if name}
+    others = [_names_in(text, known) for text in texts[~are_numbers]]
+    if all(name in known for names in others for name in names):
+        return False
+    words = [word for text in texts for word in _BETWEEN_NUMBERS.split(text) if word]
+    if all(map(_LIKE_NUMBER.fullmatch, words)):
+        return not known
+    return 2 * sum(map(bool, map(_NUMBER.fullmatch, words))) > len(words)
+
+
+def _no_id(text: str) -> str:
+    """Says which of the words in a field is no class id."""
+    wrong = next(word for word in _BETWEEN_NUMBERS.split(text) if word and not _NUMBER.fullmatch(word))
+    return (
+        f"{wrong[:40]!r} is no class id, a whole number up to {MOST_CLASSES - 1}, and most labels here are; write ids alone, or "
+        "names alone, which --vocabulary lists if they are numbers"
+    )
 
 
 def _numbers(table: Table, texts) -> list[tuple[int, ...]]:

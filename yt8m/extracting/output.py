@@ -67,6 +67,7 @@ class Output:
         self.is_settled = True
         self._shards: dict[str, list[str]] = {}
         self._labels: Mapping[str, tuple[int, ...] | None] = {}
+        self._strays: dict[str, FileState] = {}
         self._lost: set[str] = set()
         self._waiting: list[str] = []
         self._is_new = False
@@ -172,10 +173,14 @@ class Output:
         if EXTRACTION_FILE in found:
             before = read_extraction(self.directory)
             self._refuse_other(before)
-            self.rows = read_videos(self.directory)
+            self.rows = read_videos(self.directory) if VIDEOS_FILE in found else {}
             self._shards = read_shards(self.directory)
-            known = self._placed().intersection(self.rows)  # the table may have lost rows by hand
-            self.files = {video_id: state for video_id, state in before.files.items() if video_id in known}
+            placed = self._placed()
+            self.files = {video_id: state for video_id, state in before.files.items() if video_id in placed}
+            # Someone may have removed the table, or rows of it. Their videos are extracted again if they are given again.
+            self._strays = {
+                video_id: self.files.pop(video_id) for video_id in [*self.files] if video_id not in self.rows
+            }
             self.rows = {video_id: self._undone(row) for video_id, row in self.rows.items()}
         for name in (EXTRACTION_FILE, VIDEOS_FILE, VOCABULARY_FILE, "videos*.tfrecord"):
             remove_all(self.directory.glob(f".*.tmp.{name}"))
@@ -247,7 +252,7 @@ class Output:
             self.rows[part.row.id] = part.row
         states = {part.row.id: part.state for part in used}
         for video_id in ids:
-            state = states.get(video_id) or self.files[video_id]
+            state = states.get(video_id) or self.files.get(video_id) or self._strays[video_id]
             self.files[video_id] = dataclasses.replace(state, labels=self._labels.get(video_id, state.labels))
         placed = self._placed()
         self.files = {video_id: state for video_id, state in self.files.items() if video_id in placed}

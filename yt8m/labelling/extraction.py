@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from yt8m.config import RunConfig
 from yt8m.data.access.file_access import is_remote
-from yt8m.data.extraction import NetworkChoice
+from yt8m.data.extraction import NetworkChoice, find_extraction, read_extraction
 from yt8m.data.sources import expand_paths
-from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
+from yt8m.data.tables.videos import find_videos, read_videos
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.errors import InputError
-from yt8m.extracting.extraction import features_of
-from yt8m.extracting.naming import give_ids
+from yt8m.extracting.features import features_of_all
+from yt8m.extracting.naming import ids_of
 from yt8m.labelling.networks import network_of
 from yt8m.labelling.windows import Content, WindowScorer
 from yt8m.progress import SILENT, Progress
@@ -58,40 +58,42 @@ class VideoExtractor:
         return read_class_names(found) if found else {}
 
     def items(
-        self, paths: Sequence[str], scorer: WindowScorer, problems: list[str], progress: Progress = SILENT
+        self,
+        paths: Sequence[str],
+        scorer: WindowScorer,
+        problems: dict[str, str],
+        jobs: int | None = None,
+        progress: Progress = SILENT,
     ) -> Iterator[Item]:
-        """Extracts videos, one after the other.
+        """Extracts videos, several at once, and yields each as soon as it is known.
 
         Args:
             paths: absolute paths of the video files.
             scorer: what they are for.
-            problems: gets a line for each video that cannot be read or scored.
-            progress: counts the seconds of each video, and gets a line on one of which a part cannot be read.
+            problems: gets a line for each video that cannot be read or scored, by path.
+            jobs: the most videos to read at once; None = one for each core.
+            progress: counts the seconds of all videos, and gets a line on one of which a part cannot be read.
         """
-        for path, video_id in zip(paths, self._ids(paths), strict=True):
-            try:
-                extracted = features_of(path, self._network, options=self._options, progress=progress)
-            except InputError as error:
-                problems.append(str(error))
+        ids = self._ids(paths)
+        for path, found in features_of_all(paths, self._network, options=self._options, jobs=jobs, progress=progress):
+            if isinstance(found, InputError):
+                problems[path] = str(found)
                 continue
-            for remark in extracted.problems:
+            for remark in found.problems:
                 progress.message(f"{path}: {remark}")
-            content = Content(extracted.streams)
+            content = Content(found.streams)
             problem = scorer.why_not(content)
             if problem:
-                problems.append(f"{path}: {problem}")
+                problems[path] = f"{path}: {problem}"
             else:
-                yield Item(video_id, path, path, content, extracted.seconds)
+                yield Item(ids[path], path, path, content, found.seconds)
 
-    def _ids(self, paths: Sequence[str]) -> list[str]:
-        """The ids that the training records' table of videos gives, and others for other videos."""
-        found = find_videos(self._records) if self._records else None
-        rows: Mapping[str, VideoRow] = read_videos(found) if found else {}
-        known = {os.path.realpath(row.path): row.id for row in rows.values()}
-        real = {path: os.path.realpath(path) for path in paths}
-        others = [path for path in paths if real[path] not in known]
-        given = dict(zip(others, give_ids(others, "name", rows), strict=True))
-        return [known.get(real[path]) or given[path] for path in paths]
+    def _ids(self, paths: Sequence[str]) -> dict[str, str]:
+        """The ids by path: those that `yt8m extract` would give if it added these videos to the training records."""
+        table = find_videos(self._records) if self._records else None
+        extraction = find_extraction(self._records) if self._records else None
+        rows = read_videos(table) if table else {}
+        return ids_of(paths, "name", rows, read_extraction(extraction).files if extraction else {})
 
 
 def first_records(run: str | os.PathLike, config: RunConfig) -> str | None:

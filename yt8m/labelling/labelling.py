@@ -19,6 +19,7 @@ from yt8m.labelling.windows import Content, Scores, WindowScorer
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import load_config
 from yt8m.runs.records import open_data
+from yt8m.values import PositiveInt, checked
 
 _MOST_VIDEOS, _MOST_FRAMES = 32, 10_000
 """Videos, and frames of them, that are scored at a time: some 12 MB of features of YouTube-8M."""
@@ -36,12 +37,14 @@ class Labelling:
     """A line for each video without labels: what is wrong with it, and where."""
 
 
+@checked
 def label(
     paths: Sequence[str],
     run: str | os.PathLike,
     options: LabelOptions | None = None,
     vocabulary: str | os.PathLike | None = None,
     choice: NetworkChoice | None = None,
+    jobs: PositiveInt | None = None,
     progress: Progress = SILENT,
 ) -> Labelling:
     """Labels videos, or the videos of records, by a run. One bad video does not end the work.
@@ -53,6 +56,7 @@ def label(
         vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the records, or else of the run's training
             records. Without any, classes are called `Class 17`.
         choice: for videos, the network to extract features by; None = the one that made the run's training records.
+        jobs: the most videos to read at once; None = one for each core.
         progress: counts the videos, and gets the lines of `open_data`.
 
     Raises:
@@ -77,8 +81,11 @@ def label(
                 progress.advance(len(items))
     if extractor is not None:
         labeller = Labeller(scorer, extractor.class_names() if names is None else names, options)
-        for item in extractor.items(inputs.videos, scorer, result.problems, progress):
-            result.videos += labeller.labelled([item])
+        labelled, problems = {}, {}
+        for item in extractor.items(inputs.videos, scorer, problems, jobs, progress):
+            (labelled[item.path],) = labeller.labelled([item])
+        result.videos += [labelled[path] for path in inputs.videos if path in labelled]
+        result.problems += [problems[path] for path in inputs.videos if path in problems]
     return result
 
 

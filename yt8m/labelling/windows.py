@@ -12,13 +12,10 @@ import numpy as np
 
 from yt8m import runs
 from yt8m.data.engine.sampling import uniform_rows
-from yt8m.data.failures import record_errors
 from yt8m.data.features import names_of, parse_features
 from yt8m.data.records import frame_level_record, framed, video_level_record
 from yt8m.data.schema import SEGMENT_FRAMES
-from yt8m.runs.model import load_run
 from yt8m.runs.records import open_data
-from yt8m.scoring.scorer import Scorer
 
 _MOST_RECORDS_A_STEP = 64
 
@@ -102,6 +99,9 @@ class WindowScorer:
 
     def __init__(self, run: str | os.PathLike, window: int, stride: int):
         self.run, self.config = os.fspath(run), runs.load_config(run)
+        from yt8m.runs.model import load_run  # both load TensorFlow, which a mistyped run need not wait for
+        from yt8m.scoring.scorer import Scorer
+
         self.with_context = bool(self.config.data.segment_context)
         self.window = SEGMENT_FRAMES if self.with_context else window
         self.stride = SEGMENT_FRAMES if self.with_context else stride
@@ -176,6 +176,8 @@ class WindowScorer:
         Returns:
             Probabilities, float32 [W, C]; and for segments their starts and the numbers that are their videos' ids, int [W].
         """
+        from yt8m.data.failures import record_errors  # loads TensorFlow
+
         changes: dict[str, Any] = {"on_corrupt": "stop"}  # these records were read before
         if max_frames is not None:
             changes |= {"max_frames": max_frames} | ({} if segments else {"prediction_num_frames": 0})

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from yt8m.data.extraction import NetworkChoice
 from yt8m.data.features import texts_of
+from yt8m.data.tables.videos import VideoRow
 from yt8m.errors import InputError
 from yt8m.extracting.extracted import Extracted, Options
-from yt8m.extracting.extraction import features_of
+from yt8m.extracting.features import features_of
 from yt8m.extracting.inputs import find_video_files
-from yt8m.extracting.naming import give_ids
+from yt8m.extracting.naming import ids_of
 from yt8m.extracting.networks.network import Network
 from yt8m.extracting.networks.registry import load_network
 from yt8m.progress import SILENT, Progress
@@ -77,8 +78,7 @@ def extract_videos(
     """
     files = find_video_files(paths)
     network, options = open_network(settings, files[0])
-    new = [path for path in files if path not in known]
-    ids = {**known, **dict(zip(new, give_ids(new, "name", known.values()), strict=True))}
+    ids = ids_of(files, rows={video: VideoRow(video, path) for path, video in known.items()})
     for path in files:
         try:
             yield ids[path], path, features_of(path, network, options=options, progress=progress)

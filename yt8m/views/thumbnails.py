@@ -27,6 +27,14 @@ def seconds_of(seconds: float, most: int) -> list[float]:
     return [(place + 0.5) * seconds / count for place in range(count)]
 
 
+def check_thumbnails(video: str) -> None:
+    """Raises InputError if a video file is missing or empty, or PyAV is not installed. Ask before the work."""
+    from yt8m.video.containers import check_file, require_av
+
+    require_av()
+    check_file(video)
+
+
 def take_thumbnails(path: str, seconds: float, most: int, height: int) -> list[np.ndarray]:
     """Takes thumbnails of a video at `seconds_of`, each uint8 [height, W, 3] or smaller.
 

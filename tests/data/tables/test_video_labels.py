@@ -56,9 +56,9 @@ def test_an_empty_field_is_none_of_the_classes(tmp_path):
     [
         ("id,classes\na,1\n", "line 1: the header must have the columns id (or path) and labels"),
         ("name,labels\na,1\n", "line 1: the header must have the columns id (or path) and labels"),
-        ("id,labels\na,1\nb,two\n", "line 3: labels are 'two'; they must be class ids from 0 to"),
-        ("id,labels\na,-1\n", "line 2: labels are '-1'"),
-        ("id,labels\na,99999999999\n", "line 2: labels are '99999999999'"),
+        ("id,labels\na,1\nb,two\n", "line 3: 'two' among the labels is no class id, a whole number from 0 to"),
+        ("id,labels\na,-1\n", "line 2: '-1' among the labels is no class id"),
+        ("id,labels\na,99999999999\n", "line 2: '99999999999' among the labels is no class id"),
         ("id,labels\na,1\na,2\n", "line 3: video 'a' comes a second time"),
         ("id,labels\n,1\n", "line 2: id is empty"),
         ("id,labels\na\n", "line 2: the row has 1 of 2 columns"),

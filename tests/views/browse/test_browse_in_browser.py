@@ -230,7 +230,7 @@ def test_the_page_is_served_to_this_machine_alone(browser, path):
     import urllib.error
     import urllib.request
 
-    with PageServer(path.read_bytes()) as server:
+    with PageServer(content=path.read_bytes()) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page, said = browser.new_page(), []
         page.on("pageerror", lambda error: said.append(str(error)))

@@ -99,7 +99,8 @@ def _read(path: str, flag: str, _size: int, _changed: int) -> VideoLabels:
             (
                 classes.isna(),
                 lambda row: (
-                    f"labels are {row[labels_place][:60]!r}; they must be class ids from 0 to {MOST_CLASSES - 1}"
+                    f"{_first_wrong(row[labels_place])[:60]!r} among the labels is no class id, a whole number from 0 to "
+                    f"{MOST_CLASSES - 1}"
                 ),
             ),
         ]
@@ -111,6 +112,12 @@ def _read(path: str, flag: str, _size: int, _changed: int) -> VideoLabels:
 def _classes(text: str) -> tuple[int, ...] | None:
     """The classes that a field names, each once; None if it names something else."""
     fields: Sequence[str] = list(filter(None, _SEPARATORS.split(text)))
-    if not all(re.fullmatch(r"\d{1,10}", field, re.ASCII) and int(field) < MOST_CLASSES for field in fields):
-        return None
-    return tuple(dict.fromkeys(map(int, fields)))
+    return tuple(dict.fromkeys(map(int, fields))) if all(map(_is_class, fields)) else None
+
+
+def _is_class(field: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,10}", field, re.ASCII)) and int(field) < MOST_CLASSES
+
+
+def _first_wrong(text: str) -> str:
+    return next(field for field in _SEPARATORS.split(text) if field and not _is_class(field))

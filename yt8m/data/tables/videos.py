@@ -19,8 +19,8 @@ VIDEOS_FILE = "videos.csv"
 _NEEDED = ("id", "path")
 _PURPOSE = Purpose(
     unreadable="cannot be read as a table of videos",
-    another="yt8m extract writes one beside its records",
-    mend="mend the file, or make it again with yt8m extract",
+    another="yt8m extract writes one beside its records; if it is gone, the same command writes it again",
+    mend="mend the file, or remove it and repeat the yt8m extract that made it",
 )
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]*)?(e-?[0-9]{1,3})?", re.ASCII)

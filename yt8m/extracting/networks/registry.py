@@ -40,6 +40,9 @@ def load_network(
         raise InputError(f"network {name} takes no folder; that is for yt8m")
     if weights is not None and not name.startswith("keras:"):
         raise InputError(f"network {name} takes no file of weights; that is for keras:NAME")
+    for path in (weights, pca):  # told now, as loading takes seconds
+        if path is not None and not os.path.exists(path):
+            raise InputError(f"{os.fspath(path)}: no such file; it was given for network {name}")
     network = _load(name, folder, weights)
     if pca is None:
         return network

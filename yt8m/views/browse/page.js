@@ -4,7 +4,7 @@
   const list = document.getElementById("videos"), search = document.getElementById("search");
   const label = document.getElementById("label"), order = document.getElementById("order");
   const count = document.getElementById("count"), nothing = document.getElementById("nothing");
-  const GROUPS = 8;
+  const COLOURS = 8;
 
   /** Makes an element. Text never becomes HTML. */
   function make(tag, properties = {}, ...children) {
@@ -90,11 +90,11 @@
 
   function clipButton(clip) {
     const names = clip.names.join(", ");
-    const button = make("button", { type: "button", className: `clip group-${clip.cluster % GROUPS}`, tabIndex: clip.number ? -1 : 0 },
-      names || `group ${clip.cluster}`);
-    button.setAttribute("aria-label", `Clip ${clip.number + 1}, ${timesOf(clip)}, group ${clip.cluster}${names && `, ${names}`}`);
+    const button = make("button", { type: "button", className: `clip cluster-${clip.cluster % COLOURS}`, tabIndex: clip.number ? -1 : 0 },
+      names || `cluster ${clip.cluster}`);
+    button.setAttribute("aria-label", `Clip ${clip.number + 1}, ${timesOf(clip)}, cluster ${clip.cluster}${names && `, ${names}`}`);
     button.setAttribute("aria-expanded", "false");
-    button.title = `${timesOf(clip)}${names && `: ${names}`}; group ${clip.cluster}`;
+    button.title = `${timesOf(clip)}${names && `: ${names}`}; cluster ${clip.cluster}`;
     button.addEventListener("click", () => clip === chosen ? close() : go(clip));
     button.addEventListener("keydown", event => move(event, clip));
     clip.button = button;
@@ -208,7 +208,7 @@
     const shut = make("button", { type: "button", className: "close" }, "Close");
     shut.addEventListener("click", close);
     const heading = make("h3", { id: "detail" }, `Clip ${clip.number + 1} of ${titleOf(video)}: ${timesOf(clip)}`);
-    const facts = [clip.names.join(", "), `group ${clip.cluster}`, `scene ${clip.scene + 1}`, `${video.id}@${clip.start}`];
+    const facts = [clip.names.join(", "), `cluster ${clip.cluster}`, `scene ${clip.scene + 1}`, `${video.id}@${clip.start}`];
     detail = make("section", { className: "detail" }, make("div", { className: "detail-head" },
       make("div", {}, heading, make("p", { className: "facts" }, facts.filter(Boolean).join(" · "))), shut));
     detail.setAttribute("aria-labelledby", heading.id);

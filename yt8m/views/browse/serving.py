@@ -13,11 +13,12 @@ class PageServer(http.server.ThreadingHTTPServer):
     """Serves a page at `/`, to programs on this machine.
 
     Args:
-        content: the page.
         port: the port; 0 = any that is free.
+        content: the page. It may be given later, as the attribute.
 
     Attributes:
         address: of the page.
+        content: the page.
 
     Raises:
         InputError: the port is taken, or is not allowed.
@@ -25,7 +26,7 @@ class PageServer(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, content: bytes, port: int = 0):
+    def __init__(self, port: int = 0, content: bytes = b""):
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
