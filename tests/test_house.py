@@ -29,6 +29,7 @@ LONG_SIGNATURES = {
     "commands/records.py: show_video": _FLAGS,
     "commands/exports.py: export": _FLAGS,
     "commands/records.py: convert": _FLAGS,
+    "commands/clips.py: clips": _FLAGS,
     "commands/extracting.py: extract": _FLAGS,
     "commands/addresses.py: find_addresses": _FLAGS,
     "commands/searching.py: search": _FLAGS,
