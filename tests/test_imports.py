@@ -33,7 +33,7 @@ AREAS = {
     "extracting": ("extracting", "foundations data runs video records"),
     "searching": ("searching", "foundations metrics data runs predicting video extracting"),
     "labelling": ("labelling", "foundations config metrics data runs distribution scoring predicting video extracting"),
-    "clips": ("clips", "foundations data video extracting labelling"),
+    "clips": ("clips", "foundations data runs video extracting labelling"),
     "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),
     "views": (
         "views",
