@@ -324,6 +324,17 @@ def test_exporting(reader):
     )
 
 
+def test_blending(reader):
+    def submissions():
+        Path("submissions").mkdir()
+        for name, score in (("a", 0.5), ("b", 0.25)):
+            rows = f"VideoId,LabelConfidencePairs\nXE00,3 {score} 4 0.125\n"
+            Path(f"submissions/{name}.csv").write_text(rows)
+
+    reader.follow("blending.md", {"yt8m compare": submissions})
+    assert "XE00,3 0.420448" in Path("submissions/weighted.csv").read_text()  # .5 ** .75 * .25 ** .25
+
+
 @pytest.mark.slow
 def test_reports(reader):
     reader.follow("reports.md", {"yt8m report": reader.trained("sample", "runs/netvlad", "runs/moe", "runs/logistic")})

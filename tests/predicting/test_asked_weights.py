@@ -76,3 +76,74 @@ def test_an_ensemble_does_not_depend_on_the_order_of_its_members(combined, tmp_p
     with pytest.raises(InputError, match=r"^--weights: 3 given, 2 needed"):
         ensemble(paths[1::-1], stored=tmp_path / "two", weights=weights, progress=said)
     assert said.lines == []
+
+
+@pytest.fixture
+def by_class(tmp_path):
+    """A file of weights by class."""
+
+    def write(*rows) -> str:
+        (tmp_path / "weights.csv").write_text("\n".join(rows) + "\n")
+        return str(tmp_path / "weights.csv")
+
+    return write
+
+
+@pytest.mark.parametrize("mean", ["arithmetic", "geometric"])
+def test_weights_by_class_give_each_class_its_own_mean(mean, by_class, tmp_path):
+    paths = [str(tmp_path / name) for name in "ab"]
+    members = [videos(seed=seed) for seed in range(2)]
+    for path, member in zip(paths, members, strict=True):
+        stored_at(path, member)
+    table = by_class("class_id,first,second", "4,3,1", "1,0,5")
+    said = Messages()
+    made = ensemble(paths, stored=tmp_path / "mean", weights=table, mean=mean, progress=said)
+    assert (made.mean, made.weights, made.weights_file, made.members) == (mean, None, table, paths)
+    assert said.lines == [
+        f"--weights {table}: names other members, so the order decides: {paths[0]} the weight of first, "
+        f"{paths[1]} the weight of second"
+    ]
+    weights = np.full((6, 2), 0.5)
+    weights[4], weights[1] = (0.75, 0.25), (0, 1)
+    probabilities = np.stack([1 / (1 + np.exp(-together(each))) for each in members], axis=-1)
+    logs = np.log(probabilities) if mean == "geometric" else probabilities
+    expected = (logs * weights).sum(axis=-1)
+    expected = np.exp(expected) if mean == "geometric" else expected
+    found = 1 / (1 + np.exp(-together(StoredPredictions(tmp_path / "mean"))))
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # stored in half precision
+
+
+def test_columns_of_members_in_another_order(by_class, tmp_path):
+    paths = [str(tmp_path / name) for name in "ab"]
+    for seed, path in enumerate(paths):
+        stored_at(path, videos(seed=seed))
+    said = Messages()
+    table = by_class(f"Index,{paths[1]},{paths[0]}", "0,1,0")
+    ensemble(paths, stored=tmp_path / "mean", weights=table, progress=said)
+    assert said.lines == [f"--weights {table}: names the members in another order; each has its own column"]
+    found = together(StoredPredictions(tmp_path / "mean"))[:, 0]
+    np.testing.assert_allclose(found, together(StoredPredictions(paths[1]))[:, 0], atol=1e-2)
+
+
+TABLES = {
+    "no class column": (("label,a,b", "0,1,1"), "line 1: the first column is not Index or class_id"),
+    "no member": (("Index", "0"), "line 1: the header has no column of weights"),
+    "a member twice": (("Index,a,a", "0,1,1"), "line 1: the header has a column twice"),
+    "no row": (("Index,a,b",), "line 1: no class follows the 3 columns"),
+    "a class twice": (("Index,a,b", "0,1,1", "0,2,1"), "line 3: class 0 comes a second time"),
+    "below 0": (("Index,a,b", "0,1,-1"), "line 2: the b is '-1' and not a finite number of at least 0"),
+    "too short": (("Index,a,b", "0,1"), "line 2: the row has 2 of 3 columns"),
+    "all 0": (("Index,a,b", "0,0,0"), "line 2: all weights are 0"),
+    "no such class": (("Index,a,b", "6,1,1"), "has class 6, .*/a 6 classes; leave its row out"),
+    "a member more": (("Index,a,b,c", "0,1,1,1"), "3 given, 2 needed"),
+}
+
+
+@pytest.mark.parametrize(("rows", "message"), TABLES.values(), ids=TABLES)
+def test_tables_of_weights_that_cannot_be_used(rows, message, by_class, tmp_path):
+    paths = [str(tmp_path / name) for name in "ab"]
+    for seed, path in enumerate(paths):
+        stored_at(path, videos(seed=seed))
+    with pytest.raises(InputError, match=message):
+        ensemble(paths, stored=tmp_path / "mean", weights=by_class(*rows))
+    assert not (tmp_path / "mean").exists()

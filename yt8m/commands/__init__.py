@@ -19,6 +19,7 @@ _MODULES = {
     "average": "models",
     **dict.fromkeys(["evaluate", "report", "calibrate"], "scores"),
     **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),
+    "compare": "comparing",
     "label": "labelling",
     "clips": "clips",
     "browse": "browsing",

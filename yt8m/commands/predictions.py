@@ -33,6 +33,7 @@ def predict(
     store_top_k: NonNegativeInt = 100,
     calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
+    json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
     """Write a run's predictions as a submission.
@@ -51,6 +52,7 @@ def predict(
         store_top_k: Number of classes to keep there for a video, the most probable ones; 0 = all.
             All ranked classes are kept for a segment.
         calibration: Files of yt8m calibrate, one for each run.
+        json: Print one JSON object.
         distribute: The devices to compute on.
     """
     from yt8m.commands.watching import WorkProgress
@@ -69,7 +71,10 @@ def predict(
         progress=WorkProgress(),
         distribute=distribute,
     )
-    show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
+    if json:
+        print_json(reports.predicted_values(prediction))
+    else:
+        show(f"{prediction.path}: {reports.predicted(prediction)}, {prediction.task} task")
     return OK
 
 
@@ -87,6 +92,7 @@ def ensemble(
     store: Annotated[str | None, shown("DIR", "(default: the mean is not kept)")] = None,
     calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
+    json: Json = False,
 ) -> int:
     """Write the mean of several runs, stored predictions or submissions as a submission.
 
@@ -98,11 +104,13 @@ def ensemble(
         out: The CSV file to write.
         data: Records for runs to predict: files, directories or globs.
         mean: Average probabilities (arithmetic), their logarithms (geometric), or ranks.
-        weights: One number for each member, or a file of yt8m weigh.
+        weights: One number for each member, a file of yt8m weigh, or a CSV file with weights for each class, in a
+            column for each member beside class_id.
         task: The task for runs to predict.
         segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         store: A directory to keep the mean in, as predictions.
         calibration: Files of yt8m calibrate, each for a member that is a run.
+        json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import ensemble as run_ensemble
@@ -120,7 +128,10 @@ def ensemble(
         options=submission,
         progress=WorkProgress(),
     )
-    show(f"{prediction.path}: {reports.predicted(prediction)}, mean of {len(members)}, {prediction.task} task")
+    if json:
+        print_json(reports.predicted_values(prediction))
+    else:
+        show(reports.ensembled(prediction))
     return OK
 
 

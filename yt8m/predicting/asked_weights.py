@@ -1,15 +1,16 @@
-"""The weights given to `yt8m ensemble`: numbers, or a file of `yt8m weigh`."""
+"""The weights given to `yt8m ensemble`: numbers, a file of `yt8m weigh`, or a table with weights for each class."""
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.data.tables.member_weights import read_member_weights
+from yt8m.errors import InputError, quantity
 from yt8m.files import read_json
-from yt8m.predicting.combining import MEANS, Combination, Combined, Ensemble, Mean, normalised
+from yt8m.predicting.combining import MEANS, Combination, Combined, Ensemble, Mean, class_ids_of, normalised
 from yt8m.predicting.parts import Described, Predictions
 from yt8m.predicting.stacking import LOGISTIC, Stacked, stack_weights
 from yt8m.progress import Progress
@@ -23,6 +24,8 @@ class AskedWeights:
     combined: Combined
     weights: Sequence[float] | None = None
     """One weight for each member; None = equal weights."""
+    by_class: Mapping[int, Sequence[float]] = dataclasses.field(default_factory=dict)
+    """Weights for each member in some classes, in place of `weights`. The members have equal weights in all other classes."""
     intercept: float = 0.0
     """The intercept of a logistic regression."""
     learned_for: Sequence[str] = ()
@@ -30,10 +33,26 @@ class AskedWeights:
     file: str = ""
 
     def of(self, members: Sequence[Described]) -> np.ndarray:
-        """Returns the weights of the members, float64 [M]. Raises InputError if they do not fit the members."""
+        """Returns the weights of the members, float64 [M], or [M, C] by class.
+
+        Raises:
+            InputError: they do not fit the members.
+        """
         if self.combined == LOGISTIC:
             return stack_weights(self.weights or (), members)
-        return normalised(self.weights, members)
+        return normalised(self._of_classes(members) if self.by_class else self.weights, members)
+
+    def _of_classes(self, members: Sequence[Described]) -> np.ndarray:
+        """Returns the weights of the members in each class, float64 [M, C]."""
+        unknown = max(self.by_class)
+        if unknown >= members[0].description.num_classes:
+            raise InputError(
+                f"--weights {self.file}: has class {unknown}, {members[0].name} "
+                f"{quantity(members[0].description.num_classes, 'class')}; leave its row out"
+            )
+        width = len(self.by_class[unknown])
+        rows = [self.by_class.get(class_id, [1.0] * width) for class_id in class_ids_of(members).tolist()]
+        return np.array(rows, np.float64).T
 
     def given_to(self, members: Sequence[str | os.PathLike], progress: Progress) -> "AskedWeights":
         """Returns the weights in the order of the members.
@@ -54,20 +73,19 @@ class AskedWeights:
             pairs = [f"{name} the weight of {other}" for name, other in zip(names, self.learned_for, strict=True)]
             progress.message(f"--weights {self.file}: names other members, so the order decides: {', '.join(pairs)}")
             return self
-        assert self.weights is not None, "it comes from a file"
-        own = dict(zip(learned_for, self.weights, strict=True))
-        weights = [own[place] for place in given]
-        pairs = [f"{name} {weight:.3g}" for name, weight in zip(names, weights, strict=True)]
-        progress.message(
-            f"--weights {self.file}: names the members in another order; each has its own weight: {', '.join(pairs)}"
-        )
-        return dataclasses.replace(self, weights=weights, learned_for=names)
+        order = [learned_for.index(place) for place in given]
+        by_class = {class_id: [row[place] for place in order] for class_id, row in self.by_class.items()}
+        weights = None if self.weights is None else [self.weights[place] for place in order]
+        own = "; each has its own column" if weights is None else "; each has its own weight: "
+        own += ", ".join(f"{name} {weight:.3g}" for name, weight in zip(names, weights or (), strict=bool(weights)))
+        progress.message(f"--weights {self.file}: names the members in another order{own}")
+        return dataclasses.replace(self, weights=weights, by_class=by_class, learned_for=names)
 
     def combine(self, members: Sequence[Predictions]) -> Combination:
         """Combines the members into one. Raises InputError if they do not fit together."""
         if self.combined == LOGISTIC:
             return Stacked(members, self.weights or (), self.intercept)
-        return Ensemble(members, self.combined, self.weights)
+        return Ensemble(members, self.combined, self._of_classes(members) if self.by_class else self.weights)
 
     def made_from(self, members: Sequence[Described]) -> dict[str, Any]:
         """Returns what determines the result beside the members, as plain JSON values."""
@@ -80,13 +98,19 @@ def asked_weights(mean: Mean | None, weights: Sequence[float] | str | os.PathLik
 
     Args:
         mean: the mean; None = the one that the weights were learned for, or else geometric.
-        weights: one number for each member, the path of a file, or None for equal weights.
+        weights: one number for each member, the path of a file (a table by class if it ends in .csv), or None for
+            equal weights.
 
     Raises:
         InputError: the file cannot be read or holds no weights, or its weights were learned for another mean.
     """
     if not isinstance(weights, str | os.PathLike):
         return AskedWeights(mean or "geometric", weights)
+    if os.fspath(weights).endswith(".csv"):
+        table = read_member_weights(weights)
+        return AskedWeights(
+            mean or "geometric", by_class=table.by_class, learned_for=table.members, file=os.fspath(weights)
+        )
     found = _read(weights)
     if mean and mean != found.combined:
         learned_for = "a logistic regression" if found.combined == LOGISTIC else f"the {found.combined} mean"
@@ -117,4 +141,4 @@ def _read(path: str | os.PathLike) -> AskedWeights:
     names = values.get("members")
     if not isinstance(names, list) or len(names) != len(weights) or not all(isinstance(each, str) for each in names):
         names = ()
-    return AskedWeights(mean, weights, intercept, names, os.fspath(path))
+    return AskedWeights(mean, weights, intercept=intercept, learned_for=names, file=os.fspath(path))

@@ -31,7 +31,7 @@ class Combination(Predictions):
     Args:
         members: predictions for the same rows. Their parts have the same rows, in any order.
         combined: the values to sum.
-        weights: float64 [M]. A member with weight 0 is not read.
+        weights: float64 [M], or [M, C] by class. A member with weight 0 is not read.
 
     Raises:
         InputError: the members have different tasks, classes or rows.
@@ -58,7 +58,7 @@ class Combination(Predictions):
         first = self.members[0].read(number)
         total, named = self._new_sum((len(first), len(self._class_ids))), Named()
         for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
-            if weight:
+            if np.any(weight):
                 part = first if place == 0 else member.read(self._order[place][number])
                 values = self._valued[place](part.dense(member.description, self._class_ids))
                 total.add(weight, values, part.said)
@@ -80,11 +80,11 @@ class Combination(Predictions):
 class Sum(Protocol):
     """The sum of the members' values for some rows and classes."""
 
-    def add(self, weight: float, values: np.ndarray, said: np.ndarray | None) -> None:
+    def add(self, weight: float | np.ndarray, values: np.ndarray, said: np.ndarray | None) -> None:
         """Adds a member.
 
         Args:
-            weight: the weight of the member.
+            weight: the weight of the member, or float64 [C] by class.
             values: the values of the member, float32 [N, C].
             said: where the member has values, bool of a shape that broadcasts to them; None = everywhere.
         """
@@ -99,14 +99,17 @@ class Ensemble(Combination):
     Args:
         members: predictions for the same rows. Their parts have the same rows, in any order.
         mean: the kind of mean.
-        weights: one for each member, 0 or more, with any sum; None = equal weights.
+        weights: one for each member, 0 or more, with any sum, or [M, C] by class; None = equal weights.
 
     Raises:
         InputError: the members have different tasks, classes or rows; there are not as many weights as members; all are 0.
     """
 
     def __init__(
-        self, members: Sequence[Predictions], mean: Mean = "geometric", weights: Sequence[float] | None = None
+        self,
+        members: Sequence[Predictions],
+        mean: Mean = "geometric",
+        weights: Sequence[float] | np.ndarray | None = None,
     ):
         check_descriptions(members)  # makes sure that there is a member
         super().__init__(members, mean, normalised(weights, members))
@@ -124,8 +127,8 @@ class MeanSum:
         self._weight: np.ndarray | float = 0.0
         self._all_said = True
 
-    def add(self, weight: float, values: np.ndarray, said: np.ndarray | None) -> None:
-        values = np.float32(weight) * values
+    def add(self, weight: float | np.ndarray, values: np.ndarray, said: np.ndarray | None) -> None:
+        values = np.asarray(weight, np.float32) * values
         self._total += values if said is None else np.where(said, values, np.float32(0.0))
         self._all_said = self._all_said and said is None
         self._weight = self._weight + (weight if said is None else weight * said)
@@ -197,16 +200,16 @@ def as_logits(means: np.ndarray, mean: Mean) -> np.ndarray:
     return logit(np.exp(means.astype(np.float64)) if mean == "geometric" else means.astype(np.float64))
 
 
-def normalised(weights: Sequence[float] | None, members: Sequence[Described]) -> np.ndarray:
-    """Scales weights to sum to 1, float64 [M]. Raises InputError if they cannot be used."""
+def normalised(weights: Sequence[float] | np.ndarray | None, members: Sequence[Described]) -> np.ndarray:
+    """Scales weights to sum to 1, float64 [M]; or [M, C], in each class. Raises InputError if they cannot be used."""
     if weights is None:
         return np.full(len(members), 1.0 / len(members))
     values = np.array(weights, np.float64)
     if len(values) != len(members):
         raise InputError(f"--weights: {len(values)} given, {len(members)} needed; give one a member, in the same order")
-    if not np.isfinite(values).all() or (values < 0).any() or not values.sum():
+    if not np.isfinite(values).all() or (values < 0).any() or not values.sum(axis=0).all():
         raise InputError(f"weights {' '.join(map(str, weights))} must be 0 or more, and one of them above 0")
-    return values / values.sum()
+    return values / values.sum(axis=0)
 
 
 def class_ids_of(members: Sequence[Described]) -> np.ndarray:

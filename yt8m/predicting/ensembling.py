@@ -12,7 +12,7 @@ from yt8m.files import write_json
 from yt8m.metrics.registry import Task
 from yt8m.predicting import Predictions, PredictionStore
 from yt8m.predicting.asked_weights import AskedWeights, asked_weights
-from yt8m.predicting.combining import Mean, mean_description
+from yt8m.predicting.combining import Combined, Mean, mean_description
 from yt8m.predicting.listed import SubmissionList
 from yt8m.predicting.members import (
     Member,
@@ -39,6 +39,20 @@ from yt8m.progress import SILENT, Progress
 from yt8m.runs import check_output
 from yt8m.runs.learned import find_learned
 from yt8m.scoring.calibration import read, remark_fitted
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ensembled(Prediction):
+    """The result of `ensemble`."""
+
+    mean: Combined
+    """The kind of mean, or `logistic`."""
+    members: list[str]
+    """The members, as given."""
+    weights: list[float] | None
+    """The weight of each member, with the sum 1 in a mean; None = they differ by class."""
+    weights_file: str | None
+    """The file that the weights are from."""
 
 
 def _refuse_learned(members: Sequence[Member], data: Sequence[str], progress: Progress) -> None:
@@ -74,7 +88,7 @@ def ensemble(
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,
     **submission,
-) -> Prediction:
+) -> "Ensembled":
     """Combines several predictions by a mean or a learned combination, and writes a submission or stores the result.
 
     Args:
@@ -82,8 +96,8 @@ def ensemble(
         out: the CSV file; None = no submission.
         data: the records, for members or a prior that are runs.
         mean: `arithmetic`, `geometric` or `rank`; None = the one in the file of weights, or else geometric.
-        weights: one for each member, or a file that `weigh` wrote; None = equal weights. The order of the members decides,
-            unless the file names just these members: then each gets its own weight.
+        weights: one for each member, a file that `weigh` wrote, or a CSV file with weights for each class; None = equal weights.
+            The order of the members decides, unless the file names just these members: then each gets its own weight.
         segment_classes, task: as in `predict`, for members that are runs.
         stored: a directory to store the mean in; None = do not store it.
         calibrations: files of `yt8m.scoring.calibrating.calibrate`, each for a member that is a run.
@@ -119,8 +133,16 @@ def ensemble(
         if into is not None:
             predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
         submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
-    path, task = stored if out is None else out, predictions.description.task
-    return Prediction(os.fspath(path), task, submitted.num_videos, submitted.num_segments)
+    return Ensembled(
+        path=os.fspath(stored if out is None else out),
+        task=predictions.description.task,
+        num_videos=submitted.num_videos,
+        num_segments=submitted.num_segments,
+        mean=asked.combined,
+        members=[os.fspath(member) for member in members],
+        weights=None if asked.by_class else asked.of(opened).tolist(),
+        weights_file=asked.file or None,
+    )
 
 
 def _open_store(directory: str | os.PathLike, members: Sequence[Member], asked: AskedWeights) -> PredictionStore:

@@ -250,6 +250,10 @@ class ListedSegments(ListedPredictions):
                 f"{lacking[0]}), of which the other members alone are averaged"
             )
 
+    def ranked(self, class_id: int) -> np.ndarray:
+        """Returns the rows that the list ranks for a class, best first, int [K]; rows count through all parts."""
+        return self._entries.get(class_id, np.empty(0, np.int32))
+
     def read(self, number: int) -> Part:
         rows = self.read_rows(number)
         first, last = self._ends[number], self._ends[number + 1]

@@ -12,6 +12,7 @@ import functools
 import itertools
 import os
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -107,16 +108,33 @@ class VideoList(SubmissionList):
             )
         return ListedVideos(self, rows)
 
+    def entries(self, ids: np.ndarray) -> "VideoEntries":
+        """Returns the entries of some videos, bytes [N]; videos without predictions name no class."""
+        found = np.array([self._ids.get(video, -1) for video in ids.tolist()], np.int64)
+        named = (np.arange(MAX_PAIRS) < self.counts[found][:, None]) & (found >= 0)[:, None]
+        return VideoEntries(self._classes[found].astype(np.int64), named, self.logits[found], self.rest[found])
+
     def part(self, ids: np.ndarray) -> Part:
         """Returns predictions for some videos, bytes [N], each with its own k classes."""
         kept = self.description.top_k or 0
-        found = np.array([self._ids.get(video, -1) for video in ids.tolist()], np.int64)
-        there = found >= 0
-        classes = self._classes[found].astype(np.int64)
-        named = (np.arange(MAX_PAIRS) < self.counts[found][:, None]) & there[:, None]
-        classes, logits = _padded(classes, named, self.logits[found], self.rest[found], kept)
-        counts = np.minimum(named.sum(axis=1), kept)
-        return Part(ids, logits, None, classes, rest=self.rest[found], counts=counts, said=there[:, None])
+        entries = self.entries(ids)
+        classes, logits = _padded(entries, kept)
+        num_named = entries.named.sum(axis=1)
+        counts, said = np.minimum(num_named, kept), num_named[:, None] > 0
+        return Part(ids, logits, None, classes, rest=entries.rest, counts=counts, said=said)
+
+
+class VideoEntries(NamedTuple):
+    """What a list says of some videos."""
+
+    classes: np.ndarray
+    """int64 [N, 20]"""
+    named: np.ndarray
+    """bool [N, 20]: which of these classes the list names. They come first, best first."""
+    logits: np.ndarray
+    """float32 [N, 20]; scores that are no probabilities as they are."""
+    rest: np.ndarray
+    """float32 [N]: the logit of classes that are not named."""
 
 
 class ListedVideos(ListedPredictions):
@@ -168,18 +186,14 @@ def _filled_in(scores: np.ndarray, counts: np.ndarray, are_probabilities: bool) 
     return logit(np.clip(scores.astype(np.float64), _LEAST, 1 - _LEAST)), logit(least)
 
 
-def _padded(
-    classes: np.ndarray, named: np.ndarray, logits: np.ndarray, rest: np.ndarray, kept: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _padded(entries: VideoEntries, kept: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns classes int64 [N, kept] and their logits. A row that names fewer is filled up with other classes.
 
     Args:
-        classes: int64 [N, 20].
-        named: bool [N, 20]: which of these classes the row names. Named classes come first.
-        logits: float32 [N, 20].
-        rest: float32 [N]: the logit of classes that are not named.
+        entries: the entries of some videos. Its classes are changed.
         kept: number of classes to return, at most the size of the vocabulary.
     """
+    classes, named, logits, rest = entries
     for row in np.flatnonzero(~named[:, :kept].all(axis=1)):
         own = classes[row, named[row]]
         free = np.setdiff1d(np.arange(MAX_PAIRS + len(own)), own)

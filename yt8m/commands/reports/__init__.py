@@ -2,6 +2,7 @@
 
 from yt8m.commands.reports.addresses import address_values, addresses, unanswered, write_addresses
 from yt8m.commands.reports.clips import clips_found, clips_values
+from yt8m.commands.reports.comparisons import compared, compared_values
 from yt8m.commands.reports.data_sets import (
     converted,
     downloaded,
@@ -16,7 +17,7 @@ from yt8m.commands.reports.extractions import extracted, pca_fitted
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
-from yt8m.commands.reports.runs import exported, predicted, steps_done, trained, weighed
+from yt8m.commands.reports.runs import ensembled, exported, predicted, predicted_values, steps_done, trained, weighed
 from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
 from yt8m.commands.reports.searches import hit_values, hits, index_changed, index_problems, index_values, unknown_words
 from yt8m.commands.reports.studies import trial_value, tuned, tuned_values
@@ -30,8 +31,11 @@ __all__ = [
     "calibrated",
     "clips_found",
     "clips_values",
+    "compared",
+    "compared_values",
     "converted",
     "downloaded",
+    "ensembled",
     "exported",
     "extracted",
     "extractor_downloaded",
@@ -48,6 +52,7 @@ __all__ = [
     "pca_fitted",
     "plotted",
     "predicted",
+    "predicted_values",
     "profiled",
     "scores",
     "split",

@@ -1,5 +1,6 @@
 """Describes what was trained, predicted, weighed and exported."""
 
+import dataclasses
 from typing import Any
 
 from yt8m.commands.reports.scored import scores
@@ -31,6 +32,24 @@ def predicted(prediction: Any) -> str:
     """Describes a `yt8m.predicting.prediction.Prediction`: what was predicted."""
     segments = "" if prediction.num_segments is None else f"{quantity(prediction.num_segments, 'segment')} of "
     return f"{segments}{quantity(prediction.num_videos, 'video')}"
+
+
+def predicted_values(prediction: Any) -> dict[str, Any]:
+    """Returns a `yt8m.predicting.prediction.Prediction`, or what an ensemble made, as JSON values."""
+    return dataclasses.asdict(prediction)
+
+
+def ensembled(made: Any) -> str:
+    """Describes a `yt8m.predicting.ensembling.Ensembled`: the kind of mean, and the weights, on a line for each member."""
+    kind = "logistic regression" if made.mean == "logistic" else f"{made.mean} mean"
+    by_class = f", weights by class of {made.weights_file}" if made.weights is None else ""
+    head = f"{made.path}: {predicted(made)}, {kind} of {len(made.members)}{by_class}, {made.task} task"
+    weights = made.weights or [None] * len(made.members)
+    rows = [
+        (name, "weights by class" if weight is None else f"weight {weight:.3f}")
+        for name, weight in zip(made.members, weights, strict=True)
+    ]
+    return f"{head}\n{table(rows)}"
 
 
 def weighed(learned: Any) -> str:
