@@ -19,7 +19,7 @@ AREAS = {
     "submission": ("submission", "foundations metrics data"),
     "layers": ("layers", "foundations"),
     "models": ("models recipes", "foundations config layers"),
-    "runs": ("runs", "foundations config data layers models"),
+    "runs": ("runs", "foundations config metrics data layers models"),
     "distribution": ("distribution", "foundations config"),
     "scoring": ("scoring", "foundations config plotting metrics data models runs distribution"),
     "predicting": ("predicting", "foundations config metrics data submission runs distribution scoring"),

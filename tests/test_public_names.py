@@ -17,6 +17,7 @@ def test_every_public_name_is_there_and_no_module_takes_its_place():
         "build_model",
         "list_models",
         "list_recipes",
+        "list_runs",
         "load_metrics",
         "load_run",
         "load_trials",

@@ -15,6 +15,7 @@ _PUBLIC = {
     "export": "yt8m.exporting.exporting",
     "list_models": "yt8m.models",
     "list_recipes": "yt8m.recipes",
+    "list_runs": "yt8m.runs.listing",
     "load_metrics": "yt8m.runs.metrics",
     "load_run": "yt8m.runs.model",
     "load_trials": "yt8m.tuning.trials",

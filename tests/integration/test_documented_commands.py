@@ -324,6 +324,15 @@ def test_exporting(reader):
     )
 
 
+def test_runs(reader):
+    def run():
+        Path("runs/sample/best").mkdir(parents=True)
+        Path("runs/sample/config.json").write_text('{"recipe": "sample"}')
+
+    reader.follow("runs.md", {"yt8m runs": run})
+    assert Path("runs/sample/note.txt").read_text() == "with twice the clusters\n"
+
+
 def test_blending(reader):
     def submissions():
         Path("submissions").mkdir()

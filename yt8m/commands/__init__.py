@@ -16,6 +16,7 @@ _MODULES = {
     **dict.fromkeys(["check", "profile"], "diagnosing"),
     "train": "training",
     "tune": "tuning",
+    **dict.fromkeys(["runs", "note", "clean"], "runs"),
     "average": "models",
     **dict.fromkeys(["evaluate", "report", "calibrate"], "scores"),
     **dict.fromkeys(["predict", "ensemble", "weigh"], "predictions"),

@@ -10,7 +10,9 @@ from yt8m.commands.streams import show
 from yt8m.distribution import cluster
 from yt8m.errors import OK, InputError, unknown_name
 
-_NEEDS_NO_TENSORFLOW = ("compare", "completion", "download", "recipes", "validate", "upload", "unpack")
+_NEEDS_NO_TENSORFLOW = frozenset(
+    ["clean", "compare", "completion", "download", "note", "recipes", "runs", "validate", "upload", "unpack"]
+)
 
 
 def _help() -> str:

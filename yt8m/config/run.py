@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -22,6 +22,9 @@ class RunConfig:
     """The recipe that the configuration came from."""
     run: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required by train and submit)")] = ""
     """The run directory, for configuration, metrics, checkpoints and best weights. A new one is made; an existing run resumes."""
+    log: tuple[Literal["mlflow", "wandb"], ...] = ()
+    """Log to MLflow or Weights & Biases, too. Their own environment
+    variables say where (MLFLOW_TRACKING_URI, WANDB_MODE)."""
     model: Architecture
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)

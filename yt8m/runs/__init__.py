@@ -13,6 +13,10 @@
 ``predictions/``    the run's predictions for `yt8m ensemble`, `yt8m weigh` and ``--prior``: a directory for each of the
                     eight sets of records used last (`yt8m.predicting.stored`)
 ``calibration.json``  the result of `yt8m calibrate`. Commands read it only if ``--calibration`` names it
+``log.txt``         what training said: remarks, validations, and a line about once a minute
+``starts.jsonl``    when each start of training began and ended, and how (`yt8m.runs.starts`)
+``note.txt``        the note of `yt8m note`
+``tracking.json``   the ids of the run at the services of ``--log``
 ``curves.png``      loss and GAP over the steps, written at the end
 ``report.html``     the page of `yt8m report`
 ==================  ====================================================================================================
@@ -20,6 +24,9 @@
 Consequences of deleting a file:
 
 * ``tensorboard/``, ``curves.png``, ``report.html``: `yt8m report` shows less.
+* ``log.txt``, ``note.txt``: none.
+* ``starts.jsonl``: `yt8m runs` does not know how long training took.
+* ``tracking.json``: a run that goes on is another one for the services of ``--log``.
 * ``environment.json``: the same, and relative paths of records are only searched from the present directory.
 * ``predictions/``: none; they are made again.
 * ``calibration.json``: none, unless a command names it.
@@ -36,6 +43,7 @@ from yt8m.runs.directory import (
     CHANGEABLE,
     RunDirectory,
     check_place,
+    find_run,
     flatten,
     load_config,
     model_difference,
@@ -53,6 +61,7 @@ __all__ = [
     "check_output",
     "check_place",
     "describe_environment",
+    "find_run",
     "flatten",
     "forget_after",
     "load_config",

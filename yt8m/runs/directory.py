@@ -24,6 +24,7 @@ from yt8m.runs.unlike import describe_place
 
 CHANGEABLE = {
     "run",
+    "log",
     "training.num_steps",
     "training.num_epochs",
     "training.num_records",
@@ -110,6 +111,22 @@ class RunDirectory:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def starts(self) -> Path:
+        return self.path / "starts.jsonl"
+
+    @property
+    def note(self) -> Path:
+        return self.path / "note.txt"
+
+    @property
+    def tracking(self) -> Path:
+        return self.path / "tracking.json"
+
     def keeps(self, path: str | os.PathLike) -> bool:
         """Whether a path is a file or directory of the run, or lies in one of its directories, also through links."""
         own = (self.config, self.environment, self.records, self.record_counts, self.metrics, self.tensorboard)
@@ -120,6 +137,7 @@ class RunDirectory:
             self.calibration,
             self.curves,
             self.report,
+            *(self.log, self.starts, self.note, self.tracking),
         )
         wanted = Path(os.path.realpath(path))
         return any(Path(os.path.realpath(each)) in (wanted, *wanted.parents) for each in own)
@@ -209,6 +227,20 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
         return values
 
 
+def find_run(run: str | os.PathLike) -> RunDirectory:
+    """Returns the paths of an existing run.
+
+    Raises:
+        InputError: there is no run, or it is not local.
+    """
+    check_local(run, "a run directory")
+    directory = RunDirectory(Path(run))
+    if not directory.config.exists():
+        known = describe_place(run) or f"no run directory (it has no config.json); train one with --run {run}"
+        raise InputError(f"{run}: {known}")
+    return directory
+
+
 def load_config(run: str | os.PathLike) -> RunConfig:
     """Loads the configuration of a run directory.
 
@@ -217,11 +249,7 @@ def load_config(run: str | os.PathLike) -> RunConfig:
     """
     from yt8m.models import ARCHITECTURES
 
-    check_local(run, "a run directory")
-    directory = RunDirectory(Path(run))
-    if not directory.config.exists():
-        known = describe_place(run) or f"no run directory (it has no config.json); train one with --run {run}"
-        raise InputError(f"{run}: {known}")
+    directory = find_run(run)
     values = read_json(directory.config)
     try:
         return configuration.from_dict(values, ARCHITECTURES)

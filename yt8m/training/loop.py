@@ -22,8 +22,10 @@ from yt8m.files import check_room, remove_unfinished, write_json
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
+from yt8m.runs.starts import Ending, recorded_start
 from yt8m.training import curves
 from yt8m.training.course import Course
+from yt8m.training.journal import Journal
 from yt8m.training.layer_groups import group_remarks
 from yt8m.training.length import length_in_words
 from yt8m.training.preparation import refuse_broken_ends, resolve
@@ -31,6 +33,7 @@ from yt8m.training.records_seen import compare_files
 from yt8m.training.resuming import restore
 from yt8m.training.run_files import open_files
 from yt8m.training.schedules import warmup_remark
+from yt8m.training.tracking import require_trackers
 from yt8m.training.trainer import Trainer
 
 
@@ -75,7 +78,9 @@ def train(
             finite (the message has the step and the learning rate).
     """
     started = time.perf_counter()
-    devices = open_devices(config.distribute)
+    require_trackers(config.log)
+    devices, journal = open_devices(config.distribute), Journal(progress)
+    progress = journal
     with devices.lost_workers():
         if config.run:
             devices.on_chief(lambda: runs.check_place(config.run))
@@ -89,18 +94,23 @@ def train(
         if remark := trainer.memory_remark(source):
             progress.message(remark)
         with contextlib.ExitStack() as stack:
-            run = devices.on_chief(lambda: _enter(config, stack, progress))
+            ending = Ending()
+            run = devices.on_chief(lambda: _enter(trainer, stack, journal, ending))
             first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
+            ending.status = "stopped" if interrupted else "done"
         best = devices.on_chief(lambda: _finish(run))
     step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
     return TrainingResult(str(run.path), step, first_step, config.training.num_steps, interrupted, best, seconds)
 
 
-def _enter(config: RunConfig, stack: contextlib.ExitStack, progress: Progress) -> RunDirectory:
-    """Opens the run directory, which the stack closes, and prepares it."""
+def _enter(trainer: Trainer, stack: contextlib.ExitStack, journal: Journal, ending: Ending) -> RunDirectory:
+    """Opens the run directory and its log, which the stack closes, and prepares it."""
+    config = trainer.config
     run = stack.enter_context(runs.opened_run(config))
     remove_unfinished(run.path)
-    compare_files(run, config, progress)
+    stack.enter_context(recorded_start(run, lambda: int(trainer.step.numpy()), ending))
+    stack.enter_context(journal.open(run, ending))
+    compare_files(run, config, journal)
     write_json(run.environment, runs.describe_environment([device.name for device in tf.config.list_logical_devices()]))
     return run
 
@@ -117,9 +127,11 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     progress.training_started(config, first_step)
     for remark in filter(None, [warmup_remark(config.training), *group_remarks(trainer.model, config.training)]):
         progress.message(remark)
-    with open_files(run, checkpoints, trainer.devices) as files:
+    with open_files(run, checkpoints, trainer.devices, config, progress) as files:
         files.log_configuration(config)
-        return first_step, Course(trainer, source, validation, files, progress, stop_requested).finish()
+        interrupted = Course(trainer, source, validation, files, progress, stop_requested).finish()
+        files.ended("stopped" if interrupted else "done")
+    return first_step, interrupted
 
 
 def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> None:

@@ -10,18 +10,21 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.record_counts import RecordCounts
 from yt8m.distribution.devices import Devices
+from yt8m.progress import Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.scoring.evaluation import Measured
 from yt8m.training import summaries
+from yt8m.training.tracking import Tracking
 from yt8m.training.trainer import Trainer
 
 
 class RunFiles:
-    """The files of a run while it trains. Only the chief writes them."""
+    """The files of a run while it trains, and the services that it is logged to. Only the chief writes."""
 
-    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, is_chief: bool):
-        self.run, self._checkpoints, self._is_chief = run, checkpoints, is_chief
+    def __init__(self, run: RunDirectory, checkpoints: Checkpoints, tracking: Tracking | None):
+        self.run, self._checkpoints = run, checkpoints
+        self._tracking, self._is_chief = tracking, tracking is not None
 
     def log_configuration(self, config: RunConfig) -> None:
         """Writes the configuration as hyper-parameters, for TensorBoard."""
@@ -34,6 +37,12 @@ class RunFiles:
             runs.append_metrics(self.run, {"kind": kind, "step": step, **values})
             for name, value in values.items():
                 tf.summary.scalar(f"{kind}/{name}", value, step=step)
+            self._tracking.log(kind, step, values)
+
+    def ended(self, status: str) -> None:
+        """Says how the run ends, `done` or `stopped`, to the services that it is logged to."""
+        if self._is_chief:
+            self._tracking.status = status
 
     def log_precision_recall(self, step: int, measured: Measured) -> None:
         """Writes precision and recall of the best validation so far, for TensorBoard."""
@@ -62,10 +71,20 @@ class RunFiles:
 
 
 @contextlib.contextmanager
-def open_files(run: RunDirectory, checkpoints: Checkpoints, devices: Devices) -> Iterator[RunFiles]:
-    """Opens the files of a run for the block."""
+def open_files(
+    run: RunDirectory, checkpoints: Checkpoints, devices: Devices, config: RunConfig, progress: Progress
+) -> Iterator[RunFiles]:
+    """Opens the files of a run, and the services that it is logged to, for the block.
+
+    Raises:
+        InputError: a service cannot be reached.
+    """
     if not devices.is_chief:
-        yield RunFiles(run, checkpoints, False)
+        yield RunFiles(run, checkpoints, None)
         return
-    with contextlib.closing(tf.summary.create_file_writer(str(run.tensorboard))) as writer, writer.as_default():
-        yield RunFiles(run, checkpoints, True)
+    with (
+        contextlib.closing(tf.summary.create_file_writer(str(run.tensorboard))) as writer,
+        writer.as_default(),
+        Tracking(progress).opened(config.log, run, config) as tracking,
+    ):
+        yield RunFiles(run, checkpoints, tracking)

@@ -15,7 +15,7 @@ from yt8m.scoring.evaluation import Measured
 NUM_THRESHOLDS = 201
 """Number of thresholds of a curve, from 0 to 1; the plugin's own default."""
 
-_NO_HYPERPARAMETERS = {"run", "data.root", "data.train", "data.validate", "data.test"}
+_NO_HYPERPARAMETERS = {"run", "log", "data.root", "data.train", "data.validate", "data.test"}
 """Fields that name files. Otherwise equal runs differ in them."""
 
 

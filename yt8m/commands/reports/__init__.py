@@ -17,6 +17,7 @@ from yt8m.commands.reports.extractions import extracted, pca_fitted
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
+from yt8m.commands.reports.run_tables import cleaned, runs_listed
 from yt8m.commands.reports.runs import ensembled, exported, predicted, predicted_values, steps_done, trained, weighed
 from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
 from yt8m.commands.reports.searches import hit_values, hits, index_changed, index_problems, index_values, unknown_words
@@ -29,6 +30,7 @@ __all__ = [
     "addresses",
     "best_and_worst",
     "calibrated",
+    "cleaned",
     "clips_found",
     "clips_values",
     "compared",
@@ -54,6 +56,7 @@ __all__ = [
     "predicted",
     "predicted_values",
     "profiled",
+    "runs_listed",
     "scores",
     "split",
     "steps_done",

@@ -1,7 +1,7 @@
 """The parts of all texts: tables, shortened lists, and sizes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from yt8m.errors import quantity
@@ -16,6 +16,24 @@ def table(rows: Sequence[tuple[str, Any]]) -> str:
     return "\n".join(
         f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in rows
     )
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Writes rows of texts as lines with aligned columns.
+
+    Args:
+        rows: rows of one length.
+        right: numbers of the columns to align to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        fields = [
+            text.rjust(width) if place in right else text.ljust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(fields).rstrip())
+    return lines
 
 
 def printable(text: str) -> str:
