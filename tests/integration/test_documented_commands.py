@@ -35,7 +35,7 @@ THREE_CHECKPOINTS = [
 SMALL_CLUSTERS = ["--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-frames", "8"]
 SMALLER = {
     "synth": ["--num-videos", "60", "--num-shards", "2"],
-    **{command: QUICK_TRAINING for command in ("train", "submit")},
+    **{command: QUICK_TRAINING for command in ("pretrain", "train", "submit")},
     **{command: ["--training.batch-size", "8"] for command in ("check", "profile")},
     "tune": ["--trials", "2", "--jobs", "1", *QUICK_TRAINING],
 }

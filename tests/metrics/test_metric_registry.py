@@ -14,6 +14,10 @@ DOCUMENTED = {
     # By the heading of the section in docs/metrics.md that has the table.
     "Videos": ["gap", "map", "hit_at_1", "perr", "num_videos"],
     "Segments": ["segment_map", "segment_map_submitted", "num_segments", "num_videos"],
+    "Frames": [
+        *("explained_variance", "forecast_error", "last_frame_error", "mean_error"),
+        *("num_frames", "num_videos"),
+    ],
     "Both": ["loss"],
 }
 
@@ -36,9 +40,10 @@ def documented_keys() -> dict[str, list[str]]:
 
 def test_the_tables_of_the_page_have_the_keys_of_the_registry():
     assert documented_keys() == DOCUMENTED
-    counts = {task: registry.COUNTS[task].key for task in ("video", "segment")}
+    counts = {task: registry.COUNTS[task].key for task in ("video", "segment", "frame")}
     assert DOCUMENTED["Videos"] == [*keys_of("video"), counts["video"]]
     assert DOCUMENTED["Segments"] == [*keys_of("segment"), counts["segment"], counts["video"]]
+    assert DOCUMENTED["Frames"] == [*keys_of("frame"), counts["frame"], counts["video"]]
     assert DOCUMENTED["Both"] == keys_of(None)
 
 
@@ -57,7 +62,11 @@ def test_accumulators_give_the_metrics_of_their_task_in_the_order_of_the_registr
 def test_keys_and_titles_differ_and_a_primary_metric_is_better_the_larger_it_is():
     for names in ([metric.key for metric in registry.METRICS], [metric.title for metric in registry.METRICS]):
         assert len(set(names)) == len(names)
-    assert {task: registry.primary(task).key for task in registry.COUNTS} == {"video": "gap", "segment": "segment_map"}
+    assert {task: registry.primary(task).key for task in registry.COUNTS} == {
+        "video": "gap",
+        "segment": "segment_map",
+        "frame": "explained_variance",
+    }
     assert all(registry.primary(task).larger_is_better for task in registry.COUNTS)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import configure, losses, rows
+from small_runs import Watcher, configure, losses, rows
 
 from yt8m import runs
 from yt8m.config import DataConfig, LossConfig
@@ -132,9 +132,31 @@ def test_negatives_are_mined_in_training(videos, sample, tmp_path):
     assert losses(mined.run)[0] > losses(plain.run)[0]
 
 
+def test_layers_that_fit_are_taken_and_others_are_new(videos, sample, tmp_path):
+    """Another number of units and of classes: what comes before starts from the run."""
+    config = fine_tuning(tmp_path / "run", sample, videos, {"num_classes": 13}, num_steps=1, learning_rate=1e-12)
+    config = dataclasses.replace(config, model=make_architecture("dbof", **SMALL | {"hidden_size": 13}))
+    watcher = Watcher()
+    train(config, watcher)
+    trained, initial = load_run(config.run), load_run(videos.run)
+    for name in ("projection", "projection_bn"):
+        for one, other in zip(
+            trained.get_layer(name).trainable_variables, initial.get_layer(name).trainable_variables, strict=True
+        ):
+            np.testing.assert_allclose(one, other, atol=1e-9)
+    taken = 128 * 16 + 2 * 128 + 2 * 16
+    name = f"--training.initial-run {videos.run}: "
+    told = [line.removeprefix(name) for line in watcher.messages if line.startswith(name)]
+    assert told[0] == f"taken are {taken:,} weights of projection, projection_bn"
+    assert told[1].startswith("left there are ")
+    assert told[1].endswith(" weights of hidden, hidden_bn, head")
+    assert told[2].endswith(" weights of hidden, hidden_bn, head")
+    assert told[3] == "differences: data.num_classes is 12 there, 13 here; model.hidden_size is 12 there, 13 here"
+
+
 REFUSED = {
     "no such run": ({"initial_run": "nowhere"}, {}, "nowhere: no run directory"),
-    "another size": ({}, {"hidden_size": 13}, "model.hidden_size is 12 there, 13 here"),
+    "no layer that fits": ({}, {"num_clusters": 17, "hidden_size": 13, "num_mixtures": 3}, "no layer of it fits"),
     "another model": ({}, {"name": "netvlad"}, "model is dbof there, netvlad here"),
 }
 

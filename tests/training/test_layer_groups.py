@@ -11,10 +11,10 @@ from yt8m import runs
 from yt8m.config import TrainingConfig
 from yt8m.diagnosing.sanity import check
 from yt8m.errors import InputError
-from yt8m.models import build_for_training, build_model, make_architecture
+from yt8m.models import build_for_training, build_model, layers_of, make_architecture
 from yt8m.runs.model import build, load_run
 from yt8m.training.averaging import average
-from yt8m.training.layer_groups import factors_of, freeze, group_remarks, layers_of
+from yt8m.training.layer_groups import factors_of, freeze, group_remarks
 from yt8m.training.loop import train
 from yt8m.training.optimizers import make_optimizer
 

@@ -14,6 +14,7 @@ _MODULES = {
     "extract": "extracting",
     **dict.fromkeys(["recipes", "models"], "models"),
     **dict.fromkeys(["check", "profile"], "diagnosing"),
+    "pretrain": "pretraining",
     "train": "training",
     "tune": "tuning",
     **dict.fromkeys(["runs", "note", "clean"], "runs"),
@@ -57,7 +58,7 @@ class _Commands(Mapping[str, Callable[..., int]]):
 
 COMMANDS = _Commands()
 
-RECIPE_COMMANDS = ("check", "profile", "train", "tune", "submit")
+RECIPE_COMMANDS = ("check", "profile", "pretrain", "train", "tune", "submit")
 """Commands that take a recipe and the flags of its configuration."""
 
 TAKE_WORDS = frozenset([*RECIPE_COMMANDS, "launch"])

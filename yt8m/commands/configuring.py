@@ -15,7 +15,9 @@ from yt8m.errors import InputError, unknown_name
 
 def example(command: str, recipe: str, directory: str) -> str:
     """Returns a command line to type, with records in a directory."""
-    run = f" --run runs/{recipe}" if command in ("train", "submit") else ""
+    run = f" --run runs/{recipe}" if command in ("pretrain", "train", "submit") else ""
+    if command == "pretrain":
+        run = f" --run runs/{recipe}-pretrained"
     if command == "tune":
         run = f" --space space.json --trials 30 --run runs/{recipe}-tuned"
     return f"yt8m {command} {recipe} --data.root {directory}{run}"

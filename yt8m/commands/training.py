@@ -11,7 +11,7 @@ from yt8m.errors import OK, USER_ERROR
 from yt8m.metrics.registry import task_of
 
 
-def _train(config: Any) -> tuple[Any, int]:
+def run(config: Any) -> tuple[Any, int]:
     """Trains, and handles progress and signals. Returns the result and the exit status of the process."""
     from yt8m.commands.terminal import explain
     from yt8m.commands.watching import TrainingProgress, WorkProgress
@@ -37,7 +37,7 @@ def train(arguments: list[str]) -> int:
     config = configure("train", arguments)
     if config is None:
         return OK
-    result, status = _train(config)
+    result, status = run(config)
     if status == OK:
         show(reports.trained(result))
     return status
@@ -56,7 +56,7 @@ def submit(arguments: list[str]) -> int:
         from yt8m.training.splits import check_submission
 
         check_submission(config, out)
-    result, status = _train(config)
+    result, status = run(config)
     if status != OK:
         return status
     from yt8m import runs

@@ -8,6 +8,7 @@ has at most 70 characters.
 from yt8m.config.architecture import Architecture
 from yt8m.config.data import DataConfig
 from yt8m.config.plain import from_dict, to_dict
+from yt8m.config.pretraining import PretrainConfig
 from yt8m.config.run import RunConfig
 from yt8m.config.training import (
     DEFAULT_DISTRIBUTE,
@@ -26,6 +27,7 @@ __all__ = [
     "DistributeConfig",
     "LossConfig",
     "LossKind",
+    "PretrainConfig",
     "RunConfig",
     "TrainingConfig",
     "from_dict",

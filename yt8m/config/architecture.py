@@ -52,6 +52,29 @@ class Architecture(ABC):
         """Raises InputError if the hyper-parameters do not fit these features."""
         del features  # most models take any
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether the states of `frame_states` can be made from no later frames."""
+        return False
+
+    def frame_states(self, features: Mapping[str, Any], causal: bool) -> tuple[Any, Any] | None:
+        """Builds a state of each frame, [B, T, H], and the mask, bool [B, T], for pretraining.
+
+        Args:
+            features: see `build`.
+            causal: make a state from the frame and earlier ones alone.
+
+        Returns:
+            None if the model has no states of frames, because it pools them.
+        """
+        del features, causal
+        return None
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """The layers that end the blocks of frames, in order; empty = the model has no such blocks."""
+        return ()
+
     @abstractmethod
     def build(self, features: Mapping[str, Any], num_classes: int) -> Any:
         """Builds symbolic logits [B, num_classes], float32, from symbolic inputs, which have the batch's keys."""

@@ -8,6 +8,7 @@ import tyro
 
 from yt8m.config.architecture import Architecture
 from yt8m.config.data import DataConfig
+from yt8m.config.pretraining import PretrainConfig
 from yt8m.config.training import DistillConfig, DistributeConfig, LossConfig, TrainingConfig
 from yt8m.data.features import DEFAULT_FEATURES, parse_features
 from yt8m.files import check_local
@@ -31,6 +32,9 @@ class RunConfig:
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
     distribute: DistributeConfig = dataclasses.field(default_factory=DistributeConfig)
+
+    pretrain: Annotated[PretrainConfig | None, tyro.conf.Suppress] = None
+    """What is learned without labels; None = the run learns from labels."""
 
     def __post_init__(self):
         fit_fields(self, name_of=lambda name: f"--{name}")

@@ -43,8 +43,8 @@ class TrainingConfig:
     batch_size: PositiveInt = 128
     """Videos per step, over all devices."""
     initial_run: Path = ""
-    """A run directory. Training starts from its best weights, for
-    fine-tuning on segments for example (default: random weights)."""
+    """A run directory of the same model. Training starts from its best
+    weights, layer by layer where their shapes fit (default: random weights)."""
     freeze: Layers = ()
     """Layers whose weights and statistics stay as they are, by name. * and ?
     stand for any letters; with spaces or commas between (default: none).

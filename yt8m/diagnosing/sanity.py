@@ -21,7 +21,8 @@ from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError, quantity
 from yt8m.progress import Messages
-from yt8m.runs.model import build_for_training, start_from
+from yt8m.runs.initial import start_from
+from yt8m.runs.model import build_for_training
 from yt8m.scoring.cross_entropy import video_losses
 from yt8m.training.completion import number_of_classes
 from yt8m.training.layer_groups import freeze, group_remarks
@@ -88,7 +89,7 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
         shapes = _random_shapes(config)
         yield Finding("records", "none named (--data.train, --data.root); random videos stand in", "look")
     built = build_for_training(config)
-    start_from(built, config)
+    yield from (Finding("initial run", line, "ok") for line in start_from(built, config))
     freeze(built.predicting, config.training)
     objective = Objective(built, config, None)
     optimizer = optimizer_of(built.predicting, config.training)

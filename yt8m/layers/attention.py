@@ -74,13 +74,14 @@ class SelfAttention(keras.layers.Layer):
     Args:
         num_heads: N, a divisor of D.
         dropout: share of the attention weights dropped in training.
+        causal: attend to a frame itself and to earlier ones alone.
 
     Call arguments: frames [B, T, D], bool [B, T]. Returns [B, T, D]; ignore its padded frames.
     """
 
-    def __init__(self, num_heads, dropout=0.0, **kwargs):
+    def __init__(self, num_heads, dropout=0.0, causal=False, **kwargs):
         super().__init__(**kwargs)
-        self.num_heads, self.dropout = num_heads, dropout
+        self.num_heads, self.dropout, self.causal = num_heads, dropout, causal
         self.supports_masking = True
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
@@ -102,7 +103,11 @@ class SelfAttention(keras.layers.Layer):
         projected = ops.reshape(projected, (-1, length, 3, self.num_heads, size // self.num_heads))
         query, key, value = (projected[:, :, part] for part in range(3))
         scores = ops.einsum("btnd,bsnd->bnts", query * (size / self.num_heads) ** -0.5, key)
-        shares = self.drop(_shares(scores, mask[:, None, None, :], axis=-1), training=training)
+        seen = mask[:, None, None, :]
+        if self.causal:
+            times = ops.arange(length)
+            seen = ops.logical_and(seen, times[None, :] <= times[:, None])
+        shares = self.drop(_shares(scores, seen, axis=-1), training=training)
         attended = ops.einsum("bnts,bsnd->btnd", ops.cast(shares, self.compute_dtype), value)
         return ops.matmul(ops.reshape(attended, (-1, length, size)), self.output_kernel) + self.output_bias
 
@@ -110,7 +115,8 @@ class SelfAttention(keras.layers.Layer):
         return frames_shape
 
     def get_config(self):
-        return super().get_config() | {"num_heads": self.num_heads, "dropout": self.dropout}
+        names = ("num_heads", "dropout", "causal")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 @serialisable

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Task = Literal["video", "segment"]
-"""The task: the classes of each video, or the ranking of rated segments for each class."""
+Task = Literal["video", "segment", "frame"]
+"""The task: the classes of each video; the ranking of rated segments for each class; or, without labels, the values of frames."""
 
 Shown = Literal["always", "results", "data"]
 """Where a metric is shown: everywhere; not in the lines of training; or only in JSON and files."""
@@ -63,6 +63,35 @@ METRICS = (
         meaning="mean over the submitted classes of the average precision",
     ),
     Metric(
+        key="explained_variance",
+        title="explained variance",
+        task="frame",
+        meaning="1 - forecast_error / mean_error",
+    ),
+    Metric(
+        key="forecast_error",
+        title="error of predicted frames",
+        task="frame",
+        larger_is_better=False,
+        meaning="mean square of the error of the whitened values",
+    ),
+    Metric(
+        key="last_frame_error",
+        title="error if the last frame stays",
+        task="frame",
+        larger_is_better=False,
+        shown="results",
+        meaning="the same of the last frame that the model sees",
+    ),
+    Metric(
+        key="mean_error",
+        title="error of the mean",
+        task="frame",
+        larger_is_better=False,
+        shown="results",
+        meaning="the same of the mean of all frames",
+    ),
+    Metric(
         key="loss",
         title="loss",
         task=None,
@@ -82,7 +111,11 @@ class Count:
     """One of them, as a noun."""
 
 
-COUNTS: dict[Task, Count] = {"video": Count("num_videos", "video"), "segment": Count("num_segments", "rated segment")}
+COUNTS: dict[Task, Count] = {
+    "video": Count("num_videos", "video"),
+    "segment": Count("num_segments", "rated segment"),
+    "frame": Count("num_frames", "predicted frame"),
+}
 
 
 def find(key: str) -> Metric:

@@ -1,6 +1,8 @@
 """The architectures."""
 
 from yt8m.models import frame, sequence, video, vlad
+from yt8m.models.layers import layers_of, named_layers, num_weights
+from yt8m.models.pretraining import build_for_pretraining
 from yt8m.models.registry import (
     ARCHITECTURES,
     MIXTURE_NAME,
@@ -20,13 +22,17 @@ __all__ = [
     "MIXTURE_NAME",
     "BuiltModel",
     "build_architecture",
+    "build_for_pretraining",
     "build_for_training",
     "build_model",
     "frame",
     "has_context",
     "hyperparameters_of",
+    "layers_of",
     "list_models",
     "make_architecture",
+    "named_layers",
+    "num_weights",
     "sequence",
     "streams_of",
     "video",

@@ -1,5 +1,6 @@
 """The symbolic inputs that a model is built from."""
 
+from collections.abc import Callable
 from typing import Any
 
 from yt8m.data.features import Feature
@@ -11,3 +12,5 @@ class Inputs(dict[str, Any]):
     def __init__(self, features: tuple[Feature, ...]):
         super().__init__()
         self.features = features
+        self.hide: Callable[[Any, Any], tuple[Any, Any]] | None = None
+        """Hides some of the frames [B, T, D] with the mask [B, T], for pretraining: returns both as the model is to see them."""

@@ -24,7 +24,8 @@ def masked_frames(features: Inputs, normalise: bool):
     from yt8m.layers.preprocessing import FrameFeatures
 
     layer = FrameFeatures(normalise, stored_ranges(features), name="frames")
-    return layer(stored_streams(features), features["num_frames"])
+    frames, mask = layer(stored_streams(features), features["num_frames"])
+    return features.hide(frames, mask) if features.hide else (frames, mask)
 
 
 def split_streams(frames, features: Inputs) -> dict[Feature, Any]:

@@ -52,9 +52,36 @@ class RecurrentModel(SequenceModel):
     def build(self, features, num_classes):
         from keras.layers import Concatenate
 
-        from yt8m.layers import recurrent
         from yt8m.layers.selection import FirstFrame, LastFrame
 
+        forward, backward, mask = self._states(features)
+        last = LastFrame(name="last_state")(forward, mask)
+        if self.bidirectional:
+            last = Concatenate(name="last_states")([last, FirstFrame(name="last_state_backward")(backward, mask)])
+        return self.finish(last, num_classes)
+
+    @property
+    def is_causal(self):
+        return not self.bidirectional
+
+    @property
+    def block_names(self):
+        end = "_both" if self.bidirectional else ""
+        return tuple(f"{self.name}_{number}{end}" for number in range(1, self.num_layers + 1))
+
+    def frame_states(self, features, causal):
+        from keras.layers import Concatenate
+
+        forward, backward, mask = self._states(features)
+        return (Concatenate(name="states")([forward, backward]) if self.bidirectional else forward), mask
+
+    def _states(self, features):
+        """The states of the last layer in both directions, [B, T, H] each or None, and the mask."""
+        from keras.layers import Concatenate
+
+        from yt8m.layers import recurrent
+
+        backward = None
         layer = {"lstm": recurrent.LSTM, "gru": recurrent.GRU}[self.name]
         states, mask = masked_frames(features, self.normalise_frames)
         for number in range(1, self.num_layers + 1):
@@ -65,10 +92,7 @@ class RecurrentModel(SequenceModel):
                 states = Concatenate(name=f"{name}_both")([forward, backward])
             else:
                 states = forward
-        last = LastFrame(name="last_state")(forward, mask)
-        if self.bidirectional:
-            last = Concatenate(name="last_states")([last, FirstFrame(name="last_state_backward")(backward, mask)])
-        return self.finish(last, num_classes)
+        return forward, backward, mask
 
 
 @register
@@ -153,11 +177,29 @@ class Transformer(SequenceModel):
             )
 
     def build(self, features, num_classes):
-        from keras.layers import Dense
-
-        from yt8m.layers.attention import GatedAttention, SinusoidalPositions, small_normal
+        from yt8m.layers.attention import GatedAttention
         from yt8m.layers.pooling import MaskedMean
         from yt8m.layers.selection import FirstFrame
+
+        frames, mask = self.frame_states(features, causal=False)
+        if self.pooling == "attention":
+            pooling = GatedAttention(1, 128, name="pooling")
+        else:
+            pooling = (MaskedMean if self.pooling == "mean" else FirstFrame)(name="pooling")
+        return self.finish(pooling(frames, mask), num_classes)
+
+    @property
+    def is_causal(self):
+        return True
+
+    @property
+    def block_names(self):
+        return tuple(f"network_norm_{number}" for number in range(1, self.num_layers + 1))
+
+    def frame_states(self, features, causal):
+        from keras.layers import Dense
+
+        from yt8m.layers.attention import SinusoidalPositions, small_normal
 
         frames, mask = masked_frames(features, self.normalise_frames)
         if frames.shape[-1] != self.num_units:
@@ -166,14 +208,10 @@ class Transformer(SequenceModel):
             frames = SinusoidalPositions(name="positions")(frames)
         frames = self._drop(self._normalise(frames, "input_norm"), "input_dropout")
         for number in range(1, self.num_layers + 1):
-            frames = self._layer(frames, mask, number)
-        if self.pooling == "attention":
-            pooling = GatedAttention(1, 128, name="pooling")
-        else:
-            pooling = (MaskedMean if self.pooling == "mean" else FirstFrame)(name="pooling")
-        return self.finish(pooling(frames, mask), num_classes)
+            frames = self._layer(frames, mask, number, causal)
+        return frames, mask
 
-    def _layer(self, frames, mask, number):
+    def _layer(self, frames, mask, number, causal):
         """Self-attention, then a network for every frame. The output of each is added to its input and normalised."""
         from keras.layers import Add, Dense
 
@@ -183,7 +221,8 @@ class Transformer(SequenceModel):
             outputs = self._drop(outputs, f"{name}_dropout_{number}")
             return self._normalise(Add(name=f"{name}_sum_{number}")([inputs, outputs]), f"{name}_norm_{number}")
 
-        attended = SelfAttention(self.num_heads, self.dropout, name=f"attention_{number}")(frames, mask)
+        attention = SelfAttention(self.num_heads, self.dropout, causal, name=f"attention_{number}")
+        attended = attention(frames, mask)
         frames = after(frames, attended, "attention")
         initial = {"kernel_initializer": small_normal()}
         expanded = Dense(self.hidden_size, activation="gelu", name=f"expand_{number}", **initial)(frames)
@@ -225,11 +264,23 @@ class TemporalConvolutions(SequenceModel):
         from yt8m.layers.pooling import MaskedMax, MaskedMean
         from yt8m.layers.selection import LastFrame
 
+        frames, mask = self.frame_states(features, causal=self.causal)
+        pooling = {"mean": MaskedMean, "max": MaskedMax, "last": LastFrame}[self.pooling](name="pooling")
+        return self.finish(pooling(frames, mask), num_classes)
+
+    @property
+    def is_causal(self):
+        return self.causal
+
+    @property
+    def block_names(self):
+        return tuple(f"block_{number}" for number in range(1, self.num_layers + 1))
+
+    def frame_states(self, features, causal):
         frames, mask = masked_frames(features, self.normalise_frames)
         for number in range(1, self.num_layers + 1):
             frames = self._block(frames, mask, number)
-        pooling = {"mean": MaskedMean, "max": MaskedMax, "last": LastFrame}[self.pooling](name="pooling")
-        return self.finish(pooling(frames, mask), num_classes)
+        return frames, mask
 
     def _block(self, frames, mask, number):
         """Two convolutions with ReLUs, a residual connection, and a ReLU of the sum."""

@@ -47,6 +47,7 @@ from yt8m.runs.directory import (
     flatten,
     load_config,
     model_difference,
+    model_differences,
     open_run,
     opened_run,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "forget_after",
     "load_config",
     "model_difference",
+    "model_differences",
     "open_run",
     "opened_run",
     "read_metrics",

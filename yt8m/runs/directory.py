@@ -264,16 +264,20 @@ def model_difference(config: RunConfig, other: RunConfig) -> str | None:
         config: configuration of the run here.
         other: configuration of the run there.
     """
+    return next(iter(model_differences(config, other)), None)
+
+
+def model_differences(config: RunConfig, other: RunConfig) -> list[str]:
+    """All reasons of `model_difference`. For another kind of model, that is the only one."""
     here, there = (
-        {"data.features": each.data.features, "data.num_classes": each.data.num_classes, "model": each.model.name}
+        {"model": each.model.name, "data.features": each.data.features, "data.num_classes": each.data.num_classes}
         | flatten(dataclasses.asdict(each.model), "model.")
         for each in (config, other)
     )
-    keys = ["model", *here]  # for another model, all hyper-parameters differ
-    for key in keys:
-        if key.rpartition(".")[2] not in ("dropout", "l2") and here[key] != there.get(key):
-            return f"{key} is {_in_words(there.get(key))} there, {_in_words(here[key])} here"
-    return None
+    different = [key for key in here if key.rpartition(".")[2] not in ("dropout", "l2") and here[key] != there.get(key)]
+    if "model" in different:  # all hyper-parameters differ, too
+        different = ["model"]
+    return [f"{key} is {_in_words(there.get(key))} there, {_in_words(here[key])} here" for key in different]
 
 
 def _in_words(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Builds the model of a run, starts it from another run, or loads its best weights."""
+"""Builds the model of a run, or loads its best weights."""
 
 import contextlib
 import os
@@ -35,41 +35,26 @@ def build_for_training(config: RunConfig) -> models.BuiltModel:
     assert config.data.features, "the features are resolved before a model is built"
     synchronised = config.training.synchronised_batch_normalisation
     with precision(config.training.precision), synchronised_statistics(synchronised):
+        if config.pretrain:
+            model = models.build_for_pretraining(config.model, config.data.features, config.pretrain)
+            return models.BuiltModel(model, model, temperature=0.0)
         return models.build_for_training(
             config.model, config.data.num_classes, config.data.features, config.data.segment_context == "video"
         )
-
-
-def start_from(built: models.BuiltModel, config: RunConfig) -> None:
-    """Gives a model the best weights of `--training.initial-run`, if named. With a context, both streams get them.
-
-    Raises:
-        InputError: the run does not exist, has no weights yet, or has another model.
-    """
-    run = config.training.initial_run
-    if not run:
-        return
-    initial = runs.load_config(run)
-    difference = runs.model_difference(config, initial)
-    if difference:
-        raise InputError(f"--training.initial-run {run}: its {difference}; start from a run of the same model")
-    with_context = initial.data.segment_context == "video"
-    if with_context and config.data.segment_context != "video":
-        raise InputError(
-            f"--training.initial-run {run}: was trained with the whole video as context; add --data.segment-context video"
-        )
-    weights = best_weights(run)
-    for model in [built.predicting] if with_context else models.streams_of(built.predicting):
-        load_weights(model, weights)
 
 
 def load_run(run: str | os.PathLike) -> keras.Model:
     """Loads the best model of a run directory, or the last one if the run had no validation records.
 
     Raises:
-        InputError: there is no run, no model was saved yet, or it does not fit the configuration.
+        InputError: there is no run, no model was saved yet, it does not fit the configuration, or it was pretrained alone.
     """
     config = runs.load_config(run)
+    if config.pretrain:
+        raise InputError(
+            f"{run}: was pretrained without labels, so it knows no classes; train from it with --training.initial-run {run} and "
+            "another --run"
+        )
     weights = best_weights(run)
     model = build(config)
     load_weights(model, weights)

@@ -14,6 +14,7 @@ from yt8m.errors import InputError
 from yt8m.metrics.registry import score_of
 from yt8m.progress import Progress
 from yt8m.scoring.evaluation import Measured
+from yt8m.training.forecasting import Forecasts
 from yt8m.training.run_files import RunFiles
 from yt8m.training.schedules import learning_rate_at
 from yt8m.training.stepping import Speed, check_finite, take_steps
@@ -167,7 +168,7 @@ class Course:
             self._progress.message(f"stopping early: no better validation in the last {self._training.early_stopping}")
         return True
 
-    def _keep_if_best(self, measured: Measured) -> None:
+    def _keep_if_best(self, measured: Measured | Forecasts) -> None:
         """Records a validation, and keeps the weights if it is the best."""
         trainer = self._trainer
         metrics, step = measured.result, int(trainer.step.numpy())
@@ -181,7 +182,8 @@ class Course:
             trainer.validations_without_best.assign_add(1)
         if is_best and score >= trainer.kept_score:
             self._files.save_weights(trainer, {"step": step, **metrics})
-            self._files.log_precision_recall(step, measured)
+            if isinstance(measured, Measured):
+                self._files.log_precision_recall(step, measured)
         self._files.log("validation", step, metrics)
         self._progress.validated(step, metrics, is_best and score >= trainer.kept_score)
 

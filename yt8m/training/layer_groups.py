@@ -12,25 +12,11 @@ import fnmatch
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from yt8m.config import TrainingConfig
 from yt8m.errors import InputError
-
-MOST_NAMED = 6
-"""Layers that a line names; of more it gives the number."""
-
-
-def layers_of(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """The layers that have weights, by name, in the order of the model."""
-    found: dict[str, keras.layers.Layer] = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found |= {f"{layer.name}/{name}": each for name, each in layers_of(layer).items()}
-        elif layer.weights:
-            found[layer.name] = layer
-    return found
+from yt8m.models import layers_of, named_layers, num_weights
 
 
 def _matching(pattern: str, names: Sequence[str], name_of_flag: str) -> list[str]:
@@ -88,33 +74,18 @@ def group_remarks(model: keras.Model, training: TrainingConfig) -> list[str]:
     """Lines that say which layers are frozen and which have a rate of their own, with their numbers of weights."""
     if not (training.freeze or training.learning_rates):
         return []
-    factors, sizes = factors_of(model, training), _sizes(model)
+    factors, layers = factors_of(model, training), layers_of(model)
+
+    def described(names: Sequence[str]) -> tuple[int, str]:
+        return sum(num_weights(layers[name]) for name in names), named_layers(names)
+
     frozen = [name for name, factor in factors.items() if not factor]
     trained = [name for name, factor in factors.items() if factor]
     lines = []
     if frozen:
-        lines.append(
-            f"frozen: {_sum(sizes, frozen):,} weights of {_named(frozen)}; {_sum(sizes, trained):,} weights remain to train, "
-            f"of {_named(trained)}"
-        )
+        (count, names), (left, others) = described(frozen), described(trained)
+        lines.append(f"frozen: {count:,} weights of {names}; {left:,} weights remain to train, of {others}")
     for factor in sorted({factors[name] for name in trained} - {1.0}):
-        some = [name for name in trained if factors[name] == factor]
-        lines.append(f"learning rate times {factor:g}: {_sum(sizes, some):,} weights of {_named(some)}")
+        count, names = described([name for name in trained if factors[name] == factor])
+        lines.append(f"learning rate times {factor:g}: {count:,} weights of {names}")
     return lines
-
-
-def _sizes(model: keras.Model) -> dict[str, int]:
-    """The number of weights of each layer that training changes unless they are frozen."""
-    statistics = ("moving_mean", "moving_variance")
-    return {
-        name: sum(int(np.prod(each.shape)) for each in layer.weights if each.name not in statistics)
-        for name, layer in layers_of(model).items()
-    }
-
-
-def _sum(sizes: dict[str, int], names: Sequence[str]) -> int:
-    return sum(sizes[name] for name in names)
-
-
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} layers"

@@ -124,9 +124,13 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     trainer.devices.on_chief(lambda: _require_room(run, checkpoints, config.training.keep_checkpoints))
     restore(checkpoints, trainer, run, validation is not None, progress)
     first_step = int(trainer.step.numpy())
+    if not first_step:
+        trainer.prepare()
     progress.training_started(config, first_step)
-    for remark in filter(None, [warmup_remark(config.training), *group_remarks(trainer.model, config.training)]):
-        progress.message(remark)
+    initial = [] if first_step else trainer.initial_remarks
+    for remark in [*initial, warmup_remark(config.training), *group_remarks(trainer.model, config.training)]:
+        if remark:
+            progress.message(remark)
     with open_files(run, checkpoints, trainer.devices, config, progress) as files:
         files.log_configuration(config)
         interrupted = Course(trainer, source, validation, files, progress, stop_requested).finish()

@@ -1,5 +1,6 @@
 """The loss that training minimises: on the labels, of the model's stages, and against a teacher."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import keras
@@ -12,42 +13,25 @@ from yt8m.training.distillation import Teacher, distillation_losses
 from yt8m.training.losses import TrainingLoss, staged_losses
 
 
-class Objective:
-    """The loss of a step.
+class ModelObjective(ABC):
+    """The loss of a step: the losses of the videos, and the penalties of the model's weights.
 
     Args:
-        built: the model.
-        config: the kind of loss, and the weight of a teacher.
-        teacher: the teacher to learn from beside the labels, if any.
-        ranked_classes: see `TrainingLoss`.
+        model: the model that is trained, with all its outputs.
     """
 
-    def __init__(
-        self,
-        built: BuiltModel,
-        config: RunConfig,
-        teacher: Teacher | None,
-        ranked_classes: Sequence[int] | None = None,
-    ):
-        self._model, self._temperature = built.training, built.temperature
-        self._loss = TrainingLoss(config.loss, config.data.num_classes, ranked_classes)
-        self._distill, self._teacher = config.distill, teacher
-        self._regularizers = [variable.regularizer for variable in self._model.trainable_variables]
+    def __init__(self, model: keras.Model):
+        self._model = model
+        self._regularizers = [variable.regularizer for variable in model.trainable_variables]
 
     @property
     def model(self) -> keras.Model:
         """The model that is trained, with all its outputs."""
         return self._model
 
+    @abstractmethod
     def losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Returns the loss of each video, or rated segment, without the penalties of weights: float32 [B]."""
-        outputs = self._model({key: batch[key] for key in self._model.input}, training=True)
-        final, *stages = tf.nest.flatten(outputs)  # a single output comes without its list
-        losses = staged_losses(self._loss, final, stages, self._temperature, batch)
-        if self._teacher:
-            taught = distillation_losses(final, self._teacher.logits(batch), self._distill)
-            losses = (1.0 - self._distill.weight) * losses + self._distill.weight * taught
-        return losses
 
     def _other_penalties(self) -> list[tf.Tensor]:
         """Returns the terms that layers add to the loss, float32 [] each, without the squared norms of weights."""
@@ -90,3 +74,36 @@ class Objective:
                 total += share * tf.nn.l2_loss(variables[place])
                 sums[place] += share * variables[place]
         return total, sums
+
+
+class Objective(ModelObjective):
+    """The loss on the labels of a batch.
+
+    Args:
+        built: the model.
+        config: the kind of loss, and the weight of a teacher.
+        teacher: the teacher to learn from beside the labels, if any.
+        ranked_classes: see `TrainingLoss`.
+    """
+
+    def __init__(
+        self,
+        built: BuiltModel,
+        config: RunConfig,
+        teacher: Teacher | None,
+        ranked_classes: Sequence[int] | None = None,
+    ):
+        super().__init__(built.training)
+        self._temperature = built.temperature
+        self._loss = TrainingLoss(config.loss, config.data.num_classes, ranked_classes)
+        self._distill, self._teacher = config.distill, teacher
+
+    def losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the loss of each video, or rated segment, without the penalties of weights: float32 [B]."""
+        outputs = self._model({key: batch[key] for key in self._model.input}, training=True)
+        final, *stages = tf.nest.flatten(outputs)  # a single output comes without its list
+        losses = staged_losses(self._loss, final, stages, self._temperature, batch)
+        if self._teacher:
+            taught = distillation_losses(final, self._teacher.logits(batch), self._distill)
+            losses = (1.0 - self._distill.weight) * losses + self._distill.weight * taught
+        return losses

@@ -1,7 +1,8 @@
 """Prepares a training: finds its records and completes its configuration."""
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from yt8m.config import RunConfig
 from yt8m.data import endings
@@ -15,6 +16,8 @@ from yt8m.runs.records import open_data, open_validation
 from yt8m.training.completion import with_choices
 from yt8m.training.length import with_steps
 from yt8m.training.splits import choose_splits
+
+Part = Literal["all", "training", "held out"]
 
 
 class Resolved(NamedTuple):
@@ -46,12 +49,23 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
         find_workers(data.service)
     data = with_choices(choose_splits(config, remarks), config.run, remarks)
     with_data = dataclasses.replace(config, data=data)
-    train = open_data(with_data, data.train, progress=remarks, part="training", labels_for=TRAINING, counted=None)
+    train = _open(with_data, data.train, remarks, "training")
     if data.service:
         require_own_layout(train, "a data service", "read them without --data.service")
     data = dataclasses.replace(data, features=texts_of(train.features))
     config = with_steps(dataclasses.replace(config, data=data), train, remarks)
-    return Resolved(config, train, open_validation(config.run, config, progress=remarks) if data.validate else None)
+    if not data.validate:
+        return Resolved(config, train, None)
+    if config.pretrain:
+        return Resolved(config, train, _open(config, data.validate, remarks, "held out" if data.fold else "all"))
+    return Resolved(config, train, open_validation(config.run, config, progress=remarks))
+
+
+def _open(config: RunConfig, paths: Sequence[str], progress: Progress, part: Part) -> Source:
+    """Opens records to train on; in pretraining, whole videos without their labels, also to validate on."""
+    if config.pretrain:
+        return open_data(config, paths, segments=False, progress=progress, part=part, counted=None)
+    return open_data(config, paths, progress=progress, part=part, labels_for=TRAINING, counted=None)
 
 
 def refuse_broken_ends(*sources: Source | None) -> None:

@@ -17,11 +17,13 @@ from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import write_json
 from yt8m.runs import RunDirectory, weights
-from yt8m.runs.model import build_for_training, start_from
+from yt8m.runs.initial import start_from
+from yt8m.runs.model import build_for_training
 from yt8m.scoring.evaluation import Measured, measure_source
 from yt8m.scoring.scorer import Scorer
 from yt8m.training import layer_groups, memory
 from yt8m.training.distillation import make_teacher
+from yt8m.training.forecasting import ForecastObjective, Forecasts, fit_whitening, measure_forecasts
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import optimizer_of
 from yt8m.training.schedules import learning_rate_at
@@ -46,6 +48,8 @@ class Trainer:
         self._source = source
         self.kept_score = -math.inf
         """The score of kept best weights from a step to be repeated. Only a validation as good replaces them."""
+        self.initial_remarks: list[str] = []
+        """Lines on the layers that start from `--training.initial-run`."""
         pieces = devices.num_replicas * config.training.gradient_accumulation
         if config.training.batch_size % pieces:
             raise InputError(
@@ -58,9 +62,12 @@ class Trainer:
             built = build_for_training(config)
             self.model = built.predicting
             layer_groups.freeze(self.model, config.training)
-            self.teacher = make_teacher(config, source)
-            self.objective = Objective(built, config, self.teacher, source.rated_classes)
-            start_from(built, config)
+            self.teacher = None if config.pretrain else make_teacher(config, source)
+            if config.pretrain:
+                self.objective = ForecastObjective(built.training, config.pretrain)
+            else:
+                self.objective = Objective(built, config, self.teacher, source.rated_classes)
+            self.initial_remarks = start_from(built, config)
             self.optimizer = optimizer_of(self.model, config.training)
             self.step = tf.Variable(
                 0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
@@ -71,7 +78,7 @@ class Trainer:
             # These sum over the steps since the last line of metrics: a line is their mean, even across a restart.
             self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self.loss_count = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.scorer = Scorer(self.model, devices)
+        self.scorer = None if config.pretrain else Scorer(self.model, devices)
         self._statistics = StatisticsPass(self.model, devices)
         # Synchronised statistics cannot cross the border of a function inside the step.
         self._loss_and_gradients = (
@@ -202,8 +209,13 @@ class Trainer:
         judged = "more than there is" if found.verdict == "bad" else "nearly all there is"
         return f"training takes {judged}: {found}; {memory.advice(config)}"
 
-    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured:
-        """Evaluates the model of `kept_weights` on labelled records, in one pass.
+    def prepare(self) -> None:
+        """Does what comes before the first step of a new run. All workers must call this."""
+        if self.config.pretrain:
+            fit_whitening(self.model, self.config, self.devices, self._source)
+
+    def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured | Forecasts:
+        """Evaluates the model of `kept_weights` on labelled records, or on frames without labels, in one pass.
 
         Args:
             source: the validation records.
@@ -212,6 +224,8 @@ class Trainer:
         Raises:
             Stopped: a worker was requested to stop.
         """
+        if self.scorer is None:
+            return measure_forecasts(self.model, self.config, self.devices, source, stop_requested)
         return measure_source(self.scorer, source, self.config, stop_requested=stop_requested)
 
     def average_statistics(self) -> None:
