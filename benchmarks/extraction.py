@@ -51,8 +51,8 @@ def _write(path: Path, seconds: int, rate: int, width: int, height: int, seed: i
 
 
 def _decode(path: str) -> int:
-    """Reads a video as an extraction does, and counts its frames."""
-    return sum(isinstance(piece, Frame) for piece in open_video(path).pieces())
+    """Reads a video as one of as many as there are cores, which an extraction reads in a thread each, and counts its frames."""
+    return sum(isinstance(piece, Frame) for piece in open_video(path).pieces(threads=1))
 
 
 def _decode_all(paths: Sequence[str]) -> None:
@@ -60,21 +60,23 @@ def _decode_all(paths: Sequence[str]) -> None:
         list(pool.map(_decode, paths))
 
 
-def _pass_all(network: Network, prepared: np.ndarray, sound: Sequence[np.ndarray]) -> None:
-    for start in range(0, len(prepared), network.batch_size):
-        network.frames(prepared[start : start + network.batch_size])
+def _pass_all(network: Network, frames: Sequence[np.ndarray], sound: Sequence[np.ndarray]) -> None:
+    """What a network does with decoded frames and sound. It prepares frames in as many threads as videos are decoded in."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for start in range(0, len(frames), network.batch_size):
+            network.frames(np.stack(list(pool.map(network.prepare, frames[start : start + network.batch_size]))))
     for samples in sound:
         stream = network.sound.begin()
         stream.push(samples)
         stream.rows(final=True)
 
 
-def _read(network: Network, path: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """What a network gets of a video: prepared frames, and sound."""
+def _read(path: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """What a network gets of a video: frames as they are decoded, and sound."""
     frames, sound = [], [np.zeros(0, np.float32)]
     for piece in open_video(path).pieces():
         if isinstance(piece, Frame):
-            frames.append(network.prepare(piece.pixels))
+            frames.append(piece.pixels)
         else:
             sound.append(piece.samples)
     return frames, np.concatenate(sound)
@@ -86,12 +88,12 @@ def _speed(root: Path) -> str:
         _write(root / "videos" / f"{number}.mp4", SECONDS, FRAMES_PER_SECOND, WIDTH, HEIGHT, number)
     paths = sorted(map(str, (root / "videos").iterdir()))
     network = load_network(DEFAULT)
-    read = [_read(network, path) for path in paths]
-    network.frames(np.stack(read[0][0][:1]))  # which traces it
-    prepared, sound = np.stack([frame for frames, _ in read for frame in frames]), [samples for _, samples in read]
+    read = [_read(path) for path in paths]
+    network.frames(network.prepare(read[0][0][0])[None])  # which traces it
+    frames, sound = [frame for found, _ in read for frame in found], [samples for _, samples in read]
     work = {
         "decoding alone": lambda: _decode_all(paths),
-        f"`{DEFAULT}` and log-mel statistics alone": lambda: _pass_all(network, prepared, sound),
+        f"`{DEFAULT}` and log-mel statistics alone": lambda: _pass_all(network, frames, sound),
         "`yt8m extract`": lambda: extract(paths, root / "out", network) and shutil.rmtree(root / "out"),
     }
     spent = turns.in_turns({name: turns.timed(run) for name, run in work.items()}, ROUNDS)
