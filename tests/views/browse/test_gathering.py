@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from yt8m.data.tables.videos import VideoRow, videos_table
 from yt8m.errors import InputError
 from yt8m.progress import Messages
 from yt8m.video.making import make_videos
+from yt8m.views import browse as browse_package
 from yt8m.views.browse.building import check_page, make_page
 from yt8m.views.browse.gathering import Span, gather
 from yt8m.views.browse.options import BrowseOptions
@@ -209,3 +212,21 @@ def test_the_command(place, tmp_path, capfd, monkeypatch):
     status, text, _ = command(place, "--serve", "--frames", "0")
     assert status == 0
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/: 4 videos, 6 clips; Ctrl-C ends it\nended\n", text)
+
+
+def test_the_page_says_cluster_as_the_table_of_clips_does():
+    directory = Path(browse_package.__file__).parent
+    for name in ("page.js", "page.css", "page.html"):
+        assert not re.search(r"\bgroups?\b", (directory / name).read_text())
+    assert (directory / "page.js").read_text().count("cluster ${clip.cluster}") == 4
+
+
+def test_a_port_that_is_taken_is_told_before_the_work(place, capfd, monkeypatch):
+    from yt8m.cli import main
+
+    monkeypatch.setattr("yt8m.views.browse.building.make_page", lambda *_: pytest.fail("the page is made"))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
+        main(["browse", str(place), "--serve", "--port", str(taken.getsockname()[1]), "--verbose"])
+    err = capfd.readouterr().err
+    assert (ended.value.code, err.count("\n")) == (2, 1)
+    assert "cannot be used" in err
