@@ -5,8 +5,8 @@ import json
 import re
 from collections.abc import Sequence
 
-OK, BUG, USER_ERROR = 0, 1, 2
-"""Exit statuses of the command line."""
+OK, BUG, USER_ERROR, OUT_OF_TIME = 0, 1, 2, 3
+"""Exit statuses of the command line. OUT_OF_TIME: `--training.max-hours` ended a training that the same command continues."""
 
 
 class InputError(ValueError):

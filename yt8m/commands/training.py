@@ -7,12 +7,12 @@ from yt8m.commands import reports
 from yt8m.commands.configuring import configure
 from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
-from yt8m.errors import OK, USER_ERROR
+from yt8m.errors import OK, OUT_OF_TIME, USER_ERROR
 from yt8m.metrics.registry import task_of
 
 
 def run(config: Any) -> tuple[Any, int]:
-    """Trains, and handles progress and signals. Returns the result and the exit status of the process."""
+    """Trains, and handles progress and signals. Returns the result and the exit status of `train`."""
     from yt8m.commands.terminal import explain
     from yt8m.commands.watching import TrainingProgress, WorkProgress
     from yt8m.training.loop import train as run_training
@@ -29,6 +29,12 @@ def run(config: Any) -> tuple[Any, int]:
             "the same command goes on from there"
         )
         return result, USER_ERROR
+    if result.outcome == "out of time":
+        explain(
+            f"out of time (--training.max-hours {config.training.max_hours:g}) at step {result.step} of "
+            f"{result.num_steps}; all is saved in {result.run}, and the same command goes on from there"
+        )
+        return result, OUT_OF_TIME
     return result, OK
 
 
@@ -38,7 +44,7 @@ def train(arguments: list[str]) -> int:
     if config is None:
         return OK
     result, status = run(config)
-    if status == OK:
+    if status != USER_ERROR:
         show(reports.trained(result))
     return status
 
@@ -57,7 +63,7 @@ def submit(arguments: list[str]) -> int:
 
         check_submission(config, out)
     result, status = run(config)
-    if status != OK:
+    if status == USER_ERROR:
         return status
     from yt8m import runs
     from yt8m.commands.watching import WorkProgress

@@ -40,6 +40,9 @@ class TrainingConfig:
     pass may be a part of one, as in 2.5."""
     num_records: Annotated[NonNegativeInt, tyro.conf.Suppress] = 0
     """Training videos, or rated segments, of an epoch, once they are counted."""
+    max_hours: NonNegative = 0.0
+    """End in time: after so many hours of this call, with a last validation
+    and all saved. The same command goes on. 0 = no limit."""
     batch_size: PositiveInt = 128
     """Videos per step, over all devices."""
     initial_run: Path = ""

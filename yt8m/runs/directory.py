@@ -28,6 +28,7 @@ CHANGEABLE = {
     "training.num_steps",
     "training.num_epochs",
     "training.num_records",
+    "training.max_hours",
     "training.validate_every_steps",
     "training.early_stopping",
     "training.checkpoint_every_steps",

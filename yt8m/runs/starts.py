@@ -15,8 +15,11 @@ from yt8m.errors import InputError
 from yt8m.files import locked
 from yt8m.runs.directory import RunDirectory
 
-Status = Literal["running", "done", "stopped", "failed", "killed", "empty"]
-"""`done`: no steps are left. `stopped`: on request. `failed`: by an error. `killed`: without a word. `empty`: without weights."""
+Status = Literal["running", "done", "stopped", "out of time", "failed", "killed", "empty"]
+"""`done`: no steps are left. `stopped`: on request. `out of time`: by `--training.max-hours`.
+
+`failed`: by an error. `killed`: without a word. `empty`: without weights.
+"""
 
 
 @dataclass

@@ -18,7 +18,11 @@ from yt8m.training.forecasting import Forecasts
 from yt8m.training.run_files import RunFiles
 from yt8m.training.schedules import learning_rate_at
 from yt8m.training.stepping import Speed, check_finite, take_steps
+from yt8m.training.time_limit import TimeLimit
 from yt8m.training.trainer import Trainer
+
+Outcome = Literal["done", "stopped", "out of time"]
+"""How a call of training ended: at its last step or by early stopping, on request, or by `--training.max-hours`."""
 
 
 class Course:
@@ -33,6 +37,7 @@ class Course:
         files: the files of the run.
         progress: told of steps and validations.
         stop_requested: asked about once a second.
+        limit: the time that this call may take.
     """
 
     def __init__(
@@ -43,16 +48,17 @@ class Course:
         files: RunFiles,
         progress: Progress,
         stop_requested: Callable[[], bool],
+        limit: TimeLimit,
     ):
-        self._trainer, self._files = trainer, files
+        self._trainer, self._files, self._limit = trainer, files, limit
         self._source, self._validation = source, validation
         self._progress, self._stop_requested = progress, stop_requested
         self._training = trainer.config.training
         self._speed = Speed(self._training.batch_size)
         self._counts = RecordCounts(source, progress, files.run.record_counts)
 
-    def finish(self) -> bool:
-        """Runs steps, validations and checkpoints until the end. Returns True if stopped on request.
+    def finish(self) -> Outcome:
+        """Runs steps, validations and checkpoints until the end, and returns how it ended. At least one step is done.
 
         Raises:
             InputError, RecordError: a record cannot be used, or the loss is not finite.
@@ -60,21 +66,34 @@ class Course:
         step = int(self._trainer.step.numpy())
         if self._trainer.validation_pending.numpy():
             if not self._validate():
-                return True
-            self._files.save_checkpoint(step)
+                return self._without_validation()
+            self._save_checkpoint(step)
         if self._is_over(step):
-            return False
+            return "done"
         self._counts.read_index()
         batches = self._trainer.batches(self._source, self._counts)
         while step < self._training.num_steps:
-            step = self._go_on(batches, step)
-            stopped, self._speed.steps_a_call = self._trainer.devices.largest(
-                int(self._stop_requested()), self._speed.steps_a_call
+            with self._limit.stepping():
+                step = self._go_on(batches, step)
+            stopped, over, self._speed.steps_a_call = self._trainer.devices.largest(
+                int(self._stop_requested()), int(self._limit.is_over), self._speed.steps_a_call
             )
-            ending = self._do_what_is_due(step, bool(stopped))
+            ending = self._do_what_is_due(step, bool(stopped), bool(over))
             if ending:
-                return ending == "stopped"
-        return False
+                return ending
+        return "done"
+
+    def _without_validation(self) -> Outcome:
+        """Returns how training ends after a stopped validation, after saving weights to go on with if there are none."""
+        if self._agreed(self._stop_requested()):
+            return "stopped"
+        with self._trainer.kept_weights():
+            self._files.save_first_weights(self._trainer)
+        return "out of time"
+
+    def _agreed(self, here: bool) -> bool:
+        """Whether it is so on any worker."""
+        return bool(self._trainer.devices.largest(int(here))[0])
 
     def _is_over(self, step: int) -> bool:
         """Whether nothing is left to do; if so, says why."""
@@ -103,30 +122,42 @@ class Course:
             self._log_training(step, float(norms[-1]))
         return step
 
-    def _do_what_is_due(self, step: int, stopped: bool) -> Literal["finished", "stopped"] | None:
-        """Validates and writes a checkpoint if they are due. Returns how the training ended, if it did."""
+    def _do_what_is_due(self, step: int, stopped: bool, over: bool) -> Outcome | None:
+        """Validates and writes a checkpoint if they are due. Returns how the training ended, if it did.
+
+        Args:
+            step: the step reached.
+            stopped: whether to stop; a validation that is due is left to the next start.
+            over: whether the time is over but for a validation and saving.
+        """
         finished = step == self._training.num_steps
-        validates = self._validation is not None
-        validation_due = validates and (finished or _is_due(step, self._training.validate_every_steps))
-        checkpoint_due = finished or stopped or _is_due(step, self._training.checkpoint_every_steps)
+        over &= not stopped
+        validation_due = self._validation is not None and (
+            finished or over or _is_due(step, self._training.validate_every_steps) or self._wants_validation()
+        )
+        checkpoint_due = finished or stopped or over or _is_due(step, self._training.checkpoint_every_steps)
         if not (validation_due or checkpoint_due):
             return None
         self._trainer.check_weights()
         self._trainer.average_statistics()
+        ending: Outcome | None = "done" if finished else "stopped" if stopped else "out of time" if over else None
         if validation_due:
-            validated = self._validate_safely(step)
-            finished = validated and (finished or self._is_out_of_patience())
-            stopped |= not validated
-        elif finished:
+            ending = self._validate_safely(step, ending)
+        elif finished or over:
             with self._trainer.kept_weights():
                 self._files.save_weights(self._trainer)
-        if finished or stopped or checkpoint_due:
-            self._files.save_checkpoint(step)
+        if ending or checkpoint_due:
+            self._save_checkpoint(step)
             self._save_counts()
-        if finished or stopped:
-            return "finished" if finished else "stopped"
         self._speed.restart()
-        return None
+        return ending
+
+    def _wants_validation(self) -> bool:
+        return self._agreed(self._limit.wants_validation)
+
+    def _save_checkpoint(self, step: int) -> None:
+        with self._limit.saving():
+            self._files.save_checkpoint(step)
 
     def _save_counts(self) -> None:
         """Saves the numbers of records that any worker has learned. All workers must call this."""
@@ -136,17 +167,29 @@ class Course:
         if any(learned):
             self._files.save_record_counts(self._counts)
 
-    def _validate_safely(self, step: int) -> bool:
-        """Validates once, and saves a state to resume from if that fails. Returns False if stopped on request."""
+    def _validate_safely(self, step: int, ending: Outcome | None) -> Outcome | None:
+        """Validates once, and saves a state to resume from if that fails.
+
+        Args:
+            step: the step reached.
+            ending: how the training ends after the validation; None = it goes on.
+
+        Returns:
+            How it ends, if it does: also by early stopping, and if the validation was stopped or took the rest of the time.
+        """
         if not self._files.has_checkpoint:  # a kill after validation must not leave best weights alone
             self._trainer.validation_pending.assign(True)
-            self._files.save_checkpoint(step)
+            self._save_checkpoint(step)
         try:
-            return self._validate()
+            if not self._validate():
+                return self._without_validation()
         except InputError:  # such as an unusable record: once it is repaired, the run resumes here
             self._trainer.validation_pending.assign(True)
-            self._files.save_checkpoint(step)
+            self._save_checkpoint(step)
             raise
+        if ending == "done" or self._is_out_of_patience():
+            return "done"
+        return ending or ("out of time" if self._agreed(self._limit.is_over) else None)
 
     def _log_training(self, step: int, norm: float) -> None:
         rate = float(learning_rate_at(self._training, tf.constant(step - 1, tf.int64)))
@@ -156,17 +199,20 @@ class Course:
         self._files.log("train", step, row)
 
     def _validate(self) -> bool:
-        """Validates once and keeps the weights if they are the best. Returns False if stopped on request."""
+        """Validates once and keeps the weights if they are the best. Returns False if it was stopped."""
         trainer = self._trainer
         trainer.validation_pending.assign(True)
-        with contextlib.suppress(Stopped), trainer.kept_weights(self._stop_requested):
-            self._keep_if_best(trainer.evaluate(self._validation, self._stop_requested))
+        with contextlib.suppress(Stopped), self._limit.validating(), trainer.kept_weights(self._must_stop):
+            self._keep_if_best(trainer.evaluate(self._validation, self._must_stop))
             trainer.validation_pending.assign(False)
         if trainer.validation_pending.numpy():
             return False
         if self._is_out_of_patience():
             self._progress.message(f"stopping early: no better validation in the last {self._training.early_stopping}")
         return True
+
+    def _must_stop(self) -> bool:
+        return self._stop_requested() or self._limit.is_over_for_validation
 
     def _keep_if_best(self, measured: Measured | Forecasts) -> None:
         """Records a validation, and keeps the weights if it is the best."""

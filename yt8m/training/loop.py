@@ -24,7 +24,7 @@ from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
 from yt8m.runs.starts import Ending, recorded_start
 from yt8m.training import curves
-from yt8m.training.course import Course
+from yt8m.training.course import Course, Outcome
 from yt8m.training.journal import Journal
 from yt8m.training.layer_groups import group_remarks
 from yt8m.training.length import length_in_words
@@ -33,6 +33,7 @@ from yt8m.training.records_seen import compare_files
 from yt8m.training.resuming import restore
 from yt8m.training.run_files import open_files
 from yt8m.training.schedules import warmup_remark
+from yt8m.training.time_limit import TimeLimit
 from yt8m.training.tracking import require_trackers
 from yt8m.training.trainer import Trainer
 
@@ -48,12 +49,17 @@ class TrainingResult:
     """Steps done before this one."""
     num_steps: int
     """Steps that the run is to have in all."""
-    interrupted: bool
-    """Whether it was stopped on request before its last step; the same command resumes it."""
+    outcome: Outcome
+    """How this start ended. The same command resumes a run that is not `done`."""
     best_metrics: dict[str, float] | None
     """The metrics of the best validation; None if there was none, such as without validation records."""
     seconds: float
     """The duration of this start."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped on request before its last step."""
+        return self.outcome == "stopped"
 
 
 def train(
@@ -78,6 +84,7 @@ def train(
             finite (the message has the step and the learning rate).
     """
     started = time.perf_counter()
+    limit = TimeLimit(config.training.max_hours, started)
     require_trackers(config.log)
     devices, journal = open_devices(config.distribute), Journal(progress)
     progress = journal
@@ -96,11 +103,11 @@ def train(
         with contextlib.ExitStack() as stack:
             ending = Ending()
             run = devices.on_chief(lambda: _enter(trainer, stack, journal, ending))
-            first_step, interrupted = _train_in(run, trainer, source, validation, progress, stop_requested)
-            ending.status = "stopped" if interrupted else "done"
+            first_step, outcome = _train_in(run, trainer, source, validation, progress, stop_requested, limit)
+            ending.status = outcome
         best = devices.on_chief(lambda: _finish(run))
     step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
-    return TrainingResult(str(run.path), step, first_step, config.training.num_steps, interrupted, best, seconds)
+    return TrainingResult(str(run.path), step, first_step, config.training.num_steps, outcome, best, seconds)
 
 
 def _enter(trainer: Trainer, stack: contextlib.ExitStack, journal: Journal, ending: Ending) -> RunDirectory:
@@ -115,8 +122,10 @@ def _enter(trainer: Trainer, stack: contextlib.ExitStack, journal: Journal, endi
     return run
 
 
-def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress, stop_requested) -> tuple[int, bool]:
-    """Trains from the state of the run directory. Returns the first step, and whether it was stopped on request."""
+def _train_in(
+    run: RunDirectory, trainer: Trainer, source, validation, progress, stop_requested, limit: TimeLimit
+) -> tuple[int, Outcome]:
+    """Trains from the state of the run directory. Returns the first step, and how training ended."""
     config = trainer.config
     checkpoints = Checkpoints(
         run.checkpoints, trainer.model, trainer.optimizer, trainer.counters, config.training.keep_checkpoints
@@ -126,6 +135,7 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
     first_step = int(trainer.step.numpy())
     if not first_step:
         trainer.prepare()
+    limit.assume(checkpoints.num_bytes + checkpoints.num_weights_bytes, _seconds_of_validation(run))
     progress.training_started(config, first_step)
     initial = [] if first_step else trainer.initial_remarks
     for remark in [*initial, warmup_remark(config.training), *group_remarks(trainer.model, config.training)]:
@@ -133,9 +143,19 @@ def _train_in(run: RunDirectory, trainer: Trainer, source, validation, progress,
             progress.message(remark)
     with open_files(run, checkpoints, trainer.devices, config, progress) as files:
         files.log_configuration(config)
-        interrupted = Course(trainer, source, validation, files, progress, stop_requested).finish()
-        files.ended("stopped" if interrupted else "done")
-    return first_step, interrupted
+        outcome = Course(trainer, source, validation, files, progress, stop_requested, limit).finish()
+        files.ended(outcome)
+    return first_step, outcome
+
+
+def _seconds_of_validation(run: RunDirectory) -> float | None:
+    """The duration of the last validation in an earlier start; None if there was none."""
+    rows = [
+        row
+        for row in runs.read_metrics(run)
+        if row["kind"] == "validation" and row.get("videos_per_second") and "num_videos" in row
+    ]
+    return rows[-1]["num_videos"] / rows[-1]["videos_per_second"] if rows else None
 
 
 def _require_room(run: RunDirectory, checkpoints: Checkpoints, keep: int) -> None:

@@ -69,6 +69,11 @@ class RunFiles:
         if self._is_chief:
             trainer.save_weights(self.run, metrics)
 
+    def save_first_weights(self, trainer: Trainer) -> None:
+        """Saves the weights as the best ones unless there are some, for a run that has no time to be validated."""
+        if self._is_chief and not self.run.best_weights.exists():
+            trainer.save_weights(self.run)
+
 
 @contextlib.contextmanager
 def open_files(

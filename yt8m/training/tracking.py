@@ -88,7 +88,9 @@ class MLflow(Tracker):
         self._client.log_batch(self._id, metrics=rows)
 
     def close(self, status: str) -> None:
-        self._client.set_terminated(self._id, {"done": "FINISHED", "stopped": "KILLED"}.get(status, "FAILED"))
+        self._client.set_terminated(
+            self._id, {"done": "FINISHED", "stopped": "KILLED", "out of time": "KILLED"}.get(status, "FAILED")
+        )
 
 
 class WeightsAndBiases(Tracker):
@@ -115,7 +117,7 @@ class WeightsAndBiases(Tracker):
         self._run.log({"step": step} | {f"{kind}/{name}": float(value) for name, value in values.items()})
 
     def close(self, status: str) -> None:
-        self._run.finish(exit_code=0 if status == "done" else 1)
+        self._run.finish(exit_code=0 if status in ("done", "out of time") else 1)
 
 
 TRACKERS: dict[str, type[Tracker]] = {each.name: each for each in (MLflow, WeightsAndBiases)}
