@@ -14,7 +14,7 @@ import pytest
 from yt8m.data import record_counts
 from yt8m.data.engine import stream as stream_module
 from yt8m.data.engine.batches import num_threads
-from yt8m.data.engine.order import Shares, in_order
+from yt8m.data.engine.order import Shares, in_order, one_by_one
 from yt8m.data.engine.records import LocalFile, Record
 from yt8m.data.engine.stream import read_stream
 from yt8m.data.options import Frames, Order, Portion
@@ -40,7 +40,7 @@ def source(tmp_path):
 
 
 def items_of(source):
-    return lambda file, first: LocalFile(source.files[file]).records(first)
+    return lambda file, first: one_by_one(LocalFile(source.files[file]).records(first))
 
 
 def refuse(file, first):
@@ -244,7 +244,7 @@ def test_a_stream_goes_on_after_300_000_batches_without_reading_them(videos, mon
     batch = next(read_stream(videos, 8, Frames(), order, Portion(skip_records=skip), shares, counts))
     assert len(read) <= 8 * (num_threads() + 2), "those of the batches in the making"
     places = in_order(
-        lambda file, first: ((file, number) for number in range(first, 10)),
+        lambda file, first: [[(file, number) for number in range(first, 10)]],
         lambda files: [10] * 4,
         4,
         order,

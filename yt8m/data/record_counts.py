@@ -25,8 +25,8 @@ from yt8m.files import read_json, write_json
 from yt8m.progress import SILENT, Progress
 
 T = TypeVar("T")
-Items = Callable[[int, int], Iterable[T]]
-"""Takes the number of a file and a position; gives the file's items from that position on."""
+Items = Callable[[int, int], Iterable[list[T]]]
+"""Takes the number of a file and a position; gives the file's items from that position on, in runs of any length."""
 
 _THREADS = 16
 """Files that are counted, or asked about, at the same time. Most of that is waiting for a disk or a server."""
@@ -63,15 +63,16 @@ class RecordCounts:
     def learning(self, items: Items[T]) -> Items[T]:
         """Wraps the items of the files: the number of a file's items is known once they have been read to their end."""
 
-        def learned(file: int, first: int) -> Iterable[T]:
+        def learned(file: int, first: int) -> Iterable[list[T]]:
             return items(file, first) if file in self._known else self._read_and_learn(items, file, first)
 
         return learned
 
-    def _read_and_learn(self, items: Items[T], file: int, first: int) -> Iterator[T]:
+    def _read_and_learn(self, items: Items[T], file: int, first: int) -> Iterator[list[T]]:
         identity, number = self._identity(file), first
-        for number, item in enumerate(items(file, first), first + 1):  # noqa: B007
-            yield item
+        for run in items(file, first):
+            number += len(run)
+            yield run
         self._add(file, identity, number)
 
     def numbers(self, items: Items, files: Sequence[int], purpose: str = _TO_GO_ON) -> list[int] | None:
@@ -105,7 +106,7 @@ class RecordCounts:
             if not isinstance(opened, LocalFile):
                 return
             is_every_record = self._source.level != "segment" and self._source.fold is None
-            number = sum(1 for _ in (opened.records() if is_every_record else items(file, 0)))
+            number = sum(1 for _ in opened.records()) if is_every_record else sum(map(len, items(file, 0)))
         except (RecordError, OSError):
             return
         self._add(file, identity, number)

@@ -16,17 +16,31 @@ LONG = 50
 
 
 class Files:
-    """Files of known lengths; an item is (file, position). Notes what is asked of them."""
+    """Files of known lengths; an item is (file, position). Notes what is asked of them.
 
-    def __init__(self, counts, known=True):
-        self.counts, self.known = counts, known
+    Args:
+        counts: the lengths.
+        known: whether they are told.
+        longest: items come in runs of random lengths up to this one, some of them empty; None = one by one.
+        damaged: the item that cannot be read.
+    """
+
+    def __init__(self, counts, known=True, longest=None, damaged=None):
+        self.counts, self.known, self.longest, self.damaged = counts, known, longest, damaged
         self.num_fetched, self.opened = 0, []
 
     def items(self, file, first):
         self.opened.append((file, first))
-        for number in range(first, self.counts[file]):
-            self.num_fetched += 1
-            yield file, number
+        random = np.random.default_rng((file, first))
+        every = [(file, number) for number in range(first, self.counts[file])]
+        good = every[: every.index(self.damaged)] if self.damaged in every else every
+        while good:
+            length = 1 if self.longest is None else int(random.integers(self.longest + 1))
+            run, good = good[:length], good[length:]
+            self.num_fetched += len(run)
+            yield run
+        if self.damaged in every:
+            raise InputError(f"item {self.damaged} is damaged")
 
     def counts_of(self, files):
         return [self.counts[file] for file in files] if self.known else None
@@ -94,7 +108,9 @@ def test_the_order_is_that_of_a_slow_version(case):
     num_epochs = 1 if not order.repeat else LONG * shares.records.count if sum(counts[file] for file in files) else 0
     epochs = (slow_epoch(counts, files, order, epoch) for epoch in range(num_epochs))
     expected = itertools.islice(itertools.chain.from_iterable(epochs), shares.records.index, None, shares.records.count)
-    assert first_of(Files(counts).stream(order, shares)) == first_of(expected)
+    expected = first_of(expected)
+    for longest in (None, 1, 4, 100):
+        assert first_of(Files(counts, longest=longest).stream(order, shares)) == expected, longest
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["counted", "uncounted"])
@@ -105,8 +121,23 @@ def test_a_stream_goes_on_anywhere_as_if_it_had_been_read_until_there(case, know
     skips = {0, 1, total, total + 1, *rng.integers(0, 3 * total + 3, 3).tolist()}
     whole = first_of(Files(counts).stream(order, shares), max(skips) + LONG)
     for skip in skips:
-        rest = first_of(Files(counts, known).stream(order, shares, skip))
-        assert rest == whole[skip : skip + LONG], skip
+        for longest in (None, 7):
+            rest = first_of(Files(counts, known, longest).stream(order, shares, skip))
+            assert rest == whole[skip : skip + LONG], (skip, longest)
+
+
+@pytest.mark.parametrize("longest", [None, 1, 5, 100])
+@pytest.mark.parametrize("shuffle_buffer", [1, 6])
+def test_all_items_that_were_read_before_a_damaged_one_come_before_its_error(shuffle_buffer, longest):
+    """Three of four files are read in turns: those of the damaged item's round come, and no later ones."""
+    order = order_of(shuffle_buffer=shuffle_buffer)
+    counts, damaged = [9, 9, 9, 9], (2, 4)
+    in_turns = slow_epoch(counts, range(4), order_of(shuffle_buffer=1), 0)  # a buffer of one item changes no order
+    expected = slow_epoch(counts, range(4), order, 0)[: in_turns.index(damaged) - shuffle_buffer]
+    stream, found = Files(counts, longest=longest, damaged=damaged).stream(order), []
+    with pytest.raises(InputError, match=r"item \(2, 4\) is damaged"):
+        found.extend(stream)
+    assert found == expected
 
 
 def test_every_item_comes_once_an_epoch_and_epochs_differ():

@@ -6,6 +6,8 @@ epoch is followed on positions alone.
 
 A shuffled epoch permutes the files, reads some of them in turns, one item each, and passes the items through a buffer. Each step
 gives the item at a drawn place of the buffer and puts the next item there. At the end, the rest of the buffer is permuted.
+
+Items come and go in runs, lists of any length: small records are read many at a time, and Python does less for each then.
 """
 
 import bisect
@@ -21,9 +23,10 @@ from yt8m.data.schema import WHOLE, Share
 from yt8m.errors import InputError
 
 T = TypeVar("T")
+Runs = Iterator[list[T]]
+"""Lists of items that follow each other."""
 
 _DRAWN_AT_ONCE = 4096
-_END = object()
 _PLACES, _REST = 1, 2
 """Third numbers of the seeds of the places in the buffer and of its rest. The permutation of the files has none."""
 
@@ -40,7 +43,7 @@ UNDIVIDED = Shares()
 
 
 def in_order(
-    items: Callable[[int, int], Iterable[T]],
+    items: Callable[[int, int], Iterable[list[T]]],
     counts: Callable[[Sequence[int]], Sequence[int] | None],
     num_files: int,
     order: Order,
@@ -50,8 +53,8 @@ def in_order(
     """Gives the items of a share of a stream, once or for ever. The stream also ends if a whole epoch has no item.
 
     Args:
-        items: takes the number of a file and a position; gives the file's items from that position on. The number of items
-            must be the same each time.
+        items: takes the number of a file and a position; gives the file's items from that position on, in runs of any
+            length. The number of items must be the same each time.
         counts: takes the numbers of files; gives the number of items of each, or None if any is unknown. It is asked only for
             `skip`. If any is unknown, the first epoch is read and dropped as far as necessary, and `counts` is asked again.
         num_files: number of files.
@@ -64,7 +67,13 @@ def in_order(
     """
     files = range(num_files)[shares.files.index :: shares.files.count]
     index, every = shares.records
-    return itertools.islice(_Stream(items, counts, files, order).since(index + skip * every), 0, None, every)
+    runs = _Stream(items, counts, files, order).since(index + skip * every)
+    return itertools.islice(itertools.chain.from_iterable(runs), 0, None, every)
+
+
+def one_by_one(items: Iterable[T]) -> Runs[T]:
+    """Runs of one item each: for items that cost much to find, or to hold, before they are needed."""
+    return ([item] for item in items)
 
 
 class _Stream(Generic[T]):
@@ -74,7 +83,7 @@ class _Stream(Generic[T]):
         self._items, self._counts_of, self._files, self._order = items, counts, files, order
         self._width = order.parallel_files if order.shuffle else 1
 
-    def since(self, position: int) -> Iterator[T]:
+    def since(self, position: int) -> Runs[T]:
         """Gives the items from a position of the stream on."""
         epoch = 0
         if position:
@@ -82,8 +91,9 @@ class _Stream(Generic[T]):
             total = None if counts is None else sum(counts.values())
             if total is None:
                 stream = self._epoch(0, 0)
-                dropped = _drop(stream, position)
+                dropped, left = _drop(stream, position)
                 if dropped == position:
+                    yield left
                     yield from stream
                     epoch, position = 1, 0
                 else:
@@ -93,12 +103,12 @@ class _Stream(Generic[T]):
                     return
                 epoch, position = divmod(position, total)
         while epoch == 0 or self._order.repeat:
-            stream = self._epoch(epoch, position)
-            item = next(stream, _END)
-            if item is _END:
+            is_empty = True
+            for run in self._epoch(epoch, position):
+                is_empty = is_empty and not run
+                yield run
+            if is_empty:
                 return
-            yield item
-            yield from stream
             epoch, position = epoch + 1, 0
 
     def _counts(self) -> dict[int, int] | None:
@@ -106,7 +116,7 @@ class _Stream(Generic[T]):
         counts = self._counts_of(self._files)
         return None if counts is None else dict(zip(self._files, counts, strict=True))
 
-    def _epoch(self, epoch: int, position: int) -> Iterator[T]:
+    def _epoch(self, epoch: int, position: int) -> Runs[T]:
         """The items of an epoch, from a position on."""
         files = self._files
         if self._order.shuffle:
@@ -117,12 +127,11 @@ class _Stream(Generic[T]):
             return self._rest_of_epoch(epoch, position, _Turns(files, counts, self._width))
         stream = self._in_turns([], files)
         if self._order.shuffle:
-            buffer = list(itertools.islice(stream, self._order.shuffle_buffer))
+            buffer, stream = _first(stream, self._order.shuffle_buffer)
             stream = self._through(buffer, stream, epoch, _flat(self._places(epoch, len(buffer))))
-        _drop(stream, position)
-        return stream
+        return _without(stream, position)
 
-    def _rest_of_epoch(self, epoch: int, position: int, turns: "_Turns") -> Iterator[T]:
+    def _rest_of_epoch(self, epoch: int, position: int, turns: "_Turns") -> Runs[T]:
         """The items of an epoch from a position on, without those before it."""
         if not self._order.shuffle:
             return self._go_on(turns, position, {})
@@ -134,7 +143,7 @@ class _Stream(Generic[T]):
         np.maximum.at(held, places[:steps], np.arange(size, size + steps))  # the last item that was put at each place
         if steps < position or size + steps == turns.total:
             held = held[self._rest(epoch, size)][position - steps :]
-            return iter(self._fetch(turns, held.tolist(), {}))
+            return iter([self._fetch(turns, held.tolist(), {})])
         opened: dict[int, _After[T]] = {}
         buffer = self._fetch(turns, held.tolist(), opened)
         left = itertools.chain(places[steps:].tolist(), _flat(chunks))
@@ -159,7 +168,7 @@ class _Stream(Generic[T]):
                 fetched[place] = opened[file].item(number)
         return fetched
 
-    def _go_on(self, turns: "_Turns", position: int, opened: "dict[int, _After[T]]") -> Iterator[T]:
+    def _go_on(self, turns: "_Turns", position: int, opened: "dict[int, _After[T]]") -> Runs[T]:
         """The items of an epoch from a position on, before the buffer. Files that are open are used again."""
         reading, waiting = turns.state(position)
         readers = [
@@ -170,32 +179,32 @@ class _Stream(Generic[T]):
         ]
         return self._in_turns(readers, waiting)
 
-    def _in_turns(self, readers: list[Iterator[T]], files: Iterable[int]) -> Iterator[T]:
+    def _in_turns(self, readers: list[Runs[T]], files: Iterable[int]) -> Runs[T]:
         """Gives one item of each reader in turns. A reader that has ended gives its place to the next file."""
         waiting = (iter(self._items(file, 0)) for file in files)
         readers = [*readers, *itertools.islice(waiting, self._width - len(readers))]
-        while readers:
-            num_ended = 0
-            for place, reader in enumerate(readers):
-                item = next(reader, _END)
-                while item is _END and (following := next(waiting, None)) is not None:
-                    readers[place] = following
-                    item = next(following, _END)
-                if item is _END:
-                    readers[place] = None
-                    num_ended += 1
-                else:
-                    yield item
-            if num_ended:
-                readers = [reader for reader in readers if reader is not None]
+        slots = [_Slot(reader) for reader in readers]
+        while slots:
+            for place, slot in enumerate(slots):
+                try:
+                    slot.fill(waiting)
+                except Exception:
+                    yield [before.run[0] for before in slots[:place] if before.run]  # they come before the error
+                    raise
+            slots = [slot for slot in slots if slot.run]
+            num_rounds = min((len(slot.run) for slot in slots), default=0)
+            turns = zip(*[slot.take(num_rounds) for slot in slots], strict=True)
+            yield list(itertools.chain.from_iterable(turns))
 
-    def _through(self, buffer: list[T], stream: Iterator[T], epoch: int, places: Iterator[int]) -> Iterator[T]:
+    def _through(self, buffer: list[T], stream: Runs[T], epoch: int, places: Iterator[int]) -> Runs[T]:
         """Passes items through a full buffer, and then empties the buffer."""
-        for item, place in zip(stream, places, strict=False):
-            yield buffer[place]
-            buffer[place] = item
-        for place in self._rest(epoch, len(buffer)).tolist():
-            yield buffer[place]
+        for run in stream:
+            given = []
+            for item, place in zip(run, places, strict=False):
+                given.append(buffer[place])
+                buffer[place] = item
+            yield given
+        yield [buffer[place] for place in self._rest(epoch, len(buffer)).tolist()]
 
     def _places(self, epoch: int, size: int) -> Iterator[np.ndarray]:
         """Places in the buffer, as they are drawn, in chunks: int64 [_DRAWN_AT_ONCE]."""
@@ -208,26 +217,63 @@ class _Stream(Generic[T]):
         return np.random.default_rng((self._order.seed, epoch, _REST)).permutation(size)
 
 
-class _After(Generic[T]):
-    """The items of a file from a position on. Each can be had once, in order."""
+class _Slot(Generic[T]):
+    """A place for a file among those that are read in turns."""
 
-    def __init__(self, items: Callable[[int, int], Iterable[T]], file: int, first: int):
-        self._items, self._file, self._next = iter(items(file, first)), file, first
+    def __init__(self, reader: Runs[T]):
+        self._reader = reader
+        self.run: list[T] = []
+        """The next items; none after the last file."""
+
+    def fill(self, waiting: Iterator[Runs[T]]) -> None:
+        """Sees to it that there are items, of this file or of one that waits."""
+        while not self.run:
+            run = next(self._reader, None)
+            if run is not None:
+                self.run = run
+                continue
+            following = next(waiting, None)
+            if following is None:
+                return
+            self._reader = following
+
+    def take(self, number: int) -> list[T]:
+        """Takes the next items."""
+        taken, self.run = self.run[:number], self.run[number:]
+        return taken
+
+
+class _After(Generic[T]):
+    """The items of a file from a position on, in one pass."""
+
+    def __init__(self, items: Callable[[int, int], Iterable[list[T]]], file: int, first: int):
+        self._runs, self._file, self._next = iter(items(file, first)), file, first
+        self._run: list[T] = []
 
     def item(self, number: int) -> T:
-        """The item at a position of the file."""
-        item = next(self.rest(number), _END)
-        if item is _END:
-            raise InputError(
-                f"file {self._file + 1} of the records has changed since its records were counted; start again"
-            )
-        self._next = number + 1
-        return item
+        """The item at a position of the file, not before one that was asked for."""
+        self._go_to(number)
+        while not self._run:
+            run = next(self._runs, None)
+            if run is None:
+                raise InputError(
+                    f"file {self._file + 1} of the records has changed since its records were counted; start again"
+                )
+            self._run = run
+        return self._run[0]
 
-    def rest(self, first: int) -> Iterator[T]:
-        """The items from a position on."""
-        _drop(self._items, first - self._next)
-        return self._items
+    def rest(self, first: int) -> Runs[T]:
+        """The items from a position on, for good."""
+        self._go_to(first)
+        return itertools.chain([self._run], self._runs)
+
+    def _go_to(self, number: int) -> None:
+        further = number - self._next
+        if further > len(self._run):
+            _, self._run = _drop(self._runs, further - len(self._run))
+        else:
+            self._run = self._run[further:]
+        self._next = number
 
 
 class _Block(NamedTuple):
@@ -291,9 +337,31 @@ class _Turns:
         return reading[place:] + reading[:place], self._files[block.num_opened :]
 
 
-def _drop(stream: Iterator, number: int) -> int:
-    """Drops items, as many as there are. Returns how many were dropped."""
-    return sum(1 for _ in itertools.islice(stream, number))
+def _drop(stream: Runs[T], number: int) -> tuple[int, list[T]]:
+    """Drops items, as many as there are. Returns how many were dropped, and what is left of the last run."""
+    dropped = 0
+    while dropped < number and (run := next(stream, None)) is not None:
+        if dropped + len(run) > number:
+            return number, run[number - dropped :]
+        dropped += len(run)
+    return dropped, []
+
+
+def _without(stream: Runs[T], number: int) -> Runs[T]:
+    """A stream without its first items."""
+    if not number:
+        return stream
+    _, left = _drop(stream, number)
+    return itertools.chain([left], stream) if left else stream
+
+
+def _first(stream: Runs[T], number: int) -> tuple[list[T], Runs[T]]:
+    """The first items of a stream, as many as there are, and the stream of the others."""
+    taken: list[T] = []
+    while len(taken) < number and (run := next(stream, None)) is not None:
+        taken += run
+    left = taken[number:]
+    return taken[:number], itertools.chain([left], stream) if left else stream
 
 
 def _flat(chunks: Iterable[np.ndarray]) -> Iterator[int]:

@@ -55,11 +55,15 @@ class PieceFile:
         Raises:
             RecordError: a header is damaged or cut off, a record is cut off, or the file cannot be read.
         """
+        return itertools.chain.from_iterable(self.runs(first))
+
+    def runs(self, first: int = 0) -> Iterator[list[Record]]:
+        """The same records, those of a piece at a time."""
         try:
             with open(self.path, "rb", buffering=0) as file:
                 size = file.seek(0, io.SEEK_END)
                 file.seek(0)
-                yield from _Records(_File(file), self.path, size).each(first)
+                yield from _Records(_File(file), self.path, size).runs(first)
         except OSError as error:
             raise RecordError(self.path, None, f"cannot be read ({error.strerror or error})") from error
 
@@ -76,7 +80,7 @@ def records_of(chunks: Iterable[bytes], path: str, size_known: int | None, first
     Raises:
         RecordError: a header is damaged or cut off, or a record is cut off.
     """
-    return _Records(_Chunks(chunks), path, size_known).each(first)
+    return itertools.chain.from_iterable(_Records(_Chunks(chunks), path, size_known).runs(first))
 
 
 class _Stream(Protocol):
@@ -124,7 +128,7 @@ class _Records:
     def __init__(self, stream: _Stream, path: str, size: int | None):
         self._stream, self._path, self._size = stream, path, size
 
-    def each(self, first: int) -> Iterator[Record]:
+    def runs(self, first: int) -> Iterator[list[Record]]:
         index = offset = 0
         rest, length = np.empty(0, np.uint8), PIECE_BYTES
         while True:
@@ -138,7 +142,7 @@ class _Records:
                 begins[skipped:],
                 sizes[skipped:],
             )
-            yield from map(_record, fields)
+            yield [*map(_record, fields)]
             index, offset, rest = index + len(begins), offset + end, memory[end:]
             has_ended = len(memory) < length or offset == self._size
             if has_ended and not len(rest):
@@ -152,7 +156,7 @@ class _Records:
                 if framed is None:
                     raise self._broken(index, offset, content, size)
                 piece = Piece(np.frombuffer(framed, np.uint8))
-                yield from [Record(self._path, 0, piece, HEADER_BYTES, len(content))][first:]
+                yield [Record(self._path, 0, piece, HEADER_BYTES, len(content))][first:]
                 return
             # A header may claim any length. Memory grows only as bytes arrive.
             length = max(PIECE_BYTES, min(needed, 2 * length))

@@ -15,7 +15,8 @@ from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
-from yt8m.data.engine.order import Shares, in_order
+from yt8m.data.engine.order import Shares, in_order, one_by_one
+from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
@@ -150,21 +151,24 @@ def read_data(source: Source, batch_size: int, order: Order) -> Iterator[Batch]:
     return stream_batches(records, make, batch_size)
 
 
-def items_of(source: Source) -> Callable[[int, int], Iterator[Record | Segment]]:
-    """Returns the function that gives a file's items from a position on: its records, or its rated segments."""
+def items_of(source: Source) -> Callable[[int, int], Iterator[list[Record]] | Iterator[list[Segment]]]:
+    """Returns the function that gives a file's items from a position on, in runs: its records, or its rated segments."""
     return partial(_rated if source.level == "segment" else _records, source)
 
 
-def _records(source: Source, file: int, first: int) -> Iterator[Record]:
-    """The records of a file from the `first`-th on; with a fold, of those that it leaves."""
-    records = open_records(source.files[file], source.level).records
-    return itertools.islice(of_fold(records(), source), first, None) if source.fold else records(first)
+def _records(source: Source, file: int, first: int) -> Iterator[list[Record]]:
+    """The records of a file from the `first`-th on, in runs; with a fold, of those that it leaves."""
+    opened = open_records(source.files[file], source.level)
+    if source.fold:
+        return one_by_one(itertools.islice(of_fold(opened.records(), source), first, None))
+    return opened.runs(first) if isinstance(opened, PieceFile) else one_by_one(opened.records(first))
 
 
-def _rated(source: Source, file: int, first: int) -> Iterator[Segment]:
-    """The rated segments of a file from the `first`-th on."""
+def _rated(source: Source, file: int, first: int) -> Iterator[list[Segment]]:
+    """The rated segments of a file from the `first`-th on, in runs."""
+    records = itertools.chain.from_iterable(_records(source, file, 0))
     # Files are read in turns, and counted in several threads, so each has memory of its own.
-    return itertools.islice(find_rated(_records(source, file, 0), source, Scratch()), first, None)
+    return one_by_one(itertools.islice(find_rated(records, source, Scratch()), first, None))
 
 
 def maker(source: Source, frames: Frames, seed: int, shares: Shares) -> Make:
