@@ -17,6 +17,7 @@ import pytest
 from yt8m.data.arrays import read_batches
 from yt8m.data.engine import processes, stream
 from yt8m.data.engine.processes import Processes, Recipe
+from yt8m.data.protos import Example
 from yt8m.data.records import frame_level_record, framed
 from yt8m.data.source import Source
 from yt8m.errors import InputError, RecordError
@@ -408,10 +409,20 @@ def test_which_streams_get_processes(monkeypatch):
         return found and found._number
 
     assert [number("frame", each) for each in ("auto", 0, 1, 3)] == [4, None, 1, 3]
-    assert [number("segment", "auto"), number("video", "auto"), number("video", 2)] == [4, None, None]
+    assert number("segment", "auto") == 4
     assert number("frame", "auto", cores=1) is None
     monkeypatch.setattr(stream, "are_possible", lambda: False)
     assert number("frame", 3) is None
+
+
+def test_video_level_records_are_left_to_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "Processes", None)  # cannot be called
+    record = Example()
+    record.features.feature["id"].bytes_list.value.append(b"a")
+    record.features.feature["mean_audio"].float_list.value.extend([0.5] * 128)
+    (tmp_path / "a.tfrecord").write_bytes(framed(record.SerializeToString()))
+    batches = read_batches(str(tmp_path / "a.tfrecord"), level="video", features=("audio",), processes=2)
+    assert [batch["id"].tolist() for batch in batches] == [[b"a"]]
 
 
 def test_a_number_of_processes_cannot_be_negative(files):

@@ -19,7 +19,7 @@ from yt8m.data.engine.frame_level import frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import all_segments, find_rated, rated_batch
-from yt8m.data.engine.video_level import video_batch
+from yt8m.data.engine.video_level import video_batches
 from yt8m.data.features import may_be_name
 from yt8m.data.graph.reading import make_parser
 from yt8m.data.options import Frames
@@ -83,7 +83,7 @@ def read_by_the_engine(serialized: bytes, level: str):
     if level == "frame":
         return elements(frame_batch([record], source, ALL_FRAMES, 0, 0, POOL, SCRATCH))
     if level == "video":
-        return elements(video_batch([record], source, POOL, SCRATCH))
+        return elements(next(video_batches([record], 1, source, POOL, SCRATCH)))
     if level == "all":
         return elements(all_segments(record, source, POOL, SCRATCH))
     segments = list(find_rated([record], source, SCRATCH))

@@ -56,6 +56,39 @@ def test_errors_come_at_their_place_in_the_stream(threads):
         next(stream)
 
 
+@pytest.mark.parametrize("drop_remainder", [False, True])
+def test_several_batches_are_made_in_one_go(threads, drop_remainder):
+    def make(number, items, pool, scratch):
+        for first in range(0, len(items), 4):
+            yield {"call": number, "items": items[first : first + 4]}
+
+    def found(num_items):
+        stream = stream_batches(iter(range(num_items)), make, 4, several=3, drop_remainder=drop_remainder)
+        return [(batch["call"], len(batch["items"])) for batch in stream]
+
+    assert found(24) == [(0, 4)] * 3 + [(1, 4)] * 3
+    assert found(34) == [(0, 4)] * 3 + [(1, 4)] * 3 + [(2, 4)] * 2 + [(2, 2)] * (not drop_remainder)
+    assert found(3) == [(0, 3)] * (not drop_remainder)
+
+
+def test_batches_made_in_one_go_come_before_the_error_of_one_of_them(threads):
+    def make(number, items, pool, scratch):
+        for first in range(0, len(items), 2):
+            if 9 in items[first : first + 2]:
+                raise RecordError("b.tfrecord", 9, "is bad")
+            yield {"items": items[first : first + 2]}
+
+    def items():
+        yield from range(7)
+        raise RecordError("a.tfrecord", 7, "is cut off")
+
+    for source, path in ((iter(range(100)), "b"), (items(), "a")):
+        found = []
+        with pytest.raises(RecordError, match=rf"{path}\.tfrecord"):
+            found.extend(stream_batches(source, make, 2, several=3))
+        assert [batch["items"] for batch in found] == [[0, 1], [2, 3], [4, 5], [6, 7]][: 4 if path == "b" else 3]
+
+
 def test_only_so_many_batches_are_made_ahead(threads):
     taken = []
 

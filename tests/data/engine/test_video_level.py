@@ -12,7 +12,7 @@ from yt8m.data.engine import video_level
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.records import LocalFile
-from yt8m.data.engine.video_level import video_batch
+from yt8m.data.engine.video_level import batches_at_once, video_batches
 from yt8m.data.features import Feature, names_of
 from yt8m.data.protos import Example
 from yt8m.data.records import framed
@@ -40,7 +40,8 @@ def records_of(tmp_path, *contents: bytes, kind=PieceFile):
 
 
 def read(records, source=SOURCE) -> dict[str, np.ndarray]:
-    return video_batch(records, source, Pool(), Scratch())
+    (batch,) = video_batches(records, len(records), source, Pool(), Scratch())
+    return batch
 
 
 def expected(content: bytes, source=SOURCE) -> dict:
@@ -187,14 +188,38 @@ class TestUsualRecords:
         order = np.random.default_rng(4).permutation(30)
         assert_holds(read([records[place] for place in order]), [contents[place] for place in order])
 
+
+CONTENTS = tuple(example(entries(seed, num_labels=seed % 5).values()) for seed in range(300))
+
+
+class TestSeveralBatchesAtOnce:
+    @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 256, 257, 299, 300, 1000])
+    def test_they_are_those_of_one_by_one(self, tmp_path, usual_alone, batch_size):
+        records = records_of(tmp_path, *CONTENTS)
+        number = batch_size * batches_at_once(batch_size)
+        found = [
+            batch
+            for first in range(0, 300, number)
+            for batch in video_batches(records[first : first + number], batch_size, SOURCE, Pool(), Scratch())
+        ]
+        assert [len(batch["id"]) for batch in found[:-1]] == [batch_size] * (len(found) - 1)
+        assert sum(len(batch["id"]) for batch in found) == 300
+        for number, batch in enumerate(found):
+            assert_holds(batch, CONTENTS[number * batch_size :][:batch_size])
+            assert batch["mean_rgb"].flags.c_contiguous
+
+    def test_an_error_comes_in_place_of_its_batch(self, tmp_path):
+        """Records 17 and 19 are damaged, and so the fourth batch of five records."""
+        contents = [*CONTENTS[:17], b"\xff", CONTENTS[18], b""]
+        stream, found = video_batches(records_of(tmp_path, *contents), 5, SOURCE, Pool(), Scratch()), []
+        with pytest.raises(RecordError, match="record 17"):
+            found.extend(stream)
+        assert len(found) == 3
+        for number, batch in enumerate(found):
+            assert_holds(batch, contents[5 * number :][:5])
+
     def test_no_records(self):
-        batch = read([])
-        assert {key: values.shape for key, values in batch.items()} == {
-            "id": (0,),
-            "labels": (0, MAX_LABELS),
-            "mean_rgb": (0, 1024),
-            "mean_audio": (0, 128),
-        }
+        assert list(video_batches([], 5, SOURCE, Pool(), Scratch())) == []
 
 
 def outcome(records, source=SOURCE):

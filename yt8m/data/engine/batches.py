@@ -9,12 +9,15 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.processes import Make, Processes
+
+MakeSeveral = Callable[[int, list[Any], Pool, Scratch], Iterator[dict[str, Any]]]
+"""Makes several batches of their items, one after the other. It is told their place among what is made in one go."""
 
 _MOST_THREADS = 16
 _MOST_BYTES_AHEAD = 256 << 20
@@ -29,10 +32,11 @@ def num_threads() -> int:
 
 def stream_batches(
     items: Iterator[Any],
-    make: Make,
+    make: Make | MakeSeveral,
     batch_size: int,
     first: int = 0,
     *,
+    several: int | None = None,
     drop_remainder: bool = False,
     processes: Processes | None = None,
 ) -> Iterator[dict[str, Any]]:
@@ -43,6 +47,7 @@ def stream_batches(
         make: makes one batch; runs in several threads at once.
         batch_size: items in a batch.
         first: number of the first batch.
+        several: `make` takes the items of so many batches and gives them one by one; None = it makes one batch.
         drop_remainder: leave out a smaller last batch.
         processes: make batches in place of the threads, once they have begun. They end with the stream.
 
@@ -51,13 +56,17 @@ def stream_batches(
     """
     threads, local, pool = num_threads(), threading.local(), Pool()
 
-    def work(number: int, group: list[Any]) -> dict[str, Any]:
+    def work(number: int, group: list[Any]) -> list[dict[str, Any] | Exception]:
         if not hasattr(local, "scratch"):
             local.scratch = Scratch()
         made = processes.make(number, group) if processes else None
-        return made if made is not None else make(number, group, pool, local.scratch)
+        if made is not None:
+            return [made]
+        if several is None:
+            return [make(number, group, pool, local.scratch)]
+        return _until_error(make(number, group, pool, local.scratch))
 
-    groups = enumerate(_groups(items, batch_size, drop_remainder), first)
+    groups = enumerate(_groups(items, batch_size, several or 1, drop_remainder), first)
     waiting: deque[Future] = deque()
     most, ended = threads + 1, False
     executor = ThreadPoolExecutor(threads, thread_name_prefix="yt8m-batches")
@@ -74,15 +83,32 @@ def stream_batches(
             if not waiting:
                 return
             begun = time.monotonic()
-            batch = waiting.popleft().result()
+            made = waiting.popleft().result()
             if processes:
-                processes.after(time.monotonic() - begun, batch)
-            most = most_waiting(sum(getattr(value, "nbytes", 0) for value in batch.values()))
-            yield batch
+                processes.after(time.monotonic() - begun, made[0])
+            most = most_waiting(sum(map(_num_bytes, made)))
+            for batch in made:
+                if isinstance(batch, Exception):
+                    raise batch
+                yield batch
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
         if processes:
             processes.close()
+
+
+def _until_error(batches: Iterator[dict[str, Any]]) -> list[dict[str, Any] | Exception]:
+    """Takes all batches; the last is the error in place of a batch, if there is one."""
+    made: list[dict[str, Any] | Exception] = []
+    try:
+        made.extend(batches)
+    except Exception as error:
+        made.append(error)
+    return made
+
+
+def _num_bytes(batch: dict[str, Any] | Exception) -> int:
+    return 0 if isinstance(batch, Exception) else sum(getattr(value, "nbytes", 0) for value in batch.values())
 
 
 def _failed(error: Exception) -> Future:
@@ -91,10 +117,23 @@ def _failed(error: Exception) -> Future:
     return future
 
 
-def _groups(items: Iterator[Any], size: int, drop_remainder: bool) -> Iterator[list[Any]]:
-    while group := list(itertools.islice(items, size)):
-        if len(group) == size or not drop_remainder:
+def _groups(items: Iterator[Any], size: int, several: int, drop_remainder: bool) -> Iterator[list[Any]]:
+    """Groups of the items of several batches. The items before an error make a group, which comes before the error."""
+    while True:
+        group: list[Any] = []
+        try:
+            group.extend(itertools.islice(items, size * several))
+        except Exception:
+            if whole := group[: len(group) - len(group) % size]:
+                yield whole
+            raise
+        ended = len(group) < size * several
+        if drop_remainder:
+            group = group[: len(group) - len(group) % size]
+        if group:
             yield group
+        if ended:
+            return
 
 
 def most_waiting(num_bytes: int) -> int:

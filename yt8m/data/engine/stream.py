@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -20,7 +20,7 @@ from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
-from yt8m.data.engine.video_level import video_batch
+from yt8m.data.engine.video_level import batches_at_once, video_batches
 from yt8m.data.folds import membership
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
@@ -107,6 +107,8 @@ def read_stream(
     numbers = partial(counts.numbers, items)
     chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
     first = portion.skip_records // batch_size
+    if source.level == "video":
+        return _video_batches(source, chosen, batch_size, order)
     arguments = source, frames, order.seed, shares
     processes = _processes(source, portion, Recipe(maker, arguments))
     return stream_batches(
@@ -115,14 +117,24 @@ def read_stream(
 
 
 def _processes(source: Source, portion: Portion, recipe: Recipe) -> Processes | None:
-    """The processes that a stream may get. Video-level records are read in pieces, many at a time, which threads do well."""
+    """The processes that a stream may get."""
     asked = portion.processes
     number = num_threads() if asked == "auto" else asked
-    if source.level == "video" or not number or not are_possible() or (asked == "auto" and number == 1):
+    if not number or not are_possible() or (asked == "auto" and number == 1):
         return None
     if source.labels and not os.path.isfile(source.labels):  # a pipe, which can be read once
         return None
     return Processes(number, recipe, at_once=asked != "auto")
+
+
+def _video_batches(source: Source, records: Iterator[Record], batch_size: int, order: Order) -> Iterator[Batch]:
+    """Reads video-level records. They are read in pieces, many at a time, which threads do as well as processes."""
+
+    def make(number, records, pool, scratch) -> Iterator[Batch]:
+        return video_batches(records, batch_size, source, pool, scratch)
+
+    several = batches_at_once(batch_size)
+    return stream_batches(records, make, batch_size, several=several, drop_remainder=order.drop_remainder)
 
 
 def _all_segments(source: Source, batch_size: int, order: Order, portion: Portion, shares: Shares) -> Iterator[Batch]:
@@ -174,14 +186,10 @@ def _rated(source: Source, file: int, first: int) -> Iterator[list[Segment]]:
 def maker(source: Source, frames: Frames, seed: int, shares: Shares) -> Make:
     """Makes the function that turns the number of a batch and its items into the batch: records, or rated segments."""
 
-    def of_videos(number, records, pool, scratch) -> Batch:
-        return video_batch(records, source, pool, scratch)
-
     def of_frames(number, records, pool, scratch) -> Batch:
         return frame_batch(records, source, frames, seed, number, pool, scratch, shares.records)
 
     def of_segments(number, segments, pool, scratch) -> Batch:
         return rated_batch(segments, source, pool, scratch)
 
-    makers: dict[str, Callable] = {"video": of_videos, "frame": of_frames, "segment": of_segments}
-    return makers[source.level]
+    return of_segments if source.level == "segment" else of_frames

@@ -7,7 +7,8 @@ B = videos, D = values of a feature, L = label columns.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -33,30 +34,52 @@ _MOST_LABEL_BYTES = 500
 """Longer values count as unusual."""
 _FLOAT_BYTES = 4
 _BLOCK, _ROWS_AT_ONCE = 256, 64
-"""Records, and rows of floats, that the processor's caches hold."""
+"""Records, and rows of floats, that the processor's caches hold. Smaller blocks cost more: each takes 150 operations."""
 _WIDEST_LABEL = 5
 """Bytes of the largest int32."""
 
 
-def video_batch(records: Sequence[Record], source: Source, pool: Pool, scratch: Scratch) -> Batch:
-    """Reads video-level records into a batch.
+def batches_at_once(batch_size: int) -> int:
+    """Batches that `video_batches` makes faster in one go than one by one."""
+    return max(1, _BLOCK // batch_size)
+
+
+def video_batches(
+    records: Sequence[Record], batch_size: int, source: Source, pool: Pool, scratch: Scratch
+) -> Iterator[Batch]:
+    """Reads video-level records into batches, several at once.
 
     Args:
-        records: the records of the batch.
+        records: the records of at most `batches_at_once` batches.
+        batch_size: records in a batch; the last one may have fewer.
         source: what they must be like.
         pool: gives the memory of the features.
         scratch: memory of this thread to read records into.
 
     Raises:
-        RecordError: a record is damaged, or is not as the source says. The error names the first such record.
+        RecordError: in place of its batch, if a record is damaged, or is not as the source says. The error names the first such
+            record of the batch.
     """
-    features, size = () if source.without_features else rows_of(source.features), len(records)
-    batch: Batch = {"id": np.empty(size, object), "labels": np.full((size, source.max_labels), LABEL_PADDING, np.int32)}
+    block = _read_block(records, source, scratch) if batch_size <= _BLOCK else None
+    for first in range(0, len(records), batch_size):
+        yield _batch(
+            records[first : first + batch_size], block and block.rows(first, batch_size), source, pool, scratch
+        )
+
+
+def _batch(records: Sequence[Record], block: "_Block | None", source: Source, pool: Pool, scratch: Scratch) -> Batch:
+    """Makes a batch of records that have been read as a part of a block, or else reads them block by block."""
+    features = () if source.without_features else rows_of(source.features)
+    batch: Batch = {
+        "id": np.empty(len(records), object),
+        "labels": np.empty((len(records), source.max_labels), np.int32),
+    }
     for feature in features:
-        batch[feature.video_name] = pool.empty((size, feature.size), np.float32)
-    for first in range(0, size, _BLOCK):
-        block = slice(first, first + _BLOCK)
-        _read_block({key: values[block] for key, values in batch.items()}, records[block], source, scratch)
+        batch[feature.video_name] = pool.empty((len(records), feature.size), np.float32)
+    for first in range(0, len(records), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        read = block or _read_block(records[part], source, scratch)
+        _put_block({key: values[part] for key, values in batch.items()}, read, records[part], source, scratch)
     if source.labels:
         batch["labels"][:] = LABEL_PADDING
         for row, labels in enumerate(map(source.labels_of, batch["id"])):
@@ -64,20 +87,47 @@ def video_batch(records: Sequence[Record], source: Source, pool: Pool, scratch: 
     return batch
 
 
-def _read_block(batch: Batch, records: Sequence[Record], source: Source, scratch: Scratch) -> None:
-    """Reads records into as many rows of a batch."""
+class _Block(NamedTuple):
+    """Records whose fields have been found."""
+
+    data: np.ndarray
+    """Their bytes, and some more, uint8."""
+    ids: np.ndarray
+    """Objects, [B]."""
+    labels: np.ndarray
+    """int32 [B, L]."""
+    floats: dict[str, Places]
+    """The values of each feature that is wanted, by its name."""
+    is_usual: np.ndarray
+    """Whether all this was found, bool [B]."""
+
+    def rows(self, first: int, number: int) -> "_Block":
+        """Some of the records."""
+        rows = slice(first, first + number)
+        floats = {name: Places(each.begins[rows], each.sizes[rows]) for name, each in self.floats.items()}
+        return _Block(self.data, self.ids[rows], self.labels[rows], floats, self.is_usual[rows])
+
+
+def _read_block(records: Sequence[Record], source: Source, scratch: Scratch) -> _Block:
+    """Finds the fields of records."""
     patterns = _patterns(rows_of(source.features))
     data, begins, ends, is_usual = _joined(records, scratch, patterns.padding)
     words = every_word(data)
     entries = find_entries(words, begins, ends, len(patterns.names), patterns.longest)
     fields, are_alone = patterns.find(words, entries)
-    is_usual &= are_alone & (fields["id"].begins >= 0) & _put_labels(batch["labels"], data, fields["labels"], source)
-    _put_ids(batch["id"], data, fields["id"])
-    means = [feature.video_name for feature in rows_of(source.features)]
-    is_usual &= np.any([fields[name].begins >= 0 for name in means], axis=0)
-    for name in means:
+    labels, have_labels = _labels(data, fields["labels"], source)
+    is_usual &= are_alone & (fields["id"].begins >= 0) & have_labels
+    floats = {feature.video_name: fields[feature.video_name] for feature in rows_of(source.features)}
+    is_usual &= np.any([places.begins >= 0 for places in floats.values()], axis=0)
+    return _Block(data, _ids(data, fields["id"]), labels, floats, is_usual)
+
+
+def _put_block(batch: Batch, block: _Block, records: Sequence[Record], source: Source, scratch: Scratch) -> None:
+    """Puts records into as many rows of a batch."""
+    batch["id"][:], batch["labels"][:], is_usual = block.ids, block.labels, block.is_usual
+    for name, places in block.floats.items():
         if name in batch:
-            is_usual &= _put_floats(batch[name], data, fields[name])
+            is_usual = is_usual & _put_floats(batch[name], block.data, places)
     for row in np.flatnonzero(~is_usual):
         _put_parsed(batch, row, records[row], source, scratch)
 
@@ -118,11 +168,13 @@ def _patterns(features: tuple[Feature, ...]) -> Patterns:
     return Patterns(fields)
 
 
-def _put_ids(target: np.ndarray, data: np.ndarray, places: Places) -> None:
-    """Copies ids into an object array [B]. Records without one get the empty bytes."""
+def _ids(data: np.ndarray, places: Places) -> np.ndarray:
+    """Copies ids out, objects [B]. Records without one get the empty bytes."""
     which, _ = _bytes_of(places)
     text, ends = data[which].tobytes(), np.cumsum(places.sizes).tolist()
-    target[:] = [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    ids = np.empty(len(ends), object)
+    ids[:] = [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    return ids
 
 
 def _bytes_of(places: Places) -> tuple[np.ndarray, np.ndarray]:
@@ -132,8 +184,9 @@ def _bytes_of(places: Places) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(rows)) + (places.begins - before)[rows], rows
 
 
-def _put_labels(target: np.ndarray, data: np.ndarray, places: Places, source: Source) -> np.ndarray:
-    """Decodes labels into int32 [B, L]. Returns for which records that succeeds, bool [B]."""
+def _labels(data: np.ndarray, places: Places, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes labels, int32 [B, L]. Also returns for which records that succeeds, bool [B]."""
+    decoded = np.full((len(places.sizes), source.max_labels), LABEL_PADDING, np.int32)
     which, rows = _bytes_of(places)
     is_last = data[which] < 128
     ends = (np.cumsum(places.sizes) - 1)[places.sizes > 0]
@@ -142,14 +195,14 @@ def _put_labels(target: np.ndarray, data: np.ndarray, places: Places, source: So
     lasts = np.flatnonzero(is_last)
     widths = np.diff(lasts, prepend=-1)
     labels, rows = _varints(data, which[lasts] + 1 - widths, widths), rows[lasts]
-    counts = np.bincount(rows, minlength=len(target))
+    counts = np.bincount(rows, minlength=len(decoded))
     columns = np.arange(len(labels)) - (np.cumsum(counts) - counts)[rows]
     is_good = counts <= source.max_labels
     is_good[rows[(labels >= source.num_classes) | (widths > _WIDEST_LABEL)]] = False
     is_good[np.flatnonzero(places.sizes)[is_cut_off]] = False
     fits = is_good[rows]
-    target[rows[fits], columns[fits]] = labels[fits]
-    return is_good
+    decoded[rows[fits], columns[fits]] = labels[fits]
+    return decoded, is_good
 
 
 def _varints(data: np.ndarray, begins: np.ndarray, widths: np.ndarray) -> np.ndarray:
