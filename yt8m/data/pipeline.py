@@ -59,11 +59,18 @@ def make_dataset(
         raise InputError(f"job_name is {portion.job_name!r}, but no service is given, which alone has jobs")
     passes = itertools.count()
 
-    def stream() -> Iterator:
-        return read_stream(source, batch_size, frames, in_pass(order, next(passes)), portion, shares, counts)
+    # A hand-over costs as much as a hundred video-level records.
+    joined = source.level == "video"
 
-    signature = signature_of(source, frames, batch_size if order.drop_remainder else None)
-    return as_dataset(stream, signature).prefetch(_PREFETCHED_BATCHES)
+    def stream() -> Iterator:
+        now = in_pass(order, next(passes))
+        return read_stream(source, batch_size, frames, now, portion, shares, counts, joined=joined)
+
+    signature = signature_of(source, frames, batch_size if order.drop_remainder and not joined else None)
+    dataset = as_dataset(stream, signature)
+    if joined:
+        dataset = dataset.rebatch(batch_size, drop_remainder=order.drop_remainder)
+    return dataset.prefetch(_PREFETCHED_BATCHES)
 
 
 def _read_from_service(

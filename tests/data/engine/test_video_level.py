@@ -12,7 +12,7 @@ from yt8m.data.engine import video_level
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.records import LocalFile
-from yt8m.data.engine.video_level import batches_at_once, video_batches
+from yt8m.data.engine.video_level import batches_at_once, joined_batches, video_batches
 from yt8m.data.features import Feature, names_of
 from yt8m.data.protos import Example
 from yt8m.data.records import framed
@@ -193,10 +193,12 @@ CONTENTS = tuple(example(entries(seed, num_labels=seed % 5).values()) for seed i
 
 
 class TestSeveralBatchesAtOnce:
-    @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 256, 257, 299, 300, 1000])
-    def test_they_are_those_of_one_by_one(self, tmp_path, usual_alone, batch_size):
+    @pytest.mark.parametrize("block", [50, 512])
+    @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 257, 299, 300, 1000])
+    def test_they_are_those_of_one_by_one(self, tmp_path, usual_alone, monkeypatch, batch_size, block):
+        monkeypatch.setattr(video_level, "_BLOCK", block)
         records = records_of(tmp_path, *CONTENTS)
-        number = batch_size * batches_at_once(batch_size)
+        number = batch_size * min(3, batches_at_once(batch_size, SOURCE))
         found = [
             batch
             for first in range(0, 300, number)
@@ -217,6 +219,29 @@ class TestSeveralBatchesAtOnce:
         assert len(found) == 3
         for number, batch in enumerate(found):
             assert_holds(batch, contents[5 * number :][:5])
+
+    def test_how_many_are_made_at_once(self):
+        assert [batches_at_once(size, SOURCE) for size in (1, 64, 100, 1024, 5000)] == [1024, 16, 10, 1, 1]
+        wide = Source((), "video", (Feature("wide", 1 << 20),), NUM_CLASSES, MAX_LABELS)
+        assert [batches_at_once(size, wide) for size in (1, 2, 64)] == [2, 1, 1]
+
+    def test_they_come_as_one_unless_a_record_is_damaged(self, tmp_path):
+        def read(contents, batch_size):
+            records, found = records_of(tmp_path, *contents), []
+            try:
+                found.extend(joined_batches(records, batch_size, SOURCE, Pool(), Scratch()))
+            except RecordError as error:
+                return found, error.record
+            return found, None
+
+        (batch,), number = read(CONTENTS, 64)
+        assert number is None
+        assert_holds(batch, CONTENTS)
+        batches, number = read([*CONTENTS[:17], b"\xff", CONTENTS[18]], 5)
+        assert number == 17
+        assert b"".join(id for batch in batches for id in batch["id"]) == b"".join(
+            expected(content)["id"] for content in CONTENTS[:15]
+        )
 
     def test_no_records(self):
         assert list(video_batches([], 5, SOURCE, Pool(), Scratch())) == []

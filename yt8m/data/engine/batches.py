@@ -47,14 +47,16 @@ def stream_batches(
         make: makes one batch; runs in several threads at once.
         batch_size: items in a batch.
         first: number of the first batch.
-        several: `make` takes the items of so many batches and gives them one by one; None = it makes one batch.
+        several: one thread makes so many batches in one go: `make` takes their items and gives the batches one by one, or in
+            larger ones. For items of which each takes so little work that threads, of which one at a time runs Python, only
+            keep each other waiting. None = `make` makes one batch, in several threads.
         drop_remainder: leave out a smaller last batch.
         processes: make batches in place of the threads, once they have begun. They end with the stream.
 
     Raises:
         RecordError, InputError: from `items` and `make`, at the batch's place in the stream.
     """
-    threads, local, pool = num_threads(), threading.local(), Pool()
+    threads, local, pool = 1 if several else num_threads(), threading.local(), Pool()
 
     def work(number: int, group: list[Any]) -> list[dict[str, Any] | Exception]:
         if not hasattr(local, "scratch"):
@@ -86,7 +88,7 @@ def stream_batches(
             made = waiting.popleft().result()
             if processes:
                 processes.after(time.monotonic() - begun, made[0])
-            most = most_waiting(sum(map(_num_bytes, made)))
+            most = min(threads + 1, most_waiting(sum(map(_num_bytes, made))))
             for batch in made:
                 if isinstance(batch, Exception):
                     raise batch

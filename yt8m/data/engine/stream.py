@@ -20,7 +20,7 @@ from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
-from yt8m.data.engine.video_level import batches_at_once, video_batches
+from yt8m.data.engine.video_level import batches_at_once, joined_batches, video_batches
 from yt8m.data.folds import membership
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
@@ -84,6 +84,8 @@ def read_stream(
     portion: Portion,
     shares: Shares,
     counts: RecordCounts | None = None,
+    *,
+    joined: bool = False,
 ) -> Iterator[Batch]:
     """Reads the batches of a stream.
 
@@ -95,6 +97,7 @@ def read_stream(
         portion: how many records to skip.
         shares: from `prepared`.
         counts: what is known of the number of records of each file. It learns from the stream. None = nothing is known.
+        joined: give several whole batches as one where that is faster, to be cut up elsewhere.
 
     Raises:
         RecordError, InputError: while iterating, at the batch's place in the stream: a record is damaged, or is not as the
@@ -108,7 +111,7 @@ def read_stream(
     chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
     first = portion.skip_records // batch_size
     if source.level == "video":
-        return _video_batches(source, chosen, batch_size, order)
+        return _video_batches(source, chosen, batch_size, order, joined=joined)
     arguments = source, frames, order.seed, shares
     processes = _processes(source, portion, Recipe(maker, arguments))
     return stream_batches(
@@ -127,13 +130,15 @@ def _processes(source: Source, portion: Portion, recipe: Recipe) -> Processes | 
     return Processes(number, recipe, at_once=asked != "auto")
 
 
-def _video_batches(source: Source, records: Iterator[Record], batch_size: int, order: Order) -> Iterator[Batch]:
-    """Reads video-level records. They are read in pieces, many at a time, which threads do as well as processes."""
+def _video_batches(
+    source: Source, records: Iterator[Record], batch_size: int, order: Order, *, joined: bool
+) -> Iterator[Batch]:
+    """Reads video-level records. They are read in pieces, many at a time, and made into several batches at once."""
 
     def make(number, records, pool, scratch) -> Iterator[Batch]:
-        return video_batches(records, batch_size, source, pool, scratch)
+        return (joined_batches if joined else video_batches)(records, batch_size, source, pool, scratch)
 
-    several = batches_at_once(batch_size)
+    several = batches_at_once(batch_size, source)
     return stream_batches(records, make, batch_size, several=several, drop_remainder=order.drop_remainder)
 
 

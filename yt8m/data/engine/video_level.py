@@ -24,6 +24,7 @@ from yt8m.data.protos import SequenceExample
 from yt8m.data.records import FOOTER_BYTES
 from yt8m.data.schema import ID_KEYS, LABEL_PADDING
 from yt8m.data.source import Source
+from yt8m.errors import RecordError
 
 Batch = dict[str, np.ndarray]
 
@@ -33,24 +34,27 @@ _LONGEST_ID = 300
 _MOST_LABEL_BYTES = 500
 """Longer values count as unusual."""
 _FLOAT_BYTES = 4
-_BLOCK, _ROWS_AT_ONCE = 256, 64
+_BLOCK, _ROWS_AT_ONCE = 512, 64
 """Records, and rows of floats, that the processor's caches hold. Smaller blocks cost more: each takes 150 operations."""
+_MOST_AT_ONCE, _MOST_BYTES_AT_ONCE = 1024, 8 << 20
+"""Records, and bytes of their features, that are made into batches in one go."""
 _WIDEST_LABEL = 5
 """Bytes of the largest int32."""
 
 
-def batches_at_once(batch_size: int) -> int:
-    """Batches that `video_batches` makes faster in one go than one by one."""
-    return max(1, _BLOCK // batch_size)
+def batches_at_once(batch_size: int, source: Source) -> int:
+    """Batches that are best made in one go: so many that Python costs little, and that they take little memory."""
+    num_bytes = sum(feature.size * _FLOAT_BYTES for feature in rows_of(source.features))
+    return max(1, min(_MOST_AT_ONCE, _MOST_BYTES_AT_ONCE // num_bytes) // batch_size)
 
 
 def video_batches(
     records: Sequence[Record], batch_size: int, source: Source, pool: Pool, scratch: Scratch
 ) -> Iterator[Batch]:
-    """Reads video-level records into batches, several at once.
+    """Reads video-level records into batches.
 
     Args:
-        records: the records of at most `batches_at_once` batches.
+        records: the records, best of `batches_at_once` batches.
         batch_size: records in a batch; the last one may have fewer.
         source: what they must be like.
         pool: gives the memory of the features.
@@ -60,11 +64,25 @@ def video_batches(
         RecordError: in place of its batch, if a record is damaged, or is not as the source says. The error names the first such
             record of the batch.
     """
-    block = _read_block(records, source, scratch) if batch_size <= _BLOCK else None
-    for first in range(0, len(records), batch_size):
-        yield _batch(
-            records[first : first + batch_size], block and block.rows(first, batch_size), source, pool, scratch
-        )
+    several = max(1, _BLOCK // batch_size)
+    for first in range(0, len(records), several * batch_size):
+        group = records[first : first + several * batch_size]
+        block = _read_block(group, source, scratch) if len(group) <= _BLOCK else None
+        for start in range(0, len(group), batch_size):
+            part = block and block.rows(start, batch_size)
+            yield _batch(group[start : start + batch_size], part, source, pool, scratch)
+
+
+def joined_batches(
+    records: Sequence[Record], batch_size: int, source: Source, pool: Pool, scratch: Scratch
+) -> Iterator[Batch]:
+    """Like `video_batches`, but gives all batches as one, to be cut up elsewhere; with a damaged record, one by one."""
+    try:
+        whole = _batch(records, None, source, pool, scratch)
+    except RecordError:
+        yield from video_batches(records, batch_size, source, pool, scratch)
+    else:
+        yield whole
 
 
 def _batch(records: Sequence[Record], block: "_Block | None", source: Source, pool: Pool, scratch: Scratch) -> Batch:
