@@ -25,15 +25,15 @@ NUM_FILES = sized(12, 2)
 ROUNDS = sized(2, 1)
 BATCH_SIZE = sized(64, 8)
 PASSES = sized(8, 1)
-COMMAND_FILES, COMMAND_FILES_FEW = sized(20, 2), 1
-"""Files of videos of 300 frames that commands read, and so few that a command's start is nearly all that it does."""
+COMMAND_FILES = sized(20, 2)
+"""Files of videos of 300 frames that commands read."""
 RECORDS_TO_RESUME = sized(4000, 32)
 STEPS, STEPS_BY_BOTH = sized(300_000, 20), sized(3000, 10)
 """Steps after which a run goes on; the earlier build reads what it skips, so it gets fewer."""
 SAME = 1e-6
 """Most that scores by the two builds may differ."""
 COMMANDS = (("evaluate", "gap", "2.5", ""), ("score", "gap", "", "8"), ("weigh", "score", "", "8"))
-"""Commands, what must be the same in their results, and how many times less is wanted: in all, and of each video more."""
+"""Commands, what must be the same in their results, and how many times less is wanted: at first, and again."""
 TRAINING = {"batch_size": BATCH_SIZE, "shuffle": True, "repeat": True, "drop_remainder": True}
 
 
@@ -121,53 +121,51 @@ def _command_row(name: str, before: list[Spent], after: list[Spent], aim: str, u
     """Medians of both builds, and their ratio."""
     cells = []
     for what in ("seconds", "cpu"):
-        medians = [turns.median(each, what) for each in (before, after)]
-        cells += [f"{unit * each:,.2f}" for each in medians]
-        # A difference can be too small to be seen.
-        cells.append(f"{turns.times_less(before, after, what):.2f}" if min(medians) > 0 else "")
+        cells += [f"{unit * turns.median(each, what):,.2f}" for each in (before, after)]
+        cells.append(f"{turns.times_less(before, after, what):.2f}")
     return [name, *cells[:3], aim, *cells[3:]]
 
 
-def _a_video_more(many: list[Spent], few: list[Spent], count: int) -> list[Spent]:
-    """What each of so many videos takes by which two inputs differ, from the medians."""
-    seconds, cpu = (turns.median(many, what) - turns.median(few, what) for what in ("seconds", "cpu"))
-    return [Spent(seconds / count, cpu / count)]
+def _again(build: Build, *arguments: str) -> Measure:
+    """A function that measures a command the second time in a process."""
+
+    def measure() -> Spent:
+        output, _ = build.run(str(Path(__file__).with_name("work.py")), "again", *arguments)
+        found = json.loads(output.splitlines()[-1])
+        return Spent(found["seconds"], found["cpu"])
+
+    return measure
 
 
 def commands(earlier: Build, place: Path) -> str:
-    """Whole processes of commands on frame-level records, and what each video more takes."""
-    (place / "many").mkdir()
+    """Commands on frame-level records: whole processes, and the second time in a process."""
     (place / "few").mkdir()
+    (place / "many").mkdir()
     files = data.write_frame_level(place / "many", COMMAND_FILES, lengths=(300, 300))
-    data.linked(files[:COMMAND_FILES_FEW], COMMAND_FILES_FEW, place / "few")
+    data.linked(files[:1], 1, place / "few")
     runs = [place / f"run{seed}" for seed in range(2)]
     for seed, run in enumerate(runs):
         flags = ["--training.num-steps=1", "--training.validate-every-steps=0", f"--training.seed={seed}"]
         earlier.yt8m("train", "frame_logistic", "--data.train", str(place / "few"), "--run", str(run), *flags)
-    inputs = {name: _labelled(earlier, runs, place / name) for name in ("many", "few")}
+    given = _labelled(earlier, runs, place / "many")
     num_videos = COMMAND_FILES * data.VIDEOS_A_FILE
-    more = num_videos - COMMAND_FILES_FEW * data.VIDEOS_A_FILE
-
-    def words(command: str, given: Labelled) -> list[str]:
-        records, members = ["--data", str(given.records)], map(str, given.stored)
-        return {
-            "evaluate": ["evaluate", "--run", str(runs[0]), *records],
-            "score": ["score", str(given.submission), *records],
-            "weigh": ["weigh", *members, *records, "--out", str(place / "weights.json")],
-        }[command]
-
+    records = ["--data", str(given.records)]
+    words = {
+        "evaluate": ["evaluate", "--run", str(runs[0]), *records],
+        "score": ["score", str(given.submission), *records],
+        "weigh": ["weigh", *map(str, given.stored), *records, "--out", str(place / "weights.json")],
+    }
     rows = []
-    for command, key, aim, aim_a_video in COMMANDS:
-        seen: dict[str, list[float]] = {name: [] for name in inputs}
-        measures = {
-            f"{command}, {name}, {label}": _by_command(build, seen[name], key, *words(command, given))
-            for name, given in inputs.items()
-            for label, build in ((COMMIT, earlier), ("this build", builds.PRESENT))
-        }
-        many_before, many_after, few_before, few_after = turns.in_turns(measures, ROUNDS).values()
-        rows.append(_command_row(f"`yt8m {command}`, whole process", many_before, many_after, aim))
-        each = _a_video_more(many_before, few_before, more), _a_video_more(many_after, few_after, more)
-        rows.append(_command_row("... each video more, in milliseconds", *each, aim_a_video, unit=1000))
+    for command, key, aim, aim_again in COMMANDS:
+        seen: list[float] = []
+        measures = {}
+        for label, build in ((COMMIT, earlier), ("this build", builds.PRESENT)):
+            measures[f"{command}, {label}"] = _by_command(build, seen, key, *words[command])
+            measures[f"{command} again, {label}"] = _again(build, *words[command])
+        before, again_before, after, again_after = turns.in_turns(measures, ROUNDS).values()
+        rows.append(_command_row(f"`yt8m {command}`, whole process", before, after, aim))
+        a_video = 1000 / num_videos
+        rows.append(_command_row("... again, milliseconds a video", again_before, again_after, aim_again, a_video))
         print(*rows[-2:], sep="\n", file=sys.stderr, flush=True)  # whoever stops it halfway has what was measured
     header = [f"{num_videos:,} videos of 300 frames", f"seconds, {COMMIT}", "this build", "times less", "aim"]
     return documents.table([*header, f"CPU seconds, {COMMIT}", "this build", "times less"], rows)

@@ -1,5 +1,7 @@
-"""What one process of either build measures, by functions that both have: `python work.py READER JSON`; one JSON object.
+"""What one process of either build measures, by functions that both have; one JSON object, in the last line.
 
+`python work.py again WORD...` measures a command line the second time, when all is loaded and made. `python work.py READER
+JSON` measures reading:
 READER is a function of `yt8m`: `read_records`, or `read_batches` where the build has it. The object of arguments has `files`,
 `options` of the reader, and `batches`: how many to read. With `first`, the seconds are those until the first batch is there,
 from before the files are opened. Otherwise they are those of batches out of a stream that has run for `WARM_SECONDS`.
@@ -87,5 +89,17 @@ def main(reader: str, files: list[str], batches: int, options: dict, first: bool
     return {**found, "build": os.path.dirname(os.path.dirname(os.path.abspath(yt8m.__file__)))}
 
 
+def again(words: list[str]) -> dict[str, float]:
+    """What a command line takes the second time in a process."""
+    from yt8m.commands.running import run
+
+    run(words)
+    return spent(lambda: run(words))
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "again":
+        found = again(sys.argv[2:])
+        print("\n" + json.dumps(found))
+        raise SystemExit
     print(json.dumps(main(sys.argv[1], **json.loads(sys.argv[2]))))

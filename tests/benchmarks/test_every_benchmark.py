@@ -32,7 +32,7 @@ RUN_HERE = {
             "300 frames: `read_batches`",
             "video level: fbf80e9",
             "`yt8m evaluate`, whole process",
-            "... each video more",
+            "... again, milliseconds a video",
         ),
         *("fbf80e9, a new run", "this build, after 20 steps"),
     ],
