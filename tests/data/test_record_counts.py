@@ -14,8 +14,9 @@ import pytest
 from yt8m.data import record_counts
 from yt8m.data.engine import stream as stream_module
 from yt8m.data.engine.batches import num_threads
-from yt8m.data.engine.order import Shares, in_order, one_by_one
+from yt8m.data.engine.order import Shares, in_order
 from yt8m.data.engine.records import LocalFile, Record
+from yt8m.data.engine.runs import one_by_one
 from yt8m.data.engine.stream import read_stream
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts

@@ -66,7 +66,7 @@ def nothing(source: Source) -> str:
 
 
 def _read(items: Callable, file: int) -> int:
-    return sum(1 for _ in items(file, 0))
+    return sum(map(len, items(file, 0)))
 
 
 def _spread(files: Sequence[int]) -> list[int]:

@@ -62,11 +62,8 @@ def stream_batches(
         if not hasattr(local, "scratch"):
             local.scratch = Scratch()
         made = processes.make(number, group) if processes else None
-        if made is not None:
-            return [made]
-        if several is None:
-            return [make(number, group, pool, local.scratch)]
-        return _until_error(make(number, group, pool, local.scratch))
+        made = made or make(number, group, pool, local.scratch)
+        return _until_error(made) if several else [made]
 
     groups = enumerate(_groups(items, batch_size, several or 1, drop_remainder), first)
     waiting: deque[Future] = deque()

@@ -18,13 +18,11 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from yt8m.data.engine.runs import After, Runs, Slot, drop, first_of, without
 from yt8m.data.options import Order
 from yt8m.data.schema import WHOLE, Share
-from yt8m.errors import InputError
 
 T = TypeVar("T")
-Runs = Iterator[list[T]]
-"""Lists of items that follow each other."""
 
 _DRAWN_AT_ONCE = 4096
 _PLACES, _REST = 1, 2
@@ -71,11 +69,6 @@ def in_order(
     return itertools.islice(itertools.chain.from_iterable(runs), 0, None, every)
 
 
-def one_by_one(items: Iterable[T]) -> Runs[T]:
-    """Runs of one item each: for items that cost much to find, or to hold, before they are needed."""
-    return ([item] for item in items)
-
-
 class _Stream(Generic[T]):
     """The items of some files, epoch after epoch."""
 
@@ -91,7 +84,7 @@ class _Stream(Generic[T]):
             total = None if counts is None else sum(counts.values())
             if total is None:
                 stream = self._epoch(0, 0)
-                dropped, left = _drop(stream, position)
+                dropped, left = drop(stream, position)
                 if dropped == position:
                     yield left
                     yield from stream
@@ -127,9 +120,9 @@ class _Stream(Generic[T]):
             return self._rest_of_epoch(epoch, position, _Turns(files, counts, self._width))
         stream = self._in_turns([], files)
         if self._order.shuffle:
-            buffer, stream = _first(stream, self._order.shuffle_buffer)
+            buffer, stream = first_of(stream, self._order.shuffle_buffer)
             stream = self._through(buffer, stream, epoch, _flat(self._places(epoch, len(buffer))))
-        return _without(stream, position)
+        return without(stream, position)
 
     def _rest_of_epoch(self, epoch: int, position: int, turns: "_Turns") -> Runs[T]:
         """The items of an epoch from a position on, without those before it."""
@@ -144,12 +137,12 @@ class _Stream(Generic[T]):
         if steps < position or size + steps == turns.total:
             held = held[self._rest(epoch, size)][position - steps :]
             return iter([self._fetch(turns, held.tolist(), {})])
-        opened: dict[int, _After[T]] = {}
+        opened: dict[int, After[T]] = {}
         buffer = self._fetch(turns, held.tolist(), opened)
         left = itertools.chain(places[steps:].tolist(), _flat(chunks))
         return self._through(buffer, self._go_on(turns, size + steps, opened), epoch, left)
 
-    def _fetch(self, turns: "_Turns", positions: Sequence[int], opened: "dict[int, _After[T]]") -> list[T]:
+    def _fetch(self, turns: "_Turns", positions: Sequence[int], opened: "dict[int, After[T]]") -> list[T]:
         """Gets the items at positions of an epoch, in one pass over each file.
 
         Args:
@@ -163,16 +156,16 @@ class _Stream(Generic[T]):
         fetched: list = [None] * len(positions)
         for file, pairs in wanted.items():
             pairs.sort()
-            opened[file] = _After(self._items, file, pairs[0][0])
+            opened[file] = After(self._items, file, pairs[0][0])
             for number, place in pairs:
                 fetched[place] = opened[file].item(number)
         return fetched
 
-    def _go_on(self, turns: "_Turns", position: int, opened: "dict[int, _After[T]]") -> Runs[T]:
+    def _go_on(self, turns: "_Turns", position: int, opened: "dict[int, After[T]]") -> Runs[T]:
         """The items of an epoch from a position on, before the buffer. Files that are open are used again."""
         reading, waiting = turns.state(position)
         readers = [
-            (opened.get(file) or _After(self._items, file, first)).rest(first)
+            (opened.get(file) or After(self._items, file, first)).rest(first)
             if first < turns.counts[file]
             else iter(())
             for file, first in reading
@@ -183,7 +176,7 @@ class _Stream(Generic[T]):
         """Gives one item of each reader in turns. A reader that has ended gives its place to the next file."""
         waiting = (iter(self._items(file, 0)) for file in files)
         readers = [*readers, *itertools.islice(waiting, self._width - len(readers))]
-        slots = [_Slot(reader) for reader in readers]
+        slots = [Slot(reader) for reader in readers]
         while slots:
             for place, slot in enumerate(slots):
                 try:
@@ -215,65 +208,6 @@ class _Stream(Generic[T]):
     def _rest(self, epoch: int, size: int) -> np.ndarray:
         """The order in which the buffer is emptied, int64 [size]."""
         return np.random.default_rng((self._order.seed, epoch, _REST)).permutation(size)
-
-
-class _Slot(Generic[T]):
-    """A place for a file among those that are read in turns."""
-
-    def __init__(self, reader: Runs[T]):
-        self._reader = reader
-        self.run: list[T] = []
-        """The next items; none after the last file."""
-
-    def fill(self, waiting: Iterator[Runs[T]]) -> None:
-        """Sees to it that there are items, of this file or of one that waits."""
-        while not self.run:
-            run = next(self._reader, None)
-            if run is not None:
-                self.run = run
-                continue
-            following = next(waiting, None)
-            if following is None:
-                return
-            self._reader = following
-
-    def take(self, number: int) -> list[T]:
-        """Takes the next items."""
-        taken, self.run = self.run[:number], self.run[number:]
-        return taken
-
-
-class _After(Generic[T]):
-    """The items of a file from a position on, in one pass."""
-
-    def __init__(self, items: Callable[[int, int], Iterable[list[T]]], file: int, first: int):
-        self._runs, self._file, self._next = iter(items(file, first)), file, first
-        self._run: list[T] = []
-
-    def item(self, number: int) -> T:
-        """The item at a position of the file, not before one that was asked for."""
-        self._go_to(number)
-        while not self._run:
-            run = next(self._runs, None)
-            if run is None:
-                raise InputError(
-                    f"file {self._file + 1} of the records has changed since its records were counted; start again"
-                )
-            self._run = run
-        return self._run[0]
-
-    def rest(self, first: int) -> Runs[T]:
-        """The items from a position on, for good."""
-        self._go_to(first)
-        return itertools.chain([self._run], self._runs)
-
-    def _go_to(self, number: int) -> None:
-        further = number - self._next
-        if further > len(self._run):
-            _, self._run = _drop(self._runs, further - len(self._run))
-        else:
-            self._run = self._run[further:]
-        self._next = number
 
 
 class _Block(NamedTuple):
@@ -335,33 +269,6 @@ class _Turns:
         nexts = [first + rounds + (slot < place) for slot, first in enumerate(block.firsts)]
         reading = list(zip(block.files, nexts, strict=True))
         return reading[place:] + reading[:place], self._files[block.num_opened :]
-
-
-def _drop(stream: Runs[T], number: int) -> tuple[int, list[T]]:
-    """Drops items, as many as there are. Returns how many were dropped, and what is left of the last run."""
-    dropped = 0
-    while dropped < number and (run := next(stream, None)) is not None:
-        if dropped + len(run) > number:
-            return number, run[number - dropped :]
-        dropped += len(run)
-    return dropped, []
-
-
-def _without(stream: Runs[T], number: int) -> Runs[T]:
-    """A stream without its first items."""
-    if not number:
-        return stream
-    _, left = _drop(stream, number)
-    return itertools.chain([left], stream) if left else stream
-
-
-def _first(stream: Runs[T], number: int) -> tuple[list[T], Runs[T]]:
-    """The first items of a stream, as many as there are, and the stream of the others."""
-    taken: list[T] = []
-    while len(taken) < number and (run := next(stream, None)) is not None:
-        taken += run
-    left = taken[number:]
-    return taken[:number], itertools.chain([left], stream) if left else stream
 
 
 def _flat(chunks: Iterable[np.ndarray]) -> Iterator[int]:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -15,10 +15,11 @@ from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
-from yt8m.data.engine.order import Shares, in_order, one_by_one
+from yt8m.data.engine.order import Shares, in_order
 from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
+from yt8m.data.engine.runs import one_by_one
 from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
 from yt8m.data.engine.video_level import batches_at_once, joined_batches, video_batches
 from yt8m.data.folds import membership
