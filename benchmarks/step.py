@@ -28,7 +28,8 @@ LABELS = 3
 """Of a video; the real ones have 3.0 on average."""
 
 
-def _random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
+def random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
+    """Random videos of a recipe's size, with labels."""
     random, size = np.random.default_rng(0), config.training.batch_size
     labels = np.full((size, DEFAULT_MAX_LABELS), LABEL_PADDING, np.int32)
     labels[:, :LABELS] = np.arange(size)[:, None] + np.arange(LABELS)
@@ -54,7 +55,7 @@ def measure(recipe: str) -> dict[str, float]:
     """Seconds of a step (the median), gigabytes, millions of parameters."""
     config = at_published_size(recipe)
     trainer = trainer_without_records(config)
-    repeated = iter(tf.data.Dataset.from_tensors(_random_batch(config)).repeat())
+    repeated = iter(tf.data.Dataset.from_tensors(random_batch(config)).repeat())
     trainer.run_steps(repeated, tf.constant(1))
     seconds = []
     while len(seconds) < STEPS and sum(seconds) < ENOUGH:

@@ -50,6 +50,7 @@ RUN_HERE = {
         ),
         *("320 videos in 4 files", "`read_batches`, video level", "memory, batches of 8 x 300"),
     ],
+    "benchmarks.rematerialisation": ['"kept": {"megabytes"', '"twice": {"megabytes"'],
     "benchmarks.scaling": ["training, batches of 64 videos", "a checkpoint of", "our loop over"],
     "benchmarks.search": ["each compared, stored as float16", "the whole command, `--text`"],
     "benchmarks.segments": ["fine-tuned", "... and ranked with the prior of the second", "valid"],
@@ -162,6 +163,7 @@ def arguments_of(program: str, sample: Path) -> list[str]:
     return {
         "benchmarks.parameters": ["frame_logistic"],
         "benchmarks.peers.ours": [json.dumps(PEER_SETTINGS | {"pooling": "max"})],
+        "benchmarks.rematerialisation": ["transformer"],
         "benchmarks.step": ["moe"],
     }.get(program, [])
 

@@ -72,7 +72,7 @@ class Architecture(ABC):
 
     @property
     def block_names(self) -> tuple[str, ...]:
-        """The layers that end the blocks of frames, in order; empty = the model has no such blocks."""
+        """The layers that end the blocks between which `--training.rematerialise` keeps values, in order; empty = it cannot."""
         return ()
 
     @abstractmethod

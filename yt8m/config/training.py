@@ -56,6 +56,10 @@ class TrainingConfig:
     """Seed of initialisation, data order, frame sampling and dropout."""
     gradient_accumulation: PositiveInt = 1
     """Compute each batch in so many pieces, one after another. This gives the same gradient in less memory."""
+    rematerialise: bool = False
+    """Keep only what goes from one block of lstm, gru, tcn or transformer to
+    the next, and compute the insides again for the gradients. This gives
+    the same gradient in less memory, and takes longer."""
     optimizer: Literal["adam", "adamw", "sgd", "adafactor"] = "adam"
     """adamw is adam with --training.weight-decay. adafactor takes a relative learning rate; 1e-2 is usual."""
     momentum: Share = 0.9

@@ -103,16 +103,17 @@ class ForecastObjective(ModelObjective):
 
     Args:
         model: a model of `yt8m.models.pretraining`.
-        config: the kind of loss.
+        config: the kind of loss, of a run that is pretrained.
     """
 
-    def __init__(self, model: keras.Model, config: PretrainConfig):
-        super().__init__(model)
-        self._config = config
+    def __init__(self, model: keras.Model, config: RunConfig):
+        super().__init__(model, config)
+        assert config.pretrain is not None, "the run is pretrained"
+        self._config = config.pretrain
 
     def losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Returns the loss of each video, float32 [B]; 0 for one without frames to predict."""
-        outputs = self.model({key: batch[key] for key in self.model.input}, training=True)
+        outputs = self._forward({key: batch[key] for key in self.model.input})
         return forecast_losses(predictions_of(outputs), self._config)
 
 

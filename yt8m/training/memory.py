@@ -98,9 +98,13 @@ def advice(config: RunConfig) -> str:
     """Says which flags save memory."""
     frames = ", --data.num-frames" if config.model.level == "frame" else ""
     more = config.training.gradient_accumulation * 2
+    blocks = (
+        ", or add --training.rematerialise" if config.model.block_names and not config.training.rematerialise else ""
+    )
     return (
         f"lower --training.batch-size (now {config.training.batch_size}){frames}, or compute it in pieces with "
         f"--training.gradient-accumulation {more}"
+        f"{blocks}"
     )
 
 

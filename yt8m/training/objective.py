@@ -11,6 +11,7 @@ from yt8m.layers.penalties import SquaredNorm
 from yt8m.models.registry import BuiltModel
 from yt8m.training.distillation import Teacher, distillation_losses
 from yt8m.training.losses import TrainingLoss, staged_losses
+from yt8m.training.rematerialisation import forward_of
 
 
 class ModelObjective(ABC):
@@ -18,10 +19,14 @@ class ModelObjective(ABC):
 
     Args:
         model: the model that is trained, with all its outputs.
+        config: whether the insides of its blocks are computed twice.
+
+    Raises:
+        InputError: see `yt8m.training.rematerialisation.forward_of`.
     """
 
-    def __init__(self, model: keras.Model):
-        self._model = model
+    def __init__(self, model: keras.Model, config: RunConfig):
+        self._model, self._forward = model, forward_of(model, config)
         self._regularizers = [variable.regularizer for variable in model.trainable_variables]
 
     @property
@@ -93,14 +98,14 @@ class Objective(ModelObjective):
         teacher: Teacher | None,
         ranked_classes: Sequence[int] | None = None,
     ):
-        super().__init__(built.training)
+        super().__init__(built.training, config)
         self._temperature = built.temperature
         self._loss = TrainingLoss(config.loss, config.data.num_classes, ranked_classes)
         self._distill, self._teacher = config.distill, teacher
 
     def losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Returns the loss of each video, or rated segment, without the penalties of weights: float32 [B]."""
-        outputs = self._model({key: batch[key] for key in self._model.input}, training=True)
+        outputs = self._forward({key: batch[key] for key in self._model.input})
         final, *stages = tf.nest.flatten(outputs)  # a single output comes without its list
         losses = staged_losses(self._loss, final, stages, self._temperature, batch)
         if self._teacher:

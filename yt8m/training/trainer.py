@@ -64,7 +64,7 @@ class Trainer:
             layer_groups.freeze(self.model, config.training)
             self.teacher = None if config.pretrain else make_teacher(config, source)
             if config.pretrain:
-                self.objective = ForecastObjective(built.training, config.pretrain)
+                self.objective = ForecastObjective(built.training, config)
             else:
                 self.objective = Objective(built, config, self.teacher, source.rated_classes)
             self.initial_remarks = start_from(built, config)
