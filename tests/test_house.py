@@ -25,6 +25,7 @@ LONG_SIGNATURES = {
     "scoring/evaluation.py: evaluate": _KEYWORDS,
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
+    "commands/predictions.py: weigh": _FLAGS,
     "commands/labelling.py: label": _FLAGS,
     "commands/records.py: show_video": _FLAGS,
     "commands/exports.py: export": _FLAGS,

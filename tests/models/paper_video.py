@@ -1,7 +1,7 @@
 """The formulas of the video-level models."""
 
 import numpy as np
-from paper_parts import affine, each_video, gated, logit, mixture_of_experts, unit
+from paper_parts import affine, each_video, gated, logit, mixture_of_experts, normalised, unit
 
 
 def scaled(vector, normalise):
@@ -14,6 +14,8 @@ def scaled(vector, normalise):
 
 def video_vector(batch, video, normalise):
     means = [batch[name][video].astype(np.float64) for name in ("mean_rgb", "mean_audio") if name in batch]
+    if normalise == "each":
+        return np.concatenate([scaled(mean, "rms") for mean in means])
     return scaled(np.concatenate(means), normalise)
 
 
@@ -55,4 +57,24 @@ def moe_chain(weights, batch, hyperparameters):
     return each_video(logits_of, batch)
 
 
-ORACLES = {"logistic": logistic, "moe": moe, "moe_chain": moe_chain}
+def residual_mlp(weights, batch, hyperparameters):
+    """h + W relu(BN(h)), block by block; the mean logit of the branches."""
+
+    def of_branch(vector, prefix):
+        def activated(hidden, name):
+            return np.maximum(normalised(hidden, weights, f"{prefix}{name}_bn"), 0.0)
+
+        hidden = affine(vector, weights, f"{prefix}hidden")
+        for layer in range(1, hyperparameters.num_layers + 1):
+            hidden = hidden + affine(activated(hidden, layer), weights, f"{prefix}hidden_{layer}")
+        return affine(activated(hidden, "last"), weights, f"{prefix}head")
+
+    def logits_of(video):
+        vector = video_vector(batch, video, hyperparameters.normalise)
+        branches = [of_branch(vector, f"branch_{number + 1}_") for number in range(hyperparameters.num_branches)]
+        return np.mean(branches, axis=0)
+
+    return each_video(logits_of, batch)
+
+
+ORACLES = {"logistic": logistic, "moe": moe, "moe_chain": moe_chain, "residual_mlp": residual_mlp}

@@ -53,6 +53,8 @@ VARIANTS = [
     Variant("moe", {"num_mixtures": 3, "normalise": "l2", "dropout": 0.5, "probability_gating": True}),
     Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "l2", "num_layers": 3, "dropout": 0.5}),
     Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "none", "num_layers": 1, "probability_gating": True}),
+    Variant("residual_mlp", SMALL["residual_mlp"] | {"num_branches": 1, "num_layers": 0, "normalise": "none"}),
+    Variant("residual_mlp", SMALL["residual_mlp"] | {"num_branches": 3, "normalise": "l2", "dropout": 0.0}),
     Variant("frame_logistic", {"normalise_frames": True}),
     Variant("dbof", SMALL["dbof"] | {"head": "logistic", "pooling": "mean", "activation": "sigmoid"}),
     Variant("dbof", SMALL["dbof"] | {"context_gating": True, "probability_gating": True, "num_mixtures": 3}),
@@ -120,6 +122,12 @@ def count_moe_chain(hp, num_classes, features):
     count = inputs * planes * num_classes + hp.num_layers * hp.num_mixtures * num_classes
     count += (hp.num_layers - 1) * projection
     return count + (gating(num_classes) if hp.probability_gating else 0)
+
+
+def count_residual_mlp(hp, num_classes, features):
+    size, hidden = input_size(features), hp.hidden_size
+    blocks = hp.num_layers * (batch_norm(hidden) + hidden * hidden)
+    return hp.num_branches * (size * hidden + blocks + batch_norm(hidden) + (hidden + 1) * num_classes)
 
 
 def count_soft_dbow(hp, num_classes, features):
@@ -220,6 +228,7 @@ COUNTS = {
     "netrvlad": partial(clustered, 1, 1),
     "netvlad": partial(clustered, 2, 1),
     "nextvlad": count_nextvlad,
+    "residual_mlp": count_residual_mlp,
     "soft_dbow": count_soft_dbow,
     "tcn": count_tcn,
     "transformer": count_transformer,

@@ -16,6 +16,7 @@ _MODULES = {
     **dict.fromkeys(["check", "profile"], "diagnosing"),
     "pretrain": "pretraining",
     "train": "training",
+    "fit": "fitting",
     "tune": "tuning",
     **dict.fromkeys(["runs", "note", "clean"], "runs"),
     "average": "models",

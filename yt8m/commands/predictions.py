@@ -1,6 +1,7 @@
 """The commands that predict: `predict`, `ensemble` and `weigh`."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -148,7 +149,9 @@ def _weights(given: tuple[str, ...]) -> list[float] | str | None:
 def weigh(
     members: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
     data: Annotated[tuple[str, ...], shown(PATHS)],
-    out: Annotated[str, shown("PATH")],
+    out: Annotated[str | None, shown("PATH", "(required, unless --run is given)")] = None,
+    run: Annotated[str | None, shown("DIR", "(default: the ensemble does not become a run)")] = None,
+    runs: Annotated[tuple[str, ...] | None, shown("RUN [RUN ...]", "(default: the members)")] = None,
     method: Literal["weights", "logistic"] = "weights",
     mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
     segment_classes: SegmentClasses = None,
@@ -159,11 +162,17 @@ def weigh(
 
     Example: yt8m weigh runs/a runs/b --data data/sample/2/frame/validate --out weights.json
 
+    With --run, the ensemble becomes a run directory with all its members' weights in it: yt8m evaluate, predict, report,
+    export and others take it as any run.
+
     Args:
         members: Run directories, directories of yt8m predict --store, or submissions, all for the same records.
             A run predicts now and keeps its predictions in its directory.
         data: Labelled records: files, directories or globs.
         out: The file to write, for yt8m ensemble --weights.
+        run: A new run directory to make of the ensemble.
+        runs: The runs for it, one for each member in the same order: those trained on all records, say, if the members are
+            predictions of their folds.
         method: weights: the weights of a mean with the best GAP or segment MAP.
             logistic: a logistic regression on logits; its probabilities also fit the labels. Compared with that mean.
         mean: Average probabilities (arithmetic), their logarithms (geometric), or ranks.
@@ -176,6 +185,7 @@ def weigh(
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import weigh as run_weighing
 
+    assembling = _assembling(members, out, run, runs, calibration, "logistic" if method == "logistic" else mean)
     learned = run_weighing(
         members,
         given_paths(data),
@@ -186,8 +196,41 @@ def weigh(
         calibrations=calibration,
         progress=WorkProgress(),
     )
+    made = {"run": assembling(learned)} if assembling else {}
     if json:
-        print_json(dataclasses.asdict(learned))
+        print_json(dataclasses.asdict(learned) | made)
     else:
-        show(reports.weighed(learned))
+        show("\n".join([reports.weighed(learned), *(f"written  {place}" for place in made.values())]))
     return OK
+
+
+def _assembling(
+    members: Sequence[str],
+    out: str | None,
+    run: str | None,
+    runs: Sequence[str] | None,
+    calibration: Sequence[str],
+    combined: str,
+) -> Callable[[Any], str] | None:
+    """Checks what `weigh` is to make, and returns a function that makes the run of the learned weights, if one is asked for."""
+    if run is None:
+        if out is None:
+            raise InputError(
+                "nothing to write; name a file for the weights with --out, or a new run directory with --run"
+            )
+        if runs:
+            raise InputError("--runs is for --run; name the run directory to make, or leave it out")
+        return None
+    if calibration:
+        raise InputError(
+            "--calibration: a run has none inside; calibrate the ensemble itself, with yt8m calibrate --run"
+        )
+    if runs and len(runs) != len(members):
+        raise InputError(
+            f"--runs: {len(runs)} given, {len(members)} needed; name one for each member, in the same order"
+        )
+    from yt8m.predicting.assembling import assemble, check_assembling
+
+    parts = tuple(runs or members)
+    config = check_assembling(run, parts, combined)
+    return lambda learned: assemble(config, parts, learned)

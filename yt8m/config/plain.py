@@ -51,8 +51,17 @@ def _explain(error: BaseException, wanted: type | None) -> str:
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain JSON values. The model's name is one of the keys of `model`."""
     plain = dataclasses.asdict(config)
-    plain["model"] = {"name": config.model.name, **plain["model"]}
+    plain["model"] = _plain_model(config.model)
     return json.loads(json.dumps(plain))
+
+
+def _plain_model(model: Architecture) -> dict[str, Any]:
+    """A model's name and hyper-parameters. Those of an ensemble have models among them."""
+    values = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+    for name, value in values.items():
+        if isinstance(value, tuple):
+            values[name] = [_plain_model(each) if isinstance(each, Architecture) else each for each in value]
+    return {"name": model.name, **values}
 
 
 def from_dict(values: Mapping[str, Any], architectures: Mapping[str, type[Architecture]]) -> RunConfig:

@@ -1,6 +1,7 @@
 """The architectures."""
 
 from yt8m.models import frame, sequence, video, vlad
+from yt8m.models.assembled import ASSEMBLED
 from yt8m.models.layers import layers_of, named_layers, num_weights
 from yt8m.models.pretraining import build_for_pretraining
 from yt8m.models.registry import (
@@ -17,7 +18,11 @@ from yt8m.models.registry import (
     streams_of,
 )
 
+ALL_ARCHITECTURES = {**ARCHITECTURES, **ASSEMBLED}
+"""The models of all kinds of runs: those that recipes train, and those made otherwise."""
+
 __all__ = [
+    "ALL_ARCHITECTURES",
     "ARCHITECTURES",
     "MIXTURE_NAME",
     "BuiltModel",

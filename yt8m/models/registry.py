@@ -87,6 +87,13 @@ class BuiltModel:
     """The temperature in `yt8m.models.stages.StagedLogits`."""
 
 
+def build_member(
+    architecture: Architecture, num_classes: int, features: tuple[Feature, ...], name: str
+) -> "keras.Model":
+    """The model of an ensemble's member, with a name of its own. See `build_architecture`."""
+    return _build(architecture, num_classes, features, name).predicting
+
+
 STREAM_NAMES = ("segment", "video")
 MIXTURE_NAME = "mixture"
 """Layer names in a model that has the whole video as context."""

@@ -4,11 +4,12 @@ Layers are imported where models are built, so that `yt8m --help` does not wait 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from yt8m.config import Architecture
 from yt8m.models.registry import register
 from yt8m.models.stages import StagedLogits
+from yt8m.values import NonNegativeInt, Range
 
 
 def _video_vector(features, normalise: str, dropout: float):
@@ -18,8 +19,10 @@ def _video_vector(features, normalise: str, dropout: float):
     from yt8m.layers.preprocessing import VectorScale
 
     vectors = list(features.values())
+    if normalise == "each":
+        vectors = [VectorScale("rms", name=f"scale_{each.name}")(features[each.video_name]) for each in features.features]
     vector = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
-    if normalise != "none":
+    if normalise in ("l2", "rms"):
         vector = VectorScale(normalise, name="scale")(vector)
     return keras.layers.Dropout(dropout, name="dropout")(vector) if dropout else vector
 
@@ -147,3 +150,67 @@ class MixtureOfExpertsChain(Architecture):
             name=f"projection_{position}",
         )(probabilities)
         return VectorScale("rms" if self.normalise == "rms" else "l2", name=f"scaled_{position}")(projection)
+
+
+@register
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResidualPerceptrons(Architecture):
+    """The mean logit of several residual perceptrons on the mean features, each of which learns from the labels."""
+
+    name: ClassVar[str] = "residual_mlp"
+    level: ClassVar[str] = "video"
+
+    num_branches: int = 4
+    """Perceptrons. They differ in their initial weights and their dropout, and their mean is better than each of them."""
+    num_layers: NonNegativeInt = 2
+    """Residual blocks of each perceptron: h + W dropout(relu(BN(h)))."""
+    hidden_size: int = 1536
+    """Units of every layer."""
+    normalise: Literal["none", "l2", "rms", "each"] = "each"
+    """How to scale each video's vector. l2: to L2 norm 1. rms: to root mean square 1. each: every feature by itself to root
+    mean square 1. none: not at all."""
+    input_dropout: Annotated[float, Range(least=0, below=1)] = 0.2
+    """Share of the input values to drop in training, other ones for each perceptron."""
+    dropout: float = 0.5
+    """Share of the units of every layer to drop in training."""
+    l2: float = 0.0
+    """Weight of the L2 penalty on the weights of the heads."""
+    initial_bias: float = -7.0
+    """Initial bias of every class. -7 is the log-odds of a class that one video in a thousand has."""
+    initial_scale: float = 1.0
+    """Factor on the initial weights of the heads."""
+
+    def build(self, features, num_classes):
+        from keras.layers import Average
+
+        vector = _video_vector(features, self.normalise, dropout=0.0)
+        branches = [
+            self._perceptron(vector, num_classes, f"branch_{number + 1}_") for number in range(self.num_branches)
+        ]
+        if len(branches) == 1:
+            return branches[0]
+        return StagedLogits(final=Average(name="mean", dtype="float32")(branches), stages=tuple(branches))
+
+    def _perceptron(self, vector, num_classes: int, prefix: str):
+        """The logits of one perceptron, [B, C]."""
+        from keras.layers import Add, Dense, Dropout
+
+        from yt8m.layers.heads import LogisticHead
+
+        dropped = Dropout(self.input_dropout, name=f"{prefix}input_dropout")(vector) if self.input_dropout else vector
+        hidden = Dense(self.hidden_size, use_bias=False, name=f"{prefix}hidden")(dropped)  # a norm follows every sum
+        for layer in range(1, self.num_layers + 1):
+            active = self._activated(hidden, f"{prefix}{layer}_")
+            step = Dense(self.hidden_size, use_bias=False, name=f"{prefix}hidden_{layer}")(active)
+            hidden = Add(name=f"{prefix}sum_{layer}")([hidden, step])
+        head = LogisticHead(num_classes, self.l2, self.initial_bias, self.initial_scale, name=f"{prefix}head")
+        return head(self._activated(hidden, f"{prefix}last_"))
+
+    def _activated(self, hidden, prefix: str):
+        """dropout(relu(BN(h))), [B, H]."""
+        from keras.layers import Activation, Dropout
+
+        from yt8m.layers.normalisation import batch_normalisation
+
+        active = Activation("relu", name=f"{prefix}relu")(batch_normalisation(f"{prefix}bn")(hidden))
+        return Dropout(self.dropout, name=f"{prefix}dropout")(active) if self.dropout else active

@@ -155,7 +155,7 @@ def _open_store(directory: str | os.PathLike, members: Sequence[Member], asked: 
 def weigh(
     members: Sequence[str | os.PathLike],
     data: Sequence[str],
-    out: str | os.PathLike,
+    out: str | os.PathLike | None,
     *,
     method: Literal["weights", "logistic"] = "weights",
     mean: Mean = "geometric",
@@ -168,7 +168,7 @@ def weigh(
     Args:
         members: run directories that were not trained on the records, stored predictions, or submissions for them.
         data: the labelled records.
-        out: the JSON file to write.
+        out: the JSON file to write; None = none.
         method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean.
         mean, segment_classes, calibrations: as in `ensemble`.
         progress: as in `ensemble`; gets a line if it could not be checked whether a run was trained on the records,
@@ -177,7 +177,8 @@ def weigh(
     Raises:
         InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights` and `learn_stack`.
     """
-    check_output(out)
+    if out is not None:
+        check_output(out)
     if method == "logistic" and mean == "rank":
         raise InputError(
             "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "
@@ -203,5 +204,6 @@ def weigh(
     with progress.working("predicting", "video"):
         made = make_members(opened, progress)
     learned = learn(made, mean, **labelled)
-    write_json(out, dataclasses.asdict(learned))
+    if out is not None:
+        write_json(out, dataclasses.asdict(learned))
     return learned

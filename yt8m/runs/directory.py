@@ -220,10 +220,10 @@ def open_run(config: RunConfig) -> RunDirectory:
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
     """Fills in defaults for fields newer than a run's configuration; returns an invalid one as it is."""
-    from yt8m.models import ARCHITECTURES
+    from yt8m.models import ALL_ARCHITECTURES
 
     try:
-        return configuration.to_dict(configuration.from_dict(values, ARCHITECTURES))
+        return configuration.to_dict(configuration.from_dict(values, ALL_ARCHITECTURES))
     except InputError:
         return values
 
@@ -248,12 +248,12 @@ def load_config(run: str | os.PathLike) -> RunConfig:
     Raises:
         InputError: there is no run, it is not local, or its configuration does not fit this version.
     """
-    from yt8m.models import ARCHITECTURES
+    from yt8m.models import ALL_ARCHITECTURES
 
     directory = find_run(run)
     values = read_json(directory.config)
     try:
-        return configuration.from_dict(values, ARCHITECTURES)
+        return configuration.from_dict(values, ALL_ARCHITECTURES)
     except InputError as error:
         raise InputError(f"{directory.config}: {error}") from error
 

@@ -1,0 +1,143 @@
+"""Nearest neighbours, kernel regression and combined logits against slow versions, video by video in float64."""
+
+import keras
+import numpy as np
+import pytest
+
+from yt8m.layers import neighbours
+from yt8m.layers.combining import CombinedLogits
+from yt8m.layers.kernels import BEND, KernelRegression, bent_logits
+from yt8m.layers.neighbours import FeatureScale, NearestNeighbours
+
+C, N, L, SHARPNESS, PRIOR_WEIGHT = 6, 23, 3, 4.0, 0.05
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def sigmoid(logits):
+    return 1.0 / (1.0 + np.exp(-np.asarray(logits, np.float64)))
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Unit vectors, of which two are equal, labels padded with -1, and a prior."""
+    random = np.random.default_rng(0)
+    vectors = unit(random.normal(size=(N, 8))).astype(np.float32)
+    vectors[7] = vectors[3]
+    labels = np.full((N, L), -1, np.int32)
+    for row in range(N):
+        own = random.choice(C, random.integers(0, L + 1), replace=False)
+        labels[row, : len(own)] = own
+    return vectors, labels, random.uniform(0.1, 0.4, C).astype(np.float32)
+
+
+def slow_shares(query, known, count):
+    """The formula of the layer, one neighbour at a time."""
+    vectors, labels, prior = known
+    cosines = vectors.astype(np.float64) @ query
+    nearest = sorted(range(N), key=lambda row: (-cosines[row], row))[:count]
+    present, total = PRIOR_WEIGHT * prior.astype(np.float64), PRIOR_WEIGHT
+    for row in nearest:
+        weight = np.exp(SHARPNESS * (cosines[row] - 1.0))
+        total += weight
+        for label in labels[row]:
+            if label >= 0:
+                present[label] += weight
+    return present / total
+
+
+@pytest.mark.parametrize("rows_at_once", [1 << 16, 5, 23])
+@pytest.mark.parametrize("count", [1, 4, N, 50])
+def test_neighbours_are_those_of_a_full_search(known, count, rows_at_once, monkeypatch):
+    monkeypatch.setattr(neighbours, "_ROWS_AT_ONCE", rows_at_once)
+    layer = NearestNeighbours(C, N, count, L, SHARPNESS, PRIOR_WEIGHT)
+    layer.build((None, 8))
+    for weight, value in zip((layer.vectors, layer.labels, layer.prior), known, strict=True):
+        weight.assign(value)
+    queries = unit(np.random.default_rng(1).normal(size=(5, 8))).astype(np.float32)
+    queries[0] = known[0][3]  # two known videos are equally near
+    expected = [slow_shares(query.astype(np.float64), known, count) for query in queries]
+    np.testing.assert_allclose(sigmoid(layer(queries)), expected, atol=1e-5)
+
+
+def test_features_are_scaled_each_and_together():
+    random = np.random.default_rng(2)
+    rgb, audio = random.normal(size=(4, 5)).astype("f"), 30 * random.normal(size=(4, 3)).astype("f")
+    rgb[2] = audio[2] = rgb[3] = 0.0
+    found = FeatureScale([1.0, 0.5])([rgb, audio]).numpy()
+    for row in range(2):
+        joined = np.concatenate([unit(rgb[row]), 0.5 * unit(audio[row])])
+        np.testing.assert_allclose(found[row], joined / np.sqrt(1.25), atol=1e-6)
+    np.testing.assert_array_equal(found[2], 0.0)
+    np.testing.assert_allclose(np.linalg.norm(found[3]), 1.0, atol=1e-6)
+
+
+def test_kernel_regression_is_a_sum_over_known_videos():
+    random = np.random.default_rng(3)
+    vectors, queries = (unit(random.normal(size=(size, 4))).astype("f") for size in (9, 3))
+    coefficients, prior = random.normal(0, 0.1, (9, C)).astype("f"), random.uniform(0.2, 0.5, C).astype("f")
+    layer = KernelRegression(C, 9, 0.7)
+    layer.build((None, 4))
+    for weight, value in zip(
+        (layer.vectors, layer.coefficients, layer.prior), (vectors, coefficients, prior), strict=True
+    ):
+        weight.assign(value)
+    expected = np.tile(prior.astype(np.float64), (3, 1))
+    for row, query in enumerate(queries):
+        for vector, own in zip(vectors, coefficients, strict=True):
+            expected[row] += np.exp(-np.sum((vector - query) ** 2.0) / (2 * 0.7)) * own
+    inside = (expected > 10 * BEND) & (expected < 1 - 10 * BEND)
+    assert inside.mean() > 0.8
+    np.testing.assert_allclose(sigmoid(layer(queries))[inside], expected[inside], atol=1e-4)
+
+
+def test_bent_values_are_logits_in_the_same_order():
+    values = np.linspace(-0.1, 1.1, 400).astype("f")
+    found = np.asarray(bent_logits(values), np.float64)
+    assert np.isfinite(found).all()
+    assert (np.diff(found) > 0).all()
+    inside = (values > 0.03) & (values < 0.97)
+    np.testing.assert_allclose(sigmoid(found[inside]), values[inside], atol=1e-6)
+    assert np.isfinite(bent_logits(np.array([-9.0, 9.0], "f"))).all()
+
+
+@pytest.mark.parametrize("combined", ["arithmetic", "geometric", "logistic"])
+def test_combined_logits(combined):
+    random = np.random.default_rng(4)
+    logits = [random.normal(0, 5, (4, C)).astype("f") for _ in range(3)]
+    weights = [0.5, 0.0, 0.5] if combined != "logistic" else [1.5, 0.0, -0.4]
+    layer = CombinedLogits(combined, weights, 0.25)
+    found = layer(logits).numpy()
+    first, last = (np.asarray(each, np.float64) for each in (logits[0], logits[2]))
+    if combined == "logistic":
+        np.testing.assert_allclose(found, 1.5 * first - 0.4 * last + 0.25, atol=1e-5)
+    elif combined == "arithmetic":
+        np.testing.assert_allclose(sigmoid(found), (sigmoid(first) + sigmoid(last)) / 2, atol=1e-6)
+    else:
+        np.testing.assert_allclose(sigmoid(found), np.sqrt(sigmoid(first) * sigmoid(last)), atol=1e-6)
+    extreme = layer([np.full((1, C), value, "f") for value in (200.0, 0.0, 200.0)])
+    assert np.isfinite(extreme).all()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        NearestNeighbours(3, 5, 2, 1, name="layer"),
+        KernelRegression(3, 5, 2.0, name="layer"),
+    ],
+    ids=["neighbours", "regression"],
+)
+def test_a_model_with_it_is_saved_whole(layer, tmp_path):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layer(inputs))
+    random = np.random.default_rng(5)
+    for weight in model.weights:
+        value = (
+            random.integers(-1, 3, weight.shape) if weight.dtype == "int32" else random.uniform(0.1, 0.9, weight.shape)
+        )
+        weight.assign(value)
+    model.save(tmp_path / "model.keras")
+    queries = random.normal(size=(2, 4)).astype("f")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(queries), model(queries))

@@ -1,0 +1,186 @@
+"""Fits the models that see all training records at once: nearest neighbours, and kernel ridge regression.
+
+N = training videos, D = values of a video, L = labels of a video, C = classes.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from yt8m import runs
+from yt8m.config import Architecture, DataConfig, RunConfig
+from yt8m.data.engine.stream import prepared, read_stream
+from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING
+from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.source import Source
+from yt8m.errors import InputError, unknown_name
+from yt8m.files import write_json
+from yt8m.models.assembled import FITTED, KernelRidge, Neighbours
+from yt8m.progress import SILENT, Progress
+from yt8m.runs.model import build
+from yt8m.runs.weights import save_weights
+from yt8m.scoring.evaluation import Result, measure_source
+from yt8m.scoring.scorer import Scorer
+from yt8m.training.preparation import resolve
+
+MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
+"""Most training videos. Neighbours take 4 bytes a value: 2.4 GB for half a million videos. Kernel ridge regression solves for as
+many unknowns a class as there are videos: 2 GB for 16 384 of them."""
+_BATCH_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of fitting."""
+
+    run: str
+    """The run directory."""
+    num_videos: int
+    """Number of videos that it was fitted to."""
+    metrics: Result | None
+    """The metrics on the validation split, or on the fold that was left out; None without either."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The training videos."""
+
+    values: dict[str, np.ndarray]
+    """float32 [N, D_i] by key of the model's inputs."""
+    labels: np.ndarray
+    """int32 [N, L], padded with -1."""
+
+
+def fit(
+    model: str,
+    run: str | os.PathLike,
+    data: DataConfig,
+    progress: Progress = SILENT,
+    **hyperparameters,
+) -> Fit:
+    """Fits a model to all training records, and makes a run directory of it.
+
+    The result depends on the records and the hyper-parameters alone, and not on a seed.
+
+    Args:
+        model: `neighbours` or `kernel_ridge`.
+        run: the run directory, which must be new or empty.
+        data: the records, as for training; with a `fold`, that is left out and measured.
+        progress: gets the lines of `yt8m.training.preparation.resolve`, and counts the videos.
+        hyperparameters: those of `yt8m.models.assembled` that differ from the defaults.
+
+    Raises:
+        InputError, RecordError: the model or a hyper-parameter is unknown; the records cannot be used, or are too many; the
+            directory holds other things.
+    """
+    if model not in FITTED:
+        raise InputError(unknown_name("model that is fitted", model, sorted(FITTED)))
+    runs.check_place(run)
+    if runs.RunDirectory(Path(run)).has_weights:
+        raise InputError(f"{run}: holds a run; give a new directory as --run")
+    asked = FITTED[model](**hyperparameters)
+    resolved = resolve(RunConfig(model=asked, data=data, run=os.fspath(run)), progress)
+    with progress.working("reading", "video"):
+        known = _read(resolved.train, MOST_VIDEOS[model], model, progress)
+    architecture = dataclasses.replace(asked, **_sizes_of(asked, known))
+    config = dataclasses.replace(resolved.config, model=architecture)
+    built = build(config)
+    progress.message(f"{model}: fitting to {len(known.labels)} videos")
+    _FITTING[type(architecture)](built, architecture, known, config.data.num_classes)
+    metrics = None
+    if resolved.validation:
+        with progress.working("validating", "video"):
+            metrics = measure_source(Scorer(built), resolved.validation, config, progress).result
+    with runs.opened_run(config) as directory:
+        save_weights(built, directory.best_weights)
+        write_json(directory.environment, runs.describe_environment([]))
+        write_json(directory.best_metrics, {"fitted": len(known.labels), **(metrics or {})})
+    return Fit(os.fspath(directory.path), len(known.labels), metrics)
+
+
+def _read(source: Source, most: int, model: str, progress: Progress) -> Known:
+    """Reads all training videos. Raises InputError if there are none, or too many."""
+    order, shares = prepared(source, AS_STORED, EVERYTHING)
+    keys = [each.video_name for each in source.features]
+    values: dict[str, list[np.ndarray]] = {key: [] for key in keys}
+    labels: list[np.ndarray] = []
+    count = 0
+    for batch in read_stream(source, _BATCH_SIZE, ALL_FRAMES, order, EVERYTHING, shares):
+        count += len(batch["labels"])
+        if count > most:
+            raise InputError(
+                f"{source.files[0]} ...: hold more than {most} videos, the most that {model} can be fitted to; name fewer files"
+            )
+        for key in keys:
+            values[key].append(np.array(batch[key], np.float32))  # a copy: a batch's memory holds whole records
+        labels.append(_shortened(batch["labels"]))
+        progress.advance(len(batch["labels"]))
+    if not count:
+        raise InputError(f"{source.files[0]} ...: hold no video to fit {model} to; name other records")
+    width = max(each.shape[1] for each in labels)
+    padded = [np.pad(each, ((0, 0), (0, width - each.shape[1])), constant_values=LABEL_PADDING) for each in labels]
+    return Known({key: np.concatenate(parts) for key, parts in values.items()}, np.concatenate(padded))
+
+
+def _shortened(labels: np.ndarray) -> np.ndarray:
+    """Labels int32 [B, L] without the columns that are padding in all rows; one column stays."""
+    used = np.flatnonzero((labels != LABEL_PADDING).any(axis=0))
+    return np.array(labels[:, : max(1, used.max(initial=0) + 1)], np.int32)
+
+
+def _sizes_of(architecture: Architecture, known: Known) -> dict[str, int]:
+    sizes = {"num_videos": len(known.labels)}
+    return sizes | {"num_labels": known.labels.shape[1]} if isinstance(architecture, Neighbours) else sizes
+
+
+def unit_vectors(model: keras.Model, values: dict[str, np.ndarray]) -> np.ndarray:
+    """The vectors by which a fitted model compares videos, float32 [N, D], of length 1."""
+    scale = keras.Model(model.input, model.get_layer("unit_vector").output)
+    count = len(next(iter(values.values())))
+    parts = [
+        np.asarray(scale({key: each[first : first + _BATCH_SIZE] for key, each in values.items()}))
+        for first in range(0, count, _BATCH_SIZE)
+    ]
+    return np.concatenate(parts)
+
+
+def _fit_neighbours(model: keras.Model, architecture: Neighbours, known: Known, num_classes: int) -> None:
+    layer = model.get_layer("neighbours")
+    layer.vectors.assign(unit_vectors(model, known.values))
+    layer.labels.assign(known.labels)
+    counts = np.bincount(known.labels[known.labels != LABEL_PADDING], minlength=num_classes)
+    # Half a video more with and without the class, so that no share is 0 or 1.
+    layer.prior.assign(((counts + 0.5) / (len(known.labels) + 1.0)).astype(np.float32))
+
+
+def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Known, num_classes: int) -> None:
+    """Solves (K + ridge I) a = y - prior for every class by one Cholesky decomposition, in float32."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    vectors = unit_vectors(model, known.values)
+    targets = np.zeros((len(vectors), num_classes), np.float32)
+    rows, columns = np.nonzero(known.labels != LABEL_PADDING)
+    targets[rows, known.labels[rows, columns]] = 1.0
+    prior = targets.mean(axis=0)
+    targets -= prior
+    kernel = vectors @ vectors.T
+    kernel -= 1.0
+    kernel /= np.float32(architecture.bandwidth)
+    np.exp(kernel, out=kernel)
+    kernel[np.diag_indices_from(kernel)] += np.float32(architecture.ridge)
+    factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+    layer = model.get_layer("regression")
+    layer.coefficients.assign(cho_solve(factor, targets, overwrite_b=True, check_finite=False))
+    layer.vectors.assign(vectors)
+    layer.prior.assign(prior)
+
+
+_FITTING: dict[type[Architecture], Callable[[keras.Model, Architecture, Known, int], None]] = {
+    Neighbours: _fit_neighbours,
+    KernelRidge: _fit_kernel_ridge,
+}
