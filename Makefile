@@ -32,7 +32,7 @@ EARLIER_BUILD ?=
 PEERS := .venv-peers
 INSTALLED_PEERS := $(PEERS)/.installed
 
-.PHONY: help submit train evaluate predict own vlog report tensorboard upload data test test-slow test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-clips bench-extract bench-search segments zoo tricks lint format clean
+.PHONY: help submit train evaluate predict leaderboard own vlog report tensorboard upload data test test-slow test-newest wheel docs bench bench-reading bench-earlier bench-peers bench-ranking bench-scaling bench-download bench-convert bench-clips bench-extract bench-search segments zoo tricks lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F': *' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -73,6 +73,10 @@ evaluate: $(INSTALLED)  ## Score RUN on its validation split
 predict: $(INSTALLED)  ## Write the submission of RUN for its test split
 	@$(YT8M) predict --run $(RUN) --out submissions/$(notdir $(RUN)).csv
 	@$(YT8M) validate submissions/$(notdir $(RUN)).csv
+
+# RUN stays what it is if it is given; the default belongs to RECIPE.
+leaderboard: $(INSTALLED) $(NEEDS_DATA)  ## Train an ensemble of the video-level records in DATA as RUN, score it by folds, write its CSV
+	@.venv/bin/python -m benchmarks.leaderboard --data $(DATA) --run $(if $(filter file,$(origin RUN)),runs/leaderboard,$(RUN)) $(FLAGS)
 
 # The way of one's own videos, on made ones. Each step is a command as a user would type it, and is done once.
 data/own/videos: | $(INSTALLED)

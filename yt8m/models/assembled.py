@@ -74,9 +74,9 @@ class KernelRidge(Architecture):
     name: ClassVar[str] = "kernel_ridge"
     level: ClassVar[str] = "video"
 
-    bandwidth: Annotated[float, Range(above=0)] = 2.0
+    bandwidth: Annotated[float, Range(above=0)] = 1.5
     """h in the kernel exp((cosine - 1) / h)."""
-    ridge: Annotated[float, Range(above=0)] = 0.01
+    ridge: Annotated[float, Range(above=0)] = 0.02
     """The ridge added to the kernel's diagonal."""
     num_videos: int = 1
     """Training videos; set by fitting."""

@@ -20,7 +20,9 @@ def _video_vector(features, normalise: str, dropout: float):
 
     vectors = list(features.values())
     if normalise == "each":
-        vectors = [VectorScale("rms", name=f"scale_{each.name}")(features[each.video_name]) for each in features.features]
+        vectors = [
+            VectorScale("rms", name=f"scale_{each.name}")(features[each.video_name]) for each in features.features
+        ]
     vector = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
     if normalise in ("l2", "rms"):
         vector = VectorScale(normalise, name="scale")(vector)
@@ -162,9 +164,9 @@ class ResidualPerceptrons(Architecture):
 
     num_branches: int = 4
     """Perceptrons. They differ in their initial weights and their dropout, and their mean is better than each of them."""
-    num_layers: NonNegativeInt = 2
+    num_layers: NonNegativeInt = 1
     """Residual blocks of each perceptron: h + W dropout(relu(BN(h)))."""
-    hidden_size: int = 1536
+    hidden_size: int = 1024
     """Units of every layer."""
     normalise: Literal["none", "l2", "rms", "each"] = "each"
     """How to scale each video's vector. l2: to L2 norm 1. rms: to root mean square 1. each: every feature by itself to root

@@ -1,0 +1,153 @@
+"""`make leaderboard DATA=DIR RUN=DIR`: from video-level records to an ensemble's CSV, with its cross-validated score.
+
+The training records are divided into folds. Every member is trained once for each fold, without it, and predicts it: so there
+are predictions of all videos by models that did not see them. They give the weights and the score to expect on other videos.
+Then every member is trained on all videos, and these runs become the ensemble. What is done already stays: the same command goes
+on after a stop.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import processes
+from yt8m.errors import InputError
+from yt8m.runs import RunDirectory, load_config
+
+TRAINED, FITTED = ("moe", "residual_mlp"), ("neighbours", "kernel_ridge")
+STORED = "40"
+"""Classes of each video that weights are learned from."""
+
+
+class Leaderboard:
+    """Trains members in a directory beside the run to make.
+
+    Args:
+        data: the data set, as `--data.root` takes it.
+        run: the run directory of the ensemble.
+        folds: number of folds, at least 2.
+        seed: the seed of all trainings.
+    """
+
+    def __init__(self, data: str, run: Path, folds: int, seed: int):
+        self._data, self._run, self._folds, self._seed = data, run, folds, seed
+        self._place = run.with_name(f"{run.name}-members")
+
+    def _train(self, name: str, fold: int) -> Path:
+        """A member without a fold."""
+        run = self._place / f"{name}-{fold}"
+        if not RunDirectory(run).best_metrics.exists():
+            flags = ["--data.root", self._data, f"--data.fold={fold}/{self._folds}", f"--training.seed={self._seed}"]
+            if name in FITTED:
+                flags = ["--train", *self._paths(), f"--fold={fold}/{self._folds}", *self._classes()]
+            self._make(name, run, flags)
+        return run
+
+    def _train_on_all(self, name: str) -> Path:
+        """A member of all training videos."""
+        run = self._place / name
+        if not RunDirectory(run).best_weights.exists():
+            flags = ["--data.train", *self._paths(), f"--training.seed={self._seed}"]
+            if test := self._first().test:
+                flags += ["--data.test", *test]
+            if name in FITTED:
+                flags = ["--train", *self._paths(), *self._classes()]
+            self._make(name, run, flags)
+        return run
+
+    def _make(self, name: str, run: Path, flags: list[str]) -> None:
+        print(f"{run}: {'fitting' if name in FITTED else 'training'}", file=sys.stderr, flush=True)
+        processes.yt8m("fit" if name in FITTED else "train", name, *flags, "--run", str(run))
+
+    def _first(self):
+        return load_config(self._place / f"{TRAINED[0]}-0").data
+
+    def _paths(self) -> list[str]:
+        """The training records, which the first training found."""
+        return list(self._first().train)
+
+    def _classes(self) -> list[str]:
+        return [f"--num-classes={self._first().num_classes}"]
+
+    def _stored(self, name: str) -> Path:
+        """Predictions of all training videos, each by the run that did not see it."""
+        runs = [str(self._train(name, fold)) for fold in range(self._folds)]
+        stored = self._place / f"{name}-predictions"
+        processes.yt8m("predict", "--run", *runs, "--store", str(stored), "--store-top-k", STORED)
+        return stored
+
+    def _weigh(self, members: list[Path], *flags: str) -> dict:
+        paths = map(str, members)
+        return json.loads(processes.yt8m("weigh", *paths, "--data", *self._paths(), *flags, "--json"))
+
+    def make(self) -> dict:
+        """Makes the ensemble. Returns what is to be told of it."""
+        if RunDirectory(self._run).config.exists():
+            raise InputError(f"{self._run}: holds a run; name a new directory with RUN=DIR")
+        names, stored = [], []
+        for name in (*TRAINED, *FITTED):
+            try:
+                stored.append(self._stored(name))
+            except subprocess.CalledProcessError as error:
+                if name not in FITTED or error.returncode != 2:
+                    raise
+                continue  # it has said why: too many records for it
+            names.append(name)
+        finals = [str(self._train_on_all(name)) for name in names]
+        found = self._weigh(stored, "--run", str(self._run), "--runs", *finals)
+        without = [
+            self._weigh([each for each in stored if each != left_out], "--out", str(self._place / "without.json"))[
+                "score"
+            ]
+            if len(stored) > 2
+            else found["alone"][1 - place]
+            for place, left_out in enumerate(stored)
+        ]
+        return found | {"names": names, "without": without}
+
+
+def table(found: dict, folds: int) -> str:
+    """The members, their weights and gains, in Markdown."""
+    rows = ["| member | weight | alone | gain in the ensemble |", "|---|---|---|---|"]
+    columns = zip(found["names"], found["weights"], found["alone"], found["without"], strict=True)
+    for name, weight, alone, without in columns:
+        rows.append(f"| `{name}` | {weight:.3f} | {alone:.4f} | {found['score'] - without:+.4f} |")
+    rows.append(f"| equal weights | | {found['equal']:.4f} | |")
+    rows.append(f"| **ensemble** | 1 | **{found['score']:.4f}** | |")
+    return "\n".join([f"GAP on videos that neither models nor weights learned from ({folds} folds):", "", *rows])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.leaderboard", description=__doc__)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--run", required=True, type=Path)
+    parser.add_argument("--out", help="the CSV to write for the test records")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    board = Leaderboard(asked.data, asked.run, asked.folds, asked.seed)
+    try:
+        found = board.make()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        return error.returncode  # the command has said why
+    text = table(found, asked.folds)
+    (asked.run / "leaderboard.md").write_text(text + "\n")
+    print(text)
+    if load_config(asked.run).data.test:
+        out = asked.out or f"submissions/{asked.run.name}.csv"
+        print(processes.yt8m("predict", "--run", str(asked.run), "--out", out), end="")
+        print(processes.yt8m("validate", out), end="")
+    else:
+        print(
+            f"no test records in {asked.data}; predict some with yt8m predict --run {asked.run} --data PATH --out FILE.csv"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
