@@ -22,7 +22,7 @@ AREAS = {
     "runs": ("runs", "foundations config metrics data layers models"),
     "distribution": ("distribution", "foundations config"),
     "scoring": ("scoring", "foundations config plotting metrics data models runs distribution"),
-    "predicting": ("predicting", "foundations config metrics data submission runs distribution scoring"),
+    "predicting": ("predicting", "foundations config metrics data submission models runs distribution scoring"),
     "training": (
         "training diagnosing",
         "foundations config plotting metrics data submission layers models runs distribution scoring",
