@@ -27,6 +27,7 @@ LONG_SIGNATURES = {
     "commands/predictions.py: ensemble": _FLAGS,
     "commands/predictions.py: weigh": _FLAGS,
     "commands/labelling.py: label": _FLAGS,
+    "commands/records.py: synth": _FLAGS,
     "commands/records.py: show_video": _FLAGS,
     "commands/exports.py: export": _FLAGS,
     "commands/records.py: convert": _FLAGS,

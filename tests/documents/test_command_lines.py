@@ -20,6 +20,7 @@ TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *(REPOSITORY / name / "README.md" 
 # flag_names.py is about flags that are not there; those that it leads to have a test of their own.
 SOURCES = sorted(path for path in (REPOSITORY / "yt8m").rglob("*.py") if path.name != "flag_names.py")
 ADDED_FLAGS = {"profile": ProfileFlags, "tune": TuneFlags, "pretrain": add_flags}
+ADDED_FLAGS |= dict.fromkeys(("check", "train", "submit"), configuring.JsonFlags)
 MOST_STEPS = 1000
 """Of a training on the sample data that is to end in minutes."""
 

@@ -70,7 +70,7 @@ def test_a_run_directory_holds_what_later_commands_need(gated_run, sample):
     assert directory.curves.read_bytes().startswith(b"\x89PNG")
     assert list(directory.tensorboard.glob("events*"))
     known = {"config.json", "environment.json", "records.json", "metrics.jsonl", "tensorboard", "checkpoints", "best"}
-    known |= {"record_counts.json", "curves.png"}
+    known |= {"record_counts.json", "curves.png", "log.txt", "starts.jsonl"}
     assert {path.name for path in run.iterdir()} == known
     assert {path.name for path in (run / "best").iterdir()} == {"model.weights.h5", "metrics.json"}
 

@@ -8,7 +8,8 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 
 _MODULES = {
-    **dict.fromkeys(["download", "synth", "inspect", "show", "convert", "split"], "records"),
+    "download": "downloading",
+    **dict.fromkeys(["synth", "inspect", "show", "convert", "split"], "records"),
     "id": "addresses",
     "search": "searching",
     "extract": "extracting",
@@ -61,6 +62,9 @@ COMMANDS = _Commands()
 
 RECIPE_COMMANDS = ("check", "profile", "pretrain", "train", "tune", "submit")
 """Commands that take a recipe and the flags of its configuration."""
+
+RUN_FIRST = frozenset(["evaluate", "predict", "calibrate", "export"])
+"""Commands of `--run RUN` that take the run in the first place, too: `yt8m evaluate RUN`."""
 
 TAKE_WORDS = frozenset([*RECIPE_COMMANDS, "launch"])
 """Commands that take their arguments as a list of words, as typed. The others take them as parameters."""

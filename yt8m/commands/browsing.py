@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from yt8m.commands.flags import OptionalText, shown
+from yt8m.commands.flags import Json, OptionalText, print_json, shown
 from yt8m.commands.streams import show
 from yt8m.errors import OK, InputError, bytes_in_words, quantity
 from yt8m.values import LARGEST_PORT, Range
@@ -22,6 +22,7 @@ def browse(
     serve: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")] = False,
     port: Annotated[int, Range(least=0, most=LARGEST_PORT), shown("INT", "(default: any that is free)")] = 0,
     page: Annotated[BrowseOptions, tyro.conf.OmitArgPrefixes] = _DEFAULT_OPTIONS,
+    json: Json = False,
 ) -> int:
     """Make one page of videos: thumbnails on an axis of time, clips, labels, related clips, and a search.
 
@@ -35,6 +36,7 @@ def browse(
         serve: Show the page at an address that only this machine reaches, until Ctrl-C.
         port: The port to serve it at.
         page: What to show.
+        json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.views.browse.building import check_page, make_page, write_page
@@ -46,6 +48,10 @@ def browse(
     check_page(out, page)
     made = make_page(directory, page, WorkProgress())
     write_page(made, out)
+    if json:
+        counts = {key: getattr(made, key) for key in ("num_videos", "num_clips", "num_left_out")}
+        print_json({"path": out, **counts, "num_bytes": len(made.content)})
+        return OK
     show(f"{out}: {_contents(made, page)}; {bytes_in_words(len(made.content))}; open it in a browser")
     return OK
 

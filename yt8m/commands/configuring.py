@@ -3,14 +3,27 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
 
 from yt8m.commands import COMMANDS
 from yt8m.commands.arguments import parse
+from yt8m.commands.flags import Json
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
 from yt8m.config.fields import flag
 from yt8m.errors import InputError, unknown_name
+
+
+@dataclass(frozen=True)
+class JsonFlags:
+    """The flags of `check`, `train` and `submit` beside a configuration."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    json: Json = False
+    """Print one JSON object."""
 
 
 def example(command: str, recipe: str, directory: str) -> str:

@@ -1,12 +1,13 @@
 """The commands that examine a training before it begins: `check` and `profile`."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
 from yt8m.commands import reports
-from yt8m.commands.configuring import configure
+from yt8m.commands.configuring import JsonFlags, configure
 from yt8m.commands.flags import Json, print_json, shown
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
@@ -29,15 +30,19 @@ def check(arguments: list[str]) -> int:
 
     Takes the arguments of `train`. Needs less than two minutes and writes nothing. Without records it uses random videos.
     """
-    config = configure("check", arguments)
-    if config is None:
+    flags = configure("check", arguments, JsonFlags)
+    if flags is None:
         return OK
     from yt8m.diagnosing.sanity import check as run_check
 
-    worst = "ok"
-    for finding in run_check(config):
-        show(f"{finding.verdict:<5} {finding.name:<24} {finding.value}")
+    worst, found = "ok", []
+    for finding in run_check(flags.config):
+        found.append(dataclasses.asdict(finding))
+        if not flags.json:
+            show(f"{finding.verdict:<5} {finding.name:<24} {finding.value}")
         worst = "bad" if "bad" in (finding.verdict, worst) else worst
+    if flags.json:
+        print_json({"findings": found})
     return USER_ERROR if worst == "bad" else OK
 
 

@@ -6,28 +6,62 @@ import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
+from yt8m.commands.reports.tables import columns
 from yt8m.commands.streams import show
+from yt8m.config import to_dict
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import OK, quantity
+from yt8m.runs import flatten
 from yt8m.values import NonNegativeInt, PositiveInt
 
 
-def recipes(json: Json = False) -> int:
-    """List the recipes, which are named, complete configurations.
+def recipes(
+    name: Annotated[str, tyro.conf.Positional, shown("[RECIPE]", "(default: list them all)")] = "",
+    json: Json = False,
+) -> int:
+    """List the recipes, which are named, complete configurations; or print one.
 
     Example: yt8m recipes
 
+    Example: yt8m recipes nextvlad
+
     Args:
+        name: The name of a recipe. Its configuration is printed, with every field.
         json: Print one JSON object.
     """
-    from yt8m.recipes import describe, list_recipes
+    from yt8m.recipes import describe, list_recipes, make_config
 
-    descriptions = {name: describe(name) for name in list_recipes()}
+    if name:
+        values = to_dict(make_config(name))
+        if json:
+            print_json(values)
+        else:
+            rows = [(key, _in_flags(value)) for key, value in flatten(values).items() if value not in ("", [], None)]
+            show(f"{describe(name)}\n\n{reports.table(rows)}")
+        return OK
+    configs = {name: make_config(name) for name in list_recipes()}
     if json:
-        print_json(descriptions)
-    else:
-        show(reports.table(list(descriptions.items())))
+        print_json({name: describe(name) for name in configs})
+        return OK
+    head = ("recipe", "records", "model", "steps", "batch", "")
+    rows = [
+        (
+            name,
+            each.model.level,
+            each.model.name,
+            f"{each.training.num_steps:,}",
+            str(each.training.batch_size),
+            describe(name),
+        )
+        for name, each in configs.items()
+    ]
+    show("\n".join(columns([head, *rows], right={3, 4})))
     return OK
+
+
+def _in_flags(value: object) -> str:
+    """Writes a value as its flag takes it."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def models(

@@ -8,6 +8,7 @@ import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.configuring import configure
+from yt8m.commands.flags import Json, print_json
 from yt8m.commands.streams import show
 from yt8m.commands.training import run
 from yt8m.config import PretrainConfig, RunConfig
@@ -23,6 +24,8 @@ class PretrainFlags:
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    json: Json = False
+    """Print one JSON object."""
 
 
 def add_flags(config: RunConfig) -> PretrainFlags:
@@ -41,7 +44,9 @@ def pretrain(arguments: list[str]) -> int:
     if flags is None:
         return OK
     result, status = run(dataclasses.replace(flags.config, pretrain=flags.pretrain))
-    if status == OK:
+    if flags.json:
+        print_json(dataclasses.asdict(result))
+    elif status == OK:
         show(
             f"{reports.trained(result)}\nnext       --training.initial-run {result.run}, with labels and another --run"
         )

@@ -1,5 +1,6 @@
-"""The commands for records: `download`, `synth`, `inspect`, `show`, `split` and `convert`."""
+"""The commands for records: `synth`, `inspect`, `show`, `split` and `convert`."""
 
+import dataclasses
 from typing import Annotated, Literal
 
 import tyro
@@ -8,7 +9,6 @@ from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
 from yt8m.commands.streams import show
 from yt8m.data.features import KNOWN
-from yt8m.download.layout import DEFAULT_JOBS, EXTRACTOR, Jobs, Mirror, parse_shard
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.values import NonNegativeInt, PositiveInt, Seed
 
@@ -25,6 +25,7 @@ def synth(
     seed: NonNegativeInt = 0,
     features: Annotated[tuple[str, ...], shown("NAME|NAME:SIZE[:TYPE] ...")] = _OF_RECORDS["features"],
     seconds: Annotated[PositiveInt | None, shown("INT", "(default: 10)")] = None,
+    json: Json = False,
 ) -> int:
     """Make a sample data set in the official layout, or video files to extract features from.
 
@@ -43,6 +44,7 @@ def synth(
         seed: The same seed makes the same bytes.
         features: The features to write, as --data.features of training takes them; with records.
         seconds: Seconds of each video; with videos.
+        json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
 
@@ -59,16 +61,22 @@ def synth(
         summary = synthesise(
             directory, num_videos or DEFAULT_NUM_VIDEOS, num_classes, num_shards, seed, progress, features
         )
-        show(reports.synthesised(directory, summary))
+        if json:
+            print_json({"directory": directory, **summary})
+        else:
+            show(reports.synthesised(directory, summary))
         return OK
     from yt8m.video import making
 
     if form == "videos":
         number, length = num_videos or making.DEFAULT_NUM_VIDEOS, seconds or making.DEFAULT_SECONDS
-        show(reports.made(directory, making.make_videos(directory, number, length, seed, progress)))
+        made = making.make_videos(directory, number, length, seed, progress)
     else:
-        number = num_videos or making.DEFAULT_NUM_FILMS
-        show(reports.made(directory, making.make_scenes(directory, number, seed=seed, progress=progress)))
+        made = making.make_scenes(directory, num_videos or making.DEFAULT_NUM_FILMS, seed=seed, progress=progress)
+    if json:
+        print_json(reports.made_values(directory, made))
+    else:
+        show(reports.made(directory, made))
     return OK
 
 
@@ -85,17 +93,24 @@ def inspect(
     The exit status is 2 if a record cannot be used. The first 20 reasons are listed; --json has all.
 
     Args:
-        paths: Files, directories or globs.
+        paths: Files, directories or globs. Or the root of a data set: every directory with records below it is shown.
         plots: A directory for pictures: frames and labels of videos, class frequency, co-occurrence, feature ranges, decoys.
         vocabulary: A vocabulary.csv with the names of the classes, for the pictures.
         json: Print one JSON object.
     """
-    from yt8m.data.sources import expand_paths
+    from yt8m.data.sources import expand_paths, find_directories
     from yt8m.data.tools import inspection
 
-    files = expand_paths(paths)
     if plots is None and vocabulary is not None:
         raise InputError("--vocabulary only names the classes of pictures; give --plots DIR too")
+    directories = find_directories(paths[0]) if len(paths) == 1 else []
+    if len(directories) > 1:
+        if plots is not None:
+            raise InputError(
+                f"{paths[0]}: pictures are of one directory of records; give one, such as {directories[0]}"
+            )
+        return _inspect_all(directories, json)
+    files = expand_paths(directories or paths)
     if plots is None:
         report, drawn = inspection.inspect(files), ""
     else:
@@ -109,6 +124,19 @@ def inspect(
     else:
         show(f"{reports.inspected(report)}{drawn}")
     return USER_ERROR if report["corrupt_files"] else OK
+
+
+def _inspect_all(directories: list[str], json: bool) -> int:
+    """Inspects the records of each directory apart: levels and splits of a data set are different records."""
+    from yt8m.data.sources import expand_paths
+    from yt8m.data.tools import inspection
+
+    found = {place: inspection.inspect(expand_paths([place])) for place in directories}
+    if json:
+        print_json({"directories": found})
+    else:
+        show("\n\n".join(f"{place}\n{reports.inspected(report)}" for place, report in found.items()))
+    return USER_ERROR if any(report["corrupt_files"] for report in found.values()) else OK
 
 
 def split(
@@ -134,8 +162,6 @@ def split(
         seed: The same seed makes the same parts.
         json: Print one JSON object.
     """
-    import dataclasses
-
     from yt8m.commands.watching import WorkProgress
     from yt8m.data.tools.splitting import parse_parts
     from yt8m.data.tools.splitting import split as run_split
@@ -217,6 +243,7 @@ def convert(
     num_shards: Annotated[PositiveInt | None, shown("INT", "(default: as many files as there are)")] = None,
     records_per_shard: Annotated[PositiveInt | None, shown("INT", "(default: those of each file)")] = None,
     keys: Annotated[Literal["2018"] | None, shown("{2018}", "(default: as they are)")] = None,
+    json: Json = False,
 ) -> int:
     """Convert records to video level, to other file sizes, or to Parquet or NumPy's arrays; make records of arrays.
 
@@ -241,6 +268,7 @@ def convert(
         num_shards: Merge or split files: write this number of files. The records keep their order. Arrays give files of 1000.
         records_per_shard: Merge or split files: write this number of records to each file.
         keys: Rename the id of records of 2017 from video_id to id.
+        json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.conversion import convert as run_conversion
@@ -248,79 +276,11 @@ def convert(
     options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
     options |= {"labels": labels, "features": features, "quantise": quantise, "dequantise": dequantise}
     try:
-        show(reports.converted(run_conversion(paths, out, to=to, **options, progress=WorkProgress())))
+        made = run_conversion(paths, out, to=to, **options, progress=WorkProgress())
     except KeyboardInterrupt:
         raise InputError("stopped; the same command goes on where it stood") from None
-    return OK
-
-
-def download(
-    partition: Annotated[str, tyro.conf.Positional, shown("PARTITION")],
-    out: Annotated[str, shown("DIR")],
-    mirror: Mirror = "us",
-    shard: Annotated[OptionalText, shown("X,Y", "(default: all files)")] = None,
-    jobs: Jobs = DEFAULT_JOBS,
-    base_url: Annotated[OptionalText, shown("URL", "(default: the data set's own servers)")] = None,
-    dry_run: Annotated[
-        bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint=lambda default: "")
-    ] = False,
-) -> int:
-    """Download YouTube-8M, or a part of it, from its servers; or the networks of its features.
-
-    Example: yt8m download 2/frame/train --out /data/yt8m --shard 1,100
-    Example: yt8m download extractor --out networks
-
-    If it is stopped or killed, the same command resumes it. Complete files are not fetched again.
-
-    Args:
-        partition: 2/frame/train, 2/frame/validate, 2/frame/test, 2/video/train, 2/video/validate, 2/video/test,
-            3/frame/validate or 3/frame/test; or extractor, the files of yt8m extract --network yt8m.
-        out: The root of the data set. Records go to DIR/2/frame/train and so on; vocabulary and segment classes go to DIR. The
-            files of the extractor go to DIR, with extractor.lock.json, which has their digests.
-        mirror: The server to use; choose the nearest one.
-        shard: Fetch the X-th of Y parts. File names decide the part, as in the data set's own script.
-        jobs: Number of files to fetch at a time.
-        base_url: The address of another server with the same files.
-        dry_run: List the files to fetch and their sizes; fetch nothing.
-    """
-    from yt8m.commands.watching import SECONDS_BETWEEN_LINES_OF_DOWNLOADS, WorkProgress
-    from yt8m.download.downloading import Download
-
-    if partition.strip("/") == EXTRACTOR:
-        return _download_extractor(out, mirror, shard, jobs, base_url, dry_run)
-    part = None if shard is None else parse_shard(shard)
-    options = {"mirror": mirror, "shard": part, "jobs": jobs, "base_url": base_url}
-    progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
-    with Download(partition, out, progress=progress, **options) as downloading:
-        try:
-            survey = downloading.survey()
-            if dry_run:
-                show(reports.to_download(survey))
-            else:
-                show(reports.downloaded(downloading.run(survey)))
-        except KeyboardInterrupt:
-            raise InputError("stopped; the same command goes on where it stood") from None
-    return OK
-
-
-def _download_extractor(
-    out: str, mirror: Mirror, shard: str | None, jobs: Jobs, base_url: str | None, dry_run: bool
-) -> int:
-    """`yt8m download extractor`."""
-    from yt8m.commands.watching import SECONDS_BETWEEN_LINES_OF_DOWNLOADS, WorkProgress
-    from yt8m.download.extractor import ExtractorDownload
-
-    for flag, is_given in (("--shard", shard is not None), ("--mirror", mirror != "us")):
-        if is_given:
-            raise InputError(f"{flag} is for parts of the data set; leave it out with {EXTRACTOR}")
-    progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
-    with ExtractorDownload(out, jobs=jobs, base_url=base_url, progress=progress) as downloading:
-        try:
-            if dry_run:
-                addresses = {downloading.address(file): size for file, size in downloading.sizes().items()}
-                show(reports.extractor_to_download(out, addresses))
-            else:
-                show(reports.extractor_downloaded(downloading.run()))
-        except KeyboardInterrupt:
-            raise InputError("stopped; the same command goes on where it stood") from None
+    if json:
+        print_json(dataclasses.asdict(made))
+    else:
+        show(reports.converted(made))
     return OK

@@ -3,7 +3,7 @@
 import inspect
 
 from yt8m import __version__
-from yt8m.commands import COMMANDS, TAKE_WORDS, streams
+from yt8m.commands import COMMANDS, RUN_FIRST, TAKE_WORDS, streams
 from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.flags import SWITCHES
 from yt8m.commands.streams import show
@@ -61,5 +61,16 @@ def run(arguments: list[str]) -> int:
     command = COMMANDS[name]
     if name in TAKE_WORDS:
         return command(rest)
+    if name in RUN_FIRST:
+        rest = _with_run(name, rest)
     call = parse(deferred(command), rest, f"yt8m {name}")
     return OK if call is None else call()
+
+
+def _with_run(command: str, arguments: list[str]) -> list[str]:
+    """Puts `--run` before a run that stands in the first place. Raises InputError if the flag is given beside it."""
+    if not arguments or arguments[0].startswith("-"):
+        return arguments
+    if any(argument.partition("=")[0] == "--run" for argument in arguments):
+        raise InputError(f"{arguments[0]}: a run, and --run is given too; name runs once (see yt8m {command} --help)")
+    return ["--run", *arguments]

@@ -40,10 +40,10 @@ def evaluate(
 ) -> int:
     """Score a run's best model on labelled records.
 
-    Example: yt8m evaluate --run runs/sample --data data/sample/2/frame/validate
+    Example: yt8m evaluate runs/sample --data data/sample/2/frame/validate
 
     Args:
-        run: The run directory, made by yt8m train.
+        run: The run directory, made by yt8m train. --run may be left out, if it comes first.
         data: Labelled records: files, directories or globs.
         classes: A directory for classes.csv and classes.png, with the average precision of every class.
         vocabulary: A vocabulary.csv with the names of the classes, for --classes.
@@ -67,9 +67,10 @@ def evaluate(
 
 def report(
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, shown("RUN [RUN ...]", "(required)")],
-    out: Annotated[str | None, shown("PATH", "(default: report.html in the first run directory)")] = None,
+    out: Annotated[str | None, shown("PATH", "(default: report.html in the first directory)")] = None,
     data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: each run's validation split)")] = None,
     vocabulary: Vocabulary = None,
+    json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
     """Write a page about one run, or about several side by side: curves, metrics, classes, examples.
@@ -77,10 +78,11 @@ def report(
     Example: yt8m report runs/sample runs/other --out report.html
 
     Args:
-        runs: Run directories, made by yt8m train.
+        runs: Run directories, made by yt8m train, or directories of runs.
         out: The HTML file to write. It needs no other file.
         data: Labelled records to score every run on: files, directories or globs.
         vocabulary: A vocabulary.csv with the names of the classes.
+        json: Print one JSON object.
         distribute: The devices to compute on.
     """
     from yt8m.commands.watching import WorkProgress
@@ -94,6 +96,9 @@ def report(
         vocabulary=vocabulary,
         distribute=distribute,
     )
+    if json:
+        print_json({"path": made.path, "runs": [{"run": each.name, "metrics": each.metrics} for each in made.results]})
+        return OK
     for result in made.results:
         show(f"{result.name}: {reports.scores(result.metrics)}")
     show(f"{made.path}: {quantity(len(made.results), 'run')}; open it in a browser")

@@ -1,10 +1,12 @@
 """The commands that train: `train` and `submit`."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from yt8m.commands import reports
-from yt8m.commands.configuring import configure
+from yt8m.commands.configuring import JsonFlags, configure
+from yt8m.commands.flags import print_json
 from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
 from yt8m.errors import OK, OUT_OF_TIME, USER_ERROR
@@ -40,11 +42,13 @@ def run(config: Any) -> tuple[Any, int]:
 
 def train(arguments: list[str]) -> int:
     """Train a model, or resume a run that was stopped."""
-    config = configure("train", arguments)
-    if config is None:
+    flags = configure("train", arguments, JsonFlags)
+    if flags is None:
         return OK
-    result, status = run(config)
-    if status != USER_ERROR:
+    result, status = run(flags.config)
+    if flags.json:
+        print_json(dataclasses.asdict(result))
+    elif status != USER_ERROR:
         show(reports.trained(result))
     return status
 
@@ -54,9 +58,10 @@ def submit(arguments: list[str]) -> int:
 
     Takes the arguments of `train`. The CSV goes to `submissions/` under the name of the run directory.
     """
-    config = configure("submit", arguments)
-    if config is None:
+    flags = configure("submit", arguments, JsonFlags)
+    if flags is None:
         return OK
+    config = flags.config
     out = Path("submissions") / f"{Path(config.run).name}.csv"
     if config.run:  # without a run directory, training raises the error
         from yt8m.training.splits import check_submission
@@ -88,6 +93,10 @@ def submit(arguments: list[str]) -> int:
     found = validate(out, config.data.num_classes)
     if found.errors:
         raise AssertionError(f"{out} is not valid: {found.errors[0]}")
+    if flags.json:
+        values = {"trained": result, "predicted": prediction}
+        print_json({key: dataclasses.asdict(value) for key, value in values.items()} | {"validated": metrics})
+        return OK
     show(
         f"trained    {config.model.name}, recipe {config.recipe}: {reports.steps_done(result)}\n"
         f"validated  {reports.scores(metrics)}\n"

@@ -238,6 +238,22 @@ def expand_paths(paths: str | Sequence[str], endings: Sequence[str] = (RECORDS, 
     return list(dict.fromkeys(files))
 
 
+def find_directories(root: str) -> list[str]:
+    """Finds the directories with records below one that holds none itself, in the order of their names.
+
+    Args:
+        root: a local directory. Nothing is found below one with records, or for any other path.
+    """
+    if scheme(root) or not os.path.isdir(root) or _records_in(root, (RECORDS, BARE)):
+        return []
+    found = []
+    for place, inner, files in itertools.islice(os.walk(root), _MOST_DIRECTORIES):
+        inner[:] = sorted(each for each in inner if not is_hidden(each))
+        if any(_has_ending(name, each) for name in files for each in (RECORDS, BARE) if not is_hidden(name)):
+            found.append(place)
+    return found
+
+
 def find_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
     """Finds the splits of a data set below one directory.
 

@@ -135,6 +135,42 @@ def test_the_starter_code_s_list_of_names(tmp_path):
         read_class_names(path)
 
 
+def test_the_list_of_audioset(tmp_path):
+    """The first, a quoted and the last row of the file, in another order."""
+    path = tmp_path / "class_labels_indices.csv"
+    rows = ('526,/m/07hvw1,"Field recording"', '0,/m/09x0r,"Speech"', '1,/m/05zppz,"Male speech, man speaking"')
+    path.write_text("\n".join(["index,mid,display_name", *rows]) + "\n")
+    assert read_class_names(path) == {526: "Field recording", 0: "Speech", 1: "Male speech, man speaking"}
+    assert read_class_descriptions(path) == {}
+    assert count_classes(path) is None
+    assert find_vocabulary(tmp_path / "a.tfrecord") == path
+    path.write_text("index,mid\n0,/m/09x0r\n")
+    with pytest.raises(InputError, match=r"class_labels_indices\.csv, line 1: the header has no column 'display_name'"):
+        read_class_names(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_label_map_of_mediapipe(tmp_path, end):
+    """Lines 0, 2, 45 and 118 of the graph's file are like these: names, one in brackets, and one that is not known."""
+    path = tmp_path / "label_map.txt"
+    path.write_bytes((end or "\n").join(["Game", "Pokémon", "???", "Dish (food)"]).encode() + end.encode())
+    assert read_class_names(path) == {0: "Game", 1: "Pokémon", 2: "", 3: "Dish (food)"}
+    assert read_class_descriptions(path) == {}
+    assert count_classes(path) == 4
+    assert find_vocabulary(tmp_path / "a.tfrecord") == path
+
+
+def test_a_text_file_is_a_table_if_it_begins_so(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("Index,Name\n7,Dog\n")
+    assert read_class_names(path) == {7: "Dog"}
+    path.write_bytes(b"Game\n\xff\n")
+    with pytest.raises(InputError, match=r"names\.txt, line 2: this is not UTF-8 text"):
+        read_class_names(path)
+    with pytest.raises(InputError, match=r"other\.txt: cannot be read"):
+        read_class_names(tmp_path / "other.txt")
+
+
 @pytest.mark.parametrize(
     ("rows", "count"), [("0,a\n1,\n", 2), ("1,b\n0,a\n", 2), ("0,a\n2,c\n", None), ("1,a\n", None), ("", None)]
 )

@@ -26,6 +26,12 @@ def made(directory: str, videos: Sequence[Any]) -> str:
     )
 
 
+def made_values(directory: str, videos: Sequence[Any]) -> dict[str, Any]:
+    """Returns the video files that `yt8m.video.making` made as JSON values."""
+    rows = [{"path": str(each.path), "seconds": each.seconds, "labels": list(each.labels)} for each in videos]
+    return {"directory": directory, "num_videos": len(videos), "videos": rows}
+
+
 def split(result: Any) -> str:
     """Describes a `yt8m.data.tools.splitting.Split`: where the videos went."""
     total = sum(result.parts.values())
@@ -78,6 +84,36 @@ def to_download(survey: Any) -> str:
         f"{survey.directory}: {quantity(len(survey.files), 'file')} to fetch, {total}{there}; {survey.num_present} complete"
     )
     return "\n".join(lines)
+
+
+def to_download_values(survey: Any) -> dict[str, Any]:
+    """Returns a `yt8m.download.survey.Survey` as JSON values. Sizes that are not known are null."""
+    return {
+        "directory": str(survey.directory),
+        "files": [{"path": str(file.path), "url": file.url, "bytes": survey.sizes.get(file)} for file in survey.files],
+        "num_present": survey.num_present,
+        "num_partial_bytes": survey.num_partial_bytes,
+        "num_bytes": survey.num_bytes,
+    }
+
+
+def downloaded_values(result: Any) -> dict[str, Any]:
+    """Returns a `yt8m.download.survey.Downloaded` as JSON values."""
+    return {
+        "directory": str(result.directory),
+        "fetched": list(map(str, result.fetched)),
+        "num_present": result.num_present,
+        "num_bytes": result.num_bytes,
+    }
+
+
+def extractor_values(result: Any) -> dict[str, Any]:
+    """Returns a `yt8m.download.extractor.FetchedFiles` as JSON values."""
+    keys = ("name", "num_bytes", "sha256", "state")
+    return {
+        "directory": str(result.directory),
+        "files": [{key: getattr(each, key) for key in keys} for each in result.files],
+    }
 
 
 def downloaded(result: Any) -> str:

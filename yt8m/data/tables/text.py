@@ -134,6 +134,16 @@ def read_table(path: str | os.PathLike, purpose: Purpose) -> Table:
     return Table(path, all_rows.loc[place].dropna().tolist(), all_rows, place, purpose)
 
 
+def read_lines(path: str | os.PathLike, purpose: Purpose) -> list[str]:
+    """Reads the lines of a text file, without a byte order mark and without an empty last line.
+
+    Raises:
+        InputError: the file cannot be read, or is not UTF-8 text.
+    """
+    lines = _LINE_END.split(_text(os.fspath(path), purpose))
+    return lines[:-1] if not lines[-1] else lines
+
+
 def number_in(text: str, most: float = math.inf) -> float:
     """A finite number from 0 to `most`; NaN if the text is none."""
     try:

@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yt8m.data.tables.classes import select_classes
-from yt8m.data.tables.text import Purpose, read_table
+from yt8m.data.tables.text import Purpose, read_lines, read_table
 from yt8m.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
 
 VOCABULARY_FILE = "vocabulary.csv"
-_COLUMNS = {VOCABULARY_FILE: ("Index", "Name"), "label_names.csv": ("label_id", "label_name")}
-"""Files that name classes, in the data set and in the starter code, with their columns of classes and names."""
+LABEL_MAP = "label_map.txt"
+_COLUMNS = {
+    VOCABULARY_FILE: ("Index", "Name"),
+    "label_names.csv": ("label_id", "label_name"),
+    "class_labels_indices.csv": ("index", "display_name"),
+}
+"""Files that name classes, in the data set, the starter code and AudioSet, with their columns of classes and names."""
+_NO_NAME = "???"
+"""Stands in MediaPipe's label map for a class without a name."""
 _DESCRIPTION = "WikiDescription"
 
 VOCABULARY_COLUMNS = (
@@ -33,7 +40,9 @@ VOCABULARY_COLUMNS = (
 SEGMENT_CLASSES_FILE = "segment_label_ids.csv"
 """Lists the classes that segments are rated and ranked for."""
 
-ROOT_FILES = dict.fromkeys(_COLUMNS, "a vocabulary") | {SEGMENT_CLASSES_FILE: "a list of the classes to rank"}
+ROOT_FILES = dict.fromkeys([*_COLUMNS, LABEL_MAP], "a vocabulary") | {
+    SEGMENT_CLASSES_FILE: "a list of the classes to rank"
+}
 """What each file at a data set's root is, by its name."""
 
 _LEVELS_BELOW_ROOT = 4
@@ -61,7 +70,7 @@ def find_at_root(path: str | os.PathLike, name: str) -> Path | None:
 
 def find_vocabulary(path: str | os.PathLike) -> Path | None:
     """Finds the file of class names at the root of a record file's data set. Argument: see `find_at_root`."""
-    return next(filter(None, (find_at_root(path, name) for name in _COLUMNS)), None)
+    return next(filter(None, (find_at_root(path, name) for name in (*_COLUMNS, LABEL_MAP))), None)
 
 
 def count_classes(path: str | os.PathLike) -> int | None:
@@ -119,15 +128,28 @@ def read_class_names(path: str | os.PathLike) -> dict[int, str]:
     """Reads the names in a `vocabulary.csv` by class; empty if a class has no name.
 
     Args:
-        path: a CSV file with the columns `Index` and `Name`, or `label_id` and `label_name` as in the starter code's
-            `label_names.csv`. Other columns and the order of the rows do not matter.
+        path: a CSV file with the columns `Index` and `Name`, `label_id` and `label_name` as in the starter code's
+            `label_names.csv`, or `index` and `display_name` as in AudioSet's `class_labels_indices.csv`. Other columns and the
+            order of the rows do not matter. Or a `.txt` file with a name in each line, those of class 0, 1 and so on, as
+            MediaPipe's `label_map.txt` is; `???` stands for no name.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or has a class that is not a whole number or comes twice.
     """
+    if _is_label_map(path):
+        names = (" ".join(line.split()) for line in read_lines(path, _NAMES))
+        return {class_id: "" if name == _NO_NAME else name for class_id, name in enumerate(names)}
     classes = _read_classes(path, list(_COLUMNS.values()), _NAMES)
     ids, names = (classes[column].tolist() for column in classes)
     return {class_id: " ".join(name.split()) for class_id, name in zip(ids, names, strict=True)}  # shown on one line
+
+
+def _is_label_map(path: str | os.PathLike) -> bool:
+    """Whether a file has a name in each line and no header. Raises InputError if it cannot be read."""
+    if not os.fspath(path).endswith(".txt"):
+        return False
+    first = next(iter(read_lines(path, _NAMES)), "")
+    return not any({*columns} <= {*first.split(",")} for columns in _COLUMNS.values())
 
 
 def read_class_descriptions(path: str | os.PathLike) -> dict[int, str]:
@@ -139,6 +161,8 @@ def read_class_descriptions(path: str | os.PathLike) -> dict[int, str]:
     Raises:
         InputError: see `read_class_names`.
     """
+    if _is_label_map(path):
+        return {}
     table = read_table(path, _NAMES)
     if _DESCRIPTION not in table.header:
         return {}
@@ -164,14 +188,14 @@ def _read_classes(path: str | os.PathLike, choices: Sequence[Sequence[str]], pur
 
     Args:
         path: a CSV file with a header.
-        choices: sets of column names, class ids first. The first set is taken that has its first column in the header.
+        choices: sets of column names, class ids first. The set with the most columns in the header is taken.
         purpose: for the messages.
 
     Raises:
         InputError: see `read_class_names`.
     """
     table = read_table(path, purpose)
-    columns = next((each for each in choices if each[0] in table.header), choices[0])
+    columns = max(choices, key=lambda each: len({*each} & {*table.header}))
     classes, problems = select_classes(table, columns)
     table.refuse(problems)
     return classes

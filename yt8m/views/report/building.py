@@ -14,8 +14,10 @@ from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile
 from yt8m.progress import SILENT, Progress
+from yt8m.runs.listing import find_runs
 from yt8m.runs.model import best_weights, load_run
 from yt8m.runs.records import choose_paths, open_validation
+from yt8m.runs.unlike import is_run
 from yt8m.scoring.scorer import Scorer
 from yt8m.views.report import page
 from yt8m.views.report.examples import known_pages
@@ -52,9 +54,9 @@ def report(
     """Scores runs on labelled records and writes a page about them.
 
     Args:
-        run: run directories, one or more.
+        run: run directories, or directories of runs, one or more. Of the latter, all runs with weights are scored.
         data: files, directories or globs; empty = each run's own validation split.
-        out: the HTML file; None = `report.html` in the first run directory.
+        out: the HTML file; None = `report.html` in the first directory.
         progress: counts the videos or segments, and gets remarks, for example on runs scored on different records.
         vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the first run's data set. Without any,
             classes are called `class 17`.
@@ -65,7 +67,7 @@ def report(
             vocabularies or tasks; the page cannot be written; or Jinja is not installed. All errors but broken records come
             before the work.
     """
-    names = [os.fspath(each) for each in run]
+    names = _runs_in(run, progress)
     _require_different(names)
     require_jinja()
     devices = open_devices(distribute)
@@ -75,7 +77,7 @@ def report(
         opened = [_open(name, config, data, progress) for name, config in zip(names, configurations, strict=True)]
         _require_one_task(opened)
         class_names = _class_names(opened[0].source, vocabulary)
-        path = Path(out) if out is not None else runs.RunDirectory(Path(names[0])).report
+        path = Path(out) if out is not None else Path(run[0]) / "report.html"
         if devices.is_chief:
             inputs = [file for each in opened for file in each.source.files]
             own = [runs.RunDirectory(Path(name)).report for name in names]
@@ -95,6 +97,21 @@ def report(
             with NewFile(path) as file:
                 file.write(page.render(results, class_names, found, known_pages(results)).encode())
     return Report(str(path), results)
+
+
+def _runs_in(places: Sequence[str | os.PathLike], progress: Progress) -> list[str]:
+    """Returns run directories, with the runs in directories that are none."""
+    found: list[str] = []
+    for place in map(os.fspath, places):
+        below = [] if "://" in place or not os.path.isdir(place) or is_run(Path(place)) else find_runs(place)
+        with_weights = [os.fspath(each) for each in below if runs.RunDirectory(each).best_weights.is_file()]
+        if with_weights:
+            left_out = (
+                f", {len(below) - len(with_weights)} without weights are left out" if below[len(with_weights) :] else ""
+            )
+            progress.message(f"{place}: {quantity(len(with_weights), 'run')}{left_out}")
+        found += with_weights or [place]
+    return found
 
 
 def _require_different(names: Sequence[str]) -> None:
