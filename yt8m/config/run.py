@@ -23,7 +23,10 @@ class RunConfig:
     """The recipe that the configuration came from."""
     run: Annotated[str, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required by train and submit)")] = ""
     """The run directory, for configuration, metrics, checkpoints and best weights. A new one is made; an existing run resumes."""
-    log: tuple[Literal["mlflow", "wandb"], ...] = ()
+    log: Annotated[
+        tuple[Literal["mlflow", "wandb"], ...],
+        tyro.conf.arg(metavar="{mlflow,wandb} ...", help_behavior_hint="(default: neither)"),
+    ] = ()
     """Log to MLflow or Weights & Biases, too. Their own environment
     variables say where (MLFLOW_TRACKING_URI, WANDB_MODE)."""
     model: Architecture

@@ -42,7 +42,8 @@ def _flag(section: str, field: str, value: Any) -> Iterator[str]:
 
 def train_command(config: RunConfig, recipe: RunConfig, run: str) -> list[str]:
     """The words after `yt8m` of the command that trains a configuration in a run directory."""
-    return ["train", config.recipe, *flags_of(config, recipe), "--run", run]
+    log = ["--log", *config.log] if config.log else []
+    return ["train", config.recipe, *flags_of(config, recipe), *log, "--run", run]
 
 
 def in_shell(words: list[str]) -> str:
