@@ -45,5 +45,5 @@ def test_a_recipe_is_printed_whole(yt8m):
 def test_training_prints_how_it_ended(sample, tmp_path, short_flags, yt8m):
     outcome = yt8m("train", "logistic", "--data.root", sample, "--run", tmp_path / "run", *short_flags, "--json")
     result = json.loads(outcome.out)
-    assert (result["step"], result["interrupted"], result["run"]) == (12, False, str(tmp_path / "run"))
+    assert (result["step"], result["outcome"], result["run"]) == (12, "done", str(tmp_path / "run"))
     assert 0 < result["best_metrics"]["gap"] <= 1
