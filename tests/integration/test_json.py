@@ -44,6 +44,7 @@ def test_a_recipe_is_printed_whole(yt8m):
 
 def test_training_prints_how_it_ended(sample, tmp_path, short_flags, yt8m):
     outcome = yt8m("train", "logistic", "--data.root", sample, "--run", tmp_path / "run", *short_flags, "--json")
+    assert outcome.status == 0, outcome.err
     result = json.loads(outcome.out)
     assert (result["step"], result["outcome"], result["run"]) == (12, "done", str(tmp_path / "run"))
     assert 0 < result["best_metrics"]["gap"] <= 1
