@@ -338,9 +338,9 @@ def mutated(random: Random, serialized: bytes) -> bytes:
     content = bytearray(serialized)
     for _ in range(random.choice([1, 1, 1, 2, 3])):
         place = random.randint(0, len(content))
-        structure = [place for place, byte in enumerate(content) if byte < 128]  # bytes of frames are larger
-        if structure and random.random() < 0.8:
-            place = max(random.choice(structure) + random.randint(-1, 2), 0)
+        structure = np.flatnonzero(np.frombuffer(bytes(content), np.uint8) < 128)  # bytes of frames are larger
+        if len(structure) and random.random() < 0.8:
+            place = max(int(random.choice(structure)) + random.randint(-1, 2), 0)
         size = random.choice([1, 1, 2, 3, 8, random.randint(1, 1100)])
         kind = random.randrange(5)
         if kind == 0 and place < len(content):
