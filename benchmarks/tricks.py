@@ -14,8 +14,8 @@ from benchmarks.sizes import ROOT, parser_of, runs_of, sized
 from yt8m.runs import RunDirectory
 
 RUNS = runs_of("tricks")
-RECIPE = sized("netvlad", "dbof")
-STUDENT = ["--model.num-clusters=8", "--model.hidden-size=64"]
+RECIPE = sized("netvlad", "frame_logistic")
+STUDENT = sized(["--model.num-clusters=8", "--model.hidden-size=64"], [])
 APART = sized(50, 1)
 """Steps from one checkpoint to the next."""
 KEEP = [f"--training.{what}-every-steps={APART}" for what in ("validate", "checkpoint")] + [

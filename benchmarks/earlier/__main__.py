@@ -16,6 +16,7 @@ from typing import NamedTuple
 from benchmarks import data, documents, turns
 from benchmarks.earlier import builds
 from benchmarks.earlier.builds import Build
+from benchmarks.earlier.work import WARM_SECONDS
 from benchmarks.sizes import parser_of, sized
 from benchmarks.turns import Measure, Spent
 
@@ -28,6 +29,7 @@ PASSES = sized(8, 1)
 COMMAND_FILES = sized(20, 2)
 """Files of videos of 300 frames that commands read."""
 RECORDS_TO_RESUME = sized(4000, 32)
+WARM = sized(WARM_SECONDS, 0.1)
 STEPS, STEPS_BY_BOTH = sized(300_000, 20), sized(3000, 10)
 """Steps after which a run goes on; the earlier build reads what it skips, so it gets fewer."""
 SAME = 1e-6
@@ -75,6 +77,7 @@ def reading(earlier: Build, place: Path) -> str:
             "files": files[kind.level],
             "batches": count // BATCH_SIZE,
             "options": TRAINING | {"shuffle_buffer": 64} | kind.options,
+            "warm_seconds": WARM,
         }
         before = f"{name}: {COMMIT}, `read_records`"
         measures = {before: _by_reader(earlier, "read_records", **arguments)}

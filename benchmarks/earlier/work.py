@@ -4,7 +4,7 @@
 JSON` measures reading:
 READER is a function of `yt8m`: `read_records`, or `read_batches` where the build has it. The object of arguments has `files`,
 `options` of the reader, and `batches`: how many to read. With `first`, the seconds are those until the first batch is there,
-from before the files are opened. Otherwise they are those of batches out of a stream that has run for `WARM_SECONDS`.
+from before the files are opened. Otherwise they are those of batches out of a stream that has run for `warm_seconds`.
 
 This file runs with a commit that does not have it, so it imports nothing of `benchmarks`.
 """
@@ -74,7 +74,9 @@ def spent(work: Callable[[], object]) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "cpu": cpu_seconds() - start_of_cpu}
 
 
-def main(reader: str, files: list[str], batches: int, options: dict, first: bool = False) -> dict[str, object]:
+def main(
+    reader: str, files: list[str], batches: int, options: dict, first: bool = False, warm_seconds: float = WARM_SECONDS
+) -> dict[str, object]:
     """What was spent, and where the build lies that was measured."""
     import yt8m
 
@@ -84,7 +86,7 @@ def main(reader: str, files: list[str], batches: int, options: dict, first: bool
     if first:
         found = spent(lambda: next(iter(read(files, **options))))
     else:
-        consume = warmed(read(files, **options))
+        consume = warmed(read(files, **options), warm_seconds)
         found = spent(lambda: consume(batches))
     return {**found, "build": os.path.dirname(os.path.dirname(os.path.abspath(yt8m.__file__)))}
 

@@ -580,12 +580,12 @@ def test_the_command_says_what_was_clipped(place, capsys):
 
 
 def test_memory_holds_few_videos_at_a_time(place):
-    array = np.zeros((300, 1024), np.float32)
+    array, features = np.zeros((75, 4096), np.float32), ("clip:4096:uint8:-1:1",)
     for number in range(30):
-        save(place / f"rgb/v{number}.npy", array)
-    convert("rgb", "warm", num_shards=30)
+        save(place / f"clip/v{number}.npy", array)
+    convert("clip/v0.npy", "warm", quantise=True, features=features)
     tracemalloc.start()
-    convert("rgb", "out", quantise=True)
+    convert("clip", "out", quantise=True, features=features)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 30 * array.nbytes > 36e6
