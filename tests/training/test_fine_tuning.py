@@ -17,7 +17,7 @@ from yt8m.scoring.evaluation import evaluate
 from yt8m.training.averaging import average
 from yt8m.training.loop import train
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_plain_graphs")]
 
 SMALL = {"num_clusters": 16, "hidden_size": 12}
 
@@ -45,9 +45,27 @@ def weights_of(model):
     return [np.asarray(variable) for variable in model.variables]
 
 
-def test_the_first_step_is_taken_from_the_initial_weights(videos, sample, tmp_path):
-    config = fine_tuning(tmp_path / "run", sample, videos, num_steps=1, learning_rate=1e-12)
+@pytest.fixture(scope="module")
+def one_step(videos, sample, tmp_path_factory):
+    """A run on segments, of a step so small that it changes nothing."""
+    config = fine_tuning(tmp_path_factory.mktemp("step") / "run", sample, videos, num_steps=1, learning_rate=1e-12)
     train(config)
+    return config
+
+
+CONTEXT = {"segment_context": "video", "context_num_frames": 6}
+
+
+@pytest.fixture(scope="module")
+def with_video(videos, sample, tmp_path_factory):
+    """A run on segments with the whole video as context, whose weights are other than the initial ones."""
+    config = fine_tuning(tmp_path_factory.mktemp("context") / "run", sample, videos, CONTEXT, num_steps=2)
+    train(config)
+    return config
+
+
+def test_the_first_step_is_taken_from_the_initial_weights(videos, one_step):
+    config = one_step
     trained, initial = load_run(config.run), load_run(videos.run)
     for one, other in zip(trained.trainable_variables, initial.trainable_variables, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
@@ -73,7 +91,7 @@ def test_moving_averages_start_at_the_initial_weights(videos, sample, tmp_path):
     assert np.abs(np.asarray(kernel) - np.asarray(initial)).max() < 0.51
 
 
-@pytest.mark.parametrize("context", [pytest.param(2, marks=pytest.mark.slow), "video"])
+@pytest.mark.parametrize("context", [2, "video"])
 def test_with_context(videos, sample, tmp_path, context):
     data = {"segment_context": context, "context_num_frames": 6, "fold": "0/2"}
     config = fine_tuning(tmp_path / "run", sample, videos, data, num_steps=1, learning_rate=1e-12)
@@ -91,21 +109,14 @@ def test_with_context(videos, sample, tmp_path, context):
     assert found["num_segments"] < evaluate(config.run, str(Path(sample) / "3/frame/validate"))["num_segments"]
 
 
-def test_runs_with_and_without_a_second_stream_have_no_average(videos, sample, tmp_path):
-    config = fine_tuning(
-        tmp_path / "run", sample, videos, {"segment_context": "video", "context_num_frames": 4}, num_steps=1
-    )
-    train(config)
+def test_runs_with_and_without_a_second_stream_have_no_average(videos, with_video, tmp_path):
     with pytest.raises(InputError, match="its model has a second stream there, unlike here, in"):
-        average([videos.run, config.run], tmp_path / "out")
+        average([videos.run, with_video.run], tmp_path / "out")
 
 
-@pytest.mark.slow
-def test_a_run_with_context_can_be_gone_on_from(videos, sample, tmp_path):
-    data = {"segment_context": "video", "context_num_frames": 6}
-    first = fine_tuning(tmp_path / "first", sample, videos, data, num_steps=2)
-    train(first)
-    second = fine_tuning(tmp_path / "second", sample, first, data, num_steps=1, learning_rate=1e-12)
+def test_a_run_with_context_can_be_gone_on_from(with_video, sample, tmp_path):
+    first = with_video
+    second = fine_tuning(tmp_path / "second", sample, first, CONTEXT, num_steps=1, learning_rate=1e-12)
     train(second)
     for one, other in zip(
         load_run(second.run).trainable_variables, load_run(first.run).trainable_variables, strict=True
@@ -122,14 +133,12 @@ def test_a_model_of_video_level_learns_from_segments_too(sample, tmp_path):
     assert rows(config.run, "validation")[-1]["num_segments"] > 0
 
 
-def test_negatives_are_mined_in_training(videos, sample, tmp_path):
-    plain = fine_tuning(tmp_path / "plain", sample, videos, num_steps=1)
+def test_negatives_are_mined_in_training(videos, one_step, sample, tmp_path):
     mined = dataclasses.replace(
         fine_tuning(tmp_path / "mined", sample, videos, num_steps=1), loss=LossConfig(mined_negatives=3)
     )
-    train(plain)
     train(mined)
-    assert losses(mined.run)[0] > losses(plain.run)[0]
+    assert losses(mined.run)[0] > losses(one_step.run)[0]
 
 
 def test_layers_that_fit_are_taken_and_others_are_new(videos, sample, tmp_path):
