@@ -1,14 +1,17 @@
 """Fixtures shared by all tests."""
 
 import gc
+import itertools
 import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
+import preloaded
 import pytest
 
 
@@ -39,9 +42,33 @@ def pytest_xdist_auto_num_workers(config):
     return os.cpu_count() + 1
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Puts the models on JAX first: their logits are made once, and a worker that has nothing left takes tests from the end."""
-    items.sort(key=lambda item: "jax_backend" not in item.path.parts)
+    """Puts modules that take long at the beginning of the share of each worker, or one would be left with such a test in the end.
+
+    A worker begins with as many tests as another, in this order, and one that has nothing left takes others' from their end.
+    """
+    num_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    modules = [list(each) for _, each in itertools.groupby(items, key=lambda item: item.path)]
+    shares = [[] for _ in range(num_workers)]
+    for module in sorted(filter(_seconds_of, modules), key=_seconds_of, reverse=True):
+        min(shares, key=_seconds_of).extend(module)
+    rest = [item for module in modules if not _seconds_of(module) for item in module]
+    left = len(items)
+    for number, share in enumerate(shares):
+        count = max(left // (num_workers - number) - len(share), 0)
+        share += rest[:count]
+        del rest[:count]
+        left -= len(share)
+    items[:] = [item for share in shares for item in share]
+
+
+def _seconds_of(items) -> int:
+    """About how long tests take; 0, if none of them takes long."""
+    long = [
+        item for item in items if item.get_closest_marker("slow") or {"integration", "jax_backend"} & {*item.path.parts}
+    ]
+    return sum(10 if item.get_closest_marker("slow") else 1 for item in long)
 
 
 def pytest_collection_finish(session):
@@ -74,6 +101,12 @@ def _optimised_graphs():
     did = _optimise_graphs(True)
     yield
     _optimise_graphs(did)
+
+
+@pytest.fixture
+def _plain_graphs():
+    """For slow tests of what commands print, of which each makes dozens of graphs that run a few times."""
+    _optimise_graphs(False)
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +150,12 @@ def _signal_handlers():
     yield
     for each, handler in handlers.items():
         signal.signal(each, handler)
+
+
+@pytest.fixture
+def _preloaded(monkeypatch):
+    """Processes of Python that the test has started have TensorFlow from the start."""
+    monkeypatch.setattr(subprocess, "Popen", preloaded.Popen)
 
 
 @pytest.fixture

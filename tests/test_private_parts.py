@@ -97,6 +97,15 @@ PRIVATE = [
         *("tensorflow", "2.16.2", "yt8m/training/liveness.py"),
         "the memory of loops and branches counts in the estimate of a step; without it they would be left out in silence",
     ),
+    *(
+        Private(
+            name,
+            f"subprocess:Popen.{name}",
+            *("", "3.11", "tests/preloaded.py"),
+            "processes that tests start are forks of one that has loaded TensorFlow, where they would load it themselves",
+        )
+        for name in ("_execute_child", "_close_pipe_fds")
+    ),
     Private(
         "_write",
         "tensorflow:train.Checkpoint._write",

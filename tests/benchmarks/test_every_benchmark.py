@@ -135,7 +135,7 @@ def run_in_process(*command: str, environment=None) -> str:
 
 
 @pytest.fixture
-def started(monkeypatch, tmp_path, _signal_handlers):
+def started(monkeypatch, tmp_path, _signal_handlers, _preloaded, _plain_graphs):
     """Keeps all that benchmarks write in a temporary directory, and their processes in this one; the modules run so far."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
         monkeypatch.delitem(sys.modules, name)

@@ -497,7 +497,7 @@ def test_room_for_the_files_that_are_missing_is_looked_for_first(tmp_path, monke
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_signal_handlers")
+@pytest.mark.usefixtures("_signal_handlers", "_preloaded")
 def test_a_killed_one_goes_on(sample, tmp_path, capsys):
     frames = str(sample / "2/frame/train")
     convert(frames, tmp_path / "whole", to="parquet", num_shards=6)

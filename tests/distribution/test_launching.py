@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import preloaded
 import pytest
 from small_runs import losses
 
@@ -24,14 +25,14 @@ SECONDS = 300
 def launched(sample, run, num_steps: int, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "yt8m", "launch", "--num-workers", "2", "--", "train", "frame_logistic", *TRAINING]
     where = ["--data.train", f"{sample}/2/frame/train", "--run", run, f"--training.num-steps={num_steps}"]
-    return subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return preloaded.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def worker_of(launcher: subprocess.Popen, index: int) -> int:
-    """The process id of a worker."""
+    """The process id of a worker; Linux lists the children of a process in the order in which they were started."""
     children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
-    wanted = re.compile(rf'TF_CONFIG=.*"index": {index}')
-    return next(int(pid) for pid in children if wanted.search(Path(f"/proc/{pid}/environ").read_text()))
+    assert len(children) == 2
+    return int(children[index])
 
 
 def wait_for_checkpoint(run: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jobs
 import numpy as np
+import preloaded
 import pytest
 from small_runs import losses, saved_state
 
@@ -33,9 +34,7 @@ def place(sample, tmp_path_factory) -> Path:
     command = [sys.executable, "-W", "ignore", jobs.__file__, place, sample]
     addresses = free_addresses(2)
     workers = [
-        subprocess.Popen(
-            command, env=os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}, stderr=subprocess.PIPE
-        )
+        preloaded.Popen(command, env=os.environ | {"TF_CONFIG": as_tf_config(addresses, index)}, stderr=subprocess.PIPE)
         for index in range(2)
     ]
     try:

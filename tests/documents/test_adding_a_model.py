@@ -43,6 +43,7 @@ def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_the_command_of_the_page_trains_the_model(copy, tmp_path, sample):
     (command,) = next(block for block in PAGE if block.language == "sh").commands()
     words = words_of(command)
@@ -59,6 +60,7 @@ def test_the_command_of_the_page_trains_the_model(copy, tmp_path, sample):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_the_battery_has_nothing_to_say_against_it(copy):
     chosen = f"{NAME} or parameters_are_counted or one_formula"
     done = run(copy, "pytest", "-q", "-n0", "-p", "no:cacheprovider", *BATTERY, "-k", chosen, "-rA")

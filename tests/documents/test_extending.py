@@ -5,11 +5,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
+import preloaded
 import pytest
 from fenced import REPOSITORY, blocks_of
 
@@ -59,9 +60,10 @@ def used(tmp_path_factory) -> dict:
             insert(directory / path, block.text.replace("/mnt/lab/", f"{directory}/data/2/video/validate/"))
     environment = os.environ | {"PYTHONPATH": str(directory), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(Path(__file__).with_name("use_additions.py")), str(directory)]
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1]) | {"directory": directory}
+    with preloaded.Popen(command, cwd=directory, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:
+        printed, said = process.communicate()
+    assert process.returncode == 0, said[-3000:]
+    return json.loads(printed.splitlines()[-1]) | {"directory": directory}
 
 
 def test_the_page_names_the_places():

@@ -1,7 +1,6 @@
 """`yt8m data-service` in processes of its own, all of which are gone in the end, however the test ends."""
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -11,6 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import preloaded
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 300
@@ -67,24 +68,16 @@ class RunningService:
         return self.process.returncode, err
 
 
-def _before_start() -> None:
-    # Python leaves Ctrl-C alone where its parent ignores it, as shells have what they run in the background do.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Linux kills it when the tests are killed (PR_SET_PDEATHSIG), and then its workers end, too.
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 @contextlib.contextmanager
 def running_service(*flags) -> Iterator[RunningService]:
     """A service that is ready."""
-    process = subprocess.Popen(
+    process = preloaded.Popen(
         [sys.executable, "-m", "yt8m", "data-service", "--json", *map(str, flags)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        preexec_fn=_before_start,
     )
     children = []
     try:

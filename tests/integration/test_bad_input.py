@@ -135,6 +135,7 @@ def test_ctrl_c_while_the_commands_are_still_loaded(yt8m, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, short_flags, tmp_path):
     path = train_split / "train0000.tfrecord"
     flip(path, records_of(path)[4] + 5000)
@@ -150,6 +151,7 @@ def test_copies_of_usable_records_are_gone_when_the_process_is(train_split, shor
     deadline = time.monotonic() + 120
     while not list((tmp_path / "temporary").glob("yt8m-salvaged-*/*.tfrecord")) and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert list((tmp_path / "temporary").glob("yt8m-salvaged-*/*.tfrecord"))
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2

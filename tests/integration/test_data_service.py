@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import preloaded
 import pytest
-from running_service import REPOSITORY, SECONDS_TO_START, children_of, gone, running_service
+from running_service import REPOSITORY, SECONDS_TO_START, children_of, running_service
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
@@ -86,6 +87,7 @@ class TestTwoWorkers:
             assert train(configure(sample, run, through, num_steps)).step == num_steps
         assert steps_of(run) == list(range(1, 29))
 
+    @pytest.mark.usefixtures("_preloaded")
     def test_two_processes_train_through_it(self, sample, service, tmp_path):
         run = tmp_path / "run"
         words = ["train", "logistic", "--run", run, "--data.train", sample / "2/video/train", "--data.num-classes", 12]
@@ -148,24 +150,19 @@ class TestApart:
 
 @pytest.mark.slow
 class TestEnding:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_a_signal_ends_all_processes(self, number):
-        with running_service("--port", 0, "--num-workers", 1) as running:
-            assert running.end(number) == (2, "loading TensorFlow for 1 worker\nyt8m: stopped\n")
+    """SIGTERM ends the workers of `TestApart`."""
 
-    def test_workers_do_not_outlive_a_kill(self):
+    def test_a_signal_ends_all_processes(self):
         with running_service("--port", 0, "--num-workers", 1) as running:
-            workers = running.worker_pids
-            assert len(workers) == 1
-            running.process.kill()
-            assert gone(workers)
+            assert len(running.worker_pids) == 1
+            assert running.end(signal.SIGINT) == (2, "loading TensorFlow for 1 worker\nyt8m: stopped\n")
 
-    def test_a_training_that_waits_for_input_can_be_stopped(self, sample, tmp_path):
+    def test_workers_do_not_outlive_a_kill_and_a_training_that_waits_for_input_can_be_stopped(self, sample, tmp_path):
         run = tmp_path / "run"
         with running_service("--port", 0, "--num-workers", 1) as running:
             flags = ("--data.train", sample / "2/video/train", "--data.num-classes", 12, "--training.batch-size", 8)
             flags += ("--training.log-every-steps", 1, "--run", run, "--data.service", running.dispatcher)
-            training = subprocess.Popen(
+            training = preloaded.Popen(
                 [sys.executable, "-m", "yt8m", "train", "logistic", *map(str, flags)],
                 stderr=subprocess.PIPE,
                 text=True,
@@ -173,7 +170,8 @@ class TestEnding:
             )
             try:
                 wait_until(lambda: len(steps_of(run)) > 3)
-                running.end(signal.SIGKILL)
+                assert len(running.worker_pids) == 1
+                running.end(signal.SIGKILL)  # asserts that the worker is gone
                 wait_until(lambda: steps_of(run) == (time.sleep(3), steps_of(run))[1])
                 training.send_signal(signal.SIGINT)
                 lines = iter(training.stderr.readline, "")

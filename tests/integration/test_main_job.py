@@ -129,6 +129,7 @@ def test_a_finished_run_is_not_trained_again_and_can_be_extended(yt8m, sample, s
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_sigterm_saves_and_the_same_command_goes_on(yt8m, sample, short_flags, tmp_path):
     run = tmp_path / "run"
     train = ["train", "logistic", "--data.root", str(sample), "--run", str(run), *short_flags]
@@ -152,14 +153,15 @@ def test_sigterm_saves_and_the_same_command_goes_on(yt8m, sample, short_flags, t
 
 
 ON_A_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, runpy, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+runpy.run_module("yt8m", run_name="__main__")
 """
-"""Python code that makes stdin the terminal of the session, and then is Python with the arguments that follow."""
+"""Python code that makes stdin the terminal of the session, and then is the command with the arguments that follow."""
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_a_closed_terminal_saves_too(sample, short_flags, tmp_path):
     run = tmp_path / "run"
     flags = [*short_flags, "--training.validate-every-steps", "0", "--training.num-steps", "1000000"]
@@ -168,8 +170,6 @@ def test_a_closed_terminal_saves_too(sample, short_flags, tmp_path):
         sys.executable,
         "-c",
         ON_A_TERMINAL,
-        "-m",
-        "yt8m",
         "train",
         "logistic",
         "--data.root",

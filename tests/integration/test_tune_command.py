@@ -116,6 +116,7 @@ def test_mistakes_in_a_split_are_one_line(yt8m, sample, tmp_path, flags, message
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_real_trials_go_on_after_a_kill(sample, space, tmp_path):
     flags = [
         "--data.root",
@@ -153,6 +154,7 @@ def test_real_trials_go_on_after_a_kill(sample, space, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_a_real_trial_that_learns_nothing_is_pruned_and_the_jobs_are_measured(yt8m, sample, tmp_path, monkeypatch):
     """Nothing of the measurement is replaced. The good trial comes first and has small batches, to be complete in time."""
     if 1 in (count_cores(), len(list_accelerators("auto"))):

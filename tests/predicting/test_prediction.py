@@ -163,6 +163,7 @@ prediction.predict(run, [data], out, progress=Killer())
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 @pytest.mark.parametrize(("records", "limit"), [(FRAMES, 1), (RATED, 1)])
 def test_a_killed_prediction_goes_on_where_it_stopped_and_gives_the_same_file(
     run, sample, tmp_path, monkeypatch, records, limit

@@ -32,6 +32,7 @@ MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_two_devices_train_average_statistics_evaluate_and_predict_as_one(sample, tmp_path):
     one, two = (configure(tmp_path / name, sample, MODEL, SIZES, validate=True, **SETTINGS) for name in ("one", "two"))
     train(one)

@@ -33,6 +33,7 @@ def all_files(run: Path) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_a_run_killed_twenty_times_ends_bit_for_bit_as_one_never_killed(sample, tmp_path):
     """The weights, the optimizer's state, the best weights, the metrics; and nothing half-written is left."""
     train(configured(tmp_path / "whole", sample))

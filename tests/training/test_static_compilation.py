@@ -318,6 +318,7 @@ def test_a_run_traces_each_step_once(sample, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_preloaded")
 def test_xla_compiles_each_step_once_in_a_run(sample, tmp_path):
     """As counted by XLA itself, which writes a file of each program that it compiles."""
     config, programs = configure(tmp_path / "run", sample, validate=True, xla=True, **UNEVEN), tmp_path / "programs"
