@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import nbformat
-import preloaded
 import pytest
 from nbclient import NotebookClient
 
@@ -34,7 +33,6 @@ def test_the_notebook_is_kept_without_outputs(notebook):
 def test_the_notebook_runs_from_records_to_a_submission(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("YT8M_NUM_STEPS", str(NUM_STEPS))
     monkeypatch.setenv("YT8M_NUM_SAMPLE_VIDEOS", str(NUM_VIDEOS))
-    monkeypatch.setattr("jupyter_client.launcher.Popen", preloaded.Popen)
     NotebookClient(notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
     outputs = {cell.id: cell.outputs for cell in code_cells(notebook)}
 
