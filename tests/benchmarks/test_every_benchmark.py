@@ -37,6 +37,7 @@ RUN_HERE = {
         *("fbf80e9, a new run", "this build, after 20 steps"),
     ],
     "benchmarks.extraction": ["decoding alone", "`yt8m extract`", "a video of 20 s"],
+    "benchmarks.lengths": ["`logistic`", "`moe`", "40 made"],
     "benchmarks.parameters": [str(1152 * 3862 + 3862)],
     "benchmarks.peers": ["average", "max", "ours / theirs"],
     "benchmarks.peers.ours": ['"rate"', '"parameters"'],

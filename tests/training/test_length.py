@@ -15,6 +15,7 @@ from yt8m.data.identity import read_ids
 from yt8m.data.sources import expand_paths
 from yt8m.diagnosing.sanity import check
 from yt8m.errors import InputError
+from yt8m.recipes import make_config
 from yt8m.training import length
 from yt8m.training.loop import train
 from yt8m.training.preparation import resolve
@@ -43,6 +44,31 @@ def test_steps_by_hand(num_epochs, num_records, batch_size, num_steps):
     assert TrainingConfig(num_steps=7).counted(num_records) == TrainingConfig(num_steps=7)
 
 
+@pytest.mark.parametrize(
+    ("num_records", "num_steps", "every"),
+    [
+        (9000, 88, 18),  # 2.5 * 9000 / 256 = 87.9 and 0.5 * 9000 / 256 = 17.6
+        (1125, 44, 9),  # an eighth, so four times as many passes
+        (10_000, 98, 20),
+    ],
+)
+def test_epochs_are_longer_where_records_are_few(num_records, num_steps, every):
+    training = TrainingConfig(num_epochs=2.5, validate_every_epochs=0.5, few_records=9000, batch_size=256)
+    found = training.counted(num_records)
+    assert (found.num_steps, found.validate_every_steps) == (num_steps, every)
+
+
+def test_epochs_that_are_typed_are_not_made_longer():
+    assert of_command_line("train", ["moe"]).training.counted(1184).num_steps == 45
+    typed = of_command_line("train", ["moe", "--training.num-epochs", "2.5"]).training
+    assert typed.counted(1184).num_steps == 12
+
+
+def test_what_the_recipes_take_of_the_known_data_sets():
+    steps = {name: make_config(name).training.counted(8908).num_steps for name in ("logistic", "moe", "moe_reference")}
+    assert steps == {"logistic": 176, "moe": 88, "moe_reference": 348}
+
+
 def test_steps_and_epochs_exclude_each_other():
     assert TrainingConfig().num_steps == 10_000
     with pytest.raises(InputError, match=EXCLUDING):
@@ -51,7 +77,7 @@ def test_steps_and_epochs_exclude_each_other():
     for other in ({"num_steps": 20}, {"num_epochs": 2.0}, {"num_records": 50}):
         with pytest.raises(InputError, match=EXCLUDING):
             dataclasses.replace(counted, **other)
-    assert counted.with_length(num_epochs=2.0).counted(100).num_steps == 20
+    assert counted.in_place_of(num_epochs=2.0).counted(100).num_steps == 20
 
 
 @pytest.mark.parametrize(
@@ -114,7 +140,7 @@ def test_a_run_of_an_earlier_version_goes_on_in_steps(sample, tmp_path):
     for key in ("num_epochs", "num_records"):
         del values["training"][key]
     path.write_text(json.dumps(values))
-    assert gone_on(dataclasses.replace(config, training=config.training.with_length(num_steps=3))).num_steps == 3
+    assert gone_on(dataclasses.replace(config, training=config.training.in_place_of(num_steps=3))).num_steps == 3
 
 
 def test_rated_segments_are_what_an_epoch_of_them_has(sample, tmp_path):

@@ -25,7 +25,7 @@ def use_stand_ins(change=setattr) -> None:
 def task(directory, num_trials, rates=RATES, num_steps=10, **options) -> Task:
     """A study of learning rates."""
     recipe = make_config("logistic")
-    training = dataclasses.replace(recipe.training, num_steps=num_steps)
+    training = recipe.training.in_place_of(num_steps=num_steps)
     return Task(
         config=dataclasses.replace(recipe, run=str(directory), training=training),
         recipe=recipe,

@@ -14,6 +14,7 @@ from yt8m.commands.flags import Json
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
 from yt8m.config.fields import flag
+from yt8m.config.training import STEPS_OR_EPOCHS
 from yt8m.errors import InputError, unknown_name
 
 
@@ -62,12 +63,10 @@ def _refuse_model_flag(flags: list[str], command: str) -> None:
 
 
 def _leave_room(config: RunConfig, flags: list[str]) -> RunConfig:
-    """Takes the recipe's length away if another one is typed, because steps and epochs exclude each other."""
+    """Takes the recipe's steps or epochs away where the other one is typed, because they exclude each other."""
     typed = {each.partition("=")[0].replace("_", "-") for each in flags}
-    lengths = {field for field in ("num_steps", "num_epochs") if flag("training", field) in typed}
-    if len(lengths) != 1:
-        return config
-    return dataclasses.replace(config, training=config.training.with_length(**dict.fromkeys(lengths, 1)))
+    given = [field for field in STEPS_OR_EPOCHS if flag("training", field) in typed]
+    return dataclasses.replace(config, training=config.training.in_place_of(**dict.fromkeys(given, 1)))
 
 
 def configure(command: str, arguments: list[str], add_flags: Callable[[RunConfig], Any] = lambda config: config) -> Any:

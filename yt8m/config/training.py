@@ -25,7 +25,11 @@ from yt8m.config.fields import (
 )
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
-DEFAULT_NUM_STEPS = 10_000
+_IN_STEPS_OR_EPOCHS = (("num_steps", "num_epochs", 10_000), ("validate_every_steps", "validate_every_epochs", 1_000))
+"""Fields that may be given in steps or in epochs, and the steps if they are given in neither."""
+_GROWTH = 2 / 3
+"""The exponent of `few_records`. docs/benchmarks.md has the curves."""
+STEPS_OR_EPOCHS = tuple(field for steps, epochs, _ in _IN_STEPS_OR_EPOCHS for field in (steps, epochs))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +42,10 @@ class TrainingConfig:
     """Passes over the training records in total, across restarts. The
     records are counted, and the steps follow from their number. The last
     pass may be a part of one, as in 2.5."""
+    few_records: NonNegativeInt = 0
+    """With fewer training records than this, epochs are longer: they take
+    (this number / number of records) ** (2/3) times as many steps. 0 =
+    never."""
     num_records: Annotated[NonNegativeInt, tyro.conf.Suppress] = 0
     """Training videos, or rated segments, of an epoch, once they are counted."""
     max_hours: NonNegative = 0.0
@@ -96,8 +104,15 @@ class TrainingConfig:
     compute the statistics of batch normalisation from before each
     validation, because those of the steps belong to other weights. 0 =
     keep those of the steps."""
-    validate_every_steps: NonNegativeInt = 1_000
-    """Steps between validations; 0 = validate only at the end."""
+    validate_every_steps: Annotated[NonNegativeInt | None, unless_none("N")] = None
+    """Steps between validations; 0 = validate only at the end. Excludes
+    --training.validate-every-epochs. Without both: 1 000."""
+    validate_every_epochs: Annotated[Positive | None, unless_none("N")] = None
+    """Epochs between validations, which may be a part of one, as in 0.5."""
+    validation_videos: NonNegativeInt = 0
+    """Videos to validate on while training: always the same ones, drawn by
+    the seed. The best weights are validated on all videos at the end. 0 =
+    validate on all videos each time."""
     early_stopping: NonNegativeInt = 0
     """Stop after so many validations in a row without a better GAP (segment MAP on rated segments); 0 = never."""
     log_every_steps: PositiveInt = 50
@@ -117,13 +132,16 @@ class TrainingConfig:
         fit_fields(self, name_of=functools.partial(flag, "training"))
         for field in ("freeze", "learning_rates"):
             object.__setattr__(self, field, split_at_commas(getattr(self, field)))
-        if self.num_steps is None and self.num_epochs is None:
-            object.__setattr__(self, "num_steps", DEFAULT_NUM_STEPS)
-        require(
-            self.num_steps is None or self.num_epochs is None or self.num_steps == self._steps_of(self.num_records),
-            "--training.num-steps and --training.num-epochs exclude each other; leave one out",
-        )
-        _ = self.layer_factors  # its errors are told at once
+        for steps, epochs, default in _IN_STEPS_OR_EPOCHS:
+            if getattr(self, steps) is None and getattr(self, epochs) is None:
+                object.__setattr__(self, steps, default)
+            require(
+                None in (getattr(self, steps), getattr(self, epochs))
+                or (
+                    self.num_records and getattr(self, steps) == self._steps_of(getattr(self, epochs), self.num_records)
+                ),
+                f"{flag('training', steps)} and {flag('training', epochs)} exclude each other; leave one out",
+            )
         require(
             not (self.xla and self.synchronised_batch_normalisation),
             "--training.xla compiles each device's step alone; leave it or --training.synchronised-batch-normalisation out",
@@ -143,9 +161,15 @@ class TrainingConfig:
         """`learning_rates`, read. Raises InputError if one cannot be."""
         return tuple(parse_factor(text, flag("training", "learning_rates")) for text in self.learning_rates)
 
-    def _steps_of(self, num_records: int) -> int:
+    def _steps_of(self, num_epochs: float, num_records: int) -> int:
+        growth = max(1.0, self.few_records / max(num_records, 1)) ** _GROWTH
         # 0.7 * 10 is a little more than 7.
-        return math.ceil(round(self.num_epochs * num_records / self.batch_size, 6))
+        return math.ceil(round(growth * num_epochs * num_records / self.batch_size, 6))
+
+    @property
+    def counts_epochs(self) -> bool:
+        """Whether anything is given in epochs, so that the training records must be counted."""
+        return any(getattr(self, epochs) is not None for _, epochs, _ in _IN_STEPS_OR_EPOCHS)
 
     def counted(self, num_records: int) -> "TrainingConfig":
         """Returns the configuration with the steps that its epochs take; one without epochs, as it is.
@@ -155,13 +179,26 @@ class TrainingConfig:
         Args:
             num_records: number of training videos, or of rated segments; at least 1.
         """
-        if self.num_epochs is None:
+        if not self.counts_epochs:
             return self
-        return replace(self, num_records=num_records, num_steps=self._steps_of(num_records))
+        of_epochs = {steps: getattr(self, epochs) for steps, epochs, _ in _IN_STEPS_OR_EPOCHS}
+        steps = {name: self._steps_of(epochs, num_records) for name, epochs in of_epochs.items() if epochs is not None}
+        return replace(self, num_records=num_records, **steps)
 
-    def with_length(self, num_steps: int | None = None, num_epochs: float | None = None) -> "TrainingConfig":
-        """Returns the configuration with another length, in steps or in epochs, whichever it had."""
-        return replace(self, num_records=0, num_steps=num_steps, num_epochs=num_epochs)
+    def in_place_of(self, **fields: float | None) -> "TrainingConfig":
+        """Returns the configuration with some lengths or intervals, in steps or in epochs, in place of those it had.
+
+        Args:
+            fields: `num_steps` or `num_epochs`, and `validate_every_steps` or `validate_every_epochs`.
+        """
+        free: dict[str, int | None] = {}
+        for steps, epochs, _ in _IN_STEPS_OR_EPOCHS:
+            if steps in fields or epochs in fields:
+                free |= {steps: None, epochs: None}
+        if "num_epochs" in fields:  # asked for so many passes, and no more
+            free |= {"few_records": 0}
+        uncounted = {steps: None for steps, epochs, _ in _IN_STEPS_OR_EPOCHS if getattr(self, epochs) is not None}
+        return replace(self, num_records=0, **uncounted | free | fields)
 
 
 LossKind = Literal[

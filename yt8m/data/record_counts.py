@@ -105,7 +105,8 @@ class RecordCounts:
             opened = open_records(self._source.files[file], "frame")
             if not isinstance(opened, LocalFile):
                 return
-            is_every_record = self._source.level != "segment" and self._source.fold is None
+            source = self._source
+            is_every_record = source.level != "segment" and source.fold is None and source.chosen is None
             number = sum(1 for _ in opened.records()) if is_every_record else sum(map(len, items(file, 0)))
         except (RecordError, OSError):
             return

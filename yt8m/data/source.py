@@ -34,6 +34,8 @@ class Source:
     """A part of the videos to leave out."""
     held_out: bool = False
     """Read only the fold instead."""
+    chosen: tuple[frozenset[int], ...] | None = None
+    """For each file the positions of the records to read, counted among those that the fold leaves; None = all."""
 
     labels: str = ""
     """A CSV file with the labels of the videos (`yt8m.data.tables.video_labels`); empty = those in the records. Labels in the

@@ -9,9 +9,11 @@ import tensorflow as tf
 from yt8m.config import TrainingConfig
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.source import Source
+from yt8m.data.subsets import subset_of
 from yt8m.distribution.devices import Stopped
 from yt8m.errors import InputError
-from yt8m.metrics.registry import score_of
+from yt8m.files import read_json
+from yt8m.metrics.registry import in_words, score_of
 from yt8m.progress import Progress
 from yt8m.scoring.evaluation import Measured
 from yt8m.training.forecasting import Forecasts
@@ -51,11 +53,17 @@ class Course:
         limit: TimeLimit,
     ):
         self._trainer, self._files, self._limit = trainer, files, limit
-        self._source, self._validation = source, validation
+        self._source, self._whole = source, validation
         self._progress, self._stop_requested = progress, stop_requested
         self._training = trainer.config.training
+        self._validation = validation and self._part_of(validation, progress)
         self._speed = Speed(self._training.batch_size)
         self._counts = RecordCounts(source, progress, files.run.record_counts)
+
+    def _part_of(self, validation: Source, progress: Progress) -> Source:
+        """Returns the videos to validate on while training."""
+        number = self._training.validation_videos
+        return subset_of(validation, number, self._training.seed, progress) if number else validation
 
     def finish(self) -> Outcome:
         """Runs steps, validations and checkpoints until the end, and returns how it ended. At least one step is done.
@@ -202,8 +210,11 @@ class Course:
         """Validates once and keeps the weights if they are the best. Returns False if it was stopped."""
         trainer = self._trainer
         trainer.validation_pending.assign(True)
-        with contextlib.suppress(Stopped), self._limit.validating(), trainer.kept_weights(self._must_stop):
-            self._keep_if_best(trainer.evaluate(self._validation, self._must_stop))
+        with contextlib.suppress(Stopped), self._limit.validating():
+            with trainer.kept_weights(self._must_stop):
+                self._keep_if_best(trainer.evaluate(self._validation, self._must_stop))
+            if self._validation is not self._whole and self._is_last():
+                self._validate_on_all()
             trainer.validation_pending.assign(False)
         if trainer.validation_pending.numpy():
             return False
@@ -213,6 +224,22 @@ class Course:
 
     def _must_stop(self) -> bool:
         return self._stop_requested() or self._limit.is_over_for_validation
+
+    def _is_last(self) -> bool:
+        """Whether the validation of this step is the last one of the training."""
+        return int(self._trainer.step.numpy()) >= self._training.num_steps or self._is_out_of_patience()
+
+    def _validate_on_all(self) -> None:
+        """Validates the best weights on all videos, and records the result with them."""
+        trainer, run = self._trainer, self._files.run
+        step = read_json(run.best_metrics).get("step") if run.best_metrics.exists() else None
+        with trainer.best_weights(run):
+            measured = trainer.evaluate(self._whole, self._must_stop)
+        self._files.save_best_metrics({"step": step, **measured.result})
+        scores = in_words(measured.result, ["always"])
+        self._progress.message(
+            f"the best weights, of step {step}, on all {measured.result['num_videos']:,} validation videos: {scores}"
+        )
 
     def _keep_if_best(self, measured: Measured | Forecasts) -> None:
         """Records a validation, and keeps the weights if it is the best."""

@@ -1,4 +1,4 @@
-"""The length of a training: epochs become steps once the training records are counted."""
+"""The length of a training and of its intervals: epochs become steps once the training records are counted."""
 
 import dataclasses
 
@@ -13,8 +13,8 @@ from yt8m.training.completion import begun
 def with_steps(config: RunConfig, source: Source, progress: Progress = SILENT) -> RunConfig:
     """Returns the configuration with the number of training records and the steps that its epochs take.
 
-    Without epochs it stays as it is, and nothing is counted. A run that goes on keeps the number of records that it began with,
-    so the same flags mean the same steps.
+    Without any epochs it stays as it is, and nothing is counted. A run that goes on keeps the number of records that it began
+    with, so the same flags mean the same steps.
 
     Args:
         config: the configuration, with its run directory.
@@ -25,7 +25,7 @@ def with_steps(config: RunConfig, source: Source, progress: Progress = SILENT) -
         InputError, RecordError: the records cannot be counted, or there are none.
     """
     training = config.training
-    if training.num_epochs is None:
+    if not training.counts_epochs:
         return config
     before = begun(config.run)
     number = before.training.num_records if before else 0
@@ -34,7 +34,7 @@ def with_steps(config: RunConfig, source: Source, progress: Progress = SILENT) -
         if num_estimated:
             progress.message(
                 f"{source.files[0]} ...: about {number:,} records, by the sizes of {quantity(num_estimated, 'file')} that "
-                "were not read; --training.num-steps gives the length without counting"
+                "were not read; nothing is counted where all is given in steps"
             )
     return dataclasses.replace(config, training=training.counted(number))
 
@@ -44,6 +44,11 @@ def length_in_words(config: RunConfig, source: Source) -> str | None:
     training = config.training
     if training.num_epochs is None:
         return None
+    passes = training.num_steps * training.batch_size / training.num_records
     items = quantity(training.num_records, "rated segment" if source.level == "segment" else "training video", ",")
     epochs = f"{training.num_epochs:g} epoch{'s are' if training.num_epochs != 1 else ' is'}"
+    if training.num_records < training.few_records:
+        epochs = (
+            f"{training.num_epochs:g} epochs, made {passes:.3g} as they are fewer than {training.few_records:,}, are"
+        )
     return f"{items}; {epochs} {quantity(training.num_steps, 'step', ',')} of {training.batch_size}"

@@ -10,6 +10,7 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.record_counts import RecordCounts
 from yt8m.distribution.devices import Devices
+from yt8m.files import write_json
 from yt8m.progress import Progress
 from yt8m.runs import RunDirectory
 from yt8m.runs.checkpoints import Checkpoints
@@ -63,6 +64,11 @@ class RunFiles:
         """Saves what is known of the number of records of each training file, for the stream of the next start."""
         if self._is_chief:
             counts.write_index()
+
+    def save_best_metrics(self, metrics: dict[str, Any]) -> None:
+        """Saves the metrics of the best weights, in place of those that they were chosen by."""
+        if self._is_chief:
+            write_json(self.run.best_metrics, metrics)
 
     def save_weights(self, trainer: Trainer, metrics: dict[str, float] | None = None) -> None:
         """Saves the best weights, with the metrics of their validation."""

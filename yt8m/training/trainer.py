@@ -186,6 +186,18 @@ class Trainer:
             for variable, value in zip(others, before, strict=True):
                 variable.assign(value)
 
+    @contextlib.contextmanager
+    def best_weights(self, run: RunDirectory) -> Iterator[None]:
+        """Gives the model the run's best weights for the block, on all workers; restores it afterwards."""
+        variables = [variable.value for variable in self.model.variables]
+        before = [tf.identity(variable) for variable in variables]
+        try:
+            weights.load_weights(self.model, run.best_weights)
+            yield
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+
     def memory_remark(self, source: Source) -> str:
         """Returns a remark on the memory that training takes; empty if there is enough.
 

@@ -22,6 +22,9 @@ from yt8m.files import locked, make_directory, read_json, remove_empty, write_js
 from yt8m.tuning.study import Study
 from yt8m.tuning.task import Task
 
+_OF_SCORES = {"training.num_steps", "training.num_epochs", "training.few_records", "training.validation_videos"}
+"""Fields that may change when a run goes on, but not within a study, because they change its scores."""
+
 
 @contextlib.contextmanager
 def opened_study(task: Task) -> Iterator[Study]:
@@ -64,7 +67,7 @@ def _describe(task: Task) -> dict[str, Any]:
 def _check_same(directory: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raises InputError for a study with another configuration, space or seed, and names the differences."""
     there, here = (runs.flatten(each["config"]) for each in (found, wanted))
-    fixed = (there.keys() | here.keys()) - (runs.CHANGEABLE - {"training.num_steps", "training.num_epochs"})
+    fixed = (there.keys() | here.keys()) - (runs.CHANGEABLE - _OF_SCORES)
     different = [key for key in sorted(fixed) if there.get(key) != here.get(key)]
     different += [key for key in ("space", "seed", "metric") if found[key] != wanted[key]]
     if there.get("recipe") != here.get("recipe"):

@@ -19,6 +19,7 @@ from fractions import Fraction
 from typing import Annotated, Any
 
 from yt8m.config import RunConfig
+from yt8m.config.training import STEPS_OR_EPOCHS
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import read_json
 from yt8m.recipes.flag_names import meant_by
@@ -28,8 +29,6 @@ SECTIONS = ("model", "data", "training", "loss", "distill")
 _FIXED = {f"data.{name}" for name in ("root", "train", "validate", "test", "fold", "num_classes", "max_labels")}
 _FIXED.add("training.num_records")
 """Flags that change the records or classes of a score."""
-_LENGTHS = ("num_steps", "num_epochs")
-"""Fields that exclude each other: one in the space replaces the recipe's other one."""
 _RANGE_KEYS = ("low", "high", "log", "step")
 _STEP_TOLERANCE = 1e-9
 """Tolerance in steps. The last step may miss the end of a range, as 3 * 0.1 misses 0.3."""
@@ -98,9 +97,9 @@ def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapp
     changed: dict[str, dict[str, Any]] = {}
     for each in dimensions:
         changed.setdefault(each.section, {})[each.field] = values[each.name]
-    training = changed.get("training", {})
-    if not training.keys().isdisjoint(_LENGTHS):
-        changed["training"] = dict.fromkeys(_LENGTHS) | training
+    # A number of epochs in the space replaces the recipe's number of steps, for example.
+    lengths = {field: value for field, value in changed.get("training", {}).items() if field in STEPS_OR_EPOCHS}
+    config = dataclasses.replace(config, training=config.training.in_place_of(**lengths))
     sections = {name: dataclasses.replace(getattr(config, name), **fields) for name, fields in changed.items()}
     return dataclasses.replace(config, **sections)
 

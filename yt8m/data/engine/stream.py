@@ -171,14 +171,23 @@ def read_data(source: Source, batch_size: int, order: Order) -> Iterator[Batch]:
 
 def items_of(source: Source) -> Callable[[int, int], Iterator[list[Record]] | Iterator[list[Segment]]]:
     """Returns the function that gives a file's items from a position on, in runs: its records, or its rated segments."""
-    return partial(_rated if source.level == "segment" else _records, source)
+    return partial(_rated, source) if source.level == "segment" else records_of(source)
+
+
+def records_of(source: Source) -> Callable[[int, int], Iterator[list[Record]]]:
+    """Returns the function that gives a file's records from a position on, in runs, also if segments are to be read."""
+    return partial(_records, source)
 
 
 def _records(source: Source, file: int, first: int) -> Iterator[list[Record]]:
-    """The records of a file from the `first`-th on, in runs; with a fold, of those that it leaves."""
+    """The records of a file from the `first`-th on, in runs, of those that the source's fold leaves and that are chosen."""
     opened = open_records(source.files[file], source.level)
-    if source.fold:
-        return one_by_one(itertools.islice(of_fold(opened.records(), source), first, None))
+    if source.fold or source.chosen is not None:
+        left = of_fold(opened.records(), source) if source.fold else opened.records()
+        if source.chosen is not None:
+            chosen = source.chosen[file]
+            left = (record for place, record in enumerate(left) if place in chosen)
+        return one_by_one(itertools.islice(left, first, None))
     return opened.runs(first) if isinstance(opened, PieceFile) else one_by_one(opened.records(first))
 
 
