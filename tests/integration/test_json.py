@@ -37,7 +37,7 @@ def test_a_recipe_is_printed_whole(yt8m):
         line.split() == ["training.batch_size", str(values["training"]["batch_size"])] for line in text.splitlines()
     )
     listed = yt8m("recipes").out.splitlines()
-    assert listed[0].split() == ["recipe", "records", "model", "steps", "batch"]
+    assert listed[0].split() == ["recipe", "records", "model", "length", "batch"]
     assert any(line.split()[:3] == ["moe", "video", "moe"] for line in listed)
     assert yt8m("recipes", "moo").status == 2
 

@@ -8,7 +8,7 @@ from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
 from yt8m.commands.reports.tables import columns
 from yt8m.commands.streams import show
-from yt8m.config import to_dict
+from yt8m.config import TrainingConfig, to_dict
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import OK, quantity
 from yt8m.runs import flatten
@@ -43,13 +43,13 @@ def recipes(
     if json:
         print_json({name: describe(name) for name in configs})
         return OK
-    head = ("recipe", "records", "model", "steps", "batch", "")
+    head = ("recipe", "records", "model", "length", "batch", "")
     rows = [
         (
             name,
             each.model.level,
             each.model.name,
-            f"{each.training.num_steps:,}",
+            _length(each.training),
             str(each.training.batch_size),
             describe(name),
         )
@@ -57,6 +57,13 @@ def recipes(
     ]
     show("\n".join(columns([head, *rows], right={3, 4})))
     return OK
+
+
+def _length(training: TrainingConfig) -> str:
+    """Writes how long a recipe trains, in steps or in epochs."""
+    if training.num_steps is None:
+        return f"{training.num_epochs:g} epochs"
+    return f"{training.num_steps:,} steps"
 
 
 def _in_flags(value: object) -> str:
