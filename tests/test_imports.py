@@ -27,6 +27,10 @@ AREAS = {
         "training diagnosing",
         "foundations config plotting metrics data submission layers models runs distribution scoring",
     ),
+    "cross_validation": (
+        "cross_validation",
+        "foundations config metrics data submission runs distribution scoring predicting training",
+    ),
     "exporting": ("exporting", "foundations config metrics data models runs scoring"),
     "records": ("conversion download", "foundations data"),
     "video": ("video", "foundations metrics data"),
@@ -41,8 +45,8 @@ AREAS = {
     ),
     "commands": (
         "commands cli __main__",
-        "foundations config metrics data submission models runs distribution scoring predicting training exporting records "
-        "tuning video extracting searching clips labelling views",
+        "foundations config metrics data submission models runs distribution scoring predicting training cross_validation "
+        "exporting records tuning video extracting searching clips labelling views",
     ),
 }
 """docs/design.md shows the same map."""

@@ -12,6 +12,7 @@ from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.diagnosing import ProfileFlags
 from yt8m.commands.flags import SWITCHES
 from yt8m.commands.pretraining import add_flags
+from yt8m.commands.training import TrainFlags
 from yt8m.commands.tuning import TuneFlags
 from yt8m.recipes import list_recipes
 from yt8m.recipes.flag_names import _MEANT
@@ -19,8 +20,8 @@ from yt8m.recipes.flag_names import _MEANT
 TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *(REPOSITORY / name / "README.md" for name in ("data", "submissions"))]
 # flag_names.py is about flags that are not there; those that it leads to have a test of their own.
 SOURCES = sorted(path for path in (REPOSITORY / "yt8m").rglob("*.py") if path.name != "flag_names.py")
-ADDED_FLAGS = {"profile": ProfileFlags, "tune": TuneFlags, "pretrain": add_flags}
-ADDED_FLAGS |= dict.fromkeys(("check", "train", "submit"), configuring.JsonFlags)
+ADDED_FLAGS = {"profile": ProfileFlags, "train": TrainFlags, "tune": TuneFlags, "pretrain": add_flags}
+ADDED_FLAGS |= dict.fromkeys(("check", "submit"), configuring.JsonFlags)
 MOST_STEPS = 1000
 """Of a training on the sample data that is to end in minutes."""
 

@@ -1,16 +1,18 @@
 """The commands that train: `train` and `submit`."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from yt8m.commands import reports
 from yt8m.commands.configuring import JsonFlags, configure
-from yt8m.commands.flags import print_json
+from yt8m.commands.flags import print_json, shown
 from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
 from yt8m.errors import OK, OUT_OF_TIME, USER_ERROR
 from yt8m.metrics.registry import task_of
+from yt8m.values import NonNegativeInt, fit_fields
 
 
 def run(config: Any) -> tuple[Any, int]:
@@ -40,11 +42,24 @@ def run(config: Any) -> tuple[Any, int]:
     return result, OK
 
 
+@dataclass(frozen=True)
+class TrainFlags(JsonFlags):
+    """The flags of `train` beside a configuration."""
+
+    folds: Annotated[NonNegativeInt, shown("N", "(default: one run)")] = 0
+    """Cross-validation: train N runs, each without a part of the training videos, and score what they predict for these."""
+
+    def __post_init__(self):
+        fit_fields(self, name_of=lambda name: f"--{name}")
+
+
 def train(arguments: list[str]) -> int:
     """Train a model, or resume a run that was stopped."""
-    flags = configure("train", arguments, JsonFlags)
+    flags = configure("train", arguments, TrainFlags)
     if flags is None:
         return OK
+    if flags.folds:
+        return _train_folds(flags)
     result, status = run(flags.config)
     if flags.json:
         print_json(dataclasses.asdict(result))
@@ -53,10 +68,42 @@ def train(arguments: list[str]) -> int:
     return status
 
 
+def _train_folds(flags: TrainFlags) -> int:
+    """Trains, scores and ensembles all folds, and handles progress and signals. Returns the exit status."""
+    from yt8m.commands.terminal import explain
+    from yt8m.commands.watching import TrainingProgress, WorkProgress
+    from yt8m.cross_validation.training import as_values, combine_folds, train_folds
+
+    config, count = flags.config, flags.folds
+    progress = TrainingProgress()
+    with StopRequest(lambda: progress.started, WorkProgress()) as stop:
+        try:
+            done = train_folds(config, count, progress, lambda: stop.requested)
+        finally:
+            progress.close()
+    if done.outcome == "done":
+        done = combine_folds(config, done, WorkProgress())
+    if flags.json:
+        print_json(as_values(done))
+    else:
+        show(reports.cross_validated(done))
+    if done.outcome == "done":
+        return OK
+    why = (
+        f"out of time (--training.max-hours {config.training.max_hours:g})"
+        if done.outcome == "out of time"
+        else "stopped"
+    )
+    explain(
+        f"{why} in fold {len(done.folds)} of {count}; all is saved in {done.run}, and the same command goes on from there"
+    )
+    return OUT_OF_TIME if done.outcome == "out of time" else USER_ERROR
+
+
 def submit(arguments: list[str]) -> int:
     """Train, evaluate, predict the test split and validate the submission, in one command.
 
-    Takes the arguments of `train`. The CSV goes to `submissions/` under the name of the run directory.
+    Takes the arguments of `train`, but for `--folds`. The CSV goes to `submissions/` under the name of the run directory.
     """
     flags = configure("submit", arguments, JsonFlags)
     if flags is None:

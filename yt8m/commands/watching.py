@@ -31,6 +31,7 @@ class TrainingProgress(Progress):
 
     def training_started(self, config: "RunConfig", step: int) -> None:
         self.started = True
+        self.close()  # of the fold before
         self._num_steps, self._batch_size = config.training.num_steps, config.training.batch_size
         if step and step < self._num_steps:
             self.message(f"{config.run}: going on after step {step} of {self._num_steps}")
@@ -64,6 +65,7 @@ class TrainingProgress(Progress):
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
     def _write(self, line: str) -> None:
         if self._bar is not None:

@@ -66,6 +66,7 @@ def train(
     config: RunConfig,
     progress: Progress = SILENT,
     stop_requested: Callable[[], bool] = lambda: False,
+    started: float | None = None,
 ) -> TrainingResult:
     """Trains a model, or resumes a run from its directory.
 
@@ -74,6 +75,7 @@ def train(
         progress: told what happens.
         stop_requested: asked about once a second, even during a validation, which the next start then repeats. True makes
             `train` save a checkpoint and return.
+        started: when the time of `--training.max-hours` began, by `time.perf_counter`; None = now.
 
     Returns:
         How the run ended. The run directory has the best weights by GAP (`segment_map` on rated segments); without validation
@@ -83,8 +85,8 @@ def train(
         InputError, RecordError: the configuration, the data or the run directory cannot be used; the loss is not
             finite (the message has the step and the learning rate).
     """
-    started = time.perf_counter()
-    limit = TimeLimit(config.training.max_hours, started)
+    began = time.perf_counter()
+    limit = TimeLimit(config.training.max_hours, began if started is None else started)
     require_trackers(config.log)
     devices, journal = open_devices(config.distribute), Journal(progress)
     progress = journal
@@ -106,7 +108,7 @@ def train(
             first_step, outcome = _train_in(run, trainer, source, validation, progress, stop_requested, limit)
             ending.status = outcome
         best = devices.on_chief(lambda: _finish(run))
-    step, seconds = int(trainer.step.numpy()), time.perf_counter() - started
+    step, seconds = int(trainer.step.numpy()), time.perf_counter() - began
     return TrainingResult(str(run.path), step, first_step, config.training.num_steps, outcome, best, seconds)
 
 

@@ -22,7 +22,16 @@ from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
 from yt8m.commands.reports.profiles import profiled
 from yt8m.commands.reports.run_tables import cleaned, runs_listed
-from yt8m.commands.reports.runs import ensembled, exported, predicted, predicted_values, steps_done, trained, weighed
+from yt8m.commands.reports.runs import (
+    cross_validated,
+    ensembled,
+    exported,
+    predicted,
+    predicted_values,
+    steps_done,
+    trained,
+    weighed,
+)
 from yt8m.commands.reports.scored import best_and_worst, calibrated, scores, upload, upload_values
 from yt8m.commands.reports.searches import hit_values, hits, index_changed, index_problems, index_values, unknown_words
 from yt8m.commands.reports.studies import trial_value, tuned, tuned_values
@@ -40,6 +49,7 @@ __all__ = [
     "compared",
     "compared_values",
     "converted",
+    "cross_validated",
     "downloaded",
     "downloaded_values",
     "ensembled",

@@ -6,7 +6,7 @@ from typing import Any
 from yt8m.commands.reports.scored import scores
 from yt8m.commands.reports.tables import size_in_words, table
 from yt8m.errors import quantity
-from yt8m.metrics.registry import COUNTS, find, task_of
+from yt8m.metrics.registry import COUNTS, find, primary, task_of
 
 
 def trained(result: Any) -> str:
@@ -84,3 +84,18 @@ def exported(result: Any) -> str:
         count = quantity(change.count, COUNTS[metric.task].unit)
         rows.append(("float16", f"{metric.title} {after}, {difference}, on {count}"))
     return table(rows)
+
+
+def cross_validated(done: Any) -> str:
+    """Describes a `yt8m.cross_validation.training.CrossValidation`: the folds, and what they make together."""
+    lines = [trained(fold) for fold in done.folds]
+    if done.out_of_fold:
+        mean, deviation = done.mean_and_deviation
+        main = primary(task_of(done.out_of_fold))
+        lines.append(
+            f"{done.run}: {main.title} of the folds {main.text(mean)}, standard deviation {main.text(deviation)}"
+        )
+        lines.append(f"{done.run}/out_of_fold: all together: {scores(done.out_of_fold)}")
+    if done.ensemble:
+        lines.append(f"{done.run}/ensemble: mean of the folds on the validation records: {scores(done.ensemble)}")
+    return "\n".join(lines)
