@@ -178,11 +178,27 @@ def precision_sum(ranks: np.ndarray, hits: np.ndarray) -> float:
         The sum. Divided by the number of positives, it is the average precision.
     """
     blocks = np.flatnonzero(hits[1:] > hits[:-1])
-    rank, rank_after = ranks[blocks].astype(np.float64), ranks[blocks + 1].astype(np.float64)
-    hit, hits_in_block = hits[blocks].astype(np.float64), (hits[blocks + 1] - hits[blocks]).astype(np.float64)
+    sums, alone = block_sums(ranks[blocks], ranks[blocks + 1], hits[blocks], hits[blocks + 1])
+    return float(np.sum(sums[alone]) + np.sum(sums[~alone]))
+
+
+def block_sums(
+    rank: np.ndarray, rank_after: np.ndarray, hit: np.ndarray, hit_after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The share of each block of equal scores in a `precision_sum`.
+
+    Args:
+        rank, rank_after: int [B]: entries before and up to the end of each block.
+        hit, hit_after: int [B]: hits before and up to the end of each block, at least one in each.
+
+    Returns:
+        The expected sums of precisions, float64 [B], and whether a block is a single entry, bool [B].
+    """
+    rank, rank_after, hit = (part.astype(np.float64) for part in (rank, rank_after, hit))
+    hits_in_block = hit_after - hit
     size = rank_after - rank
     alone = size == 1.0
-    total = np.sum((hit[alone] + 1.0) / rank_after[alone])
+    sums = (hit + 1.0) / rank_after
     if not alone.all():
         tied = ~alone
         rank, rank_after, hit, size, hits_in_block = (
@@ -190,8 +206,8 @@ def precision_sum(ranks: np.ndarray, hits: np.ndarray) -> float:
         )
         harmonic = _harmonic_difference(rank, rank_after)
         others = (hits_in_block - 1.0) / (size - 1.0)
-        total += np.sum(hits_in_block / size * ((hit + 1.0) * harmonic + others * (size - (rank + 1.0) * harmonic)))
-    return float(total)
+        sums[tied] = hits_in_block / size * ((hit + 1.0) * harmonic + others * (size - (rank + 1.0) * harmonic))
+    return sums, alone
 
 
 def _harmonic_difference(low: np.ndarray, high: np.ndarray) -> np.ndarray:

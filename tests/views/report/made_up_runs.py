@@ -6,6 +6,8 @@ import numpy as np
 from small_runs import configure
 
 from yt8m.metrics import Confusion, SegmentMetrics, VideoMetrics, precision_recall, reliability
+from yt8m.metrics.bootstrap import Outcomes
+from yt8m.metrics.selection import best_classes
 from yt8m.views.report.measuring import Example, Records, RunResult
 
 NUM_CLASSES = 40
@@ -39,6 +41,21 @@ def rows(seed, is_segments, steps):
     return found
 
 
+def outcomes(scores, labels, rated):
+    found, videos = Outcomes(), np.arange(len(scores), dtype=np.uint64)
+    classes = best_classes(scores, 20)[0] if rated is None else rated
+    if rated is not None:
+        is_rated = np.zeros(labels.shape, bool)
+        np.put_along_axis(is_rated, rated, True, axis=1)
+        labels = labels & is_rated
+    values = [np.take_along_axis(each, classes, axis=1).ravel() for each in (scores, labels)]
+    found.add(np.repeat(videos, classes.shape[1]), classes.ravel(), *values)
+    rows, own = np.nonzero(labels)
+    found.add_labels(videos[rows], own)
+    found.add_videos(videos)
+    return found
+
+
 def made_up_run(name="runs/one", seed=0, is_segments=False, steps=200, count=150, **changes) -> RunResult:
     """A run that says more or less at random what random videos, or segments, have as labels."""
     rng = np.random.default_rng(seed)
@@ -69,5 +86,7 @@ def made_up_run(name="runs/one", seed=0, is_segments=False, steps=200, count=150
         "confusions": [Confusion(39, 3, 9), Confusion(38, 5, 4)],
         "examples": examples(seed, is_segments),
         "records": Records(count, 17),
+        "outcomes": outcomes(probabilities, labels, rated if is_segments else None),
+        "num_training_records": 640,
     }
     return RunResult(**values | changes)

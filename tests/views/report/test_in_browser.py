@@ -118,7 +118,7 @@ def test_pictures_are_there_and_nothing_sticks_out(opened, size):
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
     assert page.evaluate(OUTSIDE) == []
     pictures = page.evaluate(PICTURES)
-    assert len(pictures) == 7
+    assert len(pictures) in (7, 8)  # by epoch, too, where the records were counted
     for picture in pictures:
         assert picture["width"] >= 300, picture
         assert 0.6 < picture["height"] / picture["width"] < 0.9, picture

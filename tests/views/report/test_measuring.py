@@ -5,6 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
+from yt8m.metrics import SegmentMetrics, VideoMetrics
+from yt8m.scoring.evaluation import multi_hot
 from yt8m.scoring.scorer import Scored
 from yt8m.views.report.measuring import Example, RecordObserver, Records
 
@@ -86,3 +88,18 @@ def test_confusions(segments):
     expected = sorted((a, b, 1) for a in {4, 7} - given for b in given - {4, 7})
     assert found == expected
     assert expected
+
+
+@pytest.mark.parametrize("segments", [False, True])
+def test_what_is_resampled_has_the_metrics_of_the_run(segments):
+    rows, every = range(40), np.ones(40, np.int64)
+    batch = batch_of(rows, segments=segments)
+    found = observed(rows[:15], rows[15:], segments=segments).outcomes.rankings().measure(every)
+    if segments:
+        metrics = SegmentMetrics(NUM_CLASSES)
+        metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+        assert found["map"] == pytest.approx(metrics.segment_map(), rel=1e-12)
+        return
+    metrics = VideoMetrics(NUM_CLASSES)
+    metrics.update(batch.scores, multi_hot(batch.labels, NUM_CLASSES))
+    assert found == pytest.approx({"gap": metrics.gap(), "map": metrics.map()}, rel=1e-12)

@@ -12,7 +12,8 @@ from made_up_runs import CLASS_NAMES, LONG_NAME, made_up_run
 from yt8m.download.address_cache import AddressCache
 from yt8m.errors import InputError
 from yt8m.metrics import PerClass, Reliability
-from yt8m.views.report import drawing, examples, page
+from yt8m.metrics.bootstrap import Outcomes
+from yt8m.views.report import drawing, examples, intervals, page
 from yt8m.views.report.classes import class_tables
 from yt8m.views.report.measuring import Records
 from yt8m.views.report.tables import short_names
@@ -79,6 +80,7 @@ def two():
 def _draw_nothing(monkeypatch):
     """Drawing takes most of a page's time; the page on two runs has its drawings, as it comes first."""
     monkeypatch.setattr(drawing, "_svg", lambda draw, title: f'<svg viewBox="0 0 1 1" aria-label="{title}"></svg>')
+    monkeypatch.setattr(intervals, "NUM_RESAMPLES", 20)
 
 
 def test_every_section_is_there_and_every_link_leads_to_one(two):
@@ -106,10 +108,10 @@ def test_nothing_is_asked_of_others(two):
     assert set(re.findall(r"url\(([^)]*)\)", content)) <= {f"#{each}" for each in ids}
 
 
-def test_there_are_seven_drawings_with_titles_and_the_colours_of_the_page(two):
+def test_there_are_eight_drawings_with_titles_and_the_colours_of_the_page(two):
     content, found = two
     titles = [attributes["aria-label"] for tag, attributes in found.elements if tag == "svg"]
-    assert len(titles) == len(set(titles)) == 7
+    assert len(titles) == len(set(titles)) == 8
     for svg in re.findall(r"<svg.*?</svg>", content, re.DOTALL):
         assert "#0" not in re.sub(r"(href|url\()=?\"?#", "", svg), "a colour that the page does not know"
         assert "var(--series-1)" in svg
@@ -122,6 +124,10 @@ def test_headings_go_down_one_step_at_a_time(two):
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def without_interval(cell):
+    return re.sub(r" \d\.\d{3} to \d\.\d{3}$", "", cell)
 
 
 def head(found, section):
@@ -144,7 +150,7 @@ def test_every_run_s_metrics_are_in_its_own_column():
     rows = found.rows("metrics")
     names = ["GAP", "MAP", "Hit@1", "PERR", "Loss", "Calibration error", "Videos", "Parameters"]
     assert all(row[0].startswith(name) for row, name in zip(rows, names, strict=True))
-    assert [row[1:] for row in rows] == [
+    assert [[without_interval(cell) for cell in row[1:]] for row in rows] == [
         ["0.6223", "0.8111 (best)"],
         ["0.7500 (best)", "0.7000"],
         ["–", "0.9500 (best)"],
@@ -158,7 +164,7 @@ def test_every_run_s_metrics_are_in_its_own_column():
 
 def test_throughput_is_the_median_rate_in_training_its_course_and_the_rate_of_scoring(monkeypatch):
     drawn = {}
-    monkeypatch.setattr(drawing, "curves", lambda of_runs, ylabel, best=(): drawn.setdefault(ylabel, of_runs) and "")
+    monkeypatch.setattr(drawing, "curves", lambda of_runs, ylabel, *_: drawn.setdefault(ylabel, of_runs) and "")
 
     def run(name, rates, scoring):
         logged = [{"kind": "train", "step": 10 * step, "loss": 1.0} for step in range(1, len(rates) + 2)]
@@ -253,7 +259,10 @@ def test_what_was_run_and_which_fields_differ():
     whole = {row[0]: row[1:] for row in found.rows("runs", 1)}
     assert whole["training.batch_size"] == ["8", "16"]
     assert whole["data.validate"] == ["data/2/video/validate"] * 2
-    assert re.findall(r'<tr class="differs">\s*<th scope="row">([^<]*)', content) == ["training.batch_size"]
+    assert re.findall(r'<tr class="differs">\s*<th scope="row">([^<]*)', content) == [
+        "Batch size",
+        "training.batch_size",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -411,3 +420,56 @@ def test_without_jinja_the_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     with pytest.raises(InputError, match=r"the page needs Jinja, .*: pip install 'yt8m\[report\]'"):
         require_jinja()
+
+
+def test_gap_and_map_have_intervals_around_them():
+    one = made_up_run()
+    _, found = rendered(one)
+    for row, key in zip(found.rows("metrics")[:2], ("gap", "map"), strict=True):
+        value, low, to, high = row[1].split()
+        assert to == "to"
+        assert float(value) == pytest.approx(one.metrics[key], abs=1e-4)
+        assert float(low) < float(value) < float(high) < float(low) + 0.2
+    assert all(" to " not in row[1] for row in found.rows("metrics")[2:])
+    assert "Is the best run better?" not in found.texts["metrics"]
+
+
+def test_the_best_run_is_compared_with_each_other():
+    """Of these, two predict the same and one has lost half of its hits."""
+    one, same = made_up_run("runs/one"), made_up_run("runs/same")
+    worse = made_up_run("runs/worse", outcomes=outcomes_without(one))
+    _, found = rendered(worse, same, one)
+    rows = {row[0]: row[1:] for row in found.rows("metrics", 1)}
+    assert rows.keys() == {"one", "worse"}
+    assert rows["one"] == ["+0.0000 +0.0000 to +0.0000, may be chance"] * 2
+    for cell in rows["worse"]:
+        value, low, _, high = cell.split()
+        assert 0 < float(low) < float(value) < float(high)
+
+
+def outcomes_without(run):
+    """The outcomes of a run without every other hit."""
+    found = Outcomes()
+    found.merge(run.outcomes)
+    ((videos, classes, scores, hits),) = found._entries
+    found._entries = [(videos, classes, scores, hits & (np.arange(len(hits)) % 2 == 0))]
+    return found
+
+
+def test_runs_of_different_records_have_intervals_and_no_differences():
+    _, found = rendered(made_up_run(), made_up_run("runs/two", 1, records=Records(150, 18)))
+    assert found.rows("metrics")[0][1].count(" to ") == 1
+    assert len([section for section, _ in found.tables if section == "metrics"]) == 1
+
+
+def test_epochs_are_steps_by_the_records_of_training(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        drawing, "curves", lambda of_runs, ylabel, best=(), unit="step": drawn.setdefault(unit, (of_runs, best)) and ""
+    )
+    known = made_up_run("a", steps=100)  # batches of 8, of 640
+    unknown = made_up_run("b", steps=100, num_training_records=None)
+    rendered(known, unknown)
+    points, best = drawn["epoch"]
+    assert [x for x, _ in points[0]] == [50 * 8 / 640, 100 * 8 / 640]
+    assert (points[1], best) == ([], [1.25, None])

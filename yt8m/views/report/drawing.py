@@ -9,7 +9,7 @@ import math
 import re
 import xml.sax.saxutils
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from yt8m.metrics import PerClass, PrecisionRecall, Reliability
 NUM_COLOURS = 8
 """Number of colours. Further runs have the same colours with dashed lines."""
 
-Steps = Sequence[tuple[int, float]]
-"""Pairs (step, value) of one run, ascending."""
+Steps = Sequence[tuple[float, float]]
+"""Pairs (step or epoch, value) of one run, ascending."""
 
 _SIZE = (4.4, 3.3)
 """Width in inches. At 72 points per inch, a drawing is about as wide as a phone, so a point is about a pixel there."""
@@ -58,13 +58,19 @@ _STYLE = {
 }
 
 
-def curves(of_runs: Sequence[Steps], ylabel: str, best_steps: Sequence[int | None] = ()) -> str:
+def curves(
+    of_runs: Sequence[Steps],
+    ylabel: str,
+    best_steps: Sequence[float | None] = (),
+    unit: Literal["step", "epoch"] = "step",
+) -> str:
     """Values over the steps of training, one line per run. The axis starts at 0, or is logarithmic if runs differ twentyfold.
 
     Args:
         of_runs: the values of each run. At least one run has values; runs without get no line.
         ylabel: name of the values.
         best_steps: the step of each run to mark with a ring, or None.
+        unit: the unit of the horizontal axis.
     """
 
     def draw(figure: Any) -> None:
@@ -78,7 +84,7 @@ def curves(of_runs: Sequence[Steps], ylabel: str, best_steps: Sequence[int | Non
             axes.plot(*marked.T, "o", markersize=9, fillstyle="none", markeredgewidth=1.6, color=_colour(index))
         every = np.concatenate([np.array(values, np.float64).reshape(-1, 2) for values in of_runs])
         last_step, highest = every[np.isfinite(every).all(axis=1)].max(axis=0, initial=0)
-        axes.set(xlabel="step", ylabel=ylabel)
+        axes.set(xlabel=unit, ylabel=ylabel)
         axes.set_xlim(0, _ROOM * last_step or None)
         _shorten_ticks(axes.xaxis)
         medians = [np.median([value for _, value in values]) for values in of_runs if values]
@@ -89,7 +95,7 @@ def curves(of_runs: Sequence[Steps], ylabel: str, best_steps: Sequence[int | Non
             axes.set_ylim(0, _ROOM * highest or None)
             _shorten_ticks(axes.yaxis)
 
-    return _svg(draw, f"{ylabel} over the steps of training")
+    return _svg(draw, f"{ylabel} over the {unit}s of training")
 
 
 def precision_recall(of_runs: Sequence[PrecisionRecall]) -> str:

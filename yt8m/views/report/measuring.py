@@ -1,5 +1,6 @@
 """Collects the page's content for a run, in one pass over its validation records."""
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 from yt8m.config import RunConfig
 from yt8m.data.schema import LABEL_PADDING, is_present
 from yt8m.data.source import Source
+from yt8m.data.sources import expand_paths
+from yt8m.errors import InputError
 from yt8m.files import read_json
 from yt8m.metrics import (
     Confusion,
@@ -23,9 +26,11 @@ from yt8m.metrics import (
     reliability,
     top_k_predictions,
 )
+from yt8m.metrics.bootstrap import Outcomes
 from yt8m.metrics.inputs import id_text
 from yt8m.metrics.logits import probability
 from yt8m.metrics.registry import task_of
+from yt8m.metrics.selection import best_classes
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory, best_metrics, read_metrics
 from yt8m.scoring.evaluation import measure_source, multi_hot
@@ -35,6 +40,8 @@ NUM_EXAMPLES = 12
 NUM_PREDICTIONS = 5
 """Predictions to show per example."""
 NUM_CONFUSIONS = 12
+_TOP_K = 20
+"""Entries in the list of a video, as in GAP."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,20 @@ class RunResult:
     examples: Mapping[bytes, Example]
     """Examples by a digest of their names."""
     records: Records
+    outcomes: Outcomes
+    """The entries of all lists, to resample."""
+    num_training_records: int | None = None
+    """Records, or rated segments, of an epoch of training; None if they were not counted."""
 
     @property
     def is_segments(self) -> bool:
         """Whether rated segments were scored."""
         return task_of(self.metrics) == "segment"
+
+    @property
+    def epochs_a_step(self) -> float | None:
+        """The share of the training records in a step; None if they were not counted."""
+        return self.config.training.batch_size / self.num_training_records if self.num_training_records else None
 
 
 def _example_digest(name: str) -> bytes:
@@ -113,6 +129,7 @@ class RecordObserver:
     num_classes: int
     records: Records = Records()
     examples: dict[bytes, Example] = field(default_factory=dict)
+    outcomes: Outcomes = field(default_factory=Outcomes)
     confusions: Confusions = field(init=False)
 
     def __post_init__(self):
@@ -126,6 +143,7 @@ class RecordObserver:
             present = multi_hot(np.where(is_present(batch.label_scores), batch.labels, LABEL_PADDING), self.num_classes)
             known = multi_hot(batch.labels, self.num_classes)
         self.confusions.update(batch.logits, present, known)
+        self._add_outcomes(batch, present, known)
         names = _names(batch)
         digests = [_example_digest(name) for name in names]
         total = sum(int.from_bytes(digest[:8], "little") for digest in digests)
@@ -136,9 +154,27 @@ class RecordObserver:
                 row = candidates[digest]
                 self._keep({digest: _example(names[row], batch.logits[row], present[row], known, row)})
 
+    def _add_outcomes(self, batch: Scored, present: np.ndarray, known: np.ndarray | None) -> None:
+        """Adds what counts for GAP and MAP: the best classes of videos, or the rated ones of segments."""
+        videos = np.array(
+            [int.from_bytes(_example_digest(id_text(each))[:8], "little") for each in batch.ids], np.uint64
+        )
+        if known is None:
+            columns, values = best_classes(batch.scores, min(_TOP_K, self.num_classes))
+            rows = np.repeat(np.arange(len(videos)), columns.shape[1])
+            columns, values = columns.ravel(), values.ravel()
+        else:
+            rows, columns = np.nonzero(known)
+            values = batch.logits[rows, columns]
+        self.outcomes.add(videos[rows], columns, values, present[rows, columns])
+        rows, columns = np.nonzero(present)
+        self.outcomes.add_labels(videos[rows], columns)
+        self.outcomes.add_videos(videos)
+
     def merge(self, other: "RecordObserver") -> None:
         """Adds the results of another worker."""
         self.confusions.merge(other.confusions)
+        self.outcomes.merge(other.outcomes)
         digest = (self.records.digest + other.records.digest) % (1 << 64)
         self.records = Records(self.records.count + other.records.count, digest)
         self._keep(other.examples)
@@ -205,4 +241,17 @@ def measure_run(
         confusions=observed.confusions.most_frequent(NUM_CONFUSIONS),
         examples=observed.examples,
         records=observed.records,
+        outcomes=observed.outcomes,
+        num_training_records=_num_training_records(run, config),
     )
+
+
+def _num_training_records(run: RunDirectory, config: RunConfig) -> int | None:
+    """The number of training records: that of the epochs, or what training learned if it read all files."""
+    if config.training.num_records:
+        return config.training.num_records
+    with contextlib.suppress(InputError, KeyError, TypeError):  # records that are gone, an index of an older build
+        rows = read_json(run.record_counts)["files"] if run.record_counts.exists() else []
+        if rows and len(rows) == len(expand_paths(config.data.train)):
+            return sum(number for *_, number in rows)
+    return None

@@ -9,6 +9,7 @@ from yt8m.metrics import registry
 from yt8m.views.report import drawing
 from yt8m.views.report.classes import class_tables
 from yt8m.views.report.examples import cards, confusion_lines
+from yt8m.views.report.intervals import intervals
 from yt8m.views.report.measuring import RunResult
 from yt8m.views.report.tables import (
     FIGURES,
@@ -55,7 +56,26 @@ def _curves(results: Sequence[RunResult]) -> list[dict[str, str]]:
         if any(of_runs):
             svg = drawing.curves(of_runs, curve.ylabel, best if curve.kind == "validation" else ())
             drawings.append({"title": curve.title, "svg": svg, "caption": curve.caption})
-    return drawings
+    return drawings + _by_epoch(results)
+
+
+def _by_epoch(results: Sequence[RunResult]) -> list[dict[str, str]]:
+    """The score in validation over passes through the training records, if a run with validations knows their number."""
+    metric = registry.primary("segment" if results[0].is_segments else "video")
+    of_runs, best = [], []
+    for result in results:
+        epochs = result.epochs_a_step
+        of_runs.append(
+            [(epochs * step, value) for step, value in _steps(result, "validation", metric.key)] if epochs else []
+        )
+        best.append(epochs * result.best_step if epochs and result.best_step else None)
+    if not any(of_runs):
+        return []
+    caption = (
+        "An epoch is one pass over the training records of the run. Runs whose records were not counted have no line."
+    )
+    svg = drawing.curves(of_runs, metric.heading, best, "epoch")
+    return [{"title": f"{metric.heading} by epoch", "svg": svg, "caption": caption}]
 
 
 def _quality(results: Sequence[RunResult]) -> list[dict[str, str]]:
@@ -123,13 +143,15 @@ def render(
     template = template_of(Path(__file__).parent, "page.html")
     comparable = len({result.records for result in results}) == 1
     what = "segments" if results[0].is_segments else "videos"
+    resampled = intervals(results, comparable)
     return template.render(
         names=short_names([result.name for result in results]),
         what=what,
         num_records=[result.records.count for result in results],
         remarks=remarks,
         tiles=_tiles(results, comparable),
-        metrics=figure_rows(results, FIGURES, comparable),
+        metrics=figure_rows(results, FIGURES, comparable, resampled.of_runs),
+        resampled=resampled,
         runs=run_rows(results),
         configuration=configuration_rows(results),
         curves=_curves(results),

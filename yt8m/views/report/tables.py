@@ -2,9 +2,10 @@
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from yt8m import config as configuration
@@ -25,6 +26,8 @@ class Row:
     best: Sequence[bool] = ()
     """Marks the best values; empty if that has no meaning."""
     note: str = ""
+    intervals: Sequence[str] = ()
+    """The interval of each value; empty if there is none."""
 
     @property
     def differs(self) -> bool:
@@ -42,6 +45,8 @@ class Figure:
     best: Callable[[Sequence[float]], float] | None = None
     """Chooses the best value; None if no value is better than another."""
     note: str = ""
+    key: str = ""
+    """The key of the metric, if it is one."""
 
 
 def _of_metrics(key: str) -> Callable[[RunResult], float | None]:
@@ -65,7 +70,7 @@ def training_rate(result: RunResult) -> float | None:
 METRICS = tuple(metric for metric in registry.METRICS if metric.shown != "data")
 
 FIGURES = (
-    *(Figure(each.heading, _of_metrics(each.key), each.text, each.best, each.meaning) for each in METRICS),
+    *(Figure(each.heading, _of_metrics(each.key), each.text, each.best, each.meaning, each.key) for each in METRICS),
     Figure(
         "Calibration error", lambda result: result.reliability.expected_calibration_error, _score, min, "of 15 bins"
     ),
@@ -80,13 +85,19 @@ THROUGHPUT = (
 )
 
 
-def figure_rows(results: Sequence[RunResult], figures: Sequence[Figure], comparable: bool) -> list[Row]:
+def figure_rows(
+    results: Sequence[RunResult],
+    figures: Sequence[Figure],
+    comparable: bool,
+    intervals: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> list[Row]:
     """Rows for the figures that at least one run has.
 
     Args:
         results: the runs.
         figures: the figures.
         comparable: mark the best value of each row, if there are several runs.
+        intervals: the intervals of metrics, by key.
     """
     rows = []
     for figure in figures:
@@ -96,7 +107,8 @@ def figure_rows(results: Sequence[RunResult], figures: Sequence[Figure], compara
             continue
         best = figure.best(known) if figure.best and comparable and len(results) > 1 else None
         texts = [_NOTHING if value is None else figure.text(value) for value in values]
-        rows.append(Row(figure.name, texts, [best is not None and value == best for value in values], figure.note))
+        is_best = [best is not None and value == best for value in values]
+        rows.append(Row(figure.name, texts, is_best, figure.note, intervals.get(figure.key, ())))
     return rows
 
 
