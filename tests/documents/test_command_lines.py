@@ -190,4 +190,5 @@ def test_the_examples_of_a_recipe_are_understood(recipe, capsys):
     commands += [configuring.example(name, recipe, "data/sample") for name in RECIPE_COMMANDS]
     for command in commands:
         words = words_of(re.sub(r"[][]", " ", command))[1:]
-        assert understand(words).recipe == recipe if words[0] in ("train", "check", "submit") else understand(words)
+        found = understand(words)
+        assert getattr(found, "config", found).recipe == recipe if words[0] in ("train", "check", "submit") else found
