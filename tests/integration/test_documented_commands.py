@@ -345,6 +345,16 @@ def test_blending(reader):
 
 
 @pytest.mark.slow
+def test_leaderboard(reader):
+    reader.follow("leaderboard.md")
+
+
+@pytest.mark.slow
+def test_pretraining(reader):
+    reader.follow("pretraining.md")
+
+
+@pytest.mark.slow
 def test_reports(reader):
     reader.follow("reports.md", {"yt8m report": reader.trained("sample", "runs/netvlad", "runs/moe", "runs/logistic")})
 
