@@ -110,7 +110,7 @@ class Reader:
         """Runs a command of ours, smaller, with what a page leaves to its reader, and flags beside."""
         words = [self._here(word, words[1]) for word in words if word != "..."]
         assert words[0] == "yt8m", words
-        command, recipe = words[1], words[2]
+        command, recipe = words[1], next(iter(words[2:]), "")
         extra = list(SMALL_VIDEOS if command == "synth" and "--as" in words else SMALLER.get(command, ()))
         if recipe in OF_CLUSTERS and command in ("train", "submit", "tune", "check"):
             extra += SMALL_CLUSTERS

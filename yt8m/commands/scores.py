@@ -40,7 +40,7 @@ def evaluate(
 ) -> int:
     """Score a run's best model on labelled records.
 
-    Example: yt8m evaluate runs/sample --data data/sample/2/frame/validate
+    Example: yt8m evaluate --run runs/sample --data data/sample/2/frame/validate
 
     Args:
         run: The run directory, made by yt8m train. --run may be left out, if it comes first.
