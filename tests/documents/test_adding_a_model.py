@@ -75,6 +75,6 @@ def test_the_battery_has_nothing_to_say_against_it(copy):
 def test_the_blocks_go_into_files_that_are_there():
     assert [file_of(block) for block in PAGE if block.language == "python"] == [
         *("yt8m/models/frame.py", "yt8m/recipes/frame.py"),
-        *("tests/models/small_models.py", "tests/models/paper_bags.py"),
+        *("yt8m/models/sizes.py", "tests/models/paper_bags.py"),
     ]
     assert all((REPOSITORY / file_of(block)).is_file() for block in PAGE)

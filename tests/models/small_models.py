@@ -1,13 +1,12 @@
-"""Every model at small hyper-parameters, its parameters counted by hand, and batches to feed it with."""
+"""Every model at small hyper-parameters, and batches to feed it with."""
 
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
-from yt8m.config import Architecture
 from yt8m.data.features import KNOWN
 from yt8m.models import ARCHITECTURES, hyperparameters_of, list_models
+from yt8m.models.sizes import COUNTS, num_parameters
 
 NUM_CLASSES = 5
 BOTH = ("rgb", "audio")
@@ -84,164 +83,10 @@ VARIANTS = [
 ]
 
 
-def batch_norm(size: int) -> int:
-    return 4 * size  # scale, shift, moving mean, moving variance
-
-
-def gating(size: int) -> int:
-    return size * size + batch_norm(size)
-
-
-def head(size: int, num_classes: int, hp: Architecture) -> int:
-    if hp.head == "logistic":
-        count = (size + 1) * num_classes
-    else:  # M + 1 gates without a bias, M experts with one
-        count = size * num_classes * (2 * hp.num_mixtures + 1) + num_classes * hp.num_mixtures
-    return count + (gating(num_classes) if hp.probability_gating else 0)
-
-
-def count_logistic(hp, num_classes, features):
-    return (input_size(features) + 1) * num_classes
-
-
-def count_moe(hp, num_classes, features):
-    planes = input_size(features) * (2 * hp.num_mixtures + 1)
-    return (planes + hp.num_mixtures) * num_classes + (gating(num_classes) if hp.probability_gating else 0)
-
-
-def count_dbof(hp, num_classes, features):
-    size, clusters, hidden = input_size(features), hp.num_clusters, hp.hidden_size
-    matrices = size * clusters + clusters * hidden
-    norms = batch_norm(size) + batch_norm(clusters) + batch_norm(hidden)
-    return matrices + norms + hp.context_gating * gating(hidden) + head(hidden, num_classes, hp)
-
-
-def count_moe_chain(hp, num_classes, features):
-    planes, projection = 2 * hp.num_mixtures + 1, (num_classes + 1) * hp.hidden_size
-    inputs = sum(input_size(features) + before * hp.hidden_size for before in range(hp.num_layers))
-    count = inputs * planes * num_classes + hp.num_layers * hp.num_mixtures * num_classes
-    count += (hp.num_layers - 1) * projection
-    return count + (gating(num_classes) if hp.probability_gating else 0)
-
-
-def count_residual_mlp(hp, num_classes, features):
-    size, hidden = input_size(features), hp.hidden_size
-    blocks = hp.num_layers * (batch_norm(hidden) + hidden * hidden)
-    return hp.num_branches * (size * hidden + blocks + batch_norm(hidden) + (hidden + 1) * num_classes)
-
-
-def count_soft_dbow(hp, num_classes, features):
-    count, pooled = batch_norm(input_size(features)), 0
-    for name in features:
-        words = {"rgb": hp.num_clusters, "audio": max(2, hp.num_clusters // 8)}[name]
-        count += KNOWN[name].size * words + batch_norm(words)
-        pooled += words
-    count += (pooled + 1) * hp.hidden_size
-    return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
-
-
-def clustered(matrices, values, hp, num_classes, features):
-    """NetVLAD and its kin: `matrices` of D x K a stream, K clusters of `values` * D each."""
-    count, pooled = batch_norm(input_size(features)), 0
-    for name in features:
-        clusters = max(2, {"rgb": hp.num_clusters, "audio": hp.num_clusters // 2}[name])
-        count += matrices * KNOWN[name].size * clusters + batch_norm(clusters)
-        pooled += values * KNOWN[name].size * clusters
-    count += (pooled + 1) * hp.hidden_size
-    return count + hp.context_gating * gating(hp.hidden_size) + head(hp.hidden_size, num_classes, hp)
-
-
-def count_nextvlad(hp, num_classes, features):
-    hidden, count, pooled = hp.hidden_size, 0, 0
-    for name in features:
-        half = {"rgb": 1, "audio": 2}[name]
-        size, groups, clusters = KNOWN[name].size, max(1, hp.num_groups // half), max(2, hp.num_clusters // half)
-        expanded = hp.expansion * size
-        count += (size + 1) * expanded + (expanded + 1) * groups  # expansion, attention
-        count += expanded * groups * clusters + batch_norm(groups * clusters) + expanded // groups * clusters
-        count += batch_norm(clusters * expanded // groups)
-        pooled += clusters * expanded // groups
-    count += pooled * hidden + batch_norm(hidden)
-    units = max(1, hidden // hp.gating_reduction)
-    count += hp.context_gating * (2 * hidden * units + batch_norm(units) + hidden)
-    return count + head(hidden, num_classes, hp)
-
-
-def count_mix_nextvlad(hp, num_classes, features):
-    size = input_size(features)
-    mixture = batch_norm(size) + (size + 1) * hp.num_branches
-    return hp.num_branches * count_nextvlad(hp, num_classes, features) + mixture
-
-
-def finished(size: int, num_classes: int, hp: Architecture) -> int:
-    """A sequence model's gate and head."""
-    return hp.context_gating * gating(size) + head(size, num_classes, hp)
-
-
-def count_recurrent(gates, hp, num_classes, features):
-    directions, size, count = 2 if hp.bidirectional else 1, input_size(features), 0
-    for _ in range(hp.num_layers):
-        count += directions * gates * hp.num_units * (size + hp.num_units + 1)
-        size = directions * hp.num_units
-    return count + finished(size, num_classes, hp)
-
-
-def gated_attention(size: int, heads: int, units: int) -> int:
-    return heads * units * (2 * size + 1)
-
-
-def count_attention(hp, num_classes, features):
-    size = input_size(features)
-    count = gated_attention(size, hp.num_heads, hp.num_units) + (hp.num_heads * size + 1) * hp.hidden_size
-    return count + finished(hp.hidden_size, num_classes, hp)
-
-
-def count_transformer(hp, num_classes, features):
-    size, width, hidden = input_size(features), hp.num_units, hp.hidden_size
-    layer = 4 * (width + 1) * width + (width + 1) * hidden + (hidden + 1) * width + 2 * 2 * width
-    count = (size + 1) * width * (size != width) + 2 * width + hp.num_layers * layer
-    count += gated_attention(width, 1, 128) * (hp.pooling == "attention")
-    return count + finished(width, num_classes, hp)
-
-
-def count_tcn(hp, num_classes, features):
-    size, units, count = input_size(features), hp.num_units, 0
-    for _ in range(hp.num_layers):
-        count += hp.kernel_size * (size + units) * units + 2 * 2 * units  # of each output, length and bias
-        count += (size + 1) * units * (size != units)
-        size = units
-    return count + finished(units, num_classes, hp)
-
-
-# A new model needs its formula here.
-COUNTS = {
-    "attention": count_attention,
-    "dbof": count_dbof,
-    "frame_logistic": count_logistic,
-    "gru": partial(count_recurrent, 3),
-    "logistic": count_logistic,
-    "lstm": partial(count_recurrent, 4),
-    "moe": count_moe,
-    "moe_chain": count_moe_chain,
-    "mix_nextvlad": count_mix_nextvlad,
-    "netfv": partial(clustered, 3, 2),
-    "netrvlad": partial(clustered, 1, 1),
-    "netvlad": partial(clustered, 2, 1),
-    "nextvlad": count_nextvlad,
-    "residual_mlp": count_residual_mlp,
-    "soft_dbow": count_soft_dbow,
-    "tcn": count_tcn,
-    "transformer": count_transformer,
-}
-
-
-def input_size(features) -> int:
-    return sum({"rgb": 1024, "audio": 128}[name] for name in features)
-
-
-def num_parameters(name: str, num_classes: int, features=BOTH, **hyperparameters) -> int:
-    """All weights of a model, moving statistics too, by a closed formula."""
-    return COUNTS[name](ARCHITECTURES[name](**hyperparameters), num_classes, features)
+def parameters_of(name: str, num_classes: int, features=BOTH, **hyperparameters) -> int:
+    """All weights of a model by the closed formula, which must be there."""
+    assert name in COUNTS, "yt8m/models/sizes.py has the formulas"
+    return num_parameters(ARCHITECTURES[name](**hyperparameters), num_classes, features)
 
 
 def is_frame_level(name: str) -> bool:

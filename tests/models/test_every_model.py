@@ -6,20 +6,20 @@ import pytest
 import tensorflow as tf
 from small_models import (
     BOTH,
-    COUNTS,
     NUM_CLASSES,
     SMALL,
     VARIANTS,
     frame_level_models,
     make_batch,
     make_labels,
-    num_parameters,
+    parameters_of,
     randomise,
 )
 
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models import build_model, hyperparameters_of, list_models, make_architecture
 from yt8m.models.registry import build_for_training
+from yt8m.models.sizes import COUNTS
 from yt8m.runs.model import precision
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Adam
@@ -81,7 +81,7 @@ def loss_and_gradients(objective, batch):
 
 
 def test_every_model_s_parameters_are_counted():
-    assert sorted(COUNTS) == list_models(), "small_models.py has the formulas"
+    assert sorted(COUNTS) == list_models(), "yt8m/models/sizes.py has the formulas"
 
 
 @every_variant
@@ -98,7 +98,7 @@ def test_inputs_logits_and_size_are_as_documented(variant):
     assert logits.dtype.name == "float32"
     assert np.isfinite(logits).all()
     counters = sum(int(np.prod(weight.shape)) for weight in model.weights if weight.dtype == "uint32")  # dropout's
-    expected = num_parameters(variant.name, NUM_CLASSES, variant.features, **variant.hyperparameters)
+    expected = parameters_of(variant.name, NUM_CLASSES, variant.features, **variant.hyperparameters)
     assert model.count_params() - counters == expected
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 
 import pytest
-from small_models import num_parameters
+from small_models import parameters_of
 
 from yt8m.models import build_model
 from yt8m.recipes import RECIPES, list_recipes, make_config
@@ -21,13 +21,13 @@ from yt8m.recipes import RECIPES, list_recipes, make_config
     ],
 )
 def test_published_sizes(name, published, size):
-    assert num_parameters(name, 3862, **size) == pytest.approx(published, rel=0.01)
+    assert parameters_of(name, 3862, **size) == pytest.approx(published, rel=0.01)
 
 
 @pytest.mark.parametrize("name", [name for name in list_recipes() if not name.endswith(("sample", "_reference"))])
 def test_a_recipe_s_docstring_has_its_command_its_parameters_and_the_time_of_a_step(name):
     model, text = make_config(name).model, " ".join(RECIPES[name].__doc__.split())
-    count = num_parameters(model.name, 3862, **asdict(model)) / 1e6
+    count = parameters_of(model.name, 3862, **asdict(model)) / 1e6
     stated = [float(number) for number in re.findall(r"(\d+\.\d) million parameters", text)]
     assert stated[0] == pytest.approx(count, abs=0.051)
     assert f"`yt8m train {name} --data.root DATA --run runs/{name}" in text
@@ -48,13 +48,13 @@ def test_a_recipe_s_docstring_has_its_command_its_parameters_and_the_time_of_a_s
 )
 def test_recipes_have_the_parameters_they_say(name, expected):
     model = make_config(name).model
-    assert num_parameters(model.name, 3862, **asdict(model)) == expected
+    assert parameters_of(model.name, 3862, **asdict(model)) == expected
     assert f"{expected / 1e6:.1f} million parameters" in " ".join(RECIPES[name].__doc__.split())
 
 
 def test_deep_bag_of_frames_has_94_million():
     size = {"num_clusters": 3000, "hidden_size": 2000, "num_mixtures": 5}
-    assert num_parameters("dbof", 3862, **size) == pytest.approx(94.46e6, abs=0.01e6)
+    assert parameters_of("dbof", 3862, **size) == pytest.approx(94.46e6, abs=0.01e6)
 
 
 LOGISTIC = (1024 + 128) * 3862 + 3862
@@ -66,5 +66,5 @@ MIXTURE = (1024 + 128) * 3862 * (3 + 2) + 3862 * 2
 )
 def test_linear_models_at_full_size(name, expected):
     assert expected == {"moe": MIXTURE}.get(name, LOGISTIC)
-    assert num_parameters(name, 3862) == expected
+    assert parameters_of(name, 3862) == expected
     assert build_model(name).count_params() == expected

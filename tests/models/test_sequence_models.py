@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_models import NUM_CLASSES, SMALL, make_batch, num_parameters, randomise
+from small_models import NUM_CLASSES, SMALL, make_batch, parameters_of, randomise
 
 from yt8m.errors import InputError
 from yt8m.models import build_model, make_architecture
@@ -83,4 +83,4 @@ MIXTURE = 3862 * 5 + 2 * 3862 / 1024
     ],
 )
 def test_parameters_at_full_size(name, hyperparameters, expected):
-    assert num_parameters(name, 3862, **hyperparameters) == expected
+    assert parameters_of(name, 3862, **hyperparameters) == expected
