@@ -7,34 +7,35 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import tensorflow as tf
 
 from yt8m.data import remarks
 from yt8m.data.access.file_access import file_size
+from yt8m.data.checking import check_record, values_of
 from yt8m.data.companions import take_along
 from yt8m.data.endings import refuse_broken_ends
-from yt8m.data.failures import record_errors
-from yt8m.data.graph import parsing
-from yt8m.data.graph.reading import compression_type
+from yt8m.data.engine.contexts import read_context
+from yt8m.data.engine.files import open_records
+from yt8m.data.engine.memory import Scratch
+from yt8m.data.engine.records import Record
+from yt8m.data.identity import id_in
 from yt8m.data.opening import open_source
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.source import Source
 from yt8m.data.tables.indices import index_of
 from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
-from yt8m.errors import InputError, RecordError, quantity
+from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile, check_destination, check_empty, check_room, new_contents
 from yt8m.progress import SILENT, Progress
 
 Form = Literal["shards", "index"]
 
-_BATCH_SIZE = 256
 _SUM_TOLERANCE = 1e-6
 
 
@@ -184,39 +185,52 @@ def _read(source: Source) -> _Records:
     places: dict[bytes, int] = {}
     videos: list[int] = []
     classes: list[set[int]] = []
-    with record_errors(source):
-        for video_id, labels in _ids_and_classes(source):
-            place = places.setdefault(video_id, len(places))
-            if place == len(classes):
-                classes.append(set())
-            classes[place].update(labels)
-            videos.append(place)
+    for video_id, labels in _ids_and_classes(source):
+        place = places.setdefault(video_id, len(places))
+        if place == len(classes):
+            classes.append(set())
+        classes[place].update(labels)
+        videos.append(place)
     return _Records(list(places), np.array(videos, np.int64), VideoClasses.of(classes))
 
 
 def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
-    keys = parsing.identifier_features()
-    if source.level == "segment":
-        keys |= {"segment_labels": tf.io.RaggedFeature(tf.int64), "segment_scores": tf.io.RaggedFeature(tf.float32)}
-
-    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
-        parsed = tf.io.parse_sequence_example(serialized, keys)[0]
-        labels = parsed["labels"]
-        if source.level == "segment":
-            present = tf.cast(is_present(parsed["segment_scores"].flat_values), tf.int64)
-            rated = parsed["segment_labels"]
-            labels = rated.with_flat_values(2 * rated.flat_values + present)
-        return parsing.identifier(parsed), labels
-
+    scratch = Scratch()
     for path in source.files:
-        batches = tf.data.TFRecordDataset(path, compression_type(path)).batch(_BATCH_SIZE)
-        index = 0
-        for ids, labels in batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2):
-            for video_id, row in zip(ids.numpy().tolist(), labels.to_list(), strict=True):
-                if not video_id:
-                    raise RecordError(path, index, f"has no id that can be used (neither {' nor '.join(ID_KEYS)})")
-                yield video_id, row
-                index += 1
+        for record in open_records(path, source.level).records(0):
+            record.read(scratch)  # a record whose frames are damaged must not be in a part either
+            found = read_context(record, scratch)
+            columns = _columns(found.feature, _RATINGS if source.level == "segment" else _LABELS)
+            if columns is None:
+                raise record.error(_problem(record, source, scratch))
+            video_id = id_in(found)
+            if not video_id:
+                raise record.error(f"has no id that can be used (neither {' nor '.join(ID_KEYS)})")
+            labels, *scores = columns
+            if scores:
+                labels = [2 * label + is_present(score) for label, score in zip(labels, *scores, strict=True)]
+            yield video_id, labels
+
+
+_LABELS = {"labels": "int64_list"}
+_RATINGS = {"segment_labels": "int64_list", "segment_scores": "float_list"}
+
+
+def _columns(context: Mapping[str, Any], kinds: dict[str, str]) -> list[list[Any]] | None:
+    """The values under some keys, each as many; None if they are of other kinds or differ in number."""
+    held = [context.get(key) for key in kinds]
+    wrong = (
+        each and each.WhichOneof("kind") not in (kind, None) for each, kind in zip(held, kinds.values(), strict=True)
+    )
+    if any(wrong):
+        return None
+    columns = [list(values_of(each)) if each else [] for each in held]
+    return columns if len({len(column) for column in columns}) == 1 else None
+
+
+def _problem(record: Record, source: Source, scratch: Scratch) -> str:
+    found = check_record(record.read(scratch).tobytes(), source.level)
+    return found or "has labels or ratings that cannot be read"
 
 
 def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Progress) -> None:
