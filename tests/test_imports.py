@@ -79,7 +79,7 @@ TENSORFLOW_IN_DATA = [
     f"yt8m.data.{name}"
     for name in (
         *("graph", "service"),
-        *("pipeline", "handover", "failures", "tools"),  # datasets
+        *("pipeline", "handover"),  # datasets
         "access.gfile_reading",
     )
 ]

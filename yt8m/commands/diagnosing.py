@@ -9,6 +9,7 @@ import tyro
 from yt8m.commands import reports
 from yt8m.commands.configuring import JsonFlags, configure
 from yt8m.commands.flags import Json, print_json, shown
+from yt8m.commands.places import require_training
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
 from yt8m.errors import OK, USER_ERROR
@@ -33,6 +34,7 @@ def check(arguments: list[str]) -> int:
     flags = configure("check", arguments, JsonFlags)
     if flags is None:
         return OK
+    require_training(flags.config)
     from yt8m.diagnosing.sanity import check as run_check
 
     worst, found = "ok", []
@@ -54,6 +56,7 @@ def profile(arguments: list[str]) -> int:
     flags = configure("profile", arguments, ProfileFlags)
     if flags is None:
         return OK
+    require_training(flags.config)
     from yt8m.commands.watching import WorkProgress
     from yt8m.diagnosing.profiling import profile as run_profile
 

@@ -7,6 +7,7 @@ import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, File, Json, Run, given_paths, print_json, shown
+from yt8m.commands.places import require_run
 from yt8m.commands.streams import show
 from yt8m.errors import OK
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames
@@ -42,6 +43,8 @@ def export(
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
+
+    require_run(run, given_paths(data), has_data=float16)
     from yt8m.exporting.exporting import export as run_export
 
     result = run_export(

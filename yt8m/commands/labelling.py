@@ -7,6 +7,7 @@ import tyro
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Run, Vocabulary, print_json, shown
 from yt8m.commands.networks import network_choice
+from yt8m.commands.places import require_records
 from yt8m.commands.streams import show
 from yt8m.errors import OK, USER_ERROR, InputError
 from yt8m.labelling.options import LabelOptions
@@ -52,10 +53,12 @@ def label(
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
+    from yt8m.labelling.inputs import sort_inputs
     from yt8m.labelling.labelling import label as run_labelling
     from yt8m.labelling.output import Outputs
 
     outputs = Outputs(csv, chapters, run, paths)
+    require_records(sort_inputs(paths).records)
     choice = None
     if network is not None or folder is not None:
         choice = network_choice(network, folder, weights, pca)

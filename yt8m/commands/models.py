@@ -6,6 +6,7 @@ import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
+from yt8m.commands.places import require_run
 from yt8m.commands.reports.tables import columns
 from yt8m.commands.streams import show
 from yt8m.config import TrainingConfig, to_dict
@@ -85,7 +86,8 @@ def models(
         json: Print one JSON object.
         num_classes: Number of classes to count the parameters for.
     """
-    from yt8m.models import ARCHITECTURES, build_model, hyperparameters_of, list_models
+    from yt8m.models import ARCHITECTURES, hyperparameters_of, list_models, make_architecture
+    from yt8m.models.sizes import num_parameters
 
     if not name:
         summaries = {name: (ARCHITECTURES[name].__doc__ or "").strip().splitlines()[0] for name in list_models()}
@@ -95,7 +97,7 @@ def models(
             show(reports.table(list(summaries.items())))
         return OK
     defaults = {key: field.default for key, field in hyperparameters_of(name).items()}
-    count = build_model(name, num_classes).count_params()
+    count = num_parameters(make_architecture(name), num_classes)
     if json:
         print_json({"name": name, "hyperparameters": defaults, "num_parameters": count, "num_classes": num_classes})
     else:
@@ -128,6 +130,9 @@ def average(
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
+
+    for run in runs:
+        require_run(run, given_paths(data), "train", has_data=bool(statistics_batches and data))
     from yt8m.training.averaging import average as run_average
 
     result = run_average(runs, out, last, best, statistics_batches, given_paths(data), WorkProgress())

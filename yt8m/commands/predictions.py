@@ -7,6 +7,7 @@ import tyro
 
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Calibrations, Json, SegmentClasses, given_paths, print_json, shown
+from yt8m.commands.places import require_files, require_run
 from yt8m.commands.streams import show
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.errors import OK, InputError
@@ -58,7 +59,13 @@ def predict(
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.prediction import predict as run_prediction
+    from yt8m.runs import check_output
 
+    if out is not None:
+        check_output(out)
+    for each in run:
+        require_run(each, given_paths(data), "train" if run[1:] else "test")
+    require_files(segment_classes, *calibration)
     prediction = run_prediction(
         run,
         given_paths(data),

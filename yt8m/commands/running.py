@@ -3,7 +3,7 @@
 import inspect
 
 from yt8m import __version__
-from yt8m.commands import COMMANDS, RUN_FIRST, TAKE_WORDS, streams
+from yt8m.commands import COMMANDS, RUN_FIRST, TAKE_WORDS, loading, streams
 from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.flags import SWITCHES
 from yt8m.commands.streams import show
@@ -58,12 +58,22 @@ def run(arguments: list[str]) -> int:
     worker = cluster.from_environment()
     if worker and not worker.is_chief:
         streams.mute()
+    if wants_help or not loading.is_wanted(rest):
+        return _call(name, rest)
+    from yt8m.commands.watching import WorkProgress
+
+    with loading.announced(WorkProgress()):
+        return _call(name, rest)
+
+
+def _call(name: str, arguments: list[str]) -> int:
+    """Runs a command with its arguments. Returns the exit status."""
     command = COMMANDS[name]
     if name in TAKE_WORDS:
-        return command(rest)
+        return command(arguments)
     if name in RUN_FIRST:
-        rest = _with_run(name, rest)
-    call = parse(deferred(command), rest, f"yt8m {name}")
+        arguments = _with_run(name, arguments)
+    call = parse(deferred(command), arguments, f"yt8m {name}")
     return OK if call is None else call()
 
 

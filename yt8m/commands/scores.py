@@ -1,6 +1,8 @@
 """The commands that score and check: `evaluate`, `report`, `calibrate`, `validate`, `upload` and `score`."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -19,10 +21,12 @@ from yt8m.commands.flags import (
     show_metrics,
     shown,
 )
+from yt8m.commands.places import require_files, require_run
 from yt8m.commands.streams import show
 from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LARGEST_NUM_CLASSES
 from yt8m.errors import OK, USER_ERROR, quantity
+from yt8m.runs.unlike import is_run
 from yt8m.values import NonNegativeInt, PositiveInt
 
 
@@ -54,6 +58,9 @@ def evaluate(
     """
     from yt8m.commands.terminal import say
     from yt8m.commands.watching import WorkProgress
+
+    require_run(run, given_paths(data))
+    require_files(vocabulary, calibration, labels)
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
     files = {"classes": classes, "vocabulary": vocabulary, "calibration": calibration, "labels": labels}
@@ -86,6 +93,11 @@ def report(
         distribute: The devices to compute on.
     """
     from yt8m.commands.watching import WorkProgress
+
+    for run in runs:
+        if not os.path.isdir(run) or is_run(Path(run)):  # others may hold runs
+            require_run(run, given_paths(data))
+    require_files(vocabulary)
     from yt8m.views.report.building import report as run_report
 
     made = run_report(
@@ -135,6 +147,8 @@ def calibrate(
 
     from yt8m.commands.terminal import say
     from yt8m.commands.watching import WorkProgress
+
+    require_run(run, given_paths(data))
     from yt8m.scoring.calibrating import calibrate as run_calibration
 
     made = run_calibration(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from yt8m.commands import reports
 from yt8m.commands.configuring import JsonFlags, configure
 from yt8m.commands.flags import print_json, shown
+from yt8m.commands.places import require_new_run, require_training
 from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
 from yt8m.errors import OK, OUT_OF_TIME, USER_ERROR
@@ -59,7 +60,9 @@ def train(arguments: list[str]) -> int:
     if flags is None:
         return OK
     if flags.folds:
+        require_training(flags.config)
         return _train_folds(flags)
+    require_new_run(flags.config)
     result, status = run(flags.config)
     if flags.json:
         print_json(dataclasses.asdict(result))
@@ -109,6 +112,7 @@ def submit(arguments: list[str]) -> int:
     if flags is None:
         return OK
     config = flags.config
+    require_new_run(config)
     out = Path("submissions") / f"{Path(config.run).name}.csv"
     if config.run:  # without a run directory, training raises the error
         from yt8m.training.splits import check_submission

@@ -9,6 +9,7 @@ import tyro
 from yt8m.commands import reports
 from yt8m.commands.configuring import configure
 from yt8m.commands.flags import Json, print_json, shown
+from yt8m.commands.places import require_training
 from yt8m.commands.stopping import StopRequest
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
@@ -87,6 +88,7 @@ def _tuning_task(flags: TuneFlags) -> Any:
         raise InputError(
             "TF_CONFIG or Slurm names several workers; yt8m tune is for one machine, which it shares out itself"
         )
+    require_training(config)
     from yt8m.commands.watching import WorkProgress
     from yt8m.training.preparation import resolve
     from yt8m.tuning.jobs import leave_accelerators_alone, list_accelerators

@@ -2,13 +2,10 @@
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
 
-import tensorflow as tf
-
 from yt8m.data import locating
-from yt8m.data.graph.refusals import error_message, find_refused
-from yt8m.data.handover import carried_error
 from yt8m.data.remedies import OF_A_RUN, Remedies, remedied
 from yt8m.data.source import Source
 from yt8m.data.sources import describe_error, scheme
@@ -29,7 +26,10 @@ def record_errors(source: Source, remedies: Remedies = OF_A_RUN) -> Iterator[Non
     try:
         with remedied(source, remedies):
             yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+    except (*_errors("DataLossError", "InvalidArgumentError"), UnicodeDecodeError) as error:
+        from yt8m.data.graph.refusals import error_message, find_refused
+        from yt8m.data.handover import carried_error
+
         carried = carried_error(error_message(error))
         if carried:
             raise (remedies.add_to(carried) if isinstance(carried, RecordError) else carried) from error
@@ -40,11 +40,17 @@ def record_errors(source: Source, remedies: Remedies = OF_A_RUN) -> Iterator[Non
         if found:
             raise remedies.add_to(found) from error
         raise
-    except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
+    except _errors("NotFoundError", "PermissionDeniedError", "UnavailableError") as error:
         if "Collective" in str(error):  # another worker is gone
             raise
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
-    except (tf.errors.InternalError, tf.errors.FailedPreconditionError, tf.errors.UnknownError) as error:
+    except _errors("InternalError", "FailedPreconditionError", "UnknownError") as error:
         if not any(map(scheme, source.files)) or not re.search(r"HTTP|Unable to perform|libcurl", str(error)):
             raise
         raise InputError(f"reading {source.files[0]} ...: {describe_error(error)}") from error
+
+
+def _errors(*names: str) -> tuple[type[Exception], ...]:
+    """TensorFlow's errors of these names; none where it is not loaded, as it cannot have raised one then."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tuple(getattr(tensorflow.errors, name) for name in names) if tensorflow else ()

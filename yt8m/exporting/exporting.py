@@ -22,7 +22,8 @@ from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import NewFile, check_destination, check_new
 from yt8m.metrics.registry import COUNTS, primary, task_of
 from yt8m.progress import SILENT, Progress
-from yt8m.runs.model import best_weights, build
+from yt8m.runs.best import best_weights
+from yt8m.runs.model import build
 from yt8m.runs.records import open_validation
 from yt8m.runs.weights import load_weights
 from yt8m.scoring.evaluation import measure_source

@@ -14,7 +14,8 @@ from yt8m.files import read_json, write_json
 from yt8m.models.assembled import EnsembleOfModels, member_name
 from yt8m.predicting.stacking import Stack
 from yt8m.predicting.weighting import Weights
-from yt8m.runs.model import best_weights, build
+from yt8m.runs.best import best_weights
+from yt8m.runs.model import build
 from yt8m.runs.weights import load_weights, save_weights
 
 _PREDICTION = ("prediction_num_frames", "prediction_sampling", "max_frames")

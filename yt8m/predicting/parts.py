@@ -3,6 +3,7 @@
 N = rows of a part (videos, or segments), C = classes with a column, k = classes kept for a video.
 """
 
+import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from yt8m.data.identity import read_ids
 from yt8m.data.repeats import Once
 from yt8m.submission import Task
 
@@ -156,3 +158,11 @@ def refuse_repeats(parts: Iterable[Part]) -> None:
     once = Once()
     for part in parts:
         once.add(part.ids.tolist(), None if part.starts is None else part.starts.tolist())
+
+
+def in_file_order(part: Part, files: Sequence[str]) -> Part:
+    """Returns a part with its rows in the order of its files."""
+    order = {video: place for place, video in enumerate(read_ids(files))}
+    rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
+    keys = ("ids", "logits", "starts", "classes")
+    return dataclasses.replace(part, **{key: value[rows] for key in keys if (value := getattr(part, key)) is not None})

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from yt8m.config import DistributeConfig
-from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.metrics.registry import Task
 from yt8m.predicting import Description, Predictions, StoredPredictions
@@ -200,6 +199,8 @@ def predict(
         InputError, RecordError: there is no such run or file; a record cannot be used; an id cannot stand in a submission; a
             file or directory cannot be written; an argument is out of range.
     """
+    from yt8m.distribution.strategies import open_devices
+
     options = options or SubmissionOptions(**submission)
     devices = open_devices(distribute)
     check_outputs(out, stored, "the predictions")

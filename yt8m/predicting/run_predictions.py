@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,21 +23,24 @@ from yt8m.data.source import Source
 from yt8m.data.sources import expand_paths, scheme
 from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes
-from yt8m.distribution.devices import Devices, alone
 from yt8m.errors import InputError
 from yt8m.files import digest_of_file
 from yt8m.metrics import top_k_predictions
 from yt8m.metrics.registry import Task, task_of
 from yt8m.predicting import Description, Part, PredictionStore, StoredPredictions
 from yt8m.predicting.folds import folds_of, identity_of_fold
+from yt8m.predicting.parts import in_file_order
 from yt8m.predicting.selection import USUAL, Selection, ranked_classes
 from yt8m.predicting.stored import concatenated, store
 from yt8m.progress import SILENT, Progress
-from yt8m.runs.model import best_weights, load_run
+from yt8m.runs.best import best_weights
 from yt8m.runs.records import choose_paths, open_data
 from yt8m.scoring.calibration import Calibrations
-from yt8m.scoring.scorer import Scored, Scorer
 from yt8m.submission.coverage import all_ranked_remark
+
+if TYPE_CHECKING:
+    from yt8m.distribution.devices import Devices
+    from yt8m.scoring.scorer import Scored, Scorer
 
 PART_BYTES = 256 << 20
 """Bytes of records for one part of stored predictions: about 1000 videos at frame level."""
@@ -71,10 +74,10 @@ class RunPredictions:
         selection: Selection = USUAL,
         submitted: bool = False,
         calibrations: Calibrations | None = None,
-        devices: Devices | None = None,
+        devices: "Devices | None" = None,
         progress: Progress = SILENT,
     ):
-        self._devices, self._progress = devices or alone(), progress
+        self._given_devices, self._progress = devices, progress
         self._submitted, self._once = submitted, Once()
         self._num_short = self._num_without_frames = self._num_cut = 0
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
@@ -128,6 +131,12 @@ class RunPredictions:
             # Within a step of a calibration only a hundredth of the logit is left, which float16 would round away.
             precision="float32" if any(self._calibrations) else selection.precision,
         )
+
+    @functools.cached_property
+    def _devices(self) -> "Devices":
+        from yt8m.distribution.devices import alone  # loads TensorFlow, which finding mistakes does not need
+
+        return self._given_devices or alone()
 
     def refuse(self, out: str | os.PathLike) -> None:
         """Raises InputError if the file to write would replace a file of the runs or records to read."""
@@ -206,6 +215,9 @@ class RunPredictions:
         into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
         devices.on_chief(lambda: self._compare_ids(into, groups, replace))
         missing = devices.on_chief(into.missing)
+        from yt8m.runs.model import load_run
+        from yt8m.scoring.scorer import Scorer
+
         with devices.strategy.scope():
             of_runs = zip(self.runs, self._calibrations, strict=True) if missing else ()
             scorers = [Scorer(load_run(run), devices, calibration) for run, calibration in of_runs]
@@ -266,19 +278,19 @@ class RunPredictions:
             videos = "1 video has" if num_without_frames == 1 else f"{num_without_frames} videos have"
             self._progress.message(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
 
-    def _make(self, scorers: list[Scorer], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
+    def _make(self, scorers: list["Scorer"], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
         """Makes some parts, as one of several workers that each make different ones."""
         for number in sorted(numbers):
             into.write(number, self._part(scorers, groups[number], progress), self._ids(groups[number]))
 
-    def _make_together(self, scorers: list[Scorer], files: tuple[str, ...], number: int, into, progress) -> None:
+    def _make_together(self, scorers: list["Scorer"], files: tuple[str, ...], number: int, into, progress) -> None:
         """Makes a part together with the other workers, which each score a share of it."""
         shares = self._devices.together(lambda: self._part(scorers, files, progress, self._devices.shard))
-        self._devices.on_chief(lambda: into.write(number, _in_order(concatenated(shares), files), self._ids(files)))
+        self._devices.on_chief(lambda: into.write(number, in_file_order(concatenated(shares), files), self._ids(files)))
 
     def _part(
         self,
-        scorers: list[Scorer],
+        scorers: list["Scorer"],
         files: tuple[str, ...],
         progress: Progress,
         shard: Share = WHOLE,
@@ -296,10 +308,10 @@ class RunPredictions:
                 self._num_without_frames += batch.num_without_frames
                 parts.append(self._rows(batch))
                 progress.advance(len(batch.ids))
-        part = concatenated(parts or [self._rows(Scored([], *_nothing(self.config.data.num_classes)))])
-        return part if len(scorers) == 1 else _in_order(part, files)
+        part = concatenated(parts or [self._rows(_nothing(self.config.data.num_classes))])
+        return part if len(scorers) == 1 else in_file_order(part, files)
 
-    def _rows(self, batch: Scored) -> Part:
+    def _rows(self, batch: "Scored") -> Part:
         ids = np.array(batch.ids, np.bytes_)
         if self.description.classes is None:
             classes, logits = top_k_predictions(batch.logits, self.description.top_k)
@@ -307,18 +319,12 @@ class RunPredictions:
         return Part(ids, batch.logits[:, list(self.description.classes)], batch.segment_starts)
 
 
-def _in_order(part: Part, files: Sequence[str]) -> Part:
-    """Returns a part with its rows in the order of its files."""
-    order = {video: place for place, video in enumerate(read_ids(files))}
-    rows = np.argsort([order[video] for video in part.ids.tolist()], kind="stable")
-    keys = ("ids", "logits", "starts", "classes")
-    return dataclasses.replace(part, **{key: value[rows] for key in keys if (value := getattr(part, key)) is not None})
+def _nothing(num_classes: int) -> "Scored":
+    """Returns a batch without rows."""
+    from yt8m.scoring.scorer import Scored
 
-
-def _nothing(num_classes: int) -> tuple[np.ndarray, ...]:
-    """Returns the columns of a batch without rows: logits, labels, losses, starts."""
     empty = np.empty((0, num_classes), np.float32)
-    return empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32)
+    return Scored([], empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32))
 
 
 def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:

@@ -7,7 +7,8 @@ import keras
 from yt8m import models, runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
-from yt8m.runs.model import best_weights, build
+from yt8m.runs.best import best_weights
+from yt8m.runs.model import build
 from yt8m.runs.weights import load_weights
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import keras
 
@@ -11,6 +10,7 @@ from yt8m import models, runs
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
+from yt8m.runs.best import best_weights
 from yt8m.runs.weights import load_weights
 
 
@@ -59,17 +59,3 @@ def load_run(run: str | os.PathLike) -> keras.Model:
     model = build(config)
     load_weights(model, weights)
     return model
-
-
-def best_weights(run: str | os.PathLike) -> Path:
-    """The file of a run's best weights. Raises InputError if there is none yet."""
-    directory = runs.RunDirectory(Path(run))
-    weights = directory.best_weights
-    if not weights.exists():
-        name = weights.relative_to(run)
-        if any(row["kind"] == "validation" for row in runs.read_metrics(directory)):
-            there = any(directory.checkpoints.glob("*.index"))
-            how = "the same `yt8m train` command restores it" if there else "train it anew"
-            raise InputError(f"{run}: {name} is gone; {how}")
-        raise InputError(f"{run}: has no {name} yet; let training reach its first validation, or its end")
-    return weights

@@ -24,8 +24,9 @@ from yt8m.metrics import SegmentMetrics, VideoMetrics, reliability, top_k_predic
 from yt8m.metrics.logits import probability
 from yt8m.metrics.registry import Task, of_task
 from yt8m.progress import SILENT, Progress
+from yt8m.runs.best import best_weights
 from yt8m.runs.learned import find_learned
-from yt8m.runs.model import best_weights, load_run
+from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.scoring.calibration import IDENTITY, Calibration, LogitMaps, Method
 from yt8m.scoring.calibration_fitting import LogitCounts, fit, total_loss

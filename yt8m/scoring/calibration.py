@@ -17,7 +17,7 @@ from yt8m.errors import InputError, quantity
 from yt8m.files import digest_of_file, read_json
 from yt8m.metrics.registry import Task
 from yt8m.progress import Progress
-from yt8m.runs.model import best_weights
+from yt8m.runs.best import best_weights
 from yt8m.values import Float32, PositiveFloat32, PositiveInt, fit
 
 Method = Literal["isotonic", "platt"]

@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig
 from yt8m.data.overlap import find_overlap
 from yt8m.data.sources import cut_validation, expand_paths, find_splits
-from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.learned import find_learned
@@ -39,10 +39,7 @@ def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
     data = dataclasses.replace(
         data, **{split: getattr(data, split) or found.get(split, ()) for split in ("train", "validate", "test")}
     )
-    if not data.train:
-        raise InputError(
-            "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
-        )
+    require_named(data.train)
     if config.data.test:  # test records are read last
         expand_paths(config.data.test)
     if data.fold:
@@ -52,6 +49,14 @@ def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
     if config.training.initial_run and data.validate:
         _compare_initial_run(config.training.initial_run, data, progress)
     return data
+
+
+def require_named(train: Sequence[str] | str) -> None:
+    """Raises InputError if neither training records nor a directory of them are named."""
+    if not train:
+        raise InputError(
+            "no training records; name them with --data.train PATH, or their directory with --data.root DIR"
+        )
 
 
 def _cut(data: DataConfig, paths: tuple[str, ...], progress: Progress) -> dict[str, tuple[str, ...]]:
@@ -115,6 +120,8 @@ def check_submission(config: RunConfig, out: str | os.PathLike) -> None:
                 f"no {split} records, on which yt8m submit {use} after the training; name them with --data.{split} PATH, "
                 "or use yt8m train alone"
             )
+    from yt8m.distribution.strategies import open_devices
+
     open_devices(config.distribute)  # devices cannot be split once records have been parsed
     # The readers of these records leave out the broken ones.
     data = dataclasses.replace(data, on_corrupt="stop")

@@ -14,8 +14,9 @@ from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import NewFile
 from yt8m.progress import SILENT, Progress
+from yt8m.runs.best import best_weights
 from yt8m.runs.listing import find_runs
-from yt8m.runs.model import best_weights, load_run
+from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.runs.unlike import is_run
 from yt8m.scoring.scorer import Scorer
