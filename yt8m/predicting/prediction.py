@@ -199,10 +199,9 @@ def predict(
         InputError, RecordError: there is no such run or file; a record cannot be used; an id cannot stand in a submission; a
             file or directory cannot be written; an argument is out of range.
     """
-    from yt8m.distribution.strategies import open_devices
+    from yt8m.distribution import strategies
 
-    options = options or SubmissionOptions(**submission)
-    devices = open_devices(distribute)
+    options, devices = options or SubmissionOptions(**submission), strategies.open_devices(distribute)
     check_outputs(out, stored, "the predictions")
     path = Path(os.fspath(stored if out is None else out))
     beside = path.parent / f".{path.name}.predictions"
