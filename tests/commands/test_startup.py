@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from yt8m.commands import COMMANDS
+from yt8m.commands import COMMANDS, TAKE_WORDS
 from yt8m.commands.loading import announced
 from yt8m.config import to_dict
 from yt8m.data.identity import read_ids
@@ -93,7 +93,7 @@ MISTAKES = {
 FLAGS = {
     f"yt8m {name} has no flag --nosuch": f"{name} --nosuch"
     for name in COMMANDS
-    if name not in ("check", "profile", "train", "tune", "submit", "launch")
+    if name not in TAKE_WORDS
 }
 
 LOADS = "evaluate --run run --data DATA/2/video/validate"

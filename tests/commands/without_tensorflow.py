@@ -39,6 +39,8 @@ def outcome(words: list[str]) -> list:
             status, line = 2, str(error)
         except Forbidden:
             status, line = "loads", ""
+        except Exception as error:
+            status, line = "raises", repr(error)
     return [status, line, terminal.getvalue()]
 
 
