@@ -90,11 +90,7 @@ MISTAKES = {
 }
 """Mistakes, by the beginning of what is said of them."""
 
-FLAGS = {
-    f"yt8m {name} has no flag --nosuch": f"{name} --nosuch"
-    for name in COMMANDS
-    if name not in TAKE_WORDS
-}
+FLAGS = {f"yt8m {name} has no flag --nosuch": f"{name} --nosuch" for name in COMMANDS if name not in TAKE_WORDS}
 
 LOADS = "evaluate --run run --data DATA/2/video/validate"
 
