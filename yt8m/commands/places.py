@@ -85,9 +85,9 @@ def require_new_run(config: RunConfig) -> None:
     from yt8m import runs
     from yt8m.training.splits import require_named
 
-    require_named(config.data.train or config.data.root)
     if not config.run:
         raise InputError("no run directory; name one with --run DIR")
+    require_named(config.data.train or config.data.root)
     if not _is_shared_out():
         runs.check_place(config.run)
     require_training(config)

@@ -58,11 +58,10 @@ def predict(
         distribute: The devices to compute on.
     """
     from yt8m.commands.watching import WorkProgress
+    from yt8m.predicting.prediction import check_outputs
     from yt8m.predicting.prediction import predict as run_prediction
-    from yt8m.runs import check_output
 
-    if out is not None:
-        check_output(out)
+    check_outputs(out, store, "the predictions")
     for each in run:
         require_run(each, given_paths(data), "train" if run[1:] else "test")
     require_files(segment_classes, *calibration)
