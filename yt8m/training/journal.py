@@ -83,5 +83,6 @@ class Journal(Progress):
 
     def validated(self, step: int, metrics: dict[str, float], is_best: bool) -> None:
         best = " (best so far)" if is_best else ""
-        self._write(f"validation at step {step}: {in_words(metrics, ['always'])}, loss {metrics['loss']:.3f}{best}")
+        loss = f", loss {metrics['loss']:.3f}" if "loss" in metrics else ""
+        self._write(f"validation at step {step}: {in_words(metrics, ['always'])}{loss}{best}")
         self._progress.validated(step, metrics, is_best)
