@@ -77,7 +77,8 @@ def test_the_page_names_the_places():
 def test_the_count_of_the_design_is_that_of_the_pages():
     model = [block for block in blocks_of(PAGE.with_name("adding-a-model.md")) if block.language == "python"]
     in_package = [re.findall(r"`((?:yt8m|tests)/[\w/]+\.py)`", block.before)[-1] for block in model]
-    expected = {"a model": sum(path.startswith("yt8m/") for path in in_package)}
+    # The formula of its size saves `yt8m models` seconds, and the tests ask for it; a model trains without.
+    expected = {"a model": sum(path.startswith("yt8m/") and not path.endswith("/sizes.py") for path in in_package)}
     expected |= {heading: len(places) for heading, places in PLACES.items()}
     design = (REPOSITORY / "docs" / "design.md").read_text().partition("## A newcomer's count")[2]
     rows = re.findall(r"^\| (an? [\w ]+) \| (\d+) \|", design, re.MULTILINE)
