@@ -9,13 +9,28 @@ from yt8m.distribution import cluster
 from yt8m.errors import InputError
 
 
-def require_files(*paths: str | os.PathLike | None) -> None:
-    """Raises InputError if a named local file is missing. None and empty names stand for no file."""
-    from yt8m.data.access.file_access import is_remote
+def require_files(
+    vocabulary: str | None = None,
+    labels: str | None = None,
+    segment_classes: str | None = None,
+    calibrations: Sequence[str] = (),
+) -> None:
+    """Reads the small files that are named, as the work will read them. None and empty names stand for no file.
 
-    for path in map(os.fspath, filter(None, paths)):
-        if not is_remote(path) and not os.path.exists(path):
-            raise InputError(f"{path}: no such file or directory")
+    Raises:
+        InputError: a file cannot be read, or is none of its kind.
+    """
+    from yt8m.data.tables.video_labels import read_video_labels
+    from yt8m.data.tables.vocabulary import read_class_names, read_segment_class_ids
+    from yt8m.scoring.calibration import Calibrations
+
+    if vocabulary:
+        read_class_names(vocabulary)
+    if labels:
+        read_video_labels(labels)
+    if segment_classes:
+        read_segment_class_ids(segment_classes)
+    Calibrations(calibrations)
 
 
 def require_records(paths: Sequence[str]) -> None:
@@ -74,7 +89,10 @@ def require_training(config: RunConfig) -> None:
         require_records(data.validate or found.get("validate", ()))
     require_records(data.test)  # those of the root are looked for where they are needed
     fold = Fold.parse(data.fold)
-    require_files(data.labels, config.distill.teacher, fold.path if isinstance(fold, IndexedFold) else None)
+    require_files(labels=data.labels)
+    for path in (config.distill.teacher, fold.path if isinstance(fold, IndexedFold) else ""):
+        if path and not is_remote(path) and not os.path.exists(path):
+            raise InputError(f"{path}: no such file or directory")
     if config.training.initial_run:
         runs.load_config(config.training.initial_run)
         best_weights(config.training.initial_run)

@@ -64,7 +64,7 @@ def predict(
     check_outputs(out, store, "the predictions")
     for each in run:
         require_run(each, given_paths(data), "train" if run[1:] else "test")
-    require_files(segment_classes, *calibration)
+    require_files(segment_classes=segment_classes, calibrations=calibration)
     prediction = run_prediction(
         run,
         given_paths(data),

@@ -60,7 +60,7 @@ def evaluate(
     from yt8m.commands.watching import WorkProgress
 
     require_run(run, given_paths(data))
-    require_files(vocabulary, calibration, labels)
+    require_files(vocabulary, labels, calibrations=[calibration] if calibration else [])
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
     files = {"classes": classes, "vocabulary": vocabulary, "calibration": calibration, "labels": labels}

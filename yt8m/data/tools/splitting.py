@@ -28,6 +28,7 @@ from yt8m.data.opening import open_source
 from yt8m.data.records import framed, read_framing
 from yt8m.data.schema import ID_KEYS, is_present
 from yt8m.data.source import Source
+from yt8m.data.sources import expand_paths
 from yt8m.data.tables.indices import index_of
 from yt8m.data.tools.stratification import VideoClasses, load_stratifier, stratify
 from yt8m.errors import InputError, quantity
@@ -121,6 +122,7 @@ def split(
         InputError, RecordError: nothing matches, no record of a file has labels, a record cannot be used or has no id, there
             are fewer videos than parts, a part would be empty, or the output cannot be written. Nothing is left behind.
     """
+    expand_paths(paths)  # before scikit-learn is loaded, which takes longer
     load_stratifier()
     _check_out(out, form)
     source = open_source(paths, labels_for="a split by labels")
