@@ -185,7 +185,8 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["train", "--run", "runs/none"], "--run comes before the recipe; write yt8m train RECIPE --run"),
         (["--json", "recipes"], "--json comes before the command; write yt8m COMMAND --json"),
         (["predict"], "--run DIR [DIR ...] is missing (see yt8m predict --help)"),
-        (["weigh", "a"], "--data PATH [PATH ...] and --out PATH are missing (see yt8m weigh --help)"),
+        (["weigh", "a"], "--data PATH [PATH ...] is missing (see yt8m weigh --help)"),
+        (["split", "a"], "--parts NAME=SHARE,... and --out PATH are missing (see yt8m split --help)"),
         (["ensemble", "--out", "x.csv"], "an ensemble has no members"),
         (
             ["train", "moe", "--data.segment-context=non sense"],

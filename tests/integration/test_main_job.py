@@ -23,7 +23,7 @@ def test_the_run_directory_has_all_that_the_next_command_needs(tiny_run):
     names = {path.name for path in tiny_run.iterdir()}
     assert names == {
         *("config.json", "environment.json", "records.json", "record_counts.json", "metrics.jsonl", "tensorboard"),
-        *("checkpoints", "best", "curves.png"),
+        *("checkpoints", "best", "curves.png", "log.txt", "starts.jsonl"),
     }
     rows = [json.loads(line) for line in (tiny_run / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if row["kind"] == "train"] == [2, 4, 6, 8, 10, 12]
