@@ -6,19 +6,23 @@ Then every member is trained on all videos, and these runs become the ensemble. 
 on after a stop.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import processes
+from benchmarks.sizes import parser_of, sized
 from yt8m.errors import InputError
 from yt8m.runs import RunDirectory, load_config
 
 TRAINED, FITTED = ("moe", "residual_mlp"), ("neighbours", "kernel_ridge")
 STORED = "40"
 """Classes of each video that weights are learned from."""
+SIZES = sized(
+    {}, {"moe": ["--training.num-steps=2"], "residual_mlp": ["--training.num-steps=2", "--model.hidden-size=8"]}
+)
+"""Further flags of the trained members."""
 
 
 class Leaderboard:
@@ -58,6 +62,7 @@ class Leaderboard:
         return run
 
     def _make(self, name: str, run: Path, flags: list[str]) -> None:
+        flags = [*flags, *SIZES.get(name, [])]
         print(f"{run}: {'fitting' if name in FITTED else 'training'}", file=sys.stderr, flush=True)
         processes.yt8m("fit" if name in FITTED else "train", name, *flags, "--run", str(run))
 
@@ -120,11 +125,11 @@ def table(found: dict, folds: int) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.leaderboard", description=__doc__)
+    parser = parser_of("benchmarks.leaderboard", __doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--run", required=True, type=Path)
     parser.add_argument("--out", help="the CSV to write for the test records")
-    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=sized(3, 2))
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     board = Leaderboard(asked.data, asked.run, asked.folds, asked.seed)

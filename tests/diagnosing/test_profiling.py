@@ -30,12 +30,12 @@ def fast(monkeypatch):
 
 
 def with_delay(records, seconds):
-    """A disk that takes its time for every record."""
+    """A disk that takes its time for every record, or run of records."""
 
     def read(file, first=0):
-        for record in records(file, first):
-            time.sleep(seconds)
-            yield record
+        for found in records(file, first):
+            time.sleep(seconds * (len(found) if isinstance(found, list) else 1))
+            yield found
 
     return read
 
@@ -44,8 +44,8 @@ def with_delay(records, seconds):
 @pytest.mark.usefixtures("fast")
 def test_a_starved_training_is_bound_by_its_input(sample, tmp_path, monkeypatch):
     """Eight records take 80 ms, the step of a model this small about one."""
-    for kind in (LocalFile, PieceFile):
-        monkeypatch.setattr(kind, "records", with_delay(kind.records, 0.01))
+    for kind, name in ((LocalFile, "records"), (PieceFile, "runs")):
+        monkeypatch.setattr(kind, name, with_delay(getattr(kind, name), 0.01))
     found = profile(configure(tmp_path / "run", sample))
     assert found.bound == "input"
     for name in ("read", "input", "loop"):

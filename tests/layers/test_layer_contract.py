@@ -11,7 +11,9 @@ import pytest
 import yt8m.layers
 from yt8m.layers.attention import GatedAttention, SelfAttention, SinusoidalPositions
 from yt8m.layers.bags import SoftBagOfWords
+from yt8m.layers.combining import CombinedLogits
 from yt8m.layers.convolution import DilatedConvolution
+from yt8m.layers.forecasting import HiddenFrames, VisibleFrames, Whitening
 from yt8m.layers.gating import (
     BranchMixture,
     ContextGating,
@@ -20,6 +22,8 @@ from yt8m.layers.gating import (
     StreamMixture,
 )
 from yt8m.layers.heads import Head, LogisticHead, MixtureOfExpertsHead
+from yt8m.layers.kernels import KernelRegression
+from yt8m.layers.neighbours import FeatureScale, NearestNeighbours
 from yt8m.layers.normalisation import BatchNormalisation, NormalisedProjection
 from yt8m.layers.pooling import MaskedMax, MaskedMean, Pooling, StoredMean
 from yt8m.layers.preprocessing import FrameFeatures, VectorScale
@@ -60,6 +64,26 @@ LAYERS = {
     BranchMixture: ({}, (*VECTORS, [2 * VECTORS[0], 1 - VECTORS[0]])),
     LogisticHead: ({"num_classes": 4, "l2": 0.5}, VECTORS),
     MixtureOfExpertsHead: ({"num_classes": 4, "num_mixtures": 3, "l2": 0.5}, VECTORS),
+    CombinedLogits: (
+        {"combined": "logistic", "weights": [0.5, 2.0], "intercept": -1.0},
+        ([VECTORS[0], 2 * VECTORS[0]],),
+    ),
+    KernelRegression: ({"num_classes": 4, "num_videos": 5, "bandwidth": 0.5}, VECTORS),
+    FeatureScale: ({"weights": [1.0, 0.5]}, ([VECTORS[0], 2 - VECTORS[0]],)),
+    NearestNeighbours: (
+        {
+            "num_classes": 4,
+            "num_videos": 5,
+            "num_neighbours": 3,
+            "max_labels": 2,
+            "sharpness": 2.0,
+            "prior_weight": 0.1,
+        },
+        VECTORS,
+    ),
+    HiddenFrames: ({"share": 0.5, "length": 2}, FRAMES[1:]),
+    VisibleFrames: ({}, FRAMES),
+    Whitening: ({}, FRAMES[:1]),
 }
 """Arguments that are not the defaults, and inputs to call the layer with."""
 

@@ -80,7 +80,7 @@ def test_a_cosine_s_last_step_may_not_change(config):
 
 
 def test_what_may_change_exists():
-    fields = {"run"}
+    fields = {"run", "log"}
     fields |= {f"training.{field.name}" for field in dataclasses.fields(TrainingConfig)}
     fields |= {f"data.{field.name}" for field in dataclasses.fields(DataConfig)}
     on_other_devices = {f"distribute.{field.name}" for field in dataclasses.fields(DistributeConfig)}

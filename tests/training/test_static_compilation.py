@@ -190,7 +190,7 @@ def assert_compiles_to_the_same(trainer, batch) -> None:
 
 def without_dropout(name) -> dict[str, float]:
     """XLA draws other random numbers."""
-    return {"dropout": 0.0} if "dropout" in hyperparameters_of(name) else {}
+    return {each: 0.0 for each in hyperparameters_of(name) if each.endswith("dropout")}
 
 
 @every_model

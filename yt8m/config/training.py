@@ -132,6 +132,7 @@ class TrainingConfig:
         fit_fields(self, name_of=functools.partial(flag, "training"))
         for field in ("freeze", "learning_rates"):
             object.__setattr__(self, field, split_at_commas(getattr(self, field)))
+        _ = self.layer_factors  # its errors are told at once
         for steps, epochs, default in _IN_STEPS_OR_EPOCHS:
             if getattr(self, steps) is None and getattr(self, epochs) is None:
                 object.__setattr__(self, steps, default)

@@ -48,8 +48,9 @@ class KernelRegression(keras.layers.Layer):
             "coefficients": (self.num_videos, self.num_classes),
             "prior": (self.num_classes,),
         }
+        stored = {"initializer": "zeros", "trainable": False, "autocast": False}
         for name, shape in shapes.items():
-            setattr(self, name, self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False))
+            setattr(self, name, self.add_weight(name=name, shape=shape, **stored))
         self.built = True
 
     def call(self, inputs):

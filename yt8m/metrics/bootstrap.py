@@ -17,6 +17,8 @@ NUM_RESAMPLES = 400
 CONFIDENCE = 0.95
 
 Key = Literal["gap", "map"]
+RESAMPLED: dict[str, Key] = {"gap": "gap", "map": "map", "segment_map": "map"}
+"""The metrics of the registry, by their keys, that have intervals."""
 
 
 class Interval(NamedTuple):

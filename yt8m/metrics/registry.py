@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Task = Literal["video", "segment", "frame"]
-"""The task: the classes of each video; the ranking of rated segments for each class; or, without labels, the values of frames."""
+Task = Literal["video", "segment"]
+"""The task: the classes of each video, or the ranking of rated segments for each class."""
+Measured = Literal[Task, "frame"]
+"""What a metric measures: a task; or, without labels, the predicted values of frames."""
 
 Shown = Literal["always", "results", "data"]
 """Where a metric is shown: everywhere; not in the lines of training; or only in JSON and files."""
@@ -23,8 +25,8 @@ class Metric:
     """Name in `metrics.jsonl`, `best/metrics.json` and JSON, and in the result of `yt8m.evaluate`."""
     title: str
     """Name inside a sentence; see `heading` for the beginning of one."""
-    task: Task | None
-    """The task; None = either."""
+    task: Measured | None
+    """What it measures; None = any."""
     larger_is_better: bool = True
     shown: Shown = "always"
     meaning: str
@@ -111,7 +113,7 @@ class Count:
     """One of them, as a noun."""
 
 
-COUNTS: dict[Task, Count] = {
+COUNTS: dict[Measured, Count] = {
     "video": Count("num_videos", "video"),
     "segment": Count("num_segments", "rated segment"),
     "frame": Count("num_frames", "predicted frame"),

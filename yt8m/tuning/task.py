@@ -31,7 +31,8 @@ class Task:
 
     def num_steps(self, config: RunConfig) -> int:
         """The number of steps of a trial."""
-        return config.training.counted(self.num_records).num_steps
+        training = config.training
+        return training.num_steps if training.num_epochs is None else training.counted(self.num_records).num_steps
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,9 +67,31 @@ def test_several_batches_are_made_in_one_go(threads, drop_remainder):
         stream = stream_batches(iter(range(num_items)), make, 4, several=3, drop_remainder=drop_remainder)
         return [(batch["call"], len(batch["items"])) for batch in stream]
 
-    assert found(24) == [(0, 4)] * 3 + [(1, 4)] * 3
-    assert found(34) == [(0, 4)] * 3 + [(1, 4)] * 3 + [(2, 4)] * 2 + [(2, 2)] * (not drop_remainder)
+    # First one, then two, then three of them.
+    assert found(24) == [(0, 4), *[(1, 4)] * 2, *[(2, 4)] * 3]
+    assert found(34) == [(0, 4), *[(1, 4)] * 2, *[(2, 4)] * 3, *[(3, 4)] * 2, *[(3, 2)] * (not drop_remainder)]
     assert found(3) == [(0, 3)] * (not drop_remainder)
+
+
+def test_batches_whose_items_come_slowly_are_made_one_by_one(monkeypatch):
+    """Items take a millisecond at first, then 30, then one again."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(batches.time, "monotonic", lambda: clock.now)
+    sizes = []
+
+    def items():
+        for number in range(60):
+            clock.now += 0.03 if 14 <= number < 26 else 0.001
+            yield number
+
+    def make(number, items, pool, scratch):
+        sizes.append(len(items) // 2)
+        for first in range(0, len(items), 2):
+            yield {"items": items[first : first + 2]}
+
+    made = list(stream_batches(items(), make, 2, several=4))
+    assert [item for batch in made for item in batch["items"]] == [*range(60)]
+    assert sizes == [1, 2, 4, 4, 2, 1, 2, 4, 4, 4, 2]
 
 
 def test_batches_made_in_one_go_come_before_the_error_of_one_of_them(threads):

@@ -110,7 +110,7 @@ def test_mistakes_are_one_line(tiny, tmp_path):
     for name, file, message in [
         ("keras:MobileNett", None, "unknown network of Keras 'MobileNett'; did you mean MobileNet?"),
         ("keras:", None, "unknown network of Keras ''"),
-        ("keras:Tiny", tmp_path / "none.h5", "there is no such file of weights for keras:Tiny"),
+        ("keras:Tiny", tmp_path / "none.h5", "none.h5: no such file; it was given for network keras:Tiny"),
         ("keras:Tiny", tmp_path / "text.weights.h5", "holds no weights that fit keras:Tiny"),
         ("keras:Tiny", other, "holds no weights that fit keras:Tiny"),
         ("efficientnet-lite0", other, "network efficientnet-lite0 takes no file of weights"),

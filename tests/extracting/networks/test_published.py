@@ -213,5 +213,6 @@ def test_missing_files_are_named(changed):
 
 
 def test_its_values_are_whitened_already(published, tmp_path):
+    (tmp_path / "own.npz").touch()
     with pytest.raises(InputError, match="has a PCA of its own; leave --pca out"):
         load_network("yt8m", folder=published.folder, pca=tmp_path / "own.npz")

@@ -20,6 +20,8 @@ MakeSeveral = Callable[[int, list[Any], Pool, Scratch], Iterator[dict[str, Any]]
 """Makes several batches of their items, one after the other. It is told their place among what is made in one go."""
 
 _MOST_THREADS = 16
+_SOON = 0.02
+"""Seconds in which the items of batches that are made in one go should be there."""
 _MOST_BYTES_AHEAD = 256 << 20
 """Memory for batches that are made ahead."""
 
@@ -47,8 +49,8 @@ def stream_batches(
         make: makes one batch; runs in several threads at once.
         batch_size: items in a batch.
         first: number of the first batch.
-        several: one thread makes so many batches in one go: `make` takes their items and gives the batches one by one, or in
-            larger ones. For items of which each takes so little work that threads, of which one at a time runs Python, only
+        several: one thread makes up to so many batches in one go: `make` takes their items and gives the batches one by one, or
+            in larger ones. For items of which each takes so little work that threads, of which one at a time runs Python, only
             keep each other waiting. None = `make` makes one batch, in several threads.
         drop_remainder: leave out a smaller last batch.
         processes: make batches in place of the threads, once they have begun. They end with the stream.
@@ -117,22 +119,28 @@ def _failed(error: Exception) -> Future:
 
 
 def _groups(items: Iterator[Any], size: int, several: int, drop_remainder: bool) -> Iterator[list[Any]]:
-    """Groups of the items of several batches. The items before an error make a group, which comes before the error."""
+    """Groups of the items of several batches. The items before an error make a group, which comes before the error.
+
+    The first groups are small, so that the first batch comes soon, and so are all where items come slowly.
+    """
+    number = 1
     while True:
         group: list[Any] = []
+        begun = time.monotonic()
         try:
-            group.extend(itertools.islice(items, size * several))
+            group.extend(itertools.islice(items, size * number))
         except Exception:
             if whole := group[: len(group) - len(group) % size]:
                 yield whole
             raise
-        ended = len(group) < size * several
+        taken, ended = time.monotonic() - begun, len(group) < size * number
         if drop_remainder:
             group = group[: len(group) - len(group) % size]
         if group:
             yield group
         if ended:
             return
+        number = min(several, 2 * number) if taken < _SOON else max(1, number // 2)
 
 
 def most_waiting(num_bytes: int) -> int:

@@ -3,12 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from yt8m.metrics.bootstrap import NUM_RESAMPLES, Bootstrap, Interval, bootstrap
+from yt8m.metrics.bootstrap import NUM_RESAMPLES, RESAMPLED, Bootstrap, Interval, bootstrap
 from yt8m.metrics.registry import Metric, of_task
 from yt8m.views.report.measuring import RunResult
-
-_KEYS = {"video": {"gap": "gap", "map": "map"}, "segment": {"segment_map": "map"}}
-"""The metrics with intervals, by task, and what they are called in a bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +46,8 @@ def intervals(results: Sequence[RunResult], comparable: bool) -> Intervals:
         comparable: whether they were scored on the same records.
     """
     task = "segment" if results[0].is_segments else "video"
-    metrics = [metric for metric in of_task(task) if metric.key in _KEYS[task]]
-    keys = [_KEYS[task][metric.key] for metric in metrics]
+    metrics = [metric for metric in of_task(task) if metric.key in RESAMPLED]
+    keys = [RESAMPLED[metric.key] for metric in metrics]
     rankings = [result.outcomes.rankings() for result in results]
     groups = [bootstrap(each, NUM_RESAMPLES) for each in ([rankings] if comparable else [[each] for each in rankings])]
     places = [(groups[0], run) if comparable else (groups[run], 0) for run in range(len(results))]
