@@ -165,7 +165,7 @@ def test_the_command_trains_all_and_prints_them(config, sample, tmp_path, capfd)
     words = ["train", "logistic", "--data.train", *config.data.train, "--data.validate", *config.data.validate]
     words += ["--data.features", "audio", "--data.num-classes", "12", "--training.num-steps", "2", "--folds", "2"]
     with pytest.raises(SystemExit) as ended:
-        main([*words, "--run", str(tmp_path / "new"), "--training.batch-size", "8"])
+        main([*words, "--run", str(tmp_path / "new"), "--training.batch-size", "8", "--verbose"])
     assert ended.value.code == 0
     out = capfd.readouterr().out
     assert "/out_of_fold: all together: GAP" in out

@@ -263,9 +263,10 @@ def test_verbose_alone_shows_tensorflow_s_log(sample, tmp_path, monkeypatch):
         return [line for line in ended.stderr.splitlines() if re.match(r"\d{4}-\d\d-\d\d .*\.cc:\d+\]", line)]
 
     # TensorFlow tells of the machine whatever it is used for, and a training has it tell more.
-    assert log_lines("--verbose", "models", "logistic")
     steps = ["--training.num-steps", "1", "--training.batch-size", "8", "--data.num-classes", "12"]
-    assert not log_lines("train", "logistic", "--data.root", str(sample), "--run", str(tmp_path / "run"), *steps)
+    training = ["train", "logistic", "--data.root", str(sample), *steps, "--run"]
+    assert log_lines("--verbose", *training, str(tmp_path / "verbose"))
+    assert not log_lines(*training, str(tmp_path / "run"))
 
 
 def test_quiet_leaves_out_warnings_and_not_errors(yt8m, tmp_path):

@@ -12,9 +12,10 @@ WEIGHT = "weight:"
 
 def _without_dropout(variant):
     """Backends draw different random numbers from one seed."""
-    if "dropout" not in hyperparameters_of(variant.name):
+    none = {each: 0.0 for each in hyperparameters_of(variant.name) if each.endswith("dropout")}
+    if not none:
         return variant
-    return replace(variant, hyperparameters=variant.hyperparameters | {"dropout": 0.0})
+    return replace(variant, hyperparameters=variant.hyperparameters | none)
 
 
 CASES = [_without_dropout(variant) for variant in VARIANTS if variant.features == BOTH]

@@ -55,7 +55,8 @@ def test_the_configuration_is_there_as_hyperparameters(trained):
     config = json.loads((trained / "config.json").read_text())
     for section in ("model", "training", "loss", "distill", "distribute"):
         for key, value in config[section].items():
-            assert values.get(f"{section}.{key}") == value, key
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            assert values.get(f"{section}.{key}") == shown, key
     assert {key: values[key] for key in FLAT} == FLAT
     assert not {"run", "data.root", "data.train", "data.validate", "data.test"} & set(values)
 

@@ -168,7 +168,7 @@ def test_the_command_says_so_by_its_status_and_a_line(sample, tmp_path, capfd):
     words = ["train", "moe", "--data.train", str(sample / "2/video/train"), "--data.features", "audio"]
     words += ["--data.num-classes", "12", "--training.num-steps", "100000", "--training.max-hours", "0.0000001"]
     with pytest.raises(SystemExit) as ended:
-        main([*words, "--run", str(tmp_path / "run")])
+        main([*words, "--run", str(tmp_path / "run"), "--verbose"])  # which leaves file descriptor 2 alone
     assert ended.value.code == 3
     said = capfd.readouterr().err
     assert "out of time (--training.max-hours 1e-07) at step 1 of 100000; all is saved in" in said
