@@ -30,12 +30,14 @@ def fast(monkeypatch):
 
 
 def with_delay(records, seconds):
-    """A disk that takes its time for every record, or run of records."""
+    """A disk that takes its time for every record."""
 
     def read(file, first=0):
         for found in records(file, first):
-            time.sleep(seconds * (len(found) if isinstance(found, list) else 1))
-            yield found
+            in_a_run = isinstance(found, list)
+            for record in found if in_a_run else [found]:
+                time.sleep(seconds)
+                yield [record] if in_a_run else record
 
     return read
 
