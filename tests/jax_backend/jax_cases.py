@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-from small_models import BOTH, VARIANTS
-
-from yt8m.models import hyperparameters_of
+from small_models import BOTH, VARIANTS, without_dropout
 
 WEIGHT = "weight:"
 """Before a weight's path, in the files the two sides exchange."""
@@ -12,10 +10,7 @@ WEIGHT = "weight:"
 
 def _without_dropout(variant):
     """Backends draw different random numbers from one seed."""
-    none = {each: 0.0 for each in hyperparameters_of(variant.name) if each.endswith("dropout")}
-    if not none:
-        return variant
-    return replace(variant, hyperparameters=variant.hyperparameters | none)
+    return replace(variant, hyperparameters=variant.hyperparameters | without_dropout(variant.name))
 
 
 CASES = [_without_dropout(variant) for variant in VARIANTS if variant.features == BOTH]

@@ -33,6 +33,11 @@ SMALL = {
 """The battery runs with these."""
 
 
+def without_dropout(name: str) -> dict[str, float]:
+    """Hyper-parameters with which a model drops nothing in training, whatever it could drop."""
+    return {each: 0.0 for each in hyperparameters_of(name) if each.endswith("dropout")}
+
+
 @dataclass(frozen=True)
 class Variant:
     """A model with hyper-parameters that change its structure."""
