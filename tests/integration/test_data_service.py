@@ -116,7 +116,7 @@ class TestTwoWorkers:
         assert victim not in service.worker_pids
         assert sorted(find_workers(service.dispatcher)) == addresses  # it is back where it was, or there were three
 
-    def test_a_worker_takes_with_it_what_it_had_and_nothing_comes_twice(self, many_files, service):
+    def test_nothing_comes_twice_when_a_worker_dies_and_the_next_pass_is_whole(self, many_files, service):
         one_pass = make_dataset(
             many_files, 4, *grouped({"shuffle": True, "shuffle_buffer": 30, "seed": 1, "service": service.dispatcher})
         )
@@ -124,7 +124,8 @@ class TestTwoWorkers:
         before = ids_of(itertools.islice(batches, 5))
         os.kill(service.worker_pids[0], signal.SIGKILL)
         found = before + ids_of(batches)
-        assert len(before) < len(found) == len(set(found)) < 600
+        # What it had is lost with it, which is nothing where it had not begun.
+        assert len(before) < len(found) == len(set(found)) <= 600
         again = ids_of(one_pass)
         assert len(again) == len(set(again)) == 600
 
