@@ -42,9 +42,9 @@ if ! "$environment/bin/python" -m pip --version >/dev/null 2>&1; then
     fi
 fi
 
-echo "set-up: installing yt8m[$extras] (TensorFlow is about 600 MB; this takes a few minutes, once)"
+echo "set-up: installing yt8m${extras:+[$extras]} (TensorFlow is about 600 MB; this takes a few minutes, once)"
 "$environment/bin/python" -m pip install --no-compile --quiet --disable-pip-version-check \
-    --constraint "$constraints" --editable ".[$extras]" ||
+    --constraint "$constraints" --editable ".${extras:+[$extras]}" ||
     fail "the installation failed; see the lines above, and run the same command again"
 
 # pip compiles on one core. Where nothing is compiled now and Python may not write what it compiles when it is used

@@ -21,6 +21,7 @@ PROOFS = {
     **{target: ("docs/own-videos.md", f"\nmake {target}") for target in ("own", "vlog")},
     "report": ("docs/reports.md", "\nmake report"),
     "upload": ("docs/uploading.md", "\nmake upload"),
+    "install": ("tests/integration/test_makefile.py", '"install"'),
     "data": ("README.md", "`yt8m synth data/sample`"),
     **{target: (".ci/run", f"\nmake {target}") for target in ("lint", "docs", "test-newest")},
     "test-slow": ("tests/integration/test_makefile.py", '"test-slow"'),
@@ -59,6 +60,47 @@ def lines_of(*words: str) -> list[list[str]]:
 def test_targets_run_the_commands_of_their_names(words):
     expected = [[".venv/bin/yt8m", *line.split()] for line in COMMANDS[words]]
     assert lines_of(*words) == expected
+
+
+def extras_installed_by(target: str, elsewhere: Path) -> set[str]:
+    """What a target installs where nothing is installed, by the extras of setup.cfg."""
+    ended = subprocess.run(["make", "--dry-run", target], cwd=elsewhere, capture_output=True, text=True, check=True)
+    asked = [
+        shlex.split(line)[3] for line in ended.stdout.splitlines() if line.startswith("sh setup-environment.sh .venv ")
+    ]
+    assert len(asked) == 1, ended.stdout
+    return set(asked[0].split(",")) - {""}
+
+
+def test_targets_install_what_they_need_and_nothing_else(tmp_path):
+    for name in ("Makefile", "setup.cfg", "pyproject.toml", "constraints.txt", "setup-environment.sh"):
+        shutil.copy(ROOT / name, tmp_path)
+    listed = (ROOT / "setup.cfg").read_text().partition("[options.extras_require]")[2].partition("\n[")[0]
+    extras = set(re.findall(r"^(\w+) =", listed, re.MULTILINE))
+    other = {"jax", "mlflow", "wandb"}  # of the other environment, and of services
+    few = {target: set() for target in ("submit", "train", "evaluate", "predict", "data", "tensorboard", "leaderboard")}
+    some = {"report": {"report"}, "own": {"scenes", "video"}, "vlog": {"scenes", "video"}, "upload": {"kaggle"}}
+    most = {"install": extras - other - {"docs", "test"}}
+    every = dict.fromkeys(("lint", "format", "docs", "test", "test-slow", "wheel", "bench"), extras - other)
+    expected = few | some | most | every
+    assert {target: extras_installed_by(target, tmp_path) for target in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [("test", "submit"), ("test", "install"), ("install", "own"), ("own", "train")]
+)
+def test_what_a_larger_installation_has_is_not_installed_again(tmp_path, first, then):
+    for name in ("Makefile", "setup.cfg", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / "setup-environment.sh").touch()
+    stamps = subprocess.run(
+        ["make", "--dry-run", first], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    touched = next(line for line in stamps.splitlines() if line.startswith("touch "))
+    subprocess.run(touched, shell=True, cwd=tmp_path, check=True)
+    again = subprocess.run(["make", "--dry-run", then], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "setup-environment.sh" not in again
 
 
 def test_tensorboard_is_shown_all_runs_beside_each_other():
