@@ -68,8 +68,11 @@ LAYERS = {
         {"combined": "logistic", "weights": [0.5, 2.0], "intercept": -1.0},
         ([VECTORS[0], 2 * VECTORS[0]],),
     ),
-    KernelRegression: ({"num_classes": 4, "num_videos": 5, "bandwidth": 0.5}, VECTORS),
-    FeatureScale: ({"weights": [1.0, 0.5]}, ([VECTORS[0], 2 - VECTORS[0]],)),
+    KernelRegression: (
+        {"num_classes": 4, "num_videos": 5, "bandwidth": 0.5, "sizes": [2, 4], "shares": [0.25, 0.75]},
+        VECTORS,
+    ),
+    FeatureScale: ({"weights": [1.0, 0.5], "together": False}, ([VECTORS[0], 2 - VECTORS[0]],)),
     NearestNeighbours: (
         {
             "num_classes": 4,

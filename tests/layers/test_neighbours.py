@@ -74,23 +74,50 @@ def test_features_are_scaled_each_and_together():
     np.testing.assert_allclose(np.linalg.norm(found[3]), 1.0, atol=1e-6)
 
 
+def test_values_are_scaled_before_their_feature():
+    rgb, audio = np.array([[3.0, 2.0], [0.0, 5.0]], "f"), np.array([[4.0], [0.0]], "f")
+    layer = FeatureScale([2.0, 0.5], together=False)
+    layer.build([(None, 2), (None, 1)])
+    layer.scales[0].assign([2.0, 4.0])  # 6 and 8: length 10
+    np.testing.assert_allclose(layer([rgb, audio]), [[1.2, 1.6, 0.5], [0.0, 2.0, 0.0]], atol=1e-6)
+
+
 def test_kernel_regression_is_a_sum_over_known_videos():
     random = np.random.default_rng(3)
-    vectors, queries = (unit(random.normal(size=(size, 4))).astype("f") for size in (9, 3))
+
+    def features(count):  # of length 1, but one video has no second feature
+        first, second = (unit(random.normal(size=(count, size))) for size in (3, 2))
+        second[0] = 0.0
+        return first, second
+
+    def stored(first, second):
+        return np.concatenate([np.sqrt(0.75) * first, 0.5 * second], axis=1).astype("f")
+
+    known, queries = features(9), features(3)
     coefficients, prior = random.normal(0, 0.1, (9, C)).astype("f"), random.uniform(0.2, 0.5, C).astype("f")
-    layer = KernelRegression(C, 9, 0.7)
-    layer.build((None, 4))
-    for weight, value in zip(
-        (layer.vectors, layer.coefficients, layer.prior), (vectors, coefficients, prior), strict=True
-    ):
+    layer = KernelRegression(C, 9, 0.7, [3, 2], [0.75, 0.25])
+    layer.build((None, 5))
+    values = (stored(*known), coefficients, prior)
+    for weight, value in zip((layer.vectors, layer.coefficients, layer.prior), values, strict=True):
         weight.assign(value)
     expected = np.tile(prior.astype(np.float64), (3, 1))
-    for row, query in enumerate(queries):
-        for vector, own in zip(vectors, coefficients, strict=True):
-            expected[row] += np.exp(-np.sum((vector - query) ** 2.0) / (2 * 0.7)) * own
+    for row in range(3):
+        for video in range(9):
+            looks, sounds = (queries[place][row] @ known[place][video] for place in range(2))
+            alike = np.exp((0.75 * looks + 0.25 * sounds - 1) / 0.7)
+            either = 0.75 * np.exp((looks - 1) / 0.7) + 0.25 * np.exp((sounds - 1) / 0.7)
+            expected[row] += (alike + either) / 2 * coefficients[video]
     inside = (expected > 10 * BEND) & (expected < 1 - 10 * BEND)
     assert inside.mean() > 0.8
-    np.testing.assert_allclose(sigmoid(layer(queries))[inside], expected[inside], atol=1e-4)
+    np.testing.assert_allclose(sigmoid(layer(stored(*queries)))[inside], expected[inside], atol=1e-4)
+
+
+def test_the_kernel_of_one_feature_is_an_rbf_kernel():
+    random = np.random.default_rng(4)
+    vectors = unit(random.normal(size=(5, 4))).astype("f")
+    layer = KernelRegression(C, 5, 0.7, [4], [1.0])
+    distances = np.square(vectors[:, None].astype(np.float64) - vectors).sum(axis=-1)
+    np.testing.assert_allclose(layer.kernel(vectors, vectors), np.exp(-distances / (2 * 0.7)), atol=1e-5)
 
 
 def test_bent_values_are_logits_in_the_same_order():
@@ -125,7 +152,7 @@ def test_combined_logits(combined):
     "layer",
     [
         NearestNeighbours(3, 5, 2, 1, name="layer"),
-        KernelRegression(3, 5, 2.0, name="layer"),
+        KernelRegression(3, 5, 2.0, [4], [1.0], name="layer"),
     ],
     ids=["neighbours", "regression"],
 )

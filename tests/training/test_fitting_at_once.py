@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from yt8m import read_batches
 from yt8m.config import DataConfig
@@ -18,15 +19,24 @@ TRAIN, VALIDATE = "2/video/train", "2/video/validate"
 
 
 def read(sample, split, num_classes=12):
-    """ids, unit vectors of rgb and half of audio, and labels bool [N, C]."""
+    """ids, [rgb, audio] and labels bool [N, C]."""
     batches = list(read_batches(str(sample / split), num_classes=num_classes))
     parts = [np.concatenate([batch[key] for batch in batches]).astype(np.float64) for key in ("mean_rgb", "mean_audio")]
-    scaled = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in parts]
-    vectors = np.concatenate([scaled[0], 0.5 * scaled[1]], axis=1) / np.sqrt(1.25)
-    labels = np.zeros((len(vectors), num_classes), bool)
+    labels = np.zeros((len(parts[0]), num_classes), bool)
     for row, own in enumerate(np.concatenate([batch["labels"] for batch in batches])):
         labels[row, own[own >= 0]] = True
-    return np.concatenate([batch["id"] for batch in batches]), vectors, labels
+    return np.concatenate([batch["id"] for batch in batches]), parts, labels
+
+
+def scaled(parts, known, labels):
+    """Each feature of length 1, its values counted by the share of their variance that the labels of known videos explain."""
+    found = []
+    frequent = labels[:, labels.sum(axis=0) >= 3]
+    for values, of_known in zip(parts, known, strict=True):
+        left = of_known - Ridge(alpha=20.0).fit(frequent, of_known).predict(frequent)
+        weighted = values * (1 - left.var(axis=0) / of_known.var(axis=0)) / of_known.std(axis=0)
+        found.append(weighted / np.linalg.norm(weighted, axis=1, keepdims=True))
+    return found
 
 
 def data_of(sample, **more) -> DataConfig:
@@ -40,8 +50,12 @@ def neighbours(sample, tmp_path_factory):
 
 
 def test_neighbours_are_the_training_videos(neighbours, sample):
-    _, vectors, labels = read(sample, TRAIN)
-    _, queries, truth = read(sample, VALIDATE)
+    _, known, labels = read(sample, TRAIN)
+    _, asked, truth = read(sample, VALIDATE)
+    vectors, queries = (
+        np.concatenate([rgb, 0.5 * audio], axis=1) / np.sqrt(1.25)
+        for rgb, audio in (scaled(each, known, labels) for each in (known, asked))
+    )
     scores = []
     for query in queries:
         nearest = np.argsort(-(vectors @ query), kind="stable")[:3]
@@ -57,8 +71,10 @@ def test_neighbours_are_the_training_videos(neighbours, sample):
 
 def test_kernel_ridge_solves_its_equations(sample, tmp_path):
     run = fit("kernel_ridge", tmp_path / "ridge", data_of(sample), bandwidth=0.5, ridge=0.2).run
-    _, vectors, labels = read(sample, TRAIN)
-    kernel = np.exp((vectors @ vectors.T - 1) / 0.5)
+    _, known, labels = read(sample, TRAIN)
+    rgb, audio = (each @ each.T for each in scaled(known, known, labels))
+    alike, looks, sounds = (np.exp((cosines - 1) / 0.5) for cosines in (0.8 * rgb + 0.2 * audio, rgb, audio))
+    kernel = (alike + 0.8 * looks + 0.2 * sounds) / 2
     prior = labels.mean(axis=0)
     expected = np.linalg.solve(kernel + 0.2 * np.eye(64), labels - prior)
     layer = load_run(run).get_layer("regression")

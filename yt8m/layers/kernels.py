@@ -23,24 +23,32 @@ def bent_logits(values):
 
 @serialisable
 class KernelRegression(keras.layers.Layer):
-    """p = prior + sum over known videos n of exp((cosine_n - 1) / bandwidth) a_n, as logits: an RBF kernel on the sphere.
+    """p = prior + sum over known videos n of k_n a_n, as logits, with a kernel k of all features together and of each alone.
 
-    For vectors of length 1, exp((cosine - 1) / h) = exp(-|x - y|^2 / 2h).
+    With the cosine c_i of feature i, and its share s_i:
+
+        k = (exp((sum of s_i c_i - 1) / h) + sum of s_i exp((c_i - 1) / h)) / 2
+
+    For vectors of length 1, exp((c - 1) / h) = exp(-|x - y|^2 / 2h), an RBF kernel on the sphere. The first part asks that two
+    videos look and sound alike, the second lets them do either.
 
     Args:
         num_classes: C.
         num_videos: N, the known videos.
         bandwidth: h.
+        sizes: the number of values of each feature.
+        shares: s_i of each feature; their sum is 1.
 
-    Weights, none of them trained by gradients: `vectors` float32 [N, D], of length 1; `coefficients` float32 [N, C]; `prior`
-    float32 [C].
+    Weights, none of them trained by gradients: `vectors` float32 [N, D]; `coefficients` float32 [N, C]; `prior` float32 [C].
 
-    Call arguments: vectors of length 1, float32 [B, D]. Returns logits, float32 [B, C].
+    Call arguments: float32 [B, D]; the values of each feature are a vector of length sqrt(s_i), or 0 where a video lacks it, one
+    after the other, as FeatureScale makes them. Returns logits, float32 [B, C].
     """
 
-    def __init__(self, num_classes, num_videos, bandwidth, **kwargs):
+    def __init__(self, num_classes, num_videos, bandwidth, sizes, shares, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.num_classes, self.num_videos, self.bandwidth = num_classes, num_videos, bandwidth
+        self.sizes, self.shares = [int(size) for size in sizes], [float(share) for share in shares]
 
     def build(self, input_shape):
         shapes = {
@@ -54,16 +62,23 @@ class KernelRegression(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        cosines = ops.matmul(inputs, ops.transpose(ops.convert_to_tensor(self.vectors)))
-        kernel = ops.exp((cosines - 1.0) / self.bandwidth)
+        kernel = self.kernel(inputs, ops.convert_to_tensor(self.vectors))
         return bent_logits(ops.matmul(kernel, ops.convert_to_tensor(self.coefficients)) + self.prior)
+
+    def kernel(self, some, others):
+        """k of each of some videos, float32 [B, D], with each of others, [N, D]: float32 [B, N]."""
+        together, apart, first = 0.0, 0.0, 0
+        for size, share in zip(self.sizes, self.shares, strict=True):
+            part = slice(first, first + size)
+            shared = ops.matmul(some[:, part], ops.transpose(others[:, part]))  # s_i c_i
+            together += shared
+            apart += share * ops.exp((shared / share - 1.0) / self.bandwidth)
+            first += size
+        return 0.5 * (ops.exp((together - 1.0) / self.bandwidth) + apart)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)
 
     def get_config(self):
-        return super().get_config() | {
-            "num_classes": self.num_classes,
-            "num_videos": self.num_videos,
-            "bandwidth": self.bandwidth,
-        }
+        names = ("num_classes", "num_videos", "bandwidth", "sizes", "shares")
+        return super().get_config() | {name: getattr(self, name) for name in names}

@@ -25,12 +25,8 @@ def _fitted(architecture: type[Architecture]) -> type[Architecture]:
     return architecture
 
 
-def _unit_vector(features, weight_of_sound: float):
-    """All features of a video as one vector of length 1, [B, D]."""
-    from yt8m.layers.neighbours import FeatureScale
-
-    weights = [weight_of_sound if each.name in SOUND else 1.0 for each in features.features]
-    return FeatureScale(weights, name="unit_vector")(list(features.values()))
+def _weights_of(features) -> list[float]:
+    return [WEIGHT_OF_SOUND if each.name in SOUND else 1.0 for each in features.features]
 
 
 @_fitted
@@ -53,7 +49,7 @@ class Neighbours(Architecture):
     """Most labels of a training video; set by fitting."""
 
     def build(self, features, num_classes):
-        from yt8m.layers.neighbours import NearestNeighbours
+        from yt8m.layers.neighbours import FeatureScale, NearestNeighbours
 
         return NearestNeighbours(
             num_classes,
@@ -63,19 +59,19 @@ class Neighbours(Architecture):
             self.sharpness,
             self.prior_weight,
             name="neighbours",
-        )(_unit_vector(features, WEIGHT_OF_SOUND))
+        )(FeatureScale(_weights_of(features), name="scaled")(list(features.values())))
 
 
 @_fitted
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KernelRidge(Architecture):
-    """Ridge regression of the labels with an RBF kernel on the sphere, in closed form."""
+    """Ridge regression of the labels with RBF kernels on spheres, of all features and of each, in closed form."""
 
     name: ClassVar[str] = "kernel_ridge"
     level: ClassVar[str] = "video"
 
-    bandwidth: Annotated[float, Range(above=0)] = 1.5
-    """h in the kernel exp((cosine - 1) / h)."""
+    bandwidth: Annotated[float, Range(above=0)] = 1.0
+    """h in the kernels exp((cosine - 1) / h)."""
     ridge: Annotated[float, Range(above=0)] = 0.02
     """The ridge added to the kernel's diagonal."""
     num_videos: int = 1
@@ -83,10 +79,19 @@ class KernelRidge(Architecture):
 
     def build(self, features, num_classes):
         from yt8m.layers.kernels import KernelRegression
+        from yt8m.layers.neighbours import FeatureScale
 
-        return KernelRegression(num_classes, self.num_videos, self.bandwidth, name="regression")(
-            _unit_vector(features, WEIGHT_OF_SOUND)
-        )
+        squares = [weight**2 for weight in _weights_of(features)]
+        shares = [each / sum(squares) for each in squares]
+        scaled = FeatureScale([share**0.5 for share in shares], together=False, name="scaled")
+        return KernelRegression(
+            num_classes,
+            self.num_videos,
+            self.bandwidth,
+            sizes=[vector.shape[-1] for vector in features.values()],
+            shares=shares,
+            name="regression",
+        )(scaled(list(features.values())))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from scipy import sparse
 
 from yt8m import runs
 from yt8m.config import Architecture, DataConfig, RunConfig
@@ -26,6 +27,7 @@ from yt8m.runs.model import build
 from yt8m.runs.weights import save_weights
 from yt8m.scoring.evaluation import Result, measure_source
 from yt8m.scoring.scorer import Scorer
+from yt8m.training.explained_variance import Moments
 from yt8m.training.preparation import resolve
 
 MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
@@ -91,6 +93,7 @@ def fit(
     config = dataclasses.replace(resolved.config, model=architecture)
     built = build(config)
     progress.message(f"{model}: fitting to {len(known.labels)} videos")
+    _scale(built, known, config.data.num_classes)
     _FITTING[type(architecture)](built, architecture, known, config.data.num_classes)
     metrics = None
     if resolved.validation:
@@ -138,9 +141,32 @@ def _sizes_of(architecture: Architecture, known: Known) -> dict[str, int]:
     return sizes | {"num_labels": known.labels.shape[1]} if isinstance(architecture, Neighbours) else sizes
 
 
-def unit_vectors(model: keras.Model, values: dict[str, np.ndarray]) -> np.ndarray:
-    """The vectors by which a fitted model compares videos, float32 [N, D], of length 1."""
-    scale = keras.Model(model.input, model.get_layer("unit_vector").output)
+def _scale(model: keras.Model, known: Known, num_classes: int) -> None:
+    """Lets values count by what the labels say of them."""
+    layer = model.get_layer("scaled")
+    inputs = keras.Model(model.input, layer.input)
+    moments = Moments(num_classes, [scale.shape[0] for scale in layer.scales])
+    for first in range(0, len(known.labels), _BATCH_SIZE):
+        some = slice(first, first + _BATCH_SIZE)
+        features = inputs({key: each[some] for key, each in known.values.items()})
+        features = features if isinstance(features, list | tuple) else [features]
+        moments.add(_sparse(known.labels[some], num_classes), list(map(np.asarray, features)))
+    for weight, scale in zip(layer.scales, moments.scales(), strict=True):
+        weight.assign(scale)
+
+
+def _sparse(labels: np.ndarray, num_classes: int) -> sparse.csr_matrix:
+    """Labels int32 [N, L], padded with -1, as 0 and 1, [N, C]."""
+    rows, places = np.nonzero(labels != LABEL_PADDING)
+    columns = labels[rows, places]
+    found = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), (len(labels), num_classes))
+    found.data[:] = 1.0  # a label that is given twice counts once
+    return found
+
+
+def scaled_vectors(model: keras.Model, values: dict[str, np.ndarray]) -> np.ndarray:
+    """The vectors by which a fitted model compares videos, float32 [N, D]."""
+    scale = keras.Model(model.input, model.get_layer("scaled").output)
     count = len(next(iter(values.values())))
     parts = [
         np.asarray(scale({key: each[first : first + _BATCH_SIZE] for key, each in values.items()}))
@@ -151,7 +177,7 @@ def unit_vectors(model: keras.Model, values: dict[str, np.ndarray]) -> np.ndarra
 
 def _fit_neighbours(model: keras.Model, architecture: Neighbours, known: Known, num_classes: int) -> None:
     layer = model.get_layer("neighbours")
-    layer.vectors.assign(unit_vectors(model, known.values))
+    layer.vectors.assign(scaled_vectors(model, known.values))
     layer.labels.assign(known.labels)
     counts = np.bincount(known.labels[known.labels != LABEL_PADDING], minlength=num_classes)
     # Half a video more with and without the class, so that no share is 0 or 1.
@@ -162,19 +188,19 @@ def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Know
     """Solves (K + ridge I) a = y - prior for every class by one Cholesky decomposition, in float32."""
     from scipy.linalg import cho_factor, cho_solve
 
-    vectors = unit_vectors(model, known.values)
+    vectors = scaled_vectors(model, known.values)
     targets = np.zeros((len(vectors), num_classes), np.float32)
     rows, columns = np.nonzero(known.labels != LABEL_PADDING)
     targets[rows, known.labels[rows, columns]] = 1.0
     prior = targets.mean(axis=0)
     targets -= prior
-    kernel = vectors @ vectors.T
-    kernel -= 1.0
-    kernel /= np.float32(architecture.bandwidth)
-    np.exp(kernel, out=kernel)
+    layer = model.get_layer("regression")
+    kernel = np.empty((len(vectors), len(vectors)), np.float32)
+    for first in range(0, len(vectors), _BATCH_SIZE):
+        some = slice(first, first + _BATCH_SIZE)
+        kernel[some] = layer.kernel(vectors[some], vectors)
     kernel[np.diag_indices_from(kernel)] += np.float32(architecture.ridge)
     factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
-    layer = model.get_layer("regression")
     layer.coefficients.assign(cho_solve(factor, targets, overwrite_b=True, check_finite=False))
     layer.vectors.assign(vectors)
     layer.prior.assign(prior)

@@ -1,0 +1,63 @@
+"""How much the labels say of each value of a feature: the share of its variance that a ridge regression on them explains.
+
+N = videos, D = values of a feature, C = classes.
+"""
+
+import numpy as np
+from scipy import sparse
+
+LEAST_POSITIVES = 3
+"""Classes with fewer videos take no part: they would explain noise."""
+RIDGE = 20.0
+"""The ridge, in videos: it makes classes with few videos explain less. 5 was as good on 8 900 real videos."""
+
+
+class Moments:
+    """Sums over videos that the shares follow from, so that videos come in batches and need not be kept.
+
+    Args:
+        num_classes: C.
+        sizes: D of each feature.
+    """
+
+    def __init__(self, num_classes: int, sizes: list[int]):
+        self._count = 0
+        self._labels = np.zeros(num_classes)
+        self._pairs = sparse.csr_matrix((num_classes, num_classes))
+        self._sums = [np.zeros(size) for size in sizes]
+        self._squares = [np.zeros(size) for size in sizes]
+        self._products = [np.zeros((num_classes, size)) for size in sizes]
+
+    def add(self, labels: sparse.csr_matrix, features: list[np.ndarray]) -> None:
+        """Adds labels, 0 or 1, [N, C], and the values of each feature, float [N, D]."""
+        self._count += labels.shape[0]
+        self._labels += np.asarray(labels.sum(axis=0)).ravel()
+        self._pairs = self._pairs + labels.T @ labels
+        for place, feature in enumerate(features):
+            values = feature.astype(np.float64)
+            self._sums[place] += values.sum(axis=0)
+            self._squares[place] += np.square(values).sum(axis=0)
+            self._products[place] += labels.T @ values
+
+    def scales(self) -> list[np.ndarray]:
+        """What to multiply each value by, float32 [D] a feature: its share of explained variance over its deviation.
+
+        A value that never changes gets 0. If no class has enough videos, all shares count as 1.
+        """
+        used = np.flatnonzero(self._labels >= LEAST_POSITIVES)
+        means = self._labels[used] / self._count
+        pairs = self._pairs[used][:, used].toarray() - self._count * np.outer(means, means)
+        found = []
+        for sums, squares, products in zip(self._sums, self._squares, self._products, strict=True):
+            total = np.maximum(squares - sums**2 / self._count, 0.0)
+            changing = total > 1e-9 * squares  # what rounding leaves of a constant is less
+            if len(used):
+                covariances = products[used] - np.outer(means, sums)
+                weights = np.linalg.solve(pairs + RIDGE * np.eye(len(used)), covariances)
+                left = total - np.sum(weights * (2 * covariances - pairs @ weights), axis=0)
+                shares = np.clip(1 - left / np.where(changing, total, 1.0), 0.0, 1.0)
+            else:
+                shares = np.ones_like(total)
+            deviations = np.sqrt(total / self._count)
+            found.append(np.where(changing, shares / np.where(changing, deviations, 1.0), 0.0).astype(np.float32))
+        return found
