@@ -167,8 +167,9 @@ test-newest: $(INSTALLED_NEWEST)  ## Run the quick tests on the newest TensorFlo
 wheel: $(INSTALLED_TESTS)  ## Build the wheel and the source distribution in dist/
 	.venv/bin/python -m build --no-isolation
 
+# --quiet would hide warnings from --strict, which then passes.
 docs: $(INSTALLED_TESTS)  ## Build the documentation in site/
-	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
 bench: $(INSTALLED_TESTS) bench-reading  ## Measure reading, training, evaluation and metrics; update docs/benchmarks.md
 	.venv/bin/python -m benchmarks $(FLAGS)

@@ -1,5 +1,9 @@
-"""What mkdocs does beside its own: README.md is the home page, and its list of pages the navigation."""
+"""What mkdocs does beside its own: README.md is the home page, its tables the navigation, and the code makes some pages."""
 
+import argparse
+import ast
+import html
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -15,14 +19,17 @@ ELSEWHERE = ("notebooks/yt8m.ipynb",)
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Makes the navigation; pages that it lacks are a warning of mkdocs, and so an error of `mkdocs build --strict`."""
-    config.nav = [{"Home": "index.md"}, *pages()]
+    first, *others = parts().items()
+    config.nav = [{first[0]: [{"Home": "index.md"}, *first[1]]}, *({name: pages} for name, pages in others)]
     return config
 
 
-def pages() -> list[str]:
-    """The pages in the order of the table at the end of README.md."""
-    table = README.read_text().partition("\n## Where to read on\n")[2]
-    return re.findall(r"^\| \[[^]]*\]\(docs/([\w-]+\.md)\)", table, re.MULTILINE)
+def parts() -> dict[str, list[str]]:
+    """The parts of the documentation with their pages, in the order of the tables at the end of README.md."""
+    end = README.read_text().partition("\n## Where to read on\n")[2]
+    tables = re.split(r"^### (.*)\n", end, flags=re.MULTILINE)[1:]
+    pages = [re.findall(r"^\| \[[^]]*\]\(docs/([\w-]+\.md)\)", table, re.MULTILINE) for table in tables[1::2]]
+    return dict(zip(tables[::2], pages, strict=True))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -37,6 +44,9 @@ def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: File
     """Lets links lead to where they lead in the repository, and say a page's title where they say the name of its file."""
     if page.file.src_uri == "index.md":
         markdown = markdown.replace("](docs/", "](")
+    for mark, make in MADE.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
     return re.sub(r"\[(?:docs/)?([\w-]+\.md)\](?=\(\1)", lambda link: f"[{title(link[1])}]", markdown)
 
 
@@ -44,3 +54,79 @@ def title(name: str) -> str:
     """The heading of a page in docs; the name of one that is not there, of which mkdocs warns."""
     page = DOCUMENTS / name
     return page.read_text().partition("\n")[0].lstrip("# ") if page.is_file() else name
+
+
+def every_flag() -> str:
+    """A section for each command: its docstring, and a table of its arguments."""
+    from yt8m.commands import COMMANDS, RECIPE_COMMANDS
+    from yt8m.commands.completing import list_arguments
+
+    arguments = list_arguments()
+    of_recipes = {argument.dest for argument in arguments["train"]}
+    sections = []
+    for name, command in COMMANDS.items():
+        own = arguments[name]
+        text = f"## `yt8m {name}`\n\n{described(inspect.getdoc(command) or '')}\n\n"
+        if name in RECIPE_COMMANDS and name != "train":
+            text += "Takes a recipe and the flags of its configuration, as [`yt8m train`](#yt8m-train) does.\n\n"
+            own = [argument for argument in own if argument.dest not in of_recipes or argument.dest == "json"]
+        sections.append(text + table_of(own))
+    return "\n".join(sections)
+
+
+def described(docstring: str) -> str:
+    """A command's docstring without its arguments, its example as a block."""
+    text = docstring.partition("\nArgs:\n")[0].strip()
+    text = html.escape(text, quote=False)
+    return re.sub(r"^Example: (.*)$", lambda found: f"```sh\n{html.unescape(found[1])}\n```", text, flags=re.MULTILINE)
+
+
+def table_of(arguments: list[argparse.Action]) -> str:
+    """One row for each argument, but those that every command has."""
+    rows = ["| | | |", "|---|---|---|"]
+    for argument in arguments:
+        names = "<br>".join(f"`{name}`" for name in argument.option_strings) or f"`{argument.dest}`"
+        values = " ".join(f"`{value}`" for value in argument.choices or ()) or (
+            f"`{argument.metavar}`" if argument.metavar else ""
+        )
+        rows.append(f"| {names} | {values} | {in_a_cell((argument.help or '').replace('%%', '%'))} |")
+    return "\n".join(rows) + "\n" if len(rows) > 2 else ""
+
+
+def in_a_cell(text: str) -> str:
+    """Text as it is, for a cell of a table."""
+    return re.sub(r"([\\|*_`\[\]])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def every_public_name() -> str:
+    """A directive of mkdocstrings for each name of `yt8m` and of `yt8m.metrics`."""
+    import yt8m
+    from yt8m import metrics
+
+    functions = {name: module for name, module in yt8m._PUBLIC.items() if name != "metrics"}
+    scores = {name: f"yt8m.metrics.{module}" for name, module in metrics._PUBLIC.items()}
+    sections = ["## yt8m\n", *(directive("yt8m", *each) for each in functions.items())]
+    sections += ["## yt8m.metrics\n", *(directive("yt8m.metrics", *each) for each in sorted(scores.items()))]
+    return "\n".join(sections)
+
+
+def directive(package: str, name: str, module: str) -> str:
+    """Shows what is defined in a module under its public name."""
+    place = f"{defining(module, name)}.{name}"
+    return f"::: {place}\n    options:\n      heading: {package}.{name}\n      toc_label: {name}\n"
+
+
+def defining(module: str, name: str) -> str:
+    """The module that defines a name which another one imports; mkdocstrings does not follow what is loaded late."""
+    source = DOCUMENTS.parent.joinpath(*module.split("."))
+    path = source.with_suffix(".py") if source.with_suffix(".py").exists() else source / "__init__.py"
+    if not path.exists():
+        return module
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and name in [alias.asname or alias.name for alias in node.names]:
+            return defining(node.module or "", name)
+    return module
+
+
+MADE = {"<!-- every flag -->": every_flag, "<!-- every public name -->": every_public_name}
+"""What stands in a page for text that is made."""

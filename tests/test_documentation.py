@@ -1,5 +1,6 @@
 """The documentation's site, as `make docs` builds it."""
 
+import html
 import os
 import re
 import shutil
@@ -8,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import yt8m
+import yt8m.metrics
+from yt8m.commands import COMMANDS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(path.stem for path in (REPOSITORY / "docs").glob("*.md"))
@@ -43,6 +48,33 @@ def test_the_readme_is_the_home_page_and_leads_to_every_page(site):
     assert (site / "notebooks/yt8m.ipynb").read_bytes() == (REPOSITORY / "notebooks/yt8m.ipynb").read_bytes()
 
 
+def test_the_pages_are_in_four_parts(site):
+    home = (site / "index.html").read_text()
+    tabs = re.findall(r'class="md-tabs__link"[^>]*>\s*([^<]*?)\s*</a>', home)
+    assert tabs == ["Start", "Guides", "Reference", "How it is made"]
+
+
+def test_the_flags_are_those_of_the_commands(site):
+    """In its own words, as `yt8m COMMAND --help` has them."""
+    page = html.unescape((site / "flags/index.html").read_text())
+    assert set(re.findall(r'<h2 id="yt8m-([\w-]+)">', page)) == {*COMMANDS}
+    parts = dict(re.findall(r'<h2 id="yt8m-([\w-]+)">(.*?)(?=<h2 |</article>)', page, re.DOTALL))
+    for name, flags in {"evaluate": ["--run", "--classes"], "train": ["--model.num-clusters", "--folds"]}.items():
+        assert {f"<code>{flag}</code>" for flag in flags} <= set(re.findall(r"<code>--[^<]*</code>", parts[name]))
+    assert "<code>--model.num-clusters</code>" not in parts["tune"]
+    assert "<code>--trials</code>" in parts["tune"]
+    assert (
+        "A directory for classes.csv and classes.png, with the average precision of every class." in parts["evaluate"]
+    )
+
+
+def test_the_functions_are_those_of_the_package(site):
+    page = (site / "api/index.html").read_text()
+    shown = set(re.findall(r'<h3 id="[\w.]+" class="doc doc-heading">\s*(?:<[^>]*>\s*)*(yt8m[\w.]*)', page))
+    names = {f"yt8m.{name}" for name in yt8m.__all__ if name not in ("__version__", "metrics")}
+    assert shown == names | {f"yt8m.metrics.{name}" for name in yt8m.metrics.__all__}
+
+
 def test_a_link_says_the_title_of_a_page_and_not_the_name_of_its_file(site):
     texts = [re.findall(r"<a href=[^>]*>([^<]*)</a>", page.read_text()) for page in site.rglob("index.html")]
     assert not [text for page in texts for text in page if text.endswith(".md")]
@@ -61,6 +93,8 @@ def test_a_page_that_the_readme_does_not_list_and_a_link_to_nowhere_are_errors(t
         shutil.copy(REPOSITORY / name, tmp_path)
     for name in ("docs", "notebooks"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
+    for name in ("api", "flags"):  # made from the code, which takes seconds
+        (tmp_path / f"docs/{name}.md").write_text(f"# {name}\n")
     (tmp_path / "docs/forgotten.md").write_text("# Forgotten\n\n[a part](metrics.md#that-is-not-there)\n")
     built = build(tmp_path, tmp_path / "site")
     assert built.returncode == 1

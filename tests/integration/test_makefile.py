@@ -103,6 +103,12 @@ def test_what_a_larger_installation_has_is_not_installed_again(tmp_path, first, 
     assert "setup-environment.sh" not in again
 
 
+def test_the_documentation_is_built_so_that_warnings_are_errors():
+    """With --quiet, mkdocs does not count warnings, and --strict passes."""
+    ended = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shlex.split(ended.stdout.splitlines()[-1])[-2:] == ["build", "--strict"]
+
+
 def test_tensorboard_is_shown_all_runs_beside_each_other():
     assert lines_of("tensorboard", "RUN=runs/a", "FLAGS=--port 0") == [
         [".venv/bin/tensorboard", "--logdir", "runs/", "--port", "0"]

@@ -35,6 +35,16 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positi
     return OK
 
 
+def list_arguments() -> dict[str, list[argparse.Action]]:
+    """Returns the arguments of each command, without `--help` and those of all commands; those of all recipes together."""
+    (commands,) = [action for action in _parser()._actions if action.choices]
+    left_out = {"--help", *SWITCHES}
+    return {
+        name: [action for action in parser._actions if not left_out & {*action.option_strings}]
+        for name, parser in commands.choices.items()
+    }
+
+
 def _parser() -> argparse.ArgumentParser:
     """Builds a parser that only lists what can be typed; it does not parse."""
     parser = argparse.ArgumentParser("yt8m")
