@@ -135,8 +135,10 @@ def test_very_large_batches_are_not_made_ahead_by_every_thread(monkeypatch):
 
 
 def test_threads_end_with_the_stream_and_also_with_one_that_is_dropped(threads):
+    before = threading.enumerate()  # streams of other tests, which fixtures may hold
+
     def alive():
-        return [thread for thread in threading.enumerate() if thread.name.startswith("yt8m-batches")]
+        return [each for each in threading.enumerate() if each.name.startswith("yt8m-batches") and each not in before]
 
     for stop in (lambda stream: stream.close(), lambda stream: None):
         stream = stream_batches(iter(range(10**6)), numbered, 1)
