@@ -49,10 +49,23 @@ COMMANDS = {
 }
 
 
+def dry_run(*words: str, directory: Path = ROOT) -> str:
+    """What make says that it would run."""
+    command = ["make", "--dry-run", *words]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True).stdout
+
+
+def copy_set_up(directory: Path) -> None:
+    """Copies the Makefile and what installations depend on to where nothing is installed."""
+    for name in ("Makefile", "setup.cfg", "pyproject.toml", "constraints.txt", "setup-environment.sh"):
+        shutil.copy(ROOT / name, directory)
+
+
 def lines_of(*words: str) -> list[list[str]]:
     """The words of each command line that a target runs, but those that make the environment and the sample data."""
-    ended = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = [shlex.split(line) for line in ended.stdout.replace("\\\n", "").splitlines() if not line.startswith("make")]
+    lines = [
+        shlex.split(line) for line in dry_run(*words).replace("\\\n", "").splitlines() if not line.startswith("make")
+    ]
     return [line for line in lines if line[0].startswith(".venv/bin/") and line[1] != "synth"]
 
 
@@ -64,17 +77,14 @@ def test_targets_run_the_commands_of_their_names(words):
 
 def extras_installed_by(target: str, elsewhere: Path) -> set[str]:
     """What a target installs where nothing is installed, by the extras of setup.cfg."""
-    ended = subprocess.run(["make", "--dry-run", target], cwd=elsewhere, capture_output=True, text=True, check=True)
-    asked = [
-        shlex.split(line)[3] for line in ended.stdout.splitlines() if line.startswith("sh setup-environment.sh .venv ")
-    ]
-    assert len(asked) == 1, ended.stdout
+    lines = dry_run(target, directory=elsewhere).splitlines()
+    asked = [shlex.split(line)[3] for line in lines if line.startswith("sh setup-environment.sh .venv ")]
+    assert len(asked) == 1, lines
     return set(asked[0].split(",")) - {""}
 
 
 def test_targets_install_what_they_need_and_nothing_else(tmp_path):
-    for name in ("Makefile", "setup.cfg", "pyproject.toml", "constraints.txt", "setup-environment.sh"):
-        shutil.copy(ROOT / name, tmp_path)
+    copy_set_up(tmp_path)
     listed = (ROOT / "setup.cfg").read_text().partition("[options.extras_require]")[2].partition("\n[")[0]
     extras = set(re.findall(r"^(\w+) =", listed, re.MULTILINE))
     other = {"jax", "mlflow", "wandb"}  # of the other environment, and of services
@@ -90,23 +100,17 @@ def test_targets_install_what_they_need_and_nothing_else(tmp_path):
     ("first", "then"), [("test", "submit"), ("test", "install"), ("install", "own"), ("own", "train")]
 )
 def test_what_a_larger_installation_has_is_not_installed_again(tmp_path, first, then):
-    for name in ("Makefile", "setup.cfg", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, tmp_path)
+    copy_set_up(tmp_path)
     (tmp_path / ".venv").mkdir()
-    (tmp_path / "setup-environment.sh").touch()
-    stamps = subprocess.run(
-        ["make", "--dry-run", first], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
-    touched = next(line for line in stamps.splitlines() if line.startswith("touch "))
+    lines = dry_run(first, directory=tmp_path).splitlines()
+    touched = next(line for line in lines if line.startswith("touch "))
     subprocess.run(touched, shell=True, cwd=tmp_path, check=True)
-    again = subprocess.run(["make", "--dry-run", then], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert "setup-environment.sh" not in again
+    assert "setup-environment.sh" not in dry_run(then, directory=tmp_path)
 
 
 def test_the_documentation_is_built_so_that_warnings_are_errors():
     """With --quiet, mkdocs does not count warnings, and --strict passes."""
-    ended = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert shlex.split(ended.stdout.splitlines()[-1])[-2:] == ["build", "--strict"]
+    assert shlex.split(dry_run("docs").splitlines()[-1])[-2:] == ["build", "--strict"]
 
 
 def test_tensorboard_is_shown_all_runs_beside_each_other():
@@ -138,8 +142,7 @@ def test_tests_started_by_make_start_a_make_of_their_own():
 
 
 def test_the_models_on_jax_are_among_the_tests_of_the_newest_tensorflow(tmp_path):
-    ended = subprocess.run(["make", "--dry-run", "test-newest"], cwd=ROOT, capture_output=True, text=True, check=True)
-    words = shlex.split(ended.stdout.splitlines()[-1])
+    words = shlex.split(dry_run("test-newest").splitlines()[-1])
     assert words[:3] == [".venv-newest/bin/python", "-m", "pytest"]
     shutil.copy(ROOT / "setup.cfg", tmp_path)
     for name in ("jax_backend/test_a.py", "other/test_b.py"):

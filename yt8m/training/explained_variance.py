@@ -5,6 +5,7 @@ N = videos, D = values of a feature, C = classes.
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
 
 LEAST_POSITIVES = 3
 """Classes with fewer videos take no part: they would explain noise."""
@@ -47,13 +48,14 @@ class Moments:
         used = np.flatnonzero(self._labels >= LEAST_POSITIVES)
         means = self._labels[used] / self._count
         pairs = self._pairs[used][:, used].toarray() - self._count * np.outer(means, means)
+        factor = cho_factor(pairs + RIDGE * np.eye(len(used))) if len(used) else None
         found = []
         for sums, squares, products in zip(self._sums, self._squares, self._products, strict=True):
             total = np.maximum(squares - sums**2 / self._count, 0.0)
             changing = total > 1e-9 * squares  # what rounding leaves of a constant is less
-            if len(used):
+            if factor:
                 covariances = products[used] - np.outer(means, sums)
-                weights = np.linalg.solve(pairs + RIDGE * np.eye(len(used)), covariances)
+                weights = cho_solve(factor, covariances)
                 left = total - np.sum(weights * (2 * covariances - pairs @ weights), axis=0)
                 shares = np.clip(1 - left / np.where(changing, total, 1.0), 0.0, 1.0)
             else:

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
 
 from yt8m import runs
 from yt8m.config import Architecture, DataConfig, RunConfig
@@ -156,10 +157,11 @@ def _scale(model: keras.Model, known: Known, num_classes: int) -> None:
 
 
 def _sparse(labels: np.ndarray, num_classes: int) -> sparse.csr_matrix:
-    """Labels int32 [N, L], padded with -1, as 0 and 1, [N, C]."""
+    """Labels int32 [N, L], padded with -1, as 0 and 1, float32 [N, C]."""
     rows, places = np.nonzero(labels != LABEL_PADDING)
     columns = labels[rows, places]
-    found = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), (len(labels), num_classes))
+    ones = np.ones(len(rows), np.float32)
+    found = sparse.csr_matrix((ones, (rows, columns)), (len(labels), num_classes))
     found.data[:] = 1.0  # a label that is given twice counts once
     return found
 
@@ -186,12 +188,8 @@ def _fit_neighbours(model: keras.Model, architecture: Neighbours, known: Known, 
 
 def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Known, num_classes: int) -> None:
     """Solves (K + ridge I) a = y - prior for every class by one Cholesky decomposition, in float32."""
-    from scipy.linalg import cho_factor, cho_solve
-
     vectors = scaled_vectors(model, known.values)
-    targets = np.zeros((len(vectors), num_classes), np.float32)
-    rows, columns = np.nonzero(known.labels != LABEL_PADDING)
-    targets[rows, known.labels[rows, columns]] = 1.0
+    targets = _sparse(known.labels, num_classes).toarray()
     prior = targets.mean(axis=0)
     targets -= prior
     layer = model.get_layer("regression")
