@@ -171,3 +171,29 @@ def test_a_failing_command_fails_the_job():
     said = Messages()
     assert launch(["train", "no_such_recipe"], 2, said) == 2
     assert any("no_such_recipe" in line for line in said.lines), said.lines
+
+
+def ended(*commands: str) -> list[subprocess.Popen]:
+    """Processes that have ended, and whose exit status nobody has asked for yet."""
+    processes = [subprocess.Popen(["sh", "-c", command]) for command in commands]
+    for process in processes:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    return processes
+
+
+@pytest.mark.parametrize(
+    "commands", [("exit 2", "kill -9 $$"), ("kill -9 $$", "exit 2"), ("exit 0", "exit 2", "kill -9 $$")]
+)
+def test_a_worker_that_a_signal_ended_is_the_reason_where_others_ended_by_the_same_look(commands):
+    from yt8m.distribution.launching import _wait
+
+    said = Messages()
+    assert _wait(ended(*commands), said) == 128 + signal.SIGKILL
+    assert said.lines == [f"worker {commands.index('kill -9 $$')} was ended by SIGKILL; the others stop, too"]
+
+
+def test_the_first_status_counts_where_no_signal_ended_a_worker():
+    from yt8m.distribution.launching import _wait
+
+    assert _wait(ended("exit 0", "exit 3", "exit 2"), Messages()) == 3
+    assert _wait(ended("exit 0", "exit 0"), Messages()) == 0

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from yt8m.distribution.cluster import as_tf_config
 from yt8m.progress import Progress
@@ -122,21 +122,32 @@ def _forwarded_signals() -> Iterator[tuple[list[subprocess.Popen], list[int]]]:
             signal.signal(number, handler)
 
 
+def _ended(running: Mapping[int, subprocess.Popen]) -> list[tuple[int, int]]:
+    """Workers that have ended: index and exit status, the causes first.
+
+    A worker that a signal ended takes the others with it, and on a busy machine all of them may have ended by the next look.
+    """
+    if all(worker.poll() is None for worker in running.values()):
+        return []
+    # Once more: the one that was looked at first may have ended since and be the reason why a later one did.
+    ended = [(index, code) for index, worker in running.items() if (code := worker.poll()) is not None]
+    return sorted(ended, key=lambda each: each[1] >= 0)
+
+
 def _wait(workers: Sequence[subprocess.Popen], progress: Progress) -> int:
     status, deadline = 0, float("inf")
     running = dict(enumerate(workers))
     while running and time.monotonic() < deadline:
-        for index, worker in list(running.items()):
-            code = worker.poll()
-            if code is None:
-                continue
+        ended = _ended(running)
+        for index, code in ended:
             del running[index]
             if code and not status:
                 status = 128 - code if code < 0 else code
                 deadline = time.monotonic() + _SECONDS_TO_STOP
                 if code < 0:
                     progress.message(f"worker {index} was ended by {signal.Signals(-code).name}; the others stop, too")
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if not ended:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
     if running:
         progress.message(
             f"worker {', '.join(map(str, running))} did not stop within {_SECONDS_TO_STOP:.0f} s and was ended"
