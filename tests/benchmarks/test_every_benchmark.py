@@ -37,6 +37,7 @@ RUN_HERE = {
         *("fbf80e9, a new run", "this build, after 20 steps"),
     ],
     "benchmarks.extraction": ["decoding alone", "`yt8m extract`", "a video of 20 s"],
+    "benchmarks.ideas": ["mixup, alpha .2", "three perceptrons, each of a bootstrap sample"],
     "benchmarks.leaderboard": ["GAP on videos that neither", "| `kernel_ridge` |", "| **ensemble** | 1 |"],
     "benchmarks.lengths": ["`logistic`", "`moe`", "40 made"],
     "benchmarks.parameters": [str(1152 * 3862 + 3862)],

@@ -1,0 +1,196 @@
+"""`python -m benchmarks.ideas --records FILES`: what ideas from the literature gain on real video-level records.
+
+Each idea is tried on one residual perceptron, as `residual_mlp` has four of. Its gain is the difference to the plain
+perceptron with the same seed and the same records. Seed s leaves out every sixth file, from file s on, and is scored
+on these. Results are kept in runs/ideas/, so a benchmark that was stopped goes on. docs/leaderboard.md has the table.
+"""
+
+import glob
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from benchmarks import documents
+from benchmarks.sizes import parser_of, runs_of, sized
+from benchmarks.trials import Trial, train
+from benchmarks.video_arrays import Videos, kernel_ridge, labels_of, read, scaled
+from yt8m.files import NewFile, read_json
+from yt8m.metrics import global_average_precision, mean_average_precision
+
+RUNS = runs_of("ideas")
+SEEDS = sized(3, 1)
+NUM_SPLITS = 6
+PLAIN = sized(Trial(), Trial(epochs=1, hidden_size=8))
+"""As the recipe `residual_mlp` trains each of its perceptrons."""
+
+Prediction = Callable[[Videos, Videos, int], np.ndarray]
+"""Takes the videos to learn from, those to predict, and a seed; returns logits, float32 [N, C]."""
+
+
+@dataclass(frozen=True)
+class Idea:
+    """Something to try."""
+
+    name: str
+    predict: Prediction
+    plain: str = "one perceptron"
+    """The name of what it is compared with."""
+
+
+def one(trial: Trial = PLAIN) -> Prediction:
+    """One perceptron."""
+    return lambda known, others, seed: train(trial, known, others, seed)
+
+
+def mean_of(number: int, resampled: bool) -> Prediction:
+    """The mean logit of perceptrons with other initial weights each; if resampled, of videos drawn with replacement."""
+
+    def predict(known: Videos, others: Videos, seed: int) -> np.ndarray:
+        total = 0.0
+        for member in range(number):
+            random = np.random.default_rng((seed, member))
+            rows = random.integers(0, len(known), len(known)) if resampled else slice(None)
+            total = total + train(PLAIN, known[rows], others, seed + 100 * member)
+        return np.float32(total / number)
+
+    return predict
+
+
+def half(known: Videos) -> tuple[Videos, Videos]:
+    """Every second video, and the others."""
+    return known[0::2], known[1::2]
+
+
+def from_half(known: Videos, others: Videos, seed: int) -> np.ndarray:
+    """From the labels of half of the videos; the rest is not used."""
+    return train(replace(PLAIN, epochs=2 * PLAIN.epochs), half(known)[0], others, seed)
+
+
+def self_training(known: Videos, others: Videos, seed: int) -> np.ndarray:
+    """From the labels of half of the videos, and what kernel ridge regression on these says of the other half."""
+    labelled, unlabelled = half(known)
+    guessed = kernel_ridge(labelled, unlabelled)
+    targets = np.concatenate([labelled.targets(slice(None)), guessed])
+    both = Videos(np.concatenate([labelled.values, unlabelled.values]), None, targets, known.scale)
+    return train(PLAIN, both, others, seed)
+
+
+def distilled(share: float) -> Prediction:
+    """From the labels, and from kernel ridge regression's leave-one-out values with this share."""
+
+    def predict(known: Videos, others: Videos, seed: int) -> np.ndarray:
+        taught = (1 - share) * known.targets(slice(None)) + share * kernel_ridge(known, None)
+        return train(PLAIN, Videos(known.values, None, np.float32(taught), known.scale), others, seed)
+
+    return predict
+
+
+def with_(**fields) -> Prediction:
+    return one(replace(PLAIN, **fields))
+
+
+IDEAS = [
+    Idea("mixup, alpha .2 (arXiv 1710.09412)", with_(mixup=0.2)),
+    Idea("mixup, alpha 1", with_(mixup=1.0)),
+    Idea("manifold mixup, alpha 1 (arXiv 1806.05236)", with_(mixup=1.0, manifold=True)),
+    Idea("label smoothing .05 (arXiv 1512.00567)", with_(loss={"label_smoothing": 0.05})),
+    Idea("focal loss, gamma 1 (arXiv 1708.02002)", with_(loss={"kind": "focal", "focal_gamma": 1.0})),
+    Idea(
+        "asymmetric loss, gamma 1 of negatives, no margin (arXiv 2009.14119)",
+        with_(loss={"kind": "asymmetric", "asymmetric_gamma_negative": 1.0, "asymmetric_margin": 0.0}),
+    ),
+    Idea("asymmetric loss as published, gamma 4, margin .05", with_(loss={"kind": "asymmetric"})),
+    Idea("videos of rare classes drawn more often", with_(balanced=True)),
+    Idea("dropout that rises from 0 to .7", with_(dropout=0.0, last_dropout=0.7)),
+    Idea("dropout that falls from .7 to .3", with_(dropout=0.7, last_dropout=0.3)),
+    Idea("snapshots of three cosine cycles, their mean (arXiv 1704.00109)", with_(cycles=3)),
+    Idea("three blocks", with_(num_layers=3)),
+    Idea("three blocks, stochastic depth .7 (arXiv 1603.09382)", with_(num_layers=3, survival=0.7)),
+    Idea("noise along the principal components, a fifth of their deviation", with_(noise=0.2)),
+    Idea("output layer of rank 256", with_(rank=256)),
+    Idea("all values to length 1 together (`l2`)", with_(scaling="l2")),
+    Idea("root mean square 1 together (`rms`)", with_(scaling="rms")),
+    Idea("signed square roots", with_(scaling="root")),
+    Idea("values by their share of explained variance", with_(scaling="shares")),
+    Idea("distillation from kernel ridge regression, share .3 (arXiv 1503.02531)", distilled(0.3)),
+    Idea("distillation from kernel ridge regression, share .7", distilled(0.7)),
+    Idea("labels of half of the videos, pseudo-labels of the others", self_training, "labels of half"),
+    Idea("three perceptrons", mean_of(3, resampled=False)),
+    Idea("three perceptrons, each of a bootstrap sample", mean_of(3, resampled=True), "three perceptrons"),
+]
+BASES = {"one perceptron": one(), "labels of half": from_half}
+
+
+@dataclass
+class Split:
+    """The records of a seed."""
+
+    seed: int
+    files: Sequence[str]
+    _videos: tuple[Videos, Videos] | None = field(default=None, init=False)
+
+    def videos(self) -> tuple[Videos, Videos]:
+        """The videos to learn from, and those to score."""
+        if self._videos is None:
+            left_out = list(self.files[self.seed % NUM_SPLITS :: NUM_SPLITS])
+            known = read([path for path in self.files if path not in left_out])
+            self._videos = scaled(known), replace(read(left_out), scale=scaled(known).scale)
+        return self._videos
+
+    def score(self, name: str, predict: Prediction) -> dict[str, float]:
+        """GAP and MAP, measured once."""
+        stem = "".join(letter if letter.isalnum() else "-" for letter in name)
+        path = RUNS / f"{stem}-{self.seed}.json"
+        if not path.exists():
+            known, others = self.videos()
+            logits, present = predict(known, others, self.seed), labels_of(others)
+            scores = 1 / (1 + np.exp(-logits))
+            found = {
+                "gap": global_average_precision(scores, present),
+                "map": mean_average_precision(scores, present),
+            }
+            print(f"{name}, seed {self.seed}: {found}", file=sys.stderr, flush=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with NewFile(path) as file:
+                file.write(json.dumps(found).encode())
+        return read_json(path)
+
+
+def row_of(idea: Idea, splits: Sequence[Split]) -> list[str]:
+    """Scores and gains over all seeds."""
+    plain = next((each.predict for each in IDEAS if each.name == idea.plain), BASES.get(idea.plain))
+    found = [split.score(idea.name, idea.predict) for split in splits]
+    bases = [split.score(idea.plain, plain) for split in splits]
+    cells = [idea.name, idea.plain]
+    for key in ("gap", "map"):
+        gains = [each[key] - base[key] for each, base in zip(found, bases, strict=True)]
+        cells.append(f"{statistics.mean(each[key] for each in found):.4f}")
+        cells.append(f"{statistics.mean(gains):+.4f} ({min(gains):+.4f} to {max(gains):+.4f})")
+    return cells
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.ideas", __doc__)
+    parser.add_argument("--records", nargs="+", required=True, help="real video-level shards, 36 of them")
+    parser.add_argument("--only", default="", help="ideas whose name has these letters")
+    arguments = parser.parse_args()
+    files = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
+    splits = [Split(seed, files) for seed in range(SEEDS)]
+    ideas = [idea for idea in IDEAS if arguments.only in idea.name]
+    for split in splits:  # all ideas on one split, so that its records are read once
+        for name, predict in BASES.items():
+            split.score(name, predict)
+        for idea in ideas:
+            split.score(idea.name, idea.predict)
+    rows = [row_of(idea, splits) for idea in ideas]
+    documents.write(
+        "ideas", documents.table(["idea", "compared with", "GAP", "gain", "MAP", "gain"], rows), keep=not arguments.only
+    )
+
+
+if __name__ == "__main__":
+    main()
