@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from benchmarks import documents
-from benchmarks.sizes import parser_of, runs_of, sized
+from benchmarks.sizes import IS_QUICK, parser_of, runs_of, sized
 from benchmarks.trials import Trial, train
 from benchmarks.video_arrays import Videos, kernel_ridge, labels_of, read, scaled
 from yt8m.files import NewFile, read_json
@@ -122,6 +122,10 @@ IDEAS = [
     Idea("three perceptrons", mean_of(3, resampled=False)),
     Idea("three perceptrons, each of a bootstrap sample", mean_of(3, resampled=True), "three perceptrons"),
 ]
+if IS_QUICK:
+    IDEAS = [
+        each for each in IDEAS if each.name.startswith(("manifold", "output layer", "labels of half", "three perc"))
+    ]
 BASES = {"one perceptron": one(), "labels of half": from_half}
 
 

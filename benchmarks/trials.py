@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
+from benchmarks.sizes import sized
 from benchmarks.video_arrays import SIZES, Videos, unit
 
-BATCH_SIZE = 256
+BATCH_SIZE = sized(256, 8)
 WARMUP_STEPS = 20
 EMA_DECAY = 0.98
-MOST_STATISTICS_BATCHES = 100
 
 
 @dataclass(frozen=True)

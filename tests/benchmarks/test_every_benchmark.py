@@ -37,12 +37,14 @@ RUN_HERE = {
         *("fbf80e9, a new run", "this build, after 20 steps"),
     ],
     "benchmarks.extraction": ["decoding alone", "`yt8m extract`", "a video of 20 s"],
-    "benchmarks.ideas": ["mixup, alpha .2", "three perceptrons, each of a bootstrap sample"],
+    "benchmarks.ideas": ["manifold mixup", "labels of half", "three perceptrons, each of a bootstrap sample"],
     "benchmarks.leaderboard": ["GAP on videos that neither", "| `kernel_ridge` |", "| **ensemble** | 1 |"],
     "benchmarks.lengths": ["`logistic`", "`moe`", "40 made"],
     "benchmarks.parameters": [str(1152 * 3862 + 3862)],
     "benchmarks.peers": ["average", "max", "ours / theirs"],
     "benchmarks.peers.ours": ['"rate"', '"parameters"'],
+    "benchmarks.prediction_sampling": ["`dbof`", "32 random"],
+    "benchmarks.pretraining": ["| `tcn` | 50 % |", "error of predicted frames"],
     "benchmarks.ranking": ["segment task", "video task"],
     "benchmarks.reading": [
         *(
@@ -160,13 +162,19 @@ def started(monkeypatch, tmp_path, _signal_handlers, _preloaded, _plain_graphs):
     return started
 
 
+ON_SAMPLE = {
+    f"benchmarks.{name}" for name in ("prediction_sampling", "pretraining", "scaling", "segments", "tricks", "zoo")
+}
+
+
 def arguments_of(program: str, sample: Path) -> list[str]:
-    if program in ("benchmarks.scaling", "benchmarks.segments", "benchmarks.tricks", "benchmarks.zoo"):
+    if program in ON_SAMPLE:
         return ["--data", str(sample)]
     if program == "benchmarks.leaderboard":
         place = sample.parent / "leaderboard"
         return ["--data", str(sample / "2/video"), "--run", str(place), "--out", f"{place}.csv"]
     return {
+        "benchmarks.ideas": ["--records", str(sample / "2/video/train/*")],
         "benchmarks.parameters": ["frame_logistic"],
         "benchmarks.peers.ours": [json.dumps(PEER_SETTINGS | {"pooling": "max"})],
         "benchmarks.rematerialisation": ["transformer"],
