@@ -4,6 +4,7 @@ import argparse
 import ast
 import html
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ DOCUMENTS = Path(__file__).parent
 README = DOCUMENTS.parent / "README.md"
 ELSEWHERE = ("notebooks/yt8m.ipynb",)
 """Files that README.md links and that do not lie in docs."""
+SCHEMA = "json-schema.json"
+"""The schema of what commands print with `--json`."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -37,6 +40,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "index.md", content=README.read_text()))
     for name in ELSEWHERE:
         files.append(File.generated(config, name, abs_src_path=str(README.parent / name)))
+    if "<!-- every result -->" in (DOCUMENTS / "json.md").read_text():
+        from yt8m.commands.results import json_schema
+
+        files.append(File.generated(config, SCHEMA, content=json.dumps(json_schema(), indent=1)))
     return files
 
 
@@ -98,6 +105,54 @@ def in_a_cell(text: str) -> str:
     return re.sub(r"([\\|*_`\[\]])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
+def every_result() -> str:
+    """A section for each command with `--json`: when it prints which object, and a table of its keys; then the other objects."""
+    from yt8m.commands.results import RESULTS, WITHOUT_RESULT, json_schema
+
+    objects = json_schema()["$defs"]
+    commands = {name: objects.pop(f"yt8m {name}") for name in RESULTS}
+    sections = [f"The schema of all commands is one file: [{SCHEMA}]({SCHEMA}).\n"]
+    for name, schema in commands.items():
+        forms = [
+            f"- {form.when or 'usually'}: {kind_of(each)}"
+            for form, each in zip(RESULTS[name], schema.get("anyOf", [schema]), strict=True)
+        ]
+        sections.append(f"## `yt8m {name}`\n\n" + "\n".join(forms) + "\n")
+    sections += [f"## `yt8m {name}`\n\n{why}\n" for name, why in WITHOUT_RESULT.items()]
+    sections.append("## Objects\n")
+    for name, schema in sorted(objects.items()):
+        rows = ["| key | value | |", "|---|---|---|"]
+        for key, each in schema["properties"].items():
+            sometimes = "" if key in schema.get("required", ()) or name == "Metrics" else "Not always. "
+            rows.append(f"| `{key}` | {kind_of(each)} | {with_code(sometimes + each.get('description', ''))} |")
+        sections.append(f"### {name}\n\n{with_code(schema['description'])}\n\n" + "\n".join(rows) + "\n")
+    return "\n".join(sections)
+
+
+def with_code(text: str) -> str:
+    """Text of a docstring, with its code as code, also for a cell of a table."""
+    return re.sub(r"([\\|*_\[\]])(?=[^`]*(?:`[^`]*`[^`]*)*$)", r"\\\1", html.escape(text, quote=False))
+
+
+def kind_of(schema: dict[str, Any]) -> str:
+    """What a value is, in words, with links to objects."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(map(kind_of, schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
+    if "prefixItems" in schema:
+        return f"list of {', '.join(map(kind_of, schema['prefixItems']))}"
+    if schema.get("type") == "array":
+        return f"list of {kind_of(schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"object of {kind_of(schema['additionalProperties']) or 'any'}"
+    kinds = schema.get("type", "any value")
+    return " or ".join(kinds) if isinstance(kinds, list) else kinds
+
+
 def every_public_name() -> str:
     """A directive of mkdocstrings for each name of `yt8m` and of `yt8m.metrics`."""
     import yt8m
@@ -128,5 +183,9 @@ def defining(module: str, name: str) -> str:
     return module
 
 
-MADE = {"<!-- every flag -->": every_flag, "<!-- every public name -->": every_public_name}
+MADE = {
+    "<!-- every flag -->": every_flag,
+    "<!-- every public name -->": every_public_name,
+    "<!-- every result -->": every_result,
+}
 """What stands in a page for text that is made."""

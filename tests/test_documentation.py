@@ -1,6 +1,7 @@
 """The documentation's site, as `make docs` builds it."""
 
 import html
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import pytest
 import yt8m
 import yt8m.metrics
 from yt8m.commands import COMMANDS
+from yt8m.commands.results import json_schema
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(path.stem for path in (REPOSITORY / "docs").glob("*.md"))
@@ -75,6 +77,17 @@ def test_the_functions_are_those_of_the_package(site):
     assert shown == names | {f"yt8m.metrics.{name}" for name in yt8m.metrics.__all__}
 
 
+def test_the_results_are_those_of_the_commands(site):
+    page = html.unescape((site / "json/index.html").read_text())
+    assert set(re.findall(r'<h2 id="yt8m-([\w-]+)">', page)) == {*COMMANDS}
+    (row,) = re.findall(r"<tr>\s*<td><code>averaged</code></td>(.*?)</tr>", page, re.DOTALL)
+    assert (
+        re.sub(r"<[^>]*>|\s+", " ", row).split()
+        == "list of string The checkpoints and files that were averaged.".split()
+    )
+    assert json.loads((site / "json-schema.json").read_text()) == json_schema()
+
+
 def test_a_link_says_the_title_of_a_page_and_not_the_name_of_its_file(site):
     texts = [re.findall(r"<a href=[^>]*>([^<]*)</a>", page.read_text()) for page in site.rglob("index.html")]
     assert not [text for page in texts for text in page if text.endswith(".md")]
@@ -93,7 +106,7 @@ def test_a_page_that_the_readme_does_not_list_and_a_link_to_nowhere_are_errors(t
         shutil.copy(REPOSITORY / name, tmp_path)
     for name in ("docs", "notebooks"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
-    for name in ("api", "flags"):  # made from the code, which takes seconds
+    for name in ("api", "flags", "json"):  # made from the code, which takes seconds
         (tmp_path / f"docs/{name}.md").write_text(f"# {name}\n")
     (tmp_path / "docs/forgotten.md").write_text("# Forgotten\n\n[a part](metrics.md#that-is-not-there)\n")
     built = build(tmp_path, tmp_path / "site")

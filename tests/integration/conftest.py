@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from results import check_result
 
 from yt8m.cli import main
 from yt8m.training import curves
@@ -31,7 +32,7 @@ class Outcome:
 
 @pytest.fixture
 def yt8m(capfd, _signal_handlers):
-    """Runs a command: `yt8m("evaluate", "--run", run)`."""
+    """Runs a command: `yt8m("evaluate", "--run", run)`. What it prints with `--json` must have its schema."""
 
     def run(*arguments) -> Outcome:
         capfd.readouterr()
@@ -39,6 +40,8 @@ def yt8m(capfd, _signal_handlers):
         with pytest.raises(SystemExit) as ended:
             main([*map(str, arguments), "--verbose"])
         out, err = capfd.readouterr()
+        if "--json" in arguments and out.startswith("{"):
+            check_result(str(arguments[0]), json.loads(out))
         return Outcome(ended.value.code, out, err)
 
     return run

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import preloaded
+from results import check_result
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 300
@@ -84,7 +85,9 @@ def running_service(*flags) -> Iterator[RunningService]:
         line = process.stdout.readline()  # empty if it ends
         children = children_of(process.pid)
         assert line, process.communicate(timeout=SECONDS_TO_END)[1]
-        yield RunningService(process, **json.loads(line))
+        printed = json.loads(line)
+        check_result("data-service", printed)
+        yield RunningService(process, **printed)
     finally:
         children += children_of(process.pid)
         process.kill()

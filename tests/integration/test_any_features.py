@@ -225,15 +225,17 @@ class TestSeveralTypes:
                 5,
                 "--training.batch-size",
                 8,
+                "--json",
             )
         )
+        values = "\n".join(each["value"] for each in found.json["findings"])
         for text in (
             ", ".join(SEVERAL),
             "tags uint8 [8, 5, 8]",
             "half float16 [8, 5, 6]",
             "clip float32 [8, 5, 4]",
         ):
-            assert text in found.out
+            assert text in values
 
 
 class TestMeans:

@@ -1,6 +1,7 @@
 """What commands share: types of flags, exit statuses, and the printing of results."""
 
 import json as json_module
+import math
 from typing import Annotated, Any, Optional
 
 import tyro
@@ -32,7 +33,19 @@ PATHS = "PATH [PATH ...]"
 
 
 def print_json(values: dict[str, Any]) -> None:
-    show(json_module.dumps(values))
+    """Prints one JSON object. JSON has no NaN and no infinity, so they become null."""
+    try:
+        show(json_module.dumps(values, allow_nan=False))
+    except ValueError:
+        show(json_module.dumps(_finite(values)))
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def show_metrics(found: Any, json: bool) -> None:
