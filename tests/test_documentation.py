@@ -81,10 +81,8 @@ def test_the_results_are_those_of_the_commands(site):
     page = html.unescape((site / "json/index.html").read_text())
     assert set(re.findall(r'<h2 id="yt8m-([\w-]+)">', page)) == {*COMMANDS}
     (row,) = re.findall(r"<tr>\s*<td><code>averaged</code></td>(.*?)</tr>", page, re.DOTALL)
-    assert (
-        re.sub(r"<[^>]*>|\s+", " ", row).split()
-        == "list of string The checkpoints and files that were averaged.".split()
-    )
+    words = " ".join(re.sub(r"<[^>]*>", " ", row).split())
+    assert words == "list of string The checkpoints and files that were averaged."
     assert json.loads((site / "json-schema.json").read_text()) == json_schema()
 
 
