@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from slow_layers import mixture_of_experts, randomise
 
-from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead
+from yt8m.layers.heads import LogisticHead, MixtureOfExpertsHead, mixture_logits
 
 NUM_CLASSES, SIZE = 5, 9
 INPUTS = np.random.default_rng(7).normal(0.0, 1.0, (8, SIZE)).astype(np.float32)
@@ -44,6 +44,49 @@ def test_mixture_of_experts_is_exact_at_extreme_logits():
     expected = np.log(present) - np.log(absent)
     assert np.abs(expected).max() > 40  # far beyond where float32 probabilities are 0 or 1
     np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-4)
+
+
+def mixture_in_numpy(product, bias):
+    """The logits by their definition, in float64: product [B, 2 M + 1, C] and bias [M, C] to [B, C]."""
+    num_mixtures = len(bias)
+    experts = product[:, num_mixtures + 1 :] + bias
+    gates = np.exp(product[:, : num_mixtures + 1])
+    sigmoids = 1 / (1 + np.exp(-experts))
+    present = (gates[:, :num_mixtures] * sigmoids).sum(axis=1)
+    return np.log(present) - np.log(gates[:, num_mixtures] + (gates[:, :num_mixtures] * (1 - sigmoids)).sum(axis=1))
+
+
+@pytest.mark.parametrize("num_mixtures", [1, 2, 5])
+def test_the_gradient_of_a_mixture_is_that_of_its_definition(num_mixtures):
+    """By central differences of the definition, in float64."""
+    random = np.random.default_rng(11)
+    product = random.normal(0.0, 2.0, (3, 2 * num_mixtures + 1, NUM_CLASSES))
+    bias, upstream = random.normal(0.0, 2.0, (num_mixtures, NUM_CLASSES)), random.normal(size=(3, NUM_CLASSES))
+    flat = [tf.constant(product.reshape(3, -1)), tf.constant(bias)]
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        logits = mixture_logits(*flat)
+    found = tape.gradient(logits, flat, output_gradients=tf.constant(upstream))
+    np.testing.assert_allclose(logits, mixture_in_numpy(product, bias), rtol=1e-12, atol=1e-12)
+    for place, (values, gradient) in enumerate(zip((product, bias), found, strict=True)):
+        expected = np.empty(values.size)
+        for index in range(values.size):
+            sides = []
+            for step in (1e-6, -1e-6):
+                moved = [product.copy(), bias.copy()]
+                moved[place].flat[index] += step
+                sides.append((mixture_in_numpy(*moved) * upstream).sum())
+            expected[index] = (sides[0] - sides[1]) / 2e-6
+        np.testing.assert_allclose(np.ravel(gradient), expected, rtol=1e-6, atol=1e-8)
+
+
+def test_gradients_of_extreme_mixtures_are_finite():
+    product = tf.constant([[-3e4, 3e4, 0.0, 2e4, -2e4], [200.0, -200.0, 100.0, -150.0, 150.0]])
+    bias = tf.zeros([2, 1])
+    with tf.GradientTape() as tape:
+        tape.watch([product, bias])
+        logits = mixture_logits(product, bias)
+    assert all(np.isfinite(values).all() for values in (logits, *tape.gradient(logits, [product, bias])))
 
 
 def test_the_gates_have_no_bias():

@@ -79,6 +79,19 @@ def test_extreme_logits_have_finite_losses():
     assert losses[1] == pytest.approx(1e4 + 80 + 2 * np.log(2), rel=1e-6)  # class 0 is wrong, 2 too, 4 and 5 undecided
 
 
+def test_cross_entropies_are_tensorflows_and_so_are_their_gradients():
+    random = np.random.default_rng(5)
+    logits = tf.constant(np.append(random.normal(0, 10, 997), [0.0, 200.0, -200.0]).astype(np.float32)[:, None])
+    targets = tf.constant(random.choice([0.0, 1.0, 0.3], (1000, 1)).astype(np.float32))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([logits, targets])
+        found = CLASS_LOSSES["bce"](logits, targets, LossConfig())
+        theirs = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+    np.testing.assert_array_equal(found, theirs)
+    for of_ours, of_theirs in zip(*(tape.gradient(each, [logits, targets]) for each in (found, theirs)), strict=True):
+        np.testing.assert_allclose(of_ours, of_theirs, rtol=1e-6, atol=1e-7)
+
+
 def test_losses_compile():
     compiled = tf.function(video_losses, jit_compile=True)
     for batch in ({"labels": LABELS}, RATED):

@@ -36,8 +36,8 @@ class CombinedLogits(keras.layers.Layer):
         if self.combined == "logistic":
             return sum(w * ops.clip(each, -LARGEST_LOGIT, LARGEST_LOGIT) for w, each in pairs) + self.intercept
         if self.combined == "arithmetic":
-            present = log_sum_exp([ops.log(w) + ops.log_sigmoid(each) for w, each in pairs])
-            return present - log_sum_exp([ops.log(w) + ops.log_sigmoid(-each) for w, each in pairs])
+            present, *_ = log_sum_exp([ops.log(w) + ops.log_sigmoid(each) for w, each in pairs])
+            return present - log_sum_exp([ops.log(w) + ops.log_sigmoid(-each) for w, each in pairs])[0]
         mean = ops.minimum(sum(w * ops.log_sigmoid(each) for w, each in pairs), -1e-7)
         return mean - ops.log(-ops.expm1(mean))
 
