@@ -23,10 +23,10 @@ from yt8m.layers.gating import (
 )
 from yt8m.layers.heads import Head, LogisticHead, MixtureOfExpertsHead
 from yt8m.layers.kernels import KernelRegression
-from yt8m.layers.neighbours import FeatureScale, NearestNeighbours
+from yt8m.layers.neighbours import NearestNeighbours
 from yt8m.layers.normalisation import BatchNormalisation, NormalisedProjection
 from yt8m.layers.pooling import MaskedMax, MaskedMean, Pooling, StoredMean
-from yt8m.layers.preprocessing import FrameFeatures, VectorScale
+from yt8m.layers.preprocessing import FeatureScale, FrameFeatures, VectorScale
 from yt8m.layers.recurrent import GRU, LSTM, Recurrence
 from yt8m.layers.selection import FirstFrame, LastFrame
 from yt8m.layers.vlad import ClusterPooling, NetFisherVector, NetRVLAD, NetVLAD, NeXtVLAD

@@ -7,7 +7,8 @@ import pytest
 from yt8m.layers import neighbours
 from yt8m.layers.combining import CombinedLogits
 from yt8m.layers.kernels import BEND, KernelRegression, bent_logits
-from yt8m.layers.neighbours import FeatureScale, NearestNeighbours
+from yt8m.layers.neighbours import NearestNeighbours
+from yt8m.layers.preprocessing import FeatureScale
 
 C, N, L, SHARPNESS, PRIOR_WEIGHT = 6, 23, 3, 4.0, 0.05
 

@@ -12,16 +12,18 @@ def scaled(vector, normalise):
     return unit(vector) if normalise == "l2" else vector
 
 
-def video_vector(batch, video, normalise):
+def video_vector(batch, video, normalise, weights=None):
     means = [batch[name][video].astype(np.float64) for name in ("mean_rgb", "mean_audio") if name in batch]
-    if normalise == "each":
+    if normalise == "explained":
+        means = [mean * weights[f"scaled/scales_{place}"] for place, mean in enumerate(means)]
+    if normalise in ("each", "explained"):
         return np.concatenate([scaled(mean, "rms") for mean in means])
     return scaled(np.concatenate(means), normalise)
 
 
 def logistic(weights, batch, hyperparameters):
     def logits_of(video):
-        return affine(video_vector(batch, video, hyperparameters.normalise), weights, "head")
+        return affine(video_vector(batch, video, hyperparameters.normalise, weights), weights, "head")
 
     return each_video(logits_of, batch)
 
@@ -30,7 +32,7 @@ def moe(weights, batch, hyperparameters):
     """arXiv 1609.08675, section 4.1.2."""
 
     def logits_of(video):
-        vector = video_vector(batch, video, hyperparameters.normalise)
+        vector = video_vector(batch, video, hyperparameters.normalise, weights)
         probabilities = mixture_of_experts(vector, weights, "head", hyperparameters.num_mixtures)
         if hyperparameters.probability_gating:
             probabilities = gated(probabilities, weights, "probability_gating")
@@ -41,10 +43,10 @@ def moe(weights, batch, hyperparameters):
 
 def moe_chain(weights, batch, hyperparameters):
     """arXiv 1706.05150: predict, project, ReLU, normalise, append to what the next one sees."""
-    projections = "rms" if hyperparameters.normalise == "rms" else "l2"
+    projections = "l2" if hyperparameters.normalise in ("l2", "none") else "rms"
 
     def logits_of(video):
-        seen = video_vector(batch, video, hyperparameters.normalise)
+        seen = video_vector(batch, video, hyperparameters.normalise, weights)
         for stage in range(1, hyperparameters.num_layers + 1):
             probabilities = mixture_of_experts(seen, weights, f"head_{stage}", hyperparameters.num_mixtures)
             if stage < hyperparameters.num_layers:
@@ -70,7 +72,7 @@ def residual_mlp(weights, batch, hyperparameters):
         return affine(activated(hidden, "last"), weights, f"{prefix}head")
 
     def logits_of(video):
-        vector = video_vector(batch, video, hyperparameters.normalise)
+        vector = video_vector(batch, video, hyperparameters.normalise, weights)
         branches = [of_branch(vector, f"branch_{number + 1}_") for number in range(hyperparameters.num_branches)]
         return np.mean(branches, axis=0)
 

@@ -54,9 +54,12 @@ class Variant:
 VARIANTS = [
     *(Variant(name, SMALL[name], features) for name in SMALL for features in (BOTH, ("rgb",), ("audio",))),
     Variant("logistic", {"normalise": "l2", "dropout": 0.5}),
+    Variant("logistic", {"normalise": "explained"}),
+    Variant("moe", {"normalise": "each"}),
     Variant("moe", {"num_mixtures": 3, "normalise": "l2", "dropout": 0.5, "probability_gating": True}),
     Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "l2", "num_layers": 3, "dropout": 0.5}),
     Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "none", "num_layers": 1, "probability_gating": True}),
+    Variant("moe_chain", SMALL["moe_chain"] | {"normalise": "explained"}),
     Variant("residual_mlp", SMALL["residual_mlp"] | {"num_branches": 1, "num_layers": 0, "normalise": "none"}),
     Variant("residual_mlp", SMALL["residual_mlp"] | {"num_branches": 3, "normalise": "l2", "dropout": 0.0}),
     Variant("frame_logistic", {"normalise_frames": True}),

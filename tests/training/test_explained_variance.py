@@ -48,3 +48,17 @@ def test_without_a_class_of_three_videos_values_count_alike():
     few[:2] = 1.0
     (found,) = scales_of(few, values)
     np.testing.assert_allclose(found, 1 / values.std(axis=0), rtol=1e-6)
+
+
+def test_sums_of_several_workers_are_those_of_one(labels):
+    random = np.random.default_rng(4)
+    features = [random.normal(labels @ random.normal(size=(C, size)), 1.0) for size in (5, 2)]
+    parts = []
+    for some in (slice(0, 50), slice(50, N)):
+        moments = Moments(C, [5, 2])
+        moments.add(sparse.csr_matrix(labels[some]), [each[some] for each in features])
+        parts.append(moments)
+    parts[0].merge(parts[1])
+    assert parts[0].count == N
+    for merged, alone in zip(parts[0].scales(), scales_of(labels, *features), strict=True):
+        np.testing.assert_allclose(merged, alone, rtol=1e-6)

@@ -4,48 +4,9 @@ import keras
 from keras import ops
 
 from yt8m.layers import serialisable
-from yt8m.layers.preprocessing import unit_length
 
 _ROWS_AT_ONCE = 1 << 16
 """Known videos that a batch is compared with at a time: the cosines of 256 videos then take 64 MB."""
-
-
-@serialisable
-class FeatureScale(keras.layers.Layer):
-    """Multiplies each value by its scale, and brings each feature to the length that is its weight.
-
-    A vector of zeros stays zero.
-
-    Args:
-        weights: the weight of each feature.
-        together: whether all features together are brought to length 1 at the end.
-
-    Weights, not trained by gradients: `scales_i` float32 [D_i] of each feature, ones at first.
-
-    Call arguments: a list of float [B, D_i]. Returns float32 [B, sum of D_i].
-    """
-
-    def __init__(self, weights, together=True, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.together = together
-        self.weights_of_features = [float(weight) for weight in weights]
-
-    def build(self, input_shape):
-        stored = {"initializer": "ones", "trainable": False, "autocast": False}
-        self.scales = [
-            self.add_weight(name=f"scales_{place}", shape=(shape[-1],), **stored)
-            for place, shape in enumerate(input_shape)
-        ]
-        self.built = True
-
-    def call(self, vectors):
-        parts = zip(vectors, self.scales, self.weights_of_features, strict=True)
-        scaled = [unit_length(ops.cast(vector, "float32") * scale) * weight for vector, scale, weight in parts]
-        joined = ops.concatenate(scaled, axis=-1) if len(scaled) > 1 else scaled[0]
-        return unit_length(joined) if self.together else joined
-
-    def get_config(self):
-        return super().get_config() | {"weights": self.weights_of_features, "together": self.together}
 
 
 @serialisable

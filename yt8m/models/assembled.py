@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from yt8m.config import Architecture
 from yt8m.errors import InputError
+from yt8m.models.parts import SCALED
 from yt8m.values import Range
 
 FITTED: dict[str, type[Architecture]] = {}
@@ -49,7 +50,8 @@ class Neighbours(Architecture):
     """Most labels of a training video; set by fitting."""
 
     def build(self, features, num_classes):
-        from yt8m.layers.neighbours import FeatureScale, NearestNeighbours
+        from yt8m.layers.neighbours import NearestNeighbours
+        from yt8m.layers.preprocessing import FeatureScale
 
         return NearestNeighbours(
             num_classes,
@@ -59,7 +61,7 @@ class Neighbours(Architecture):
             self.sharpness,
             self.prior_weight,
             name="neighbours",
-        )(FeatureScale(_weights_of(features), name="scaled")(list(features.values())))
+        )(FeatureScale(_weights_of(features), name=SCALED)(list(features.values())))
 
 
 @_fitted
@@ -79,11 +81,11 @@ class KernelRidge(Architecture):
 
     def build(self, features, num_classes):
         from yt8m.layers.kernels import KernelRegression
-        from yt8m.layers.neighbours import FeatureScale
+        from yt8m.layers.preprocessing import FeatureScale
 
         squares = [weight**2 for weight in _weights_of(features)]
         shares = [each / sum(squares) for each in squares]
-        scaled = FeatureScale([share**0.5 for share in shares], together=False, name="scaled")
+        scaled = FeatureScale([share**0.5 for share in shares], together=False, name=SCALED)
         return KernelRegression(
             num_classes,
             self.num_videos,

@@ -8,6 +8,9 @@ from typing import Any
 from yt8m.data.features import Feature
 from yt8m.models.inputs import Inputs
 
+SCALED = "scaled"
+"""The name of the layer whose scales of values are fitted to labels (`yt8m.training.value_scales`)."""
+
 
 def stored_streams(features: Inputs) -> list:
     """The stored values of each feature, [B, T, D_i]."""

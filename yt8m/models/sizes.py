@@ -39,13 +39,19 @@ def head(size: int, num_classes: int, hp: Any) -> int:
     return count + (gating(num_classes) if hp.probability_gating else 0)
 
 
+def scales(hp: Any, features: Features) -> int:
+    """The scales of a video's values; models of frames have none."""
+    return input_size(features) if getattr(hp, "normalise", "") == "explained" else 0
+
+
 def count_logistic(hp: Any, num_classes: int, features: Features) -> int:
-    return (input_size(features) + 1) * num_classes
+    return scales(hp, features) + (input_size(features) + 1) * num_classes
 
 
 def count_moe(hp: Any, num_classes: int, features: Features) -> int:
     planes = input_size(features) * (2 * hp.num_mixtures + 1)
-    return (planes + hp.num_mixtures) * num_classes + (gating(num_classes) if hp.probability_gating else 0)
+    count = (planes + hp.num_mixtures) * num_classes + (gating(num_classes) if hp.probability_gating else 0)
+    return scales(hp, features) + count
 
 
 def count_dbof(hp: Any, num_classes: int, features: Features) -> int:
@@ -59,14 +65,15 @@ def count_moe_chain(hp: Any, num_classes: int, features: Features) -> int:
     planes, projection = 2 * hp.num_mixtures + 1, (num_classes + 1) * hp.hidden_size
     inputs = sum(input_size(features) + before * hp.hidden_size for before in range(hp.num_layers))
     count = inputs * planes * num_classes + hp.num_layers * hp.num_mixtures * num_classes
-    count += (hp.num_layers - 1) * projection
+    count += (hp.num_layers - 1) * projection + scales(hp, features)
     return count + (gating(num_classes) if hp.probability_gating else 0)
 
 
 def count_residual_mlp(hp: Any, num_classes: int, features: Features) -> int:
     size, hidden = input_size(features), hp.hidden_size
     blocks = hp.num_layers * (batch_norm(hidden) + hidden * hidden)
-    return hp.num_branches * (size * hidden + blocks + batch_norm(hidden) + (hidden + 1) * num_classes)
+    branch = size * hidden + blocks + batch_norm(hidden) + (hidden + 1) * num_classes
+    return scales(hp, features) + hp.num_branches * branch
 
 
 def count_soft_dbow(hp: Any, num_classes: int, features: Features) -> int:

@@ -7,18 +7,30 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from yt8m.config import Architecture
+from yt8m.models.parts import SCALED
 from yt8m.models.registry import register
 from yt8m.models.stages import StagedLogits
 from yt8m.values import NonNegativeInt, Range
 
+Normalisation = Literal["none", "l2", "rms", "each", "explained"]
+"""How to scale each video's vector of features, [D].
 
-def _video_vector(features, normalise: str, dropout: float):
+none: not at all. l2: to L2 norm 1. rms: to root mean square 1. each: every feature by itself to root mean square 1. explained:
+the same, after each value was multiplied by its share of variance that the labels of training videos explain, over its
+deviation (`yt8m.training.explained_variance`).
+"""
+
+
+def _video_vector(features, normalise: Normalisation, dropout: float):
     """The features of a video side by side, [B, D]."""
     import keras
 
-    from yt8m.layers.preprocessing import VectorScale
+    from yt8m.layers.preprocessing import FeatureScale, VectorScale
 
     vectors = list(features.values())
+    if normalise == "explained":
+        lengths = [each.size**0.5 for each in features.features]
+        vectors = [FeatureScale(lengths, together=False, name=SCALED)(vectors)]
     if normalise == "each":
         vectors = [
             VectorScale("rms", name=f"scale_{each.name}")(features[each.video_name]) for each in features.features
@@ -37,8 +49,11 @@ class Logistic(Architecture):
     name: ClassVar[str] = "logistic"
     level: ClassVar[str] = "video"
 
-    normalise: Literal["none", "l2", "rms"] = "rms"
-    """How to scale each video's vector. l2: to L2 norm 1, as the reference does. rms: to root mean square 1. none: not at all."""
+    normalise: Normalisation = "rms"
+    """How to scale each video's vector. l2: to L2 norm 1, as the reference
+    does. rms: to root mean square 1. each: every feature by itself to root
+    mean square 1. explained: the same, with values that the training
+    labels say more of counted more. none: not at all."""
     dropout: float = 0.0
     """Share of the input values to drop in training."""
     l2: float = 1e-8
@@ -65,8 +80,11 @@ class MixtureOfExperts(Architecture):
 
     num_mixtures: int = 2
     """Experts per class, besides a dummy that always says 0."""
-    normalise: Literal["none", "l2", "rms"] = "rms"
-    """How to scale each video's vector. l2: to L2 norm 1, as the reference does. rms: to root mean square 1. none: not at all."""
+    normalise: Normalisation = "rms"
+    """How to scale each video's vector. l2: to L2 norm 1, as the reference
+    does. rms: to root mean square 1. each: every feature by itself to root
+    mean square 1. explained: the same, with values that the training
+    labels say more of counted more. none: not at all."""
     dropout: float = 0.0
     """Share of the input values to drop in training."""
     probability_gating: bool = False
@@ -103,11 +121,13 @@ class MixtureOfExpertsChain(Architecture):
     """Units that each mixture's predictions are projected to for the next one."""
     num_mixtures: int = 2
     """Experts per class in every mixture, besides a dummy that always says 0."""
-    normalise: Literal["none", "l2", "rms"] = "rms"
+    normalise: Normalisation = "rms"
     """How to scale each video's vector. l2: to L2 norm 1, as the paper does.
-    rms: to root mean square 1. none: not at all. The projections are
-    scaled alike (to L2 norm 1 with none), so that they weigh as much as
-    the input."""
+    rms: to root mean square 1. each: every feature by itself to root mean
+    square 1. explained: the same, with values that the training labels
+    say more of counted more. none: not at all. The projections are scaled
+    alike (to L2 norm 1 with none), so that they weigh as much as the
+    input."""
     dropout: float = 0.0
     """Share of the input values to drop in training."""
     probability_gating: bool = False
@@ -151,7 +171,8 @@ class MixtureOfExpertsChain(Architecture):
             kernel_regularizer=weight_penalty(self.l2),
             name=f"projection_{position}",
         )(probabilities)
-        return VectorScale("rms" if self.normalise == "rms" else "l2", name=f"scaled_{position}")(projection)
+        kind = "l2" if self.normalise in ("l2", "none") else "rms"
+        return VectorScale(kind, name=f"scaled_{position}")(projection)
 
 
 @register
@@ -168,9 +189,11 @@ class ResidualPerceptrons(Architecture):
     """Residual blocks of each perceptron: h + W dropout(relu(BN(h)))."""
     hidden_size: int = 1024
     """Units of every layer."""
-    normalise: Literal["none", "l2", "rms", "each"] = "each"
-    """How to scale each video's vector. l2: to L2 norm 1. rms: to root mean square 1. each: every feature by itself to root
-    mean square 1. none: not at all."""
+    normalise: Normalisation = "explained"
+    """How to scale each video's vector. explained: every feature by itself
+    to root mean square 1, with values that the training labels say more
+    of counted more. each: the same without that. rms: to root mean square
+    1. l2: to L2 norm 1. none: not at all."""
     input_dropout: Annotated[float, Range(least=0, below=1)] = 0.2
     """Share of the input values to drop in training, other ones for each perceptron."""
     dropout: float = 0.5

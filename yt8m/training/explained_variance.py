@@ -22,7 +22,8 @@ class Moments:
     """
 
     def __init__(self, num_classes: int, sizes: list[int]):
-        self._count = 0
+        self.count = 0
+        """N."""
         self._labels = np.zeros(num_classes)
         self._pairs = sparse.csr_matrix((num_classes, num_classes))
         self._sums = [np.zeros(size) for size in sizes]
@@ -31,7 +32,7 @@ class Moments:
 
     def add(self, labels: sparse.csr_matrix, features: list[np.ndarray]) -> None:
         """Adds labels, 0 or 1, [N, C], and the values of each feature, float [N, D]."""
-        self._count += labels.shape[0]
+        self.count += labels.shape[0]
         self._labels += np.asarray(labels.sum(axis=0)).ravel()
         self._pairs = self._pairs + labels.T @ labels
         for place, feature in enumerate(features):
@@ -40,18 +41,27 @@ class Moments:
             self._squares[place] += np.square(values).sum(axis=0)
             self._products[place] += labels.T @ values
 
+    def merge(self, other: "Moments") -> None:
+        """Adds the videos of another one, with the same classes and sizes."""
+        self.count += other.count
+        self._labels += other._labels
+        self._pairs = self._pairs + other._pairs
+        for name in ("_sums", "_squares", "_products"):
+            for mine, theirs in zip(getattr(self, name), getattr(other, name), strict=True):
+                mine += theirs
+
     def scales(self) -> list[np.ndarray]:
         """What to multiply each value by, float32 [D] a feature: its share of explained variance over its deviation.
 
         A value that never changes gets 0. If no class has enough videos, all shares count as 1.
         """
         used = np.flatnonzero(self._labels >= LEAST_POSITIVES)
-        means = self._labels[used] / self._count
-        pairs = self._pairs[used][:, used].toarray() - self._count * np.outer(means, means)
+        means = self._labels[used] / self.count
+        pairs = self._pairs[used][:, used].toarray() - self.count * np.outer(means, means)
         factor = cho_factor(pairs + RIDGE * np.eye(len(used))) if len(used) else None
         found = []
         for sums, squares, products in zip(self._sums, self._squares, self._products, strict=True):
-            total = np.maximum(squares - sums**2 / self._count, 0.0)
+            total = np.maximum(squares - sums**2 / self.count, 0.0)
             changing = total > 1e-9 * squares  # what rounding leaves of a constant is less
             if factor:
                 covariances = products[used] - np.outer(means, sums)
@@ -60,6 +70,6 @@ class Moments:
                 shares = np.clip(1 - left / np.where(changing, total, 1.0), 0.0, 1.0)
             else:
                 shares = np.ones_like(total)
-            deviations = np.sqrt(total / self._count)
+            deviations = np.sqrt(total / self.count)
             found.append(np.where(changing, shares / np.where(changing, deviations, 1.0), 0.0).astype(np.float32))
         return found

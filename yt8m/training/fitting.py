@@ -23,13 +23,14 @@ from yt8m.data.source import Source
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import write_json
 from yt8m.models.assembled import FITTED, KernelRidge, Neighbours
+from yt8m.models.parts import SCALED
 from yt8m.progress import SILENT, Progress
 from yt8m.runs.model import build
 from yt8m.runs.weights import save_weights
 from yt8m.scoring.evaluation import Result, measure_source
 from yt8m.scoring.scorer import Scorer
-from yt8m.training.explained_variance import Moments
 from yt8m.training.preparation import resolve
+from yt8m.training.value_scales import Scaling
 
 MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
 """Most training videos. Neighbours take 4 bytes a value: 2.4 GB for half a million videos. Kernel ridge regression solves for as
@@ -144,16 +145,11 @@ def _sizes_of(architecture: Architecture, known: Known) -> dict[str, int]:
 
 def _scale(model: keras.Model, known: Known, num_classes: int) -> None:
     """Lets values count by what the labels say of them."""
-    layer = model.get_layer("scaled")
-    inputs = keras.Model(model.input, layer.input)
-    moments = Moments(num_classes, [scale.shape[0] for scale in layer.scales])
+    scaling = Scaling(model, num_classes)
     for first in range(0, len(known.labels), _BATCH_SIZE):
         some = slice(first, first + _BATCH_SIZE)
-        features = inputs({key: each[some] for key, each in known.values.items()})
-        features = features if isinstance(features, list | tuple) else [features]
-        moments.add(_sparse(known.labels[some], num_classes), list(map(np.asarray, features)))
-    for weight, scale in zip(layer.scales, moments.scales(), strict=True):
-        weight.assign(scale)
+        scaling.add(_sparse(known.labels[some], num_classes), {key: each[some] for key, each in known.values.items()})
+    scaling.assign()
 
 
 def _sparse(labels: np.ndarray, num_classes: int) -> sparse.csr_matrix:
@@ -168,7 +164,7 @@ def _sparse(labels: np.ndarray, num_classes: int) -> sparse.csr_matrix:
 
 def scaled_vectors(model: keras.Model, values: dict[str, np.ndarray]) -> np.ndarray:
     """The vectors by which a fitted model compares videos, float32 [N, D]."""
-    scale = keras.Model(model.input, model.get_layer("scaled").output)
+    scale = keras.Model(model.input, model.get_layer(SCALED).output)
     count = len(next(iter(values.values())))
     parts = [
         np.asarray(scale({key: each[first : first + _BATCH_SIZE] for key, each in values.items()}))

@@ -29,6 +29,7 @@ from yt8m.training.optimizers import optimizer_of
 from yt8m.training.schedules import learning_rate_at
 from yt8m.training.statistics import StatisticsPass
 from yt8m.training.stream import training_batches
+from yt8m.training.value_scales import fit_scales
 
 
 class Trainer:
@@ -225,6 +226,8 @@ class Trainer:
         """Does what comes before the first step of a new run. All workers must call this."""
         if self.config.pretrain:
             fit_whitening(self.model, self.config, self.devices, self._source)
+        else:
+            fit_scales(self.model, self.config, self.devices, self._source)
 
     def evaluate(self, source: Source, stop_requested: Callable[[], bool]) -> Measured | Forecasts:
         """Evaluates the model of `kept_weights` on labelled records, or on frames without labels, in one pass.
