@@ -1,5 +1,6 @@
 """docs/adding-a-model.md, followed to the letter in a copy of the project."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,24 @@ from pathlib import Path
 import pytest
 from fenced import REPOSITORY, blocks_of, words_of
 
+from yt8m.config import to_dict
+from yt8m.recipes import make_config
+
 PAGE = blocks_of(REPOSITORY / "docs" / "adding-a-model.md")
+WALK = blocks_of(REPOSITORY / "docs" / "researching.md")
+UNDERSTAND = """
+import json, sys
+from yt8m.commands import COMMANDS, configuring
+from yt8m.commands.arguments import deferred, parse
+from yt8m.commands.training import TrainFlags
+
+for name, *rest in json.load(sys.stdin):
+    recipes = {"train": TrainFlags, "check": configuring.JsonFlags}
+    if name in recipes:
+        assert configuring.configure(name, rest, recipes[name]).config.model.level == "frame"
+    else:
+        assert parse(deferred(COMMANDS[name]), rest, name) is not None
+"""
 NAME = "mean_two_layers"
 BATTERY = ["tests/recipes/test_recipes.py", "tests/models", "tests/integration/test_command_line.py"]
 
@@ -78,3 +96,42 @@ def test_the_blocks_go_into_files_that_are_there():
         *("yt8m/models/sizes.py", "tests/models/paper_bags.py"),
     ]
     assert all((REPOSITORY / file_of(block)).is_file() for block in PAGE)
+
+
+def test_the_commands_of_the_walk_are_understood_with_the_model(copy):
+    blocks = [block for block in WALK if block.language == "sh"]
+    lines = [line.replace("$seed", "2") for block in blocks for line in block.commands() if line.startswith("yt8m ")]
+    assert sum(NAME in line for line in lines) == 3
+    ended = subprocess.run(
+        [sys.executable, "-c", UNDERSTAND],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        input=json.dumps([words_of(line)[1:] for line in lines]),
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_table_of_the_walk_is_that_of_its_runs(tmp_path, monkeypatch, capsys):
+    """By hand: 0.4, 0.5 and 0.6 have the mean 0.5, and the standard deviation of a sample 0.1."""
+    for recipe, gaps in {"mean_two_layers": (0.4, 0.5, 0.6), "frame_logistic": (0.3, 0.3, 0.3)}.items():
+        for seed, gap in enumerate(gaps):
+            run = tmp_path / "runs" / "compared" / f"{recipe}-{seed}"
+            (run / "best").mkdir(parents=True)
+            (run / "config.json").write_text(json.dumps(to_dict(make_config("frame_logistic")) | {"recipe": recipe}))
+            rows = [
+                {"kind": "validation", "step": 1, "gap": gap - 0.2, "map": 0.9},
+                {"kind": "train", "step": 2, "loss": 1.0},
+                {"kind": "validation", "step": 2, "gap": gap, "map": 0.25},
+                {"kind": "validation", "step": 3, "gap": gap - 0.1, "map": 0.9},
+            ]
+            (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    (code,) = [block.text for block in WALK if block.language == "python"]
+    exec(compile(code, "table.py", "exec"), {})
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[-2:] == [
+        ["frame_logistic", "0.3", "0.0", "3", "0.25", "0.0", "3"],
+        ["mean_two_layers", "0.5", "0.1", "3", "0.25", "0.0", "3"],
+    ]

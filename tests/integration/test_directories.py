@@ -1,8 +1,10 @@
 """Directories as people mean them: a run in the first place, a directory of runs, the root of a data set."""
 
+import re
 import shutil
 
 import pytest
+from fenced import REPOSITORY
 
 
 def test_the_root_of_a_data_set_is_inspected_directory_by_directory(sample, yt8m):
@@ -49,3 +51,16 @@ def test_a_report_of_a_directory_of_runs(tiny_run, tmp_path, yt8m):
         str(tmp_path / "runs" / "report.html"),
     ]
     assert f"{tmp_path}/runs: 2 runs, 1 without weights are left out" in outcome.err
+
+
+def test_the_page_on_runs_lists_the_files_of_a_run(tiny_run):
+    """Other tests may have used the run, so it may have what other commands make, too."""
+    page = (REPOSITORY / "docs" / "runs.md").read_text().partition("## What a run directory holds")[2]
+    made_by = dict(re.findall(r"^\| `([\w./]+)` \| ([^|]*) \|", page, re.MULTILINE))
+    there = {path.name + "/" * path.is_dir() for path in tiny_run.iterdir()}
+    by_training = {name for name, maker in made_by.items() if maker == "training"}
+    assert len(by_training) == 11
+    assert by_training <= there <= {*made_by}
+    assert {path.name for path in (tiny_run / "best").iterdir()} == set(
+        re.findall(r"`(m[\w.]+)`", page.splitlines()[6])
+    )

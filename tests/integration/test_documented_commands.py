@@ -55,6 +55,12 @@ STANDS_FOR = {
 
 HELD = {
     "make test": "these are the tests",
+    "make data": "the sample is there",
+    "git clone ": "this is the checkout",
+    "cd yt8m": "as before",
+    ". .venv/bin/activate": "commands run in this process",
+    "yt8m train netrvlad": "tests/recipes/ and tests/models/ have every recipe; a walk's test has another run",
+    "yt8m train netfv": "as before",
     "pip install 'yt8m[": "a test below has the extras",
     "srun ": "there is no Slurm; tests/distribution/test_cluster.py has its variables",
     "yt8m train netvlad --data.root gs://bucket/yt8m": "there is no TPU (docs/tpu.md), nor such a bucket",
@@ -72,6 +78,7 @@ FOLLOWED_ELSEWHERE = {
     "browsing.md": "tests/integration/test_own_videos.py",
     "own-videos.md": "tests/integration/test_own_videos.py",
     "adding-a-model.md": "tests/documents/test_adding_a_model.py",
+    "researching.md": "tests/documents/test_adding_a_model.py",
     "extending.md": "tests/documents/test_extending.py",
     "networks.md": "tests/extracting/networks/test_documented_networks.py",
     "python.md": "tests/scoring/test_evaluation.py",
@@ -345,6 +352,19 @@ def test_blending(reader):
 
     reader.follow("blending.md", {"yt8m compare": submissions})
     assert "XE00,3 0.420448" in Path("submissions/weighted.csv").read_text()  # .5 ** .75 * .25 ** .25
+
+
+@pytest.mark.slow
+def test_competing(reader):
+    """With one run in the place of three; the mean of its predictions has its best classes."""
+    run = reader.trained("sample", "runs/netvlad", "runs/netrvlad", "runs/netfv")
+    reader.follow("competing.md", {"yt8m train sample": run})
+    best, of_blend = (
+        [line.split(" ")[0] for line in Path(f"submissions/{name}.csv").read_text().splitlines()]
+        for name in ("netfv", "blend")
+    )
+    assert len(best) > 10
+    assert best == of_blend
 
 
 @pytest.mark.slow

@@ -94,6 +94,12 @@ def test_targets_install_what_they_need_and_nothing_else(tmp_path):
     every = dict.fromkeys(("lint", "format", "docs", "test", "test-slow", "wheel", "bench"), extras - other)
     expected = few | some | most | every
     assert {target: extras_installed_by(target, tmp_path) for target in expected} == expected
+    rows = re.findall(
+        r"^\| (`make [^|]*) \| (?:what|the same)", (ROOT / "docs" / "command-line.md").read_text(), re.MULTILINE
+    )
+    groups = [re.findall(r"`(?:make )?([\w-]+)`", row) for row in rows]
+    assert {target for group in groups for target in group} == set(expected)
+    assert all(len({frozenset(expected[target]) for target in group}) == 1 for group in groups)
 
 
 @pytest.mark.parametrize(
