@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 from slow_layers import batch_norm, randomise, softmax
 
 from yt8m.layers.bags import SoftBagOfWords
+from yt8m.layers.normalisation import BatchNormalisation
 
 RANDOM = np.random.default_rng(1)
 FRAMES = RANDOM.normal(size=(4, 6, 10)).astype(np.float32)
@@ -66,6 +68,28 @@ def test_a_bag_in_bfloat16_stays_near_over_many_frames(words):
     output = low(frames, mask)
     assert output.dtype.name == "bfloat16"
     np.testing.assert_allclose(ops.cast(output, "float32"), soft_bag_of_words(frames, mask, weights), atol=0.02)
+
+
+def test_a_bag_folds_a_normalisation_of_its_frames_into_the_words(words):
+    """The same counts, statistics and gradients as those of frames that were normalised before."""
+    layer, _ = words
+    folded = SoftBagOfWords(3)
+    folded.build(FRAMES.shape, MASK.shape)
+    folded.set_weights(layer.get_weights())
+    before, within = BatchNormalisation(), BatchNormalisation(folded=True)
+    found = []
+    for bag, normalisation in ((layer, before), (folded, within)):
+        normalisation.build(FRAMES.shape)
+        normalisation.set_weights([np.linspace(0.5, 2, 10), np.linspace(-1, 1, 10), np.zeros(10), np.ones(10)])
+        with tf.GradientTape() as tape:
+            normalised = normalisation(FRAMES, mask=MASK, training=True)
+            inputs = (FRAMES, MASK, *normalised) if bag is folded else (normalised, MASK)
+            counts = bag(*inputs, training=True)
+            loss = tf.reduce_sum(counts * np.arange(12.0).reshape(4, 3))
+        weights = [each.value for each in (*normalisation.trainable_variables, *bag.trainable_variables)]
+        found.append([counts, *tape.gradient(loss, weights), *bag.get_weights(), *normalisation.get_weights()])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_a_bag_knows_its_shape_and_lets_no_mask_out():

@@ -55,7 +55,7 @@ LAYERS = {
     NetFisherVector: ({"num_clusters": 5}, FRAMES),
     NeXtVLAD: ({"num_clusters": 5, "num_groups": 3, "expansion": 4}, FRAMES),
     SoftBagOfWords: ({"num_clusters": 5}, FRAMES),
-    BatchNormalisation: ({"momentum": 0.5, "epsilon": 0.1, "synchronised": True}, VECTORS),
+    BatchNormalisation: ({"momentum": 0.5, "epsilon": 0.1, "synchronised": True, "folded": True}, VECTORS),
     NormalisedProjection: ({"num_units": 5}, FRAMES),
     ContextGating: ({}, VECTORS),
     ProbabilityGating: ({}, VECTORS),

@@ -94,14 +94,16 @@ class BatchNormalisation(keras.layers.Layer):
         momentum: momentum of the running statistics, which prediction uses.
         epsilon: added to the variance.
         synchronised: compute batch statistics over all replicas (TensorFlow backend only).
+        folded: return the factor and the summand of the inputs, float32 [D] each, in place of the normalised inputs, for a layer
+            that folds them into its own matrix.
 
     Call arguments: inputs [..., D]; mask bool [...], True for vectors that count in the statistics (default: all). If none
     counts, the running statistics do not change.
     """
 
-    def __init__(self, momentum=MOMENTUM, epsilon=1e-3, synchronised=False, **kwargs):
+    def __init__(self, momentum=MOMENTUM, epsilon=1e-3, synchronised=False, folded=False, **kwargs):
         super().__init__(**kwargs)
-        self.momentum, self.epsilon, self.synchronised = momentum, epsilon, synchronised
+        self.momentum, self.epsilon, self.synchronised, self.folded = momentum, epsilon, synchronised, folded
         self.supports_masking = True
         self.pool: Pool | None = None
         _layers.add(self)
@@ -119,7 +121,7 @@ class BatchNormalisation(keras.layers.Layer):
     def call(self, inputs, training=None, mask=None):
         inputs = ops.cast(inputs, "float32")
         scale, offset = self.scale_and_offset(inputs, training=training, mask=mask)
-        return ops.cast(inputs * scale + offset, self.compute_dtype)
+        return (scale, offset) if self.folded else ops.cast(inputs * scale + offset, self.compute_dtype)
 
     def scale_and_offset(self, inputs, training=None, mask=None):
         """Updates the running statistics and returns the factor and the summand of a call, float32 [D] each.
@@ -172,10 +174,11 @@ class BatchNormalisation(keras.layers.Layer):
         self.moving_mean.assign(kept * running_mean + (1.0 - kept) * mean)
 
     def compute_output_shape(self, input_shape):
-        return input_shape
+        vector = (input_shape[-1],)
+        return (vector, vector) if self.folded else input_shape
 
     def get_config(self):
-        names = ("momentum", "epsilon", "synchronised")
+        names = ("momentum", "epsilon", "synchronised", "folded")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 

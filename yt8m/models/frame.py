@@ -127,12 +127,16 @@ class SoftDeepBagOfWords(Architecture):
         from yt8m.layers.bags import SoftBagOfWords
         from yt8m.layers.normalisation import batch_normalisation
 
+        frames, mask = masked_frames(features, self.normalise_frames)
+        scale, offset = batch_normalisation("input_bn", folded=True)(frames, mask=mask)
+        # Of frames [1, 1, D], to be cut like them.
+        scales, offsets = (split_streams(each[None, None], features) for each in (scale, offset))
+
         def make_pooling(feature):
             # At least two: the share of a single word is always 1.
             num_clusters = max(2, int(self.num_clusters * feature.word_share))
-            return SoftBagOfWords(num_clusters, name=f"words_{feature.name}")
+            pooling = SoftBagOfWords(num_clusters, name=f"words_{feature.name}")
+            return lambda stream, mask: pooling(stream, mask, scales[feature][0, 0], offsets[feature][0, 0])
 
-        frames, mask = masked_frames(features, self.normalise_frames)
-        frames = batch_normalisation("input_bn")(frames, mask=mask)
         vector = pool_streams(split_streams(frames, features), mask, make_pooling, self.dropout)
         return classify_clusters(self, vector, num_classes)
