@@ -8,6 +8,7 @@ from small_runs import configure
 from yt8m.commands.arguments import parse
 from yt8m.data.source import Source
 from yt8m.diagnosing.bottleneck import StepTimes, advise, bound_by
+from yt8m.distribution.rates import ProductRates
 from yt8m.recipes import make_config
 
 STARVED = StepTimes(read=0.09, input=0.1, transfer=0.0, compute=0.01, loop=0.1)
@@ -136,6 +137,23 @@ def test_slow_computation():
     assert flags(HEAVY, quick, FRAMES) == ["--training.batch-size", "--data.num-frames"]
     synchronised = changed(config, "training", synchronised_batch_normalisation=True)
     assert "--training.xla" not in flags(HEAVY, synchronised, FRAMES), "they exclude each other"
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "present", "advised"),
+    [
+        (5e11, "float32", "mixed_bfloat16"),
+        (2.2e11, "float32", None),  # other work would eat the gain
+        (2.2e11, "mixed_bfloat16", None),
+        (5e10, "float32", None),
+        (5e10, "mixed_bfloat16", "float32"),
+    ],
+)
+def test_the_precision_follows_what_the_processor_does(bfloat16, present, advised):
+    config = changed(make_config("netvlad"), "training", precision=present)
+    found = [each for each in advise(HEAVY, config, FRAMES, ProductRates(2e11, bfloat16)) if "precision" in each.flag]
+    assert [(each.value, each.present) for each in found] == ([(advised, present)] if advised else [])
+    assert all("200 GFLOP/s in float32" in each.reason for each in found)
 
 
 @pytest.mark.parametrize(("pieces", "value"), [(2, "1"), (4, "2"), (5, "1"), (15, "5")])

@@ -15,6 +15,7 @@ from yt8m.data.records import framed, read_framing
 from yt8m.data.source import Source
 from yt8m.diagnosing import profiling
 from yt8m.diagnosing.profiling import Profile, Timing, profile
+from yt8m.distribution.rates import ProductRates
 from yt8m.errors import InputError, RecordError
 from yt8m.progress import Messages
 from yt8m.recipes import make_config
@@ -70,7 +71,9 @@ def test_a_heavy_training_is_bound_by_its_computation(sample, tmp_path):
     config = configure(tmp_path / "run", sample, "moe", {"num_mixtures": 16}, data={"num_classes": 3862})
     found = profile(config)
     assert found.bound == "compute"
-    assert found.advice[0].flag == "--training.precision"
+    assert found.advice[0].flag in ("--training.precision", "--training.xla"), "the former where it has bfloat16"
+    assert found.rates.float32 > 0
+    assert found.rates.bfloat16 > 0
 
 
 @pytest.mark.usefixtures("fast")
@@ -153,7 +156,8 @@ def test_a_trace_that_cannot_be_written_is_refused_before_the_work(sample, tmp_p
 def made_up(devices, **milliseconds) -> Profile:
     timings = {name: Timing(1.5, each / 1e3, each / 2e3, each / 500) for name, each in milliseconds.items()}
     source = Source(("a", "b"), "frame", ("rgb",))
-    return Profile(make_config("netvlad"), source, devices, timings, "")
+    rates = ProductRates(2e11, 5e11) if devices == ("CPU:0",) else None
+    return Profile(make_config("netvlad"), source, devices, timings, "", rates)
 
 
 def test_the_report_of_a_device_with_memory_of_its_own():
@@ -180,8 +184,9 @@ def test_the_report_of_a_cpu_which_copies_nothing():
         made_up(("CPU:0",), read=9.0, input=90.0, transfer=0.1, compute=9.0, loop=100.0)
     ).splitlines()
     assert lines[3].split() == ["transfer", *"----", "nothing", "is", "copied:", "the", "device", "is", "the", "CPU"]
-    assert lines[8].startswith("bound by input: ")
-    assert lines[8].endswith("; the same cores do both")
+    assert lines[7] == "matrix products: 200 GFLOP/s in float32, 500 in bfloat16"
+    assert lines[9].startswith("bound by input: ")
+    assert lines[9].endswith("; the same cores do both")
 
 
 def test_the_report_of_a_machine_that_other_work_slowed_down():
@@ -203,5 +208,6 @@ def test_plain_values_of_the_measurement():
     assert (found["recipe"], found["batch_size"], found["bound_by"]) == ("netvlad", 80, "compute")
     assert (found["compile_seconds"], found["first_batch_seconds"]) == (1.34, 1.5)
     assert found["advice"][0]["flag"] == "--training.precision"
+    assert found["operations_per_second"] == {"float32": 2e11, "bfloat16": 5e11}
     assert found["plausible"]
     assert found["trace"] is None

@@ -15,7 +15,15 @@ from yt8m.training.loop import train
 
 NAMES = [
     *("records", "memory", "a batch", "labels", "parameters", "memory of the weights", "memory of the optimizer"),
-    *("loss at the start", "memory of a step", "compute", "the whole training", "input", "learning by heart"),
+    *(
+        "loss at the start",
+        "memory of a step",
+        "matrix products",
+        "compute",
+        "the whole training",
+        "input",
+        "learning by heart",
+    ),
 ]
 
 

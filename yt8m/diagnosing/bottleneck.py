@@ -9,6 +9,7 @@ from typing import Literal
 from yt8m.config import RunConfig
 from yt8m.data.source import Source
 from yt8m.data.sources import scheme
+from yt8m.distribution.rates import ProductRates
 
 Bound = Literal["input", "compute", "balanced"]
 
@@ -17,6 +18,8 @@ _LEAD = 0.2
 _TOLERANCE = 0.25
 """How much longer a part alone may take than all parts together, as a share."""
 _FEW_FRAMES = 8
+_WORTHWHILE = 1.5
+"""How many times as fast products in bfloat16 must be to try them: a step does other things, too."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,17 @@ def bound_by(times: StepTimes) -> Bound:
     return "compute" if lead <= -_LEAD else "balanced"
 
 
-def advise(times: StepTimes, config: RunConfig, source: Source) -> list[Advice]:
+def advise(times: StepTimes, config: RunConfig, source: Source, rates: ProductRates | None = None) -> list[Advice]:
     """Advises what to change, most promising first. If neither side leads, there is advice for both.
 
     Args:
         times: measured times.
         config: a complete configuration.
         source: the training records.
+        rates: of matrix products; None on a device other than the processor.
     """
     bound = bound_by(times)
-    for_input, for_compute = list(_for_input(times, config, source)), list(_for_compute(config, source))
+    for_input, for_compute = list(_for_input(times, config, source)), list(_for_compute(config, source, rates))
     if bound == "balanced":
         return for_input[:2] + for_compute[:2]
     return for_input if bound == "input" else for_compute
@@ -131,11 +135,19 @@ def _fewer_frames(config: RunConfig, source: Source, reason: str) -> Iterator[Ad
         yield Advice("--data.context-num-frames", str(of_video // 2), str(of_video), reason)
 
 
-def _for_compute(config: RunConfig, source: Source) -> Iterator[Advice]:
+def _for_precision(present: str, rates: ProductRates | None) -> Iterator[Advice]:
+    if rates is None:
+        faster, reason = "mixed_bfloat16", "matrix products are much faster where the device has bfloat16"
+    else:
+        faster = "mixed_bfloat16" if rates.gain >= _WORTHWHILE else "float32" if rates.gain < 1.0 else present
+        reason = f"matrix products: {rates}"
+    if present != faster:
+        yield Advice("--training.precision", faster, present, reason)
+
+
+def _for_compute(config: RunConfig, source: Source, rates: ProductRates | None) -> Iterator[Advice]:
     training, teacher = config.training, config.distill.teacher
-    if training.precision == "float32":
-        reason = "matrix products are much faster where the device has bfloat16"
-        yield Advice("--training.precision", "mixed_bfloat16", "float32", reason)
+    yield from _for_precision(training.precision, rates)
     if not training.xla and not training.synchronised_batch_normalisation:
         yield Advice("--training.xla", "", "off", "the compiled step passes over memory less often, and starts later")
     pieces = training.gradient_accumulation

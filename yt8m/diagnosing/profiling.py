@@ -25,6 +25,7 @@ from yt8m.diagnosing.bottleneck import (
     advise,
     bound_by,
 )
+from yt8m.distribution.rates import ProductRates, is_processor_used, measure_rates
 from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
 from yt8m.progress import SILENT, Progress
@@ -70,6 +71,8 @@ class Profile:
     """By the names of `StepTimes`, in the same order."""
     trace: str
     """Directory of the trace, if one was asked for."""
+    rates: ProductRates | None = None
+    """How fast the processor multiplies matrices, where it is the device."""
 
     @property
     def unit(self) -> str:
@@ -94,7 +97,7 @@ class Profile:
     @property
     def advice(self) -> list[Advice]:
         """Flags to change."""
-        return advise(self.times, self.config, self.source)
+        return advise(self.times, self.config, self.source, self.rates)
 
     @property
     def compile_seconds(self) -> float:
@@ -129,6 +132,7 @@ class Profile:
             "stages": stages,
             "compile_seconds": round(self.compile_seconds, 3),
             "first_batch_seconds": round(self.first_batch_seconds, 3),
+            "operations_per_second": self.rates and dataclasses.asdict(self.rates),
             "bound_by": self.bound,
             "plausible": self.times.plausible,
             "advice": [dataclasses.asdict(each) for each in self.advice],
@@ -159,7 +163,7 @@ def profile(config: RunConfig, trace: str = "", progress: Progress = SILENT) -> 
     with stream_errors(config, source):
         timings = _measure_parts(trainer, source, trace, progress)
     names = tuple(_short(device) for device in _local_devices(trainer))
-    return Profile(config, source, names, timings, trace)
+    return Profile(config, source, names, timings, trace, measure_rates() if is_processor_used() else None)
 
 
 def _local_devices(trainer: Trainer) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from yt8m.data.remedies import OF_TRAINING
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
+from yt8m.distribution.rates import is_processor_used, measure_rates, precision_remark
 from yt8m.errors import InputError, quantity
 from yt8m.progress import Messages
 from yt8m.runs.initial import start_from
@@ -109,6 +110,8 @@ def _findings(config: RunConfig) -> Iterator[Finding]:
     yield _check_start(built.predicting, batch, config)
     step, finding = _measure_step(objective, optimizer, batch, config)
     yield finding
+    if is_processor_used():
+        yield _measure_products(config.training)
     compute = _rate(lambda: step(), config.training.batch_size)
     yield Finding("compute", f"{compute:,.0f} videos/s in training steps of {config.training.batch_size}", "ok")
     yield _time_of_all(config.training, compute)
@@ -270,6 +273,12 @@ def _rate(action: Callable[[], object], videos: int) -> float:
         action()
         count += 1
     return count * videos / (time.perf_counter() - start)
+
+
+def _measure_products(training: TrainingConfig) -> Finding:
+    rates = measure_rates()
+    remark = precision_remark(training.precision, rates)
+    return Finding("matrix products", remark or str(rates), "look" if remark else "ok")
 
 
 def _time_of_all(training: TrainingConfig, compute: float) -> Finding:

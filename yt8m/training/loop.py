@@ -16,6 +16,7 @@ import tensorflow as tf
 from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.overlap import refuse_repeats
+from yt8m.distribution.rates import precision_remark
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import bytes_in_words, quantity
 from yt8m.files import check_room, remove_unfinished, write_json
@@ -100,8 +101,9 @@ def train(
         if length := length_in_words(config, source):
             progress.message(length)
         trainer = Trainer(config, devices, source)  # first, so that a mistake leaves no run directory
-        if remark := trainer.memory_remark(source):
-            progress.message(remark)
+        for remark in (trainer.memory_remark(source), precision_remark(config.training.precision)):
+            if remark:
+                progress.message(remark)
         with contextlib.ExitStack() as stack:
             ending = Ending()
             run = devices.on_chief(lambda: _enter(trainer, stack, journal, ending))

@@ -25,6 +25,8 @@ def profiled(profile: Any) -> str:
         f"steps of {profile.config.training.batch_size} {profile.unit} on {', '.join(profile.devices)}; before the first, "
         f"{profile.first_batch_seconds:.1f} s to fill the buffers and {profile.compile_seconds:.1f} s to compile"
     )
+    if profile.rates:
+        lines.append(f"matrix products: {profile.rates}")
     if not profile.times.plausible:
         lines.append("a part alone cannot take longer than the loop: other work slowed the machine down; measure again")
     lines += ["", _verdict(profile)]

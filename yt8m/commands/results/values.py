@@ -65,6 +65,8 @@ class Profiled(TypedDict):
     """Extra seconds of the first step over later ones."""
     first_batch_seconds: float
     """Seconds until the first batch was ready."""
+    operations_per_second: Mapping[str, float] | None
+    """Of a product of matrices on the processor, by precision (float32, bfloat16); on other devices null."""
     bound_by: Bound
     """What the loop waits for."""
     plausible: bool
