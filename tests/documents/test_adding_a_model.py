@@ -117,7 +117,7 @@ def test_the_table_of_the_walk_is_that_of_its_runs(tmp_path, monkeypatch, capsys
     """By hand: 0.4, 0.5 and 0.6 have the mean 0.5, and the standard deviation of a sample 0.1."""
     for recipe, gaps in {"mean_two_layers": (0.4, 0.5, 0.6), "frame_logistic": (0.3, 0.3, 0.3)}.items():
         for seed, gap in enumerate(gaps):
-            run = tmp_path / "runs" / "compared" / f"{recipe}-{seed}"
+            run = tmp_path / "runs" / "both" / f"{recipe}-{seed}"
             (run / "best").mkdir(parents=True)
             (run / "config.json").write_text(json.dumps(to_dict(make_config("frame_logistic")) | {"recipe": recipe}))
             rows = [
