@@ -13,7 +13,7 @@ FILE ?= submissions/$(notdir $(RUN)).csv
 COMPETITION ?=
 # Extras of setup.cfg: those of all commands, and those that tests and the documentation need beside. The first environment has `io`,
 # too: tensorflow-io, and with it paths of s3:// and the like.
-EXTRAS ?= completion,faiss,kaggle,litert,parquet,report,scenes,tune,video
+EXTRAS ?= completion,faiss,kaggle,litert,onnx,parquet,report,scenes,tune,video
 EXTRAS_OF_TESTS ?= docs,test
 
 # all = `make test` runs the tests that take long, too.

@@ -31,7 +31,7 @@ AREAS = {
         "cross_validation",
         "foundations config metrics data submission runs distribution scoring predicting training",
     ),
-    "exporting": ("exporting", "foundations config metrics data models runs scoring"),
+    "exporting": ("exporting", "foundations config metrics data layers models runs scoring"),
     "records": ("conversion download", "foundations data"),
     "video": ("video", "foundations metrics data"),
     "extracting": ("extracting", "foundations data runs video records"),

@@ -48,13 +48,13 @@ def test_json_tells_what_was_written(yt8m, run, tmp_path):
 
 BAD = {
     "no run": (["--run", "nothing"], "nothing: no run directory"),
-    "another format": (["--format", "onnx"], "onnx"),
+    "another format": (["--format", "tensorrt"], "tensorrt"),
     "an ending that Keras does not load": (["--format", "keras"], "Keras does not load a file of this name"),
     "a directory where a file belongs": (["--out", "."], "this is a directory"),
     "a directory that exists": (["--format", "saved-model", "--out", "."], ".: exists; name a new directory"),
     "an address": (["--format", "saved-model", "--out", "gs://bucket/model"], "gs://bucket/model: "),
     "classes for another format": (["--top-k", "3"], "--top-k is for --format saved-model; leave it out for archive"),
-    "frames for another format": (["--num-frames", "3"], "--num-frames is for --format saved-model and litert"),
+    "frames for another format": (["--num-frames", "3"], "--num-frames is for --format saved-model, litert and onnx"),
     "a size for another format": (["--format", "litert", "--max-gigabytes", "3"], "--max-gigabytes is for"),
     "a negative size": (["--max-gigabytes", "-1"], "-1"),
     "no classes": (["--format", "saved-model", "--top-k", "0"], "0"),

@@ -33,12 +33,12 @@ def export(
 
     Args:
         run: The run directory, made by yt8m train.
-        format: saved-model, for TensorFlow Serving and MediaPipe; keras; litert; or archive, for yt8m unpack.
+        format: saved-model, for TensorFlow Serving and MediaPipe; keras; litert; onnx; or archive, for yt8m unpack.
         out: A new directory for saved-model. Otherwise a file; an existing one is replaced.
         float16: Store the weights as float16, in half the bytes, and measure how that changes the scores.
         data: Labelled records to measure that change on: files, directories or globs.
         top_k: Number of classes that a SavedModel returns for a record, the most probable ones.
-        num_frames: Number of frames that the model reads from those given; 5 for segments. For saved-model and litert.
+        num_frames: Number of frames that the model reads from those given; 5 for segments. For saved-model, litert and onnx.
         max_gigabytes: Largest archive to write, uncompressed; 0 = no limit.
         json: Print one JSON object.
     """

@@ -31,7 +31,7 @@ from yt8m.runs import RunDirectory
 from yt8m.runs.unlike import describe_place, is_of_starter
 from yt8m.values import Range, checked
 
-Format = Literal["saved-model", "keras", "litert", "archive"]
+Format = Literal["saved-model", "keras", "litert", "onnx", "archive"]
 """The formats of `yt8m export`."""
 
 Gigabytes = Annotated[float, Range(least=0)]

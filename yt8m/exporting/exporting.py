@@ -13,10 +13,9 @@ from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data.source import Source
 from yt8m.errors import InputError
-from yt8m.exporting import keras_file
+from yt8m.exporting import keras_file, litert, onnx_file
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, check_archive, write_archive
 from yt8m.exporting.half_precision import MetricChange, halved, halved_file
-from yt8m.exporting.litert import convert
 from yt8m.exporting.saved_model import write_saved_model
 from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import NewFile, check_destination, check_new
@@ -31,6 +30,8 @@ from yt8m.scoring.scorer import Scorer
 from yt8m.values import PositiveInt, checked
 
 DEFAULT_TOP_K = 20
+_CONVERTED = {"litert": litert.convert, "onnx": onnx_file.convert}
+"""The formats that a converter makes, each to the content of a file."""
 
 
 @dataclass(frozen=True)
@@ -66,28 +67,31 @@ def export(
         run: the run directory.
         out: a new directory for `saved-model`, otherwise a file, which is replaced if it exists. It must not be one of the
             run's own files.
-        format: `saved-model`, `keras`, `litert`, or `archive`, for `yt8m.exporting.archives.unpack`.
+        format: `saved-model`, `keras`, `litert`, `onnx`, or `archive`, for `yt8m.exporting.archives.unpack`.
         float16: store the weights as float16, and measure the effect on the metric.
         data: labelled records for that measurement; empty = the run's validation split.
         top_k: classes per record in a SavedModel's answer; None = 20.
-        num_frames: frames that a SavedModel or LiteRT model uses of those it gets, at most 10 000; None = as in prediction.
+        num_frames: frames that a SavedModel, LiteRT or ONNX model uses of those it gets, at most 10 000; None = as in prediction.
         max_gigabytes: the largest allowed archive, uncompressed; 0 = any size, None = 1.
         progress: counts the videos or segments of the measurement. It gets a line if the effect could not be measured, and
             on records that are left out.
 
     Raises:
         InputError, RecordError: the run does not exist; an argument does not fit the format; the output cannot be written;
-            the model is too large, or LiteRT does not support it; or a record is unusable.
+            the model is too large, or LiteRT or ONNX does not support it; a package is missing; or a record is unusable.
     """
     _refuse("--top-k", top_k, format, "saved-model")
-    _refuse("--num-frames", num_frames, format, "saved-model", "litert")
+    _refuse("--num-frames", num_frames, format, "saved-model", "litert", "onnx")
     _refuse("--max-gigabytes", max_gigabytes, format, "archive")
     if data and not float16:
         raise InputError("--data is for measuring the effect of --float16; add that, or leave --data out")
     config = runs.load_config(run)
     weights = best_weights(run)
     _check_place(out, format, run)
-    if format == "litert":  # LiteRT has no bfloat16
+    if format == "onnx":
+        onnx_file.require_packages()
+        _refuse_means("--num-frames", num_frames, config)
+    if format in _CONVERTED:  # LiteRT and ONNX Runtime do not compute in bfloat16
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision="float32"))
     limit = DEFAULT_MAX_GIGABYTES if max_gigabytes is None else max_gigabytes
     if format == "archive":  # its size is known before the work
@@ -96,10 +100,10 @@ def export(
     model = build(config)
     load_weights(model, weights)
     exact = _round(model) if float16 else []
-    if format in ("saved-model", "litert"):
+    if format == "saved-model" or format in _CONVERTED:
         exported = ExportedModel(model, config, top_k or DEFAULT_TOP_K, num_frames, float16 and format == "saved-model")
-    if format == "litert":  # it does not support every model; fail before the measurement
-        content = _convert(exported, run, float16)
+    if format in _CONVERTED:  # not every model can be; fail before the measurement
+        content = _convert(exported, format, run, float16)
     change = _measure_change(model, exact, run, config, data, progress) if float16 else None
     signatures: Sequence[str] = ()
     size = None
@@ -117,7 +121,13 @@ def export(
 
 def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
     if value is not None and format not in formats:
-        raise InputError(f"{flag} is for --format {' and '.join(formats)}; leave it out for {format}")
+        names = " and ".join(filter(None, [", ".join(formats[:-1]), formats[-1]]))
+        raise InputError(f"{flag} is for --format {names}; leave it out for {format}")
+
+
+def _refuse_means(flag: str, value: object, config: RunConfig) -> None:
+    if value is not None and config.model.level == "video":
+        raise InputError(f"{flag} is for models of frames; leave it out, as {config.model.name} takes means in ONNX")
 
 
 def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> None:
@@ -171,9 +181,9 @@ def _score(model: keras.Model, source: Source, config: RunConfig, progress: Prog
     return measure_source(Scorer(model), source, config, progress).result
 
 
-def _convert(exported: ExportedModel, run, half: bool) -> bytes:
+def _convert(exported: ExportedModel, format: Format, run, half: bool) -> bytes:
     try:
-        return convert(exported, half)
+        return _CONVERTED[format](exported, half)
     except InputError as error:
         raise InputError(f"{os.fspath(run)}: {error}") from error
 

@@ -6,7 +6,8 @@ MediaPipe), S = segments of all videos, k = classes in an answer. Frames of othe
 name of its feature.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -19,6 +20,7 @@ from yt8m.data.graph.sampling import sample_rows
 from yt8m.data.graph.segments import segment_parser
 from yt8m.data.schema import CONTEXT_PREFIX, SEGMENT_FRAMES
 from yt8m.exporting.half_precision import halved
+from yt8m.exporting.recurrent_loops import recurrences
 
 RGB_AND_AUDIO = "rgb_and_audio"
 _OF_MEDIAPIPE = ("rgb", "audio")
@@ -83,7 +85,7 @@ class ExportedModel(tf.Module):
         features = in_order(parse_features(config.data.features))
         self._features = lambda: features
         self.num_frames = num_frames or frames_shown(config)
-        self._as_means = config.model.level == "video"
+        self.as_means = config.model.level == "video"
         self._sees_video = models.has_context(model)
 
         def stored(variables: list) -> list[tf.Variable]:
@@ -92,19 +94,34 @@ class ExportedModel(tf.Module):
 
         self._trained, self._other = stored(model.trainable_variables), stored(model.non_trainable_variables)
         keys = list(model.input)
+        shapes = {key: each.shape for key, each in model.input.items()}
+        # In a closure, as above.
+        self._shapes = lambda: shapes
+
+        self._values = lambda: self.weights
 
         def logits(batch: _Batch) -> tf.Tensor:
-            weights = [
-                [tf.cast(each, original.dtype) for each, original in zip(kept, originals, strict=True)]
-                for kept, originals in (
-                    (self._trained, model.trainable_variables),
-                    (self._other, model.non_trainable_variables),
-                )
-            ]
+            originals = [*model.trainable_variables, *model.non_trainable_variables]
+            values = [tf.cast(each, like.dtype) for each, like in zip(self._values(), originals, strict=True)]
+            weights = values[: len(self._trained)], values[len(self._trained) :]
             return model.stateless_call(*weights, {key: batch[key] for key in keys}, training=False)[0]
 
         # In a closure, because the weights of an attribute would be saved, too.
-        self._logits = logits
+        self._logits, self.recurrences = logits, lambda: recurrences(model)
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """All weights."""
+        return [*self._trained, *self._other]
+
+    @contextlib.contextmanager
+    def given(self, weights: Sequence[tf.Tensor]) -> Iterator[None]:
+        """Lets functions that are traced in the block compute with tensors in place of `weights`."""
+        kept, self._values = self._values, lambda: weights
+        try:
+            yield
+        finally:
+            self._values = kept
 
     def predictions(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Probabilities of all classes: float32 [B, C].
@@ -118,6 +135,10 @@ class ExportedModel(tf.Module):
         if self._sees_video:
             batch |= self._framed(inputs[each:-1], inputs[-1], prefix=CONTEXT_PREFIX)
         return {"predictions": tf.sigmoid(self._logits(batch))}
+
+    def predictions_of_means(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Probabilities of all classes, float32 [B, C], by a video-level model, from the means of its features, [B, D] each."""
+        return {"predictions": tf.sigmoid(self._logits(dict(zip(self._shapes(), inputs, strict=True))))}
 
     def top_classes(self, batch: _Batch) -> dict[str, tf.Tensor]:
         """The most probable classes of a batch, int32 [B, k], their probabilities, float32 [B, k], and the ids."""
@@ -146,7 +167,7 @@ class ExportedModel(tf.Module):
                     own = frames[:, :, start : start + feature.size]
                     batch[f"{prefix}{feature.name}"] = stored_values(own, count, feature)
                 start += feature.size
-        return parsing.means_of_frames(features, prefix)(batch) if self._as_means else batch
+        return parsing.means_of_frames(features, prefix)(batch) if self.as_means else batch
 
     def _parse_videos(self, serialized: tf.Tensor) -> _Batch:
         """A batch from SequenceExamples with frames, string [B]."""
@@ -156,7 +177,7 @@ class ExportedModel(tf.Module):
             *(data.prediction_num_frames or None, data.prediction_sampling, 0),
         )
         batch = parse(tf.constant(0, tf.int64), serialized)
-        return parsing.means_of_frames(self._features())(batch) if self._as_means else batch
+        return parsing.means_of_frames(self._features())(batch) if self.as_means else batch
 
     def _parse_segments(self, serialized: tf.Tensor) -> _Batch:
         """A batch of all segments of some SequenceExamples with frames, string [B]."""
@@ -172,7 +193,7 @@ class ExportedModel(tf.Module):
         batch = {key: tf.reshape(each, [tf.shape(each)[0], *shapes[key].shape[1:]]) for key, each in rows.items()}
         there = batch["segment_frames"] > 0  # a video without frames has no segment
         batch = {key: tf.boolean_mask(each, there) for key, each in batch.items()}
-        if self._as_means:
+        if self.as_means:
             batch = parsing.means_of_frames(self._features())(batch)
             if self._sees_video:
                 batch = parsing.means_of_frames(self._features(), CONTEXT_PREFIX)(batch)
@@ -194,12 +215,17 @@ class ExportedModel(tf.Module):
         specifications = specifications if self._sees_video else specifications[: len(inputs) + 1]
         return tf.function(self.predictions, autograph=False).get_concrete_function(*specifications)
 
+    def means_function(self) -> Callable:
+        """`predictions_of_means` as a traced function with inputs named as in records."""
+        specifications = [tf.TensorSpec(shape, tf.float32, key) for key, shape in self._shapes().items()]
+        return tf.function(self.predictions_of_means, autograph=False).get_concrete_function(*specifications)
+
     def record_functions(self) -> dict[str, Callable]:
         """`top_classes` as traced functions of serialized records, string [B], by the name of the signature."""
         parsers = {"segments": self._parse_segments}
         if not self._data.segment_context:
             parsers["sequence_examples"] = self._parse_videos
-            if self._as_means:
+            if self.as_means:
                 data = self._data
                 parsers["examples"] = parsing.video_batch_parser(self._features(), data.num_classes, data.max_labels)
         return {name: self._of_records(parse) for name, parse in parsers.items()}

@@ -42,6 +42,23 @@ def _lstm_gates(inputs, before, kernel):
     return ops.sigmoid(entry), ops.sigmoid(forget), ops.tanh(candidate), ops.sigmoid(output)
 
 
+def lstm_step(kernel):
+    """One frame of an LSTM, for a loop: ``((h, c), (inputs, mask))`` to the next ``(h, c)``, float32 [B, H] each, twice.
+
+    Args:
+        kernel: recurrent weights, [H, 4 H]; a tensor, not a variable.
+    """
+
+    def step(state, frame):
+        (hidden, cell), (contribution, real) = state, frame
+        entry, forget, candidate, output = _lstm_gates(contribution, hidden, kernel)
+        cell = real * (forget * cell + entry * candidate)
+        state = (real * output * ops.tanh(cell), cell)
+        return state, state
+
+    return step
+
+
 def lstm_states(inputs, kernel, mask, backwards):
     """Runs an LSTM: c' = f * c + i * g, h' = o * tanh(c'), with the gates of ``inputs + h @ kernel``.
 
@@ -57,15 +74,8 @@ def lstm_states(inputs, kernel, mask, backwards):
 
     @ops.custom_gradient
     def run(inputs, kernel):
-        def step(state, frame):
-            (hidden, cell), (contribution, real) = state, frame
-            entry, forget, candidate, output = _lstm_gates(contribution, hidden, kernel)
-            cell = real * (forget * cell + entry * candidate)
-            state = (real * output * ops.tanh(cell), cell)
-            return state, state
-
         initial = _zeros(inputs, kernel.shape[0])
-        _, (hidden, cell) = ops.scan(step, (initial, initial), (inputs, mask), reverse=backwards)
+        _, (hidden, cell) = ops.scan(lstm_step(kernel), (initial, initial), (inputs, mask), reverse=backwards)
 
         def gradient(*arguments, upstream=None):
             return _lstm_gradients(given(arguments, upstream), inputs, kernel, mask, hidden, cell, backwards)
@@ -111,6 +121,23 @@ def _gru_gates(inputs, before, gate_kernel, candidate_kernel):
     return update, reset, ops.tanh(sums[..., split:] + _product(reset * before, candidate_kernel))
 
 
+def gru_step(gate_kernel, candidate_kernel):
+    """One frame of a GRU, for a loop: ``(h, (inputs, mask))`` to the next h, float32 [B, H], twice.
+
+    Args:
+        gate_kernel: recurrent weights of z and r, [H, 2 H]; a tensor, not a variable.
+        candidate_kernel: weights of the reset states in n, [H, H]; a tensor, not a variable.
+    """
+
+    def step(before, frame):
+        contribution, real = frame
+        update, _, candidate = _gru_gates(contribution, before, gate_kernel, candidate_kernel)
+        state = real * (update * before + (1.0 - update) * candidate)
+        return state, state
+
+    return step
+
+
 def gru_states(inputs, gate_kernel, candidate_kernel, mask, backwards):
     """Runs a GRU: h' = z * h + (1 - z) * n, with gates z and r of ``inputs + h @ gate_kernel`` and
     n = tanh(inputs + (r * h) @ candidate_kernel).
@@ -128,13 +155,8 @@ def gru_states(inputs, gate_kernel, candidate_kernel, mask, backwards):
 
     @ops.custom_gradient
     def run(inputs, gate_kernel, candidate_kernel):
-        def step(before, frame):
-            contribution, real = frame
-            update, _, candidate = _gru_gates(contribution, before, gate_kernel, candidate_kernel)
-            state = real * (update * before + (1.0 - update) * candidate)
-            return state, state
-
         initial = _zeros(inputs, candidate_kernel.shape[0])
+        step = gru_step(gate_kernel, candidate_kernel)
         _, hidden = ops.scan(step, initial, (inputs, mask), reverse=backwards)
 
         def gradient(*arguments, upstream=None):

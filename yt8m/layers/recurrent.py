@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from yt8m.layers import serialisable
-from yt8m.layers.recurrence import gru_states, lstm_states
+from yt8m.layers.recurrence import gru_states, gru_step, lstm_states, lstm_step
 
 
 class Recurrence(keras.layers.Layer):
@@ -25,6 +25,8 @@ class Recurrence(keras.layers.Layer):
 
     initial_biases: tuple[float, ...]
     """The initial bias of each gate. The kernels have H columns per gate."""
+    num_states: int
+    """Vectors [B, H] that a frame hands on to the next. The first is the state that the layer returns."""
 
     def __init__(self, num_units, backwards=False, **kwargs):
         super().__init__(**kwargs)
@@ -46,6 +48,10 @@ class Recurrence(keras.layers.Layer):
 
     def states(self, inputs, recurrent_kernel, mask):
         """The states [T, B, H], float32, from the frames' part of the gates, [T, B, gates * H]."""
+        raise NotImplementedError
+
+    def step(self, recurrent_kernel):
+        """One turn of that loop: from the vectors before a frame, its inputs and its mask to the vectors after it, twice."""
         raise NotImplementedError
 
     def call(self, frames, mask):
@@ -72,9 +78,13 @@ class LSTM(Recurrence):
     """
 
     initial_biases = (0.0, 1.0, 0.0, 0.0)
+    num_states = 2
 
     def states(self, inputs, recurrent_kernel, mask):
         return lstm_states(inputs, recurrent_kernel, mask, self.backwards)
+
+    def step(self, recurrent_kernel):
+        return lstm_step(recurrent_kernel)
 
 
 @serialisable
@@ -86,7 +96,14 @@ class GRU(Recurrence):
     """
 
     initial_biases = (1.0, 1.0, 0.0)
+    num_states = 1
 
     def states(self, inputs, recurrent_kernel, mask):
-        split = 2 * self.num_units
-        return gru_states(inputs, recurrent_kernel[:, :split], recurrent_kernel[:, split:], mask, self.backwards)
+        return gru_states(inputs, *self._split(recurrent_kernel), mask, self.backwards)
+
+    def step(self, recurrent_kernel):
+        return gru_step(*self._split(recurrent_kernel))
+
+    def _split(self, recurrent_kernel):
+        """The weights of both gates and those of the candidate."""
+        return recurrent_kernel[:, : 2 * self.num_units], recurrent_kernel[:, 2 * self.num_units :]
