@@ -22,7 +22,7 @@ from yt8m.errors import bytes_in_words
 from yt8m.training.liveness import peak_bytes
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer
-from yt8m.training.stream import training_batches
+from yt8m.training.stream import training_signature
 
 Shapes = Mapping[str, tf.TensorSpec]
 
@@ -110,7 +110,7 @@ def advice(config: RunConfig) -> str:
 
 def batch_shapes(config: RunConfig, source: Source) -> Shapes:
     """Returns the shapes of a batch of `--training.batch-size`, without reading one."""
-    spec = training_batches(config, source, config.training.batch_size).element_spec
+    spec = training_signature(config, source, config.training.batch_size)
     return {key: value for key, value in spec.items() if key != "id"}
 
 

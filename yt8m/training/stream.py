@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data import pipeline
+from yt8m.data.engine.stream import prepared
+from yt8m.data.handover import signature_of
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.schema import WHOLE, Share
@@ -33,6 +35,12 @@ def training_order(config: RunConfig, repeat: bool = True) -> Order:
         parallel_files=data.parallel_files,
         deterministic=data.deterministic,
     )
+
+
+def training_signature(config: RunConfig, source: Source, size: int) -> dict[str, tf.TensorSpec]:
+    """Returns the types and shapes of the batches of `training_batches` without making a stream. Raises as that does."""
+    prepared(source, training_order(config), Portion(shard_by=config.data.shard))
+    return signature_of(source, training_frames(config), size)
 
 
 def training_batches(
