@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+import fcntl
+import functools
 import gc
 import itertools
 import os
@@ -8,7 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import MutableMapping
+import zlib
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 import preloaded
@@ -109,6 +112,23 @@ def _plain_graphs():
     _optimise_graphs(False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _draw_no_curves():
+    """Drawing the curves takes a third of a small training's time. test_curves.py and processes that tests start draw some.
+
+    `curves.plot.__wrapped__` draws.
+    """
+    from yt8m.training import curves
+
+    @functools.wraps(curves.plot)
+    def plot(rows, path, best_step=None):
+        path.write_bytes(b"\x89PNG")
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(curves, "plot", plot)
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with real YouTube-8M records, which is no part of the repository."""
@@ -118,27 +138,46 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory) -> Path:
-    """A tiny sample data set in the official layout: 64 + 13 + 13 videos, 12 classes, 2 shards a split."""
-    from yt8m.data.tools.synthetic import synthesise
+def made_once(tmp_path_factory):
+    """Makes a directory once for all workers of xdist, and returns its path; no test may change it.
 
-    directory = tmp_path_factory.mktemp("sample")
-    synthesise(directory, num_videos=64, num_classes=12, num_shards=2, seed=1)
-    return directory
+    `made_once(name, make)` calls `make(path)` in the first worker that wants it.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        path, done = place / "shared" / name, place / "shared" / f"{name}-is-made"
+        path.parent.mkdir(exist_ok=True)
+        with open(path.with_name(f"{name}-lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
+                make(path)
+                done.touch()
+        return path
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def once_trained(sample, tmp_path_factory):
+def sample(made_once) -> Path:
+    """A tiny sample data set in the official layout: 64 + 13 + 13 videos, 12 classes, 2 shards a split."""
+    from yt8m.data.tools.synthetic import synthesise
+
+    return made_once("sample", lambda path: synthesise(path, num_videos=64, num_classes=12, num_shards=2, seed=1))
+
+
+@pytest.fixture(scope="session")
+def once_trained(sample, made_once, tmp_path_factory):
     """Copies a run of trained_runs.py, which is trained once for all modules; options are those of its data."""
     from trained_runs import trained
 
-    runs = {}
-
     def copy(**options) -> str:
-        key = repr(options)
-        if key not in runs:
-            runs[key] = trained(tmp_path_factory.mktemp("trained") / "run", sample, **options)
-        return str(shutil.copytree(runs[key], tmp_path_factory.mktemp("runs") / "run"))
+        name = f"trained-{zlib.crc32(repr(options).encode()):08x}"
+        run = made_once(name, lambda path: trained(path, sample, **options))
+        return str(shutil.copytree(run, tmp_path_factory.mktemp("runs") / "run"))
 
     return copy
 

@@ -146,7 +146,6 @@ def started(monkeypatch, tmp_path, _signal_handlers, _preloaded, _plain_graphs):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
     from benchmarks import processes, sizes
-    from yt8m.training import curves
 
     started = []
 
@@ -158,7 +157,6 @@ def started(monkeypatch, tmp_path, _signal_handlers, _preloaded, _plain_graphs):
     monkeypatch.setattr(sizes, "runs_of", lambda name: tmp_path / "runs" / name)
     monkeypatch.setattr(sizes, "submission_of", lambda name: tmp_path / f"{name}.csv")
     monkeypatch.setattr(processes, "run", run)
-    monkeypatch.setattr(curves, "plot", lambda rows, path, best_step: path.touch())
     return started
 
 

@@ -23,17 +23,9 @@ from yt8m.predicting import StoredPredictions
 from yt8m.predicting.scoring import score
 from yt8m.progress import Messages
 from yt8m.runs import best_metrics, load_config
-from yt8m.training import curves
 from yt8m.training.loop import train
 
 COUNT = 2
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _draw_nothing():
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(curves, "plot", lambda rows, path, best_step: None)
-        yield
 
 
 @pytest.fixture(scope="module")

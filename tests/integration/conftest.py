@@ -1,6 +1,7 @@
 """The commands, called in this process; each returns its exit status, stdout and stderr."""
 
 import json
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -53,17 +54,18 @@ def short_flags() -> list[str]:
     return list(SHORT)
 
 
-@pytest.fixture(autouse=True)
-def _draw_nothing(monkeypatch):
-    """Drawing the curves takes a second; the tiny run has drawn its own, as fixtures of a session come first."""
-    monkeypatch.setattr(curves, "plot", lambda rows, path, best_step: None)
-
-
 @pytest.fixture(scope="session")
-def tiny_run(sample, tmp_path_factory):
-    """A run directory of a small gated NetVLAD trained on the sample."""
-    run = tmp_path_factory.mktemp("runs") / "tiny"
-    with pytest.raises(SystemExit) as ended:
-        main(["train", "sample", "--data.root", str(sample), "--run", str(run), *TINY, "--verbose"])
-    assert ended.value.code == 0
+def tiny_run(sample, made_once, tmp_path_factory):
+    """A run directory of a small gated NetVLAD trained on the sample, with its curves."""
+
+    def train(run):
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(curves, "plot", curves.plot.__wrapped__)
+            with pytest.raises(SystemExit) as ended:
+                main(["train", "sample", "--data.root", str(sample), "--run", str(run), *TINY, "--verbose"])
+        assert ended.value.code == 0
+
+    trained = made_once("tiny", train)
+    run = shutil.copytree(trained, tmp_path_factory.mktemp("runs") / "tiny")
+    (run / "config.json").write_text((run / "config.json").read_text().replace(str(trained), str(run)))
     return run

@@ -19,9 +19,9 @@ from misbehaving_server import make_files, serve
 from yt8m.data.pipeline import read_records
 from yt8m.data.records import framed, video_level_record
 from yt8m.data.tools import synthetic
+from yt8m.diagnosing import profiling, sanity
 from yt8m.download import addresses, downloading
 from yt8m.progress import SILENT
-from yt8m.training import curves
 
 QUICK_TRAINING = [
     *("--training.num-steps", "2", "--training.validate-every-steps", "2", "--training.checkpoint-every-steps", "2"),
@@ -226,12 +226,19 @@ def kept(tmp_path_factory) -> Path:
 def reader(tmp_path, monkeypatch, made, kept, servers, kaggle, yt8m, _preloaded, _plain_graphs) -> Reader:
     """In a directory of its own, with the sample, the Makefile, and stand-ins for what is on the internet."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(curves, "plot", lambda rows, path, *_: path.touch())
     shutil.copytree(made, "data/sample")
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
     for name in ("setup.cfg", "pyproject.toml", "constraints.txt", "setup-environment.sh"):
         shutil.copy(REPOSITORY / name, tmp_path)
     kaggle.pending_lists = 0
+    # tests/diagnosing has the figures of both; here they need only come.
+    for module, name, value in (
+        (profiling, "NUM_ROUNDS", 1),
+        (profiling, "WINDOW_SECONDS", 0.01),
+        (sanity, "RATE_SECONDS", 0.1),
+        (sanity, "OVERFIT_SECONDS", 0.1),
+    ):
+        monkeypatch.setattr(module, name, value)
     return Reader(yt8m, kept)
 
 

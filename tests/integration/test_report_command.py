@@ -22,13 +22,10 @@ def linear_run(sample, tmp_path_factory):
     """A run of video level on the sample."""
     from small_runs import configure
 
-    from yt8m.training import curves
     from yt8m.training.loop import train
 
     run = tmp_path_factory.mktemp("runs") / "linear"
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(curves, "plot", lambda rows, path, best_step: None)
-        train(configure(run, sample, validate=True))
+    train(configure(run, sample, validate=True))
     return run
 
 

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from small_runs import configure
 from webvtt_parsing import parse_webvtt
 
 import yt8m as package
@@ -16,13 +15,6 @@ from yt8m.labelling.labelling import label
 from yt8m.labelling.options import LabelOptions
 
 NAMES = {n: f"Class of <{n}>" for n in range(12)}
-
-
-@pytest.fixture(scope="module")
-def run(sample, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("runs") / "logistic"
-    package.train(configure(directory, sample, data={"features": ("rgb", "audio")}))
-    return directory
 
 
 def frames(length: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -26,14 +26,6 @@ def test_windows_are_those_of_segments(length, window, stride, expected):
     assert windows_of(length, window, stride) == expected
 
 
-@pytest.fixture(scope="module")
-def run(sample, tmp_path_factory):
-    """A logistic regression on means, which no matter of order or number of frames can hide from."""
-    directory = tmp_path_factory.mktemp("runs") / "logistic"
-    package.train(configure(directory, sample, data={"features": ("rgb", "audio")}))
-    return str(directory)
-
-
 def frames(length: int) -> dict[str, np.ndarray]:
     random = np.random.default_rng(length)
     return {name: random.integers(0, 256, (length, size), np.uint8) for name, size in (("rgb", 1024), ("audio", 128))}

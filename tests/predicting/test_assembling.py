@@ -23,10 +23,10 @@ TRAIN, VALIDATE = "2/video/train", "2/video/validate"
 
 
 @pytest.fixture(scope="module")
-def members(sample, tmp_path_factory) -> list[str]:
+def members(sample, once_trained, tmp_path_factory) -> list[str]:
     """A trained run and a fitted one."""
     place = tmp_path_factory.mktemp("members")
-    first = trained(place / "logistic", sample, "logistic", TRAIN)
+    first = once_trained(model="logistic", records=TRAIN)
     data = DataConfig(train=(str(sample / TRAIN),), num_classes=12, features=("audio",))
     return [first, fit("neighbours", place / "neighbours", data).run]
 
@@ -98,7 +98,7 @@ def test_what_is_said_of_it(assembled, learned, members):
         assert json.load(file) == {"ensemble": members, "gap": learned.score}
 
 
-def test_what_cannot_become_a_run(assembled, members, sample, tmp_path):
+def test_what_cannot_become_a_run(assembled, members, once_trained, sample, tmp_path):
     def refused(message, run=tmp_path / "run", runs=members, combined="geometric"):
         with pytest.raises(InputError, match=message):
             check_assembling(run, runs, combined)
@@ -106,7 +106,6 @@ def test_what_cannot_become_a_run(assembled, members, sample, tmp_path):
     refused("holds a run; give a new directory", run=assembled)
     refused("a rank depends on all other videos", combined="rank")
     refused("nowhere: is no run, and --run needs one for every member", runs=[members[0], "nowhere"])
-    frames = trained(tmp_path / "frames", sample)
-    refused("its level is frame, and video in", runs=[members[0], frames])
+    refused("its level is frame, and video in", runs=[members[0], once_trained()])
     both = trained(tmp_path / "both", sample, "logistic", TRAIN, features=("rgb", "audio"))
     refused("its --data.features are audio rgb, and audio in", runs=[members[0], both])

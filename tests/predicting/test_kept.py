@@ -26,8 +26,8 @@ TEST = "2/video/test"
 
 
 @pytest.fixture(scope="module")
-def trained_once(sample, tmp_path_factory) -> str:
-    return trained(tmp_path_factory.mktemp("runs") / "run", sample, "logistic", "2/video/train")
+def trained_once(once_trained) -> str:
+    return once_trained(model="logistic", records="2/video/train")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Predictions of runs: resumed, out of fold, stored and submitted."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -254,13 +255,16 @@ def test_runs_that_are_no_folds_of_one_training(run, folds, sample, tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             predict(runs, [str(sample / RATED)], tmp_path / "out.csv")
-    changed = trained(tmp_path / "changed", sample, records=RATED, fold="2/3", max_frames=20)
+    changed = str(shutil.copytree(folds[2], tmp_path / "changed"))
+    config = json.loads(Path(changed, "config.json").read_text())
+    config["data"]["max_frames"] = 20
+    Path(changed, "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"differ in data\.max_frames"):
         predict([*folds[:2], changed], [str(sample / RATED)], tmp_path / "out.csv")
 
 
-def test_a_model_of_video_level_ranks_segments_and_is_a_prior(run, sample, tmp_path):
-    means = trained(tmp_path / "means", sample, "logistic", "2/video/train")
+def test_a_model_of_video_level_ranks_segments_and_is_a_prior(run, once_trained, sample, tmp_path):
+    means = once_trained(model="logistic", records="2/video/train")
     done = predict(means, [str(sample / RATED)], tmp_path / "segments.csv")
     assert done.task == "segment"
     done = predict(run, [str(sample / RATED)], tmp_path / "prior.csv", prior=means, prior_weight=1.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_up import sigmoid, together
-from trained_runs import FRAMES, RATED, trained
+from trained_runs import FRAMES, RATED
 
 from yt8m import runs
 from yt8m.data.labels import open_labelled, read_labels
@@ -276,8 +276,8 @@ def test_the_loss_after_is_that_of_the_other_half_s_functions(run, sample, monke
     assert not (Path(run) / "calibration.json").exists()
 
 
-def test_members_of_an_ensemble_are_calibrated_each_by_its_own(run, trained_once, sample, tmp_path):
-    other = trained(tmp_path / "other", sample, model="logistic")
+def test_members_of_an_ensemble_are_calibrated_each_by_its_own(run, once_trained, sample, tmp_path):
+    other = once_trained(model="logistic")
     files = [
         line_for(other, tmp_path / "b.json", LogitMap(2.0, (0.0,), (1.0,))),
         line_for(run, tmp_path / "a.json", LogitMap(0.5, (0.0,), (-3.0,))),
@@ -316,13 +316,13 @@ def test_a_calibration_on_the_records_that_weights_are_learned_from(run, trained
         assert all(line.startswith(f"{file}: was fitted on records that are measured here (") for line in lines)
 
 
-def test_stored_predictions_keep_the_order_within_a_step(run, sample, tmp_path):
+def test_stored_predictions_keep_the_order_within_a_step(run, once_trained, sample, tmp_path):
     """A step leaves a hundredth of the logit, less than float16 can tell apart."""
     step, data = LogitMap(0.01, (0.0,), (-5.0,)), [str(sample / FRAMES)]
     file = line_for(run, tmp_path / "a.json", step)
     exact = RunPredictions(run, data, selection=Selection(top_k=0, precision="float32")).store(tmp_path / "exact")
     predict(run, data, None, stored=tmp_path / "calibrated", stored_top_k=0, calibrations=[file])
-    other = trained(tmp_path / "other", sample, model="logistic")
+    other = once_trained(model="logistic")
     options = {"data": data, "mean": "geometric", "weights": [1, 0], "calibrations": [file]}
     ensemble([run, other], stored=tmp_path / "both", **options)
     raw = together(exact)
@@ -398,8 +398,8 @@ def test_what_cannot_be_checked_is_said_and_no_more(moved, trained_once, sample)
     assert [line for line in told.lines if "could not be checked" in line] == [unknown]
 
 
-def test_a_run_without_validation_records(sample, tmp_path, refused):
-    run = trained(tmp_path / "without", sample)
+def test_a_run_without_validation_records(once_trained, refused):
+    run = once_trained()
     refused(rf"^{run}: was trained without a validate split; name the records with --data", calibrate, run)
 
 
@@ -454,8 +454,15 @@ def test_a_calibration_of_another_task(run, sample, tmp_path, refused):
     refused(message, predict, run, [str(sample / RATED)], None, stored=tmp_path / "stored", calibrations=[file])
 
 
-def test_folds_are_all_calibrated_or_none(sample, tmp_path, refused):
-    folds = [trained(tmp_path / f"fold-{fold}", sample, fold=f"{fold}/2") for fold in (0, 1)]
+def test_folds_are_all_calibrated_or_none(run, tmp_path, refused):
+    """Whatever they learned: their configurations say that they are folds."""
+    folds = [str(shutil.copytree(run, tmp_path / f"fold-{fold}")) for fold in (0, 1)]
+    for number, fold in enumerate(folds):
+        config = json.loads(Path(fold, "config.json").read_text())
+        config["data"] |= {"fold": f"{number}/2", "validate": []}
+        Path(fold, "config.json").write_text(json.dumps(config))
+    with open(Path(folds[0], "best", "model.weights.h5"), "ab") as weights:
+        weights.write(b"\0")  # or one file would be for both
     file = line_for(folds[1], tmp_path / "a.json", IDENTITY)
     message = rf"^--calibration: none is for {folds[0]}, and the runs predict together; name one for each of them"
     refused(message, predict, folds, (), None, stored=tmp_path / "stored", calibrations=[file])

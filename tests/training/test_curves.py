@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from yt8m.training import curves
 
-drawn = curves.plot  # the fixture that keeps the other tests from drawing comes later
+drawn = curves.plot  # the fixture that keeps all other tests from drawing comes later
 
 TRAINING = [{"kind": "train", "step": step, "loss": 8.0 / step} for step in (1, 2, 4)]
 SEGMENTS = {"kind": "validation", "step": 4, "loss": 3.0, "segment_map": 0.5}
