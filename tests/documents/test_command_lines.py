@@ -194,8 +194,18 @@ def test_the_examples_of_a_recipe_are_understood(recipe, capsys):
     from yt8m.recipes import RECIPES
 
     commands = re.findall(r"`(yt8m [^`]*)`", " ".join((RECIPES[recipe].__doc__ or "").split()))
-    commands += [configuring.example(name, recipe, "data/sample") for name in RECIPE_COMMANDS]
-    for command in commands:
-        words = words_of(re.sub(r"[][]", " ", command))[1:]
-        found = understand(words)
-        assert getattr(found, "config", found).recipe == recipe if words[0] in ("train", "check", "submit") else found
+    for command in [*commands, configuring.example("train", recipe, "data/sample")]:
+        assert_understood(command, recipe)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", list_recipes())
+def test_a_recipe_is_understood_by_all_commands(recipe, capsys):
+    for name in RECIPE_COMMANDS:
+        assert_understood(configuring.example(name, recipe, "data/sample"), recipe)
+
+
+def assert_understood(command: str, recipe: str) -> None:
+    words = words_of(re.sub(r"[][]", " ", command))[1:]
+    found = understand(words)
+    assert getattr(found, "config", found).recipe == recipe if words[0] in ("train", "check", "submit") else found

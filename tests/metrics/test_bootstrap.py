@@ -114,7 +114,7 @@ def drawn():
     """A population of videos, and the bootstraps of 100 draws of 150 of them."""
     population, rng = made(10, 4000), np.random.default_rng(11)
     rows = [rng.integers(4000, size=150) for _ in range(100)]
-    return population, [bootstrap([outcomes_of(*(each[own] for each in population)).rankings()], 80) for own in rows]
+    return population, [bootstrap([outcomes_of(*(each[own] for each in population)).rankings()], 40) for own in rows]
 
 
 @pytest.mark.parametrize("key", ["gap", "map"])

@@ -114,7 +114,7 @@ def test_the_order_is_that_of_a_slow_version(case):
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["counted", "uncounted"])
-@pytest.mark.parametrize("case", range(300))
+@pytest.mark.parametrize("case", [*range(80), *(pytest.param(case, marks=pytest.mark.slow) for case in range(80, 300))])
 def test_a_stream_goes_on_anywhere_as_if_it_had_been_read_until_there(case, known):
     counts, order, shares, rng = random_case(1000 + case)
     total = sum(counts) // max(shares.files.count, shares.records.count)

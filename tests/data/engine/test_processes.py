@@ -106,7 +106,7 @@ def test_batches_that_are_kept_are_not_written_over(files, made_by):
         return islice(read_batches(files, 8, num_frames=5, repeat=True, processes=number), 60)
 
     kept = list(stream_of(2))
-    gc.collect()
+    gc.collect(1)
     for one, other in zip(kept, stream_of(0), strict=True):
         assert_equal(one, other)
     assert all(batch["rgb"].ctypes.data % 64 == 0 for batch in kept)
@@ -177,7 +177,7 @@ def test_a_stream_goes_on_when_its_processes_are_killed(files, made_by):
 
 
 def test_processes_end_with_the_stream_and_also_with_one_that_is_dropped(files):
-    gc.collect()
+    gc.collect(1)
     open_before = len(os.listdir("/proc/self/fd"))
     for stop in (lambda stream: stream.close(), lambda stream: None):
         stream = iter(read_batches(files, 8, repeat=True, max_frames=40, processes=2))
@@ -186,7 +186,7 @@ def test_processes_end_with_the_stream_and_also_with_one_that_is_dropped(files):
         next(stream)
         stop(stream)
         del stream
-        gc.collect()
+        gc.collect(1)
         wait_for(0)
     deadline = time.monotonic() + 20
     while (
@@ -214,7 +214,7 @@ def test_forked_processes_keep_their_batches_and_leave_the_processes_alone(files
             os._exit(status)
     victims = wait_for(2)
     del batches
-    gc.collect()
+    gc.collect(1)
     for _ in islice(stream, 60):
         pass
     os.write(writing, b".")

@@ -146,7 +146,8 @@ def test_threads_end_with_the_stream_and_also_with_one_that_is_dropped(threads):
         assert alive()
         stop(stream)
         del stream
-        gc.collect()
+        if alive():
+            gc.collect(1)
         deadline = time.monotonic() + 5
         while alive() and time.monotonic() < deadline:
             time.sleep(0.01)
