@@ -58,14 +58,16 @@ def test_a_starved_training_is_bound_by_its_input(sample, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_training_on_one_frame_of_each_video_is_bound_by_its_input(sample, tmp_path):
+def test_a_training_on_one_frame_of_each_video_is_bound_by_its_input(sample, tmp_path, monkeypatch):
     """All of a record of some 200 frames is read for one of them; the model is a product with a matrix of [128, 12]."""
+    monkeypatch.setattr(profiling, "NUM_ROUNDS", 1)
     data = {"num_frames": 1}
     found = profile(configure(tmp_path / "run", sample, "frame_logistic", data=data, batch_size=64))
     assert found.bound == "input"
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fast")
 def test_a_heavy_training_is_bound_by_its_computation(sample, tmp_path):
     """17 million weights, of which Adam keeps two more each, for eight videos of 128 numbers."""
     config = configure(tmp_path / "run", sample, "moe", {"num_mixtures": 16}, data={"num_classes": 3862})

@@ -202,7 +202,7 @@ def test_submit_ends_with_five_lines(yt8m, sample, short_flags, tmp_path, monkey
 
 def test_the_main_job_on_real_records(yt8m, real_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    flags = ("--training.num-steps", "30", "--training.batch-size", "256", "--training.validate-every-steps", "30")
+    flags = ("--training.num-steps", "30", "--training.batch-size", "64", "--training.validate-every-steps", "30")
     outcome = yt8m("submit", "logistic", "--data.root", real_data / "video_2018", "--run", "runs/real", *flags)
     assert outcome.status == 0, outcome.err
     config = json.loads(Path("runs/real/config.json").read_text())

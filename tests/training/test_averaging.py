@@ -21,19 +21,32 @@ KEEPING = {"num_steps": 6, "checkpoint_every_steps": 2, "validate_every_steps": 
 
 @pytest.fixture(scope="module")
 def trained(sample, tmp_path_factory):
-    """Runs of six steps with three checkpoints: two seeds, one with moving averages; and some of another model that keep, made or
-    validated fewer."""
+    """Runs of six steps with three checkpoints: two seeds, one with moving averages; one of another model, that keeps one."""
     directory = tmp_path_factory.mktemp("runs")
     for name, model, changes in (
         ("one", "moe", {"seed": 0}),
         ("two", "moe", {"seed": 1}),
         ("ema", "moe", {"ema_decay": 0.5}),
         ("single", "logistic", {"keep_checkpoints": 1}),
-        ("rare", "logistic", {"keep_checkpoints": 2, "checkpoint_every_steps": 6, "validate_every_steps": 6}),
-        ("blind", "logistic", {"validate_every_steps": 0}),
     ):
         train(configure(directory / name, sample, model, validate=True, **KEEPING | changes))
     return directory
+
+
+@pytest.fixture(scope="module")
+def other(trained):
+    """Makes of `single` a run that saved and validated every six steps, and of `one` a run that validated at its end alone."""
+    for name, source, changes in (
+        ("rare", "single", {"keep_checkpoints": 2, "checkpoint_every_steps": 6, "validate_every_steps": 6}),
+        ("blind", "one", {"validate_every_steps": 0}),
+    ):
+        run = runs.RunDirectory(shutil.copytree(trained / source, trained / name))
+        config = json.loads(run.config.read_text())
+        config["training"] |= changes
+        run.config.write_text(json.dumps(config))
+        lines = map(json.loads, run.metrics.read_text().splitlines())
+        left = [line for line in lines if name == "rare" or line["kind"] != "validation" or line["step"] == 6]
+        run.metrics.write_text("".join(f"{json.dumps(line)}\n" for line in left))
 
 
 def weights_of(run) -> list[np.ndarray]:
@@ -88,6 +101,7 @@ def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
     assert stored["averaged"] == result.averaged
 
 
+@pytest.mark.usefixtures("other")
 @pytest.mark.parametrize(
     ("names", "arguments", "reason"),
     [

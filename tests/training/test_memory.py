@@ -69,11 +69,11 @@ def parts(config):
 @pytest.mark.parametrize(
     ("name", "batch_size", "hyperparameters"),
     [
-        ("frame_logistic", 200, {}),
-        ("moe", 16384, {"num_mixtures": 8}),
-        ("dbof", 256, {"num_clusters": 2048}),
+        ("frame_logistic", 100, {}),
+        ("moe", 4096, {"num_mixtures": 8}),
+        pytest.param("dbof", 256, {"num_clusters": 2048}, marks=pytest.mark.slow),
         pytest.param("netvlad", 64, {"num_clusters": 64, "hidden_size": 64}, marks=pytest.mark.slow),
-        ("lstm", 24, {"num_units": 256}),
+        pytest.param("lstm", 24, {"num_units": 256}, marks=pytest.mark.slow),
         pytest.param("transformer", 12, {"num_layers": 1}, marks=pytest.mark.slow),
     ],
 )

@@ -167,10 +167,16 @@ def state_of(trainer) -> dict[str, tf.Variable]:
 
 def do_step(trainer, batch, compiled: bool) -> dict[str, np.ndarray]:
     """The loss, the norm and the state after one step, which is undone again."""
-    # Loss, gradients, their sum over the replicas and the update in one function, as on a TPU.
-    step = tf.function(trainer._replica_step, jit_compile=compiled or None)
-    run = tf.function(lambda batch: trainer.strategy.run(step, args=(batch,)))
-    assert not what_no_tpu_can_do(run.get_concrete_function(batch))
+
+    def run(batch):
+        return trainer.strategy.run(step, args=(batch,))
+
+    step = trainer._replica_step
+    if compiled:
+        # Loss, gradients, their sum over the replicas and the update in one function, as on a TPU.
+        step = tf.function(step, jit_compile=True, autograph=False)
+        run = tf.function(run, autograph=False)
+        assert not what_no_tpu_can_do(run.get_concrete_function(batch))
     state = state_of(trainer)
     before = {name: variable.numpy() for name, variable in state.items()}
     loss, norm = run(batch)
