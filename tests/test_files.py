@@ -2,7 +2,10 @@
 
 import errno
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -363,10 +366,33 @@ def test_what_a_killed_process_left_goes_into_nothing_new(tmp_path):
     check_empty(tmp_path / "filled")
     fill(tmp_path / "filled")
     assert tree(tmp_path / "filled") == ["a", "a/b", "a/b/c", "d"]
-    # In a container, processes of two starts have the same number.
-    (tmp_path / f".{os.getpid()}.tmp.new" / "old").mkdir(parents=True)
-    write_directory(tmp_path / "new")
-    assert tree(tmp_path / "new") == ["file"]
+
+
+def test_containers_that_share_a_disk_write_under_different_names(tmp_path):
+    """All of them may be process 1 of a host of the same name."""
+    command = "import os, socket; os.getpid = lambda: 1; socket.gethostname = lambda: 'a/host' * 40;"
+    names = {
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"{command} from yt8m.files import NewFile; print(NewFile({str(tmp_path / 'x.csv')!r}).temporary.name)",
+            ],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.strip()
+        for _ in range(2)
+    }
+    assert len(names) == 2
+    assert all(re.fullmatch(r"\.(a-host){4}-1-[0-9a-f]{8}\.tmp\.x\.csv", name) for name in names), names
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".csv", "ä" * 125 + ".csv"])
+def test_a_name_as_long_as_any_can_be_written(tmp_path, name):
+    with NewFile(tmp_path / name) as file:
+        file.write(b"content")
+    assert os.listdir(tmp_path) == [name]
 
 
 def test_a_second_process_that_fills_the_same_directory_is_refused(tmp_path):

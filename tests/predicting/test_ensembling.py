@@ -10,6 +10,7 @@ import pytest
 from made_up import segments, stored_at, together, videos
 from trained_runs import FRAMES, RATED, trained
 
+from yt8m.config import DistributeConfig
 from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError
 from yt8m.predicting import StoredPredictions
@@ -338,3 +339,21 @@ def test_lists_that_do_not_fit_are_refused_before_anything_is_predicted(run, rat
     refused(
         [copy], "copy.csv: ranks class .*, which the list of classes does not", segment_classes=tmp_path / "three.csv"
     )
+
+
+@pytest.mark.parametrize("work", [ensemble, weigh])
+def test_one_of_several_workers_makes_no_mean(work, tmp_path, monkeypatch):
+    """Each would make all of it, in the same place."""
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(InputError, match=r"^TF_CONFIG names 2 workers: .* yt8m predict --store") as caught:
+        work(["a.csv", "b.csv"], data=["records"], out=tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    monkeypatch.delenv("TF_CONFIG")
+    with pytest.raises(InputError, match=r"^--distribute.strategy multiworker: .* yt8m predict --store"):
+        work(
+            ["a.csv", "b.csv"],
+            data=["records"],
+            out=tmp_path / "out",
+            distribute=DistributeConfig(strategy="multiworker"),
+        )

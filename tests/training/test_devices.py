@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from small_runs import configure, losses, rows, saved_state
 from yt8m import runs
 from yt8m.config import DistributeConfig, to_dict
 from yt8m.files import read_json
+from yt8m.predicting.ensembling import ensemble, weigh
 from yt8m.predicting.prediction import predict
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training.loop import train
@@ -55,6 +57,12 @@ def test_two_devices_train_average_statistics_evaluate_and_predict_as_one(sample
     predict(str(tmp_path / "one"), [records], tmp_path / "one.csv")
     assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
     one, two = tmp_path / "one", tmp_path / "two"
+    for run in (one, two):
+        shutil.rmtree(run / "predictions")  # those that the two devices made
+    weigh([one, two], [records], tmp_path / "weights_of_one.json")
+    assert read_json(tmp_path / "weights.json") == read_json(tmp_path / "weights_of_one.json")
+    ensemble([one, two], tmp_path / "ensemble_of_one.csv", data=[records])
+    assert (tmp_path / "ensemble.csv").read_bytes() == (tmp_path / "ensemble_of_one.csv").read_bytes()
     assert len(read_json(runs.RunDirectory(two).environment)["devices"]) == 2
     np.testing.assert_allclose(losses(two), losses(one), rtol=1e-5)
     # Scores of a model that knows little lie close together: the last bit may turn the order of two around.

@@ -100,6 +100,7 @@ def ensemble(
     calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
     json: Json = False,
+    distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
     """Write the mean of several runs, stored predictions or submissions as a submission.
 
@@ -118,6 +119,7 @@ def ensemble(
         store: A directory to keep the mean in, as predictions.
         calibration: Files of yt8m calibrate, each for a member that is a run.
         json: Print one JSON object.
+        distribute: The devices of this machine that runs predict on.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import ensemble as run_ensemble
@@ -134,6 +136,7 @@ def ensemble(
         calibrations=calibration,
         options=submission,
         progress=WorkProgress(),
+        distribute=distribute,
     )
     if json:
         print_json(reports.predicted_values(prediction))
@@ -163,6 +166,7 @@ def weigh(
     segment_classes: SegmentClasses = None,
     calibration: Calibrations = (),
     json: Json = False,
+    distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
     """Learn the weights of an ensemble on labelled records that its members did not train on.
 
@@ -185,6 +189,7 @@ def weigh(
         segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         calibration: Files of yt8m calibrate, each for a member that is a run.
         json: Print one JSON object.
+        distribute: The devices of this machine that runs predict on.
     """
     import dataclasses
 
@@ -201,6 +206,7 @@ def weigh(
         segment_classes=segment_classes,
         calibrations=calibration,
         progress=WorkProgress(),
+        distribute=distribute,
     )
     made = {"run": assembling(learned)} if assembling else {}
     if json:

@@ -164,7 +164,7 @@ def _seconds_of_predicting(directory: FoldsDirectory) -> float:
 
 def _out_of_fold(directory: FoldsDirectory, config: RunConfig, progress: Progress) -> dict[str, float]:
     progress.message(f"predicting what each fold left out, kept in {directory.out_of_fold}")
-    made = RunPredictions(directory.folds, devices=open_devices(config.distribute), progress=progress)
+    made = RunPredictions(directory.folds, devices=lambda: open_devices(config.distribute), progress=progress)
     return _measure(made.store(directory.out_of_fold, progress, replace=True), made.config, made.paths, progress)
 
 

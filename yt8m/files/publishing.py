@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import re
+import secrets
 import shutil
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +18,20 @@ from yt8m.files.directories import check_new, locked, make_directory, make_missi
 _INCOMPLETE = ".incomplete"
 
 
+_MOST_LETTERS_OF_HOST = 24
+_MOST_LETTERS_OF_NAME = 180
+"""File systems allow 255 bytes in a name."""
+_TOKEN = secrets.token_hex(4)
+
+
 def _hidden_name(final: Path) -> Path:
-    """A name of this process's own beside the final one, with the same ending: some writers choose a format by it."""
-    return final.parent / f".{os.getpid()}.tmp.{final.name}"
+    """A name of this process's own beside the final one, with the same ending: some writers choose a format by it.
+
+    Containers that share a disk may all be process 1 of a host of the same name, so a random part is in it.
+    """
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:_MOST_LETTERS_OF_HOST]
+    name = os.fsdecode(os.fsencode(final.name)[-_MOST_LETTERS_OF_NAME:])
+    return final.parent / f".{host}-{os.getpid()}-{_TOKEN}.tmp.{name}"
 
 
 def unwritable(shown: str | os.PathLike, error: OSError) -> InputError:
@@ -147,7 +161,6 @@ def new_directory(path: str | os.PathLike) -> Iterator[Path]:
     temporary = _hidden_name(final)
     try:
         with hidden_directory(temporary, f"{given}: is being written already; wait for that, or name another place"):
-            remove_all(temporary.iterdir())  # a killed process may have had this one's number
             yield temporary
             publish(temporary, final, lambda error: unwritable(given, error))
     except OSError as error:

@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
+from yt8m.config import DistributeConfig
 from yt8m.data.labels import open_labelled, read_labels, read_ratings
+from yt8m.distribution import cluster
 from yt8m.errors import InputError
 from yt8m.files import write_json
 from yt8m.metrics.registry import Task
@@ -39,6 +41,9 @@ from yt8m.progress import SILENT, Progress
 from yt8m.runs import check_output
 from yt8m.runs.learned import find_learned
 from yt8m.scoring.calibration import read, remark_fitted
+
+if TYPE_CHECKING:
+    from yt8m.distribution.devices import Devices
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,28 @@ def _refuse_learned(members: Sequence[Member], data: Sequence[str], progress: Pr
             )
 
 
+def devices_of_process(distribute: DistributeConfig | None) -> Callable[[], "Devices"]:
+    """Returns what opens the devices of this process. A mean of submissions needs none, so TensorFlow is loaded only then.
+
+    Raises:
+        InputError: this is one of several workers, or is to be.
+    """
+    place = cluster.from_environment()
+    if place or (distribute and distribute.strategy == "multiworker"):
+        told = f"{place.told_by} names {place.num_workers} workers" if place else "--distribute.strategy multiworker"
+        raise InputError(
+            f"{told}: means are made in one process; store each run's predictions by yt8m predict --store, which several "
+            "workers share, and give these as members to one process"
+        )
+
+    def opened() -> "Devices":
+        from yt8m.distribution.strategies import open_devices
+
+        return open_devices(distribute)
+
+    return opened
+
+
 def ensemble(
     members: Sequence[str | os.PathLike],
     out: str | os.PathLike | None = None,
@@ -87,6 +114,7 @@ def ensemble(
     calibrations: Sequence[str | os.PathLike] = (),
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,
+    distribute: DistributeConfig | None = None,
     **submission,
 ) -> "Ensembled":
     """Combines several predictions by a mean or a learned combination, and writes a submission or stores the result.
@@ -104,6 +132,7 @@ def ensemble(
         options: the options of the submission; or their fields as keywords.
         progress: counts the videos, or segments, of each batch of a run and of each part of the mean; gets a line on the work
             that is done, and one if the file of weights names other members, or these in another order.
+        distribute: the devices of this process for members, and a prior, that are runs; None = all there are.
 
     Raises:
         InputError, RecordError: the members do not fit together; the weights cannot be used; a file or directory cannot be
@@ -112,8 +141,9 @@ def ensemble(
     options = options or SubmissionOptions(**submission)
     check_outputs(out, stored, "the mean")
     asked = asked_weights(mean, weights)
+    devices = devices_of_process(distribute)
     opened = open_members(
-        members, data, segment_classes, task, asked.combined, progress, out is not None, calibrations=calibrations
+        members, data, segment_classes, task, asked.combined, progress, out is not None, calibrations, devices
     )
     refuse_places_from_the_end(opened, options.skip_last_segments)
     if out is not None:
@@ -122,7 +152,7 @@ def ensemble(
     asked = asked.given_to(members, progress)
     into = None if stored is None else _open_store(stored, opened, asked)
     refuse_inputs_as(out, opened)
-    asked_prior = open_prior(options, out, mean_description(opened), data)
+    asked_prior = open_prior(options, out, mean_description(opened), data, devices=devices)
     check_videos(asked_prior, opened)
     with progress.working("predicting", "video"):
         predictions: Predictions = asked.combine(make_members(opened, progress))
@@ -162,6 +192,7 @@ def weigh(
     segment_classes: str | os.PathLike | None = None,
     calibrations: Sequence[str | os.PathLike] = (),
     progress: Progress = SILENT,
+    distribute: DistributeConfig | None = None,
 ) -> Weights | Stack:
     """Learns weights on labelled records and writes them for `ensemble`.
 
@@ -170,7 +201,7 @@ def weigh(
         data: the labelled records.
         out: the JSON file to write; None = none.
         method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean.
-        mean, segment_classes, calibrations: as in `ensemble`.
+        mean, segment_classes, calibrations, distribute: as in `ensemble`.
         progress: as in `ensemble`; gets a line if it could not be checked whether a run was trained on the records,
             and one if a calibration was fitted on them.
 
@@ -184,7 +215,10 @@ def weigh(
             "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "
             "geometric or arithmetic"
         )
-    opened = open_members(members, data, segment_classes, mean=mean, progress=progress, calibrations=calibrations)
+    devices = devices_of_process(distribute)
+    opened = open_members(
+        members, data, segment_classes, mean=mean, progress=progress, calibrations=calibrations, devices=devices
+    )
     require_several(opened)
     refuse_inputs_as(out, opened)
     _refuse_learned(opened, data, progress)

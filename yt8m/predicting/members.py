@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yt8m.data.ids import check_submittable
 from yt8m.errors import InputError
@@ -24,6 +25,9 @@ from yt8m.runs.unlike import describe_place, is_archive
 from yt8m.scoring.calibration import Calibrations
 from yt8m.submission import Task, detect_task, read_segment_class_ids
 
+if TYPE_CHECKING:
+    from yt8m.distribution.devices import Devices
+
 Member = StoredPredictions | RunPredictions | SubmissionList | ListedPredictions
 """A member before all of them are predictions for the same rows."""
 
@@ -40,6 +44,7 @@ def open_members(
     progress: Progress = SILENT,
     submitted: bool = False,
     calibrations: Sequence[str | os.PathLike] = (),
+    devices: "Callable[[], Devices] | None" = None,
 ) -> list[Member]:
     """Opens stored predictions, lists and runs, and checks that they fit together as far as is known before predicting.
 
@@ -50,6 +55,7 @@ def open_members(
         mean: the mean or other combination to make.
         progress: gets a line on the broken records that are left out, if a run is to skip them, and on rows that lists lack.
         calibrations: files, each for one of the runs.
+        devices: as in `RunPredictions`.
 
     Returns:
         One object for each member. Lists stay `SubmissionList`s if there are runs: the rows are known once the runs predicted.
@@ -69,6 +75,7 @@ def open_members(
         selection=Selection(segment_classes=segment_classes),
         submitted=submitted,
         calibrations=asked,
+        devices=devices,
         progress=remarks,
     )
     opened = [_open_member(member, of_run if data else None, task, mean, remarks) for member in members]

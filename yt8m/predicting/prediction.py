@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from yt8m.progress import SILENT, Progress, Remarks
 from yt8m.runs import RunDirectory, check_output, load_config
 from yt8m.runs.unlike import describe_place
 from yt8m.scoring.calibration import Calibrations
+
+if TYPE_CHECKING:
+    from yt8m.distribution.devices import Devices
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class AskedPrior:
         description: the description of the predictions to rank with it.
         paths: the records, for a prior that is a run.
         directory: a directory for the predictions of a run; None = keep them in the run directory.
+        devices: see `RunPredictions`.
 
     Raises:
         InputError, RecordError: the prior cannot be used for these predictions.
@@ -59,13 +64,14 @@ class AskedPrior:
         description: Description,
         paths: Sequence[str],
         directory: str | os.PathLike | None = None,
+        devices: "Callable[[], Devices] | None" = None,
     ):
         if description.task == "video":
             raise InputError(
                 f"--prior {options.prior} is for the segment task; these predictions are of whole videos "
                 "(yt8m predict --task segment makes those of segments)"
             )
-        self._options, self._directory = options, directory
+        self._options, self._directory, self._devices = options, directory, devices
         self._class_ids = np.array(description.classes)
         self._found: Prior | RunPredictions = (
             self._of(StoredPredictions(options.prior)) if is_stored(options.prior) else self._open_run(paths)
@@ -90,7 +96,8 @@ class AskedPrior:
                 f"--prior {run}: is of segments and what is around them (--data.segment-context); name a run of whole videos"
             )
         check_prior(run, Description(task="video", num_classes=data.num_classes, classes=None), class_ids)
-        made = RunPredictions(run, paths, task="video", selection=Selection(class_ids=class_ids))
+        selection = Selection(class_ids=class_ids)
+        made = RunPredictions(run, paths, task="video", selection=selection, devices=self._devices)
         made.open_store(self._directory or kept_in_run(made), replace=True)
         return made
 
@@ -116,13 +123,14 @@ def open_prior(
     description: Description,
     paths: Sequence[str],
     directory: str | os.PathLike | None = None,
+    devices: "Callable[[], Devices] | None" = None,
 ) -> AskedPrior | None:
     """Opens the prior for a submission `out`, if one is asked for; see `AskedPrior`."""
     if not options.prior:
         return None
     if out is None:
         raise InputError(f"--prior {options.prior} is for ranking a submission; name that with --out, or leave it out")
-    return AskedPrior(options, description, paths, directory)
+    return AskedPrior(options, description, paths, directory, devices)
 
 
 def count_rows(predictions: StoredPredictions) -> Submitted:
@@ -219,7 +227,7 @@ def predict(
             selection=selection,
             submitted=out is not None,
             calibrations=asked,
-            devices=devices,
+            devices=lambda: devices,
             progress=progress,
         )
         asked.refuse_unused(made.name)

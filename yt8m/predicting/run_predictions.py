@@ -53,7 +53,8 @@ class RunPredictions:
     Args:
         run: a run directory; or the runs of several folds, each of which predicts the videos that it left out.
         data: files, directories or globs; none = the run's test split, or for folds their training records.
-        devices: the devices to compute on; None = TensorFlow's choice, without other workers.
+        devices: opens the devices to compute on, once there is something to predict; None = TensorFlow's choice, without other
+            workers.
         task: the task; None = `segment` for records with rated segments, else `video`.
         selection: the classes to keep, and their precision; with calibrations it is float32.
         submitted: whether they become a submission. An id that cannot stand in one is then refused as soon as it is read.
@@ -74,10 +75,10 @@ class RunPredictions:
         selection: Selection = USUAL,
         submitted: bool = False,
         calibrations: Calibrations | None = None,
-        devices: "Devices | None" = None,
+        devices: "Callable[[], Devices] | None" = None,
         progress: Progress = SILENT,
     ):
-        self._given_devices, self._progress = devices, progress
+        self._open_devices, self._progress = devices, progress
         self._submitted, self._once = submitted, Once()
         self._num_short = self._num_without_frames = self._num_cut = 0
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
@@ -136,7 +137,7 @@ class RunPredictions:
     def _devices(self) -> "Devices":
         from yt8m.distribution.devices import alone  # loads TensorFlow, which finding mistakes does not need
 
-        return self._given_devices or alone()
+        return (self._open_devices or alone)()
 
     def refuse(self, out: str | os.PathLike) -> None:
         """Raises InputError if the file to write would replace a file of the runs or records to read."""
