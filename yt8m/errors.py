@@ -49,6 +49,13 @@ def bytes_in_words(num_bytes: int) -> str:
     return f"{num_bytes / size:,.1f} {unit}"
 
 
+def duration_in_words(seconds: float) -> str:
+    """`1.5 minutes` for 90, `12 hours` for 43 200."""
+    units = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+    unit, size = next((each for each in units if seconds >= each[1]), units[-1])
+    return f"{seconds / size:,.{int(seconds < 10 * size)}f} {unit}"
+
+
 def say_no_json(error: ValueError | RecursionError) -> str:
     """Says why a text is not JSON, as a clause: `is not JSON: line 3, column 5, expecting value`.
 

@@ -21,6 +21,7 @@ VALIDATE = "DATA/2/video/validate"
 
 WORK = [
     "recipes",
+    "recipes --data DATA",
     "models",
     "models netvlad",
     "synth made --num-videos 4 --num-classes 3 --num-shards 1",

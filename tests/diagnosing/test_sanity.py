@@ -8,7 +8,7 @@ from small_runs import configure
 
 from yt8m.config import DataConfig
 from yt8m.diagnosing import sanity
-from yt8m.errors import InputError
+from yt8m.errors import InputError, duration_in_words
 from yt8m.models import make_architecture
 from yt8m.recipes import make_config
 from yt8m.training.loop import train
@@ -77,7 +77,7 @@ def test_what_cannot_learn_is_bad(sample, tmp_path, monkeypatch):
     [(0.25, "0.2 seconds"), (12, "12 seconds"), (90, "1.5 minutes"), (43_200, "12 hours"), (1e6, "12 days")],
 )
 def test_times_in_words(seconds, expected):
-    assert sanity._duration(seconds) == expected
+    assert duration_in_words(seconds) == expected
 
 
 def test_an_unexpected_start_is_worth_a_look(sample, tmp_path, monkeypatch):

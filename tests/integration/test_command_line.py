@@ -136,7 +136,7 @@ def test_models_lists_all_and_describes_one(yt8m):
 
 
 def test_json_is_all_there_is_on_stdout(yt8m):
-    assert list(json.loads(yt8m("recipes", "--json").out)) == list_recipes()
+    assert [each["recipe"] for each in json.loads(yt8m("recipes", "--json").out)["recipes"]] == list_recipes()
 
 
 @pytest.mark.parametrize(

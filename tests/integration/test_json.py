@@ -47,6 +47,7 @@ QUICK = {
     "search both": Row("search --index index --remove nobody --text class", ("search add",), status=2),
     "recipes": Row("recipes"),
     "recipes one": Row("recipes moe", holds={"recipe": "moe"}),
+    "recipes data": Row("recipes --data DATA"),
     "models": Row("models"),
     "models one": Row("models moe", holds={"num_parameters": 22252844}),
     "fit": Row("fit neighbours --train DATA/2/video/train --num-classes 12 --run fitted", holds={"metrics": None}),
@@ -199,6 +200,15 @@ def test_a_recipe_is_printed_whole(yt8m):
         line.split() == ["training.batch_size", str(values["training"]["batch_size"])] for line in text.splitlines()
     )
     listed = yt8m("recipes").out.splitlines()
-    assert listed[0].split() == ["recipe", "records", "model", "length", "batch"]
-    assert any(line.split()[:3] == ["moe", "video", "moe"] for line in listed)
+    assert listed[0].split() == ["recipe", "level", "parameters", "steps", "batch", "memory", "time"]
+    (moe,) = [line.split()[:7] for line in listed if line.startswith("moe ")]
+    assert moe == ["moe", "video", "22.3", "M", "37,978", "256", "1.0"]
     assert yt8m("recipes", "moo").status == 2
+
+
+def test_recipes_are_told_for_the_data_at_hand(yt8m, sample):
+    outcome = yt8m("recipes", "moe", "--data", sample)
+    moe = outcome.out.splitlines()[1]
+    assert moe.split()[:6] == ["moe", "video", "0.1", "M", "17", "256"]
+    assert f"{sample}: 64 to train on at video level" in outcome.err
+    assert yt8m("recipes", "--data", sample / "nothing").status == 2

@@ -134,7 +134,8 @@ def run(built, tmp_path_factory):
 
 def test_an_installed_wheel_does_the_main_job(run):
     assert run("yt8m", "--version") == f"yt8m {VERSION}\n"
-    assert json.loads(run("yt8m", "recipes", "--json")) == {name: describe(name) for name in list_recipes()}
+    found = json.loads(run("yt8m", "recipes", "--json"))["recipes"]
+    assert {each["recipe"]: each["description"] for each in found} == {name: describe(name) for name in list_recipes()}
     run("yt8m", "synth", "sample", "--num-videos", "40", "--num-classes", "12", "--num-shards", "2")
     flags = ["--data.root", "sample", "--data.num-classes", "12", "--training.batch-size", "16"]
     run("yt8m", "submit", "logistic", "--run", "runs/logistic", "--training.num-steps", "5", *flags)

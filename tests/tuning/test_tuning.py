@@ -13,6 +13,7 @@ import studies
 from studies import RATES, Watcher, task, use_stand_ins
 from trial_stand_in import score_of
 
+from yt8m.distribution import machine
 from yt8m.errors import InputError
 from yt8m.tuning import jobs, processes, session, study, tuning
 from yt8m.tuning.sharing import Sharing
@@ -148,7 +149,7 @@ def test_trials_side_by_side_have_a_gpu_each_and_one_more_waits(tmp_path, monkey
     monkeypatch.setattr(session, "TrialProcess", Process)
     monkeypatch.setattr(processes, "SECONDS_BETWEEN_LOOKS", 0)
     monkeypatch.setattr(Sharing, "_profile", lambda sharing: profile(input_milliseconds=1))
-    monkeypatch.setattr(jobs, "count_cores", lambda: 64)
+    monkeypatch.setattr(machine, "count_cores", lambda: 64)
     monkeypatch.setattr(jobs, "count_free_bytes", lambda: 10**12)
     watcher = Watcher()
     tuned = tune(task(tmp_path / "study", 7, jobs="auto", accelerators=("0", "2", "5")), watcher)
@@ -264,7 +265,7 @@ def test_a_directory_with_other_things_and_a_broken_study_are_refused(tmp_path):
 
 def test_auto_runs_the_first_trial_alone_and_then_as_many_as_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(Sharing, "_profile", lambda sharing: profile(input_milliseconds=10))
-    monkeypatch.setattr(jobs, "count_cores", lambda: 64)
+    monkeypatch.setattr(machine, "count_cores", lambda: 64)
     watcher = Watcher()
     tuned = tune(task(tmp_path / "study", 4, jobs="auto", num_steps=80), watcher)
     assert tuned.count("complete") == 4

@@ -1,15 +1,15 @@
 """The commands for models: `recipes`, `models` and `average`."""
 
+import dataclasses
 from typing import Annotated
 
 import tyro
 
 from yt8m.commands import reports
-from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
+from yt8m.commands.flags import PATHS, Json, OptionalText, given_paths, print_json, shown
 from yt8m.commands.places import require_run
-from yt8m.commands.reports.tables import columns
 from yt8m.commands.streams import show
-from yt8m.config import TrainingConfig, to_dict
+from yt8m.config import to_dict
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
 from yt8m.errors import OK, quantity
 from yt8m.runs import flatten
@@ -18,21 +18,28 @@ from yt8m.values import NonNegativeInt, PositiveInt
 
 def recipes(
     name: Annotated[str, tyro.conf.Positional, shown("[RECIPE]", "(default: list them all)")] = "",
+    data: Annotated[OptionalText, shown("DIR", "(default: the training videos of 2018)")] = None,
     json: Json = False,
 ) -> int:
-    """List the recipes, which are named, complete configurations; or print one.
+    """List the recipes, which are named, complete configurations, and what each will do; or print one.
 
     Example: yt8m recipes
 
+    Example: yt8m recipes --data data/sample
+
     Example: yt8m recipes nextvlad
 
+    Steps, memory and time are estimates by arithmetic, for the CPU cores of this machine. yt8m check RECIPE measures.
+
     Args:
-        name: The name of a recipe. Its configuration is printed, with every field.
+        name: The name of a recipe. Its configuration is printed, with every field; with --data, only its line.
+        data: The directory of a data set, as --data.root of training takes it: what each recipe will do on its records, which
+            are counted by their headers.
         json: Print one JSON object.
     """
     from yt8m.recipes import describe, list_recipes, make_config
 
-    if name:
+    if data is None and name:
         values = to_dict(make_config(name))
         if json:
             print_json(values)
@@ -40,31 +47,17 @@ def recipes(
             rows = [(key, _in_flags(value)) for key, value in flatten(values).items() if value not in ("", [], None)]
             show(f"{describe(name)}\n\n{reports.table(rows)}")
         return OK
-    configs = {name: make_config(name) for name in list_recipes()}
+    from yt8m.commands.terminal import say
+    from yt8m.commands.watching import WorkProgress
+    from yt8m.training.expectations import expect_all
+
+    found = expect_all([make_config(each) for each in ([name] if name else list_recipes())], data, WorkProgress())
     if json:
-        print_json({name: describe(name) for name in configs})
+        print_json({"recipes": [dataclasses.asdict(each) for each in found]})
         return OK
-    head = ("recipe", "records", "model", "length", "batch", "")
-    rows = [
-        (
-            name,
-            each.model.level,
-            each.model.name,
-            _length(each.training),
-            str(each.training.batch_size),
-            describe(name),
-        )
-        for name, each in configs.items()
-    ]
-    show("\n".join(columns([head, *rows], right={3, 4})))
+    show(reports.recipes_listed(found))
+    say(reports.recipes_explained(found, data))
     return OK
-
-
-def _length(training: TrainingConfig) -> str:
-    """Writes how long a recipe trains, in steps or in epochs."""
-    if training.num_steps is None:
-        return f"{training.num_epochs:g} epochs"
-    return f"{training.num_steps:,} steps"
 
 
 def _in_flags(value: object) -> str:

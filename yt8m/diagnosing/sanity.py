@@ -20,7 +20,7 @@ from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.source import Source
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.distribution.rates import is_processor_used, measure_rates, precision_remark
-from yt8m.errors import InputError, quantity
+from yt8m.errors import InputError, duration_in_words, quantity
 from yt8m.progress import Messages
 from yt8m.runs.initial import start_from
 from yt8m.runs.model import build_for_training
@@ -284,15 +284,8 @@ def _measure_products(training: TrainingConfig) -> Finding:
 def _time_of_all(training: TrainingConfig, compute: float) -> Finding:
     """Says how long the steps take, without validation, at a rate in videos per second."""
     seconds = training.num_steps * training.batch_size / compute
-    text = f"{quantity(training.num_steps, 'step')} take about {_duration(seconds)}, validation aside"
+    text = f"{quantity(training.num_steps, 'step')} take about {duration_in_words(seconds)}, validation aside"
     return Finding("the whole training", text, "ok")
-
-
-def _duration(seconds: float) -> str:
-    """`1.5 minutes` for 90, `12 hours` for 43 200."""
-    units = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
-    unit, size = next((each for each in units if seconds >= each[1]), units[-1])
-    return f"{seconds / size:,.{int(seconds < 10 * size)}f} {unit}"
 
 
 def _measure_input(config: RunConfig, source: Source, compute: float) -> Finding:

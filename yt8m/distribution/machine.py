@@ -1,11 +1,21 @@
-"""The memory of this machine."""
+"""The cores and the memory of this machine."""
 
 import contextlib
+import os
 import subprocess
 from pathlib import Path
 
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 _MEMORY = Path("/proc/meminfo")
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # no such control group, or no limit
+        quota, period = (_CONTROL_GROUP / "cpu.max").read_text().split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    return cores
 
 
 def count_free_bytes() -> int | None:

@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from yt8m.distribution.machine import count_free_bytes as count_free
 from yt8m.errors import quantity
@@ -13,7 +12,6 @@ from yt8m.tuning.processes import import_psutil
 
 _USABLE_SHARE = 0.9
 """Share of the free memory to use."""
-_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -68,15 +66,6 @@ def choose(machine: Machine, footprint: Footprint, num_running: int) -> tuple[in
 def trials_fed(input_milliseconds: float, loop_milliseconds: float) -> int:
     """The number of trials that the input can feed, from the time of a step's input alone and of a whole step."""
     return max(1, math.floor(loop_milliseconds / max(input_milliseconds, 1e-6)))
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):  # no such control group, or no limit
-        quota, period = (_CONTROL_GROUP / "cpu.max").read_text().split()
-        cores = min(cores, max(1, round(int(quota) / int(period))))
-    return cores
 
 
 def count_free_bytes() -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from yt8m.distribution import machine as this_machine
 from yt8m.errors import InputError
 from yt8m.progress import Progress
 from yt8m.tuning import jobs as side_by_side
@@ -69,7 +70,7 @@ class Sharing:
         """
         self.is_settled = True
         footprint = Footprint(usage.busy_cores, usage.peak_bytes, *(self._fed or ()))
-        machine = Machine(side_by_side.count_cores(), side_by_side.count_free_bytes(), self._task.accelerators)
+        machine = Machine(this_machine.count_cores(), side_by_side.count_free_bytes(), self._task.accelerators)
         self.jobs, reason = side_by_side.choose(machine, footprint, num_running)
         self._progress.message(reason)
 
@@ -77,7 +78,7 @@ class Sharing:
         """Environment variables with a trial's share of the machine. `slot` is its place among the parallel trials."""
         told = {}
         if self.jobs > 1:
-            threads = str(max(1, side_by_side.count_cores() // self.jobs))
+            threads = str(max(1, this_machine.count_cores() // self.jobs))
             told |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
         accelerators = self._task.accelerators
         if accelerators and self._task.jobs != 1:  # a single trial may use all
@@ -95,7 +96,7 @@ class Sharing:
             return f"--distribute.strategy {strategy} gives it all devices"
         if len(self._task.accelerators) == 1:
             return "it takes the GPU, and there is one"
-        return "there is one core" if side_by_side.count_cores() == 1 else ""
+        return "there is one core" if this_machine.count_cores() == 1 else ""
 
     def _profile(self) -> dict[str, Any] | None:
         """The result of `yt8m profile` for the recipe; None if stopped."""

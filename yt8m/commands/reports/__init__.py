@@ -17,6 +17,7 @@ from yt8m.commands.reports.data_sets import (
     to_download,
     to_download_values,
 )
+from yt8m.commands.reports.expectations import recipes_explained, recipes_listed
 from yt8m.commands.reports.extractions import extracted, pca_fitted
 from yt8m.commands.reports.inspections import inspected, plotted
 from yt8m.commands.reports.labels import labelled, labelled_values
@@ -73,6 +74,8 @@ __all__ = [
     "predicted",
     "predicted_values",
     "profiled",
+    "recipes_explained",
+    "recipes_listed",
     "runs_listed",
     "scores",
     "split",

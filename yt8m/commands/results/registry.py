@@ -54,8 +54,8 @@ RESULTS: dict[str, tuple[Form, ...]] = {
         Form("yt8m.extracting.fitting:PcaSummary", "with --fit-pca"),
     ),
     "recipes": (
-        Form("values:Summaries"),
-        Form("yt8m.config:RunConfig", "for one recipe"),
+        Form("values:Recipes"),
+        Form("yt8m.config:RunConfig", "for one recipe without --data"),
     ),
     "models": (Form("values:Summaries"), Form("values:OneModel", "for one model")),
     "check": (Form("values:Checked"),),

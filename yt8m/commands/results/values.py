@@ -12,11 +12,18 @@ from yt8m.predicting.weighting import Weights
 from yt8m.runs.cleaning import Cleaned
 from yt8m.runs.listing import RunSummary
 from yt8m.training.course import Outcome
+from yt8m.training.expectations import Expectation
 from yt8m.training.loop import TrainingResult
 
 Metrics = dict[str, float]
 Summaries = Mapping[str, str]
 """A line about each, by name."""
+
+
+class Recipes(TypedDict):
+    """What recipes will do."""
+
+    recipes: Sequence[Expectation]
 
 
 class OneModel(TypedDict):
