@@ -67,5 +67,6 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
 def words_of(command: str) -> list[str]:
-    """The words of a command, as a shell parts them."""
-    return shlex.split(command)
+    """The words of a command, as a shell parts them, without the file that its output goes to."""
+    words = shlex.split(command)
+    return words[: words.index(">")] if ">" in words else words

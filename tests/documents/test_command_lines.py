@@ -7,11 +7,12 @@ from functools import cache
 import pytest
 from fenced import BLOCKS, PAGES, REPOSITORY, words_of
 
-from yt8m.commands import COMMANDS, RECIPE_COMMANDS, completing, configuring
+from yt8m.commands import COMMANDS, RECIPE_COMMANDS, RUN_FIRST, completing, configuring
 from yt8m.commands.arguments import deferred, parse
 from yt8m.commands.diagnosing import ProfileFlags
 from yt8m.commands.flags import SWITCHES
 from yt8m.commands.pretraining import add_flags
+from yt8m.commands.running import _with_run
 from yt8m.commands.training import TrainFlags
 from yt8m.commands.tuning import TuneFlags
 from yt8m.recipes import list_recipes
@@ -70,6 +71,8 @@ def understand(words: list[str]):
         return understand(rest[rest.index("--") + 1 :])
     if name in RECIPE_COMMANDS:
         return configuring.configure(name, rest, ADDED_FLAGS.get(name, lambda config: config))
+    if name in RUN_FIRST:
+        rest = _with_run(name, rest)
     return parse(deferred(COMMANDS[name]), rest, f"yt8m {name}")
 
 
@@ -186,7 +189,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_of_the_help_is_understood(example, capsys):
-    assert understand(words_of(re.sub(r"\s>.*", "", example))[1:]) is not None
+    assert understand(words_of(example)[1:]) is not None
 
 
 @pytest.mark.parametrize("recipe", list_recipes())

@@ -362,6 +362,11 @@ def test_blending(reader):
 
 
 @pytest.mark.slow
+def test_json(reader):
+    reader.follow("json.md", {"yt8m evaluate": reader.trained("sample", "runs/sample")})
+
+
+@pytest.mark.slow
 def test_competing(reader):
     """With one run in the place of three; the mean of its predictions has its best classes."""
     run = reader.trained("sample", "runs/netvlad", "runs/netrvlad", "runs/netfv")
