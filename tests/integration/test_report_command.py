@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from yt8m.data.identity import read_ids
 from yt8m.views.report import building, drawing
 
 
@@ -119,6 +120,7 @@ def test_what_is_wrong_is_said_before_the_work(yt8m, linear_run, sample, tmp_pat
         ((linear_run, "--out", tmp_path), f"{tmp_path}: this is a directory; name a file in it"),
         ((linear_run, "--out", tmp_path / "broken.csv/x.html"), f"{tmp_path}/broken.csv/x.html: cannot be written"),
         ((linear_run, "--vocabulary", tmp_path / "broken.csv"), f"{tmp_path}/broken.csv, line 3: class 1 comes a second time"),
+        ((linear_run, "--browse", tmp_path / "broken.csv"), f"{tmp_path}/broken.csv: is no page of yt8m browse"),
         ((linear_run, "--vocabulary", tmp_path / "no.csv"), f"{tmp_path}/no.csv: cannot be read"),
     ):  # fmt: skip
         outcome = yt8m("report", *arguments)
@@ -130,6 +132,26 @@ def test_what_is_wrong_is_said_before_the_work(yt8m, linear_run, sample, tmp_pat
     assert yt8m("report", linear_run).err.endswith("): pip install 'yt8m[report]'\n")
     assert sorted(tmp_path.rglob("*")) == before
     assert not (linear_run / "report.html").exists()
+
+
+def test_the_examples_lead_to_a_page_of_their_videos(yt8m, linear_run, sample, tmp_path):
+    """Records of yt8m extract have a videos.csv; then it is said how to make the page."""
+    data, page = tmp_path / "own", tmp_path / "pages/own.html"
+    shutil.copytree(sample / "2/video/validate", data)
+    ids = [name.decode() for name in read_ids(sorted(map(str, data.iterdir())))]
+    shutil.copy(sample / "vocabulary.csv", data)
+    (data / "videos.csv").write_text("id,path\n" + "".join(f"{name},/videos/{name}.mp4\n" for name in ids))
+    told = yt8m("report", linear_run, "--data", data, "--out", tmp_path / "report.html")
+    assert (
+        f"{data}/videos.csv: names the video files; yt8m browse {data} --out {tmp_path}/videos.html makes" in told.err
+    )
+    assert yt8m("browse", data, "--out", page, "--frames", "0").status == 0
+    told = yt8m("report", linear_run, "--data", data, "--out", tmp_path / "report.html", "--browse", page)
+    assert told.status == 0, told.err
+    assert "names the video files" not in told.err
+    links = re.findall(r'<h3><a href="([^"]*)" rel="noreferrer">([^<]*)</a>', (tmp_path / "report.html").read_text())
+    assert len(links) == 12
+    assert all(link == f"pages/own.html#{name}@0" and name in ids for link, name in links)
 
 
 def test_a_broken_record_leaves_the_page_of_before(yt8m, linear_run, sample, tmp_path):

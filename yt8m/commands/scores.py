@@ -77,6 +77,7 @@ def report(
     out: Annotated[str | None, shown("PATH", "(default: report.html in the first directory)")] = None,
     data: Annotated[tuple[str, ...] | None, shown(PATHS, "(default: each run's validation split)")] = None,
     vocabulary: Vocabulary = None,
+    browse: Annotated[OptionalText, shown("FILE.html", "(default: only links to YouTube, of known videos)")] = None,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -89,6 +90,7 @@ def report(
         out: The HTML file to write. It needs no other file.
         data: Labelled records to score every run on: files, directories or globs.
         vocabulary: A vocabulary.csv with the names of the classes.
+        browse: A page of yt8m browse, which the example videos that it has link to.
         json: Print one JSON object.
         distribute: The devices to compute on.
     """
@@ -106,6 +108,7 @@ def report(
         out,
         WorkProgress(),
         vocabulary=vocabulary,
+        browse=browse,
         distribute=distribute,
     )
     if json:

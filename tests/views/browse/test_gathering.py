@@ -181,6 +181,7 @@ def test_mistakes(tmp_path, place, monkeypatch):
 def test_the_command(place, tmp_path, capfd, monkeypatch):
     from yt8m.cli import main
     from yt8m.views.browse import serving
+    from yt8m.views.browse.reading import ids_on
 
     def command(*arguments):
         capfd.readouterr()
@@ -196,6 +197,8 @@ def test_the_command(place, tmp_path, capfd, monkeypatch):
         text,
     )
     page = out.read_text()
+    assert len(ids_on(out)) == 3
+    assert ids_on(out) < {each.video_id for each in gather(str(place), BrowseOptions()).videos}
     assert "<h1>A &amp; B</h1>" in page
     assert "1 more video is not on this page" in page
     for arguments in ((place,), (place, "--out", out, "--serve")):

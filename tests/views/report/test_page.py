@@ -397,6 +397,27 @@ def test_examples_link_to_the_videos_that_are_known(tmp_path, monkeypatch):
         (tmp_path / "yt8m" / "addresses.sqlite").unlink()
 
 
+def test_examples_link_to_a_page_of_the_videos(tmp_path):
+    """Only those that it has, at the segment's first second, from wherever the report is."""
+    browsed = tmp_path / "some videos" / "own.html"
+    browsed.parent.mkdir()
+    browsed.write_text('<script type="application/json" id="data">[{"id": "v002"}, {"id": "other"}]</script>')
+    for is_segments, name, second in ((False, "v002", 0), (True, "v002:10", 10)):
+        run = made_up_run(is_segments=is_segments)
+        links = examples.browsed_pages([run], browsed, tmp_path / "report.html")
+        assert links == {name: f"some%20videos/own.html#v002@{second}"}
+        assert examples.browsed_pages([run], browsed, browsed.parent / "runs/a.html") == {
+            name: f"../own.html#v002@{second}"
+        }
+        found = Parsed(page.render([run], CLASS_NAMES, addresses=links))
+        assert [each["href"] for tag, each in found.elements if tag == "a" and "rel" in each] == [links[name]]
+    browsed.write_text("<html>")
+    with pytest.raises(InputError, match=r"own\.html: is no page of yt8m browse; make one with"):
+        examples.browsed_pages([run], browsed, tmp_path / "report.html")
+    with pytest.raises(InputError, match=r"gone\.html: No such file or directory; name a page"):
+        examples.browsed_pages([run], tmp_path / "gone.html", tmp_path / "report.html")
+
+
 def test_a_page_on_segments_speaks_of_segments():
     _, found = rendered(made_up_run(is_segments=True))
     assert [row[0][:4] for row in found.rows("metrics")] == ["Segm", "Loss", "Cali", "Segm", "Vide", "Para"]

@@ -15,6 +15,7 @@ from yt8m.runs import check_output
 from yt8m.views.browse import page
 from yt8m.views.browse.gathering import BrowsedVideo, gather
 from yt8m.views.browse.options import BrowseOptions
+from yt8m.views.browse.reading import shown
 from yt8m.views.browse.related import most_alike
 from yt8m.views.browse.strips import Strip, make_strip
 from yt8m.views.templates import require_jinja
@@ -93,7 +94,7 @@ def _strips(videos: Sequence[BrowsedVideo], frames: int, progress: Progress) -> 
                 try:
                     strips[video.video_id] = make_strip(video.row.path, video.seconds, frames)
                 except InputError as error:
-                    progress.message(f"{page.shown(video.video_id)}: no thumbnails: {error}")
+                    progress.message(f"{shown(video.video_id)}: no thumbnails: {error}")
             progress.advance(1)
     return strips
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from yt8m.views.browse.gathering import BrowsedVideo
+from yt8m.views.browse.reading import shown
 from yt8m.views.browse.strips import Strip
 from yt8m.views.templates import template_of
 
@@ -111,8 +112,3 @@ def _video(
     if video.video_id in addresses:
         values["address"] = addresses[video.video_id]
     return values
-
-
-def shown(text: str) -> str:
-    """Text that may have bytes that are not UTF-8, for people."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

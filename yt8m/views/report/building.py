@@ -9,6 +9,7 @@ from pathlib import Path
 from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data.source import Source
+from yt8m.data.tables.videos import find_videos
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError, quantity
@@ -20,8 +21,9 @@ from yt8m.runs.model import load_run
 from yt8m.runs.records import choose_paths, open_validation
 from yt8m.runs.unlike import is_run
 from yt8m.scoring.scorer import Scorer
+from yt8m.views.browse.reading import ids_on
 from yt8m.views.report import page
-from yt8m.views.report.examples import known_pages
+from yt8m.views.report.examples import browsed_pages, known_pages
 from yt8m.views.report.measuring import RunResult, measure_run
 from yt8m.views.templates import require_jinja
 
@@ -50,6 +52,7 @@ def report(
     progress: Progress = SILENT,
     *,
     vocabulary: str | os.PathLike | None = None,
+    browse: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
 ) -> Report:
     """Scores runs on labelled records and writes a page about them.
@@ -61,6 +64,8 @@ def report(
         progress: counts the videos or segments, and gets remarks, for example on runs scored on different records.
         vocabulary: a `vocabulary.csv` with class names; None = the one at the root of the first run's data set. Without any,
             classes are called `class 17`.
+        browse: a page of `yt8m browse`, which the example videos on it link to; None = only those with a known YouTube address
+            have a link.
         distribute: the devices; None = automatic. Of several workers, worker 0 writes the page.
 
     Raises:
@@ -71,6 +76,8 @@ def report(
     names = _runs_in(run, progress)
     _require_different(names)
     require_jinja()
+    if browse is not None:
+        ids_on(browse)  # a mistake is told before the work
     devices = open_devices(distribute)
     with devices.lost_workers(), progress.working("scoring", "video"):
         configurations = [runs.load_config(name) for name in names]
@@ -94,10 +101,25 @@ def report(
         found = remarks(results)
         for remark in found:
             progress.message(remark)
+        if browse is None and (hint := _at_hand(opened[0].source, path)):
+            progress.message(hint)
         if devices.is_chief:
+            links = known_pages(results) | (browsed_pages(results, browse, path) if browse is not None else {})
             with NewFile(path) as file:
-                file.write(page.render(results, class_names, found, known_pages(results)).encode())
+                file.write(page.render(results, class_names, found, links).encode())
     return Report(str(path), results)
+
+
+def _at_hand(source: Source, path: Path) -> str:
+    """Says how the page can lead to the videos, if their files are at hand; empty if they are not."""
+    table = find_videos(source.files[0])
+    if table is None:
+        return ""
+    own = path.with_name("videos.html")
+    return (
+        f"{table}: names the video files; yt8m browse {table.parent} --out {own} makes a page of them, and --browse {own} lets "
+        "the examples lead there"
+    )
 
 
 def _runs_in(places: Sequence[str | os.PathLike], progress: Progress) -> list[str]:

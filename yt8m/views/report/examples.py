@@ -1,11 +1,14 @@
 """Example videos with the runs' predictions, and confusions of classes."""
 
+import os
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from yt8m.data.tables.vocabulary import class_name
 from yt8m.download.addresses import known_addresses, watch_url
+from yt8m.views.browse.reading import ids_on, shown
 from yt8m.views.report.measuring import NUM_EXAMPLES, Example, RunResult
 
 
@@ -63,6 +66,28 @@ def known_pages(results: Sequence[RunResult]) -> dict[str, str]:
     moments = {name: name.rpartition(":")[::2] if results[0].is_segments else (name, "0") for name in names}
     known = known_addresses({video for video, _ in moments.values()})
     return {name: watch_url(known[video], int(start)) for name, (video, start) in moments.items() if video in known}
+
+
+def browsed_pages(results: Sequence[RunResult], browse: str | os.PathLike, out: str | os.PathLike) -> dict[str, str]:
+    """Places on a page of `yt8m browse`, of the examples that it has, by their names. Links are relative to the report.
+
+    Args:
+        results: the runs.
+        browse: the page.
+        out: the report.
+
+    Raises:
+        InputError: the file is no such page.
+    """
+    there = ids_on(browse)
+    place = urllib.parse.quote(os.path.relpath(browse, os.path.dirname(os.path.abspath(out))))
+    names = {example.name for result in results for example in result.examples.values()}
+    moments = {name: name.rpartition(":")[::2] if results[0].is_segments else (name, "0") for name in names}
+    return {
+        name: f"{place}#{urllib.parse.quote(shown(video), safe='')}@{start}"
+        for name, (video, start) in moments.items()
+        if shown(video) in there
+    }
 
 
 def cards(
