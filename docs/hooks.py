@@ -183,9 +183,30 @@ def defining(module: str, name: str) -> str:
     return module
 
 
+DISK = {"best weights": 4, "run that is done": 28, "while training": 44}
+"""Bytes a parameter, with Adam and two checkpoints: weights in float32, and thrice as much in a checkpoint."""
+
+
+def every_recipe() -> str:
+    """A table of the recipes: parameters, and what runs of theirs take on the disk."""
+    from yt8m.data.schema import DEFAULT_NUM_CLASSES
+    from yt8m.models.sizes import num_parameters
+    from yt8m.recipes import list_recipes, make_config
+
+    head = ["recipe", "records", "parameters", *DISK]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name in list_recipes():
+        model = make_config(name).model
+        count = num_parameters(model, DEFAULT_NUM_CLASSES)
+        sizes = [f"{count * each / 1e9:.2f}" for each in DISK.values()]
+        rows.append(f"| {' | '.join([f'`{name}`', model.level, f'{count / 1e6:,.1f} M', *sizes])} |")
+    return "\n".join(rows)
+
+
 MADE = {
     "<!-- every flag -->": every_flag,
     "<!-- every public name -->": every_public_name,
+    "<!-- every recipe -->": every_recipe,
     "<!-- every result -->": every_result,
 }
 """What stands in a page for text that is made."""

@@ -15,6 +15,7 @@ import yt8m
 import yt8m.metrics
 from yt8m.commands import COMMANDS
 from yt8m.commands.results import json_schema
+from yt8m.recipes import list_recipes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(path.stem for path in (REPOSITORY / "docs").glob("*.md"))
@@ -86,6 +87,22 @@ def test_the_results_are_those_of_the_commands(site):
     assert json.loads((site / "json-schema.json").read_text()) == json_schema()
 
 
+def test_the_recipes_have_the_sizes_of_their_runs(site):
+    """`netvlad` has 321 541 224 parameters; the sample run, of 9 134 904, has the sizes that docs/runs.md shows."""
+    cells = re.findall(r"<td>(.*?)</td>", (site / "recipes/index.html").read_text().replace("\n", ""))
+    rows = {cells[place]: cells[place + 1 : place + 6] for place in range(0, len(cells), 6)}
+    assert [re.sub("<.*?>", "", name) for name in rows] == list_recipes()
+    assert rows["<code>netvlad</code>"] == ["frame", "321.5 M", "1.29", "9.00", "14.15"]
+    held = dict(
+        re.findall(
+            r"^\| `(best|checkpoints)/` .* \| ([\d ]+) \|", (REPOSITORY / "docs/runs.md").read_text(), re.MULTILINE
+        )
+    )
+    best, checkpoints = (int(held[name].replace(" ", "")) * 1000 for name in ("best", "checkpoints"))
+    assert best == pytest.approx(4 * 9_134_904, rel=0.01)
+    assert best + checkpoints == pytest.approx(28 * 9_134_904, rel=0.01)
+
+
 def test_a_link_says_the_title_of_a_page_and_not_the_name_of_its_file(site):
     texts = [re.findall(r"<a href=[^>]*>([^<]*)</a>", page.read_text()) for page in site.rglob("index.html")]
     assert not [text for page in texts for text in page if text.endswith(".md")]
@@ -104,7 +121,7 @@ def test_a_page_that_the_readme_does_not_list_and_a_link_to_nowhere_are_errors(t
         shutil.copy(REPOSITORY / name, tmp_path)
     for name in ("docs", "notebooks"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
-    for name in ("api", "flags", "json"):  # made from the code, which takes seconds
+    for name in ("api", "flags", "recipes", "json"):  # made from the code, which takes seconds
         (tmp_path / f"docs/{name}.md").write_text(f"# {name}\n")
     (tmp_path / "docs/forgotten.md").write_text("# Forgotten\n\n[a part](metrics.md#that-is-not-there)\n")
     built = build(tmp_path, tmp_path / "site")
