@@ -1,45 +1,85 @@
-"""`make bench-peers`: the two take turns, each in a process of its own; the table goes into docs/benchmarks.md."""
+"""`make bench-peers`: steps take turns with the roof, each in a process of its own; tables go into docs/benchmarks.md."""
 
 import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 
 from benchmarks import documents, processes
+from benchmarks.peers.roof import Rates, needs
 from benchmarks.sizes import ROOT, parser_of, sized
 
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-SIZES = {"clusters": 3000, "hidden": 2000, "mixtures": 5, "batch": 64, "frames": 30, "classes": 3862, "seconds": 12}
-SIZES |= sized({}, {"clusters": 16, "hidden": 8, "batch": 4, "classes": 20, "seconds": 0.1})
+DBOF = {"model": "dbof", "clusters": 3000, "hidden": 2000, "mixtures": 5, "batch": 64, "frames": 30}
+DBOF |= sized({}, {"clusters": 16, "hidden": 8, "batch": 4})
+MOE = {"model": "moe", "mixtures": 2, "batch": sized(256, 4)}
+SHARED = {"classes": sized(3862, 20), "seconds": sized(8, 0.1)}
 ROUNDS = sized(3, 1)
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
-def _theirs(settings: str) -> str:
-    command = [str(PYTHON), "benchmarks/peers/model_garden.py", settings]
+def _garden(settings: dict) -> str:
+    command = [str(PYTHON), "benchmarks/peers/model_garden.py", json.dumps(settings)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.splitlines()[-1]
 
 
-def _ours(settings: str) -> str:
-    return processes.last_line("benchmarks.peers.ours", settings)
+def _starter(settings: dict) -> str:
+    return processes.last_line("benchmarks.peers.starter", json.dumps(settings))
+
+
+def _ours(settings: dict) -> str:
+    return processes.last_line("benchmarks.peers.ours", json.dumps(settings))
+
+
+def _roof() -> Rates:
+    return Rates(**json.loads(processes.last_line("benchmarks.peers.roof")))
+
+
+def _rows(name: str, settings: dict, theirs: Callable[[dict], str]) -> list[list[str]]:
+    """Rows of the table, of the peer and of ours in each precision."""
+    measures = {"theirs": lambda: theirs(settings)}
+    measures |= {each: lambda each=each: _ours(settings | {"precision": each}) for each in PRECISIONS}
+    found: dict[str, list[dict[str, float]]] = {each: [] for each in measures}
+    for turn in range(ROUNDS):
+        print(f"{name}, turn {turn + 1} of {ROUNDS} ...", file=sys.stderr, flush=True)
+        rates = _roof()
+        for each, measure in measures.items():
+            step = json.loads(measure())
+            least = needs(settings, step["parameters"])
+            step["roof"] = settings["batch"] / least.seconds(rates)
+            step["cpu_roof"] = 1e6 * least.cpu_seconds(rates) / settings["batch"]
+            found[each].append(step)
+    return [[name, *_cells(each, found[each], found["theirs"])] for each in measures]
+
+
+def _cells(label: str, steps: list[dict[str, float]], theirs: list[dict[str, float]]) -> list[str]:
+    """Medians of the rounds; ratios are medians of the rounds' ratios."""
+
+    def median(values) -> float:
+        return statistics.median(values)
+
+    pairs = list(zip(steps, theirs, strict=True))
+    return [
+        label if label == "theirs" else f"ours, {label}",
+        f"{steps[0]['parameters'] / 1e6:.2f} M",
+        f"{median(step['rate'] for step in steps):,.0f}",
+        f"{median(step['rate'] / their['rate'] for step, their in pairs):.2f}",
+        f"{median(step['cpu'] for step in steps):,.0f}",
+        f"{median(their['cpu'] / step['cpu'] for step, their in pairs):.2f}",
+        f"{median(step['cpu_roof'] for step in steps):,.0f}",
+        f"{median(step['rate'] / step['roof'] for step in steps):.2f}",
+        f"{median(step['cpu_roof'] / step['cpu'] for step in steps):.2f}",
+    ]
 
 
 def main() -> None:
     parser_of("benchmarks.peers", __doc__).parse_args()
-    rows = []
+    rows = _rows("`moe`, and the starter's graph", MOE | SHARED, _starter)
     for pooling in ("average", "max"):
-        found: dict[str, list[dict[str, float]]] = {"theirs": [], "ours": []}
-        for turn in range(ROUNDS):
-            print(f"pooling {pooling}, turn {turn + 1} of {ROUNDS} ...", file=sys.stderr, flush=True)
-            settings = json.dumps(SIZES | {"pooling": pooling})
-            found["theirs"].append(json.loads(_theirs(settings)))
-            found["ours"].append(json.loads(_ours(settings)))
-        ratio = statistics.median(
-            ours["rate"] / theirs["rate"] for ours, theirs in zip(found["ours"], found["theirs"], strict=True)
-        )
-        theirs, ours = (statistics.median(each["rate"] for each in found[name]) for name in ("theirs", "ours"))
-        counts = [f"{found[name][0]['parameters'] / 1e6:.2f} M" for name in ("theirs", "ours")]
-        rows.append([pooling, *counts, f"{theirs:.1f}", f"{ours:.1f}", f"{ratio:.2f}"])
-    header = ["pooling", "parameters, theirs", "ours", "videos/s, theirs", "ours", "ours / theirs"]
+        rows += _rows(f"DBoF, {pooling} pooling, and TF Model Garden's", DBOF | SHARED | {"pooling": pooling}, _garden)
+    header = ["step", "", "parameters", "videos/s", "ours / theirs", "CPU us a video", "theirs / ours"]
+    header += ["CPU us at the roof", "of the roof, by the clock", "of the roof, CPU"]
     documents.write("make bench-peers", documents.table(header, rows))
 
 

@@ -1,26 +1,24 @@
-"""Our train step of DBoF, at the settings of `model_garden.py`; prints the same."""
+"""Our train step of DBoF at the settings of `model_garden.py`, or of `moe` at those of `starter.py`; prints the same."""
 
+import dataclasses
 import json
 import os
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 import tensorflow as tf
 
-from benchmarks.parameters import count_trainable
+from benchmarks.parameters import at_published_size, count_trainable
+from benchmarks.peers.timing import time_steps
 from benchmarks.sizes import parser_of
-from benchmarks.step import trainer_without_records
+from benchmarks.step import random_batch, trainer_without_records
 from yt8m.config import DataConfig, RunConfig, TrainingConfig
 from yt8m.models.frame import DeepBagOfFrames
 
 POOLING = {"average": "mean", "max": "max"}
 
 
-def main(settings: dict) -> dict[str, float]:
-    """Times the step; see `model_garden.main`."""
-    batch, length, classes = settings["batch"], settings["frames"], settings["classes"]
+def _dbof(settings: dict) -> RunConfig:
     model = DeepBagOfFrames(
         num_clusters=settings["clusters"],
         hidden_size=settings["hidden"],
@@ -29,30 +27,31 @@ def main(settings: dict) -> dict[str, float]:
         activation="relu",
         l2=1e-5,
     )
-    config = RunConfig(
+    return RunConfig(
         model=model,
-        data=DataConfig(num_classes=classes, num_frames=length, features=("rgb", "audio")),
-        training=TrainingConfig(batch_size=batch, learning_rate=1e-4, clip_norm=1.0),
+        data=DataConfig(num_frames=settings["frames"], features=("rgb", "audio")),
+        training=TrainingConfig(learning_rate=1e-4, clip_norm=1.0),
     )
-    random = np.random.default_rng(0)
-    labels = np.sort(random.integers(0, classes, (batch, config.data.max_labels)), axis=1)
-    labels[:, 4:] = -1
-    videos = {
-        "rgb": tf.constant(random.integers(0, 256, (batch, length, 1024)), tf.uint8),
-        "audio": tf.constant(random.integers(0, 256, (batch, length, 128)), tf.uint8),
-        "num_frames": tf.fill([batch], length),
-        "labels": tf.constant(labels, tf.int32),
-    }
+
+
+def _configuration(settings: dict) -> RunConfig:
+    config = at_published_size("moe") if settings["model"] == "moe" else _dbof(settings)
+    precision = settings.get("precision", "float32")
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, num_classes=settings["classes"]),
+        training=dataclasses.replace(config.training, batch_size=settings["batch"], precision=precision),
+    )
+
+
+def main(settings: dict) -> dict[str, float]:
+    """Times the step; see `model_garden.main`. `settings["model"]` is "dbof" or "moe", the recipe."""
+    config = _configuration(settings)
     trainer = trainer_without_records(config)
-    repeated = iter(tf.data.Dataset.from_tensors(videos).repeat())
-    trainer.run_steps(repeated, tf.constant(1))
-    times, end = [], time.perf_counter() + settings["seconds"]
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        trainer.run_steps(repeated, tf.constant(1))
-        times.append(time.perf_counter() - start)
-    count = count_trainable(trainer.model)
-    return {"rate": batch / float(np.median(times)), "parameters": count}
+    repeated = iter(tf.data.Dataset.from_tensors(random_batch(config)).repeat())
+    parameters = count_trainable(trainer.model)
+    step = lambda: trainer.run_steps(repeated, tf.constant(1))  # noqa: E731
+    return time_steps(step, settings["batch"], settings["seconds"], parameters)
 
 
 if __name__ == "__main__":

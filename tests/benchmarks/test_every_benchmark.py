@@ -19,7 +19,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DIRECTORY = REPOSITORY / "benchmarks"
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 
-PEER_SETTINGS = {"clusters": 8, "hidden": 4, "mixtures": 2, "batch": 4, "frames": 5, "classes": 20, "seconds": 0.1}
+PEER_SETTINGS = {
+    "model": "dbof",
+    "clusters": 8,
+    "hidden": 4,
+    "mixtures": 2,
+    "batch": 4,
+    "frames": 5,
+    "classes": 20,
+    "seconds": 0.1,
+}
 
 RUN_HERE = {
     "benchmarks": ["heavy place", "evaluate of read", "`moe`"],
@@ -41,8 +50,10 @@ RUN_HERE = {
     "benchmarks.leaderboard": ["GAP on videos that neither", "| `kernel_ridge` |", "| **ensemble** | 1 |"],
     "benchmarks.lengths": ["`logistic`", "`moe`", "40 made"],
     "benchmarks.parameters": [str(1152 * 3862 + 3862)],
-    "benchmarks.peers": ["average", "max", "ours / theirs"],
-    "benchmarks.peers.ours": ['"rate"', '"parameters"'],
+    "benchmarks.peers": ["average", "max", "starter's graph", "ours / theirs"],
+    "benchmarks.peers.ours": ['"rate"', '"cpu"', '"parameters"'],
+    "benchmarks.peers.roof": ['"operations"', '"cpu_bytes"'],
+    "benchmarks.peers.starter": ['"rate"', '"cpu"', '"parameters"'],
     "benchmarks.prediction_sampling": ["`dbof`", "32 random"],
     "benchmarks.pretraining": ["| `tcn` | 50 % |", "error of predicted frames"],
     "benchmarks.ranking": ["segment task", "video task"],
@@ -175,6 +186,7 @@ def arguments_of(program: str, sample: Path) -> list[str]:
         "benchmarks.ideas": ["--records", str(sample / "2/video/train/*")],
         "benchmarks.parameters": ["frame_logistic"],
         "benchmarks.peers.ours": [json.dumps(PEER_SETTINGS | {"pooling": "max"})],
+        "benchmarks.peers.starter": [json.dumps(PEER_SETTINGS | {"model": "moe"})],
         "benchmarks.rematerialisation": ["transformer"],
         "benchmarks.step": ["moe"],
     }.get(program, [])
