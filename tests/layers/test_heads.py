@@ -116,6 +116,25 @@ def test_low_precision_rounds_what_a_head_gets_and_nothing_else(head):
     np.testing.assert_allclose(logits[:, 0], logits[:, 1], atol=1e-2)
 
 
+@pytest.mark.parametrize("head", HEADS, ids=["logistic", "moe2", "moe4"])
+def test_only_products_in_training_are_rounded_in_low_precision(head):
+    """Inputs, matrix and product each to 8 bits; the gradient of the matrix, too, and biases not at all."""
+    low, _ = built(type(head).from_config(head.get_config() | {"dtype": "mixed_bfloat16"}))
+    exact, _ = built(type(head).from_config(head.get_config()))
+    rounded, found = tf.cast(INPUTS, tf.bfloat16), []
+    for layer in (low, exact):
+        with tf.GradientTape() as tape:
+            logits = layer(tf.cast(rounded, layer.compute_dtype), training=True)
+            loss = tf.reduce_sum(logits)
+        weights = [weight.value for weight in layer.trainable_variables]
+        found.append([logits, *tape.gradient(loss, weights)])
+        assert logits.dtype == tf.float32
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0.02, atol=0.02 * np.abs(other).max())
+    assert np.any(found[0][0] != found[1][0])
+    np.testing.assert_array_equal(low(rounded), exact(tf.cast(rounded, tf.float32)))
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("size", [80.0, 1e4])
 @pytest.mark.parametrize("head", HEADS, ids=["logistic", "moe2", "moe4"])

@@ -84,8 +84,9 @@ def mixture_logits(product, bias):
 class Head(keras.layers.Layer):
     """The base of all heads: common arguments, and the matrix with its initialiser and L2 penalty.
 
-    Heads always compute in float32. bfloat16 has no numbers between 7 and 7.03, so rounding would make the scores of many
-    videos equal.
+    Heads predict in float32. bfloat16 has no numbers between 7 and 7.03, so rounding would make the scores of many videos
+    equal. In training in low precision their products, which are most of the work of some models, are rounded; biases and all
+    that follows stay float32.
     """
 
     def __init__(self, num_classes, l2, initial_bias, initial_scale, **kwargs):
@@ -103,10 +104,11 @@ class Head(keras.layers.Layer):
         initial = keras.initializers.Constant(self.initial_bias)
         return self.add_weight(name=name, shape=shape, initializer=initial, autocast=False)
 
-    def product(self, inputs):
-        """Inputs [B, H] times the matrix, float32."""
+    def product(self, inputs, training=None):
+        """Inputs [B, H] times the matrix, float32; computed in the compute dtype in training, and else in float32."""
         kernel = ops.reshape(self.kernel, self.kernel.shape)  # a tensor: `wide_product` takes no variable
-        return wide_product(ops.cast(inputs, "float32"), kernel)
+        dtype = self.compute_dtype if training else "float32"
+        return ops.cast(wide_product(ops.cast(inputs, dtype), ops.cast(kernel, dtype)), "float32")
 
     def get_config(self):
         names = ("num_classes", "l2", "initial_bias", "initial_scale")
@@ -132,8 +134,8 @@ class LogisticHead(Head):
         self.bias = self.add_bias("bias", (self.num_classes,))
         self.built = True
 
-    def call(self, inputs):
-        return self.product(inputs) + self.bias
+    def call(self, inputs, training=None):
+        return self.product(inputs, training) + self.bias
 
 
 @serialisable
@@ -164,9 +166,9 @@ class MixtureOfExpertsHead(Head):
         self.expert_bias = self.add_bias("expert_bias", (self.num_mixtures, self.num_classes))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         bias = ops.reshape(self.expert_bias, self.expert_bias.shape)  # a tensor, as in `product`
-        return mixture_logits(self.product(inputs), bias)
+        return mixture_logits(self.product(inputs, training), bias)
 
     def get_config(self):
         return super().get_config() | {"num_mixtures": self.num_mixtures}
