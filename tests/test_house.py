@@ -21,6 +21,7 @@ LONG_SIGNATURES = {
     "data/pipeline.py: read_records": _KEYWORDS,
     "predicting/prediction.py: predict": _KEYWORDS,
     "predicting/ensembling.py: ensemble": _KEYWORDS,
+    "predicting/ensembling.py: weigh": _KEYWORDS,
     "exporting/exporting.py: export": _KEYWORDS,
     "scoring/evaluation.py: evaluate": _KEYWORDS,
     "commands/predictions.py: predict": _FLAGS,

@@ -18,6 +18,7 @@ from yt8m.predicting.combining import Combined, Mean, mean_description
 from yt8m.predicting.listed import SubmissionList
 from yt8m.predicting.members import (
     Member,
+    RunMembers,
     check_first_ids,
     check_videos,
     make_members,
@@ -36,6 +37,7 @@ from yt8m.predicting.prediction import (
 from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.stacking import Stack, learn_stack
 from yt8m.predicting.stored import store
+from yt8m.predicting.submitting import Submitted
 from yt8m.predicting.weighting import Weights, learn_weights, require_several
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import check_output
@@ -141,10 +143,15 @@ def ensemble(
     options = options or SubmissionOptions(**submission)
     check_outputs(out, stored, "the mean")
     asked = asked_weights(mean, weights)
-    devices = devices_of_process(distribute)
-    opened = open_members(
-        members, data, segment_classes, task, asked.combined, progress, out is not None, calibrations, devices
+    of_runs = RunMembers(
+        data=data,
+        task=task,
+        segment_classes=segment_classes,
+        submitted=out is not None,
+        calibrations=calibrations,
+        devices=devices_of_process(distribute),
     )
+    opened = open_members(members, of_runs, asked.combined, progress)
     refuse_places_from_the_end(opened, options.skip_last_segments)
     if out is not None:
         check_first_ids(opened)
@@ -152,7 +159,7 @@ def ensemble(
     asked = asked.given_to(members, progress)
     into = None if stored is None else _open_store(stored, opened, asked)
     refuse_inputs_as(out, opened)
-    asked_prior = open_prior(options, out, mean_description(opened), data, devices=devices)
+    asked_prior = open_prior(options, out, mean_description(opened), data, devices=of_runs.devices)
     check_videos(asked_prior, opened)
     with progress.working("predicting", "video"):
         predictions: Predictions = asked.combine(make_members(opened, progress))
@@ -163,9 +170,21 @@ def ensemble(
         if into is not None:
             predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
         submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
+    place = os.fspath(stored if out is None else out)
+    return _ensembled(place, predictions.description.task, submitted, members, asked, opened)
+
+
+def _ensembled(
+    path: str,
+    task: Task,
+    submitted: Submitted,
+    members: Sequence[str | os.PathLike],
+    asked: AskedWeights,
+    opened: Sequence[Member],
+) -> Ensembled:
     return Ensembled(
-        path=os.fspath(stored if out is None else out),
-        task=predictions.description.task,
+        path=path,
+        task=task,
         num_videos=submitted.num_videos,
         num_segments=submitted.num_segments,
         mean=asked.combined,
@@ -216,9 +235,8 @@ def weigh(
             "geometric or arithmetic"
         )
     devices = devices_of_process(distribute)
-    opened = open_members(
-        members, data, segment_classes, mean=mean, progress=progress, calibrations=calibrations, devices=devices
-    )
+    of_runs = RunMembers(data=data, segment_classes=segment_classes, calibrations=calibrations, devices=devices)
+    opened = open_members(members, of_runs, mean, progress)
     require_several(opened)
     refuse_inputs_as(out, opened)
     _refuse_learned(opened, data, progress)

@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,27 +36,33 @@ _LARGE_LIST = 50 << 20
 """Size in bytes from which a submission takes seconds to read."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunMembers:
+    """How members that are runs predict; see `RunPredictions`."""
+
+    data: Sequence[str] = ()
+    """The records; none = no member may be a run."""
+    task: Task | None = None
+    segment_classes: str | os.PathLike | None = None
+    submitted: bool = False
+    calibrations: Sequence[str | os.PathLike] = ()
+    """Files, each for one of the runs."""
+    devices: "Callable[[], Devices] | None" = None
+
+
 def open_members(
     members: Sequence[str | os.PathLike],
-    data: Sequence[str] = (),
-    segment_classes: str | os.PathLike | None = None,
-    task: Task | None = None,
+    of_runs: RunMembers = RunMembers(),
     mean: Combined = "geometric",
     progress: Progress = SILENT,
-    submitted: bool = False,
-    calibrations: Sequence[str | os.PathLike] = (),
-    devices: "Callable[[], Devices] | None" = None,
 ) -> list[Member]:
     """Opens stored predictions, lists and runs, and checks that they fit together as far as is known before predicting.
 
     Args:
         members: run directories, directories of stored predictions, or submissions.
-        data: the records, for runs.
-        segment_classes, task, submitted: as in `RunPredictions`.
+        of_runs: the records for runs, and how they predict.
         mean: the mean or other combination to make.
         progress: gets a line on the broken records that are left out, if a run is to skip them, and on rows that lists lack.
-        calibrations: files, each for one of the runs.
-        devices: as in `RunPredictions`.
 
     Returns:
         One object for each member. Lists stay `SubmissionList`s if there are runs: the rows are known once the runs predicted.
@@ -67,23 +74,21 @@ def open_members(
     """
     _refuse_twice(members)
     remarks = Remarks(progress)  # says remarks that several members share once
-    asked = Calibrations(calibrations)
+    asked, classes = Calibrations(of_runs.calibrations), of_runs.segment_classes
     of_run = functools.partial(
         RunPredictions,
-        data=data,
-        task=task,
-        selection=Selection(segment_classes=segment_classes),
-        submitted=submitted,
+        data=of_runs.data,
+        task=of_runs.task,
+        selection=Selection(segment_classes=classes),
+        submitted=of_runs.submitted,
         calibrations=asked,
-        devices=devices,
+        devices=of_runs.devices,
         progress=remarks,
     )
-    opened = [_open_member(member, of_run if data else None, task, mean, remarks) for member in members]
+    opened = [_open_member(member, of_run if of_runs.data else None, of_runs.task, mean, remarks) for member in members]
     asked.refuse_unused()
     lists = [member for member in opened if isinstance(member, SubmissionList)]
-    describe_lists(
-        opened, read_segment_class_ids(segment_classes) if segment_classes and len(lists) == len(opened) else None
-    )
+    describe_lists(opened, read_segment_class_ids(classes) if classes and len(lists) == len(opened) else None)
     check_descriptions(opened)
     there = [member for member in opened if isinstance(member, StoredPredictions)]
     if there:

@@ -53,8 +53,7 @@ class RunPredictions:
     Args:
         run: a run directory; or the runs of several folds, each of which predicts the videos that it left out.
         data: files, directories or globs; none = the run's test split, or for folds their training records.
-        devices: opens the devices to compute on, once there is something to predict; None = TensorFlow's choice, without other
-            workers.
+        devices: opens the devices to compute on, before the first prediction; None = TensorFlow's choice, without other workers.
         task: the task; None = `segment` for records with rated segments, else `video`.
         selection: the classes to keep, and their precision; with calibrations it is float32.
         submitted: whether they become a submission. An id that cannot stand in one is then refused as soon as it is read.
