@@ -147,7 +147,8 @@ def test_an_archive_of_more_than_the_rule_allows_is_not_written(run, tmp_path):
     export(run.run, tmp_path / "just.tgz", "archive", max_gigabytes=size / 1e9)
     with pytest.raises(InputError, match=r"uncompressed, more than the .* GB allowed .* --float16"):
         export(run.run, tmp_path / "large.tgz", "archive", max_gigabytes=(size - 1) / 1e9)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["just.tgz", "small.tgz"]
+    assert sorted(path.name for path in tmp_path.glob("*.tgz")) == ["just.tgz", "small.tgz"]
+    assert not list(tmp_path.glob("large*"))
     with pytest.raises(InputError, match="more than the"):
         unpack(tmp_path / "small.tgz", tmp_path / "run", max_gigabytes=(size - 1) / 1e9)
     assert not (tmp_path / "run").exists()

@@ -24,7 +24,8 @@ def test_an_archive_is_written_with_its_change_and_unpacked(yt8m, run, sample, t
     assert lines[0].endswith(" uncompressed")
     assert lines[1].startswith("float16  GAP 0.")
     assert lines[1].endswith("on 13 videos")
-    assert len(lines) == 2
+    assert lines[2:] == [f"card     {archive.parent}/README.md"]
+    assert "## Metrics" in (archive.parent / "README.md").read_text()
     outcome = yt8m("unpack", archive, "--out", made)
     assert outcome.status == 0
     assert outcome.out == f"{made}: frame_logistic; yt8m evaluate --run {made} --data PATH\n"
@@ -43,6 +44,7 @@ def test_json_tells_what_was_written(yt8m, run, tmp_path):
         "num_bytes": out.stat().st_size,
         "signatures": [],
         "change": None,
+        "card": str(tmp_path / "README.md"),
     }
 
 
@@ -57,6 +59,7 @@ BAD = {
     "frames for another format": (["--num-frames", "3"], "--num-frames is for --format saved-model, litert and onnx"),
     "a size for another format": (["--format", "litert", "--max-gigabytes", "3"], "--max-gigabytes is for"),
     "a negative size": (["--max-gigabytes", "-1"], "-1"),
+    "a license in words": (["--license", "CC BY"], "is no identifier of a license"),
     "no classes": (["--format", "saved-model", "--top-k", "0"], "0"),
     "records without float16": (["--data", "x"], "--data is for measuring the effect of --float16"),
     "records that are not there": (["--data", "nowhere", "--float16"], "nowhere: no such file"),

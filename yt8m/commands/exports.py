@@ -25,9 +25,10 @@ def export(
     top_k: Annotated[PositiveInt | None, shown("INT", "(default: 20)")] = None,
     num_frames: Annotated[NumFrames | None, shown("INT", "(default: as many as in prediction)")] = None,
     max_gigabytes: Annotated[Gigabytes | None, shown("FLOAT", "(default: 1, Kaggle's rule of 2018)")] = None,
+    license: Annotated[str, shown("ID", "(default: not stated)")] = "",
     json: Json = False,
 ) -> int:
-    """Write a run's best model for other programs, or as an archive.
+    """Write a run's best model for other programs, or as an archive, with a model card.
 
     Example: yt8m export --run runs/sample --format saved-model --out exports/sample
 
@@ -40,6 +41,7 @@ def export(
         top_k: Number of classes that a SavedModel returns for a record, the most probable ones.
         num_frames: Number of frames that the model reads from those given; 5 for segments. For saved-model, litert and onnx.
         max_gigabytes: Largest archive to write, uncompressed; 0 = no limit.
+        license: The license of the weights, for the model card, by Hugging Face's identifier, such as cc-by-4.0.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
@@ -56,6 +58,7 @@ def export(
         top_k=top_k,
         num_frames=num_frames,
         max_gigabytes=max_gigabytes,
+        license=license,
         progress=WorkProgress(),
     )
     if json:

@@ -16,6 +16,7 @@ from yt8m.errors import InputError
 from yt8m.exporting import keras_file, litert, onnx_file
 from yt8m.exporting.archives import DEFAULT_MAX_GIGABYTES, Format, Gigabytes, NumFrames, check_archive, write_archive
 from yt8m.exporting.half_precision import MetricChange, halved, halved_file
+from yt8m.exporting.model_card import CardFacts, card_path, check_license, model_card
 from yt8m.exporting.saved_model import write_saved_model
 from yt8m.exporting.signatures import ExportedModel
 from yt8m.files import NewFile, check_destination, check_new
@@ -46,6 +47,8 @@ class Exported:
     """Signatures of a SavedModel."""
     change: MetricChange | None
     """The effect of float16 on the metric; None without rounding, or without records to measure it on."""
+    card: str
+    """The model card."""
 
 
 @checked
@@ -59,9 +62,10 @@ def export(
     top_k: PositiveInt | None = None,
     num_frames: NumFrames | None = None,
     max_gigabytes: Gigabytes | None = None,
+    license: str = "",
     progress: Progress = SILENT,
 ) -> Exported:
-    """Writes a run's best model for other programs (docs/exporting.md).
+    """Writes a run's best model for other programs, with a model card (docs/exporting.md).
 
     Args:
         run: the run directory.
@@ -73,6 +77,7 @@ def export(
         top_k: classes per record in a SavedModel's answer; None = 20.
         num_frames: frames that a SavedModel, LiteRT or ONNX model uses of those it gets, at most 10 000; None = as in prediction.
         max_gigabytes: the largest allowed archive, uncompressed; 0 = any size, None = 1.
+        license: the license of the weights, by Hugging Face's identifier, such as `cc-by-4.0`, for the card.
         progress: counts the videos or segments of the measurement. It gets a line if the effect could not be measured, and
             on records that are left out.
 
@@ -80,14 +85,11 @@ def export(
         InputError, RecordError: the run does not exist; an argument does not fit the format; the output cannot be written;
             the model is too large, or LiteRT or ONNX does not support it; a package is missing; or a record is unusable.
     """
-    _refuse("--top-k", top_k, format, "saved-model")
-    _refuse("--num-frames", num_frames, format, "saved-model", "litert", "onnx")
-    _refuse("--max-gigabytes", max_gigabytes, format, "archive")
-    if data and not float16:
-        raise InputError("--data is for measuring the effect of --float16; add that, or leave --data out")
-    config = runs.load_config(run)
+    _check_flags(format, float16, data, top_k, num_frames, max_gigabytes)
+    check_license(license)
+    config = as_trained = runs.load_config(run)
     weights = best_weights(run)
-    _check_place(out, format, run)
+    card = _check_places(out, format, run)
     if format == "onnx":
         onnx_file.require_packages()
         _refuse_means("--num-frames", num_frames, config)
@@ -105,6 +107,8 @@ def export(
     if format in _CONVERTED:  # not every model can be; fail before the measurement
         content = _convert(exported, format, run, float16)
     change = _measure_change(model, exact, run, config, data, progress) if float16 else None
+    flags = _flags(float16, top_k, num_frames, license)
+    about = model_card(run, as_trained, CardFacts(out, format, model.count_params(), license, flags, change))
     signatures: Sequence[str] = ()
     size = None
     if format == "archive":
@@ -112,11 +116,35 @@ def export(
     elif format == "keras":
         keras_file.write_keras_file(model, config, out, float16)
     elif format == "saved-model":
-        signatures = write_saved_model(exported, out)
+        signatures = write_saved_model(exported, out, about)
     else:
-        with NewFile(out) as file:
-            file.write(content)
-    return Exported(os.fspath(out), format, size or _size(Path(out)), tuple(signatures), change)
+        _write(out, content)
+    if format != "saved-model":
+        _write(card, about.encode())
+    return Exported(os.fspath(out), format, size or _size(Path(out)), tuple(signatures), change, os.fspath(card))
+
+
+def _write(path: str | os.PathLike, content: bytes) -> None:
+    with NewFile(path) as file:
+        file.write(content)
+
+
+def _flags(float16: bool, top_k: int | None, num_frames: int | None, license: str) -> list[str]:
+    """The flags of `yt8m export` that shape the model."""
+    given = {"--top-k": top_k, "--num-frames": num_frames, "--license": license or None}
+    words = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    return [*(["--float16"] if float16 else []), *words]
+
+
+def _check_flags(
+    format: Format, float16: bool, data: Sequence[str], top_k: object, num_frames: object, max_gigabytes: object
+) -> None:
+    """Raises InputError if a flag is for another format."""
+    _refuse("--top-k", top_k, format, "saved-model")
+    _refuse("--num-frames", num_frames, format, "saved-model", "litert", "onnx")
+    _refuse("--max-gigabytes", max_gigabytes, format, "archive")
+    if data and not float16:
+        raise InputError("--data is for measuring the effect of --float16; add that, or leave --data out")
 
 
 def _refuse(flag: str, value: object, format: Format, *formats: str) -> None:
@@ -130,15 +158,19 @@ def _refuse_means(flag: str, value: object, config: RunConfig) -> None:
         raise InputError(f"{flag} is for models of frames; leave it out, as {config.model.name} takes means in ONNX")
 
 
-def _check_place(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> None:
-    """Raises InputError if the output cannot be written. Call it before the work."""
+def _check_places(out: str | os.PathLike, format: Format, run: str | os.PathLike) -> Path:
+    """Returns where the card belongs. Raises InputError if the output cannot be written. Call it before the work."""
     runs.refuse_kept(out, [run])
+    card = card_path(out, format)
     if format == "saved-model":
         check_new(out)
-        return
+        return card
     if format == "keras":
         keras_file.check_ending(out)
     check_destination(out)
+    runs.refuse_kept(card, [run])
+    check_destination(card)
+    return card
 
 
 def _round(model: keras.Model) -> list[np.ndarray]:

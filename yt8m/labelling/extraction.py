@@ -1,14 +1,10 @@
 """What is labelled: the videos of records, or videos whose features are extracted now."""
 
-import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from yt8m.config import RunConfig
-from yt8m.data.access.file_access import is_remote
 from yt8m.data.extraction import NetworkChoice, find_extraction, read_extraction
-from yt8m.data.sources import expand_paths
 from yt8m.data.tables.videos import find_videos, read_videos
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.errors import InputError
@@ -17,7 +13,7 @@ from yt8m.extracting.naming import ids_of
 from yt8m.labelling.networks import network_of
 from yt8m.labelling.windows import Content, WindowScorer
 from yt8m.progress import SILENT, Progress
-from yt8m.runs.learned import directory_of_training
+from yt8m.runs.learned import first_records
 from yt8m.video.containers import require_av
 
 
@@ -94,17 +90,3 @@ class VideoExtractor:
         extraction = find_extraction(self._records) if self._records else None
         rows = read_videos(table) if table else {}
         return ids_of(paths, "name", rows, read_extraction(extraction).files if extraction else {})
-
-
-def first_records(run: str | os.PathLike, config: RunConfig) -> str | None:
-    """The first file of a run's training records that is there.
-
-    Relative paths are looked for here, and in the directory of the training.
-    """
-    there = directory_of_training(run)
-    for path in config.data.train:
-        others = [os.path.join(there, path)] if there and not is_remote(path) else []
-        for place in (path, *others):
-            with contextlib.suppress(InputError):
-                return expand_paths(place)[0]
-    return None

@@ -11,13 +11,14 @@ from yt8m.data.stored_videos import StoredVideo, read_stored_videos
 from yt8m.data.tables.videos import VideoRow, find_videos, read_videos
 from yt8m.data.tables.vocabulary import find_vocabulary, read_class_names
 from yt8m.errors import RecordError
-from yt8m.labelling.extraction import Item, VideoExtractor, first_records
+from yt8m.labelling.extraction import Item, VideoExtractor
 from yt8m.labelling.inputs import sort_inputs
 from yt8m.labelling.labels import LabelledVideo, surest_labels, windows_with_labels
 from yt8m.labelling.options import LabelOptions
 from yt8m.labelling.windows import Content, Scores, WindowScorer
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import load_config
+from yt8m.runs.learned import first_records
 from yt8m.runs.records import open_data
 from yt8m.values import PositiveInt, checked
 

@@ -77,3 +77,17 @@ def directory_of_training(run: str | os.PathLike) -> str | None:
         found = read_json(RunDirectory(Path(run)).environment)
     directory = found.get("directory") if isinstance(found, dict) else None
     return directory if isinstance(directory, str) else None
+
+
+def first_records(run: str | os.PathLike, config: RunConfig) -> str | None:
+    """The first file of a run's training records that is there.
+
+    Relative paths are looked for here, and in the directory of the training.
+    """
+    there = directory_of_training(run)
+    for path in config.data.train:
+        others = [os.path.join(there, path)] if there and not scheme(path) else []
+        for place in (path, *others):
+            with contextlib.suppress(InputError):
+                return expand_paths(place)[0]
+    return None

@@ -184,11 +184,15 @@ def _step(run: RunDirectory) -> int:
 
 def _epochs(run: RunDirectory, step: int, batch_size: int | None) -> float | None:
     """Returns the passes over the training records, if the number of records of all files is known."""
+    num_records = num_training_records(run)
+    return step * batch_size / num_records if batch_size and num_records else None
+
+
+def num_training_records(run: RunDirectory) -> int | None:
+    """Returns the number of records that a run learns from, if that of all files is known."""
     num_files = len(_read(run.records).get("train", ()))
     counts = [row[-1] for row in _read(run.record_counts).get("files", ()) if row]
-    if not batch_size or not counts or (num_files and len(counts) < num_files):
-        return None
-    return step * batch_size / sum(counts)
+    return None if len(counts) < num_files else sum(counts) or None
 
 
 def size_of(places: Sequence[Path]) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 from yt8m import runs
 from yt8m.errors import InputError, quantity
 from yt8m.progress import Progress
+from yt8m.recipes.command_line import train_command
 from yt8m.runs import RunDirectory
 from yt8m.tuning import processes
-from yt8m.tuning.command_line import train_command
 from yt8m.tuning.processes import TrialProcess, Usage, end_orphan
 from yt8m.tuning.records import other_records
 from yt8m.tuning.sharing import Sharing

@@ -11,9 +11,9 @@ from typing import Any
 from yt8m.distribution import machine as this_machine
 from yt8m.errors import InputError
 from yt8m.progress import Progress
+from yt8m.recipes.command_line import flags_of
 from yt8m.tuning import jobs as side_by_side
 from yt8m.tuning import processes
-from yt8m.tuning.command_line import flags_of
 from yt8m.tuning.jobs import Footprint, Machine
 from yt8m.tuning.processes import Usage
 from yt8m.tuning.task import Task

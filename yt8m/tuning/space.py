@@ -22,10 +22,10 @@ from yt8m.config import RunConfig
 from yt8m.config.training import STEPS_OR_EPOCHS
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import read_json
+from yt8m.recipes.command_line import SECTIONS
 from yt8m.recipes.flag_names import meant_by
 from yt8m.values import fit
 
-SECTIONS = ("model", "data", "training", "loss", "distill")
 _FIXED = {f"data.{name}" for name in ("root", "train", "validate", "test", "fold", "num_classes", "max_labels")}
 _FIXED.add("training.num_records")
 """Flags that change the records or classes of a score."""

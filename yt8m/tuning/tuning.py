@@ -5,8 +5,8 @@ from pathlib import Path
 
 from yt8m.metrics.registry import find
 from yt8m.progress import SILENT, Progress
+from yt8m.recipes.command_line import in_shell, train_command
 from yt8m.tuning import report
-from yt8m.tuning.command_line import in_shell, train_command
 from yt8m.tuning.directory import opened_study
 from yt8m.tuning.processes import import_psutil
 from yt8m.tuning.session import Session

@@ -83,6 +83,7 @@ def exported(result: Any) -> str:
         difference = f"{change.after - change.before:+.6f} against float32's {before}"
         count = quantity(change.count, COUNTS[metric.task].unit)
         rows.append(("float16", f"{metric.title} {after}, {difference}, on {count}"))
+    rows.append(("card", result.card))
     return table(rows)
 
 

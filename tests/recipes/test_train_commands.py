@@ -7,7 +7,7 @@ import pytest
 
 from yt8m.commands.configuring import configure
 from yt8m.recipes import list_recipes, make_config
-from yt8m.tuning.command_line import flags_of, in_shell, train_command
+from yt8m.recipes.command_line import flags_of, in_shell, train_command
 
 CHANGES = {
     "data": {

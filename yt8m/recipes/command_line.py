@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from yt8m.config import RunConfig
-from yt8m.tuning.space import SECTIONS
+
+SECTIONS = ("model", "data", "training", "loss", "distill")
+"""The parts of a configuration that describe what is learned and how."""
 
 
 def flags_of(config: RunConfig, recipe: RunConfig) -> list[str]:
