@@ -76,10 +76,14 @@ def test_vlog_makes_a_page_from_nothing(run_lines, place):
         assert len(list(csv.DictReader(file))) == sum(len(video["clips"]) for video in videos)
 
 
+NUM_VIDEOS = {"24": "10"}
+"""How many videos a page makes, and how many are made here."""
+
+
 @pytest.mark.parametrize("page", ["own-videos.md", "browsing.md"])
 def test_the_lines_of_a_page(page, run_lines, place):
     lines = [
-        words_of(command)
+        [NUM_VIDEOS.get(word, word) for word in words_of(command)]
         for block in BLOCKS
         if block.page == page and block.language == "sh"
         for command in block.commands()
