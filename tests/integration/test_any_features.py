@@ -186,6 +186,7 @@ class TestSeveralTypes:
         outcome = yt8m("evaluate", "--run", run, "--data", several / "2/frame/validate", "--json")
         assert succeed(outcome).json["num_videos"] == 4
 
+    @pytest.mark.slow
     def test_segments_with_their_video(self, yt8m, several, tmp_path):
         """The exported model reads records by TensorFlow's parser; the run by its own."""
         run, out = tmp_path / "run", tmp_path / "segments.csv"

@@ -200,6 +200,7 @@ def test_submit_ends_with_five_lines(yt8m, sample, short_flags, tmp_path, monkey
     assert Path("submissions/mine.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_main_job_on_real_records(yt8m, real_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flags = ("--training.num-steps", "30", "--training.batch-size", "64", "--training.validate-every-steps", "30")

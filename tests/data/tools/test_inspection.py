@@ -361,6 +361,7 @@ def test_inspecting_mixed_and_broken_files(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_real_validation_split(real_data):
     report = inspect([str(path) for path in sorted((real_data / "video_2018").glob("validate*.tfrecord"))])
     assert (report["level"], report["num_files"], report["corrupt_files"]) == ("video", 36, [])
