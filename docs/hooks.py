@@ -57,6 +57,15 @@ def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: File
     return re.sub(r"\[(?:docs/)?([\w-]+\.md)\](?=\(\1)", lambda link: f"[{title(link[1])}]", markdown)
 
 
+def on_page_content(content: str, page: Any, config: MkDocsConfig, files: Files) -> str:
+    """Leaves messages, which are headings so that the search finds them first, out of the navigation: there are too many."""
+    if page.file.src_uri == "troubleshooting.md":
+        for part in page.toc.items[0].children:
+            part.children.clear()
+        content = content.replace("<h3 ", '<h3 class="message" ')
+    return content
+
+
 def title(name: str) -> str:
     """The heading of a page in docs; the name of one that is not there, of which mkdocs warns."""
     page = DOCUMENTS / name

@@ -8,7 +8,7 @@ from fenced import REPOSITORY
 from test_command_lines import SOURCES, strings_of
 
 PAGE = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
-MESSAGES = re.findall(r"^\*\*`(.*)`\*\*$", PAGE, re.MULTILINE)
+MESSAGES = re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
 PLACE = "\0"
 """What is filled in."""
 
@@ -55,7 +55,7 @@ def test_a_message_that_nothing_prints_is_noticed():
 def test_messages_are_quoted_once_and_explained():
     assert len(MESSAGES) > 40
     assert len({*MESSAGES}) == len(MESSAGES)
-    assert PAGE.count("**`") == len(MESSAGES)
+    assert PAGE.count("\n### ") == len(MESSAGES)
     for message in MESSAGES:
-        explanation = PAGE.partition(f"**`{message}`**\n\n")[2].partition("\n")[0]
+        explanation = PAGE.partition(f"### `{message}`\n\n")[2].partition("\n")[0]
         assert explanation[:1].isupper() or explanation[:1] in "[`" or explanation.startswith(("pip", "tensorflow-io"))
