@@ -40,6 +40,33 @@ def logistic() -> RunConfig:
 
 
 @recipe
+def small_video() -> RunConfig:
+    """Logistic regression for hundreds to thousands of videos, by gradient descent on what their labels explain.
+
+    `yt8m train small_video --data.root DATA --run runs/small_video`
+
+    Gradient descent with momentum learns frequent classes first. Adam moves every weight at the same rate, and learns the noise of
+    rare classes as fast. docs/models.md has scores on 300, 1000 and 3000 real videos beside those of other recipes. 101 steps on
+    240 videos, 218 on 2400. 4.5 million parameters. A step takes 0.02 s on 2 cores.
+    """
+    return RunConfig(
+        model=Logistic(normalise="explained", initial_bias=-5.0),
+        data=DataConfig(shuffle_buffer=8192),
+        training=TrainingConfig(
+            num_epochs=5.0,
+            few_records=3_000,
+            batch_size=64,
+            optimizer="sgd",
+            schedule="constant",
+            learning_rate=0.02,
+            clip_norm=0.0,
+            validate_every_epochs=0.5,
+            log_every_steps=10,
+        ),
+    )
+
+
+@recipe
 def moe() -> RunConfig:
     """Mixture of two experts a class on video-level features, tuned on 8 900 real videos.
 

@@ -33,7 +33,7 @@ _CORES = 2
 _PRODUCTS = 103e9
 """Multiplications with additions a second."""
 _WEIGHTS = 221e6
-"""Weights a second that the optimizer updates."""
+"""Weights a second that Adam updates; other optimizers take as long as they have numbers of each weight."""
 _KEPT_BYTES = 7.5e9
 """Bytes a second of values that are kept for the gradients."""
 _START = 10.0
@@ -184,7 +184,7 @@ def _cost(config: RunConfig, data: DataAtHand) -> dict[str, float | None]:
     kept = 4 * work.values * training.batch_size
     speed = count_cores() / _CORES
     of_videos = 3 * work.products * training.batch_size / _PRODUCTS + kept / _KEPT_BYTES
-    step = (of_videos + parameters / _WEIGHTS) / speed
+    step = (of_videos + parameters / _WEIGHTS * (1 + _SLOTS[training.optimizer]) / 3) / speed
     seconds = _START + training.num_steps * step
     if data.num_validation:
         frames = config.data.prediction_num_frames or config.data.max_frames

@@ -1,0 +1,116 @@
+"""`python -m benchmarks.small`: recipes, and models that are fitted, on hundreds to thousands of videos.
+
+Videos are drawn from all shards but the last six: anew for each number and seed. Four fifths of them train and the others choose
+the best weights; the last six shards tell the score. What was measured is kept in runs/small/, so a benchmark that was stopped
+goes on.
+"""
+
+import dataclasses
+import glob
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import documents
+from benchmarks.lengths import write_made
+from benchmarks.sizes import parser_of, runs_of, sized
+from yt8m.config import DataConfig
+from yt8m.data.records import framed, read_framing
+from yt8m.files import NewFile, read_json, write_json
+from yt8m.recipes import list_recipes, make_config
+from yt8m.scoring.evaluation import evaluate
+from yt8m.training.fitting import fit
+from yt8m.training.loop import train
+
+RUNS = runs_of("small")
+NAMES = sized(("small_video", "logistic", "moe", "residual_mlp", "kernel_ridge"), ("small_video", "kernel_ridge"))
+NUMBERS = sized((300, 1_000, 3_000), (40,))
+SEEDS = sized((0, 1, 2), (0,))
+TEST_SHARDS = 6
+TRAINING_SHARE = 0.8
+NUM_CLASSES = sized(3862, 12)
+
+
+def drawn(shards: Sequence[str], number: int, seed: int) -> dict[str, tuple[str, ...]]:
+    """Writes the records of some videos, as they are. Returns the paths for training and validation."""
+    paths = {split: RUNS / "data" / f"{split}-{number}-{seed}.tfrecord" for split in ("train", "validate")}
+    if not all(path.exists() for path in paths.values()):
+        records = [framed(raw.data) for path in shards for raw in read_framing(path)]
+        chosen = np.random.default_rng((number, seed)).permutation(len(records))[:number]
+        cut = round(TRAINING_SHARE * len(chosen))
+        paths["train"].parent.mkdir(parents=True, exist_ok=True)
+        for path, places in zip(paths.values(), (chosen[:cut], chosen[cut:]), strict=True):
+            with NewFile(path) as file:
+                file.write(b"".join(records[place] for place in places))
+    return {split: (str(path),) for split, path in paths.items()}
+
+
+def measured(
+    name: str, data: dict[str, tuple[str, ...]], number: int, seed: int, test: Sequence[str]
+) -> dict[str, float]:
+    """The metrics on the test shards, and the seconds of CPU that training took; of what was measured before, as it was."""
+    result = RUNS / f"{name}-{number}-{seed}.json"
+    if result.exists():
+        return read_json(result)
+    run = RUNS / f"{name}-{number}-{seed}"
+    shutil.rmtree(run, ignore_errors=True)
+    start = time.process_time()
+    if name in list_recipes():
+        config = make_config(name)
+        records = dataclasses.replace(config.data, **data, num_classes=NUM_CLASSES)
+        training = dataclasses.replace(config.training, seed=seed, keep_checkpoints=1)
+        train(dataclasses.replace(config, run=str(run), data=records, training=training))
+    else:
+        fit(name, str(run), DataConfig(train=data["train"], num_classes=NUM_CLASSES))
+    seconds = time.process_time() - start
+    found = evaluate(str(run), list(test))
+    write_json(result, {"gap": found["gap"], "map": found["map"], "seconds": seconds})
+    shutil.rmtree(run)
+    print(run.name, f"GAP {found['gap']:.4f}, MAP {found['map']:.4f}, {seconds:.0f} s", flush=True)
+    return read_json(result)
+
+
+def row_of(name: str, found: dict[int, list[dict[str, float]]]) -> list[str]:
+    """GAP and MAP by the number of videos, and the mean seconds for the most."""
+    cells = []
+    for each in found.values():
+        for key in ("gap", "map"):
+            values = [one[key] for one in each]
+            spread = f" ± {statistics.stdev(values):.3f}" if values[1:] else ""
+            cells.append(f"{statistics.mean(values):.3f}{spread}")
+    seconds = statistics.mean(one["seconds"] for one in found[max(found)])
+    return [f"`{name}`", *cells, f"{seconds:.0f}"]
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.small", __doc__)
+    parser.add_argument("--records", nargs="*", default=[], help="real video-level shards (default: made ones)")
+    parser.add_argument("--names", nargs="*", default=NAMES, help="recipes, neighbours or kernel_ridge")
+    arguments = parser.parse_args()
+    shards = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
+    if not shards:
+        shards = [os.fspath(RUNS / "made" / f"{number}.tfrecord") for number in range(TEST_SHARDS + 2)]
+        for seed, path in enumerate(shards):
+            write_made(Path(path), seed, sized(2_000, 30))
+    found: dict[str, dict[int, list[dict[str, float]]]] = {name: {} for name in arguments.names}
+    for seed in SEEDS:
+        for number in NUMBERS:
+            data = drawn(shards[:-TEST_SHARDS], number, seed)
+            for name, numbers in found.items():
+                result = measured(name, data, number, seed, shards[-TEST_SHARDS:])
+                numbers.setdefault(number, []).append(result)
+    header = [
+        "",
+        *(f"{key}, {number:,} videos" for number in NUMBERS for key in ("GAP", "MAP")),
+        "CPU seconds, most videos",
+    ]
+    print(documents.table(header, [row_of(name, each) for name, each in found.items()]))
+
+
+if __name__ == "__main__":
+    main()
