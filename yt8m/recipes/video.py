@@ -45,9 +45,9 @@ def small_video() -> RunConfig:
 
     `yt8m train small_video --data.root DATA --run runs/small_video`
 
-    Gradient descent with momentum learns frequent classes first. Adam moves every weight at the same rate, and learns the noise of
-    rare classes as fast. docs/models.md has scores on 300, 1000 and 3000 real videos beside those of other recipes. 101 steps on
-    240 videos, 218 on 2400. 4.5 million parameters. A step takes 0.02 s on 2 cores.
+    Gradient descent with momentum learns frequent classes first. Adam moves every weight at the same rate, and learns the noise
+    of rare classes as fast. docs/models.md has scores on 300, 1000 and 3000 real videos beside those of other recipes. 101 steps
+    on 240 videos, 218 on 2400. 4.5 million parameters. A step takes 0.02 s on 2 cores.
     """
     return RunConfig(
         model=Logistic(normalise="explained", initial_bias=-5.0),
