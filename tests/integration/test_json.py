@@ -202,7 +202,7 @@ def test_a_recipe_is_printed_whole(yt8m):
     listed = yt8m("recipes").out.splitlines()
     assert listed[0].split() == ["recipe", "level", "parameters", "steps", "batch", "memory", "time"]
     (moe,) = [line.split()[:7] for line in listed if line.startswith("moe ")]
-    assert moe == ["moe", "video", "22.3", "M", "37,978", "256", "1.0"]
+    assert moe == ["moe", "video", "22.3", "M", "37,978", "256", "1.4"]
     assert yt8m("recipes", "moo").status == 2
 
 

@@ -18,7 +18,6 @@ from yt8m.exporting.archives import Format, without_places
 from yt8m.exporting.half_precision import MetricChange
 from yt8m.files import read_json
 from yt8m.metrics.registry import COUNTS, METRICS, find, task_of
-from yt8m.models import ARCHITECTURES
 from yt8m.recipes import RECIPES, make_config
 from yt8m.recipes.command_line import flags_of, in_shell
 from yt8m.runs import RunDirectory
@@ -136,7 +135,7 @@ def _header(name: str, config: RunConfig, metrics: dict[str, Any], facts: CardFa
 
 
 def _about(config: RunConfig, facts: CardFacts) -> str:
-    description = (ARCHITECTURES[config.model.name].__doc__ or "").strip().splitlines()[0]
+    description = (type(config.model).__doc__ or "").strip().splitlines()[0]
     return (
         f"`{config.model.name}`: {description} It gives each video the probabilities of {config.data.num_classes:,} classes, "
         f"of which any number may be true. {facts.num_parameters:,} parameters."
