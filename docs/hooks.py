@@ -197,18 +197,17 @@ DISK = {"best weights": 4, "run that is done": 28, "while training": 44}
 
 
 def every_recipe() -> str:
-    """A table of the recipes: parameters, and what runs of theirs take on the disk."""
-    from yt8m.data.schema import DEFAULT_NUM_CLASSES
-    from yt8m.models.sizes import num_parameters
+    """A table of the recipes: parameters, what runs of theirs take on the disk, and what `yt8m recipes` expects."""
     from yt8m.recipes import list_recipes, make_config
+    from yt8m.training.expectations import expect_all
 
-    head = ["recipe", "records", "parameters", *DISK]
+    head = ["recipe", "records", "parameters", *DISK, "memory", "s a step", "steps"]
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for name in list_recipes():
-        model = make_config(name).model
-        count = num_parameters(model, DEFAULT_NUM_CLASSES)
-        sizes = [f"{count * each / 1e9:.2f}" for each in DISK.values()]
-        rows.append(f"| {' | '.join([f'`{name}`', model.level, f'{count / 1e6:,.1f} M', *sizes])} |")
+    for each in expect_all([make_config(name) for name in list_recipes()]):
+        count = each.num_parameters
+        sizes = [f"{count * size / 1e9:.2f}" for size in DISK.values()] + [f"{each.num_bytes / 1e9:.1f}"]
+        work = [f"{each.step_seconds:.2g}", f"{each.num_steps:,}"]
+        rows.append(f"| {' | '.join([f'`{each.recipe}`', each.level, f'{count / 1e6:,.1f} M', *sizes, *work])} |")
     return "\n".join(rows)
 
 
