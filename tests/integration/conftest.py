@@ -42,7 +42,10 @@ def yt8m(capfd, _signal_handlers):
             main([*map(str, arguments), "--verbose"])
         out, err = capfd.readouterr()
         if "--json" in arguments and out.startswith("{"):
-            check_result(str(arguments[0]), json.loads(out))
+            command = next(
+                each for each in map(str, arguments) if not each.startswith("-")
+            )  # --quiet may come before it
+            check_result(command, json.loads(out))
         return Outcome(ended.value.code, out, err)
 
     return run

@@ -382,6 +382,7 @@ def test_competing(reader):
 @pytest.mark.slow
 def test_leaderboard(reader):
     reader.follow("leaderboard.md")
+    reader.follow("models.md")
 
 
 @pytest.mark.slow

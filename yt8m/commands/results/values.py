@@ -59,6 +59,13 @@ class Stage(TypedDict, total=False):
     """The share of the loop's time; parts overlap."""
 
 
+class OperationsPerSecond(TypedDict):
+    """Multiplications and additions a second, by precision."""
+
+    float32: float
+    bfloat16: float
+
+
 class Profiled(TypedDict):
     """Where the time of training goes."""
 
@@ -72,8 +79,8 @@ class Profiled(TypedDict):
     """Extra seconds of the first step over later ones."""
     first_batch_seconds: float
     """Seconds until the first batch was ready."""
-    operations_per_second: Mapping[str, float] | None
-    """Of a product of matrices on the processor, by precision (float32, bfloat16); on other devices null."""
+    operations_per_second: OperationsPerSecond | None
+    """Of a product of matrices on the processor; on other devices null."""
     bound_by: Bound
     """What the loop waits for."""
     plausible: bool
