@@ -42,7 +42,15 @@ def files(tmp_path_factory):
 
 
 def own_processes() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "yt8m.data.engine.processes" in " ".join(each.cmdline())]
+    """Those that run. Between its end and the question for its exit status, a process has no command line any more."""
+
+    def is_own(process: psutil.Process) -> bool:
+        try:
+            return "yt8m.data.engine.processes" in " ".join(process.cmdline())
+        except psutil.NoSuchProcess:  # or a zombie, which is a kind of it
+            return False
+
+    return list(filter(is_own, psutil.Process().children()))
 
 
 def wait_for(number: int) -> list[psutil.Process]:
