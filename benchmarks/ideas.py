@@ -25,7 +25,7 @@ RUNS = runs_of("ideas")
 SEEDS = sized(3, 1)
 NUM_SPLITS = 6
 PLAIN = sized(Trial(), Trial(epochs=1, hidden_size=8))
-"""As the recipe `residual_mlp` trains each of its perceptrons."""
+"""As the recipe `residual_mlp` trains each of its perceptrons, but for the scaling."""
 
 Prediction = Callable[[Videos, Videos, int], np.ndarray]
 """Takes the videos to learn from, those to predict, and a seed; returns logits, float32 [N, C]."""
