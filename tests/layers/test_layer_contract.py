@@ -37,17 +37,17 @@ FRAMES = (RANDOM.normal(size=(3, 4, 6)).astype(np.float32), np.arange(4) < np.ar
 STREAMS = ([RANDOM.integers(0, 256, (3, 4, 6), np.uint8)], np.array([4, 2, 0], np.int32))
 
 LAYERS = {
-    FrameFeatures: ({"normalise": False}, STREAMS),
+    FrameFeatures: ({"normalise": False, "ranges": [[-1.0, 3.0]]}, STREAMS),
     VectorScale: ({"kind": "rms"}, VECTORS),
     MaskedMean: ({}, FRAMES),
-    StoredMean: ({}, STREAMS),
+    StoredMean: ({"ranges": [[-1.0, 3.0]]}, STREAMS),
     MaskedMax: ({}, FRAMES),
     FirstFrame: ({}, FRAMES),
     LastFrame: ({}, FRAMES),
     LSTM: ({"num_units": 5, "backwards": True}, FRAMES),
     GRU: ({"num_units": 5, "backwards": True}, FRAMES),
     GatedAttention: ({"num_heads": 2, "num_units": 5}, FRAMES),
-    SelfAttention: ({"num_heads": 2, "dropout": 0.5}, FRAMES),
+    SelfAttention: ({"num_heads": 2, "dropout": 0.5, "causal": True}, FRAMES),
     SinusoidalPositions: ({}, FRAMES[:1]),
     DilatedConvolution: ({"num_units": 5, "kernel_size": 3, "dilation": 2, "causal": True}, FRAMES),
     NetVLAD: ({"num_clusters": 5}, FRAMES),
@@ -62,8 +62,11 @@ LAYERS = {
     SqueezeExcitationGating: ({"reduction": 3}, VECTORS),
     StreamMixture: ({}, ([VECTORS[0], 2 * VECTORS[0]],)),
     BranchMixture: ({}, (*VECTORS, [2 * VECTORS[0], 1 - VECTORS[0]])),
-    LogisticHead: ({"num_classes": 4, "l2": 0.5}, VECTORS),
-    MixtureOfExpertsHead: ({"num_classes": 4, "num_mixtures": 3, "l2": 0.5}, VECTORS),
+    LogisticHead: ({"num_classes": 4, "l2": 0.5, "initial_bias": -3.0, "initial_scale": 0.5}, VECTORS),
+    MixtureOfExpertsHead: (
+        {"num_classes": 4, "num_mixtures": 3, "l2": 0.5, "initial_bias": -3.0, "initial_scale": 0.5},
+        VECTORS,
+    ),
     CombinedLogits: (
         {"combined": "logistic", "weights": [0.5, 2.0], "intercept": -1.0},
         ([VECTORS[0], 2 * VECTORS[0]],),
@@ -98,6 +101,17 @@ def test_the_table_has_every_layer():
     modules = [import_module(module.name) for module in pkgutil.iter_modules(yt8m.layers.__path__, "yt8m.layers.")]
     classes = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
     assert {found for found in classes if issubclass(found, keras.layers.Layer)} - ABSTRACT == set(LAYERS)
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_table_has_every_argument_at_a_value_of_its_own(layer_class):
+    """A configuration that forgets an argument makes an equal layer as long as that has its default."""
+    made_by = layer_class.__init__
+    parameters = () if made_by is keras.layers.Layer.__init__ else inspect.signature(made_by).parameters.values()
+    own = [each for each in parameters if each.name != "self" and each.kind is not each.VAR_KEYWORD]
+    arguments, _ = LAYERS[layer_class]
+    assert set(arguments) == {each.name for each in own}
+    assert not [each.name for each in own if arguments[each.name] == each.default]
 
 
 def arrays(outputs):
