@@ -4,7 +4,6 @@ B videos, T frames, D values of a frame. All errors are means over the predicted
 values, so the mean of all frames has an error of about 1.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from yt8m.errors import InputError
 from yt8m.metrics.forecasts import forecast_metrics
 from yt8m.models.pretraining import PREDICTED, REAL, VISIBLE, WHITENED
 from yt8m.training.objective import ModelObjective
-from yt8m.training.stream import training_frames, training_order
+from yt8m.training.stream import one_pass, training_frames
 
 BATCH_SIZE = 64
 """Videos in a step of a validation."""
@@ -155,9 +154,7 @@ def fit_whitening(model: keras.Model, config: RunConfig, devices: Devices, sourc
     def total() -> tuple[float, np.ndarray, np.ndarray]:
         size = config.training.batch_size // devices.num_workers
         count, sums, products = 0.0, 0.0, 0.0
-        order = dataclasses.replace(training_order(config, repeat=False), drop_remainder=False)
-        portion = Portion(shard=devices.shard, processes=config.data.processes)
-        some = pipeline.make_dataset(source, size, training_frames(config), order, portion)
+        some = one_pass(config, source, size, devices.shard)
         with failures.record_errors(source), memory_errors("computing the covariance of frames"):
             for batch in some.take(config.pretrain.whitening_batches):
                 found = moments({key: batch[key] for key in model.input})

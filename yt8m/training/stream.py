@@ -1,5 +1,7 @@
 """Makes the batches that a run trains on."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from yt8m.config import RunConfig
@@ -41,6 +43,13 @@ def training_signature(config: RunConfig, source: Source, size: int) -> dict[str
     """Returns the types and shapes of the batches of `training_batches` without making a stream. Raises as that does."""
     prepared(source, training_order(config), Portion(shard_by=config.data.shard))
     return signature_of(source, training_frames(config), size)
+
+
+def one_pass(config: RunConfig, source: Source, size: int, shard: Share) -> tf.data.Dataset:
+    """Returns all training records once, shuffled, with the frames that training samples; the last batch may be smaller."""
+    order = dataclasses.replace(training_order(config, repeat=False), drop_remainder=False)
+    portion = Portion(shard=shard, processes=config.data.processes)
+    return pipeline.make_dataset(source, size, training_frames(config), order, portion)
 
 
 def training_batches(

@@ -3,7 +3,6 @@
 N = videos, D = values of a feature, C = classes.
 """
 
-import dataclasses
 from collections.abc import Mapping
 
 import keras
@@ -11,8 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from yt8m.config import RunConfig
-from yt8m.data import failures, pipeline
-from yt8m.data.options import Portion
+from yt8m.data import failures
 from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices
 from yt8m.distribution.exhaustion import memory_errors
@@ -20,7 +18,7 @@ from yt8m.errors import InputError
 from yt8m.models.parts import SCALED
 from yt8m.scoring.cross_entropy import targets_and_weights
 from yt8m.training.explained_variance import Moments
-from yt8m.training.stream import training_frames, training_order
+from yt8m.training.stream import one_pass
 
 MOST_VIDEOS = 16_384
 """Training videos that the scales of a trained model come from. 880 real ones gave nearly those of 8 900."""
@@ -67,9 +65,7 @@ def fit_scales(model: keras.Model, config: RunConfig, devices: Devices, source: 
 
     def found() -> Moments:
         scaling = Scaling(model, num_classes)
-        order = dataclasses.replace(training_order(config, repeat=False), drop_remainder=False)
-        portion = Portion(shard=devices.shard, processes=config.data.processes)
-        batches = pipeline.make_dataset(source, size, training_frames(config), order, portion)
+        batches = one_pass(config, source, size, devices.shard)
         most = -(-MOST_VIDEOS // config.training.batch_size)
         with failures.record_errors(source), memory_errors("finding the scales of values"):
             for batch in batches.take(most):
