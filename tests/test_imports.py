@@ -38,6 +38,10 @@ AREAS = {
     "searching": ("searching", "foundations metrics data runs predicting video extracting"),
     "labelling": ("labelling", "foundations config metrics data runs distribution scoring predicting video extracting"),
     "clips": ("clips", "foundations data runs video extracting labelling"),
+    "cluster": (
+        "cluster",
+        "foundations config metrics data submission models runs distribution scoring predicting records video extracting",
+    ),
     "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),
     "views": (
         "views",
@@ -46,7 +50,7 @@ AREAS = {
     "commands": (
         "commands cli __main__",
         "foundations config metrics data submission models runs distribution scoring predicting training cross_validation "
-        "exporting records tuning video extracting searching clips labelling views",
+        "exporting records tuning video extracting searching clips labelling cluster views",
     ),
 }
 """docs/design.md shows the same map."""

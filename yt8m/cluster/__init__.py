@@ -1,0 +1,1 @@
+"""Work on whole data sets, divided among the workers of a cluster."""
