@@ -5,7 +5,7 @@ headers of a file's records tell where each one begins, so the file is cut there
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -73,17 +73,29 @@ def plan_file(path: str, file_number: int = 0, piece_bytes: PositiveInt = PIECE_
 
 def _pieces(whole: Piece, size: int, piece_bytes: int) -> Iterator[Piece]:
     """Divides a file of this size at the beginnings of records."""
-    num_pieces = -(-size // piece_bytes)
-    first, begin, place, index = 0, 0, 0, -1
     with open_content(whole.file) as (file, _), contextlib.closing(read_headers(file, size)) as headers:
-        for index, (offset, broken) in enumerate(headers):
-            if broken is not None:
-                yield Piece(whole.file_number, first, whole.file, begin, None, size - begin)
-                return
-            if offset * num_pieces // size > place:
-                yield Piece(whole.file_number, first, whole.file, begin, index - first, offset - begin)
-                first, begin, place = index, offset, offset * num_pieces // size
-    yield Piece(whole.file_number, first, whole.file, begin, index + 1 - first, size - begin)
+        yield from divide(whole, size, ((offset, broken is not None) for offset, broken in headers), piece_bytes)
+
+
+def divide(whole: Piece, size: int, places: Iterable[tuple[int, bool]], piece_bytes: int) -> Iterator[Piece]:
+    """Divides a file of which it is known where its records begin; see `plan_file`.
+
+    Args:
+        whole: the file as one piece.
+        size: its bytes.
+        places: for each record the byte at which it begins, and whether it cannot be read, which only the last one may be.
+        piece_bytes: bytes of a piece.
+    """
+    num_pieces = -(-size // piece_bytes)
+    first, begin, number, index, is_broken = 0, 0, 0, -1, False
+    for index, (offset, is_broken) in enumerate(places):
+        if is_broken:
+            break
+        if offset * num_pieces // size > number:
+            yield Piece(whole.file_number, first, whole.file, begin, index - first, offset - begin)
+            first, begin, number = index, offset, offset * num_pieces // size
+    records = None if is_broken else index + 1 - first
+    yield Piece(whole.file_number, first, whole.file, begin, records, size - begin)
 
 
 def plan(files: Sequence[str], piece_bytes: PositiveInt = PIECE_BYTES) -> list[Piece]:
