@@ -75,21 +75,35 @@ def test_the_score_is_that_of_videos_the_weights_were_not_learned_from(monkeypat
     searched = []
     original = weighting._search
 
-    def search(pairs, chosen):
-        searched.append(chosen)
-        return original(pairs, chosen)
+    def search(pairs):
+        searched.append(pairs.rows)
+        return original(pairs)
 
     monkeypatch.setattr(weighting, "_search", search)
     members, ratings = rated()
     learned = learn_weights(members, "arithmetic", ratings=ratings)
     *halves, everything = searched
-    assert everything.all()
+    np.testing.assert_array_equal(everything, np.arange(300))
     names = [f"v{video:03d}" for video in range(60) for _ in range(5)]
     parts = np.array([int(hashlib.md5(name.encode()).hexdigest(), 16) % 5 for name in names])
     for part, chosen in enumerate(halves):
-        np.testing.assert_array_equal(chosen, parts != part)
+        np.testing.assert_array_equal(chosen, np.flatnonzero(parts != part))
     assert learned.score != learned.equal
     assert abs(learned.score - segment_map(Ensemble(members, "arithmetic", learned.weights), ratings)) < 0.1
+
+
+@pytest.mark.parametrize("num_classes", [20, 21, 100])
+def test_of_equal_scores_the_first_ones_count(num_classes):
+    """As a stable sort has it, where many are equal, and where none is."""
+    from yt8m.predicting.pairs import _best
+
+    random = np.random.default_rng(2)
+    scores = np.concatenate(
+        [random.integers(0, highest, (40, num_classes)) for highest in (1, 3, 12, 10**6)], dtype=np.float32
+    )
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :20]
+    for kept, row in zip(_best(scores, 20), expected, strict=True):
+        np.testing.assert_array_equal(np.flatnonzero(kept), np.sort(row))
 
 
 def test_noise_learns_nothing_that_helps_elsewhere():

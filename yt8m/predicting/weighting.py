@@ -59,11 +59,11 @@ def learn_weights(
     pairs = labelled_pairs(members, mean, ratings, labels)
     totals = np.zeros(len(pairs.hits))
     for others, own in pairs.chosen_of_parts():
-        totals[own] = pairs.means(_search(pairs, others), own)
+        totals[own] = pairs.of(own).means(_search(pairs.of(others)))
     return Weights(
         members=[member.name for member in members],
         mean=mean,
-        weights=_search(pairs, np.ones(len(pairs.hits), bool)).tolist(),
+        weights=_search(pairs).tolist(),
         metric=pairs.metric,
         score=pairs.measure(totals),
         equal=pairs.measure(pairs.means(np.full(len(members), 1 / len(members)))),
@@ -77,8 +77,8 @@ def require_several(members: Sequence[Described]) -> None:
         raise InputError(f"{members[0].name}: one member needs no weights; name two or more")
 
 
-def _search(pairs: Pairs, chosen: np.ndarray) -> np.ndarray:
-    """Learns weights, float64 [M], from the chosen pairs."""
+def _search(pairs: Pairs) -> np.ndarray:
+    """Learns weights, float64 [M]."""
     count = pairs.values.shape[1]
 
     def weights_of(free: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ def _search(pairs: Pairs, chosen: np.ndarray) -> np.ndarray:
         return exponentials / exponentials.sum()
 
     def loss(free: np.ndarray) -> float:
-        return -pairs.measure(pairs.means(weights_of(free)), chosen)
+        return -pairs.measure(pairs.means(weights_of(free)))
 
     simplex = np.vstack([np.zeros(count - 1), 1.5 * np.eye(count - 1)])
     options = {"initial_simplex": simplex, "maxfev": 60 * count, "xatol": 0.01, "fatol": 1e-6}
