@@ -12,7 +12,7 @@ FLAGS ?=
 FILE ?= submissions/$(notdir $(RUN)).csv
 COMPETITION ?=
 # Extras of setup.cfg: those of all commands, and those that tests and the documentation need beside. The first environment has `io`,
-# too: tensorflow-io, and with it paths of s3:// and the like.
+# too: tensorflow-io, and with it paths of s3:// and the like; and `beam`, which cannot be installed beside protobuf 7.
 EXTRAS ?= completion,faiss,kaggle,litert,onnx,parquet,report,scenes,tune,video
 EXTRAS_OF_TESTS ?= docs,test
 
@@ -51,8 +51,8 @@ $(INSTALLED): WITH :=
 $(INSTALLED_REPORT): WITH := report
 $(INSTALLED_VIDEO): WITH := scenes,video
 $(INSTALLED_KAGGLE): WITH := kaggle
-$(INSTALLED_COMMANDS): WITH := io,$(EXTRAS)
-$(INSTALLED_TESTS): WITH := io,$(EXTRAS),$(EXTRAS_OF_TESTS)
+$(INSTALLED_COMMANDS): WITH := beam,io,$(EXTRAS)
+$(INSTALLED_TESTS): WITH := beam,io,$(EXTRAS),$(EXTRAS_OF_TESTS)
 # What a larger installation has in it need not be installed again.
 $(INSTALLED_REPORT) $(INSTALLED_VIDEO) $(INSTALLED_KAGGLE): COVERED := $(INSTALLED)
 $(INSTALLED_COMMANDS): COVERED := $(PARTS)

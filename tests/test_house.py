@@ -19,6 +19,7 @@ _FLAGS = "each parameter is a flag of the command"
 LONG_SIGNATURES = {
     "data/arrays.py: read_batches": _KEYWORDS,
     "data/pipeline.py: read_records": _KEYWORDS,
+    "conversion/converting.py: convert": _KEYWORDS,
     "predicting/prediction.py: predict": _KEYWORDS,
     "predicting/ensembling.py: ensemble": _KEYWORDS,
     "predicting/ensembling.py: weigh": _KEYWORDS,

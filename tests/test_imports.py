@@ -39,7 +39,7 @@ AREAS = {
     "labelling": ("labelling", "foundations config metrics data runs distribution scoring predicting video extracting"),
     "clips": ("clips", "foundations data runs video extracting labelling"),
     "cluster": (
-        "cluster",
+        "cluster beam",
         "foundations config metrics data submission models runs distribution scoring predicting records video extracting",
     ),
     "tuning": ("tuning", "foundations config plotting metrics models runs distribution"),

@@ -1,5 +1,6 @@
 """`import yt8m`: light, and its names are what they should be however the modules were imported before."""
 
+import contextlib
 import importlib
 import pkgutil
 import subprocess
@@ -8,10 +9,21 @@ import sys
 import yt8m
 
 
+@contextlib.contextmanager
+def left_out_without_beam(module):
+    """Transforms can only be looked at where Apache Beam is installed, which not every environment has."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "apache_beam" or not module.startswith("yt8m.cluster."):
+            raise
+
+
 def test_every_public_name_is_there_and_no_module_takes_its_place():
     for module in pkgutil.walk_packages(yt8m.__path__, "yt8m."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            with left_out_without_beam(module.name):
+                importlib.import_module(module.name)
     for name in (
         "Progress",
         "build_model",

@@ -33,6 +33,7 @@ NOT_OURS = {
     *("--parallel", "--parallel-max", "--logdir", "--query-gpu"),  # curl's, TensorBoard's, nvidia-smi's
     *("--headless", "--no-sandbox", "--hide-scrollbars", "--window-size", "--screenshot"),  # Chromium's
     *("--quick", "--records", "--folds"),  # of the benchmarks, which are no commands
+    *("--runner", "--direct-num-workers", "--direct-running-mode", "--direct-", "--temp-location"),  # Beam's
     *("--ink", "--line", "--series"),  # variables of a style sheet
     *("--model", "--model.name"),  # what users try, and get a line about
     *(f"--{name}" for names, _, _ in _MEANT for name in names.split()),

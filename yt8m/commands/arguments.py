@@ -29,6 +29,9 @@ _UNFIT = (
 _NUMBERS = {"int": "a whole number", "INT": "a whole number", "float": "a number", "FLOAT": "a number"}
 
 
+_OPTIONS = "--beam.options"
+
+
 _described: list[tuple[Any, dict[str, Any]]] | None = None
 """The calls of `parse` that `described` collects; None outside `described`."""
 
@@ -117,6 +120,17 @@ def _unknown_flag(arguments: Sequence[str], target: Any, program: str, options: 
     return ""
 
 
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the value of `--beam.options` in the same word: it begins with dashes, as a flag does."""
+    found: list[str] = []
+    for argument in arguments:
+        if found and found[-1] == _OPTIONS:
+            found[-1] += f"={argument}"
+        else:
+            found.append(argument)
+    return found
+
+
 def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any:
     """Parses flags with tyro. Returns None if it showed the help, or inside `described`.
 
@@ -128,7 +142,7 @@ def parse(target: Any, arguments: Sequence[str], program: str, **options) -> Any
     if _described is not None:
         _described.append((target, options))
         return None
-    arguments = [re.sub(r"^--no-([a-z_]+)\.(?=[a-z])", r"--\1.no-", argument) for argument in arguments]
+    arguments = [re.sub(r"^--no-([a-z_]+)\.(?=[a-z])", r"--\1.no-", argument) for argument in _joined(arguments)]
     if any(argument in ("-h", "--help") for argument in arguments):
         with contextlib.suppress(SystemExit):
             tyro.cli(target, args=arguments, prog=program, **options)

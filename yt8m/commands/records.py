@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from yt8m.cluster.options import LOCAL, BeamOptions, Engine, chosen_beam
 from yt8m.commands import reports
 from yt8m.commands.flags import PATHS, Json, OptionalText, Vocabulary, given_paths, print_json, shown
 from yt8m.commands.streams import show
@@ -243,6 +244,8 @@ def convert(
     num_shards: Annotated[PositiveInt | None, shown("INT", "(default: as many files as there are)")] = None,
     records_per_shard: Annotated[PositiveInt | None, shown("INT", "(default: those of each file)")] = None,
     keys: Annotated[Literal["2018"] | None, shown("{2018}", "(default: as they are)")] = None,
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
 ) -> int:
     """Convert records to video level, to other file sizes, or to Parquet or NumPy's arrays; make records of arrays.
@@ -268,6 +271,7 @@ def convert(
         num_shards: Merge or split files: write this number of files. The records keep their order. Arrays give files of 1000.
         records_per_shard: Merge or split files: write this number of records to each file.
         keys: Rename the id of records of 2017 from video_id to id.
+        engine: local: this machine's threads. beam: Apache Beam, on a cluster if --beam.runner names one.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
@@ -275,6 +279,11 @@ def convert(
 
     options = {"std": std, "num_shards": num_shards, "records_per_shard": records_per_shard, "keys": keys}
     options |= {"labels": labels, "features": features, "quantise": quantise, "dequantise": dequantise}
+    how = chosen_beam(engine, beam)
+    if how is not None:
+        from yt8m.cluster.convert import BeamConversion
+
+        options["engine"] = BeamConversion(how)
     try:
         made = run_conversion(paths, out, to=to, **options, progress=WorkProgress())
     except KeyboardInterrupt:

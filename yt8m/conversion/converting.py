@@ -39,6 +39,10 @@ _VIDEOS_A_FILE = 1000
 """Records in a new file, if they are made of arrays. Files of YouTube-8M have about as many."""
 
 
+Engine = Callable[[Work, Sequence[Shard], Path, Progress], int]
+"""Writes new files: given the work on each record, the files, their directory, and who watches. Returns the number of records."""
+
+
 @dataclass(frozen=True)
 class Converted:
     """The result of a conversion."""
@@ -66,6 +70,7 @@ def convert(
     records_per_shard: PositiveInt | None = None,
     keys: Literal["2018"] | None = None,
     progress: Progress = SILENT,
+    engine: Engine | None = None,
     **array_options: Any,
 ) -> Converted:
     """Writes records in another form, in the order of the files, or makes records of arrays.
@@ -82,6 +87,7 @@ def convert(
         records_per_shard: records in each file but the last, instead of `num_shards`.
         keys: `2018` renames the key of the id from `video_id` (2017) to `id`. `video` always does.
         progress: counts the records, and gets a line when a stopped conversion continues.
+        engine: writes the files; None = threads of this process. `yt8m.cluster.convert.BeamConversion` is another.
         array_options: fields of `yt8m.conversion.storing.ArrayOptions`.
 
     Returns:
@@ -110,8 +116,7 @@ def convert(
             check_room(out, size, f"copies of {quantity(len(inputs.files), 'file')}", "or choose another --out")
         if inputs.kind == "arrays":
             inputs.found.tell(progress)
-        with progress.working("converting", "record"):
-            num_records = _write_all(work, missing, staging.path, progress)
+        num_records = (engine or _write_all)(work, missing, staging.path, progress)
         num_bytes = staging.publish()
         if inputs.kind == "records" and to in ("video", "tfrecord"):
             take_along(inputs.files[0], directory, out)
@@ -163,7 +168,7 @@ def _check_place(out: str | os.PathLike) -> Path:
 
 
 def _write_all(work: Work, shards: Sequence[Shard], directory: Path, progress: Progress) -> int:
-    """Writes the shards, some at a time, and returns the number of records. An error stops all of them."""
+    """An `Engine`: writes some shards at a time. An error stops all of them."""
     stop, lock = threading.Event(), threading.Lock()
 
     def advance(count: int) -> None:
@@ -173,7 +178,7 @@ def _write_all(work: Work, shards: Sequence[Shard], directory: Path, progress: P
             raise _StoppedError
 
     num_threads = max(1, min(_FILES_AT_ONCE, len(os.sched_getaffinity(0)), len(shards)))
-    with ThreadPoolExecutor(num_threads) as threads:
+    with progress.working("converting", "record"), ThreadPoolExecutor(num_threads) as threads:
         running = [threads.submit(_write, work, shard, directory, advance) for shard in shards]
         try:
             return sum(each.result() for each in as_completed(running))
@@ -187,6 +192,11 @@ class _StoppedError(Exception):
     """Another thread failed, or the user stopped the command."""
 
 
+def no_records(shard: Shard) -> RecordError:
+    """The error to raise where a file would be empty."""
+    return RecordError(shard.parts[0].path, None, "holds no records")
+
+
 def _write(work: Work, shard: Shard, directory: Path, advance: Callable[[int], None]) -> int:
     written = reported = 0
     with work.open(directory / f"{shard.name}{ENDINGS[work.to]}") as file:
@@ -198,6 +208,6 @@ def _write(work: Work, shard: Shard, directory: Path, advance: Callable[[int], N
                     advance(written - reported)
                     reported = written
         if not written:
-            raise RecordError(shard.parts[0].path, None, "holds no records")
+            raise no_records(shard)
         advance(written - reported)
     return written

@@ -10,12 +10,12 @@ from yt8m.conversion.arrays import NPY, NPZ, ArrayFiles
 from yt8m.conversion.parquet import MAGIC, count_rows, load_pyarrow, read_rows
 from yt8m.conversion.shards import Part, refuse_broken_ends
 from yt8m.conversion.storing import Storing
-from yt8m.data.access.file_access import errors_of, open_file
+from yt8m.data.access.file_access import errors_of, is_remote, open_file
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import LocalFile, Record
-from yt8m.data.records import EMPTY, read_offsets
+from yt8m.data.records import EMPTY, read_framing, read_offsets
 from yt8m.data.sources import BARE, RECORDS, describe_error
 from yt8m.errors import InputError, RecordError
 
@@ -59,11 +59,29 @@ class Stored:
 
     def records(self, part: Part) -> Iterator[Item]:
         """See `Inputs`."""
-        file, scratch = open_records(part.path, "frame"), Scratch()
-        is_walked = isinstance(file, LocalFile)
-        records = file.records_from(part.first, part.offset) if is_walked else file.records(part.first)
-        for record in itertools.islice(records, part.count):
-            yield record, record.read(scratch)
+        return stored_records(part)
+
+
+def stored_records(part: Part) -> Iterator[Item]:
+    """Reads the records of a part of a TFRecord file. Raises RecordError or InputError for one that cannot be read."""
+    if part.offset and is_remote(part.path):  # streams begin at the beginning of a file
+        yield from itertools.islice(_framed_records(part), part.count)
+        return
+    file, scratch = open_records(part.path, "frame"), Scratch()
+    is_walked = isinstance(file, LocalFile)
+    records = file.records_from(part.first, part.offset) if is_walked else file.records(part.first)
+    for record in itertools.islice(records, part.count):
+        yield record, record.read(scratch)
+
+
+def _framed_records(part: Part) -> Iterator[Item]:
+    try:
+        for raw in read_framing(part.path, part.first, part.offset):
+            if raw.problem:
+                raise raw.as_error(part.path)
+            yield _item(part.path, raw.index, raw.data)
+    except errors_of(part.path) as error:
+        raise RecordError(part.path, None, f"cannot be read ({describe_error(error)})") from error
 
 
 class Tables:

@@ -63,6 +63,13 @@ class Storing:
         self._clipped: dict[str, list[int]] = {}
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which has threads of its own."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
     @property
     def plan(self) -> Any:
         """What decides about the records, in plain JSON values."""
@@ -92,6 +99,14 @@ class Storing:
     def forget_counts(self) -> None:
         """Begins to count clipped values anew: after a look at a record that will be read again."""
         self._clipped.clear()
+
+    def add_counts(self, clipped: Mapping[str, tuple[int, int]]) -> None:
+        """Adds what `clipped` counted elsewhere."""
+        with self._lock:
+            for name, (num_clipped, total) in clipped.items():
+                counts = self._clipped.setdefault(name, [0, 0])
+                counts[0] += num_clipped
+                counts[1] += total
 
     def takes(self, name: str) -> bool:
         """Whether an array of this name is to be converted."""
@@ -229,8 +244,5 @@ class Storing:
     def _quantised(self, feature: Feature, values: np.ndarray) -> np.ndarray:
         levels = np.rint((values.astype(np.float64) - feature.offset) / feature.scale)
         num_clipped = int(((levels < 0) | (levels > 255)).sum())
-        with self._lock:
-            counts = self._clipped.setdefault(feature.name, [0, 0])
-            counts[0] += num_clipped
-            counts[1] += values.size
+        self.add_counts({feature.name: (num_clipped, values.size)})
         return levels.clip(0, 255).astype(np.uint8)

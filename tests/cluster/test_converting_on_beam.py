@@ -1,0 +1,185 @@
+"""`yt8m convert --engine beam`: the bytes are those of the local command, whatever the runner does."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from yt8m.conversion import convert
+from yt8m.data.records import framed, read_framing, video_level_record
+from yt8m.progress import Messages
+
+IN_MEMORY = "--direct_running_mode in_memory"
+
+
+def contents(directory):
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture
+def convert_on_beam(status_of):
+    def run(source, out, *flags, options=""):
+        given = ["--beam.options", options] if options else []
+        return status_of("convert", source, "--out", out, *flags, "--engine", "beam", *given)
+
+    return run
+
+
+def hidden(directory):
+    return [path.name for path in directory.iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Every file is read in parts of some records."""
+    from yt8m.cluster import reading
+
+    original = reading.plan_file
+    monkeypatch.setattr(reading, "plan_file", lambda path: original(path, piece_bytes=40_000))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--to", "video", "--std"],
+        ["--to", "tfrecord", "--num-shards", "5"],
+        pytest.param(["--to", "parquet", "--records-per-shard", "9"], marks=pytest.mark.slow),
+        pytest.param(["--to", "npz"], marks=pytest.mark.slow),
+    ],
+)
+def test_the_files_are_those_of_the_local_command(
+    beam, flags, sample, tmp_path, small_parts, capsys, convert_on_beam, status_of
+):
+    source = sample / "3/frame/validate"
+    assert status_of("convert", source, "--out", tmp_path / "local", *flags) == 0
+    said = capsys.readouterr().out
+    assert convert_on_beam(source, tmp_path / "beam", *flags) == 0
+    assert contents(tmp_path / "beam") == contents(tmp_path / "local")
+    assert capsys.readouterr().out == said.replace(str(tmp_path / "local"), str(tmp_path / "beam"))
+    assert hidden(tmp_path) == []
+
+
+def test_a_bundle_that_is_done_three_times_leaves_one_file(beam, sample, tmp_path, small_parts, convert_on_beam):
+    """As if two attempts had ended, and nobody had heard of it."""
+    source = sample / "2/frame/train"
+    convert(str(source), tmp_path / "local", to="video")
+    options = f"{IN_MEMORY} --direct_runner_bundle_repeat 2"
+    assert convert_on_beam(source, tmp_path / "beam", "--to", "video", options=options) == 0
+    assert contents(tmp_path / "beam") == contents(tmp_path / "local")
+    assert hidden(tmp_path) == []
+
+
+def test_a_broken_record_ends_the_job_with_one_line_and_leaves_nothing(beam, sample, tmp_path, capsys, convert_on_beam):
+    shutil.copytree(sample / "2/frame/train", tmp_path / "in")
+    path = sorted((tmp_path / "in").iterdir())[1]
+    raw = list(read_framing(str(path)))[3]
+    content = bytearray(path.read_bytes())
+    content[raw.offset + 500] ^= 1
+    path.write_bytes(content)
+    assert convert_on_beam(tmp_path / "in", tmp_path / "out", "--to", "video") == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == f"yt8m: {path}, record 3: its data do not match their checksum"
+    assert [each.name for each in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_stopped_job_goes_on_with_the_files_that_are_missing(beam, sample, tmp_path):
+    """The job is stopped while it writes the second file; the next makes that one alone."""
+    from yt8m.cluster.convert import BeamConversion
+    from yt8m.cluster.options import BeamOptions
+
+    source = sample / "2/frame/train"
+    convert(str(source), tmp_path / "local", to="video")
+
+    def stopped(work, shards, directory, progress):
+        assert BeamConversion(BeamOptions(options=IN_MEMORY))(work, shards[:1], directory, progress)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(str(source), tmp_path / "out", to="video", engine=stopped)
+    assert hidden(tmp_path) == [".out.converting"]
+    assert not (tmp_path / "out").exists()
+    progress = Messages()
+    result = convert(
+        str(source),
+        tmp_path / "out",
+        to="video",
+        engine=BeamConversion(BeamOptions(options=IN_MEMORY)),
+        progress=progress,
+    )
+    assert (result.num_kept, result.num_records) == (1, 32)
+    assert progress.lines[0].endswith("going on; 1 of 2 files are there")
+    assert contents(tmp_path / "out") == contents(tmp_path / "local")
+
+
+def test_a_job_to_a_place_that_another_writes_to_is_refused(beam, sample, tmp_path, capsys, convert_on_beam):
+    from yt8m.files import hidden_directory
+
+    with hidden_directory(tmp_path / ".out.converting", "busy"):
+        assert convert_on_beam(sample / "2/frame/train", tmp_path / "out", "--to", "video") == 2
+    assert "another yt8m convert is writing it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_values_beyond_a_range_are_counted_once_and_kinds_must_agree(beam, tmp_path, capsys):
+    """Arrays: what is known of one video decides about others, wherever these are read."""
+    random = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        np.savez(tmp_path / f"in/v{number}.npz", clip=random.normal(scale=1.5, size=(3, 8)).astype(np.float32))
+    flags = {"quantise": True, "features": ("clip:8",), "records_per_shard": 4}
+    from yt8m.cluster.convert import BeamConversion
+    from yt8m.cluster.options import BeamOptions
+
+    here = convert(str(tmp_path / "in"), tmp_path / "local", **flags)
+    there = convert(
+        str(tmp_path / "in"), tmp_path / "beam", engine=BeamConversion(BeamOptions(options=IN_MEMORY)), **flags
+    )
+    assert there.clipped == here.clipped
+    assert here.clipped["clip"][0] > 0
+    assert contents(tmp_path / "beam") == contents(tmp_path / "local")
+
+
+def test_features_that_workers_took_differently_are_refused(beam):
+    from yt8m.cluster.convert import _SumNotes
+    from yt8m.data.features import Feature
+
+    total = _SumNotes()
+    first = total.add_input(total.create_accumulator(), ({"clip": (1, 10)}, (Feature("clip", 8), Feature("text", 4))))
+    second = total.add_input(total.create_accumulator(), ({"clip": (2, 10)}, (Feature("clip", 8, storage="float32"),)))
+    clipped, ways = total.extract_output(total.merge_accumulators([first, second]))
+    assert clipped == {"clip": (3, 20)}
+    assert ways == {"clip": {"clip:8", "clip:8:float32"}, "text": {"text:4"}}
+
+
+def test_records_are_written_in_order_and_never_twice(beam, tmp_path):
+    """The two transforms in a pipeline of one's own."""
+    import yt8m.beam
+
+    records = [video_level_record(f"v{number}", [number], {}) for number in range(7)]
+    for number, some in enumerate((records[:4], records[4:])):
+        (tmp_path / f"{number}.tfrecord").write_bytes(b"".join(map(framed, some)))
+    (tmp_path / "scratch").mkdir()
+    files = [str(tmp_path / f"{number}.tfrecord") for number in range(2)]
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        (
+            pipeline
+            | yt8m.beam.ReadRecords(files)
+            | beam.Map(lambda each: ("mine" if each[1] % 2 else "others", (-each[0], each[1]), each[2]))
+            | yt8m.beam.WriteRecords(str(tmp_path), str(tmp_path / "scratch"))
+        )
+    written = {
+        name: [raw.data for raw in read_framing(str(tmp_path / f"{name}.tfrecord"))] for name in ("mine", "others")
+    }
+    assert written == {
+        "mine": [records[5], records[1], records[3]],
+        "others": [records[4], records[6], records[0], records[2]],
+    }
+    with pytest.raises(Exception, match="two records have the order"), beam.Pipeline("FnApiRunner") as pipeline:
+        (
+            pipeline
+            | beam.Create([("x", (1,), b"a"), ("x", (1,), b"b")])
+            | yt8m.beam.WriteRecords(str(tmp_path), str(tmp_path / "scratch"))
+        )
+    assert not (tmp_path / "x.tfrecord").exists()

@@ -1,0 +1,137 @@
+"""Reads records on the workers of a cluster. Needs Beam.
+
+What a worker reads is a part of a file, some megabytes of it. A part that takes long can be divided while it is read: the
+runner takes the records that are left, and gives them to another worker.
+"""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+
+from yt8m.cluster.plan import PIECE_BYTES, plan_file
+from yt8m.conversion.inputs import stored_records
+from yt8m.conversion.shards import Part
+
+_NO_END = sys.maxsize
+"""For a part that goes on to the end of its file, whose number of records is unknown."""
+
+_BYTES_OF_A_RECORD = 1 << 18
+
+
+class _Ranges(beam.transforms.core.RestrictionProvider):
+    """The records of a part, by their numbers."""
+
+    def initial_restriction(self, element: tuple[Any, Part]) -> OffsetRange:
+        part = element[1]
+        return OffsetRange(part.first, _NO_END if part.count is None else part.first + part.count)
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        return OffsetRestrictionTracker(restriction)
+
+    def split(self, element: tuple[Any, Part], restriction: OffsetRange) -> Iterator[OffsetRange]:
+        yield restriction  # parts are small already
+
+    def restriction_size(self, element: tuple[Any, Part], restriction: OffsetRange) -> int:
+        if restriction.stop == _NO_END:
+            return PIECE_BYTES
+        return restriction.size() * _BYTES_OF_A_RECORD
+
+
+_RANGE = beam.DoFn.RestrictionParam(_Ranges())
+
+Read = Callable[[Part], Iterator[tuple[int, Any]]]
+"""Reads a part: the number of each record in its file, and what is made of it, in order."""
+
+
+class ReadParts(beam.DoFn):
+    """Reads parts of files.
+
+    Elements are pairs of any key and a `Part`. It yields the key with what the function yields.
+
+    Args:
+        read: reads a part.
+    """
+
+    def __init__(self, read: Read):
+        super().__init__()
+        self._read = read
+
+    def process(self, element: tuple[Any, Part], tracker=_RANGE):
+        """See the class."""
+        key, part = element
+        start = tracker.current_restriction().start
+        # Where the records lie that another worker has left is unknown, so those before them are passed over.
+        for index, value in itertools.islice(self._read(part), start - part.first, None):
+            if not tracker.try_claim(index):
+                return
+            yield key, index, value
+        tracker.try_claim(_NO_END)
+
+
+def parts_of(part: Part) -> list[Part]:
+    """Divides a part of a TFRecord file into parts of about `PIECE_BYTES`."""
+    stop = _NO_END if part.count is None else part.first + part.count
+    found = []
+    for piece in plan_file(part.path):
+        piece_stop = _NO_END if piece.records is None else piece.first_record + piece.records
+        first, last = max(part.first, piece.first_record), min(stop, piece_stop)
+        if first < last:
+            offset = piece.offset if first == piece.first_record else part.offset
+            found.append(Part(part.path, first, offset, None if last == _NO_END else last - first))
+    return found
+
+
+class ReadDivided(beam.PTransform):
+    """Divides parts of files, and reads them on all workers.
+
+    Args:
+        read: see `ReadParts`.
+        divide: divides a part.
+    """
+
+    def __init__(self, read: Read, divide: Callable[[Part], list[Part]] = parts_of):
+        super().__init__()
+        self._read, self._divide = read, divide
+
+    def expand(self, parts):
+        """PCollection of (key, Part) -> PCollection of (key, int, value)."""
+        divide = self._divide
+        return (
+            parts
+            | "Spread files" >> beam.Reshuffle()
+            | "Divide" >> beam.FlatMap(lambda each: [(each[0], part) for part in divide(each[1])])
+            | "Spread parts" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(ReadParts(self._read))
+        )
+
+
+class ReadRecords(beam.PTransform):
+    """The records of TFRecord files, each as (number of the file, number of the record, bytes), in no order.
+
+    Files may be local, remote or compressed. Their checksums are checked, and a record that is broken ends the job with an error
+    that names it.
+
+    Args:
+        files: their paths, as every worker can open them.
+    """
+
+    def __init__(self, files: Iterable[str]):
+        super().__init__()
+        self._files = list(files)
+
+    def expand(self, begin):
+        """Pipeline -> PCollection of (int, int, bytes)."""
+        return (
+            begin
+            | beam.Create([(number, Part(path)) for number, path in enumerate(self._files)])
+            | ReadDivided(_contents)
+        )
+
+
+def _contents(part: Part) -> Iterator[tuple[int, bytes]]:
+    for record, data in stored_records(part):
+        yield record.index, data.tobytes()

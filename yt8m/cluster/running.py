@@ -1,0 +1,125 @@
+"""Runs a pipeline to its end, and makes one line of whatever ends it. Needs Beam."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+
+from yt8m.cluster.options import BeamOptions, quiet_logging
+from yt8m.cluster.storage import put_value, scratch_directory, values_in
+from yt8m.errors import InputError
+from yt8m.progress import Progress
+
+Build = Callable[[beam.Pipeline, str], None]
+"""Puts the transforms into a pipeline, given the scratch directory that its workers share."""
+
+_OURS = re.compile(r"yt8m\.errors\.(?:InputError|RecordError): (.*)")
+_ADDED = re.compile(r"( \[while running .*|\\n.*)$")
+"""What Beam puts behind a message."""
+
+_LONGEST_REASON = 300
+
+
+class Deliver(beam.PTransform):
+    """Hands pairs of a name and a value to whoever called `run`. A name is unique, and short enough for a file.
+
+    Args:
+        scratch: the scratch directory.
+    """
+
+    def __init__(self, scratch: str):
+        super().__init__()
+        self._scratch = scratch
+
+    def expand(self, pairs):
+        """PCollection of (str, any) -> PCollection of None."""
+        scratch = self._scratch
+        return pairs | beam.Map(lambda pair: put_value(scratch, *pair))
+
+
+def run(how: BeamOptions, build: Build, work: str, progress: Progress, shared: str | None = None) -> dict[str, Any]:
+    """Builds a pipeline and runs it to its end.
+
+    Args:
+        how: the runner.
+        build: puts transforms into the pipeline.
+        work: what is done, for the line that says where.
+        progress: gets that line.
+        shared: a directory that all workers can write to; None = `--temp_location`, or this machine's directory for temporary
+            files.
+
+    Returns:
+        By name, what the pipeline handed to `Deliver`.
+
+    Raises:
+        InputError: Beam is missing, the options are wrong, the runner cannot be reached, or a worker met an error of the user's.
+        KeyboardInterrupt: the user stopped it; the job is cancelled.
+    """
+    options = how.load()
+    with scratch_directory(shared or _shared_place(how, options)) as scratch:
+        progress.message(f"{work} by Apache Beam, {how.runner}")
+        with quiet_logging(), _without_stderr():
+            _run(how, options, lambda pipeline: build(pipeline, scratch))
+        return values_in(scratch)
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Leaves out what workers print in this process, and in those that it starts: the error says it too."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        before = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
+def _shared_place(how: BeamOptions, options: PipelineOptions) -> str:
+    """Where workers share files, if no output directory is that place."""
+    given = options.view_as(GoogleCloudOptions).temp_location
+    if given:
+        return given
+    if how.runner == "DirectRunner":
+        return tempfile.gettempdir()
+    raise InputError(
+        f"--beam.options has no --temp_location, and {how.runner}'s workers need a directory that all of them share"
+    )
+
+
+def _run(how: BeamOptions, options: PipelineOptions, build: Callable[[beam.Pipeline], None]) -> None:
+    """Runs a pipeline. Raises what `run` raises."""
+    result = None
+    try:
+        pipeline = beam.Pipeline(options=options)
+        build(pipeline)
+        result = pipeline.run()
+        result.wait_until_finish()
+    except BaseException as error:
+        if result is not None:
+            with contextlib.suppress(Exception):
+                result.cancel()
+        raise _explained(error, how) from error
+    if result.state not in (None, "DONE"):
+        raise InputError(f"--beam.runner {how.runner}: the job ended as {result.state}; its log says why")
+
+
+def _explained(error: BaseException, how: BeamOptions) -> BaseException:
+    """The error of the user's that ended a job, as its text names it; the given one if it was a bug, or Ctrl-C."""
+    text = str(error)
+    if isinstance(error, InputError | KeyboardInterrupt):
+        return error
+    if found := _OURS.findall(text):
+        return InputError(_ADDED.sub("", found[-1]).strip())
+    is_of_runner = isinstance(error, OSError | grpc.RpcError | grpc.FutureTimeoutError | RuntimeError)
+    if (is_of_runner and "Traceback" not in text) or "validations errors" in text:
+        reason = " ".join(text.split())[:_LONGEST_REASON] or type(error).__name__
+        return InputError(f"--beam.runner {how.runner}: the job cannot be run ({reason})")
+    return error
