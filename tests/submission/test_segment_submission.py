@@ -8,6 +8,7 @@ from yt8m.submission import (
     read_segment_submission,
     segments,
 )
+from yt8m.submission.segments import best_first, merged
 
 
 def random_segments(seed, num_segments, num_classes, levels=None):
@@ -209,3 +210,15 @@ def test_wrong_arguments_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         SegmentRanking([3]).write(tmp_path / "file" / "out.csv")
+
+
+def test_rankings_can_be_merged_in_any_order_of_the_segments():
+    random = np.random.default_rng(8)
+    scores = random.integers(0, 40, 1000).astype(np.float32)  # many are equal
+    expected = np.argsort(-scores, kind="stable")[:100]
+    parts = np.split(random.permutation(1000).astype(np.uint64), [10, 300, 310, 800])
+    kept = np.empty(0, np.uint64)
+    for part in parts:
+        kept = merged(kept, scores[part.astype(int)], part, 100)
+        assert len(kept) <= 100
+    np.testing.assert_array_equal(best_first(kept), expected)

@@ -46,6 +46,10 @@ class RankedEntries:
     def __len__(self) -> int:
         return sum(len(chunk) for chunk in self._chunks) - self._room
 
+    def __getstate__(self):
+        """For another process: without the free room, which few entries would have most of."""
+        return {"_chunks": [chunk.copy() for chunk in self._filled() if len(chunk)], "_room": 0}
+
     def append(self, classes: np.ndarray, scores: np.ndarray, hits: np.ndarray) -> None:
         """Adds entries: classes int [M] below `MAX_CLASSES`, scores finite float32 [M], hits bool [M]."""
         keys = classes.astype(np.uint64) << _CLASS_SHIFT

@@ -12,9 +12,10 @@ from yt8m.distribution import cluster
 from yt8m.errors import InputError
 from yt8m.files import write_json
 from yt8m.metrics.registry import Task
-from yt8m.predicting import Predictions, PredictionStore
+from yt8m.predicting import Predictions, PredictionStore, StoredPredictions
 from yt8m.predicting.asked_weights import AskedWeights, asked_weights
 from yt8m.predicting.combining import Combined, Mean, mean_description
+from yt8m.predicting.elsewhere import Elsewhere
 from yt8m.predicting.listed import SubmissionList
 from yt8m.predicting.members import (
     Member,
@@ -34,6 +35,7 @@ from yt8m.predicting.prediction import (
     open_prior,
     write_ranked,
 )
+from yt8m.predicting.prior import Prior
 from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.stacking import Stack, learn_stack
 from yt8m.predicting.stored import store
@@ -117,6 +119,7 @@ def ensemble(
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,
     distribute: DistributeConfig | None = None,
+    elsewhere: Elsewhere | None = None,
     **submission,
 ) -> "Ensembled":
     """Combines several predictions by a mean or a learned combination, and writes a submission or stores the result.
@@ -135,6 +138,7 @@ def ensemble(
         progress: counts the videos, or segments, of each batch of a run and of each part of the mean; gets a line on the work
             that is done, and one if the file of weights names other members, or these in another order.
         distribute: the devices of this process for members, and a prior, that are runs; None = all there are.
+        elsewhere: does the work, such as a cluster (`yt8m.cluster.predict.OnBeam`); None = this process.
 
     Raises:
         InputError, RecordError: the members do not fit together; the weights cannot be used; a file or directory cannot be
@@ -153,8 +157,7 @@ def ensemble(
     )
     opened = open_members(members, of_runs, asked.combined, progress)
     refuse_places_from_the_end(opened, options.skip_last_segments)
-    if out is not None:
-        check_first_ids(opened)
+    check_first_ids(opened if out is not None else [])
     asked.of(opened)
     asked = asked.given_to(members, progress)
     into = None if stored is None else _open_store(stored, opened, asked)
@@ -162,16 +165,18 @@ def ensemble(
     asked_prior = open_prior(options, out, mean_description(opened), data, devices=of_runs.devices)
     check_videos(asked_prior, opened)
     with progress.working("predicting", "video"):
-        predictions: Predictions = asked.combine(make_members(opened, progress))
-        prior = asked_prior and asked_prior.make(progress)
+        predictions: Predictions = asked.combine(make_members(opened, progress, elsewhere))
+        prior = asked_prior and asked_prior.make(progress, elsewhere)
         check_videos(asked_prior, [predictions])
-        if out is not None:
-            check_first_ids([predictions])  # predictions that runs had kept are not checked yet
-        if into is not None:
-            predictions = store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
-        submitted = count_rows(predictions) if out is None else write_ranked(predictions, out, options, prior, progress)
-    place = os.fspath(stored if out is None else out)
-    return _ensembled(place, predictions.description.task, submitted, members, asked, opened)
+        check_first_ids([predictions] if out is not None else [])  # those that runs had kept are not checked yet
+        predictions = predictions if into is None else _store(predictions, into, elsewhere, progress)
+        if out is None:
+            submitted = count_rows(predictions)
+        else:
+            submitted = write_ranked(predictions, out, options, prior, progress, elsewhere)
+    return _ensembled(
+        os.fspath(stored if out is None else out), predictions.description.task, submitted, members, asked, opened
+    )
 
 
 def _ensembled(
@@ -192,6 +197,28 @@ def _ensembled(
         weights=None if asked.by_class else asked.of(opened).tolist(),
         weights_file=asked.file or None,
     )
+
+
+def _submit(
+    predictions: Predictions,
+    out: str | os.PathLike | None,
+    options: SubmissionOptions,
+    prior: Prior | None,
+    progress: Progress,
+    elsewhere: Elsewhere | None,
+) -> Submitted:
+    if out is None:
+        return count_rows(predictions)
+    return write_ranked(predictions, out, options, prior, progress, elsewhere)
+
+
+def _store(
+    predictions: Predictions, into: PredictionStore, elsewhere: Elsewhere | None, progress: Progress
+) -> StoredPredictions:
+    if elsewhere:
+        elsewhere.combine(predictions, into, progress)
+        return into.finish()
+    return store([functools.partial(predictions.read, number) for number in range(into.num_parts)], into)
 
 
 def _open_store(directory: str | os.PathLike, members: Sequence[Member], asked: AskedWeights) -> PredictionStore:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from yt8m.data.identity import has_changed
 from yt8m.predicting import StoredPredictions
+from yt8m.predicting.elsewhere import Elsewhere
 from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.stored import is_stored, made_from
 from yt8m.progress import SILENT, Progress
@@ -25,18 +26,19 @@ def kept_in_run(made: RunPredictions) -> Path:
     return RunDirectory(Path(made.runs[0])).predictions / digest[:12]
 
 
-def keep(made: RunPredictions, progress: Progress = SILENT) -> StoredPredictions:
+def keep(made: RunPredictions, progress: Progress = SILENT, elsewhere: Elsewhere | None = None) -> StoredPredictions:
     """Returns the predictions that the run keeps; makes missing ones and removes useless ones.
 
     Args:
         made: the predictions to make.
         progress: counts the videos, or segments, after each batch; gets a line on removed predictions.
+        elsewhere: makes them; None = this process.
 
     Raises:
         InputError, RecordError: as `RunPredictions.store`.
     """
     place = kept_in_run(made)
-    stored = made.store(place, progress, replace=True)
+    stored = made.store(place, progress, replace=True, elsewhere=elsewhere)
     with contextlib.suppress(OSError):  # the run may be read-only
         os.utime(place)
     _remove_useless(place, made.made_from["weights"][0], progress)

@@ -12,6 +12,7 @@ from yt8m.errors import InputError
 from yt8m.files import refuse_inputs
 from yt8m.predicting import Predictions, StoredPredictions
 from yt8m.predicting.combining import Combined, check_descriptions, check_members
+from yt8m.predicting.elsewhere import Elsewhere
 from yt8m.predicting.kept import keep, kept_in_run
 from yt8m.predicting.listed import ListedPredictions, SubmissionList, describe_lists
 from yt8m.predicting.listed_segments import SegmentList, rows_of_segments
@@ -157,21 +158,28 @@ def _refuse_stranger(listed: SubmissionList, run: RunPredictions) -> None:
         )
 
 
-def make_members(members: Sequence[Member], progress: Progress) -> list[Predictions]:
+def make_members(
+    members: Sequence[Member], progress: Progress, elsewhere: Elsewhere | None = None
+) -> list[Predictions]:
     """Returns the members as predictions for the same rows. Missing predictions of runs are made and kept in the runs.
+
+    Args:
+        members: the members.
+        progress: counts the videos, or segments, of runs.
+        elsewhere: makes what is missing; None = this process.
 
     Raises:
         InputError, RecordError: a record cannot be used, or a list has other rows.
     """
-    made = [_make_member(each, progress) if isinstance(each, RunPredictions) else each for each in members]
+    made = [_make_member(each, progress, elsewhere) if isinstance(each, RunPredictions) else each for each in members]
     return _aligned(made, progress)
 
 
-def _make_member(member: RunPredictions, progress: Progress) -> StoredPredictions:
+def _make_member(member: RunPredictions, progress: Progress, elsewhere: Elsewhere | None) -> StoredPredictions:
     place = kept_in_run(member)
     if not is_stored(place):
         progress.message(f"{member.name}: predicting, kept in {place}")
-    return keep(member, progress)
+    return keep(member, progress, elsewhere)
 
 
 def _aligned(members: Sequence[Predictions | SubmissionList], progress: Progress) -> list[Predictions]:

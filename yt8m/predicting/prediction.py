@@ -13,6 +13,7 @@ from yt8m.config import DistributeConfig
 from yt8m.errors import InputError
 from yt8m.metrics.registry import Task
 from yt8m.predicting import Description, Predictions, StoredPredictions
+from yt8m.predicting.elsewhere import Elsewhere
 from yt8m.predicting.kept import keep, kept_in_run
 from yt8m.predicting.options import SubmissionOptions
 from yt8m.predicting.prior import Places, Prior, check_prior
@@ -106,13 +107,15 @@ class AskedPrior:
         if isinstance(self._found, Prior):
             self._found.rows_of(videos)
 
-    def make(self, progress: Progress) -> Prior:
-        """Makes the prior. A run predicts now and reports to `progress`."""
+    def make(self, progress: Progress, elsewhere: Elsewhere | None = None) -> Prior:
+        """Makes the prior. A run predicts now, or has it done `elsewhere`, and reports to `progress`."""
         if isinstance(self._found, RunPredictions):
             progress.message(f"{self._found.name}: predicting whole videos for the prior")
             made = self._found
             self._found = self._of(
-                made.store(self._directory, replace=True) if self._directory else keep(made, Remarks(progress))
+                made.store(self._directory, replace=True, elsewhere=elsewhere)
+                if self._directory
+                else keep(made, Remarks(progress), elsewhere)
             )
         return self._found
 
@@ -145,15 +148,19 @@ def write_ranked(
     options: SubmissionOptions,
     prior: Prior | None,
     progress: Progress = SILENT,
+    elsewhere: Elsewhere | None = None,
 ) -> Submitted:
-    """Writes a submission according to the options; see `write_submission`."""
+    """Writes a submission according to the options; see `write_submission`. Segments are ranked `elsewhere`, if that is given."""
+    places = Places(first=options.skip_first_segments, last=options.skip_last_segments)
+    if elsewhere and predictions.description.task == "segment":
+        return elsewhere.rank(predictions, out, options.max_segments, prior, places)
     return write_submission(
         predictions,
         out,
         top_k=options.top_k,
         max_segments=options.max_segments,
         prior=prior,
-        places=Places(first=options.skip_first_segments, last=options.skip_last_segments),
+        places=places,
         progress=progress,
     )
 
@@ -179,6 +186,7 @@ def predict(
     options: SubmissionOptions | None = None,
     progress: Progress = SILENT,
     distribute: DistributeConfig | None = None,
+    elsewhere: Elsewhere | None = None,
     **submission,
 ) -> Prediction:
     """Writes a submission of a run's best model, and stores its predictions on request.
@@ -202,22 +210,23 @@ def predict(
             run is to skip them, and on the work that is done.
         distribute: the devices to compute on; None = all there are. Several workers make different parts of the predictions. If
             there are fewer parts than workers, they share each part. Worker 0 writes the submission.
+        elsewhere: does the work, such as a cluster (`yt8m.cluster.predict.OnBeam`); None = these devices.
 
     Raises:
         InputError, RecordError: there is no such run or file; a record cannot be used; an id cannot stand in a submission; a
             file or directory cannot be written; an argument is out of range.
     """
     from yt8m.distribution import strategies
+    from yt8m.distribution.devices import alone
 
-    options, devices = options or SubmissionOptions(**submission), strategies.open_devices(distribute)
+    options = options or SubmissionOptions(**submission)
+    devices = alone() if elsewhere else strategies.open_devices(distribute)
     check_outputs(out, stored, "the predictions")
     path = Path(os.fspath(stored if out is None else out))
     beside = path.parent / f".{path.name}.predictions"
-    selection = Selection(
-        segment_classes=segment_classes,
-        top_k=options.top_k if stored is None else stored_top_k,
-        precision="float32" if stored is None else "float16",
-    )
+    place = beside / "own" if stored is None else stored
+    top_k, precision = (options.top_k, "float32") if stored is None else (stored_top_k, "float16")
+    selection = Selection(segment_classes=segment_classes, top_k=top_k, precision=precision)
     with devices.lost_workers(), progress.working("predicting", "video"):
         asked = Calibrations(calibrations)
         made = RunPredictions(
@@ -231,17 +240,12 @@ def predict(
             progress=progress,
         )
         asked.refuse_unused(made.name)
-        outcome = _Outcome(made, out, options, beside)
+        outcome = _Outcome(made, out, options, beside, elsewhere)
         devices.on_chief(outcome.prepare)
-        predictions = made.store(beside / "own" if stored is None else stored, progress, replace=stored is None)
+        predictions = made.store(place, progress, replace=stored is None, elsewhere=elsewhere)
         submitted = devices.on_chief(lambda: outcome.submit(predictions, progress))
-    return Prediction(
-        str(path),
-        made.description.task,
-        submitted.num_videos,
-        submitted.num_segments,
-        str(made.segment_classes) if made.segment_classes else None,
-    )
+    listed = str(made.segment_classes) if made.segment_classes else None
+    return Prediction(str(path), made.description.task, submitted.num_videos, submitted.num_segments, listed)
 
 
 class _Outcome:
@@ -252,13 +256,22 @@ class _Outcome:
         out: the CSV file; None = no submission.
         options: the options of the submission.
         beside: a directory for temporary files until the submission is complete.
+        elsewhere: does the work; None = this process.
 
     Raises:
         InputError: the file would replace a file of the run or records to read.
     """
 
-    def __init__(self, made: RunPredictions, out: str | os.PathLike | None, options: SubmissionOptions, beside: Path):
+    def __init__(
+        self,
+        made: RunPredictions,
+        out: str | os.PathLike | None,
+        options: SubmissionOptions,
+        beside: Path,
+        elsewhere: Elsewhere | None,
+    ):
         self._made, self._out, self._options, self._beside = made, out, options, beside
+        self._elsewhere = elsewhere
         self._prior: AskedPrior | None = None
         if out is not None:
             made.refuse(out)
@@ -276,7 +289,7 @@ class _Outcome:
         """Writes the submission."""
         if self._out is None:
             return count_rows(predictions)
-        prior = self._prior and self._prior.make(progress)
-        submitted = write_ranked(predictions, self._out, self._options, prior)
+        prior = self._prior and self._prior.make(progress, self._elsewhere)
+        submitted = write_ranked(predictions, self._out, self._options, prior, elsewhere=self._elsewhere)
         shutil.rmtree(self._beside, ignore_errors=True)
         return submitted

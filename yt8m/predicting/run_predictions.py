@@ -3,17 +3,13 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from yt8m import runs
 from yt8m.config import RunConfig, to_dict
-from yt8m.data import failures, remarks
-from yt8m.data.access.file_access import file_size
+from yt8m.data import failures
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.identity import digest_of, identify, needs_ids, read_ids
 from yt8m.data.ids import check_submittable
@@ -25,11 +21,14 @@ from yt8m.data.survey import survey
 from yt8m.data.tables.vocabulary import find_segment_classes
 from yt8m.errors import InputError
 from yt8m.files import digest_of_file
-from yt8m.metrics import top_k_predictions
 from yt8m.metrics.registry import Task, task_of
 from yt8m.predicting import Description, Part, PredictionStore, StoredPredictions
+from yt8m.predicting.counts import Counts, counts_of, tell
+from yt8m.predicting.elsewhere import Elsewhere, RunWork
 from yt8m.predicting.folds import folds_of, identity_of_fold
+from yt8m.predicting.grouping import PART_BYTES, groups_of
 from yt8m.predicting.parts import in_file_order
+from yt8m.predicting.scored import no_rows, rows_of
 from yt8m.predicting.selection import USUAL, Selection, ranked_classes
 from yt8m.predicting.stored import concatenated, store
 from yt8m.progress import SILENT, Progress
@@ -40,11 +39,7 @@ from yt8m.submission.coverage import all_ranked_remark
 
 if TYPE_CHECKING:
     from yt8m.distribution.devices import Devices
-    from yt8m.scoring.scorer import Scored, Scorer
-
-PART_BYTES = 256 << 20
-"""Bytes of records for one part of stored predictions: about 1000 videos at frame level."""
-_REMOTE_FILES_A_PART = 8
+    from yt8m.scoring.scorer import Scorer
 
 
 class RunPredictions:
@@ -79,7 +74,7 @@ class RunPredictions:
     ):
         self._open_devices, self._progress = devices, progress
         self._submitted, self._once = submitted, Once()
-        self._num_short = self._num_without_frames = self._num_cut = 0
+        self._counts = Counts()
         self.runs = [run] if isinstance(run, str | os.PathLike) else list(run)
         self.name = " + ".join(map(os.fspath, self.runs))
         configs = [runs.load_config(each) for each in self.runs]
@@ -189,7 +184,7 @@ class RunPredictions:
         return PredictionStore(directory, self.description, self.made_from, num_parts, replace, self.name)
 
     def _groups(self, part_bytes: int | None = None) -> list[tuple[str, ...]]:
-        return list(_groups(self._sources[0].files, part_bytes or PART_BYTES))
+        return list(groups_of(self._sources[0].files, part_bytes or PART_BYTES))
 
     def store(
         self,
@@ -197,6 +192,7 @@ class RunPredictions:
         progress: Progress = SILENT,
         part_bytes: int | None = None,
         replace: bool = False,
+        elsewhere: Elsewhere | None = None,
     ) -> StoredPredictions:
         """Makes the predictions, or the missing parts of them.
 
@@ -205,13 +201,18 @@ class RunPredictions:
             progress: counts the videos, or segments, after each batch.
             part_bytes: bytes of records for a part; None = `PART_BYTES`.
             replace: whether to replace other predictions there, and parts of records with other ids.
+            elsewhere: makes them; None = this process, on its devices.
 
         Raises:
             InputError, RecordError: a record cannot be used; a video occurs twice; the directory holds other things or cannot be
                 written.
         """
-        devices, groups = self._devices, self._groups(part_bytes)
-        self._num_short = self._num_without_frames = self._num_cut = 0
+        groups = self._groups(part_bytes)
+        if elsewhere:
+            into = self.open_store(directory, part_bytes=part_bytes, replace=replace)
+            return self._store_elsewhere(elsewhere, into, groups, replace)
+        devices = self._devices
+        self._counts = Counts()
         into = devices.on_chief(lambda: self.open_store(directory, part_bytes=part_bytes, replace=replace))
         devices.on_chief(lambda: self._compare_ids(into, groups, replace))
         missing = devices.on_chief(into.missing)
@@ -236,9 +237,44 @@ class RunPredictions:
                 store(map(maker, groups), into, progress, lambda number: self._ids(groups[number]))
 
         devices.on_chief(finish)
-        counts = devices.together(lambda: (self._num_short, self._num_without_frames, self._num_cut))
-        devices.on_chief(lambda: self._tell_counts(*map(sum, zip(*counts, strict=True))))
+        counts = devices.together(lambda: self._counts)
+        devices.on_chief(lambda: self._tell(sum(counts, Counts())))
         return StoredPredictions(directory, self.name)
+
+    def work(self, groups: Sequence[tuple[str, ...]] | None = None) -> RunWork:
+        """What whoever makes the predictions elsewhere has to know; `groups` are the files of each part.
+
+        Raises:
+            InputError: the frames that the model gets are drawn at random, by the place of a video among others.
+        """
+        data = self.config.data
+        if data.prediction_num_frames and data.prediction_sampling != "uniform":
+            raise InputError(
+                f"{self.name}: draws frames at random (--data.prediction-sampling {data.prediction_sampling}), by the order in "
+                "which one process reads; leave --engine out, or train with uniform sampling"
+            )
+        return RunWork(
+            runs=tuple(os.fspath(run) for run in self.runs),
+            config=self.config,
+            sources=tuple(self._sources),
+            calibrations=tuple(self._calibrations),
+            description=self.description,
+            is_submitted=self._submitted,
+            groups=tuple(self._groups() if groups is None else groups),
+            needs_ids=needs_ids(self.made_from["files"]),
+        )
+
+    def _store_elsewhere(
+        self, elsewhere: Elsewhere, into: PredictionStore, groups: list[tuple[str, ...]], replace: bool
+    ) -> StoredPredictions:
+        self._compare_ids(into, groups, replace)
+        counts = Counts()
+        if missing := into.missing():
+            counts = elsewhere.predict(self.work(groups), missing, into, self._progress)
+        with failures.record_errors(self._sources[0]):
+            into.finish()
+        self._tell(counts)
+        return StoredPredictions(into.directory, self.name)
 
     def _ids(self, files: Sequence[str]) -> str:
         """Returns a digest of the ids of some files' records; empty if the files' versions are enough."""
@@ -264,19 +300,8 @@ class RunPredictions:
         self._progress.message(f"{what}; predicting them again")
         into.discard(other)
 
-    def _tell_counts(self, num_short: int, num_without_frames: int, num_cut: int) -> None:
-        """Reports frames that were cut off, segments shorter than five seconds, and videos without segments."""
-        if cut := remarks.cut_remark(survey(self._sources[0].files), num_cut, self.config.data.max_frames):
-            self._progress.message(cut)
-        if num_short:
-            segments = "1 segment has" if num_short == 1 else f"{num_short} segments have"
-            self._progress.message(
-                f"{self.name}: {segments} fewer than five frames, as the last of a video or the only one; "
-                "what there is of them is ranked"
-            )
-        if num_without_frames:
-            videos = "1 video has" if num_without_frames == 1 else f"{num_without_frames} videos have"
-            self._progress.message(f"{self.name}: {videos} no frames, so no segment, and nothing of that is ranked")
+    def _tell(self, counts: Counts) -> None:
+        tell(counts, self.name, self._sources[0], self.config.data.max_frames, self._progress)
 
     def _make(self, scorers: list["Scorer"], groups: list, numbers: set[int], into: PredictionStore, progress) -> None:
         """Makes some parts, as one of several workers that each make different ones."""
@@ -303,28 +328,11 @@ class RunPredictions:
                     self._once.add(batch.ids, batch.segment_starts)
                 if self._submitted:
                     check_submittable(batch.ids, files[0] if len(files) == 1 else f"{files[0]} ...")
-                self._num_short += batch.num_short
-                self._num_cut += batch.num_cut
-                self._num_without_frames += batch.num_without_frames
-                parts.append(self._rows(batch))
+                self._counts += counts_of(batch)
+                parts.append(rows_of(batch, self.description))
                 progress.advance(len(batch.ids))
-        part = concatenated(parts or [self._rows(_nothing(self.config.data.num_classes))])
+        part = concatenated(parts) if parts else no_rows(self.description)
         return part if len(scorers) == 1 else in_file_order(part, files)
-
-    def _rows(self, batch: "Scored") -> Part:
-        ids = np.array(batch.ids, np.bytes_)
-        if self.description.classes is None:
-            classes, logits = top_k_predictions(batch.logits, self.description.top_k)
-            return Part(ids, logits, batch.segment_starts, classes)
-        return Part(ids, batch.logits[:, list(self.description.classes)], batch.segment_starts)
-
-
-def _nothing(num_classes: int) -> "Scored":
-    """Returns a batch without rows."""
-    from yt8m.scoring.scorer import Scored
-
-    empty = np.empty((0, num_classes), np.float32)
-    return Scored([], empty, empty.astype(np.int32), empty[:, 0], np.empty(0, np.int32))
 
 
 def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
@@ -336,15 +344,3 @@ def _learned_segments(run: str | os.PathLike, config: RunConfig) -> bool:
     with contextlib.suppress(InputError):  # the records may be gone
         return survey(expand_paths(config.data.train)).level == "segment"
     return False
-
-
-def _groups(files: Sequence[str], part_bytes: int) -> Iterator[tuple[str, ...]]:
-    """Yields groups of consecutive files of about `part_bytes` each, or of a fixed number of remote files."""
-    if any(scheme(path) for path in files):
-        yield from (
-            tuple(files[first : first + _REMOTE_FILES_A_PART]) for first in range(0, len(files), _REMOTE_FILES_A_PART)
-        )
-        return
-    ends = itertools.accumulate(file_size(path) for path in files)
-    for _, group in itertools.groupby(zip(files, ends, strict=True), lambda each: (each[1] - 1) // part_bytes):
-        yield tuple(path for path, _ in group)

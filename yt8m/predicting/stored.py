@@ -137,32 +137,22 @@ class PredictionStore:
         Raises:
             InputError: a logit is NaN or infinite, or the disk is full.
         """
-        description = self.description
-        check_finite(
-            part.logits,
-            part.names(),
-            part.classes if part.classes is not None else description.classes,
-            kind=description.task,
-        )
-        logits = np.clip(part.logits, -_LARGEST_LOGIT, _LARGEST_LOGIT).astype(description.precision)
-        arrays = {"ids": part.ids, "logits": logits}
-        if part.starts is not None:
-            arrays["starts"] = part.starts.astype(np.int32)
-        if part.classes is not None:
-            small = description.num_classes <= np.iinfo(np.uint16).max
-            arrays["classes"] = part.classes.astype(np.uint16 if small else np.int32)
-        if part.counts is not None:
-            arrays["counts"] = part.counts.astype(np.int32)
-        if records:
-            arrays["records"] = np.array(records)
-        content = io.BytesIO()
-        np.savez(content, **arrays)
-        with self._begun(), NewFile(_part_path(self.directory, number)) as file:
-            file.write(content.getbuffer())
+        content = encoded(part, self.description, records)
+        with self.begun():
+            self.put(number, content)
+
+    def put(self, number: int, content: bytes) -> None:
+        """Writes the bytes of a part, from `encoded`, within `begun`. Raises InputError if it cannot."""
+        with NewFile(_part_path(self.directory, number)) as file:
+            file.write(content)
 
     @contextlib.contextmanager
-    def _begun(self) -> Iterator[None]:
-        """Creates the directory for the block if needed, and removes it again after an error."""
+    def begun(self) -> Iterator[None]:
+        """Makes the directory ready for parts if needed, and removes it again after an error, unless there are parts by then.
+
+        Raises:
+            InputError: it cannot be written.
+        """
         if self._gives_way:
             shutil.rmtree(self.directory)
             self._gives_way = False
@@ -175,8 +165,9 @@ class PredictionStore:
             write_json(path, self._header)
             yield
         except BaseException:
-            path.unlink(missing_ok=True)
-            remove_empty(made)
+            if len(self.missing()) == self.num_parts:
+                path.unlink(missing_ok=True)
+                remove_empty(made)
             raise
 
     def finish(self) -> "StoredPredictions":
@@ -192,6 +183,30 @@ class PredictionStore:
         index = [{"num_rows": len(part), "digest": part.digest} for part in parts]
         write_json(_description_path(self.directory), self._header | {"parts": index})
         return StoredPredictions(self.directory, self._name)
+
+
+def encoded(part: Part, description: Description, records: str = "") -> bytes:
+    """The bytes of a part's file; arguments and errors: see `PredictionStore.write`."""
+    check_finite(
+        part.logits,
+        part.names(),
+        part.classes if part.classes is not None else description.classes,
+        kind=description.task,
+    )
+    logits = np.clip(part.logits, -_LARGEST_LOGIT, _LARGEST_LOGIT).astype(description.precision)
+    arrays = {"ids": part.ids, "logits": logits}
+    if part.starts is not None:
+        arrays["starts"] = part.starts.astype(np.int32)
+    if part.classes is not None:
+        small = description.num_classes <= np.iinfo(np.uint16).max
+        arrays["classes"] = part.classes.astype(np.uint16 if small else np.int32)
+    if part.counts is not None:
+        arrays["counts"] = part.counts.astype(np.int32)
+    if records:
+        arrays["records"] = np.array(records)
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
 
 
 def _differs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from yt8m.errors import InputError
 from yt8m.metrics import top_k_predictions
 from yt8m.metrics.logits import probability
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS
-from yt8m.predicting.parts import Predictions
+from yt8m.predicting.parts import Description, Part, Predictions
 from yt8m.predicting.prior import Places, Prior
 from yt8m.progress import SILENT, Progress
 from yt8m.submission import SegmentRanking, VideoSubmissionWriter
@@ -84,22 +84,46 @@ def _alike(counts: np.ndarray | None, num_rows: int, top_k: int) -> Iterator[tup
 def _write_segments(
     predictions: Predictions, out, max_segments: int, prior, places: Places, progress: Progress
 ) -> Submitted:
-    description = predictions.description
-    assert description.classes is not None, "segments have a column for each class"
-    class_ids = np.array(description.classes)
-    ranking, videos = SegmentRanking(description.classes, max_segments), set()
+    class_ids, videos = ranked_class_ids(predictions), set()
+    ranking = SegmentRanking(class_ids.tolist(), max_segments)
     for part in predictions.parts():
-        kept = places.kept(part)
-        keys = part.dense(description, class_ids)
-        if prior:
-            keys = prior.keys(part, keys)
+        kept, keys = ranked_keys(part, predictions.description, class_ids, prior, places)
         ranking.update(part.ids[kept], part.starts[kept], keys[kept])
         videos.update(part.ids.tolist())
         progress.advance(len(part))
     if not ranking.num_segments:
-        raise InputError(
-            f"{predictions.name}: no video has a segment to rank: none has frames, or --skip-first-segments and "
-            "--skip-last-segments leave all of them out"
-        )
+        raise nothing_to_rank(predictions)
     ranking.write(out)
     return Submitted(len(videos), ranking.num_segments)
+
+
+def ranked_class_ids(predictions: Predictions) -> np.ndarray:
+    """The classes that segments are ranked for, int [C]."""
+    assert predictions.description.classes is not None, "segments have a column for each class"
+    return np.array(predictions.description.classes)
+
+
+def ranked_keys(
+    part: Part, description: Description, class_ids: np.ndarray, prior: Prior | None, places: Places
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the segments of a part are ranked by.
+
+    Args:
+        part: the segments; all of each video.
+        description: of the predictions.
+        class_ids: the ranked classes, [C].
+        prior, places: see `write_submission`.
+
+    Returns:
+        Which segments are ranked, bool [N], and the keys of all, float32 [N, C], greatest first.
+    """
+    keys = part.dense(description, class_ids)
+    return places.kept(part), prior.keys(part, keys) if prior else keys
+
+
+def nothing_to_rank(predictions: Predictions) -> InputError:
+    """The error if no segment is left."""
+    return InputError(
+        f"{predictions.name}: no video has a segment to rank: none has frames, or --skip-first-segments and "
+        "--skip-last-segments leave all of them out"
+    )

@@ -5,7 +5,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
@@ -14,10 +14,10 @@ from yt8m import runs
 from yt8m.config import DistributeConfig, RunConfig
 from yt8m.data import failures, remarks
 from yt8m.data.repeats import Once
-from yt8m.data.schema import LABEL_PADDING
+from yt8m.data.schema import LABEL_PADDING, Level
 from yt8m.data.source import Source
 from yt8m.data.survey import survey
-from yt8m.distribution.devices import Devices
+from yt8m.distribution.devices import Devices, alone
 from yt8m.distribution.strategies import open_devices
 from yt8m.errors import InputError
 from yt8m.metrics import SegmentMetrics, VideoMetrics
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 Result = dict[str, float | int]
 """Metrics and counts by name, as `evaluate` returns them."""
+
+
+_UNIT = 1 << 32
+"""Losses are summed as integer multiples of 1/_UNIT, so that their order does not matter. A float32 above 2 ** -9 is one."""
 
 
 def multi_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -109,57 +113,91 @@ def measure_source(
     """
     start = time.perf_counter()
     share = functools.partial(_score_share, scorer, source, config, progress, stop_requested, observe)
-    of_workers = scorer.devices.together(share)
-    metrics, observed, total_loss, count = of_workers[0].metrics, of_workers[0].observed, 0.0, 0
-    once = of_workers[0].once
-    for other in of_workers[1:]:
+    first, *others = scorer.devices.together(share)
+    for other in others:
         with failures.record_errors(source):
-            once.merge(other.once)
-        metrics.merge(other.metrics)
-        observed.merge(other.observed)
-    for share in of_workers:
-        total_loss, count = total_loss + share.total_loss, count + share.count
-    if not count:
-        what = "no rated segment" if source.level == "segment" else "no usable record"
-        raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
-    try:
-        result = {"num_videos": once.num_videos} | metrics.result()
-    except InputError as error:
-        raise InputError(f"{source.files[0]}: {error}") from error
-    seconds = time.perf_counter() - start
-    result |= {"loss": total_loss / count, "videos_per_second": result["num_videos"] / seconds}
-    return Measured(result, metrics, observed, sum(share.num_cut for share in of_workers))
+            first.merge(other)
+    return _measured(first, source, start)
 
 
-@dataclass
-class _Share:
-    """The findings of one worker."""
+def _measured(found: "Findings", source: Source, start: float) -> Measured:
+    """The outcome of a pass that began at a time of `time.perf_counter`. Raises InputError if there is nothing to measure."""
+    result = found.result(source)
+    result["videos_per_second"] = result["num_videos"] / (time.perf_counter() - start)
+    return Measured(result, found.metrics, found.observed, found.num_cut)
 
-    metrics: SegmentMetrics | VideoMetrics
-    observed: Observer
-    once: Once = field(default_factory=Once)
-    total_loss: float = 0.0
-    count: int = 0
-    num_cut: int = 0
+
+class Findings:
+    """What is found in some batches. Merged in any order, the findings of all batches give the same result, bit for bit.
+
+    Args:
+        level: the level of the records.
+        num_classes: classes of the model.
+        observer: looks at every batch.
+    """
+
+    def __init__(self, level: Level, num_classes: int, observer: Observer | None = None):
+        self.metrics = SegmentMetrics(num_classes) if level == "segment" else VideoMetrics(num_classes)
+        self.observed: Any = observer or _Blind()
+        self.num_cut = 0
+        self._level, self._num_classes = level, num_classes
+        self._once = Once()
+        self._total_loss = self._count = 0  # the loss in multiples of 1/_UNIT
+
+    def add(self, batch: Scored) -> None:
+        """Adds a batch. Raises RepeatError if a video or rated segment comes twice, InputError if a score is not finite."""
+        self._once.add(batch.ids, batch.segment_starts)
+        if self._level == "segment":
+            self.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
+        else:
+            self.metrics.update(batch.scores, multi_hot(batch.labels, self._num_classes), batch.ids)
+        self.observed.update(batch)
+        self._total_loss += sum(np.rint(batch.losses.astype(np.float64) * _UNIT).astype(np.int64).tolist())
+        self._count += len(batch.ids)
+        self.num_cut += batch.num_cut
+
+    def merge(self, other: "Findings") -> None:
+        """Adds the findings in other batches. Raises RepeatError if both have the same video or rated segment."""
+        self._once.merge(other._once)
+        self.metrics.merge(other.metrics)
+        self.observed.merge(other.observed)
+        self._total_loss += other._total_loss
+        self._count += other._count
+        self.num_cut += other.num_cut
+
+    def result(self, source: Source) -> Result:
+        """The result of `evaluate`, without its speed. Raises InputError if there is nothing to measure in the source."""
+        if not self._count:
+            what = "no rated segment" if self._level == "segment" else "no usable record"
+            raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
+        try:
+            result = {"num_videos": self._once.num_videos} | self.metrics.result()
+        except InputError as error:
+            raise InputError(f"{source.files[0]}: {error}") from error
+        return result | {"loss": self._total_loss / self._count / _UNIT}
+
+
+class Elsewhere(Protocol):
+    """Scores records in other processes than this one, such as a cluster's (`yt8m.cluster`)."""
+
+    def measure(
+        self,
+        run: str | os.PathLike,
+        source: Source,
+        config: RunConfig,
+        calibration: Calibration | None,
+        progress: Progress,
+    ) -> Findings:
+        """Measures a run's best model; see `measure_source`."""
 
 
 def _score_share(
     scorer: Scorer, source: Source, config: RunConfig, progress: Progress, stop_requested, observe
-) -> _Share:
-    num_classes = config.data.num_classes
-    metrics = SegmentMetrics(num_classes) if source.level == "segment" else VideoMetrics(num_classes)
-    share = _Share(metrics, observe())
+) -> Findings:
+    share = Findings(source.level, config.data.num_classes, observe())
     for batch in scorer.devices.stoppable(scorer.scores(source, config), stop_requested):
         with failures.record_errors(source):
-            share.once.add(batch.ids, batch.segment_starts)
-        if source.level == "segment":
-            share.metrics.update(batch.logits, batch.ids, batch.segment_starts, batch.labels, batch.label_scores)
-        else:
-            share.metrics.update(batch.scores, multi_hot(batch.labels, num_classes), batch.ids)
-        share.observed.update(batch)
-        share.total_loss += float(batch.losses.sum(dtype=np.float64))
-        share.count += len(batch.ids)
-        share.num_cut += batch.num_cut
+            share.add(batch)
         progress.advance(len(batch.ids))
     return share
 
@@ -185,6 +223,7 @@ def evaluate(
     calibration: str | os.PathLike | None = None,
     labels: str | os.PathLike | None = None,
     distribute: DistributeConfig | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> "Result | tuple[Result, pandas.DataFrame]":
     """Measures a run's best model on labelled records.
 
@@ -202,6 +241,7 @@ def evaluate(
         labels: a CSV file with the labels of the videos (docs/data-format.md); None = that of the training, or else the labels in
             the records; empty = those in the records in any case.
         distribute: devices to use; None = all available. All workers return the metrics; only worker 0 writes files.
+        elsewhere: does the work, such as a cluster (`yt8m.cluster.predict.OnBeam`); None = these devices.
 
     Returns:
         `gap`, `map`, `hit_at_1` and `perr`; or, for records with rated segments and a model of frames, `segment_map`,
@@ -216,7 +256,7 @@ def evaluate(
         InputError, RecordError: the run or the files do not exist, there are no labels, a record cannot be used, a directory
             cannot be written, or a vocabulary cannot be used.
     """
-    devices = open_devices(distribute)
+    devices = alone() if elsewhere else open_devices(distribute)
     with devices.lost_workers(), progress.working("evaluating", "video"):
         config = runs.load_config(run)
         if labels is not None:
@@ -225,7 +265,7 @@ def evaluate(
         report = None
         if devices.is_chief or per_class:
             report = open_class_report(classes if devices.is_chief else None, vocabulary, paths, per_class)
-        measured = _measure_run(run, config, data, devices, progress, calibration)
+        measured = _measure_run(run, config, data, elsewhere or devices, progress, calibration)
         rows = report.write(measured.metrics.per_class()) if report else []
         return (measured.result, frame_of(rows)) if per_class else measured.result
 
@@ -234,16 +274,20 @@ def _measure_run(
     run: str | os.PathLike,
     config: RunConfig,
     data: Sequence[str],
-    devices: Devices,
+    where: Devices | Elsewhere,
     progress: Progress,
     calibration: str | os.PathLike | None,
 ) -> Measured:
     """Passes a run's best model over the data, and remarks on the result."""
     source = open_validation(run, config, data, progress)
     calibrated = _calibration_of(run, calibration, source, progress)
-    with devices.strategy.scope():
-        model = load_run(run)
-    measured = measure_source(Scorer(model, devices, calibrated), source, config, progress)
+    if isinstance(where, Devices):
+        with where.strategy.scope():
+            model = load_run(run)
+        measured = measure_source(Scorer(model, where, calibrated), source, config, progress)
+    else:
+        start = time.perf_counter()
+        measured = _measured(where.measure(run, source, config, calibrated, progress), source, start)
     if cut := remarks.cut_remark(survey(source.files, source.labels), measured.num_cut, config.data.max_frames):
         progress.message(cut)
     if data:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import keras
@@ -12,6 +12,8 @@ import tensorflow as tf
 from yt8m import models
 from yt8m.config import RunConfig
 from yt8m.data import failures, pipeline
+from yt8m.data.engine.records import Record
+from yt8m.data.engine.stream import batches_of
 from yt8m.data.options import Frames, Portion
 from yt8m.data.schema import SEGMENT_FRAMES, Share
 from yt8m.data.source import Source
@@ -77,6 +79,16 @@ def _as_segments(scored: Scored, batch: dict[str, tf.Tensor]) -> Scored:
     )
 
 
+def frames_of(config: RunConfig, segments: str) -> Frames:
+    """The frames that a run's model gets of each video, or segment, at prediction."""
+    return Frames(
+        num_frames=config.data.prediction_num_frames or None,
+        sampling=config.data.prediction_sampling,
+        max_frames=config.data.max_frames,
+        segments=segments,
+    )
+
+
 class Scorer:
     """Applies a model to records. Make one for each model, so its graph is traced once.
 
@@ -122,17 +134,22 @@ class Scorer:
             InputError, RecordError: a record cannot be used, or there is too little memory.
         """
         size = batch_size or BATCH_SIZE[source.level]
-        frames = Frames(
-            num_frames=config.data.prediction_num_frames or None,
-            sampling=config.data.prediction_sampling,
-            max_frames=config.data.max_frames,
-            segments=segments,
-        )
         portion = Portion(shard=shard or self.devices.shard, processes=config.data.processes)
-        dataset = pipeline.make_dataset(source, size, frames, portion=portion)
+        dataset = pipeline.make_dataset(source, size, frames_of(config, segments), portion=portion)
+        yield from self._score_all(iter(dataset), source, size)
+
+    def scores_of(
+        self, records: Iterable[Record], source: Source, config: RunConfig, segments: str = "rated"
+    ) -> Iterator[Scored]:
+        """Scores given records, or their segments, in order. Arguments and errors: see `scores`."""
+        size = BATCH_SIZE[source.level]
+        batches = batches_of(records, source, size, frames_of(config, segments))
+        tensors = ({name: tf.convert_to_tensor(value) for name, value in batch.items()} for batch in batches)
+        yield from self._score_all(tensors, source, size)
+
+    def _score_all(self, batches: Iterator[dict[str, tf.Tensor]], source: Source, size: int) -> Iterator[Scored]:
         work = f"scoring {quantity(size, 'segment' if source.level == 'segment' else 'video')} at a time"
         with failures.record_errors(source), memory_errors(work):
-            batches = iter(dataset)
             while some := list(itertools.islice(batches, self.devices.num_local_replicas)):
                 yield from self._score(some, size)
 

@@ -4,13 +4,13 @@ import functools
 import io
 import itertools
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from yt8m.data import bare
-from yt8m.data.access.framing import FOOTER_BYTES, HEADER_BYTES, is_header
+from yt8m.data.access.framing import FOOTER_BYTES, HEADER_BYTES, framed, is_header
 from yt8m.data.engine.checksums import extended, unmasked, words_at
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.records import Record
@@ -81,6 +81,20 @@ def records_of(chunks: Iterable[bytes], path: str, size_known: int | None, first
         RecordError: a header is damaged or cut off, or a record is cut off.
     """
     return itertools.chain.from_iterable(_Records(_Chunks(chunks), path, size_known).runs(first))
+
+
+def held(records: Sequence[tuple[str, int, bytes]]) -> list[Record]:
+    """Records whose bytes are in memory already.
+
+    Args:
+        records: the file of each, its number there, and its data.
+    """
+    content = b"".join(framed(data) for _, _, data in records)
+    piece, begin, found = Piece(np.frombuffer(content, np.uint8)), 0, []
+    for path, index, data in records:
+        found.append(Record(path, index, piece, begin + HEADER_BYTES, len(data)))
+        begin += HEADER_BYTES + len(data) + FOOTER_BYTES
+    return found
 
 
 class _Stream(Protocol):

@@ -4,8 +4,9 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from yt8m.data.engine.contexts import of_fold
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
-from yt8m.data.engine.order import Shares, in_order
+from yt8m.data.engine.order import UNDIVIDED, Shares, in_order
 from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
@@ -105,18 +106,52 @@ def read_stream(
             source says; a file cannot be read.
     """
     if source.level == "segment" and frames.segments == "all":
-        return _all_segments(source, batch_size, order, portion, shares)
-    items = items_of(source)
-    counts = counts or RecordCounts(source)
-    numbers = partial(counts.numbers, items)
-    chosen = in_order(counts.learning(items), numbers, len(source.files), order, shares, portion.skip_records)
-    first = portion.skip_records // batch_size
+        # How many segments a record has is known only once it is read, so nothing is skipped here.
+        items = in_order(partial(_records, source), lambda files: None, len(source.files), order, shares)
+    else:
+        of_file = items_of(source)
+        counts = counts or RecordCounts(source)
+        numbers = partial(counts.numbers, of_file)
+        items = in_order(counts.learning(of_file), numbers, len(source.files), order, shares, portion.skip_records)
+    return _batches(items, source, batch_size, frames, order, portion, shares, joined=joined)
+
+
+def batches_of(records: Iterable[Record], source: Source, batch_size: int, frames: Frames) -> Iterator[Batch]:
+    """Reads given records into batches, in their order, as `read_stream` reads those of the source's files.
+
+    Args:
+        records: the records; the source's files and fold do not matter.
+        source, batch_size, frames: see `read_stream`. The batches are numbered from 0, on which frames that are sampled at random
+            depend.
+
+    Raises:
+        RecordError: while iterating: a record is damaged, or is not as the source says.
+    """
+    of_rated = source.level == "segment" and frames.segments == "rated"
+    items = find_rated(records, source, Scratch()) if of_rated else iter(records)
+    return _batches(items, source, batch_size, frames, Order(seed=0), Portion(processes=0), UNDIVIDED)
+
+
+def _batches(
+    items: Iterator[Any],
+    source: Source,
+    batch_size: int,
+    frames: Frames,
+    order: Order,
+    portion: Portion,
+    shares: Shares,
+    *,
+    joined: bool = False,
+) -> Iterator[Batch]:
+    """Makes batches of records, or of rated segments; arguments: see `read_stream`."""
+    if source.level == "segment" and frames.segments == "all":
+        return _all_segments(items, source, batch_size, order, portion)
     if source.level == "video":
-        return _video_batches(source, chosen, batch_size, order, joined=joined)
+        return _video_batches(source, items, batch_size, order, joined=joined)
     arguments = source, frames, order.seed, shares
-    processes = _processes(source, portion, Recipe(maker, arguments))
+    first, processes = portion.skip_records // batch_size, _processes(source, portion, Recipe(maker, arguments))
     return stream_batches(
-        chosen, maker(*arguments), batch_size, first, drop_remainder=order.drop_remainder, processes=processes
+        items, maker(*arguments), batch_size, first, drop_remainder=order.drop_remainder, processes=processes
     )
 
 
@@ -143,14 +178,14 @@ def _video_batches(
     return stream_batches(records, make, batch_size, several=several, drop_remainder=order.drop_remainder)
 
 
-def _all_segments(source: Source, batch_size: int, order: Order, portion: Portion, shares: Shares) -> Iterator[Batch]:
+def _all_segments(
+    records: Iterator[Record], source: Source, batch_size: int, order: Order, portion: Portion
+) -> Iterator[Batch]:
     """Reads batches of all segments of the records, which come one after the other, in their order."""
-    records = in_order(partial(_records, source), lambda files: None, len(source.files), order, shares)
 
     def make(number, items, pool, scratch) -> Batch:
         return all_segments(items[0], source, pool, scratch)
 
-    # How many segments a record has is known only once it is read.
     with contextlib.closing(stream_batches(records, make, 1)) as parts:
         yield from rebatched(parts, batch_size, Pool(), portion.skip_records, order.drop_remainder)
 
