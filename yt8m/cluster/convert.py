@@ -9,7 +9,7 @@ import apache_beam as beam
 import numpy as np
 
 from yt8m.cluster.options import BeamOptions
-from yt8m.cluster.reading import ReadDivided, parts_of
+from yt8m.cluster.reading import DivideParts, ReadParts, parts_of
 from yt8m.cluster.running import Deliver, run
 from yt8m.cluster.writing import Order, WriteRecords
 from yt8m.conversion.converting import no_records
@@ -48,7 +48,7 @@ class ConvertRecords(beam.PTransform):
             ((shard.name, number, part.path), part) for shard in self._shards for number, part in enumerate(shard.parts)
         ]
         divide = parts_of if self._work.inputs.kind == "records" else _undivided
-        converted = begin | beam.Create(parts) | ReadDivided(_Converting(self._work), divide)
+        converted = begin | beam.Create(parts) | DivideParts(divide) | beam.ParDo(ReadParts(_Converting(self._work)))
         notes = converted | "Take notes" >> beam.Map(lambda each: each[2][1]) | beam.Filter(bool)
         records = converted | "Name" >> beam.Map(_named)
         return records | WriteRecords(self._directory, self._scratch, _Files(self._work)), notes

@@ -15,6 +15,7 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from yt8m.cluster.plan import PIECE_BYTES, plan_file
 from yt8m.conversion.inputs import stored_records
 from yt8m.conversion.shards import Part
+from yt8m.errors import InputError
 
 _NO_END = sys.maxsize
 """For a part that goes on to the end of its file, whose number of records is unknown."""
@@ -73,10 +74,14 @@ class ReadParts(beam.DoFn):
 
 
 def parts_of(part: Part) -> list[Part]:
-    """Divides a part of a TFRecord file into parts of about `PIECE_BYTES`."""
+    """Divides a part of a TFRecord file into parts of about `PIECE_BYTES`. One that cannot be read stays whole for its reader."""
     stop = _NO_END if part.count is None else part.first + part.count
+    try:
+        pieces = plan_file(part.path)
+    except InputError:
+        return [part]
     found = []
-    for piece in plan_file(part.path):
+    for piece in pieces:
         piece_stop = _NO_END if piece.records is None else piece.first_record + piece.records
         first, last = max(part.first, piece.first_record), min(stop, piece_stop)
         if first < last:
@@ -85,27 +90,25 @@ def parts_of(part: Part) -> list[Part]:
     return found
 
 
-class ReadDivided(beam.PTransform):
-    """Divides parts of files, and reads them on all workers.
+class DivideParts(beam.PTransform):
+    """Divides parts of files, and gives the smaller ones to all workers.
 
     Args:
-        read: see `ReadParts`.
         divide: divides a part.
     """
 
-    def __init__(self, read: Read, divide: Callable[[Part], list[Part]] = parts_of):
+    def __init__(self, divide: Callable[[Part], list[Part]] = parts_of):
         super().__init__()
-        self._read, self._divide = read, divide
+        self._divide = divide
 
     def expand(self, parts):
-        """PCollection of (key, Part) -> PCollection of (key, int, value)."""
+        """PCollection of (key, Part) -> the same."""
         divide = self._divide
         return (
             parts
             | "Spread files" >> beam.Reshuffle()
             | "Divide" >> beam.FlatMap(lambda each: [(each[0], part) for part in divide(each[1])])
             | "Spread parts" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(ReadParts(self._read))
         )
 
 
@@ -128,7 +131,8 @@ class ReadRecords(beam.PTransform):
         return (
             begin
             | beam.Create([(number, Part(path)) for number, path in enumerate(self._files)])
-            | ReadDivided(_contents)
+            | DivideParts()
+            | beam.ParDo(ReadParts(_contents))
         )
 
 

@@ -1,7 +1,8 @@
 """The commands for records: `synth`, `inspect`, `show`, `split` and `convert`."""
 
 import dataclasses
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -85,6 +86,8 @@ def inspect(
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, shown(PATHS, "(required)")],
     plots: Annotated[str | None, shown("DIR", "(default: no pictures)")] = None,
     vocabulary: Vocabulary = None,
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
 ) -> int:
     """Show what record files hold, and which records cannot be used or occur twice.
@@ -97,11 +100,15 @@ def inspect(
         paths: Files, directories or globs. Or the root of a data set: every directory with records below it is shown.
         plots: A directory for pictures: frames and labels of videos, class frequency, co-occurrence, feature ranges, decoys.
         vocabulary: A vocabulary.csv with the names of the classes, for the pictures.
+        engine: local: this process. beam: Apache Beam, on a cluster if --beam.runner names one; without pictures.
         json: Print one JSON object.
     """
     from yt8m.data.sources import expand_paths, find_directories
     from yt8m.data.tools import inspection
 
+    inspect_files = _inspection_by(chosen_beam(engine, beam))
+    if plots is not None and engine == "beam":
+        raise InputError("--plots draws what one process has read; leave out --engine beam, or name fewer files")
     if plots is None and vocabulary is not None:
         raise InputError("--vocabulary only names the classes of pictures; give --plots DIR too")
     directories = find_directories(paths[0]) if len(paths) == 1 else []
@@ -110,10 +117,10 @@ def inspect(
             raise InputError(
                 f"{paths[0]}: pictures are of one directory of records; give one, such as {directories[0]}"
             )
-        return _inspect_all(directories, json)
+        return _inspect_all(directories, inspect_files, json)
     files = expand_paths(directories or paths)
     if plots is None:
-        report, drawn = inspection.inspect(files), ""
+        report, drawn = inspect_files(files), ""
     else:
         from yt8m.views.plots import Plots
 
@@ -127,12 +134,24 @@ def inspect(
     return USER_ERROR if report["corrupt_files"] else OK
 
 
-def _inspect_all(directories: list[str], json: bool) -> int:
+def _inspection_by(how: BeamOptions | None) -> Callable[[list[str]], dict[str, Any]]:
+    """What inspects files: Apache Beam, or, with None, this process."""
+    if how is None:
+        from yt8m.data.tools import inspection
+
+        return inspection.inspect
+    from yt8m.cluster.inspect import inspect_on_beam
+    from yt8m.commands.watching import WorkProgress
+
+    progress = WorkProgress()
+    return lambda files: inspect_on_beam(files, how, progress)
+
+
+def _inspect_all(directories: list[str], inspect_files: Callable[[list[str]], dict[str, Any]], json: bool) -> int:
     """Inspects the records of each directory apart: levels and splits of a data set are different records."""
     from yt8m.data.sources import expand_paths
-    from yt8m.data.tools import inspection
 
-    found = {place: inspection.inspect(expand_paths([place])) for place in directories}
+    found = {place: inspect_files(expand_paths([place])) for place in directories}
     if json:
         print_json({"directories": found})
     else:

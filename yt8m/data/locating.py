@@ -3,7 +3,8 @@
 The training pipeline is fast, but says little about a broken record. This module is thorough and says where it is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -42,11 +43,11 @@ class Problem:
         return RecordError(self.path, self.record, self.reason)
 
 
-def _framing(path: str) -> Iterator[RawRecord | Problem]:
-    """Yields a file's records, and a problem for what cannot be read."""
-    index = None
+def _framing(path: str, first: int = 0, offset: int = 0, count: int | None = None) -> Iterator[RawRecord | Problem]:
+    """Yields a file's records, or some of them, and a problem for what cannot be read. Arguments: see `looks`."""
+    index = first or None
     try:
-        for raw in read_framing(path):
+        for raw in itertools.islice(read_framing(path, first, offset), count):
             index = raw.index + 1
             if raw.problem is None:
                 yield raw
@@ -60,11 +61,21 @@ def _framing(path: str) -> Iterator[RawRecord | Problem]:
         yield Problem(path, index, f"cannot be read ({reason})", ends_file=True)
 
 
-def looks(path: str, expectations: Mapping[str, Any]) -> Iterator[tuple[RawRecord, Look] | Problem]:
-    """Yields, in order, a file's records with a look at each, and a problem for what cannot be read."""
+def looks(
+    path: str, expectations: Mapping[str, Any], first: int = 0, offset: int = 0, count: int | None = None
+) -> Iterator[tuple[RawRecord, Look] | Problem]:
+    """Yields, in order, a file's records with a look at each, and a problem for what cannot be read.
+
+    Args:
+        path: the file.
+        expectations: arguments of `check_record` beside the record.
+        first: the record to begin with.
+        offset: the byte of the file at which it begins.
+        count: number of records; None = all to the end of the file.
+    """
     batch: list[RawRecord] = []
     size = 0
-    for raw in _framing(path):
+    for raw in _framing(path, first, offset, count):
         if isinstance(raw, RawRecord):
             batch.append(raw)
             size += len(raw.data)
@@ -154,7 +165,11 @@ class SeenRecords:
             The earlier record of the same video or of one of its segments; None if there is none.
         """
         starts = set(starts_of(example.context)) if self._counted == "segments" else None
-        found = self._once.first(video_id(example), starts, number << 32 | index)
+        return self.first_of(number, index, video_id(example), starts)
+
+    def first_of(self, number: int, index: int, name: bytes, starts: Collection[int] | None) -> Seen | None:
+        """As `first`, of the id of a video, and the first seconds of its segments if these count."""
+        found = self._once.first(name, starts, number << 32 | index)
         if not found:
             return None
         return Seen(self._files[found.place >> 32], found.place & 0xFFFFFFFF, found.start)

@@ -225,7 +225,7 @@ def test_healthy_files_are_not_read_when_the_offset_is_known(tmp_path, monkeypat
     flip(paths[4], offsets[1] + 100)
     read = []
     original = locating.read_framing
-    monkeypatch.setattr(locating, "read_framing", lambda path: read.append(path) or original(path))
+    monkeypatch.setattr(locating, "read_framing", lambda path, *_: read.append(path) or original(path))
     names = [str(path) for path in paths]
     error = locate(names, EXPECTED, byte_offset=offsets[1] + 12)
     assert (error.path, error.record) == (names[4], 1)

@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yt8m.data.checking import Look, check_record, level_of, num_frames, starts_of, values_of, video_id
@@ -18,6 +19,8 @@ from yt8m.data.tools.keys import KeyCounts
 from yt8m.errors import InputError
 from yt8m.metrics.inputs import id_text
 
+Visit = Callable[[str, SequenceExample, Level | None, Sequence[Feature]], None]
+
 
 class _Range:
     """Minimum, mean and maximum of counts."""
@@ -27,6 +30,9 @@ class _Range:
 
     def add(self, count: int) -> None:
         self._counts.append(count)
+
+    def merge(self, other: "_Range") -> None:
+        self._counts += other._counts
 
     def summary(self) -> dict[str, float] | None:
         counts = self._counts
@@ -48,6 +54,13 @@ class _Oddities:
         self._num_long += length > DEFAULT_MAX_FRAMES
         self._num_unfit_ids += id_problem(id_text(video_id(example))) is not None
 
+    def merge(self, other: "_Oddities") -> None:
+        self._with_feature += other._with_feature
+        self._num_featured += other._num_featured
+        self._num_unlabelled += other._num_unlabelled
+        self._num_long += other._num_long
+        self._num_unfit_ids += other._num_unfit_ids
+
     def summary(self) -> dict[str, Any]:
         lacking = {name: self._num_featured - count for name, count in self._with_feature.items()}
         return {
@@ -60,7 +73,7 @@ class _Oddities:
 
 def inspect(
     files: Sequence[str],
-    visit: Callable[[str, SequenceExample, Level | None, Sequence[Feature]], None] = lambda *_: None,
+    visit: Visit = lambda *_: None,
 ) -> dict[str, Any]:
     """Reads record files and sums up what they hold.
 
@@ -90,68 +103,93 @@ def inspect(
         * `layouts`: number of usable records by the layout of another program (`yt8m.data.layouts`).
         * `flags`: what to type, so that `yt8m train` reads these records; empty if nothing can be used.
     """
-    found = _Inspection(files, visit)
+    expected, found = expect(files), Inspection(files)
     for number, path in enumerate(files):
-        for seen in looks(path, {"level": found.first_level, "features": found.features}):
-            if isinstance(seen, Problem):
-                found.problems.append(seen)
-            else:
-                found.add(number, *seen)
-    return found.summary()
+        found.take(number, inspect_part(path, expected, visit))
+    return found.summary(expected)
 
 
-class _Inspection:
-    """Collects what the records of some files hold, record by record."""
+@dataclass(frozen=True)
+class Expected:
+    """What the records looked at first lead to expect of all."""
 
-    def __init__(self, files: Sequence[str], visit: Callable):
-        self._files, self._visit = files, visit
-        seen = _seen_first(files)
-        self.first_level = self._level = seen and seen.level
-        """The level of most of the records looked at first."""
-        rows = (*DEFAULT_FEATURES, *(seen.features if seen else ()))
-        self.features = in_order({each.name: each for each in rows}.values())
-        """The known features, and others that the records looked at first have."""
+    level: Level | None
+    """The level of most of them; None if nothing can be read."""
+    features: tuple[Feature, ...]
+    """The known features, and others that they have."""
+
+
+def expect(files: Sequence[str]) -> Expected:
+    """Looks at the first records of some files."""
+    seen = _seen_first(files)
+    rows = (*DEFAULT_FEATURES, *(seen.features if seen else ()))
+    return Expected(seen and seen.level, in_order({each.name: each for each in rows}.values()))
+
+
+def inspect_part(
+    path: str,
+    expected: Expected,
+    visit: Visit = lambda *_: None,
+    first: int = 0,
+    offset: int = 0,
+    count: int | None = None,
+) -> "Held":
+    """Reads some records of a file. Arguments: see `inspect`, and `yt8m.data.locating.looks`."""
+    held = Held(path, expected.features)
+    for seen in looks(path, {"level": expected.level, "features": expected.features}, first, offset, count):
+        if isinstance(seen, Problem):
+            held.problems.append(seen)
+        else:
+            held.add(*seen, expected, visit)
+    return held
+
+
+class Held:
+    """What consecutive records of a file hold.
+
+    Attributes:
+        problems: of those that cannot be used.
+        records: the number, the id and the level of each usable one, and the first seconds of its rated segments.
+    """
+
+    def __init__(self, path: str, features: Sequence[Feature]):
+        self._path, self._features = path, features
         self.problems: list[Problem] = []
-        self._repeated: list[dict[str, Any]] = []
-        self._videos, self._segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
-        self._num_records = self._num_rated = 0
+        self.records: list[tuple[int, bytes, Level | None, frozenset[int]]] = []
+        self._num_rated = 0
         self._frames, self._labels, self._oddities = _Range(), _Range(), _Oddities()
         self._classes: set[int] = set()
         self._sizes: dict[str, int] = {}
         self._keys, self._layouts = KeyCounts(), Counter[Layout]()
 
-    def add(self, number: int, raw: RawRecord, look: Look) -> None:
-        """Adds a record, with the number of its file."""
-        path, example = self._files[number], look.example
+    def add(self, raw: RawRecord, look: Look, expected: Expected, visit: Visit) -> None:
+        """Adds the next record."""
+        example = look.example
         # A layout of another program, or what was taken for one, was put under other keys.
         stored = parse(SequenceExample, raw.data) if look.layout or look.problem else example
         if stored is not None:
             self._keys.add(stored)
-        level = example and level_of(example, self.features)
+        level = example and level_of(example, self._features)
         reason = look.problem
-        if reason is None and level == "segment" and self.first_level != "segment":
-            reason = check_record(raw.data, level, self.features)  # this checks the ratings too
+        if reason is None and level == "segment" and expected.level != "segment":
+            reason = check_record(raw.data, level, self._features)  # this checks the ratings too
         if reason:
-            self.problems.append(Problem(path, raw.index, reason))
+            self.problems.append(Problem(self._path, raw.index, reason))
             return
-        self._level = "segment" if "segment" in (self._level, level) else self._level or level
-        self._num_records += 1
         if look.layout:
             self._layouts[look.layout] += 1
-        before = (self._segments if level == "segment" else self._videos).first(number, raw.index, example)
-        if before:
-            self._repeated.append(_repeated(path, raw.index, example, before))
-        self._visit(path, example, level, self.features)
+        self.records.append((raw.index, video_id(example), level, frozenset(starts_of(example.context))))
+        visit(self._path, example, level, self._features)
         self._measure(example, level)
 
     def _measure(self, example: SequenceExample, level: Level | None) -> None:
         context, lists = example.context.feature, example.feature_lists.feature_list
         if level == "video":
-            sizes = {each.video_name: each.size for each in self.features if each.video_name in context}
+            sizes = {each.video_name: each.size for each in self._features if each.video_name in context}
             length = 0
         else:
-            sizes = {each.name: each.size for each in self.features if each.name in lists and lists[each.name].feature}
-            length = num_frames(example, self.features)
+            sizes = {each.name: each.size for each in self._features if each.name in lists and lists[each.name].feature}
+            length = num_frames(example, self._features)
             self._frames.add(length)
         self._sizes |= sizes
         self._oddities.add(example, tuple(sizes), length)
@@ -161,12 +199,51 @@ class _Inspection:
             self._classes.update(values)
         self._num_rated += len(set(starts_of(example.context)))
 
-    def summary(self) -> dict[str, Any]:
+    def merge(self, other: "Held") -> None:
+        """Adds what later records hold, but for `problems` and `records`."""
+        self._num_rated += other._num_rated
+        self._frames.merge(other._frames)
+        self._labels.merge(other._labels)
+        self._oddities.merge(other._oddities)
+        self._classes |= other._classes
+        self._sizes |= other._sizes
+        self._keys.merge(other._keys)
+        self._layouts += other._layouts
+
+
+class Inspection(Held):
+    """What all records of some files hold: the parts of the files are taken in order.
+
+    Args:
+        files: all of them.
+    """
+
+    def __init__(self, files: Sequence[str]):
+        super().__init__("", ())
+        self._files = files
+        self._repeated: list[dict[str, Any]] = []
+        self._videos, self._segments = SeenRecords(files, "videos"), SeenRecords(files, "segments")
+        self._levels: dict[Level | None, int] = {}
+
+    def take(self, number: int, held: Held) -> None:
+        """Adds the next part, of the file of this number."""
+        self.merge(held)
+        self.problems += held.problems
+        for index, name, level, starts in held.records:
+            self._levels[level] = self._levels.get(level, 0) + 1
+            is_rated = level == "segment"
+            seen = self._segments if is_rated else self._videos
+            before = seen.first_of(number, index, name, starts if is_rated else None)
+            if before:
+                self._repeated.append(_repeated(self._files[number], index, name, before))
+
+    def summary(self, expected: Expected) -> dict[str, Any]:
         """The result of `inspect`."""
+        level = "segment" if "segment" in (expected.level, *self._levels) else expected.level
         return {
-            "level": self._level if self._num_records else None,
+            "level": (level or next(filter(None, self._levels), None)) if self._levels else None,
             "num_files": len(self._files),
-            "num_records": self._num_records,
+            "num_records": sum(self._levels.values()),
             "num_frames": self._frames.summary(),
             "num_labels": self._labels.summary(),
             "num_classes_seen": len(self._classes),
@@ -179,13 +256,13 @@ class _Inspection:
             ],
             **self._oddities.summary(),
             "keys": self._keys.summary(),
-            "has_other_keys": self._keys.has_others(self.features),
+            "has_other_keys": self._keys.has_others(expected.features),
             "layouts": dict(self._layouts),
-            "flags": self._flags(),
+            "flags": self._flags(expected.features),
         }
 
-    def _flags(self) -> str:
-        held = [each.text for each in self.features if each.name in self._sizes or each.video_name in self._sizes]
+    def _flags(self, features: Sequence[Feature]) -> str:
+        held = [each.text for each in features if each.name in self._sizes or each.video_name in self._sizes]
         if not held:
             return ""
         flags = f"--data.features {' '.join(held)}"
@@ -205,7 +282,7 @@ def _seen_first(files: Sequence[str]) -> Survey | None:
     return None
 
 
-def _repeated(path: str, record: int, example: SequenceExample, before: Seen) -> dict[str, Any]:
-    name = video_id(example).decode(errors="backslashreplace")
+def _repeated(path: str, record: int, name: bytes, before: Seen) -> dict[str, Any]:
     first = {"path": before.path, "record": before.record}
-    return {"path": path, "record": record, "id": name, "start": before.start, "first": first}
+    text = name.decode(errors="backslashreplace")
+    return {"path": path, "record": record, "id": text, "start": before.start, "first": first}

@@ -20,6 +20,10 @@ class _Extent:
         self.least = count if self.least is None else min(self.least, count)
         self.most = count if self.most is None else max(self.most, count)
 
+    def merge(self, other: "_Extent") -> None:
+        for count in other.summary() or ():
+            self.add(count)
+
     def summary(self) -> list[int] | None:
         return None if self.least is None else [self.least, self.most]
 
@@ -59,6 +63,15 @@ class KeyCounts:
             held.sizes.add(min(map(len, values)))
             held.sizes.add(max(map(len, values)))
         return held
+
+    def merge(self, other: "KeyCounts") -> None:
+        """Adds what was counted elsewhere."""
+        for key, held in other._held.items():
+            own = self._held.setdefault(key, _Held())
+            own.num_records += held.num_records
+            own.frames.merge(held.frames)
+            own.values.merge(held.values)
+            own.sizes.merge(held.sizes)
 
     def has_others(self, features: Sequence[Feature]) -> bool:
         """Whether any key is neither one of YouTube-8M's nor one of these features, at its place."""
