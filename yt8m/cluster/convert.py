@@ -48,7 +48,9 @@ class ConvertRecords(beam.PTransform):
             ((shard.name, number, part.path), part) for shard in self._shards for number, part in enumerate(shard.parts)
         ]
         divide = parts_of if self._work.inputs.kind == "records" else _undivided
-        converted = begin | beam.Create(parts) | DivideParts(divide) | beam.ParDo(ReadParts(_Converting(self._work)))
+        converted = (
+            begin | beam.Create(parts) | DivideParts(divide) | "Read" >> beam.ParDo(ReadParts(_Converting(self._work)))
+        )
         notes = converted | "Take notes" >> beam.Map(lambda each: each[2][1]) | beam.Filter(bool)
         records = converted | "Name" >> beam.Map(_named)
         return records | WriteRecords(self._directory, self._scratch, _Files(self._work)), notes

@@ -132,7 +132,7 @@ class ReadRecords(beam.PTransform):
             begin
             | beam.Create([(number, Part(path)) for number, path in enumerate(self._files)])
             | DivideParts()
-            | beam.ParDo(ReadParts(_contents))
+            | "Read" >> beam.ParDo(ReadParts(_contents))
         )
 
 

@@ -23,6 +23,9 @@ _OURS = re.compile(r"yt8m\.errors\.(?:InputError|RecordError): (.*)")
 _ADDED = re.compile(r"( \[while running .*|\\n.*)$")
 """What Beam puts behind a message."""
 
+_OUR_FRAME = re.compile(r'File "[^"]*\byt8m/')
+"""A line of a traceback that leads through this package."""
+
 _LONGEST_REASON = 300
 
 
@@ -119,7 +122,15 @@ def _explained(error: BaseException, how: BeamOptions) -> BaseException:
     if found := _OURS.findall(text):
         return InputError(_ADDED.sub("", found[-1]).strip())
     is_of_runner = isinstance(error, OSError | grpc.RpcError | grpc.FutureTimeoutError | RuntimeError)
-    if (is_of_runner and "Traceback" not in text) or "validations errors" in text:
-        reason = " ".join(text.split())[:_LONGEST_REASON] or type(error).__name__
-        return InputError(f"--beam.runner {how.runner}: the job cannot be run ({reason})")
+    if (is_of_runner and not _OUR_FRAME.search(text)) or "validations errors" in text:
+        reason = _reason_in(text) or type(error).__name__
+        return InputError(
+            f"--beam.runner {how.runner}: the job failed ({reason}); give the same command again, or mend that"
+        )
     return error
+
+
+def _reason_in(text: str) -> str:
+    """What a runner says of a failure, in one line: the last one of a traceback."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[-1:] if "Traceback" in text else lines)[:_LONGEST_REASON]

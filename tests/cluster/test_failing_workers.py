@@ -1,0 +1,241 @@
+"""What happens to a job when bundles fail, workers are killed, or a disk is full: the result is whole, or there is none."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from yt8m.conversion import convert
+
+IN_MEMORY = "--direct_running_mode in_memory"
+
+pytestmark = pytest.mark.slow
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize("where", ["reading", "keeping", "writing"])
+def test_a_bundle_that_fails_twice_and_then_succeeds(beam, where, sample, tmp_path, monkeypatch):
+    """A failed bundle is done again, as clusters do it. It fails with some of its work done, or with all."""
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import BundleManager
+
+    from yt8m.cluster import convert as on_beam
+    from yt8m.cluster import options, writing
+
+    once = BundleManager.process_bundle
+
+    def up_to_four_times(self, *args, **others):
+        for _ in range(3):
+            with contextlib.suppress(RuntimeError):
+                return once(self, *args, **others)
+        return once(self, *args, **others)
+
+    monkeypatch.setattr(BundleManager, "process_bundle", up_to_four_times)
+    tries = tmp_path / "tries"
+    tries.mkdir()
+
+    def fail():
+        if len(list(tries.iterdir())) < 2:
+            (tries / str(time.monotonic_ns())).touch()
+            raise RuntimeError("the worker is gone")
+
+    if where == "reading":
+        read = on_beam._Converting.__call__
+
+        def failing(self, part):
+            for number, item in enumerate(read(self, part)):
+                if number == 7:
+                    fail()
+                yield item
+
+        monkeypatch.setattr(on_beam._Converting, "__call__", failing)
+    elif where == "keeping":
+        finish = writing._Keep.finish_bundle
+
+        def failing(self):
+            had_records = self._file is not None
+            finish(self)
+            if had_records:
+                fail()
+
+        monkeypatch.setattr(writing._Keep, "finish_bundle", failing)
+    else:
+        process = writing._Write.process
+
+        def failing(self, element):
+            found = list(process(self, element))
+            fail()
+            return found
+
+        monkeypatch.setattr(writing._Write, "process", failing)
+    source = sample / "2/frame/train"
+    convert(str(source), tmp_path / "local", to="video")
+    engine = on_beam.BeamConversion(options.BeamOptions(options=IN_MEMORY))
+    result = convert(str(source), tmp_path / "out", to="video", engine=engine)
+    assert len(list(tries.iterdir())) == 2
+    assert (result.num_files, result.num_records) == (2, 64)
+    assert contents(tmp_path / "out") == contents(tmp_path / "local")
+    assert {path.name for path in tmp_path.iterdir()} == {"local", "out", "tries"}
+
+
+def test_the_rest_of_a_slow_part_is_taken_over(beam, sample, tmp_path, monkeypatch):
+    """The runner takes the second half of what is left of a part, twice, while it is read; that is read elsewhere."""
+    from yt8m.cluster import convert as on_beam
+    from yt8m.cluster.options import BeamOptions
+
+    begun, read = [], on_beam._Converting.__call__
+
+    def slow(self, part):
+        begun.append(part)
+        for item in read(self, part):
+            time.sleep(0.02)
+            yield item
+
+    monkeypatch.setattr(on_beam._Converting, "__call__", slow)
+    source = sample / "2/frame/train/train0000.tfrecord"
+    convert(str(source), tmp_path / "local", to="video")
+    splits = json.dumps({"ConvertRecords/Read": {"timings": [0.1, 0.1], "fractions": [0.5, 0.5]}})
+    engine = on_beam.BeamConversion(
+        BeamOptions(options=f"--direct_running_mode multi_threading --direct_test_splits '{splits}'")
+    )
+    result = convert(str(source), tmp_path / "out", to="video", engine=engine)
+    assert len(begun) == 3
+    assert result.num_records == 32
+    assert contents(tmp_path / "out") == contents(tmp_path / "local")
+
+
+@pytest.fixture(scope="module")
+def job_service(beam, tmp_path_factory):
+    """Beam's own job service on this machine, and a pool that starts workers; the options for both, and the pool's process."""
+    # The pool starts `python`.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    log = (tmp_path_factory.mktemp("services") / "log").open("w")
+    service, pool = free_port(), free_port()
+    commands = [
+        ["apache_beam.runners.portability.local_job_service_main", "--port", str(service)],
+        ["apache_beam.runners.worker.worker_pool_main", "--service_port", str(pool)],
+    ]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=log, stderr=log) for words in commands
+    ]
+    try:
+        for port in (service, pool):
+            wait_for(lambda port=port: is_listening(port))
+        options = (
+            f"--job_endpoint localhost:{service} --environment_type EXTERNAL --environment_config localhost:{pool}"
+        )
+        yield ["--engine", "beam", "--beam.runner", "PortableRunner", "--beam.options", options], processes[1]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(30)
+        log.close()
+
+
+def free_port():
+    with socket.create_server(("localhost", 0)) as server:
+        return server.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as client:
+        return client.connect_ex(("localhost", port)) == 0
+
+
+def wait_for(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def workers_of(pool):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(path.read_text().rsplit(")", 1)[1].split()[1]) == pool.pid:
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_worker_is_killed_and_the_job_started_again(job_service, sample, tmp_path):
+    flags, pool = job_service
+    source = sample / "2/frame/train"
+    convert(str(source), tmp_path / "local", to="video")
+    words = [
+        sys.executable,
+        "-m",
+        "yt8m",
+        "convert",
+        str(source),
+        "--to",
+        "video",
+        "--out",
+        str(tmp_path / "out"),
+        *flags,
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(tmp_path.glob(".out.converting/.beam-*/*.records")))
+    for worker in workers_of(pool):
+        os.kill(worker, signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (2, ""), err
+    assert err.splitlines()[-1].startswith("yt8m: --beam.runner PortableRunner: the job failed (")
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["local"]
+    again = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert contents(tmp_path / "out") == contents(tmp_path / "local")
+    assert {path.name for path in tmp_path.iterdir()} == {"local", "out"}
+
+
+def test_a_broken_record_is_named_by_a_worker_in_another_process(job_service, sample, tmp_path):
+    flags, _ = job_service
+    path = tmp_path / "broken.tfrecord"
+    content = bytearray((sample / "2/frame/train/train0000.tfrecord").read_bytes())
+    content[300] ^= 1
+    path.write_bytes(content)
+    words = [
+        sys.executable,
+        "-m",
+        "yt8m",
+        "convert",
+        str(path),
+        "--to",
+        "video",
+        "--out",
+        str(tmp_path / "out"),
+        *flags,
+    ]
+    result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == f"yt8m: {path}, record 0: its data do not match their checksum"
+    assert {each.name for each in tmp_path.iterdir()} == {"broken.tfrecord"}
+
+
+@pytest.mark.parametrize("free", [40_000, 400_000], ids=["a scratch file", "a new file"])
+def test_a_full_disk_is_one_line(beam, free, sample, tmp_path):
+    """Two processes of workers; no file of theirs may be larger than this, as on a disk with so much room."""
+    program = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({free}, {free})); "
+    program += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from yt8m.cli import main; main()"
+    flags = ["--engine", "beam", "--beam.options", "--direct_running_mode multi_processing --direct_num_workers 2"]
+    source = sample / "2/frame/train"
+    words = ["convert", str(source), "--to", "tfrecord", "--num-shards", "1", "--out", str(tmp_path / "out"), *flags]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 2, result.stderr
+    line = result.stderr.splitlines()[-1]
+    assert "cannot be written (File too large); choose another place, or make room" in line
+    assert not list(tmp_path.iterdir())
