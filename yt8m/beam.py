@@ -5,6 +5,7 @@ import importlib
 _PUBLIC = {
     "BeamOptions": "yt8m.cluster.options",
     "ConvertRecords": "yt8m.cluster.convert",
+    "DescribeRecords": "yt8m.cluster.split",
     "InspectRecords": "yt8m.cluster.inspect",
     "ReadRecords": "yt8m.cluster.reading",
     "WriteRecords": "yt8m.cluster.writing",

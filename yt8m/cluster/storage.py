@@ -116,14 +116,16 @@ def put_value(directory: str, name: str, value: Any) -> None:
     write_whole(joined(directory, f"{name}.value"), pickle.dumps(value))
 
 
+def value_in(directory: str, name: str) -> Any:
+    """A value in a scratch directory. It comes from our own workers. Raises InputError if it cannot be read."""
+    with open_shared(joined(directory, f"{name}.value")) as file:
+        return pickle.loads(file.read())
+
+
 def values_in(directory: str) -> dict[str, Any]:
-    """The values in a scratch directory by name, in the order of the names. They come from our own workers."""
-    found = {}
-    for path in files_in(directory):
-        if path.endswith(".value"):
-            with open_shared(path) as file:
-                found[path.rsplit("/", 1)[-1].removesuffix(".value")] = pickle.loads(file.read())
-    return found
+    """All values in a scratch directory by name, in the order of the names. Raises InputError if one cannot be read."""
+    names = [path.rsplit("/", 1)[-1] for path in files_in(directory)]
+    return {name: value_in(directory, name) for each in names if (name := each.removesuffix(".value")) != each}
 
 
 def _reason(error: Exception) -> str:

@@ -165,6 +165,8 @@ def split(
     out: Annotated[str, shown("PATH")],
     form: Annotated[Literal["shards", "index"], tyro.conf.arg(name="as")] = "shards",
     seed: Seed = 0,
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
 ) -> int:
     """Split videos into parts, such as training and validation, with all classes in each.
@@ -180,6 +182,7 @@ def split(
         form: shards: copy the records to new files.
             index: write a CSV with the columns id and part, for --data.fold.
         seed: The same seed makes the same parts.
+        engine: local: this process. beam: Apache Beam, on a cluster if --beam.runner names one.
         json: Print one JSON object.
     """
     from yt8m.commands.watching import WorkProgress
@@ -187,7 +190,12 @@ def split(
     from yt8m.data.tools.splitting import split as run_split
 
     shares = parse_parts(parts)
-    result = run_split(paths, shares, out, form, seed, WorkProgress())
+    how, by = chosen_beam(engine, beam), None
+    if how is not None:
+        from yt8m.cluster.split import BeamSplitting
+
+        by = BeamSplitting(how)
+    result = run_split(paths, shares, out, form, seed, WorkProgress(), by)
     if json:
         print_json(dataclasses.asdict(result))
     else:

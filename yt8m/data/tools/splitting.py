@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -103,6 +103,7 @@ def split(
     form: Form = "shards",
     seed: int = 0,
     progress: Progress = SILENT,
+    engine: "Engine | None" = None,
 ) -> Split:
     """Divides videos into parts, stratified by their classes (`yt8m.data.tools.stratification`).
 
@@ -117,6 +118,7 @@ def split(
         form: `shards` or `index`.
         seed: the same seed makes the same parts.
         progress: counts the copied records.
+        engine: reads and copies the records; None = this process. `yt8m.cluster.split.BeamSplitting` is another.
 
     Raises:
         InputError, RecordError: nothing matches, no record of a file has labels, a record cannot be used or has no id, there
@@ -134,14 +136,18 @@ def split(
         remedy = "choose another --out, or write an index with --as index"
         check_room(out, size, f"copies of {quantity(len(source.files), 'file')}", remedy)
     refuse_broken_ends(source)
-    records = _read(source)
+    engine = engine or _Here()
+    records = _read(engine.described(source, progress))
     names = list(shares)
     parts = _share_out(records, shares, seed)
     if form == "index":
         with NewFile(out) as file:
             file.write(index_of(records.ids, [names[part] for part in parts]))
     else:
-        _write_shards(Path(out), source, names, parts[records.videos], progress)
+        copies = copies_of(names, parts[records.videos], len(source.files))
+        with new_contents(Path(out), "yt8m split") as hidden:  # all parts appear together
+            engine.copy(source, copies, hidden, Path(out), progress)
+            take_along(source.files[0], hidden, Path(out))
     counts = records.classes.counts(parts, len(names))
     totals = counts.sum(axis=1)
     return Split(
@@ -183,11 +189,78 @@ def _share_out(records: _Records, shares: dict[str, float], seed: int) -> np.nda
     return parts
 
 
-def _read(source: Source) -> _Records:
+class Engine(Protocol):
+    """Reads and copies records."""
+
+    def described(self, source: Source, progress: Progress) -> Iterator["Described"]:
+        """What `describe` finds in all records, in the order of the files."""
+
+    def copy(self, source: Source, copies: "Copies", directory: Path, shown: Path, progress: Progress) -> None:
+        """Writes new files to a directory, which messages call by another name."""
+
+
+Described = tuple[bytes, list[int]]
+"""The id of a record's video, and its classes."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which new file each record goes to. Records of one file keep their order."""
+
+    names: list[str]
+    """The new files, `train/train0000` say."""
+    of_records: np.ndarray
+    """The file of each record, as a place in `names`: int [R]."""
+
+
+def copies_of(names: Sequence[str], parts: np.ndarray, num_files: int) -> Copies:
+    """Divides the records of each part, in order, into files with as many records each as the source's files.
+
+    Args:
+        names: the parts.
+        parts: the part of each record, int [R].
+        num_files: number of the source's files.
+    """
+    files: list[str] = []
+    of_records = np.empty(len(parts), np.int64)
+    for number, name in enumerate(names):
+        records = np.flatnonzero(parts == number)
+        count = max(1, min(len(records), round(num_files * len(records) / len(parts))))
+        of_records[records] = len(files) + np.arange(len(records)) * count // len(records)
+        files += [f"{name}/{name}{file:04d}" for file in range(count)]
+    return Copies(files, of_records)
+
+
+class _Here:
+    """The engine of this process."""
+
+    def described(self, source: Source, progress: Progress) -> Iterator[Described]:
+        """See `Engine`."""
+        scratch = Scratch()
+        for path in source.files:
+            for record in open_records(path, source.level).records(0):
+                record.read(scratch)  # a record whose frames are damaged must not be in a part either
+                yield describe(record, source, scratch)
+
+    def copy(self, source: Source, copies: Copies, directory: Path, shown: Path, progress: Progress) -> None:
+        """See `Engine`."""
+        total = len(copies.of_records)
+        with progress.working("copying", "record", total=total), contextlib.ExitStack() as stack:
+            writers: dict[str, _PartWriter] = {}
+            for number, content in zip(copies.of_records, _contents(source), strict=True):
+                name = f"{copies.names[number]}.tfrecord"
+                part = os.path.dirname(name)
+                if part not in writers:
+                    writers[part] = stack.enter_context(_PartWriter(directory, shown))
+                writers[part].write(name, content)
+                progress.advance(1)
+
+
+def _read(described: Iterator[Described]) -> _Records:
     places: dict[bytes, int] = {}
     videos: list[int] = []
     classes: list[set[int]] = []
-    for video_id, labels in _ids_and_classes(source):
+    for video_id, labels in described:
         place = places.setdefault(video_id, len(places))
         if place == len(classes):
             classes.append(set())
@@ -196,22 +269,19 @@ def _read(source: Source) -> _Records:
     return _Records(list(places), np.array(videos, np.int64), VideoClasses.of(classes))
 
 
-def _ids_and_classes(source: Source) -> Iterator[tuple[bytes, list[int]]]:
-    scratch = Scratch()
-    for path in source.files:
-        for record in open_records(path, source.level).records(0):
-            record.read(scratch)  # a record whose frames are damaged must not be in a part either
-            found = read_context(record, scratch)
-            columns = _columns(found.feature, _RATINGS if source.level == "segment" else _LABELS)
-            if columns is None:
-                raise record.error(_problem(record, source, scratch))
-            video_id = id_in(found)
-            if not video_id:
-                raise record.error(f"has no id that can be used (neither {' nor '.join(ID_KEYS)})")
-            labels, *scores = columns
-            if scores:
-                labels = [2 * label + is_present(score) for label, score in zip(labels, *scores, strict=True)]
-            yield video_id, labels
+def describe(record: Record, source: Source, scratch: Scratch) -> Described:
+    """The id of a record's video, and its classes. Raises RecordError if they cannot be read."""
+    found = read_context(record, scratch)
+    columns = _columns(found.feature, _RATINGS if source.level == "segment" else _LABELS)
+    if columns is None:
+        raise record.error(_problem(record, source, scratch))
+    video_id = id_in(found)
+    if not video_id:
+        raise record.error(f"has no id that can be used (neither {' nor '.join(ID_KEYS)})")
+    labels, *scores = columns
+    if scores:
+        labels = [2 * label + is_present(score) for label, score in zip(labels, *scores, strict=True)]
+    return video_id, labels
 
 
 _LABELS = {"labels": "int64_list"}
@@ -235,20 +305,6 @@ def _problem(record: Record, source: Source, scratch: Scratch) -> str:
     return found or "has labels or ratings that cannot be read"
 
 
-def _write_shards(directory: Path, source: Source, names: Sequence[str], parts: np.ndarray, progress: Progress) -> None:
-    """Copies each record to its part. All parts appear together at the end."""
-    with new_contents(directory, "yt8m split") as hidden, contextlib.ExitStack() as stack:
-        writers = [
-            stack.enter_context(_PartWriter(hidden, directory, name, int((parts == index).sum()), source, len(parts)))
-            for index, name in enumerate(names)
-        ]
-        stack.enter_context(progress.working("copying", "record", total=len(parts)))
-        for number, content in enumerate(_contents(source)):
-            writers[parts[number]].write(framed(content))
-            progress.advance(1)
-        take_along(source.files[0], hidden, directory)
-
-
 def _contents(source: Source) -> Iterator[bytes]:
     """Yields the serialized records in the order of the files."""
     for path in source.files:
@@ -259,22 +315,17 @@ def _contents(source: Source) -> Iterator[bytes]:
 
 
 class _PartWriter(contextlib.ExitStack):
-    """Writes the records of a part, in order, to files with as many records each as the source's files."""
+    """Writes the records of a part, in order, to one file after the other."""
 
-    def __init__(self, hidden: Path, directory: Path, name: str, num_records: int, source: Source, num_all: int):
+    def __init__(self, directory: Path, shown: Path):
         super().__init__()
-        self._hidden, self._directory, self._name, self._num_records = hidden, directory, name, num_records
-        self._num_files = max(1, min(num_records, round(len(source.files) * num_records / num_all)))
-        self._written, self._number = 0, -1
+        self._directory, self._shown, self._name = directory, shown, ""
         self._file: NewFile
 
-    def write(self, content: bytes) -> None:
-        """Appends a framed record."""
-        number = self._written * self._num_files // self._num_records
-        if number > self._number:
+    def write(self, name: str, content: bytes) -> None:
+        """Appends a record to the file of this name."""
+        if name != self._name:
             self.close()
-            path = Path(self._name) / f"{self._name}{number:04d}.tfrecord"
-            self._file = self.enter_context(NewFile(self._hidden / path, shown=self._directory / path))
-            self._number = number
-        self._file.write(content)
-        self._written += 1
+            self._file = self.enter_context(NewFile(self._directory / name, shown=self._shown / name))
+            self._name = name
+        self._file.write(framed(content))
