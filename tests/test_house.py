@@ -28,6 +28,7 @@ LONG_SIGNATURES = {
     "commands/predictions.py: predict": _FLAGS,
     "commands/predictions.py: ensemble": _FLAGS,
     "commands/predictions.py: weigh": _FLAGS,
+    "commands/scores.py: evaluate": _FLAGS,
     "commands/labelling.py: label": _FLAGS,
     "commands/records.py: synth": _FLAGS,
     "commands/records.py: show_video": _FLAGS,

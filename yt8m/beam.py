@@ -6,7 +6,10 @@ _PUBLIC = {
     "BeamOptions": "yt8m.cluster.options",
     "ConvertRecords": "yt8m.cluster.convert",
     "DescribeRecords": "yt8m.cluster.split",
+    "EvaluateRun": "yt8m.cluster.evaluate",
     "InspectRecords": "yt8m.cluster.inspect",
+    "PredictRun": "yt8m.cluster.predict",
+    "RankSegments": "yt8m.cluster.ensemble",
     "ReadRecords": "yt8m.cluster.reading",
     "WriteRecords": "yt8m.cluster.writing",
 }

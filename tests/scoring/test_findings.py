@@ -59,5 +59,7 @@ def test_what_comes_twice_and_nothing_at_all_are_errors():
     findings = found_in("frame", every)
     with pytest.raises(RepeatError, match="'v00' comes twice"):
         findings.merge(found_in("frame", every[:1]))
-    with pytest.raises(InputError, match="^a.tfrecord: there is nothing to evaluate; the files hold no usable record$"):
+    with pytest.raises(
+        InputError, match=r"^a\.tfrecord: there is nothing to evaluate; the files hold no usable record$"
+    ):
         Findings("frame", 7).result(SOURCE)

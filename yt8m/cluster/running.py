@@ -46,7 +46,14 @@ class Deliver(beam.PTransform):
         return pairs | beam.Map(lambda pair: put_value(scratch, *pair))
 
 
-def run(how: BeamOptions, build: Build, work: str, progress: Progress, shared: str | None = None) -> dict[str, Any]:
+def run(
+    how: BeamOptions,
+    build: Build,
+    work: str,
+    progress: Progress,
+    shared: str | None = None,
+    collect: Callable[[str], Any] = values_in,
+) -> Any:
     """Builds a pipeline and runs it to its end.
 
     Args:
@@ -56,20 +63,21 @@ def run(how: BeamOptions, build: Build, work: str, progress: Progress, shared: s
         progress: gets that line.
         shared: a directory that all workers can write to; None = `--temp_location`, or this machine's directory for temporary
             files.
+        collect: takes what the pipeline has left in the scratch directory, before that is removed.
 
     Returns:
-        By name, what the pipeline handed to `Deliver`.
+        What `collect` returns; by default what the pipeline handed to `Deliver`, by name.
 
     Raises:
         InputError: Beam is missing, the options are wrong, the runner cannot be reached, or a worker met an error of the user's.
         KeyboardInterrupt: the user stopped it; the job is cancelled.
     """
     options = how.load()
-    with scratch_directory(shared or _shared_place(how, options)) as scratch:
+    with scratch_directory(shared or _shared_place(how)) as scratch:
         progress.message(f"{work} by Apache Beam, {how.runner}")
         with quiet_logging(), _without_stderr():
             _run(how, options, lambda pipeline: build(pipeline, scratch))
-        return values_in(scratch)
+        return collect(scratch)
 
 
 @contextlib.contextmanager
@@ -85,9 +93,14 @@ def _without_stderr() -> Iterator[None]:
             os.close(before)
 
 
-def _shared_place(how: BeamOptions, options: PipelineOptions) -> str:
+def temp_location(how: BeamOptions) -> str | None:
+    """The place for temporary files that Beam's options name. Raises InputError if they are wrong."""
+    return how.load().view_as(GoogleCloudOptions).temp_location
+
+
+def _shared_place(how: BeamOptions) -> str:
     """Where workers share files, if no output directory is that place."""
-    given = options.view_as(GoogleCloudOptions).temp_location
+    given = temp_location(how)
     if given:
         return given
     if how.runner == "DirectRunner":

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from yt8m.cluster.options import LOCAL, BeamOptions, Engine
 from yt8m.commands import reports
+from yt8m.commands.engines import elsewhere_of
 from yt8m.commands.flags import PATHS, Calibrations, Json, SegmentClasses, given_paths, print_json, shown
 from yt8m.commands.places import require_files, require_run
 from yt8m.commands.streams import show
@@ -35,6 +37,8 @@ def predict(
     store_top_k: NonNegativeInt = 100,
     calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -54,6 +58,7 @@ def predict(
         store_top_k: Number of classes to keep there for a video, the most probable ones; 0 = all.
             All ranked classes are kept for a segment.
         calibration: Files of yt8m calibrate, one for each run.
+        engine: local: this machine's devices. beam: Apache Beam, on a cluster if --beam.runner names one.
         json: Print one JSON object.
         distribute: The devices to compute on.
     """
@@ -61,6 +66,7 @@ def predict(
     from yt8m.predicting.prediction import check_outputs
     from yt8m.predicting.prediction import predict as run_prediction
 
+    elsewhere = elsewhere_of(engine, beam, distribute)
     check_outputs(out, store, "the predictions")
     for each in run:
         require_run(each, given_paths(data), "train" if run[1:] else "test")
@@ -77,6 +83,7 @@ def predict(
         options=submission,
         progress=WorkProgress(),
         distribute=distribute,
+        elsewhere=elsewhere,
     )
     if json:
         print_json(reports.predicted_values(prediction))
@@ -99,6 +106,8 @@ def ensemble(
     store: Annotated[str | None, shown("DIR", "(default: the mean is not kept)")] = None,
     calibration: Calibrations = (),
     submission: Submission = _DEFAULT_SUBMISSION,
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -118,12 +127,14 @@ def ensemble(
         segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         store: A directory to keep the mean in, as predictions.
         calibration: Files of yt8m calibrate, each for a member that is a run.
+        engine: local: this machine's devices. beam: Apache Beam, on a cluster if --beam.runner names one.
         json: Print one JSON object.
         distribute: The devices of this machine that runs predict on.
     """
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import ensemble as run_ensemble
 
+    elsewhere = elsewhere_of(engine, beam, distribute)
     prediction = run_ensemble(
         members,
         out,
@@ -137,6 +148,7 @@ def ensemble(
         options=submission,
         progress=WorkProgress(),
         distribute=distribute,
+        elsewhere=elsewhere,
     )
     if json:
         print_json(reports.predicted_values(prediction))

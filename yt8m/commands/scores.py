@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from yt8m.cluster.options import LOCAL, BeamOptions, Engine
 from yt8m.commands import reports
+from yt8m.commands.engines import elsewhere_of
 from yt8m.commands.flags import (
     PATHS,
     Classes,
@@ -39,6 +41,8 @@ def evaluate(
     labels: Annotated[
         OptionalText, shown("FILE.csv", "(default: that of training, or the labels in the records)")
     ] = None,
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
     distribute: DistributeConfig = DEFAULT_DISTRIBUTE,
 ) -> int:
@@ -53,19 +57,22 @@ def evaluate(
         vocabulary: A vocabulary.csv with the names of the classes, for --classes.
         calibration: A file of yt8m calibrate, for this run.
         labels: The labels of the videos, as --data.labels of training takes them.
+        engine: local: this machine's devices. beam: Apache Beam, on a cluster if --beam.runner names one.
         json: Print one JSON object.
         distribute: The devices to compute on.
     """
     from yt8m.commands.terminal import say
     from yt8m.commands.watching import WorkProgress
 
+    elsewhere = elsewhere_of(engine, beam, distribute)
     require_run(run, given_paths(data))
     require_files(vocabulary, labels, calibrations=[calibration] if calibration else [])
     from yt8m.scoring.evaluation import evaluate as run_evaluation
 
     files = {"classes": classes, "vocabulary": vocabulary, "calibration": calibration, "labels": labels}
     per_class = classes is not None
-    found = run_evaluation(run, given_paths(data), WorkProgress(), distribute=distribute, per_class=per_class, **files)
+    where = {"distribute": distribute, "elsewhere": elsewhere}
+    found = run_evaluation(run, given_paths(data), WorkProgress(), per_class=per_class, **where, **files)
     show_metrics(found, json)
     if classes:
         say(f"written  {classes}/classes.csv, {classes}/classes.png")

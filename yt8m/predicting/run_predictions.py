@@ -242,17 +242,7 @@ class RunPredictions:
         return StoredPredictions(directory, self.name)
 
     def work(self, groups: Sequence[tuple[str, ...]] | None = None) -> RunWork:
-        """What whoever makes the predictions elsewhere has to know; `groups` are the files of each part.
-
-        Raises:
-            InputError: the frames that the model gets are drawn at random, by the place of a video among others.
-        """
-        data = self.config.data
-        if data.prediction_num_frames and data.prediction_sampling != "uniform":
-            raise InputError(
-                f"{self.name}: draws frames at random (--data.prediction-sampling {data.prediction_sampling}), by the order in "
-                "which one process reads; leave --engine out, or train with uniform sampling"
-            )
+        """What whoever makes the predictions elsewhere has to know; `groups` are the files of each part."""
         return RunWork(
             runs=tuple(os.fspath(run) for run in self.runs),
             config=self.config,

@@ -139,11 +139,26 @@ class Scorer:
         yield from self._score_all(iter(dataset), source, size)
 
     def scores_of(
-        self, records: Iterable[Record], source: Source, config: RunConfig, segments: str = "rated"
+        self,
+        records: Iterable[Record],
+        source: Source,
+        config: RunConfig,
+        segments: str = "rated",
+        skip: int = 0,
+        number: int | None = None,
+        first: int = 0,
     ) -> Iterator[Scored]:
-        """Scores given records, or their segments, in order. Arguments and errors: see `scores`."""
+        """Scores given records, or their segments, in order.
+
+        Args:
+            records, skip, number, first: see `yt8m.data.engine.stream.batches_of`.
+            source, config, segments: see `scores`.
+
+        Raises:
+            InputError, RecordError: see `scores`.
+        """
         size = BATCH_SIZE[source.level]
-        batches = batches_of(records, source, size, frames_of(config, segments))
+        batches = batches_of(records, source, size, frames_of(config, segments), skip, number, first)
         tensors = ({name: tf.convert_to_tensor(value) for name, value in batch.items()} for batch in batches)
         yield from self._score_all(tensors, source, size)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from yt8m.data.endings import refuse_broken_ends
 from yt8m.data.engine.batches import num_threads, stream_batches
-from yt8m.data.engine.contexts import of_fold
+from yt8m.data.engine.contexts import of_fold, read_context
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.frame_level import Batch, frame_batch
 from yt8m.data.engine.memory import Pool, Scratch
@@ -21,12 +21,13 @@ from yt8m.data.engine.pieces import PieceFile
 from yt8m.data.engine.processes import Make, Processes, Recipe, are_possible
 from yt8m.data.engine.records import Record
 from yt8m.data.engine.runs import one_by_one
-from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rebatched
+from yt8m.data.engine.segments import Segment, all_segments, find_rated, rated_batch, rated_slots, rebatched
 from yt8m.data.engine.video_level import batches_at_once, joined_batches, video_batches
+from yt8m.data.engine.videos import read_video
 from yt8m.data.folds import membership
 from yt8m.data.options import Frames, Order, Portion
 from yt8m.data.record_counts import RecordCounts
-from yt8m.data.schema import WHOLE
+from yt8m.data.schema import WHOLE, num_segments
 from yt8m.data.source import Source
 from yt8m.errors import InputError, quantity
 
@@ -116,20 +117,51 @@ def read_stream(
     return _batches(items, source, batch_size, frames, order, portion, shares, joined=joined)
 
 
-def batches_of(records: Iterable[Record], source: Source, batch_size: int, frames: Frames) -> Iterator[Batch]:
+def batches_of(
+    records: Iterable[Record],
+    source: Source,
+    batch_size: int,
+    frames: Frames,
+    skip: int = 0,
+    number: int | None = None,
+    first: int = 0,
+) -> Iterator[Batch]:
     """Reads given records into batches, in their order, as `read_stream` reads those of the source's files.
 
     Args:
         records: the records; the source's files and fold do not matter.
-        source, batch_size, frames: see `read_stream`. The batches are numbered from 0, on which frames that are sampled at random
-            depend.
+        source, batch_size, frames: see `read_stream`.
+        skip: videos, or segments, to leave out at the beginning.
+        number: how many to give after that, a multiple of the batch size unless there are no more; None = all.
+        first: the number of the first batch in the stream, on which frames that are drawn at random depend.
 
     Raises:
         RecordError: while iterating: a record is damaged, or is not as the source says.
     """
-    of_rated = source.level == "segment" and frames.segments == "rated"
-    items = find_rated(records, source, Scratch()) if of_rated else iter(records)
-    return _batches(items, source, batch_size, frames, Order(seed=0), Portion(processes=0), UNDIVIDED)
+    order = Order(seed=0)
+    if source.level == "segment" and frames.segments == "all":
+        portion = Portion(processes=0, skip_records=skip)
+        batches = _batches(iter(records), source, batch_size, frames, order, portion, UNDIVIDED)
+        return itertools.islice(batches, None if number is None else -(-number // batch_size))
+    items = find_rated(records, source, Scratch()) if source.level == "segment" else iter(records)
+    items = itertools.islice(items, skip, None if number is None else skip + number)
+    portion = Portion(processes=0, skip_records=first * batch_size)
+    return _batches(items, source, batch_size, frames, order, portion, UNDIVIDED)
+
+
+def num_items(record: Record, source: Source, segments: str, scratch: Scratch) -> int:
+    """How many items of a stream a record gives: 1; of segments, all that it has or those that are rated; 0 outside of a fold.
+
+    Raises:
+        RecordError: the record must be read for that, and is damaged.
+    """
+    if source.fold and not list(of_fold([record], source)):
+        return 0
+    if source.level != "segment":
+        return 1
+    if segments == "all":
+        return max(num_segments(read_video(record, source, scratch).num_frames), 1)
+    return len(rated_slots(read_context(record, scratch)))
 
 
 def _batches(

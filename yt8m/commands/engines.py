@@ -1,0 +1,27 @@
+"""Who does the work of `predict`, `ensemble` and `evaluate`."""
+
+from typing import TYPE_CHECKING
+
+from yt8m.cluster.options import BeamOptions, Engine, chosen_beam
+from yt8m.config import DEFAULT_DISTRIBUTE, DistributeConfig
+from yt8m.errors import InputError
+
+if TYPE_CHECKING:
+    from yt8m.cluster.on_beam import OnBeam
+
+
+def elsewhere_of(engine: Engine, beam: BeamOptions, distribute: DistributeConfig) -> "OnBeam | None":
+    """Returns what does the work in place of this process; None if nothing does.
+
+    Raises:
+        InputError: the flags contradict each other, or Beam cannot be used as they say.
+    """
+    how = chosen_beam(engine, beam)
+    if how is None:
+        return None
+    if distribute != DEFAULT_DISTRIBUTE:
+        raise InputError("--distribute is for --engine local; with beam each worker takes the devices that it has")
+    from yt8m.cluster.on_beam import OnBeam
+    from yt8m.commands.watching import WorkProgress
+
+    return OnBeam(how, WorkProgress())
