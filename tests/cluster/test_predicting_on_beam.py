@@ -144,7 +144,7 @@ def test_the_command_says_where_it_runs_and_refuses_what_contradicts_it(
     assert json.loads(out)["num_videos"] == 13
     assert "evaluating by Apache Beam, DirectRunner" in err
     assert status_of("predict", *flags, "--out", tmp_path / "a.csv", "--distribute.strategy", "one") == 2
-    assert "--distribute is for --engine local" in capsys.readouterr().err
+    assert "--distribute.strategy and its like are for --engine local" in capsys.readouterr().err
     assert status_of("evaluate", *flags[:-2], "--beam.runner", "FlinkRunner") == 2
     assert "--beam.runner is of no use without --engine beam" in capsys.readouterr().err
     assert not (tmp_path / "a.csv").exists()

@@ -20,7 +20,9 @@ def elsewhere_of(engine: Engine, beam: BeamOptions, distribute: DistributeConfig
     if how is None:
         return None
     if distribute != DEFAULT_DISTRIBUTE:
-        raise InputError("--distribute is for --engine local; with beam each worker takes the devices that it has")
+        raise InputError(
+            "--distribute.strategy and its like are for --engine local; with beam, a worker takes the devices it has"
+        )
     from yt8m.cluster.on_beam import OnBeam
     from yt8m.commands.watching import WorkProgress
 
