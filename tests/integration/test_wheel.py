@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -94,12 +95,20 @@ def _required(
     return set(seen)
 
 
-def _link(name: str, packages: Path) -> None:
-    """Puts an installed distribution into another environment."""
+def _link(name: str, packages: Path, owners: Mapping[str, list[str]]) -> None:
+    """Puts an installed distribution into another environment.
+
+    A folder of its own is one link, with what Python has compiled in it; one that others have a part in is linked file by file.
+    """
     for file in set(importlib.metadata.files(name) or []):  # some are listed twice
-        if ".." not in file.parts:
-            (packages / file).parent.mkdir(parents=True, exist_ok=True)
-            (packages / file).symlink_to(file.locate())
+        if ".." in file.parts:
+            continue
+        top, *inner = file.parts
+        is_its_own = inner and (top.endswith((".dist-info", ".libs")) or len({*owners.get(top, ())}) == 1)
+        place, source = (top, file.locate().parents[len(inner) - 1]) if is_its_own else (file, file.locate())
+        if not (packages / place).exists():
+            (packages / place).parent.mkdir(parents=True, exist_ok=True)
+            (packages / place).symlink_to(source)
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +125,9 @@ def run(built, tmp_path_factory):
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run(pip, env=variables, check=True, capture_output=True)
     (packages,) = environment.glob("lib/python*/site-packages")
+    owners = importlib.metadata.packages_distributions()
     for name in _required("yt8m") - {"yt8m"}:
-        _link(name, packages)
+        _link(name, packages, owners)
     assert not any((packages / name).exists() for name in ("pytest", "kaggle", "optuna")), "they are for extras"
 
     def run_program(program: str, *arguments: str) -> str:
