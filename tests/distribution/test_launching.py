@@ -61,7 +61,8 @@ def last_step(run: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_dead_worker_stops_the_others_within_a_minute_and_the_job_goes_on(index, sample, tmp_path):
+def test_a_dead_worker_stops_the_others_within_a_minute(index, sample, tmp_path):
+    """And the job goes on afterwards; of both cases this is looked at in that of the chief, who writes the checkpoints."""
     status, said, seconds = struck(sample, tmp_path / "run", index, signal.SIGKILL)
     assert status == 128 + signal.SIGKILL
     assert seconds < 60
@@ -69,6 +70,8 @@ def test_a_dead_worker_stops_the_others_within_a_minute_and_the_job_goes_on(inde
     line = rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached .* resumes from what was saved"
     assert re.search(line, said)
     assert "Traceback" not in said
+    if index:
+        return
     step = last_step(tmp_path / "run")
     launcher = launched(sample, tmp_path / "run", step + 5)
     _, said = launcher.communicate(timeout=SECONDS)
