@@ -32,7 +32,10 @@ THREE_CHECKPOINTS = [
     *("--training.keep-checkpoints", "3"),
 ]
 """For a run that a page averages."""
-SMALL_CLUSTERS = ["--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-frames", "8"]
+SMALL_CLUSTERS = [
+    *("--model.num-clusters", "4", "--model.hidden-size", "16", "--data.num-frames", "8"),
+    *("--model.head", "logistic", "--model.no-context-gating"),
+]
 SMALLER = {
     "synth": ["--num-videos", "60", "--num-shards", "2"],
     **{command: QUICK_TRAINING for command in ("pretrain", "train", "submit")},
