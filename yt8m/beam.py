@@ -7,6 +7,7 @@ _PUBLIC = {
     "ConvertRecords": "yt8m.cluster.convert",
     "DescribeRecords": "yt8m.cluster.split",
     "EvaluateRun": "yt8m.cluster.evaluate",
+    "ExtractVideos": "yt8m.cluster.extract",
     "InspectRecords": "yt8m.cluster.inspect",
     "PredictRun": "yt8m.cluster.predict",
     "RankSegments": "yt8m.cluster.ensemble",

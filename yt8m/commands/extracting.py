@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from yt8m.cluster.options import LOCAL, BeamOptions, Engine, chosen_beam
 from yt8m.commands import reports
 from yt8m.commands.flags import Json, OptionalText, print_json, shown
 from yt8m.commands.networks import load_chosen, network_choice
@@ -35,6 +36,8 @@ def extract(
     max_frames: Annotated[PositiveInt | None, shown("INT", "(default: all)")] = None,
     rounding: Literal["truncate", "nearest"] = "truncate",
     on_corrupt: Literal["keep", "refuse"] = "keep",
+    engine: Engine = "local",
+    beam: BeamOptions = LOCAL,
     json: Json = False,
 ) -> int:
     """Make records of video files: a row of features for each second of picture and sound.
@@ -71,34 +74,46 @@ def extract(
             nearest: as the starter code's extractor does.
         on_corrupt: What to do with a video that is cut off or has broken parts. keep: make a record of what can be read.
             refuse: make none.
+        engine: local: this machine's threads. beam: Apache Beam, on a cluster if --beam.runner names one.
         json: Print one JSON object.
     """
     if (out is None) == (fit_pca is None):
         raise InputError(
             "give --out DIR for records of the videos, or --fit-pca FILE for a PCA of them: one of the two"
         )
-    choice = network_choice(network, folder, weights, pca)
+    choice, how = network_choice(network, folder, weights, pca), chosen_beam(engine, beam)
     if fit_pca is not None:
+        if how is not None:
+            raise InputError("--fit-pca is fitted in one process; leave out --engine beam")
         return _fit_pca(
             paths, choice, fit_pca, {"num_values": pca_values, "jobs": jobs, "max_frames": max_frames}, json
         )
     assert out is not None
     options = {"labels": labels, "vocabulary": vocabulary, "naming": ids, "level": level, "jobs": jobs}
     options |= {"records_per_shard": records_per_shard, "max_frames": max_frames, "rounding": rounding}
-    return _make_records(paths, choice, out, options | {"on_corrupt": on_corrupt}, json)
+    return _make_records(paths, choice, out, options | {"on_corrupt": on_corrupt}, how, json)
 
 
 def _make_records(
-    paths: tuple[str, ...], choice: "NetworkChoice", out: str, options: dict[str, Any], json: bool
+    paths: tuple[str, ...],
+    choice: "NetworkChoice",
+    out: str,
+    options: dict[str, Any],
+    how: BeamOptions | None,
+    json: bool,
 ) -> int:
     from yt8m.commands.watching import WorkProgress
     from yt8m.extracting.extraction import check_places
     from yt8m.extracting.extraction import extract as run_extraction
 
     check_places(paths, out, options["labels"], options["vocabulary"])
-    network = load_chosen(choice)
+    network, progress = load_chosen(choice), WorkProgress()
+    if how is not None:
+        from yt8m.cluster.extract import BeamExtraction
+
+        options["engine"] = BeamExtraction(how, choice, progress)
     try:
-        result = run_extraction(paths, out, network, choice=choice, progress=WorkProgress(), **options)
+        result = run_extraction(paths, out, network, choice=choice, progress=progress, **options)
     except KeyboardInterrupt:
         raise InputError("stopped; the same command goes on where it stood") from None
     return _show(result, reports.extracted(result), json)

@@ -1,56 +1,25 @@
 """From video files to records."""
 
-import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from yt8m.conversion.video_level import mean_of_frames
-from yt8m.data.extraction import Extraction, FileState, Level, NetworkChoice
+from yt8m.data.extraction import Extraction, FileState, NetworkChoice
 from yt8m.data.features import texts_of
-from yt8m.data.quantisation import Rounding
-from yt8m.data.records import frame_level_record, video_level_record
-from yt8m.data.tables.videos import VideoRow
 from yt8m.errors import quantity
-from yt8m.extracting.extracted import Extracted, Options
 from yt8m.extracting.inputs import find_video_files, refuse_inside
 from yt8m.extracting.labels import labels_for, refuse_unreadable
+from yt8m.extracting.making import ExtractionOptions, Making, Order, Outcome, refused
 from yt8m.extracting.meter import Meter
-from yt8m.extracting.naming import Naming, ids_of
+from yt8m.extracting.naming import ids_of
 from yt8m.extracting.networks.network import Network
 from yt8m.extracting.output import Output, refuse_other_things
-from yt8m.extracting.pool import Pool, Result, Task, num_readers
+from yt8m.extracting.pool import Task
 from yt8m.progress import SILENT, Progress
-from yt8m.values import PositiveInt, checked
+from yt8m.values import checked
 from yt8m.video.containers import require_av
-
-OnCorrupt = Literal["keep", "refuse"]
-"""What to do with a video that is cut off or has broken parts: keep what can be read, or make no record of it."""
-
-VIDEOS_PER_SHARD = 100
-"""Records in a file. Files of YouTube-8M have about 1000; one's own collections are smaller, and their videos longer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtractionOptions:
-    """How `extract` makes records."""
-
-    labels: str | None = None
-    """A CSV file with the columns `path` and `labels`; None = records without labels."""
-    vocabulary: str | None = None
-    """A `vocabulary.csv` with the names of the classes; None = the one in the output directory or beside `labels`, if there is
-    one. Without any, names in `labels` become classes in alphabetical order."""
-    naming: Naming = "name"
-    jobs: PositiveInt | None = None
-    """The most videos to read at once; None = one for each core."""
-    level: Level = "frame"
-    records_per_shard: PositiveInt = VIDEOS_PER_SHARD
-    max_frames: PositiveInt | None = None
-    """The most seconds of a video to extract, from its start; None = all."""
-    rounding: Rounding = "truncate"
-    on_corrupt: OnCorrupt = "keep"
 
 
 @dataclass(frozen=True)
@@ -88,6 +57,7 @@ def extract(
     *,
     choice: NetworkChoice | None = None,
     progress: Progress = SILENT,
+    engine: "Engine | None" = None,
     **options: Any,
 ) -> ExtractionSummary:
     """Writes records of the features of videos, in the frame-level format or as means.
@@ -99,6 +69,7 @@ def extract(
         network: from `yt8m.extracting.networks.registry.load_network`.
         choice: what that was given, to be kept in `extraction.json`; None = the network's name.
         progress: counts the seconds of video, and gets a line when a stopped extraction goes on.
+        engine: extracts the videos; None = this process. `yt8m.cluster.extract.BeamExtraction` is another.
         options: fields of `ExtractionOptions`.
 
     Returns:
@@ -118,7 +89,8 @@ def extract(
         videos = {video: path for path, video in ids_of(files, how.naming, output.rows, output.files).items()}
         labels, vocabulary = labels_for(how.labels, how.vocabulary, Path(out), videos, progress)
         output.plan(videos, labels, vocabulary)
-        return _Work(output, network, how, videos, progress).run()
+        making = Making(how, network.features, output.parts_directory)
+        return _Work(output, network, how, videos, progress).run(making, engine or _Here(network))
 
 
 def check_places(
@@ -148,6 +120,20 @@ def _state_of(path: str) -> FileState | None:
     return FileState(status.st_size, status.st_mtime_ns)
 
 
+Engine = Callable[[Sequence[Order], Making, Meter], Iterator[Outcome]]
+"""Extracts videos, and yields what became of each. The meter may hear of the work."""
+
+
+class _Here:
+    """The engine of this process."""
+
+    def __init__(self, network: Network):
+        self._network = network
+
+    def __call__(self, orders: Sequence[Order], making: Making, meter: Meter) -> Iterator[Outcome]:
+        return making.outcomes(orders, self._network, meter)
+
+
 class _Work:
     """One call of `extract`.
 
@@ -163,25 +149,27 @@ class _Work:
         self, output: Output, network: Network, how: ExtractionOptions, videos: Mapping[str, str], progress: Progress
     ):
         self._output, self._network, self._how, self._videos, self._progress = output, network, how, videos, progress
-        self._ids = {path: video_id for video_id, path in videos.items()}
         self._states = {video_id: _state_of(path) for video_id, path in videos.items()}
         self._waiting = list(videos)
         self._done: set[str] = set()
         self._extracted: set[str] = set()
 
-    def run(self) -> ExtractionSummary:
+    def run(self, making: Making, engine: "Engine") -> ExtractionSummary:
         """Extracts what is missing."""
-        tasks = [task for video_id, path in self._videos.items() if (task := self._task(video_id, path))]
-        num_there = len(self._videos) - len(tasks)
+        orders = [
+            Order(video_id, task, self._states[video_id])
+            for video_id, path in self._videos.items()
+            if (task := self._task(video_id, path))
+        ]
+        num_there = len(self._videos) - len(orders)
         if num_there:
             there = f"{num_there} of {quantity(len(self._videos), 'video')}"
             self._progress.message(f"{self._output.directory}: going on; {there} are there")
-        options = Options(self._how.max_frames, self._how.rounding)
         try:
-            with Meter(self._progress, tasks, self._how.max_frames, num_there) as meter:
-                for result in Pool(tasks, self._network, options, num_readers(self._how.jobs), meter).results():
-                    self._take(result)
-                    meter.ended(result.task, result.extracted.num_frames if result.extracted else 0)
+            with Meter(self._progress, [each.task for each in orders], self._how.max_frames, num_there) as meter:
+                for outcome in engine(orders, making, meter):
+                    self._take(outcome)
+                    meter.ended(outcome.order.task, outcome.num_frames)
                     self._output.ready(self._newly_ready(), is_last=False)
         except KeyboardInterrupt:
             if self._output.is_settled:
@@ -198,42 +186,24 @@ class _Work:
         if before is None or state is None:
             return Task(path, needs_digest=True)
         if known.problem and self._how.on_corrupt == "refuse":
-            self._refuse(known)
+            self._output.fail(refused(known))
         elif (before.bytes, before.modified) != (state.bytes, state.modified):
             return Task(path, needs_digest=True, known_digest=known.sha256)
         self._done.add(video_id)
         return None
 
-    def _take(self, result: Result) -> None:
+    def _take(self, outcome: Outcome) -> None:
         """Keeps what became of a video."""
-        video_id = self._ids[result.task.path]
-        self._done.add(video_id)
-        state, found, info = self._states[video_id], result.extracted, result.info
-        size = (info.width, info.height) if info else (None, None)
-        if result.is_unchanged:
-            assert state is not None
-            self._output.touch(video_id, state)
-        elif found is None or state is None:
-            row = VideoRow(video_id, result.task.path, None, 0, *size, result.sha256, result.problem)
-            self._output.fail(row)
+        order = outcome.order
+        self._done.add(order.id)
+        if outcome.part is not None:
+            self._output.add(outcome.part)
+            self._extracted.add(order.id)
+        elif outcome.failed is not None:
+            self._output.fail(outcome.failed)
         else:
-            problem = "; ".join(found.problems)
-            row = VideoRow(video_id, result.task.path, found.seconds, found.num_frames, *size, result.sha256, problem)
-            if problem and self._how.on_corrupt == "refuse":
-                self._refuse(row)
-            else:
-                self._output.add(row, state, self._record(video_id, found))
-                self._extracted.add(video_id)
-
-    def _refuse(self, row: VideoRow) -> None:
-        self._output.fail(dataclasses.replace(row, frames=0))
-
-    def _record(self, video_id: str, found: Extracted) -> bytes:
-        if self._how.level == "frame":
-            return frame_level_record(video_id, None, found.streams)
-        features = {each.name: each for each in self._network.features}
-        means = {name: mean_of_frames(rows, features[name]) for name, rows in found.streams.items()}
-        return video_level_record(video_id, None, means)
+            assert order.state is not None
+            self._output.touch(order.id, order.state)
 
     def _newly_ready(self) -> list[str]:
         """The next extracted videos, up to the first that is not done yet: records have the order of the videos."""

@@ -109,28 +109,14 @@ class Output:
             self.rows[video_id] = dataclasses.replace(row, path=path)
         self._write_tables()
 
-    def add(self, row: VideoRow, state: FileState, record: bytes) -> None:
-        """Keeps an extracted video.
+    @property
+    def parts_directory(self) -> Path:
+        """Where `write_part` keeps extracted videos."""
+        return self.directory / _PARTS
 
-        Args:
-            row: its row in the table.
-            state: its file.
-            record: serialized, without labels.
-
-        Raises:
-            InputError: the disk is full, or fails.
-        """
-        folder = self.directory / _PARTS
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        header = json.dumps({"row": dataclasses.asdict(row), "bytes": state.bytes, "modified": state.modified})
-        path = folder / f"{hashlib.sha256(row.id.encode()).hexdigest()[:32]}.part"
-        with NewFile(path) as file:
-            file.write(header.encode() + b"\n")
-            file.write(record)
-        self.parts[row.id] = Part(row, state, path)
+    def add(self, part: Part) -> None:
+        """Takes an extracted video that `write_part` has kept in `parts_directory`."""
+        self.parts[part.row.id] = part
 
     def fail(self, row: VideoRow) -> None:
         """Takes a video without a record into the table. A record that it had is taken out when records are written next."""
@@ -283,6 +269,30 @@ class Output:
         remove_empty(made)
 
 
+def write_part(directory: Path, row: VideoRow, state: FileState, record: bytes) -> Part:
+    """Keeps an extracted video until its file of records is written.
+
+    Args:
+        directory: `Output.parts_directory`.
+        row: its row in the table.
+        state: its file.
+        record: serialized, without labels.
+
+    Raises:
+        InputError: the disk is full, or fails.
+    """
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(directory, error) from error
+    header = json.dumps({"row": dataclasses.asdict(row), "bytes": state.bytes, "modified": state.modified})
+    path = directory / f"{hashlib.sha256(row.id.encode()).hexdigest()[:32]}.part"
+    with NewFile(path) as file:
+        file.write(header.encode() + b"\n")
+        file.write(record)
+    return Part(row, state, path)
+
+
 def refuse_other_things(directory: Path) -> list[str]:
     """The names of what an output directory holds, in order, without what an unfinished extraction left.
 
@@ -306,13 +316,13 @@ def refuse_other_things(directory: Path) -> list[str]:
 
 
 def _read_part(path: Path) -> Part | None:
-    """An extracted video; None if the file is not complete, which is then removed."""
+    """An extracted video; None if it is no complete file of one, which is then removed."""
     try:
-        if path.suffix != ".part" or path.name.startswith("."):
+        if path.suffix != ".part" or path.name.startswith(".") or path.is_dir():
             raise ValueError("unfinished")
         with path.open("rb") as file:
             values: dict[str, Any] = json.loads(file.readline())
         return Part(VideoRow(**values["row"]), FileState(values["bytes"], values["modified"]), path)
     except (ValueError, KeyError, TypeError):
-        path.unlink()
+        remove_all([path])
         return None
