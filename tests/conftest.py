@@ -37,6 +37,20 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 COLLECT_AFTER = 50_000
 """Objects made since the last collection; Python's own 700 suit a program smaller than TensorFlow, whose traces make millions."""
 
+SECONDS = {
+    "test_every_benchmark.py": 250,
+    "test_documented_commands.py": 160,
+    "test_static_compilation.py": 95,
+    "test_own_videos.py": 75,
+    "test_launching.py": 60,
+    "test_recovery.py": 50,
+    "test_workers.py": 35,
+    "test_command_lines.py": 20,
+    "test_order.py": 12,
+}
+"""About how long the slow tests of modules take whose tests are far from `SECONDS_OF_A_SLOW_TEST`."""
+SECONDS_OF_A_SLOW_TEST, SECONDS_OF_A_COMMAND = 2.0, 0.3
+
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -52,10 +66,12 @@ def pytest_collection_modifyitems(items):
     A worker begins with as many tests as another, in this order, and one that has nothing left takes others' from their end.
     """
     num_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
-    modules = [list(each) for _, each in itertools.groupby(items, key=lambda item: item.path)]
-    shares = [[] for _ in range(num_workers)]
+    modules = [tuple(each) for _, each in itertools.groupby(items, key=lambda item: item.path)]
+    shares, seconds = [[] for _ in range(num_workers)], [0.0] * num_workers
     for module in sorted(filter(_seconds_of, modules), key=_seconds_of, reverse=True):
-        min(shares, key=_seconds_of).extend(module)
+        shortest = seconds.index(min(seconds))
+        shares[shortest].extend(module)
+        seconds[shortest] += _seconds_of(module)
     rest = [item for module in modules if not _seconds_of(module) for item in module]
     left = len(items)
     for number, share in enumerate(shares):
@@ -66,12 +82,15 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for share in shares for item in share]
 
 
-def _seconds_of(items) -> int:
-    """About how long tests take; 0, if none of them takes long."""
-    long = [
-        item for item in items if item.get_closest_marker("slow") or {"integration", "jax_backend"} & {*item.path.parts}
-    ]
-    return sum(10 if item.get_closest_marker("slow") else 1 for item in long)
+@functools.cache
+def _seconds_of(module: tuple[pytest.Item, ...]) -> float:
+    """About how long the tests of a module take; 0, if none of them takes long."""
+    path = module[0].path if module else Path()
+    num_slow = sum(item.get_closest_marker("slow") is not None for item in module)
+    if num_slow and path.name in SECONDS:
+        return SECONDS[path.name]
+    others = len(module) - num_slow if {"integration", "jax_backend"} & {*path.parts} else 0
+    return SECONDS_OF_A_SLOW_TEST * num_slow + SECONDS_OF_A_COMMAND * others
 
 
 def pytest_collection_finish(session):
