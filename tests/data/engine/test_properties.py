@@ -393,4 +393,4 @@ class TestMutated:
     @pytest.mark.slow
     def test_many(self, level):
         # Means take four times as long as frames, and have fewer kinds of parts.
-        check_mutated(level, 10_000 if level == "video" else 25_000)
+        check_mutated(level, 4_000 if level == "video" else 10_000)
