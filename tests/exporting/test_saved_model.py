@@ -190,7 +190,7 @@ def test_models_of_video_level_take_all_kinds_of_records_and_frames(tmp_path, sa
 @pytest.mark.slow
 @pytest.mark.parametrize("context", [2, "video"])
 def test_models_with_context_take_segments(context, tmp_path, sample):
-    config = make_run(tmp_path / "run", "netvlad", segment_context=context, context_num_frames=6)
+    config = make_run(tmp_path / "run", "dbof", segment_context=context, context_num_frames=6)
     model = exported(config, tmp_path, top_k=3)
     assert set(model) == {"serving_default", "segments"}, "whole videos are not what it learned from"
     answer = model["segments"](example_bytes=serialized(sample / RATED))
