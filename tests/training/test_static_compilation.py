@@ -238,7 +238,7 @@ SLOW_CASES = [
 ]
 
 
-def slow(cases: list[Case]) -> list:
+def slow(cases: list) -> list:
     return [pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
@@ -291,7 +291,8 @@ def test_prediction_compiled_by_xla_is_the_plain_one(name):
     assert_prediction_compiles(model, make_batch(name, features=("audio",)))
 
 
-@every_model
+# With the whole video, two streams of a model are computed and mixed. Each model alone compiles, as the test above shows.
+@pytest.mark.parametrize("name", ["dbof", *slow(["logistic", "gru", "mix_nextvlad"])])
 def test_prediction_with_the_whole_video_as_context_compiles(name):
     architecture = make_architecture(name, **SMALL[name])
     model = build_for_training(architecture, NUM_CLASSES, ("audio",), with_context=True).predicting
