@@ -1,6 +1,9 @@
 """Tests that run Apache Beam ask for `beam`; where it is not installed they are left out."""
 
 import pytest
+from job_services import job_service, retried_bundles
+
+__all__ = ["job_service", "retried_bundles"]
 
 
 @pytest.fixture(scope="session")
