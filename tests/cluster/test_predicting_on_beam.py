@@ -11,7 +11,7 @@ from trained_runs import FRAMES, RATED, trained
 
 from yt8m.data.records import framed, read_framing
 from yt8m.errors import InputError
-from yt8m.files import read_json, write_json
+from yt8m.files import locked, read_json, write_json
 from yt8m.predicting import StoredPredictions, run_predictions
 from yt8m.predicting.ensembling import ensemble
 from yt8m.predicting.prediction import predict
@@ -72,12 +72,13 @@ def test_a_submission_and_its_parts_have_the_bytes_of_one_process(run, sample, t
 def test_segments_are_ranked_as_one_process_ranks_them(run, sample, tmp_path, small, on_beam):
     data = [str(sample / RATED)]
     options = {"max_segments": 9, "skip_first_segments": 1}
-    here = predict(run, data, tmp_path / "local.csv", **options)
-    there = predict(run, data, tmp_path / "beam.csv", elsewhere=on_beam(), **options)
+    here = predict(run, data, tmp_path / "local.csv", stored=tmp_path / "local", **options)
+    there = predict(run, data, tmp_path / "beam.csv", stored=tmp_path / "beam", elsewhere=on_beam(), **options)
     assert (tmp_path / "beam.csv").read_bytes() == (tmp_path / "local.csv").read_bytes()
+    assert contents(tmp_path / "beam") == contents(tmp_path / "local")
     assert dataclasses.replace(there, path=here.path) == here
     assert here.num_segments > 9
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["beam.csv", "local.csv"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["beam", "beam.csv", "local", "local.csv"]
 
 
 def test_runs_of_folds_each_predict_what_they_left_out(sample, tmp_path, small, on_beam):
@@ -195,6 +196,20 @@ def test_a_video_that_comes_twice_is_named_with_both_records(run, sample, tmp_pa
         evaluate(run, [str(tmp_path / "in")], elsewhere=on_beam())
     with pytest.raises(InputError, match=expected):
         predict(run, [str(tmp_path / "in")], tmp_path / "out.csv", elsewhere=on_beam())
+
+
+def test_a_second_job_to_the_same_place_is_refused(run, sample, tmp_path, small, on_beam):
+    store, data = tmp_path / "store", [str(sample / FRAMES)]
+    predict(run, data, None, stored=store)
+    (store / "parts/00001.npz").unlink()
+    with locked(store, "busy"), pytest.raises(InputError, match=f"^{store}: another job is writing there; wait for it"):
+        predict(run, data, None, stored=store, elsewhere=on_beam())
+    assert sorted(path.name for path in (store / "parts").iterdir()) == ["00000.npz"]
+    predict(run, data, None, stored=store, elsewhere=on_beam())
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/notes.txt").touch()
+    with pytest.raises(InputError, match="full: holds other things; give an empty or new directory"):
+        predict(run, data, None, stored=tmp_path / "full", elsewhere=on_beam())
 
 
 def test_frames_that_are_drawn_at_random_are_the_same(run, sample, tmp_path, small, on_beam):

@@ -19,7 +19,7 @@ from yt8m.cluster.storage import joined, open_shared, value_in
 from yt8m.config import RunConfig
 from yt8m.data.access.file_access import is_remote
 from yt8m.data.source import Source
-from yt8m.files import check_destination
+from yt8m.files import check_destination, locked
 from yt8m.predicting.counts import Counts
 from yt8m.predicting.elsewhere import RunWork
 from yt8m.predicting.parts import Predictions
@@ -105,7 +105,8 @@ class OnBeam:
                     into.put(number, file.read())
             return value_in(scratch, _FOUND)
 
-        with into.begun():
+        busy = f"{into.directory}: another job is writing there; wait for it, or name another place"
+        with into.begun(), locked(into.directory, busy):
             return run(self._how, build, work, progress, self._shared(into.directory), collect)
 
     def _shared(self, place: Path) -> str | None:
