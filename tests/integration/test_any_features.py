@@ -112,6 +112,7 @@ class TestFloatsAlone:
         succeed(yt8m("predict", "--run", run, "--data", clips / "2/frame/test", "--out", out))
         assert columns(out) == ids_of(clips / "2/frame/test")
 
+    @pytest.mark.slow
     def test_an_exported_model_says_the_same_of_records_and_frames(self, yt8m, run, clips, tmp_path):
         succeed(
             yt8m("export", "--run", run, "--format", "saved-model", "--out", tmp_path / "model", "--top-k", NUM_CLASSES)
@@ -240,6 +241,7 @@ class TestSeveralTypes:
 
 
 class TestMeans:
+    @pytest.mark.slow
     def test_bytes_and_floats_at_video_level(self, yt8m, tmp_path_factory, tmp_path):
         """Found in video-level records; the same run then reads frames, of which it takes the means."""
         data = made(tmp_path_factory, "audio", "clip:16:float32")

@@ -37,6 +37,7 @@ def labels_by_class(data, num_classes=12):
     return counts.tolist()
 
 
+@pytest.mark.slow
 def test_both_commands_report_the_classes_of_videos(yt8m, tiny_run, sample, tmp_path):
     data, out = sample / "2/frame/validate", tmp_path / "validate.csv"
     evaluated = yt8m("evaluate", "--run", tiny_run, "--data", data, "--classes", tmp_path / "evaluated", "--json")

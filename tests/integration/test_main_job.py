@@ -112,6 +112,7 @@ def test_the_segment_task_on_unrated_test_records(tiny_run, sample, tmp_path):
     assert {len(row[1].split(" ")) for row in rows} == {7}
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again_and_can_be_extended(yt8m, sample, short_flags, tmp_path):
     train = ("train", "logistic", "--data.root", sample, "--run", tmp_path / "run", *short_flags)
     assert yt8m(*train).status == 0

@@ -64,6 +64,7 @@ def trained(yt8m, tmp_path):
     return work
 
 
+@pytest.mark.slow
 def test_audioset(trained, tmp_path):
     def records(prefix: str, count: int):
         return [audioset(f"{prefix}{i:010d}", [i, 526], frames_of(i, 10, 128)) for i in range(count)]
@@ -116,6 +117,7 @@ class TestMediaPipe:
         path.write_text("path,labels\n" + "".join(f"/videos/{name}.mp4,{i % 3}\n" for i, name in enumerate(names)))
         return path
 
+    @pytest.mark.slow
     def test_directories_of_files_and_labels_from_a_file(self, trained, yt8m, tmp_path, labels):
         train = write_bare(tmp_path / "train", *(f"a{i}" for i in range(6)))
         others = write_bare(tmp_path / "others", *(f"b{i}" for i in range(6)))
@@ -147,6 +149,7 @@ class TestMediaPipe:
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_2048_values_of_the_starter_code(trained, tmp_path):
     def records(prefix: str, count: int):
         return [frame_level_record(f"{prefix}{i}", [i % 3], {"rgb": frames_of(i, 6, 2048)}) for i in range(count)]

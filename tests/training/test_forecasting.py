@@ -119,6 +119,7 @@ def test_a_run_has_the_metrics_of_its_forecasts(pretrained):
     assert runs.load_config(config.run).pretrain == PretrainConfig()
 
 
+@pytest.mark.slow
 def test_training_starts_from_it_with_a_new_head(pretrained, sample, tmp_path):
     config = configure(
         tmp_path / "run", sample, "lstm", SMALL, initial_run=pretrained[0].run, num_steps=1, learning_rate=1e-12

@@ -141,6 +141,7 @@ def test_a_run_learns_with_every_loss(sample, tmp_path, changes):
     )
 
 
+@pytest.mark.slow
 def test_a_run_of_stages_trains_and_goes_on(sample, tmp_path):
     config = configure(tmp_path / "run", sample, "moe_chain", {"num_layers": 2, "hidden_size": 8}, num_steps=4)
     train(config)

@@ -187,6 +187,7 @@ def statistics_of(run):
     return np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
 
 
+@pytest.mark.slow
 def test_an_average_has_the_statistics_of_a_pass_over_the_training_records(bags_run, sample, tmp_path):
     result = average([bags_run], tmp_path / "out", last=3)
     assert result.num_statistics == 64
