@@ -19,9 +19,8 @@ from yt8m.runs import RunDirectory, load_config
 TRAINED, FITTED = ("moe", "residual_mlp"), ("neighbours", "kernel_ridge")
 STORED = "40"
 """Classes of each video that weights are learned from."""
-SIZES = sized(
-    {}, {"moe": ["--training.num-steps=2"], "residual_mlp": ["--training.num-steps=2", "--model.hidden-size=8"]}
-)
+SMALL = [f"--model.{name}" for name in ("hidden-size=8", "num-branches=1", "num-layers=1")]
+SIZES = sized({}, {"moe": ["--training.num-steps=2"], "residual_mlp": ["--training.num-steps=2", *SMALL]})
 """Further flags of the trained members."""
 
 

@@ -45,7 +45,10 @@ RESUMED_STEPS = sized(10_000, 10)
 KINDS = sized(("reading", "training", "training, large batch"), ("reading", "training"))
 LARGE_BATCH = sized(512, 16)
 LISTED_TIMES = sized(50, 4)
-MODEL = sized({"num_clusters": 16, "hidden_size": 128}, {"num_clusters": 2, "hidden_size": 8})
+MODEL = sized(
+    {"num_clusters": 16, "hidden_size": 128},
+    {"num_clusters": 2, "hidden_size": 8, "head": "logistic", "context_gating": False, "probability_gating": False},
+)
 
 
 def configure(data: Path, run: Path, batch_size: int = 64, **training) -> RunConfig:
