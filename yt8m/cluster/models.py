@@ -14,7 +14,7 @@ from typing import NamedTuple
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from yt8m.cluster.storage import joined, open_shared, write_whole
+from yt8m.cluster.storage import joined, open_shared, versions_of, write_whole
 from yt8m.cluster.units import BATCHES_A_UNIT, Unit, count, read, units_of
 from yt8m.config import RunConfig
 from yt8m.data.access.file_access import is_remote
@@ -24,6 +24,7 @@ from yt8m.data.engine.records import Record
 from yt8m.data.schema import Level
 from yt8m.data.source import Source
 from yt8m.distribution.devices import alone
+from yt8m.errors import InputError
 from yt8m.runs import RunDirectory
 from yt8m.runs.best import best_weights
 from yt8m.runs.model import load_run
@@ -55,16 +56,26 @@ def stage(run: str | os.PathLike, scratch: str, name: str) -> str:
 
 
 def local_copy(place: str) -> str:
-    """A staged run as a local directory: itself, or a copy, which is made once a machine."""
+    """A run as a local directory: itself; or, of one behind an address, a copy of what a model needs, made once a machine.
+
+    Raises:
+        InputError: there is no run behind the address, it has no weights, or it cannot be read.
+    """
     if not is_remote(place):
         return place
-    digest = sha256(place.encode()).hexdigest()[:16]
-    copy = RunDirectory(Path(tempfile.gettempdir(), f"yt8m-run-{os.getuid()}-{digest}"))
-    for path in (copy.config, copy.best_weights):
-        if not path.exists():
-            with open_shared(joined(place, path.relative_to(copy.path).as_posix())) as file:
-                write_whole(str(path), file.read())
-    return str(copy.path)
+    there = RunDirectory(Path("."))
+    names = [there.config.as_posix(), there.best_weights.as_posix()]
+    versions = versions_of([joined(place, name) for name in names])
+    missing = [name for name in names if joined(place, name) not in [path for path, _, _ in versions]]
+    if missing:
+        raise InputError(f"{place}: has no {missing[0]}; name a run directory that yt8m train made")
+    digest = sha256(repr((place, versions)).encode()).hexdigest()[:16]
+    copy = Path(tempfile.gettempdir(), f"yt8m-run-{os.getuid()}-{digest}")
+    for name in names:
+        if not (copy / name).exists():
+            with open_shared(joined(place, name)) as file:
+                write_whole(str(copy / name), file.read())
+    return str(copy)
 
 
 class Model(NamedTuple):

@@ -8,7 +8,7 @@ import os
 import pickle
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -88,14 +88,25 @@ def files_in(directory: str) -> list[str]:
     return sorted(each.path for each in found.metadata_list)
 
 
+def versions_of(paths: Sequence[str]) -> list[tuple[str, int, float]]:
+    """Those of some remote files that are there, each with its size and its time of change. Raises InputError on failure."""
+    try:
+        found = FileSystems.match(list(paths))
+    except (BeamIOError, ValueError) as error:
+        raise InputError(f"{paths[0]}: cannot be read ({_reason(error)})") from error
+    every = [each for matched in found for each in matched.metadata_list]
+    return [(each.path, each.size_in_bytes, each.last_updated_in_seconds) for each in every]
+
+
 def remove_directory(directory: str) -> None:
     """Removes a directory with all in it. It is of no use any more, so nothing is said if that fails."""
     if not is_remote(directory):
         shutil.rmtree(directory, ignore_errors=True)
         return
-    with contextlib.suppress(BeamIOError, InputError):
-        if found := files_in(directory):
-            FileSystems.delete(found)
+    with contextlib.suppress(BeamIOError):
+        (found,) = FileSystems.match([joined(directory, "**")])
+        if paths := [each.path for each in found.metadata_list]:
+            FileSystems.delete(paths)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Who does the work of `predict`, `ensemble` and `evaluate`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from yt8m.cluster.options import BeamOptions, Engine, chosen_beam
@@ -27,3 +28,16 @@ def elsewhere_of(engine: Engine, beam: BeamOptions, distribute: DistributeConfig
     from yt8m.commands.watching import WorkProgress
 
     return OnBeam(how, WorkProgress())
+
+
+def runs_here(runs: Sequence[str], elsewhere: "OnBeam | None") -> tuple[str, ...]:
+    """Returns the runs as local directories. With Beam they may lie behind an address, and are copied.
+
+    Raises:
+        InputError: there is no run behind an address, or it cannot be read.
+    """
+    if elsewhere is None:
+        return tuple(runs)
+    from yt8m.cluster.models import local_copy
+
+    return tuple(local_copy(run) for run in runs)

@@ -7,7 +7,7 @@ import tyro
 
 from yt8m.cluster.options import LOCAL, BeamOptions, Engine
 from yt8m.commands import reports
-from yt8m.commands.engines import elsewhere_of
+from yt8m.commands.engines import elsewhere_of, runs_here
 from yt8m.commands.flags import PATHS, Calibrations, Json, SegmentClasses, given_paths, print_json, shown
 from yt8m.commands.places import require_files, require_run
 from yt8m.commands.streams import show
@@ -67,6 +67,7 @@ def predict(
     from yt8m.predicting.prediction import predict as run_prediction
 
     elsewhere = elsewhere_of(engine, beam, distribute)
+    run = runs_here(run, elsewhere)
     check_outputs(out, store, "the predictions")
     for each in run:
         require_run(each, given_paths(data), "train" if run[1:] else "test")
@@ -136,7 +137,7 @@ def ensemble(
 
     elsewhere = elsewhere_of(engine, beam, distribute)
     prediction = run_ensemble(
-        members,
+        runs_here(members, elsewhere),
         out,
         data=given_paths(data),
         mean=mean,

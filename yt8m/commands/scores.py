@@ -9,7 +9,7 @@ import tyro
 
 from yt8m.cluster.options import LOCAL, BeamOptions, Engine
 from yt8m.commands import reports
-from yt8m.commands.engines import elsewhere_of
+from yt8m.commands.engines import elsewhere_of, runs_here
 from yt8m.commands.flags import (
     PATHS,
     Classes,
@@ -65,6 +65,7 @@ def evaluate(
     from yt8m.commands.watching import WorkProgress
 
     elsewhere = elsewhere_of(engine, beam, distribute)
+    (run,) = runs_here([run], elsewhere)
     require_run(run, given_paths(data))
     require_files(vocabulary, labels, calibrations=[calibration] if calibration else [])
     from yt8m.scoring.evaluation import evaluate as run_evaluation
