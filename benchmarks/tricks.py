@@ -16,6 +16,8 @@ from yt8m.runs import RunDirectory
 RUNS = runs_of("tricks")
 RECIPE = sized("netvlad", "frame_logistic")
 STUDENT = sized(["--model.num-clusters=8", "--model.hidden-size=64"], [])
+OF_STAGES = sized([], ["--data.features=audio"])
+"""Flags of the model that learns from the mixture of its parts."""
 APART = sized(50, 1)
 """Steps from one checkpoint to the next."""
 KEEP = [f"--training.{what}-every-steps={APART}" for what in ("validate", "checkpoint")] + [
@@ -69,8 +71,8 @@ def measure(data: Path) -> list[tuple[str, str, list[tuple[dict, dict]]]]:
             "file", RECIPE, seed, data, *STUDENT, *KEEP, f"--distill.teacher={_predictions(teacher, data)}", *distil
         )
         add("distillation from a file of its predictions", "small `netvlad`", plain, found)
-        alone = _trained("mix_alone", "mix_nextvlad", seed, data, "--model.temperature=0")
-        flags = zoo.flags_of("mix_nextvlad", data, seed)
+        alone = _trained("mix_alone", "mix_nextvlad", seed, data, "--model.temperature=0", *OF_STAGES)
+        flags = [*zoo.flags_of("mix_nextvlad", data, seed), *OF_STAGES]
         found = zoo.evaluated(zoo.RUNS / f"mix_nextvlad-{seed}", ["mix_nextvlad", *flags])
         add("distillation on the fly, temperature 3", "`mix_nextvlad` at temperature 0", alone, found)
     return [(*names, each) for names, each in pairs.items()]

@@ -21,7 +21,7 @@ from yt8m.training import curves
 from yt8m.training.loop import train
 from yt8m.training.trainer import new_job_name
 
-MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "l2": 0.01}
+MODEL, SIZES = "dbof", {"num_clusters": 8, "hidden_size": 8, "head": "logistic", "l2": 0.01}
 TRAINING = {
     "num_steps": 50,
     "batch_size": 8,
