@@ -92,12 +92,13 @@ def test_a_stopped_job_goes_on_with_the_files_that_are_missing(beam, sample, tmp
     source = sample / "2/frame/train"
     convert(str(source), tmp_path / "local", to="video")
 
-    def stopped(work, shards, directory, progress):
-        assert BeamConversion(BeamOptions(options=IN_MEMORY))(work, shards[:1], directory, progress)
-        raise KeyboardInterrupt
+    class Stopped(BeamConversion):
+        def write(self, work, shards, directory, progress):
+            assert super().write(work, shards[:1], directory, progress)
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(str(source), tmp_path / "out", to="video", engine=stopped)
+        convert(str(source), tmp_path / "out", to="video", engine=Stopped(BeamOptions(options=IN_MEMORY)))
     assert hidden(tmp_path) == [".out.converting"]
     assert not (tmp_path / "out").exists()
     progress = Messages()
@@ -183,3 +184,69 @@ def test_records_are_written_in_order_and_never_twice(beam, tmp_path):
             | yt8m.beam.WriteRecords(str(tmp_path), str(tmp_path / "scratch"))
         )
     assert not (tmp_path / "x.tfrecord").exists()
+
+
+@pytest.fixture
+def shelf(beam, tmp_path):
+    """A place behind an address, `shelf://`, as Beam's file systems have it: files are in a directory here."""
+    from apache_beam.io.filesystem import FileMetadata
+    from apache_beam.io.localfilesystem import LocalFileSystem
+
+    root = tmp_path / "shelf"
+    root.mkdir()
+
+    def here(path):
+        return path.replace("shelf:/", str(root)) if path.startswith("shelf://") else path
+
+    class Shelf(LocalFileSystem):
+        @classmethod
+        def scheme(cls):
+            return "shelf"
+
+        def _list(self, directory):
+            for each in super()._list(here(directory)):
+                yield FileMetadata(each.path.replace(str(root), "shelf:/"), each.size_in_bytes, None)
+
+        def exists(self, path):
+            return super().exists(here(path))
+
+        def create(self, path, *args, **others):
+            return super().create(here(path), *args, **others)
+
+        def open(self, path, *args, **others):
+            return super().open(here(path), *args, **others)
+
+        def rename(self, sources, destinations):
+            super().rename(list(map(here, sources)), list(map(here, destinations)))
+
+        def delete(self, paths):
+            super().delete(list(map(here, paths)))
+
+    yield root
+    Shelf.scheme = classmethod(lambda cls: "shelf-of-another-test")
+
+
+def test_files_go_to_an_address_and_a_stopped_job_goes_on_there(shelf, sample, tmp_path, capsys, convert_on_beam):
+    from yt8m.cluster.convert import BeamConversion
+    from yt8m.cluster.options import BeamOptions
+
+    source = sample / "2/frame/train"
+    local = convert(str(source), tmp_path / "local", to="video")
+
+    class Stopped(BeamConversion):
+        def write(self, work, shards, directory, progress):
+            assert super().write(work, shards[:1], directory, progress)
+            raise KeyboardInterrupt
+
+    out, names = "shelf://bucket/out", sorted(contents(tmp_path / "local"))
+    with pytest.raises(KeyboardInterrupt):
+        convert(str(source), out, to="video", engine=Stopped(BeamOptions(options=IN_MEMORY)))
+    assert sorted(contents(shelf)) == ["bucket/out/.converting/conversion.json", f"bucket/out/.converting/{names[0]}"]
+    result = convert(str(source), out, to="video", engine=BeamConversion(BeamOptions(options=IN_MEMORY)))
+    assert (result.num_kept, result.num_records, result.num_bytes) == (1, 32, local.num_bytes)
+    assert contents(shelf / "bucket/out") == contents(tmp_path / "local")
+    assert convert_on_beam(source, out, "--to", "video") == 2
+    assert convert_on_beam(source, "shelf://bucket/npz", "--to", "npz") == 2
+    used, npz = (line for line in capsys.readouterr().err.splitlines() if line.startswith("yt8m: "))
+    assert used == "yt8m: shelf://bucket/out: exists; name a new or empty directory"
+    assert npz.startswith("yt8m: shelf://bucket/npz: --to npz writes directories")

@@ -34,6 +34,7 @@ NOT_OURS = {
     *("--headless", "--no-sandbox", "--hide-scrollbars", "--window-size", "--screenshot"),  # Chromium's
     *("--quick", "--records", "--folds"),  # of the benchmarks, which are no commands
     *("--runner", "--direct-num-workers", "--direct-running-mode", "--direct-", "--temp-location"),  # Beam's
+    *("--job-endpoint", "--flink-job-server-jar", "--spark-job-server-jar"),  # Beam's, too
     *("--ink", "--line", "--series"),  # variables of a style sheet
     *("--model", "--model.name"),  # what users try, and get a line about
     *(f"--{name}" for names, _, _ in _MEANT for name in names.split()),

@@ -1,6 +1,7 @@
 """`yt8m convert --engine beam`. Needs Beam."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import numpy as np
 from yt8m.cluster.options import BeamOptions
 from yt8m.cluster.reading import DivideParts, ReadParts, parts_of
 from yt8m.cluster.running import Deliver, run
+from yt8m.cluster.staging import RemoteStaging, refuse_used
 from yt8m.cluster.writing import Order, WriteRecords
-from yt8m.conversion.converting import no_records
+from yt8m.conversion.converting import Engine, no_records
 from yt8m.conversion.shards import Part, Shard
+from yt8m.conversion.staging import Staging
 from yt8m.conversion.work import ENDINGS, Work
+from yt8m.data.access.file_access import is_remote
 from yt8m.data.engine.pieces import Piece
 from yt8m.data.engine.records import Record
 from yt8m.data.features import Feature
@@ -104,8 +108,8 @@ class _File:
         self._file.write(content, Record(path, index, Piece(np.empty(0, np.uint8)), 0, 0))
 
 
-class BeamConversion:
-    """An engine of `yt8m.conversion.convert`: Apache Beam.
+class BeamConversion(Engine):
+    """An engine of `yt8m.conversion.convert`: Apache Beam. The output may be behind an address.
 
     Args:
         how: where Beam runs.
@@ -114,8 +118,23 @@ class BeamConversion:
     def __init__(self, how: BeamOptions):
         self._how = how
 
-    def __call__(self, work: Work, shards: Sequence[Shard], directory: Path, progress: Progress) -> int:
-        """Writes the files, and returns the number of records. Raises InputError as `yt8m.cluster.running.run` does."""
+    def check(self, out: str | os.PathLike) -> None:
+        """See `Engine`."""
+        if is_remote(os.fspath(out)):
+            refuse_used(os.fspath(out))
+        else:
+            super().check(out)
+
+    def staging(self, out: str | os.PathLike, work: Work, shards: Sequence[Shard]) -> Staging | RemoteStaging:
+        """See `Engine`."""
+        return (
+            RemoteStaging(os.fspath(out), work, shards)
+            if is_remote(os.fspath(out))
+            else super().staging(out, work, shards)
+        )
+
+    def write(self, work: Work, shards: Sequence[Shard], directory: Path | str, progress: Progress) -> int:
+        """See `Engine`. Raises InputError as `yt8m.cluster.running.run` does."""
 
         def build(pipeline: beam.Pipeline, scratch: str) -> None:
             counts, notes = pipeline | ConvertRecords(work, shards, str(directory), scratch)

@@ -83,7 +83,7 @@ def files_in(directory: str) -> list[str]:
         return sorted(str(path) for path in Path(directory).glob("*") if path.is_file())
     try:
         (found,) = FileSystems.match([joined(directory, "*")])
-    except BeamIOError as error:
+    except (BeamIOError, ValueError) as error:  # ValueError: no file system is installed for such addresses
         raise InputError(f"{directory}: cannot be listed ({_reason(error)})") from error
     return sorted(each.path for each in found.metadata_list)
 
@@ -96,6 +96,26 @@ def versions_of(paths: Sequence[str]) -> list[tuple[str, int, float]]:
         raise InputError(f"{paths[0]}: cannot be read ({_reason(error)})") from error
     every = [each for matched in found for each in matched.metadata_list]
     return [(each.path, each.size_in_bytes, each.last_updated_in_seconds) for each in every]
+
+
+def move(pairs: Sequence[tuple[str, str]]) -> None:
+    """Gives remote files other names. Raises InputError if that fails."""
+    if pairs:
+        with writing(pairs[0][1]):
+            FileSystems.rename([old for old, _ in pairs], [new for _, new in pairs])
+
+
+def remove_files(paths: Sequence[str]) -> None:
+    """Removes remote files. Raises InputError if that fails."""
+    if paths:
+        with writing(paths[0]):
+            FileSystems.delete(list(paths))
+
+
+def num_bytes_in(directory: str) -> int:
+    """Bytes of the files of a remote directory."""
+    (found,) = FileSystems.match([joined(directory, "*")])
+    return sum(each.size_in_bytes for each in found.metadata_list)
 
 
 def remove_directory(directory: str) -> None:

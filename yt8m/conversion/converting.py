@@ -16,11 +16,10 @@ from yt8m.conversion.arrays import with_inner_directories
 from yt8m.conversion.inputs import ENDINGS as INPUT_ENDINGS
 from yt8m.conversion.inputs import Inputs, open_inputs
 from yt8m.conversion.shards import Shard, evenly, one_each, split_in
-from yt8m.conversion.staging import Staging
+from yt8m.conversion.staging import Staging, file_name
 from yt8m.conversion.storing import ArrayOptions, Storing
 from yt8m.conversion.work import ENDINGS, Form, Work, prepare
-from yt8m.data.access.file_access import file_size
-from yt8m.data.companions import take_along
+from yt8m.data.access.file_access import file_size, is_remote
 from yt8m.data.sources import expand_paths
 from yt8m.errors import InputError, RecordError, quantity
 from yt8m.files import (
@@ -39,8 +38,20 @@ _VIDEOS_A_FILE = 1000
 """Records in a new file, if they are made of arrays. Files of YouTube-8M have about as many."""
 
 
-Engine = Callable[[Work, Sequence[Shard], Path, Progress], int]
-"""Writes new files: given the work on each record, the files, their directory, and who watches. Returns the number of records."""
+class Engine:
+    """Who writes new files: threads of this process. `yt8m.cluster.convert.BeamConversion` is another."""
+
+    def check(self, out: str | os.PathLike) -> None:
+        """Raises InputError if the output cannot be there."""
+        _check_place(out)
+
+    def staging(self, out: str | os.PathLike, work: Work, shards: Sequence[Shard]) -> Staging:
+        """Where unfinished files are."""
+        return Staging(_check_place(out), work, shards)
+
+    def write(self, work: Work, shards: Sequence[Shard], directory: Path, progress: Progress) -> int:
+        """Writes files to a directory, and returns the number of records. An error stops all of them."""
+        return _write_all(work, shards, directory, progress)
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ def convert(
         records_per_shard: records in each file but the last, instead of `num_shards`.
         keys: `2018` renames the key of the id from `video_id` (2017) to `id`. `video` always does.
         progress: counts the records, and gets a line when a stopped conversion continues.
-        engine: writes the files; None = threads of this process. `yt8m.cluster.convert.BeamConversion` is another.
+        engine: writes the files; None = threads of this process.
         array_options: fields of `yt8m.conversion.storing.ArrayOptions`.
 
     Returns:
@@ -96,7 +107,8 @@ def convert(
     Raises:
         InputError, RecordError: no file matches, a record is broken or unusable, or `out` is not empty or cannot be written.
     """
-    directory = _check_place(out)
+    engine = engine or Engine()
+    engine.check(out)
     if std and to != "video":
         raise InputError("--std goes with --to video, which computes means")
     if num_shards is not None and records_per_shard is not None:
@@ -108,20 +120,20 @@ def convert(
     to = _form(to, inputs, options)
     work = prepare(to, std, keys, options.dequantise, inputs, storing)
     shards = _divide(inputs, num_shards, records_per_shard, out)
-    staging = Staging(directory, work, shards)
+    staging = engine.staging(out, work, shards)
     with staging.made():
-        missing = staging.prepare(progress)
-        if to == "tfrecord" and inputs.kind == "records":  # only then is the size known before
+        kept = staging.prepare(progress)
+        missing = [shard for shard in shards if file_name(shard, work) not in kept]
+        if to == "tfrecord" and inputs.kind == "records" and not is_remote(os.fspath(out)):  # the size is known before
             size = sum(map(file_size, inputs.files)) * len(missing) // len(shards)
             check_room(out, size, f"copies of {quantity(len(inputs.files), 'file')}", "or choose another --out")
         if inputs.kind == "arrays":
             inputs.found.tell(progress)
-        num_records = (engine or _write_all)(work, missing, staging.path, progress)
+        num_records = engine.write(work, missing, staging.path, progress)
         num_bytes = staging.publish()
         if inputs.kind == "records" and to in ("video", "tfrecord"):
-            take_along(inputs.files[0], directory, out)
-    num_kept = len(shards) - len(missing)
-    return Converted(str(out), len(shards), num_kept, num_records, num_bytes, storing.clipped)
+            staging.add_companions(inputs.files[0])
+    return Converted(str(out), len(shards), len(kept), num_records, num_bytes, storing.clipped)
 
 
 def _form(to: Form | None, inputs: Inputs, options: ArrayOptions) -> Form:
@@ -168,7 +180,7 @@ def _check_place(out: str | os.PathLike) -> Path:
 
 
 def _write_all(work: Work, shards: Sequence[Shard], directory: Path, progress: Progress) -> int:
-    """An `Engine`: writes some shards at a time. An error stops all of them."""
+    """Writes the shards, some at a time, and returns the number of records. An error stops all of them."""
     stop, lock = threading.Event(), threading.Lock()
 
     def advance(count: int) -> None:

@@ -13,6 +13,12 @@ COMPANIONS = (EXTRACTION_FILE, VIDEOS_FILE, VOCABULARY_FILE)
 """What the features are and which network made them, which files the videos are, and the names of the classes."""
 
 
+def companions_of(records: str | os.PathLike) -> list[Path]:
+    """The files that go along with a record file that `yt8m extract` made; none for others."""
+    found = find_extraction(records)
+    return [] if found is None else [path for name in COMPANIONS if (path := found.parent / name).is_file()]
+
+
 def take_along(records: str | os.PathLike, directory: Path, shown: str | os.PathLike) -> list[str]:
     """Copies the files of records that `yt8m extract` made into the directory of a copy of them; nothing for other records.
 
@@ -27,13 +33,10 @@ def take_along(records: str | os.PathLike, directory: Path, shown: str | os.Path
     Raises:
         InputError: a file cannot be copied.
     """
-    found = find_extraction(records)
-    if found is None:
-        return []
-    names = [name for name in COMPANIONS if (found.parent / name).is_file()]
-    try:
-        for name in names:
-            shutil.copyfile(found.parent / name, directory / name)
-    except OSError as error:
-        raise unwritable(Path(shown) / name, error) from error
-    return names
+    companions = companions_of(records)
+    for path in companions:
+        try:
+            shutil.copyfile(path, directory / path.name)
+        except OSError as error:
+            raise unwritable(Path(shown) / path.name, error) from error
+    return [path.name for path in companions]
