@@ -101,6 +101,9 @@ def test_a_stopped_job_goes_on_with_the_files_that_are_missing(beam, sample, tmp
         convert(str(source), tmp_path / "out", to="video", engine=Stopped(BeamOptions(options=IN_MEMORY)))
     assert hidden(tmp_path) == [".out.converting"]
     assert not (tmp_path / "out").exists()
+    scratch = tmp_path / ".out.converting/.beam-0"  # as a killed process leaves it
+    scratch.mkdir()
+    (scratch / "0.records").write_bytes(b"half")
     progress = Messages()
     result = convert(
         str(source),

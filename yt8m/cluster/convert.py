@@ -11,7 +11,7 @@ import numpy as np
 
 from yt8m.cluster.options import BeamOptions
 from yt8m.cluster.reading import DivideParts, ReadParts, parts_of
-from yt8m.cluster.running import Deliver, run
+from yt8m.cluster.running import Deliver, FromList, run
 from yt8m.cluster.staging import RemoteStaging, refuse_used
 from yt8m.cluster.writing import Order, WriteRecords
 from yt8m.conversion.converting import Engine, no_records
@@ -53,7 +53,10 @@ class ConvertRecords(beam.PTransform):
         ]
         divide = parts_of if self._work.inputs.kind == "records" else _undivided
         converted = (
-            begin | beam.Create(parts) | DivideParts(divide) | "Read" >> beam.ParDo(ReadParts(_Converting(self._work)))
+            begin
+            | FromList(self._scratch, parts)
+            | DivideParts(divide)
+            | "Read" >> beam.ParDo(ReadParts(_Converting(self._work)))
         )
         notes = converted | "Take notes" >> beam.Map(lambda each: each[2][1]) | beam.Filter(bool)
         records = converted | "Name" >> beam.Map(_named)

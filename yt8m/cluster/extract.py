@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import apache_beam as beam
 
 from yt8m.cluster.options import BeamOptions
-from yt8m.cluster.running import Deliver, run
+from yt8m.cluster.running import Deliver, FromList, run
 from yt8m.data.extraction import NetworkChoice
 from yt8m.errors import InputError
 from yt8m.extracting.making import Making, Order, Outcome
@@ -35,7 +35,7 @@ class ExtractVideos(beam.PTransform):
         self._making, self._choice = making, choice
 
     def expand(self, orders):
-        """PCollection of list of `yt8m.extracting.making.Order` -> PCollection of `Outcome`."""
+        """PCollection of (key, list of `yt8m.extracting.making.Order`) -> PCollection of (key, list of `Outcome`)."""
         return orders | "Spread" >> beam.Reshuffle() | "Extract" >> beam.ParDo(_Extract(self._making, self._choice))
 
 
@@ -44,10 +44,10 @@ class _Extract(beam.DoFn):
         super().__init__()
         self._making, self._choice = making, choice
 
-    def process(self, orders: list[Order]) -> Iterator[Outcome]:
-        # One group of videos uses all cores of a process already.
-        with _TURN:
-            yield from list(self._making.outcomes(orders, _network(self._choice), _Nobody()))
+    def process(self, element: tuple[str, list[Order]]) -> Iterator[tuple[str, list[Outcome]]]:
+        key, orders = element
+        with _TURN:  # one group of videos uses all cores of a process already
+            yield key, list(self._making.outcomes(orders, _network(self._choice), _Nobody()))
 
 
 _TURN = threading.RLock()
@@ -83,21 +83,18 @@ class BeamExtraction:
 
     def __call__(self, orders: Sequence[Order], making: Making, meter: Meter) -> Iterator[Outcome]:
         """Extracts the videos. Raises InputError as `yt8m.cluster.running.run` does."""
-        groups = [list(orders[start : start + _VIDEOS_AT_ONCE]) for start in range(0, len(orders), _VIDEOS_AT_ONCE)]
-        places = {order.id: place for place, order in enumerate(orders)}
+        groups = [
+            (f"{start:09d}", list(orders[start : start + _VIDEOS_AT_ONCE]))
+            for start in range(0, len(orders), _VIDEOS_AT_ONCE)
+        ]
 
         def build(pipeline: beam.Pipeline, scratch: str) -> None:
-            (
-                pipeline
-                | beam.Create(groups)
-                | ExtractVideos(making, self._choice)
-                | "Name" >> beam.Map(lambda each: (f"{places[each.order.id]:09d}", each))
-                | Deliver(scratch)
-            )
+            pipeline | FromList(scratch, groups) | ExtractVideos(making, self._choice) | Deliver(scratch)
 
         if not orders:
             return
         found = run(self._how, build, "extracting", self._progress, str(making.directory))
-        if len(found) != len(orders):
+        if len(found) != len(groups):
             raise InputError(f"{making.directory}: not all workers wrote there; they must share this directory")
-        yield from found.values()
+        for outcomes in found.values():
+            yield from outcomes

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -12,7 +12,7 @@ import grpc
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from yt8m.cluster.options import BeamOptions, quiet_logging
-from yt8m.cluster.storage import put_value, scratch_directory, values_in
+from yt8m.cluster.storage import GIVEN, put_value, scratch_directory, token, value_in, values_in
 from yt8m.errors import InputError
 from yt8m.progress import Progress
 
@@ -27,6 +27,29 @@ _OUR_FRAME = re.compile(r'File "[^"]*\byt8m/')
 """A line of a traceback that leads through this package."""
 
 _LONGEST_REASON = 300
+
+_ELEMENTS_A_FILE = 1000
+
+
+class FromList(beam.PTransform):
+    """The elements of a list, which may be long: it does not go with the job, whose size clusters limit.
+
+    Args:
+        scratch: the scratch directory.
+        elements: the list.
+    """
+
+    def __init__(self, scratch: str, elements: Sequence[Any]):
+        super().__init__()
+        self._scratch, self._elements = scratch, elements
+
+    def expand(self, begin):
+        """Pipeline -> PCollection of the elements."""
+        scratch, names = self._scratch, []
+        for start in range(0, len(self._elements), _ELEMENTS_A_FILE):
+            names.append(token())
+            put_value(scratch, names[-1], self._elements[start : start + _ELEMENTS_A_FILE], GIVEN)
+        return begin | beam.Create(names) | beam.Reshuffle() | beam.FlatMap(lambda name: value_in(scratch, name, GIVEN))
 
 
 class Deliver(beam.PTransform):

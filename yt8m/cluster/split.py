@@ -9,7 +9,7 @@ import numpy as np
 from yt8m.cluster.options import BeamOptions
 from yt8m.cluster.reading import DivideParts, ReadParts, ReadRecords
 from yt8m.cluster.running import Deliver, run
-from yt8m.cluster.storage import put_value, value_in
+from yt8m.cluster.storage import GIVEN, put_value, value_in
 from yt8m.cluster.writing import Order, WriteRecords
 from yt8m.conversion.inputs import stored_records
 from yt8m.conversion.shards import Part
@@ -63,7 +63,7 @@ class _Assign(beam.DoFn):
     def process(self, element: tuple[int, int, bytes]) -> Iterator[tuple[str, Order, bytes]]:
         number, index, content = element
         if self._known[0] != number:
-            self._known = number, value_in(self._scratch, _assignment_of(number))
+            self._known = number, value_in(self._scratch, _assignment_of(number), GIVEN)
         yield self._known[1][index], (number, index), content
 
 
@@ -106,7 +106,7 @@ class BeamSplitting:
 
         def build(pipeline: beam.Pipeline, scratch: str) -> None:
             for number, places in enumerate(np.split(copies.of_records, ends)):
-                put_value(scratch, _assignment_of(number), [copies.names[place] for place in places])
+                put_value(scratch, _assignment_of(number), [copies.names[place] for place in places], GIVEN)
             written = (
                 pipeline
                 | ReadRecords(source.files)

@@ -21,6 +21,9 @@ from yt8m.files import NewFile, unwritable
 
 _BLOCK_BYTES = 1 << 20
 
+VALUE, GIVEN = ".value", ".given"
+"""Endings of values that workers hand back, and of those that they are given."""
+
 
 def joined(directory: str, name: str) -> str:
     """The path of a file in a directory."""
@@ -142,21 +145,21 @@ def scratch_directory(parent: str) -> Iterator[str]:
         remove_directory(path)
 
 
-def put_value(directory: str, name: str, value: Any) -> None:
+def put_value(directory: str, name: str, value: Any, ending: str = VALUE) -> None:
     """Keeps a value in a scratch directory. A later attempt replaces it. Raises InputError if it cannot be written."""
-    write_whole(joined(directory, f"{name}.value"), pickle.dumps(value))
+    write_whole(joined(directory, f"{name}{ending}"), pickle.dumps(value))
 
 
-def value_in(directory: str, name: str) -> Any:
+def value_in(directory: str, name: str, ending: str = VALUE) -> Any:
     """A value in a scratch directory. It comes from our own workers. Raises InputError if it cannot be read."""
-    with open_shared(joined(directory, f"{name}.value")) as file:
+    with open_shared(joined(directory, f"{name}{ending}")) as file:
         return pickle.loads(file.read())
 
 
 def values_in(directory: str) -> dict[str, Any]:
     """All values in a scratch directory by name, in the order of the names. Raises InputError if one cannot be read."""
     names = [path.rsplit("/", 1)[-1] for path in files_in(directory)]
-    return {name: value_in(directory, name) for each in names if (name := each.removesuffix(".value")) != each}
+    return {name: value_in(directory, name) for each in names if (name := each.removesuffix(VALUE)) != each}
 
 
 def _reason(error: Exception) -> str:
