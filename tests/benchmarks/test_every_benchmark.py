@@ -58,7 +58,7 @@ RUN_HERE = {
     "benchmarks.peers.starter": ['"rate"', '"cpu"', '"parameters"'],
     "benchmarks.prediction_sampling": ["`dbof`", "32 random"],
     "benchmarks.pretraining": ["| `tcn` | 50 % |", "error of predicted frames"],
-    "benchmarks.small": ["`small_video`", "`kernel_ridge`", "GAP, 40 videos"],
+    "benchmarks.small": ["`small_video`", "`kernel_ridge`", "`small_frame`", "GAP, 40 videos"],
     "benchmarks.ranking": ["segment task", "video task"],
     "benchmarks.reading": [
         *(
