@@ -22,6 +22,7 @@ def damaged(sample, tmp_path):
     content[raws[20].offset] ^= 1  # the header of record 20: the rest of the file is lost
     first.write_bytes(content)
     (source / "zeros.tfrecord").write_bytes(bytes(50_000))
+    (source / "empty.tfrecord").write_bytes(b"")
     return source
 
 
@@ -32,7 +33,7 @@ def test_the_result_is_that_of_one_process(beam, damaged, monkeypatch, status_of
     monkeypatch.setattr(reading, "plan_file", lambda path: original(path, piece_bytes=20_000))
     files = sorted(map(str, damaged.iterdir()))
     here = inspect(files)
-    assert len(here["corrupt_files"]) == 3
+    assert len(here["corrupt_files"]) == 4
     assert len(here["repeated"]) == 32
     assert here["level"] == "segment"
     assert sum(len(reading.parts_of(reading.Part(path))) for path in files) > 10

@@ -4,6 +4,7 @@ What a worker reads is a part of a file, some megabytes of it. A part that takes
 runner takes the records that are left, and gives them to another worker.
 """
 
+import contextlib
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,9 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from yt8m.cluster.plan import PIECE_BYTES, plan_file
 from yt8m.conversion.inputs import stored_records
 from yt8m.conversion.shards import Part
-from yt8m.errors import InputError
+from yt8m.data.access.file_access import is_remote
+from yt8m.data.engine.records import LocalFile
+from yt8m.errors import InputError, RecordError
 
 _NO_END = sys.maxsize
 """For a part that goes on to the end of its file, whose number of records is unknown."""
@@ -86,8 +89,26 @@ def parts_of(part: Part) -> list[Part]:
         first, last = max(part.first, piece.first_record), min(stop, piece_stop)
         if first < last:
             offset = piece.offset if first == piece.first_record else part.offset
-            found.append(Part(part.path, first, offset, None if last == _NO_END else last - first))
+            found.append(
+                Part(
+                    part.path, first, offset, _count_from(part.path, first, offset) if last == _NO_END else last - first
+                )
+            )
     return found
+
+
+def _count_from(path: str, first: int, offset: int) -> int | None:
+    """Records from a place to the end of a file; None if it is not local and sound, which its reader will tell.
+
+    Only of a part whose end is known can the rest be taken over.
+    """
+    if is_remote(path):
+        return None
+    with contextlib.suppress(RecordError):
+        return (
+            sum(1 for _ in LocalFile(path).records_from(first, offset)) or None
+        )  # the reader says that a file is empty
+    return None
 
 
 class DivideParts(beam.PTransform):
