@@ -163,14 +163,15 @@ def kind_of(schema: dict[str, Any]) -> str:
 
 
 def every_public_name() -> str:
-    """A directive of mkdocstrings for each name of `yt8m` and of `yt8m.metrics`."""
+    """A directive of mkdocstrings for each name of `yt8m`, `yt8m.metrics` and `yt8m.beam`."""
     import yt8m
-    from yt8m import metrics
+    from yt8m import beam, metrics
 
     functions = {name: module for name, module in yt8m._PUBLIC.items() if name != "metrics"}
     scores = {name: f"yt8m.metrics.{module}" for name, module in metrics._PUBLIC.items()}
     sections = ["## yt8m\n", *(directive("yt8m", *each) for each in functions.items())]
     sections += ["## yt8m.metrics\n", *(directive("yt8m.metrics", *each) for each in sorted(scores.items()))]
+    sections += ["## yt8m.beam\n", *(directive("yt8m.beam", *each) for each in beam._PUBLIC.items())]
     return "\n".join(sections)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import yt8m
+import yt8m.beam
 import yt8m.metrics
 from yt8m.commands import COMMANDS
 from yt8m.commands.results import json_schema
@@ -75,6 +76,7 @@ def test_the_functions_are_those_of_the_package(site):
     page = (site / "api/index.html").read_text()
     shown = set(re.findall(r'<h3 id="[\w.]+" class="doc doc-heading">\s*(?:<[^>]*>\s*)*(yt8m[\w.]*)', page))
     names = {f"yt8m.{name}" for name in yt8m.__all__ if name not in ("__version__", "metrics")}
+    names |= {f"yt8m.beam.{name}" for name in yt8m.beam.__all__}
     assert shown == names | {f"yt8m.metrics.{name}" for name in yt8m.metrics.__all__}
 
 
