@@ -14,7 +14,7 @@ from yt8m.training.loop import train
 
 KILLS = 10
 SETTINGS = {
-    "num_steps": 120,
+    "num_steps": 180,
     "checkpoint_every_steps": 3,
     "validate_every_steps": 60,
     "ema_decay": 0.9,
