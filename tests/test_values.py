@@ -1,8 +1,10 @@
 """Values are fitted to annotations, and those that do not fit are named in one line."""
 
+import ast
+import importlib
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pytest
@@ -95,3 +97,20 @@ def test_calls_are_checked():
         read("a", batchsize=3)
     with pytest.raises(TypeError, match="path"):
         read()
+
+
+def test_the_same_choices_are_always_in_the_same_order():
+    """Python takes `Literal`s of other order as equal and keeps the first: a message would depend on what was loaded before."""
+    package = Path(importlib.import_module("yt8m").__file__).parent
+    found = {}
+    for path in package.rglob("*.py"):
+        source = path.read_text()
+        if "Literal[" not in source:
+            continue
+        names = vars(importlib.import_module(".".join(path.relative_to(package.parent).with_suffix("").parts)))
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+                # Not evaluated as `Literal[...] | None`, which is what is kept.
+                choices = get_args(eval(ast.unparse(node), names))
+                assert found.setdefault(frozenset(choices), choices) == choices, f"{path}, line {node.lineno}"
+    assert len(found) > 10

@@ -69,8 +69,11 @@ def test_all_outputs_say_the_same(records, run, tmp_path, capfd):
         surest = [each["probability"] for each in labels]
         assert len(labels) == 3
         assert surest == sorted(surest, reverse=True)
-    # A video shorter than a window is one window.
-    assert second["labels"] == second["windows"][0]["labels"]
+    # A video shorter than a window is one window. It was scored in another batch, so some processors round otherwise.
+    whole, window = second["labels"], second["windows"][0]["labels"]
+    assert [each["class"] for each in whole] == [each["class"] for each in window]
+    surest = [each["probability"] for each in window]
+    assert [each["probability"] for each in whole] == pytest.approx(surest, rel=1e-5)
 
     rows = read_timed_labels(table)
     assert [(each.video, each.start, each.end, each.class_id, each.name) for each in rows] == [

@@ -10,7 +10,7 @@ from typing import Literal
 
 Task = Literal["video", "segment"]
 """The task: the classes of each video, or the ranking of rated segments for each class."""
-Measured = Literal[Task, "frame"]
+Measured = Literal["frame", Task]
 """What a metric measures: a task; or, without labels, the predicted values of frames."""
 
 Shown = Literal["always", "results", "data"]

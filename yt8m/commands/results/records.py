@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
+from yt8m.data.schema import Level
 from yt8m.download.extractor import State
 
 
@@ -150,7 +151,7 @@ class RecordKey(TypedDict):
 class InspectedRecords(TypedDict):
     """What records hold. Counts are of usable records, repeated ones included."""
 
-    level: Literal["video", "frame", "segment"] | None
+    level: Level | None
     num_files: int
     num_records: int
     num_frames: Counts | None

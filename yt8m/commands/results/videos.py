@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from yt8m.commands.results.records import RecordPlace
+from yt8m.data.schema import Level
 from yt8m.download.addresses import State
 
 Rating = TypedDict("Rating", {"start": int, "class": int, "score": float})
@@ -27,7 +28,7 @@ class ShownVideo(TypedDict):
     path: str
     record: int
     """The place in the file, from 0."""
-    level: Literal["video", "frame", "segment"]
+    level: Level
     num_frames: int
     features: Sequence[str]
     labels: Sequence[int] | None
