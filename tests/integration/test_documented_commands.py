@@ -78,6 +78,7 @@ HELD = {
 PARTITIONS = ("2/frame/train", "2/video/train", "2/frame/validate", "3/frame/validate")
 """Those that the pages fetch."""
 FOLLOWED_ELSEWHERE = {
+    "clusters.md": "tests/cluster/test_documented_pipeline.py",
     "browsing.md": "tests/integration/test_own_videos.py",
     "own-videos.md": "tests/integration/test_own_videos.py",
     "adding-a-model.md": "tests/documents/test_adding_a_model.py",
@@ -87,7 +88,7 @@ FOLLOWED_ELSEWHERE = {
     "python.md": "tests/scoring/test_evaluation.py",
     "reading.md": "tests/data/test_reading_examples.py",
 }
-SHOWN = ("", "yaml")
+SHOWN = ("", "dockerfile", "yaml")
 """Languages of blocks that are no commands: output, a layout, a file."""
 
 

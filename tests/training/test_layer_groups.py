@@ -82,7 +82,6 @@ def test_a_factor_of_0_is_as_good_as_frozen(frozen, sample, tmp_path):
     assert rows(config.run, "train")[-1]["gradient_norm"] == rows(frozen[0].run, "train")[-1]["gradient_norm"]
 
 
-@pytest.mark.slow
 def test_a_stopped_run_goes_on_frozen(frozen, sample, tmp_path):
     config = dataclasses.replace(frozen[0], run=str(tmp_path / "run"))
     train(dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=1)))

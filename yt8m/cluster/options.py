@@ -8,8 +8,11 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, get_args
 
+import tyro
+
+from yt8m.config.fields import hint
 from yt8m.errors import InputError, not_installed, unknown_name
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class BeamOptions:
 
     runner: Runner = "DirectRunner"
     """What runs the work: DirectRunner in this process; a cluster by its own runner; or PortableRunner, a job service."""
-    options: str = ""
+    options: Annotated[str, tyro.conf.arg(metavar="OPTIONS", help_behavior_hint=hint)] = ""
     """Options of Beam and its runner in one text, as "--direct_num_workers 2 --direct_running_mode multi_processing"."""
 
     def words(self) -> list[str]:

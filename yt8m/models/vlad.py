@@ -114,7 +114,7 @@ class NeXtVLAD(Architecture):
     """Units of the layer after the pooling."""
     gating_reduction: PositiveInt = 8
     """Factor by which the gate has fewer units than the hidden layer."""
-    head: Literal["logistic", "moe"] = "logistic"
+    head: Literal["moe", "logistic"] = "logistic"
     """The classifier: a mixture of experts, or logistic regression."""
     num_mixtures: int = 2
     """Experts per class of the moe head."""
