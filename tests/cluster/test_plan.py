@@ -11,9 +11,13 @@ import pytest
 from misbehaving_server import serve
 from slow_reading import write
 
-from yt8m.cluster.plan import Piece, plan, plan_file
+from yt8m.cluster.plan import Piece, plan_file
 from yt8m.data.records import read_framing
 from yt8m.errors import InputError, RecordError
+
+
+def pieces_of(files: list[str], piece_bytes: int) -> list[Piece]:
+    return [piece for number, path in enumerate(files) for piece in plan_file(path, number, piece_bytes)]
 
 
 def beginnings(path: str) -> list[int]:
@@ -64,9 +68,8 @@ def test_every_record_is_in_one_piece(path, piece_bytes):
 
 def test_pieces_are_in_the_order_of_files_and_records(path, tmp_path):
     others = [write(tmp_path / f"{number}.tfrecord", *[b"x" * 500] * 20) for number in (9, 1)]
-    pieces = plan([path, *others], 5000)
-    of_files = [plan_file(each, number, 5000) for number, each in enumerate([path, *others])]
-    assert pieces == sorted(pieces) == [piece for each in of_files for piece in each]
+    pieces = pieces_of([path, *others], 5000)
+    assert pieces == sorted(pieces)
     assert [piece.file for piece in pieces if not piece.first_record] == [path, *others]
 
 
@@ -74,7 +77,7 @@ def test_small_and_empty_files_are_one_piece_without_a_look_at_their_headers(tmp
     empty, other = tmp_path / "empty.tfrecord", tmp_path / "other.tfrecord"
     empty.touch()
     other.write_bytes(b"no records at all")
-    assert plan([str(empty), str(other)], 17) == [
+    assert pieces_of([str(empty), str(other)], 17) == [
         Piece(0, 0, str(empty), 0, None, 0),
         Piece(1, 0, str(other), 0, None, 17),
     ]
@@ -113,7 +116,7 @@ def test_damaged_data_do_not_matter_to_a_plan(path):
 def test_what_cannot_be_read_is_named(tmp_path):
     missing = str(tmp_path / "missing.tfrecord")
     with pytest.raises(RecordError, match=f"^{missing}: cannot be read \\(No such file or directory\\)"):
-        plan([missing])
+        plan_file(missing)
     with pytest.raises(InputError, match="piece_bytes is 0; it must be at least 1"):
         plan_file(missing, piece_bytes=0)
 

@@ -14,7 +14,7 @@ from yt8m.predicting.parts import Predictions
 from yt8m.predicting.prior import Places, Prior
 from yt8m.predicting.stored import PredictionStore, encoded
 from yt8m.predicting.submitting import ranked_class_ids, ranked_keys
-from yt8m.submission.segments import merged
+from yt8m.submission.segments import best_of, merged
 
 CLASSES_AT_ONCE = 16
 """Classes that are ranked together: of 1000 classes and 100 000 segments each, 13 MB."""
@@ -116,16 +116,11 @@ class _Best(beam.CombineFn):
     def merge_accumulators(self, accumulators: Iterable[list[np.ndarray]]) -> list[np.ndarray]:
         total: list[np.ndarray] = []
         for each in accumulators:
-            total = (
-                [self._best_of(*pair) for pair in zip(total, each, strict=True)] if total and each else total or each
-            )
+            if total and each:
+                total = [best_of(*pair, self._most) for pair in zip(total, each, strict=True)]
+            else:
+                total = total or each
         return total
-
-    def _best_of(self, keys: np.ndarray, others: np.ndarray) -> np.ndarray:
-        joined = np.concatenate((keys, others))
-        if len(joined) > self._most:
-            joined.partition(self._most - 1)
-        return joined[: self._most]
 
     def extract_output(self, accumulator: list[np.ndarray]) -> list[np.ndarray]:
         return accumulator

@@ -6,7 +6,7 @@ from typing import Any
 import apache_beam as beam
 
 from yt8m.cluster.options import BeamOptions
-from yt8m.cluster.reading import DivideParts
+from yt8m.cluster.reading import DivideFiles
 from yt8m.cluster.running import Deliver, run
 from yt8m.conversion.shards import Part
 from yt8m.data.tools.inspection import Expected, Held, Inspection, expect, inspect_part
@@ -28,8 +28,7 @@ class InspectRecords(beam.PTransform):
     def expand(self, begin):
         """Pipeline -> PCollection of (int, int, Held)."""
         expected = self._expected
-        parts = [(number, Part(path)) for number, path in enumerate(self._files)]
-        return begin | beam.Create(parts) | DivideParts() | beam.Map(lambda each: _inspected(each, expected))
+        return begin | DivideFiles(self._files) | beam.Map(lambda each: _inspected(each, expected))
 
 
 def _inspected(element: tuple[int, Part], expected: Expected) -> tuple[int, int, Held]:

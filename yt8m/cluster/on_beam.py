@@ -13,9 +13,9 @@ from yt8m.cluster.ensemble import CLASSES_AT_ONCE, CombineParts, RankSegments
 from yt8m.cluster.evaluate import MergeFindings
 from yt8m.cluster.models import Model, ScoreStreams, stage
 from yt8m.cluster.options import BeamOptions
-from yt8m.cluster.predict import MakeParts
+from yt8m.cluster.predict import MakeParts, take_part
 from yt8m.cluster.running import Deliver, run, temp_location
-from yt8m.cluster.storage import joined, open_shared, value_in
+from yt8m.cluster.storage import value_in
 from yt8m.config import RunConfig
 from yt8m.data.access.file_access import is_remote
 from yt8m.data.source import Source
@@ -101,8 +101,7 @@ class OnBeam:
 
         def collect(scratch: str) -> Any:
             for number in missing if is_remote(scratch) else ():
-                with open_shared(joined(scratch, f"{number:05d}.npz")) as file:
-                    into.put(number, file.read())
+                take_part(into, number, scratch)
             return value_in(scratch, _FOUND)
 
         busy = f"{into.directory}: another job is writing there; wait for it, or name another place"

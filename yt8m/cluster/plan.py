@@ -5,8 +5,7 @@ headers of a file's records tell where each one begins, so the file is cut there
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from yt8m.data.access.contents import is_bare_file, open_content, stored_compression
@@ -18,8 +17,6 @@ from yt8m.values import PositiveInt, checked
 
 PIECE_BYTES = 32 << 20
 """About 130 frame-level videos: some seconds of work, beside which opening a file is cheap. A lost piece costs no more."""
-_THREADS = 16
-"""Files that are asked about at the same time. Most of that is waiting for a disk or a server."""
 
 
 @dataclass(frozen=True, order=True)
@@ -96,21 +93,3 @@ def divide(whole: Piece, size: int, places: Iterable[tuple[int, bool]], piece_by
             first, begin, number = index, offset, offset * num_pieces // size
     records = None if is_broken else index + 1 - first
     yield Piece(whole.file_number, first, whole.file, begin, records, size - begin)
-
-
-def plan(files: Sequence[str], piece_bytes: PositiveInt = PIECE_BYTES) -> list[Piece]:
-    """Divides files; see `plan_file`.
-
-    Args:
-        files: the files, in the order of the result.
-        piece_bytes: see `plan_file`.
-
-    Returns:
-        The pieces of all files. The plan is the same for the same files, wherever it is made.
-
-    Raises:
-        RecordError, InputError: a file cannot be opened or read.
-    """
-    with ThreadPoolExecutor(_THREADS) as threads:
-        of_files = threads.map(lambda each: plan_file(each[1], each[0], piece_bytes), enumerate(files))
-        return [piece for pieces in of_files for piece in pieces]

@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 
 from yt8m.cluster.models import Model, ScoredRecords, ScoreRecords, ScoreStreams
-from yt8m.cluster.storage import joined, write_whole
+from yt8m.cluster.storage import joined, open_shared, write_whole
 from yt8m.data.engine.contexts import read_context
 from yt8m.data.engine.memory import Scratch
 from yt8m.data.identity import digest_of, id_in
@@ -190,8 +190,18 @@ class _WritePart(beam.DoFn):
 
 
 def put_part(into: PredictionStore, number: int, content: bytes, directory: str | None) -> None:
-    """Writes the bytes of a part: to its place, or to a directory that `take_parts` takes it from."""
+    """Writes the bytes of a part: to its place, or to a directory that `take_part` takes it from."""
     if directory is None:
         into.put(number, content)
     else:
-        write_whole(joined(directory, f"{number:05d}.npz"), content)
+        write_whole(_part_in(directory, number), content)
+
+
+def take_part(into: PredictionStore, number: int, directory: str) -> None:
+    """Writes a part that a worker put into a directory to its place. Raises InputError if it cannot be read or written."""
+    with open_shared(_part_in(directory, number)) as file:
+        into.put(number, file.read())
+
+
+def _part_in(directory: str, number: int) -> str:
+    return joined(directory, f"{number:05d}.npz")

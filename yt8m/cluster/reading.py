@@ -89,11 +89,8 @@ def parts_of(part: Part) -> list[Part]:
         first, last = max(part.first, piece.first_record), min(stop, piece_stop)
         if first < last:
             offset = piece.offset if first == piece.first_record else part.offset
-            found.append(
-                Part(
-                    part.path, first, offset, _count_from(part.path, first, offset) if last == _NO_END else last - first
-                )
-            )
+            count = last - first if last != _NO_END else _count_from(part.path, first, offset)
+            found.append(Part(part.path, first, offset, count))
     return found
 
 
@@ -105,9 +102,8 @@ def _count_from(path: str, first: int, offset: int) -> int | None:
     if is_remote(path):
         return None
     with contextlib.suppress(RecordError):
-        return (
-            sum(1 for _ in LocalFile(path).records_from(first, offset)) or None
-        )  # the reader says that a file is empty
+        num_records = sum(1 for _ in LocalFile(path).records_from(first, offset))
+        return num_records or None  # the reader says that a file is empty
     return None
 
 
@@ -133,6 +129,22 @@ class DivideParts(beam.PTransform):
         )
 
 
+class DivideFiles(beam.PTransform):
+    """Divides whole files into parts, each with the number of its file.
+
+    Args:
+        files: their paths, as every worker can open them.
+    """
+
+    def __init__(self, files: Iterable[str]):
+        super().__init__()
+        self._parts = [(number, Part(path)) for number, path in enumerate(files)]
+
+    def expand(self, begin):
+        """Pipeline -> PCollection of (int, Part)."""
+        return begin | beam.Create(self._parts) | DivideParts()
+
+
 class ReadRecords(beam.PTransform):
     """The records of TFRecord files, each as (number of the file, number of the record, bytes), in no order.
 
@@ -149,12 +161,7 @@ class ReadRecords(beam.PTransform):
 
     def expand(self, begin):
         """Pipeline -> PCollection of (int, int, bytes)."""
-        return (
-            begin
-            | beam.Create([(number, Part(path)) for number, path in enumerate(self._files)])
-            | DivideParts()
-            | "Read" >> beam.ParDo(ReadParts(_contents))
-        )
+        return begin | DivideFiles(self._files) | "Read" >> beam.ParDo(ReadParts(_contents))
 
 
 def _contents(part: Part) -> Iterator[tuple[int, bytes]]:

@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 
 from yt8m.cluster.options import BeamOptions
-from yt8m.cluster.reading import DivideParts, ReadParts, ReadRecords
+from yt8m.cluster.reading import DivideFiles, ReadParts, ReadRecords
 from yt8m.cluster.running import Deliver, run
 from yt8m.cluster.storage import GIVEN, put_value, value_in
 from yt8m.cluster.writing import Order, WriteRecords
@@ -32,8 +32,7 @@ class DescribeRecords(beam.PTransform):
 
     def expand(self, begin):
         """Pipeline -> PCollection of (int, int, (bytes, list of int))."""
-        parts = [(number, Part(path)) for number, path in enumerate(self._source.files)]
-        return begin | beam.Create(parts) | DivideParts() | "Read" >> beam.ParDo(ReadParts(_Describing(self._source)))
+        return begin | DivideFiles(self._source.files) | "Read" >> beam.ParDo(ReadParts(_Describing(self._source)))
 
 
 class _Describing:

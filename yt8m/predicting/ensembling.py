@@ -138,7 +138,7 @@ def ensemble(
         progress: counts the videos, or segments, of each batch of a run and of each part of the mean; gets a line on the work
             that is done, and one if the file of weights names other members, or these in another order.
         distribute: the devices of this process for members, and a prior, that are runs; None = all there are.
-        elsewhere: does the work, such as a cluster (`yt8m.cluster.predict.OnBeam`); None = this process.
+        elsewhere: does the work, such as a cluster (`yt8m.cluster.on_beam.OnBeam`); None = this process.
 
     Raises:
         InputError, RecordError: the members do not fit together; the weights cannot be used; a file or directory cannot be

@@ -210,7 +210,7 @@ def predict(
             run is to skip them, and on the work that is done.
         distribute: the devices to compute on; None = all there are. Several workers make different parts of the predictions. If
             there are fewer parts than workers, they share each part. Worker 0 writes the submission.
-        elsewhere: does the work, such as a cluster (`yt8m.cluster.predict.OnBeam`); None = these devices.
+        elsewhere: does the work, such as a cluster (`yt8m.cluster.on_beam.OnBeam`); None = these devices.
 
     Raises:
         InputError, RecordError: there is no such run or file; a record cannot be used; an id cannot stand in a submission; a

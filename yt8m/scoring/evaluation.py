@@ -241,7 +241,7 @@ def evaluate(
         labels: a CSV file with the labels of the videos (docs/data-format.md); None = that of the training, or else the labels in
             the records; empty = those in the records in any case.
         distribute: devices to use; None = all available. All workers return the metrics; only worker 0 writes files.
-        elsewhere: does the work, such as a cluster (`yt8m.cluster.predict.OnBeam`); None = these devices.
+        elsewhere: does the work, such as a cluster (`yt8m.cluster.on_beam.OnBeam`); None = these devices.
 
     Returns:
         `gap`, `map`, `hit_at_1` and `perr`; or, for records with rated segments and a model of frames, `segment_map`,

@@ -47,10 +47,15 @@ def merged(kept: np.ndarray, scores: np.ndarray, indices: np.ndarray, most: int)
         better = np.flatnonzero(scores >= score_of_code(worst))
         scores, indices = scores[better], indices[better]
     keys = descending_code(scores).astype(np.uint64) << np.uint64(32)
-    keys = np.concatenate((kept, keys | indices))
-    if len(keys) > most:
-        keys.partition(most - 1)
-    return keys[:most]
+    return best_of(kept, keys | indices, most)
+
+
+def best_of(keys: np.ndarray, others: np.ndarray, most: int) -> np.ndarray:
+    """The best of the keys of two rankings, at most `most`, in any order; see `merged`."""
+    joined = np.concatenate((keys, others))
+    if len(joined) > most:
+        joined.partition(most - 1)
+    return joined[:most]
 
 
 def best_first(keys: np.ndarray) -> np.ndarray:
