@@ -103,31 +103,51 @@ def test_the_rest_of_a_slow_part_is_taken_over(beam, sample, tmp_path, monkeypat
     assert contents(tmp_path / "out") == contents(tmp_path / "local")
 
 
+HELD = """
+import pathlib, sys, time
+from yt8m.cluster import convert
+from yt8m.cli import main
+
+class Held(convert._Converting):  # Beam sends a class of the main module as it is to the workers
+    reached = sys.argv.pop(1)
+
+    def __call__(self, part):
+        for number, item in enumerate(super().__call__(part)):
+            yield item
+            if number == 7:
+                pathlib.Path(self.reached).touch()
+                time.sleep(600)
+
+convert._Converting = Held
+main()
+"""
+"""The command, of which a worker waits within a part."""
+
+
 def test_a_worker_is_killed_and_the_job_started_again(job_service, sample, tmp_path):
+    """It is killed while it has a bundle. Beam's own job service waits for ever for one that ends between two bundles."""
     flags, pool = job_service
-    source = sample / "2/frame/train"
+    source, reached = sample / "2/frame/train", tmp_path / ".reached"
     convert(str(source), tmp_path / "local", to="video")
-    words = [
-        sys.executable,
-        "-m",
-        "yt8m",
-        "convert",
-        str(source),
-        "--to",
-        "video",
-        "--out",
-        str(tmp_path / "out"),
-        *flags,
-    ]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(tmp_path.glob(".out.converting/.beam-*/*.records")))
-    for worker in workers_of(pool):
-        os.kill(worker, signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    command = ["convert", str(source), "--to", "video", "--out", str(tmp_path / "out"), *flags]
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, str(reached), *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            wait_for(reached.exists)
+            assert list(tmp_path.glob(".out.converting/.beam-*/*.records")), "some of its work is done"
+            for worker in workers_of(pool):
+                os.kill(worker, signal.SIGKILL)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (2, ""), err
     assert err.splitlines()[-1].startswith("yt8m: --beam.runner PortableRunner: the job failed (")
+    reached.unlink()
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["local"]
-    again = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    again = subprocess.run(
+        [sys.executable, "-m", "yt8m", *command], capture_output=True, text=True, check=False, timeout=300
+    )
     assert again.returncode == 0, again.stderr
     assert contents(tmp_path / "out") == contents(tmp_path / "local")
     assert {path.name for path in tmp_path.iterdir()} == {"local", "out"}

@@ -78,11 +78,14 @@ def test_a_worker_is_killed_and_the_job_started_again(run, job_service, sample, 
     predict(run, [data], tmp_path / "local.csv", stored=tmp_path / "local")
     words = [sys.executable, "-m", "yt8m", "predict", "--run", run, "--data", data]
     words += ["--out", str(tmp_path / "out.csv"), "--store", str(tmp_path / "out"), *flags]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: any(map(has_tensorflow, workers_of(pool))), 200)  # they are about to load the model
-    for worker in workers_of(pool):
-        os.kill(worker, signal.SIGKILL)
-    out, err = process.communicate(timeout=240)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(lambda: any(map(has_tensorflow, workers_of(pool))), 200)  # they are about to load the model
+            for worker in workers_of(pool):
+                os.kill(worker, signal.SIGKILL)
+            out, err = process.communicate(timeout=240)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (2, ""), err
     assert err.splitlines()[-1].startswith("yt8m: --beam.runner PortableRunner: the job failed ("), err
     assert not (tmp_path / "out.csv").exists()
