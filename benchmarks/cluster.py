@@ -17,16 +17,22 @@ from benchmarks.turns import Spent
 ROUNDS = sized(3, 1)
 
 COPIES = sized(150, 1)
-"""Each file comes so often, by links, so that the command takes a minute on two cores that do nothing else."""
+"""Each file to convert comes so often, by links, so that the command takes a minute on two cores that do nothing else."""
+
+FILES_TO_PREDICT = sized(90, 2)
+"""As many as take a minute with this model. Ids count once, so links would not do."""
+MODEL = ("netvlad", "--model.num-clusters", "64", "--model.hidden-size", "256")
 
 _PROCESSES = "--direct_running_mode multi_processing --direct_num_workers"
+_THREADS = f"--direct_running_mode multi_threading --direct_num_workers {len(os.sched_getaffinity(0))}"
 ENGINES = {
     "without": [],
-    "`DirectRunner`, threads of one process": ["--engine", "beam"],
+    "`DirectRunner`, one thread": ["--engine", "beam", "--beam.options", "--direct_running_mode in_memory"],
+    "`DirectRunner`, a thread a core": ["--engine", "beam", "--beam.options", _THREADS],
     "`DirectRunner`, one worker process": ["--engine", "beam", "--beam.options", f"{_PROCESSES} 1"],
     "`DirectRunner`, two worker processes": ["--engine", "beam", "--beam.options", f"{_PROCESSES} 2"],
 }
-LOCAL, ONE = (list(ENGINES)[place] for place in (0, 2))
+LOCAL, ONE = (list(ENGINES)[place] for place in (0, 3))
 
 _SHORTEST = 0.1
 """Seconds. In the quick form a command may end sooner than one that had less to do."""
@@ -34,32 +40,49 @@ _SHORTEST = 0.1
 
 def _command(out: Path, *words: str) -> Callable[[], Spent]:
     def measure() -> Spent:
-        _, spent = processes.measured("-m", "yt8m", *words, "--out", str(out), "--quiet")
-        shutil.rmtree(out)
+        _, spent = processes.measured("-m", "yt8m", *words, "--quiet")
+        for path in out.parent.glob(f"{out.name}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return spent
 
     return measure
 
 
-def measure() -> str:
-    """The table."""
-    with tempfile.TemporaryDirectory() as place:
-        root = Path(place)
-        (root / "in").mkdir()
-        files = data.write_frame_level(root / "in")
-        first = files[0]
-        files += data.linked(files, (COPIES - 1) * len(files), root / "in")
-        of_all = {
-            name: _command(root / "out", "convert", str(root / "in"), "--to", "video", *flags)
-            for name, flags in ENGINES.items()
-        }
-        of_start = {
-            f"{name}, its start": _command(root / "out", "convert", first, "--to", "video", *flags)
-            for name, flags in ENGINES.items()
-        }
-        spent = turns.in_turns(of_start | of_all, ROUNDS)
-        num_videos = (len(files) - 1) * data.VIDEOS_A_FILE
-        megabytes = sum(os.path.getsize(path) for path in files) / 1e6
+def converting(root: Path) -> str:
+    """The table of `convert`."""
+    (root / "in").mkdir()
+    files = data.write_frame_level(root / "in")
+    files += data.linked(files, (COPIES - 1) * len(files), root / "in")
+    out = root / "out"
+    return _table(
+        "`convert --to video`", files, out, lambda paths: ["convert", paths, "--to", "video", "--out", str(out)]
+    )
+
+
+def predicting(root: Path) -> str:
+    """The table of `predict`."""
+    (root / "in").mkdir()
+    files = data.write_frame_level(root / "in", FILES_TO_PREDICT)
+    run, out = str(root / "run"), root / "out.csv"
+    processes.yt8m(
+        *("train", *MODEL, "--data.train", files[0], "--run", run, "--quiet"),
+        *("--training.num-steps", "1", "--training.batch-size", "16"),
+    )
+    return _table(
+        f"`predict`, a `{MODEL[0]}` of 64 clusters",
+        files,
+        out,
+        lambda paths: ["predict", "--run", run, "--data", paths, "--out", str(out)],
+    )
+
+
+def _table(work: str, files: list[str], out: Path, words: Callable[[str], list[str]]) -> str:
+    """A table of a command on all files of a directory, beside itself on the first."""
+    of_all = {name: _command(out, *words(os.path.dirname(files[0])), *flags) for name, flags in ENGINES.items()}
+    of_start = {f"{name}, its start": _command(out, *words(files[0]), *flags) for name, flags in ENGINES.items()}
+    spent = turns.in_turns(of_start | of_all, ROUNDS)
+    num_videos = (len(files) - 1) * data.VIDEOS_A_FILE
+    megabytes = sum(os.path.getsize(path) for path in files) / 1e6
     rows = []
     for name in ENGINES:
         start = turns.median(spent[f"{name}, its start"])
@@ -76,11 +99,20 @@ def measure() -> str:
             ]
         )
     header = [
-        f"`convert --to video`, {num_videos:,} videos, {megabytes:,.0f} MB; with `--engine beam`",
+        f"{work}; {num_videos:,} videos, {megabytes:,.0f} MB; with `--engine beam`",
         *("seconds, median", "of them its start", "videos/s after that", "times the rate without"),
         *("times the rate of one worker process", "CPU µs a video"),
     ]
     return documents.table(header, rows)
+
+
+def measure() -> str:
+    """The tables."""
+    tables = []
+    for work in (converting, predicting):
+        with tempfile.TemporaryDirectory() as place:
+            tables.append(work(Path(place)))
+    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from yt8m.conversion import convert
+from yt8m.conversion.shards import Part
 from yt8m.data.records import framed, read_framing, video_level_record
+from yt8m.errors import InputError
 from yt8m.progress import Messages
 
 IN_MEMORY = "--direct_running_mode in_memory"
@@ -187,6 +189,60 @@ def test_records_are_written_in_order_and_never_twice(beam, tmp_path):
             | yt8m.beam.WriteRecords(str(tmp_path), str(tmp_path / "scratch"))
         )
     assert not (tmp_path / "x.tfrecord").exists()
+
+
+def _damaged(tmp_path):
+    """Seven records, of which the third has a wrong checksum; and three, of which the second is cut off."""
+    records = [video_level_record(f"v{number}", [number], {}) for number in range(10)]
+    first, second = b"".join(map(framed, records[:7])), b"".join(map(framed, records[7:9]))
+    place = sum(len(framed(each)) for each in records[:2]) + 20
+    (tmp_path / "0.tfrecord").write_bytes(first[:place] + bytes([first[place] ^ 1]) + first[place + 1 :])
+    (tmp_path / "1.tfrecord").write_bytes(second[:-5])
+    return records, [str(tmp_path / f"{number}.tfrecord") for number in range(2)]
+
+
+def test_broken_records_are_left_out_and_counted_where_one_asks_for_it(beam, tmp_path):
+    import yt8m.beam
+
+    records, files = _damaged(tmp_path)
+    (tmp_path / "scratch").mkdir()
+    pipeline = beam.Pipeline("FnApiRunner")
+    (
+        pipeline
+        | yt8m.beam.ReadRecords(files, on_corrupt="skip")
+        | beam.Map(lambda each: ("all", each[:2], each[2]))
+        | yt8m.beam.WriteRecords(str(tmp_path), str(tmp_path / "scratch"))
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    found = [raw.data for raw in read_framing(str(tmp_path / "all.tfrecord"))]
+    assert found == [*records[:2], *records[3:8]]
+    (counter,) = result.metrics().query(beam.metrics.MetricsFilter().with_name("left_out"))["counters"]
+    assert counter.committed == 2
+    stopping = beam.Pipeline("FnApiRunner")
+    stopping | yt8m.beam.ReadRecords(files)
+    with pytest.raises(Exception, match=r"0\.tfrecord, record 2: its data do not match their checksum"):
+        stopping.run()
+    with pytest.raises(InputError, match="unknown on_corrupt 'skp'; did you mean skip"):
+        yt8m.beam.ReadRecords(files, on_corrupt="skp")
+
+
+def test_the_rest_of_a_part_begins_with_its_record_where_one_was_left_out(beam, tmp_path):
+    """The runner gives the records from the fifth on to another worker; the third was left out."""
+    from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+
+    from yt8m.cluster.reading import ReadParts, _sound_contents
+
+    records, files = _damaged(tmp_path)
+    read = ReadParts(_sound_contents)
+    halves = [
+        list(read.process(("key", Part(files[0])), OffsetRestrictionTracker(OffsetRange(*ends))))
+        for ends in ((0, 4), (4, 7))
+    ]
+    assert halves == [
+        [("key", number, records[number]) for number in (0, 1, 3)],
+        [("key", number, records[number]) for number in (4, 5, 6)],
+    ]
 
 
 @pytest.fixture

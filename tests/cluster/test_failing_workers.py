@@ -125,7 +125,7 @@ main()
 
 
 def test_a_worker_is_killed_and_the_job_started_again(job_service, sample, tmp_path):
-    """It is killed while it has a bundle. Beam's own job service waits for ever for one that ends between two bundles."""
+    """It is killed while it has a bundle. Beam's own job service may wait for ever for one that ends between two bundles."""
     flags, pool = job_service
     source, reached = sample / "2/frame/train", tmp_path / ".reached"
     convert(str(source), tmp_path / "local", to="video")

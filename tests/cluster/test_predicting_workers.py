@@ -1,6 +1,7 @@
 """What happens to predictions when bundles fail or workers are killed: the result is whole, or there is none."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 from job_services import wait_for, workers_of
 from trained_runs import FRAMES, RATED
 
-from yt8m.predicting import run_predictions
+from yt8m.errors import InputError
+from yt8m.predicting import prediction, run_predictions
 from yt8m.predicting.prediction import predict
 from yt8m.scoring.evaluation import evaluate
 from yt8m.scoring.scorer import BATCH_SIZE
@@ -63,6 +65,42 @@ def test_bundles_that_fail_twice_and_then_succeed(run, sample, tmp_path, small, 
     assert len([path for path in (tmp_path / "beam").rglob("*") if path.is_file()]) == len(names)
     there = evaluate(run, data, elsewhere=elsewhere)
     assert {**there, "videos_per_second": 0} == {**here, "videos_per_second": 0}
+
+
+@pytest.mark.parametrize("where", ["the model", "a part", "the submission"])
+def test_a_full_disk_is_one_line(run, sample, tmp_path, small, beam, monkeypatch, where):
+    """No file may be larger than some bytes while this is written, as on a disk with so much room."""
+    from yt8m.cluster import on_beam
+    from yt8m.cluster import predict as on_cluster
+    from yt8m.cluster.options import BeamOptions
+
+    def with_little_room(write):
+        def limited(*arguments, **options):
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+            try:
+                found = write(*arguments, **options)
+                return list(found) if where == "a part" else found
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+        return limited
+
+    owner, name = {
+        "the model": (on_beam, "stage"),
+        "a part": (on_cluster._WritePart, "process"),
+        "the submission": (prediction, "write_submission"),
+    }[where]
+    monkeypatch.setattr(owner, name, with_little_room(getattr(owner, name)))
+    elsewhere = on_beam.OnBeam(BeamOptions(options="--direct_running_mode in_memory"))
+    with pytest.raises(InputError, match=r"cannot be written \(File too large\); choose another place, or make room"):
+        predict(run, [str(sample / FRAMES)], tmp_path / "out.csv", elsewhere=elsewhere)
+    assert [each.name for each in tmp_path.iterdir() if each.name != ".out.csv.predictions"] == []
+    assert list(tmp_path.rglob(".beam-*")) == []
+    monkeypatch.undo()
+    predict(run, [str(sample / FRAMES)], tmp_path / "out.csv", elsewhere=elsewhere)
+    predict(run, [str(sample / FRAMES)], tmp_path / "local.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "local.csv").read_bytes()
 
 
 def has_tensorflow(worker: int) -> bool:

@@ -5,10 +5,9 @@ runner takes the records that are left, and gives them to another worker.
 """
 
 import contextlib
-import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import apache_beam as beam
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
@@ -18,12 +17,15 @@ from yt8m.conversion.inputs import stored_records
 from yt8m.conversion.shards import Part
 from yt8m.data.access.file_access import is_remote
 from yt8m.data.engine.records import LocalFile
-from yt8m.errors import InputError, RecordError
+from yt8m.data.locating import Problem, framing
+from yt8m.errors import InputError, RecordError, unknown_name
 
 _NO_END = sys.maxsize
 """For a part that goes on to the end of its file, whose number of records is unknown."""
 
 _BYTES_OF_A_RECORD = 1 << 18
+
+_LEFT_OUT = beam.metrics.Metrics.counter("yt8m", "left_out")
 
 
 class _Ranges(beam.transforms.core.RestrictionProvider):
@@ -68,8 +70,9 @@ class ReadParts(beam.DoFn):
         """See the class."""
         key, part = element
         start = tracker.current_restriction().start
-        # Where the records lie that another worker has left is unknown, so those before them are passed over.
-        for index, value in itertools.islice(self._read(part), start - part.first, None):
+        for index, value in self._read(part):
+            if index < start:
+                continue  # where the records lie that another worker has left is unknown, so those before them are passed over
             if not tracker.try_claim(index):
                 return
             yield key, index, value
@@ -148,22 +151,34 @@ class DivideFiles(beam.PTransform):
 class ReadRecords(beam.PTransform):
     """The records of TFRecord files, each as (number of the file, number of the record, bytes), in no order.
 
-    Files may be local, remote or compressed. Their checksums are checked, and a record that is broken ends the job with an error
-    that names it.
+    Files may be local, remote or compressed. Their checksums are checked.
 
     Args:
         files: their paths, as every worker can open them.
+        on_corrupt: `stop` ends the job with an error that names the broken record. `skip` leaves out records that are broken, and
+            what follows in a file that cannot be read any further. It says nothing of their contents. The job's counter
+            `yt8m/left_out` has the number of such places.
     """
 
-    def __init__(self, files: Iterable[str]):
+    def __init__(self, files: Iterable[str], on_corrupt: Literal["stop", "skip"] = "stop"):
         super().__init__()
-        self._files = list(files)
+        if on_corrupt not in ("stop", "skip"):
+            raise InputError(unknown_name("on_corrupt", on_corrupt, ("stop", "skip")))
+        self._files, self._read = list(files), _contents if on_corrupt == "stop" else _sound_contents
 
     def expand(self, begin):
         """Pipeline -> PCollection of (int, int, bytes)."""
-        return begin | DivideFiles(self._files) | "Read" >> beam.ParDo(ReadParts(_contents))
+        return begin | DivideFiles(self._files) | "Read" >> beam.ParDo(ReadParts(self._read))
 
 
 def _contents(part: Part) -> Iterator[tuple[int, bytes]]:
     for record, data in stored_records(part):
         yield record.index, data.tobytes()
+
+
+def _sound_contents(part: Part) -> Iterator[tuple[int, bytes]]:
+    for found in framing(part.path, part.first, part.offset, part.count):
+        if isinstance(found, Problem):
+            _LEFT_OUT.inc()
+        else:
+            yield found.index, found.data

@@ -43,7 +43,7 @@ class Problem:
         return RecordError(self.path, self.record, self.reason)
 
 
-def _framing(path: str, first: int = 0, offset: int = 0, count: int | None = None) -> Iterator[RawRecord | Problem]:
+def framing(path: str, first: int = 0, offset: int = 0, count: int | None = None) -> Iterator[RawRecord | Problem]:
     """Yields a file's records, or some of them, and a problem for what cannot be read. Arguments: see `looks`."""
     index = first or None
     try:
@@ -75,7 +75,7 @@ def looks(
     """
     batch: list[RawRecord] = []
     size = 0
-    for raw in _framing(path, first, offset, count):
+    for raw in framing(path, first, offset, count):
         if isinstance(raw, RawRecord):
             batch.append(raw)
             size += len(raw.data)
@@ -124,7 +124,7 @@ def locate_repeat(files: Sequence[str], error: RepeatError) -> InputError:
     """Finds both records of what comes twice, as an error that names them; the given error if they are not found."""
     found: list[_Holder] = []
     for path in files:
-        for raw in _framing(path):
+        for raw in framing(path):
             if isinstance(raw, Problem) or error.video_id not in raw.data:  # saves parsing most records
                 continue
             example = parse(raw.data)
