@@ -34,7 +34,7 @@ RUN_HERE = {
     "benchmarks": ["heavy place", "evaluate of read", "`moe`"],
     "benchmarks.ceiling": ["gap"],
     "benchmarks.clips": ["`--shots pixels`", "adjusted Rand index", "k-means on frames"],
-    "benchmarks.cluster": ["| without |", "two worker processes"],
+    "benchmarks.cluster": ["`convert --to video`", "| without |", "one thread", "`predict`"],
     "benchmarks.cluster_plan": ["| 200 | whole files |", "rests taken over"],
     "benchmarks.convert": ["`--to video`", "`--to parquet`"],
     "benchmarks.download": ["files of", "yt8m download"],
