@@ -36,6 +36,8 @@ SEEDS = sized((0, 1, 2), (0,))
 TEST_SHARDS = 6
 TRAINING_SHARE = 0.8
 NUM_CLASSES = sized(3862, 12)
+LENGTH = sized({}, {"num_steps": 2})
+"""In place of the recipes' own."""
 FRAMES = sized({"num_videos": 4_000, "num_classes": 60}, {"num_videos": 60, "num_classes": 12})
 
 
@@ -95,7 +97,8 @@ def measured(name: str, task: Task, data: dict[str, tuple[str, ...]], number: in
     if name in list_recipes():
         config = make_config(name)
         records = dataclasses.replace(config.data, **data, num_classes=task.num_classes)
-        training = dataclasses.replace(config.training, seed=seed, keep_checkpoints=1)
+        training = config.training.in_place_of(**LENGTH) if LENGTH else config.training
+        training = dataclasses.replace(training, seed=seed, keep_checkpoints=1)
         train(dataclasses.replace(config, run=str(run), data=records, training=training))
     else:
         fit(name, str(run), DataConfig(train=data["train"], num_classes=task.num_classes))

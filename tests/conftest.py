@@ -5,6 +5,7 @@ import functools
 import gc
 import itertools
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -36,6 +37,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 
 COLLECT_AFTER = 50_000
 """Objects made since the last collection; Python's own 700 suit a program smaller than TensorFlow, whose traces make millions."""
+
+_OF_ONE_FUNCTION = re.compile(r"(CustomGradient|(Stateful)?PartitionedCall)-\d+")
+"""Names of gradients in TensorFlow's register."""
 
 SECONDS = {
     "test_every_benchmark.py": 250,
@@ -104,7 +108,18 @@ def pytest_collection_finish(session):
 def pytest_runtest_setup(item):
     """What users get, for the tests that take long; see `_optimised_graphs`."""
     if "tensorflow" in sys.modules:
+        _share_one_stack()
         _optimise_graphs(item.get_closest_marker("slow") is not None)
+
+
+@functools.cache
+def _share_one_stack() -> None:
+    """TensorFlow keeps with each operation of a graph the stack that made it, for its messages. It walks pytest's part of the
+    stack, too, which took a twenty-fifth of the tests' time. All operations made by tests have this one."""
+    from tensorflow.python.util import tf_stack
+
+    stack = tf_stack.extract_stack()
+    tf_stack.extract_stack = lambda stacklevel=1: stack
 
 
 def _optimise_graphs(wanted: bool) -> bool:
@@ -129,6 +144,19 @@ def _optimised_graphs():
 def _plain_graphs():
     """For slow tests of what commands print, of which each makes dozens of graphs that run a few times."""
     _optimise_graphs(False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_gradients():
+    """TensorFlow registers the gradient of a function in each graph that it traces, and so keeps the graph for ever: several
+    gigabytes in the end, which Python's garbage collection walks through. No test takes a gradient of another module's graph."""
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import ops
+
+        registered = ops.gradient_registry._registry
+        for name in [*filter(_OF_ONE_FUNCTION.fullmatch, registered)]:
+            del registered[name]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -52,16 +52,17 @@ def test_options_that_no_runner_knows(beam, runner, options, message):
     assert "\n" not in str(caught.value)
 
 
-def test_options_reach_beam_and_the_direct_runner_uses_the_cores_of_this_process(beam):
+def test_options_reach_beam_and_the_direct_runner_has_the_threads_that_gain(beam):
     from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, StandardOptions
 
     given = BeamOptions("DataflowRunner", "--project mine --region europe-west4 --job_name 'a b'").load()
     cloud = given.view_as(GoogleCloudOptions)
     assert (cloud.project, cloud.region, cloud.job_name) == ("mine", "europe-west4", "a b")
     assert given.view_as(StandardOptions).runner == "DataflowRunner"
-    direct = BeamOptions().load().view_as(DirectOptions)
-    assert (direct.direct_running_mode, direct.direct_num_workers >= 1) == ("multi_threading", True)
-    asked = BeamOptions(options="--direct_num_workers 2").load().view_as(DirectOptions)
+    for count, mode in ((1, "in_memory"), (3, "multi_threading")):
+        direct = BeamOptions().load(count).view_as(DirectOptions)
+        assert (direct.direct_running_mode, direct.direct_num_workers) == (mode, count)
+    asked = BeamOptions(options="--direct_num_workers 2").load(3).view_as(DirectOptions)
     assert (asked.direct_running_mode, asked.direct_num_workers) == ("in_memory", 2)
     assert BeamOptions("FlinkRunner", "--state_backend x").load().view_as(StandardOptions).runner == "FlinkRunner"
 

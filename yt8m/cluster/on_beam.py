@@ -12,7 +12,7 @@ import numpy as np
 from yt8m.cluster.ensemble import CLASSES_AT_ONCE, CombineParts, RankSegments
 from yt8m.cluster.evaluate import MergeFindings
 from yt8m.cluster.models import Model, ScoreStreams, stage
-from yt8m.cluster.options import BeamOptions
+from yt8m.cluster.options import BeamOptions, num_cores
 from yt8m.cluster.predict import MakeParts, take_part
 from yt8m.cluster.running import Deliver, run, temp_location
 from yt8m.cluster.storage import value_in
@@ -60,7 +60,7 @@ class OnBeam:
             scored = pipeline | ScoreStreams([model], config, "rated", [range(len(source.files))])
             _deliver(scored, scratch, MergeFindings(source, config.data.num_classes))
 
-        return run(self._how, build, "evaluating", progress)[_FOUND]
+        return run(self._how, build, "evaluating", progress, num_threads=num_cores())[_FOUND]
 
     def predict(self, work: RunWork, missing: Sequence[int], into: PredictionStore, progress: Progress) -> Counts:
         """See `yt8m.predicting.elsewhere.Elsewhere`."""
@@ -106,7 +106,8 @@ class OnBeam:
 
         busy = f"{into.directory}: another job is writing there; wait for it, or name another place"
         with into.begun(), locked(into.directory, busy):
-            return run(self._how, build, work, progress, self._shared(into.directory), collect)
+            # One thread reads while the model of another computes.
+            return run(self._how, build, work, progress, self._shared(into.directory), collect, num_cores())
 
     def _shared(self, place: Path) -> str | None:
         """Where the scratch directory lies: beside the output, unless Beam's options name a place."""

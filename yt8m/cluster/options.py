@@ -14,6 +14,7 @@ import tyro
 
 from yt8m.config.fields import hint
 from yt8m.errors import InputError, not_installed, unknown_name
+from yt8m.values import PositiveInt
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -57,8 +58,15 @@ class BeamOptions:
                 f"--beam.options {self.options!r}: cannot be read ({error}); write them as on a command line"
             ) from None
 
-    def load(self) -> "PipelineOptions":
-        """The options as Beam has them. Raises InputError if Beam is missing, or does not know the runner or an option."""
+    def load(self, num_threads: PositiveInt = 1) -> "PipelineOptions":
+        """The options as Beam has them.
+
+        Args:
+            num_threads: threads of this process that `DirectRunner` uses, unless one of the options begins with `--direct_`.
+
+        Raises:
+            InputError: Beam is missing, or does not know the runner or an option.
+        """
         if self.runner not in get_args(Runner):
             raise InputError(f"--beam.runner: {unknown_name('runner', self.runner, get_args(Runner))}")
         load_beam()
@@ -69,7 +77,8 @@ class BeamOptions:
             raise InputError("--beam.options has --runner; name the runner with --beam.runner")
         self._refuse_unknown(words)
         if self.runner == "DirectRunner" and not any(word.startswith("--direct_") for word in words):
-            words += ["--direct_running_mode", "multi_threading", "--direct_num_workers", str(_num_cores())]
+            mode = "in_memory" if num_threads == 1 else "multi_threading"
+            words += ["--direct_running_mode", mode, "--direct_num_workers", str(num_threads)]
         return PipelineOptions([*words, "--runner", _CLASSES.get(self.runner, self.runner)])
 
     def _refuse_unknown(self, words: list[str]) -> None:
@@ -128,7 +137,8 @@ def _without_values(words: list[str], known: set[str]) -> list[str]:
     return left
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -76,6 +76,7 @@ def run(
     progress: Progress,
     shared: str | None = None,
     collect: Callable[[str], Any] = values_in,
+    num_threads: int = 1,
 ) -> Any:
     """Builds a pipeline and runs it to its end.
 
@@ -87,6 +88,7 @@ def run(
         shared: a directory that all workers can write to; None = `--temp_location`, or this machine's directory for temporary
             files.
         collect: takes what the pipeline has left in the scratch directory, before that is removed.
+        num_threads: see `BeamOptions.load`. More than one gain where work does not hold Python's lock.
 
     Returns:
         What `collect` returns; by default what the pipeline handed to `Deliver`, by name.
@@ -95,7 +97,7 @@ def run(
         InputError: Beam is missing, the options are wrong, the runner cannot be reached, or a worker met an error of the user's.
         KeyboardInterrupt: the user stopped it; the job is cancelled.
     """
-    options = how.load()
+    options = how.load(num_threads)
     with scratch_directory(shared or _shared_place(how)) as scratch:
         progress.message(f"{work} by Apache Beam, {how.runner}")
         with quiet_logging(), _without_stderr():

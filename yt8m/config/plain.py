@@ -1,6 +1,7 @@
 """Configurations as plain JSON values, and back."""
 
 import dataclasses
+import functools
 import json
 import typing
 from collections.abc import Mapping
@@ -19,7 +20,10 @@ def _as_in_json(value: Any, wanted: type) -> Any:
     return fit(value, wanted, "the value")
 
 
-def _converter(architectures: Mapping[str, type[Architecture]]) -> cattrs.Converter:
+@functools.lru_cache(maxsize=4)
+def _converter(known: tuple[tuple[str, type[Architecture]], ...]) -> cattrs.Converter:
+    """Structures configurations with these models, by name. It writes functions for that, so it is made once."""
+    architectures = dict(known)
     converter = cattrs.Converter(forbid_extra_keys=True)
 
     def structure_architecture(value: Mapping[str, Any], _) -> Architecture:
@@ -75,7 +79,7 @@ def from_dict(values: Mapping[str, Any], architectures: Mapping[str, type[Archit
         InputError: an unknown key, or a value that has the wrong type or is out of range.
     """
     try:
-        return _converter(architectures).structure(values, RunConfig)
+        return _converter(tuple(architectures.items())).structure(values, RunConfig)
     except Exception as error:  # cattrs raises an ExceptionGroup of its own for any mistake
         mistakes = cattrs.transform_error(error, path="config", format_exception=_explain)
         raise InputError("; ".join(mistakes)) from error

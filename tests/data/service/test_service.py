@@ -40,7 +40,7 @@ def service():
     workers = [api.WorkerServer(api.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
     yield address
     gc.collect()  # a server waits for readers that are still there
-    for server in (dispatcher, *workers):
+    for server in (*workers, dispatcher):  # a worker that no dispatcher answers tries for a minute
         server._stop()
 
 
