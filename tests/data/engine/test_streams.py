@@ -324,13 +324,15 @@ class TestReadingAhead:
         content, chance = random.Random(1).randbytes(123_456), random.Random(2)
         at_once: list[int] = []
         running = [0]
-        lock = threading.Lock()
+        lock, all_there = threading.Lock(), threading.Barrier(ahead.RANGES_AT_ONCE)
 
         def part(begin: int, end: int) -> bytes:
             with lock:
                 running[0] += 1
                 at_once.append(running[0])
                 seconds = chance.random() / 2000
+            if begin < 1000 * ahead.RANGES_AT_ONCE:
+                all_there.wait(30)
             time.sleep(seconds)
             with lock:
                 running[0] -= 1
