@@ -112,6 +112,24 @@ PRIVATE = [
         *("tensorflow", "2.16.2", "tests/runs/test_checkpoints.py"),
         "a disk that is full while a checkpoint is written",
     ),
+    Private(
+        "tensorflow.python.util",
+        "tensorflow.python.util:tf_stack.extract_stack",
+        *("tensorflow", "2.16.2", "tests/conftest.py"),
+        "operations that tests make share a stack; without it the tests take a twenty-fifth more time",
+    ),
+    Private(
+        "tensorflow.python.framework",
+        "tensorflow.python.framework:ops.gradient_registry._registry",
+        *("tensorflow", "2.16.2", "tests/conftest.py"),
+        "gradients of graphs that are no more are forgotten; without it the tests take three times the memory",
+    ),
+    Private(
+        "_registry",
+        "tensorflow.python.framework:ops.gradient_registry._registry",
+        *("tensorflow", "2.16.2", "tests/conftest.py"),
+        "as above",
+    ),
 ]
 
 

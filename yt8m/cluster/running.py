@@ -155,8 +155,10 @@ def _run(how: BeamOptions, options: PipelineOptions, build: Callable[[beam.Pipel
 def _explained(error: BaseException, how: BeamOptions) -> BaseException:
     """The error of the user's that ended a job, as its text names it; the given one if it was a bug, or Ctrl-C."""
     text = str(error)
-    if isinstance(error, InputError | KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt):
         return error
+    if isinstance(error, InputError):  # of a worker in this process, to which Beam has added as well
+        return InputError(_ADDED.sub("", text).strip()) if _ADDED.search(text) else error
     if found := _OURS.findall(text):
         return InputError(_ADDED.sub("", found[-1]).strip())
     is_of_runner = isinstance(error, OSError | grpc.RpcError | grpc.FutureTimeoutError | RuntimeError)
