@@ -107,7 +107,12 @@ def test_the_same_choices_are_always_in_the_same_order():
         source = path.read_text()
         if "Literal[" not in source:
             continue
-        names = vars(importlib.import_module(".".join(path.relative_to(package.parent).with_suffix("").parts)))
+        try:
+            names = vars(importlib.import_module(".".join(path.relative_to(package.parent).with_suffix("").parts)))
+        except ModuleNotFoundError as error:
+            if error.name == "apache_beam":  # which cannot be installed beside the newest TensorFlow
+                continue
+            raise
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
                 # Not evaluated as `Literal[...] | None`, which is what is kept.

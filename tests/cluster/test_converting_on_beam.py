@@ -1,6 +1,10 @@
 """`yt8m convert --engine beam`: the bytes are those of the local command, whatever the runner does."""
 
+import json
+import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,6 +247,48 @@ def test_the_rest_of_a_part_begins_with_its_record_where_one_was_left_out(beam, 
         [("key", number, records[number]) for number in (0, 1, 3)],
         [("key", number, records[number]) for number in (4, 5, 6)],
     ]
+
+
+@pytest.mark.parametrize("name", ["a\\nb", "x [while running y"])
+@pytest.mark.parametrize("options", [IN_MEMORY, "--direct_running_mode multi_threading --direct_num_workers 2"])
+def test_a_message_is_whole_whatever_the_file_is_called(convert_on_beam, tmp_path, capsys, name, options):
+    records = [framed(video_level_record("v", [1], {}))]
+    path = tmp_path / "in" / f"{name}.tfrecord"
+    path.parent.mkdir()
+    path.write_bytes(records[0][:-5] + b"wrong")
+    assert convert_on_beam(path, tmp_path / "out", "--to", "tfrecord", options=options) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == f"yt8m: {path}, record 0: its data do not match their checksum"
+    assert {each.name for each in tmp_path.iterdir()} == {"in"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--pickle_library dill", r"--beam.options '--pickle_library dill': Beam refuses \(.*dill.*\)"),
+        ("--type_check_strictness ALL_REQUIRED", r"--beam.options '--type_check_strictness .*': Beam refuses \(.*\)"),
+    ],
+)
+def test_options_that_beam_refuses_only_later_are_one_line(convert_on_beam, sample, tmp_path, capsys, options, said):
+    before = {path.name for path in Path(tempfile.gettempdir()).glob("beam-pipeline-temp*")}
+    assert convert_on_beam(sample / "2/frame/train", tmp_path / "out", "--to", "video", options=options) == 2
+    assert re.fullmatch(f"yt8m: {said}; leave out what it names", capsys.readouterr().err.splitlines()[-1])
+    assert not list(tmp_path.iterdir())
+    assert {path.name for path in Path(tempfile.gettempdir()).glob("beam-pipeline-temp*")} <= before
+
+
+def test_an_address_that_no_file_system_knows_is_one_line(status_of, sample, capsys):
+    words = ["--engine", "beam", "--beam.options", "--temp_location foo://x/y"]
+    assert status_of("inspect", sample / "2/frame/train", *words) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("yt8m: foo://x/y: cannot be listed (Unable to get filesystem")
+
+
+def test_beam_prints_nothing_beside_the_result(status_of, sample, tmp_path, capfd):
+    options = f"--profile_cpu --profile_location {tmp_path / 'profiles'}"
+    words = ["--to", "video", "--out", tmp_path / "out", "--json", "--engine", "beam", "--beam.options", options]
+    assert status_of("convert", sample / "2/frame/train", *words) == 0
+    assert json.loads(capfd.readouterr().out)["num_records"] == 64
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ def test_the_pipeline_copies_records_in_their_order(beam, sample, tmp_path, monk
     files = sorted((sample / "2/video/train").glob("*.tfrecord"))[:2]
     for name, file in zip("ab", files, strict=True):
         (tmp_path / f"{name}.tfrecord").write_bytes(file.read_bytes())
-    (tmp_path / "scratch").mkdir()
     monkeypatch.chdir(tmp_path)
     exec(compile(program, "clusters.md", "exec"), {"__name__": "__main__"})
     assert {path.name for path in (tmp_path / "copies").iterdir()} == {"copy-0000.tfrecord", "copy-0001.tfrecord"}

@@ -105,6 +105,8 @@ def test_the_rest_of_a_slow_part_is_taken_over(beam, sample, tmp_path, monkeypat
 
 HELD = """
 import pathlib, sys, time
+from yt8m.cluster.options import load_beam
+load_beam()  # without its remarks
 from yt8m.cluster import convert
 from yt8m.cli import main
 
@@ -151,6 +153,35 @@ def test_a_worker_is_killed_and_the_job_started_again(job_service, sample, tmp_p
     assert again.returncode == 0, again.stderr
     assert contents(tmp_path / "out") == contents(tmp_path / "local")
     assert {path.name for path in tmp_path.iterdir()} == {"local", "out"}
+
+
+def test_ctrl_c_is_one_line_though_workers_in_processes_die_with_tracebacks(beam, sample, tmp_path):
+    """A terminal sends the signal to all processes of the command."""
+    source, reached = sample / "2/frame/train", tmp_path / ".reached"
+    convert(str(source), tmp_path / "local", to="video")
+    command = ["convert", str(source), "--to", "video", "--out", str(tmp_path / "out"), "--engine", "beam"]
+    command += ["--beam.options", "--direct_running_mode multi_processing --direct_num_workers 2"]
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, str(reached), *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_for(reached.exists)
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (2, "")
+    stopped = "yt8m: stopped; the same command goes on where it stood"
+    assert err.splitlines() == ["converting by Apache Beam, DirectRunner", stopped]
+    again = subprocess.run(
+        [sys.executable, "-m", "yt8m", *command], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert again.returncode == 0, again.stderr
+    assert contents(tmp_path / "out") == contents(tmp_path / "local")
 
 
 def test_a_broken_record_is_named_by_a_worker_in_another_process(job_service, sample, tmp_path):

@@ -58,7 +58,9 @@ class ConvertRecords(beam.PTransform):
             | DivideParts(divide)
             | "Read" >> beam.ParDo(ReadParts(_Converting(self._work)))
         )
-        notes = converted | "Take notes" >> beam.Map(lambda each: each[2][1]) | beam.Filter(bool)
+        notes = (
+            converted | "Take notes" >> beam.Map(lambda each: each[2][1]) | beam.Filter(lambda note: note is not None)
+        )
         records = converted | "Name" >> beam.Map(_named)
         return records | WriteRecords(self._directory, self._scratch, _Files(self._work)), notes
 

@@ -70,12 +70,17 @@ class BeamOptions:
         if self.runner not in get_args(Runner):
             raise InputError(f"--beam.runner: {unknown_name('runner', self.runner, get_args(Runner))}")
         load_beam()
-        from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
         words = self.words()
         if any(word.partition("=")[0] == "--runner" for word in words):
             raise InputError("--beam.options has --runner; name the runner with --beam.runner")
+        if "-h" in words or "--help" in words:
+            raise InputError("--beam.options has --help; Beam's documentation, and its runner's, have their options")
         self._refuse_unknown(words)
+        given = PipelineOptions(words).view_as(DirectOptions).direct_num_workers
+        if given < 0:
+            raise InputError(f"--beam.options has --direct_num_workers {given}; it must be 0, for one a core, or more")
         if self.runner == "DirectRunner" and not any(word.startswith("--direct_") for word in words):
             mode = "in_memory" if num_threads == 1 else "multi_threading"
             words += ["--direct_running_mode", mode, "--direct_num_workers", str(num_threads)]
@@ -156,7 +161,7 @@ def quiet_logging() -> Iterator[None]:
     """Keeps the log of Beam off the terminal, where errors are one line."""
     root = logging.getLogger()
     before, handlers = root.manager.disable, list(root.handlers)
-    logging.disable(logging.ERROR)
+    logging.disable(logging.CRITICAL)  # as which the end of a worker that was stopped counts
     try:
         yield
     finally:

@@ -3,13 +3,17 @@
 import contextlib
 import os
 import re
+import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.typehints.decorators import TypeCheckError
 
 from yt8m.cluster.options import BeamOptions, quiet_logging
 from yt8m.cluster.storage import GIVEN, put_value, scratch_directory, token, value_in, values_in
@@ -20,8 +24,10 @@ Build = Callable[[beam.Pipeline, str], None]
 """Puts the transforms into a pipeline, given the scratch directory that its workers share."""
 
 _OURS = re.compile(r"yt8m\.errors\.(?:InputError|RecordError): (.*)")
-_ADDED = re.compile(r"( \[while running .*|\\n.*)$")
+_ADDED = re.compile(r" \[while running '[^']*'\]\s*$")
 """What Beam puts behind a message."""
+_ESCAPED_FRAME, _ESCAPED_END = '\\n  File "', re.compile(r"(?<!\\)\\n")
+"""A job service may quote a whole traceback, so that its lines end with a backslash and an n."""
 
 _OUR_FRAME = re.compile(r'File "[^"]*\byt8m/')
 """A line of a traceback that leads through this package."""
@@ -29,6 +35,9 @@ _OUR_FRAME = re.compile(r'File "[^"]*\byt8m/')
 _LONGEST_REASON = 300
 
 _ELEMENTS_A_FILE = 1000
+
+_SECONDS_TO_END = 1.0
+"""For Beam's threads, once a job has ended. Some never do."""
 
 
 class FromList(beam.PTransform):
@@ -100,22 +109,47 @@ def run(
     options = how.load(num_threads)
     with scratch_directory(shared or _shared_place(how)) as scratch:
         progress.message(f"{work} by Apache Beam, {how.runner}")
-        with quiet_logging(), _without_stderr():
+        with quiet_logging(), _without_output():
             _run(how, options, lambda pipeline: build(pipeline, scratch))
         return collect(scratch)
 
 
 @contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Leaves out what workers print in this process, and in those that it starts: the error says it too."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-        before = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
+def _without_output() -> Iterator[None]:
+    """Leaves out what workers print in this process, and in those that it starts: the error says it too.
+
+    Beam's threads may end after the job that was stopped, each with a traceback, so they are waited for.
+    """
+    threads, hook = set(threading.enumerate()), threading.excepthook
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        kept = {number: os.dup(number) for number in (1, 2)}
+        for number in kept:
+            os.dup2(nowhere.fileno(), number)
+        threading.excepthook = lambda ended: None
         try:
             yield
+        except BaseException:
+            _wait_for(set(threading.enumerate()) - threads)
+            raise
         finally:
-            os.dup2(before, 2)
-            os.close(before)
+            try:
+                _restore(kept)
+            finally:  # Ctrl-C at this moment must not leave them closed
+                _restore(kept)
+                threading.excepthook = hook
+        for copy in kept.values():
+            os.close(copy)
+
+
+def _restore(kept: dict[int, int]) -> None:
+    for number, copy in kept.items():
+        os.dup2(copy, number)
+
+
+def _wait_for(threads: set[threading.Thread]) -> None:
+    end = time.monotonic() + _SECONDS_TO_END
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def temp_location(how: BeamOptions) -> str | None:
@@ -137,7 +171,7 @@ def _shared_place(how: BeamOptions) -> str:
 
 def _run(how: BeamOptions, options: PipelineOptions, build: Callable[[beam.Pipeline], None]) -> None:
     """Runs a pipeline. Raises what `run` raises."""
-    result = None
+    pipeline = result = None
     try:
         pipeline = beam.Pipeline(options=options)
         build(pipeline)
@@ -147,6 +181,8 @@ def _run(how: BeamOptions, options: PipelineOptions, build: Callable[[beam.Pipel
         if result is not None:
             with contextlib.suppress(Exception):
                 result.cancel()
+        if pipeline is not None:  # which removes this itself only if it runs
+            shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
         raise _explained(error, how) from error
     if result.state not in (None, "DONE"):
         raise InputError(f"--beam.runner {how.runner}: the job ended as {result.state}; its log says why")
@@ -158,9 +194,14 @@ def _explained(error: BaseException, how: BeamOptions) -> BaseException:
     if isinstance(error, KeyboardInterrupt):
         return error
     if isinstance(error, InputError):  # of a worker in this process, to which Beam has added as well
-        return InputError(_ADDED.sub("", text).strip()) if _ADDED.search(text) else error
+        return InputError(_ADDED.sub("", text)) if _ADDED.search(text) else error
     if found := _OURS.findall(text):
-        return InputError(_ADDED.sub("", found[-1]).strip())
+        message = found[-1]
+        if _ESCAPED_FRAME in text:
+            message = _ESCAPED_END.split(message)[0].replace("\\\\", "\\")
+        return InputError(_ADDED.sub("", message).strip())
+    if isinstance(error, ImportError | TypeCheckError) and how.options:
+        return InputError(f"--beam.options {how.options!r}: Beam refuses ({_reason_in(text)}); leave out what it names")
     is_of_runner = isinstance(error, OSError | grpc.RpcError | grpc.FutureTimeoutError | RuntimeError)
     if (is_of_runner and not _OUR_FRAME.search(text)) or "validations errors" in text:
         reason = _reason_in(text) or type(error).__name__

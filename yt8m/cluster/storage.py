@@ -21,6 +21,9 @@ from yt8m.files import NewFile, unwritable
 
 _BLOCK_BYTES = 1 << 20
 
+_REFUSED = (BeamIOError, ValueError)
+"""What Beam's file systems raise; ValueError: none is installed for such addresses."""
+
 VALUE, GIVEN = ".value", ".given"
 """Endings of values that workers hand back, and of those that they are given."""
 
@@ -49,7 +52,7 @@ def open_shared(path: str) -> BinaryIO:
         if is_remote(path):
             return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
         return open(path, "rb")
-    except (OSError, BeamIOError) as error:
+    except (OSError, *_REFUSED) as error:
         raise InputError(f"{path}: cannot be read ({_reason(error)}); workers must share this place") from error
 
 
@@ -60,7 +63,7 @@ def writing(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(path, error) from error
-    except BeamIOError as error:
+    except _REFUSED as error:
         raise InputError(f"{path}: cannot be written ({_reason(error)}); choose another place") from error
 
 
@@ -86,7 +89,7 @@ def files_in(directory: str) -> list[str]:
         return sorted(str(path) for path in Path(directory).glob("*") if path.is_file())
     try:
         (found,) = FileSystems.match([joined(directory, "*")])
-    except (BeamIOError, ValueError) as error:  # ValueError: no file system is installed for such addresses
+    except _REFUSED as error:
         raise InputError(f"{directory}: cannot be listed ({_reason(error)})") from error
     return sorted(each.path for each in found.metadata_list)
 
@@ -95,7 +98,7 @@ def versions_of(paths: Sequence[str]) -> list[tuple[str, int, float]]:
     """Those of some remote files that are there, each with its size and its time of change. Raises InputError on failure."""
     try:
         found = FileSystems.match(list(paths))
-    except (BeamIOError, ValueError) as error:
+    except _REFUSED as error:
         raise InputError(f"{paths[0]}: cannot be read ({_reason(error)})") from error
     every = [each for matched in found for each in matched.metadata_list]
     return [(each.path, each.size_in_bytes, each.last_updated_in_seconds) for each in every]
@@ -126,7 +129,7 @@ def remove_directory(directory: str) -> None:
     if not is_remote(directory):
         shutil.rmtree(directory, ignore_errors=True)
         return
-    with contextlib.suppress(BeamIOError):
+    with contextlib.suppress(*_REFUSED):
         (found,) = FileSystems.match([joined(directory, "**")])
         if paths := [each.path for each in found.metadata_list]:
             FileSystems.delete(paths)
@@ -136,7 +139,9 @@ def remove_directory(directory: str) -> None:
 def scratch_directory(parent: str) -> Iterator[str]:
     """A new directory for the files that workers hand to one another, and to whoever started them; removed in the end."""
     path = joined(parent, f".beam-{token()}")
-    if not is_remote(path):
+    if is_remote(path):
+        files_in(parent)  # whether there is such a place
+    else:
         with writing(path):
             os.makedirs(path)
     try:

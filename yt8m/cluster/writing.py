@@ -7,6 +7,7 @@ never all in the memory of one place. What a failed attempt wrote is in files th
 
 import contextlib
 import itertools
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ class WriteRecords(beam.PTransform):
 
     Args:
         directory: where: local, on a disk that all workers share, or remote.
-        scratch: a directory for temporary files, which all workers share and the caller removes.
+        scratch: a directory for temporary files, which all workers share; made if it is missing. The caller removes it.
         form: the form of the files; None = TFRecord.
     """
 
@@ -101,6 +102,8 @@ class _Keep(beam.DoFn):
     def process(self, element: tuple[str, Order, bytes]) -> Iterator[tuple[str, _Place]]:
         name, order, content = element
         if self._file is None:
+            if not is_remote(self._scratch):
+                os.makedirs(self._scratch, exist_ok=True)
             self._file = create(self._path)
         with writing(self._path):
             self._file.write(content)
