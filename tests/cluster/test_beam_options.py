@@ -1,7 +1,10 @@
 """Flags of `--engine beam`: each mistake is one line, before any work."""
 
+import contextlib
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -102,3 +105,22 @@ def test_nothing_of_beam_is_loaded_unless_it_is_asked_for(sample, tmp_path):
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
+def test_what_is_printed_meanwhile_is_left_out_and_all_is_as_before_afterwards(beam, capfd, error):
+    from yt8m.cluster.running import _without_output
+
+    files, hook = os.listdir("/proc/self/fd"), threading.excepthook
+    with contextlib.suppress(RuntimeError, KeyboardInterrupt), _without_output():
+        print("of a worker")
+        os.write(1, b"of a process\n")
+        os.write(2, b"of a process\n")
+        broken = threading.Thread(target=lambda: 1 / 0)
+        broken.start()
+        broken.join()
+        if error:
+            raise error
+    os.write(1, b"of the command\n")
+    assert tuple(capfd.readouterr()) == ("of the command\n", "")
+    assert (os.listdir("/proc/self/fd"), threading.excepthook) == (files, hook)

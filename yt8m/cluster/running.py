@@ -137,8 +137,8 @@ def _without_output() -> Iterator[None]:
             finally:  # Ctrl-C at this moment must not leave them closed
                 _restore(kept)
                 threading.excepthook = hook
-        for copy in kept.values():
-            os.close(copy)
+                for copy in kept.values():
+                    os.close(copy)
 
 
 def _restore(kept: dict[int, int]) -> None:
