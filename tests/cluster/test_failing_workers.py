@@ -1,5 +1,6 @@
 """What happens to a job when bundles fail, workers are killed, or a disk is full: the result is whole, or there is none."""
 
+import contextlib
 import json
 import os
 import signal
@@ -118,7 +119,7 @@ class Held(convert._Converting):  # Beam sends a class of the main module as it 
             yield item
             if number == 7:
                 pathlib.Path(self.reached).touch()
-                time.sleep(600)
+                time.sleep(20)
 
 convert._Converting = Held
 main()
@@ -155,12 +156,11 @@ def test_a_worker_is_killed_and_the_job_started_again(job_service, sample, tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {"local", "out"}
 
 
-def test_ctrl_c_is_one_line_though_workers_in_processes_die_with_tracebacks(beam, sample, tmp_path):
-    """A terminal sends the signal to all processes of the command."""
-    source, reached = sample / "2/frame/train", tmp_path / ".reached"
-    convert(str(source), tmp_path / "local", to="video")
-    command = ["convert", str(source), "--to", "video", "--out", str(tmp_path / "out"), "--engine", "beam"]
-    command += ["--beam.options", "--direct_running_mode multi_processing --direct_num_workers 2"]
+def stopped_by_ctrl_c(command, reached):
+    """Exit status, output and errors; None if a worker took no notice, for which Beam waits for ever.
+
+    A terminal sends the signal to all processes of the command.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", HELD, str(reached), *command],
         stdout=subprocess.PIPE,
@@ -171,12 +171,23 @@ def test_ctrl_c_is_one_line_though_workers_in_processes_die_with_tracebacks(beam
         try:
             wait_for(reached.exists)
             os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            return None
         finally:
-            process.kill()
-    assert (process.returncode, out) == (2, "")
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, out, err.splitlines()
+
+
+def test_ctrl_c_is_one_line_though_workers_in_processes_die_with_tracebacks(beam, sample, tmp_path):
+    source = sample / "2/frame/train"
+    convert(str(source), tmp_path / "local", to="video")
+    command = ["convert", str(source), "--to", "video", "--out", str(tmp_path / "out"), "--engine", "beam"]
+    command += ["--beam.options", "--direct_running_mode multi_processing --direct_num_workers 2"]
+    tries = (stopped_by_ctrl_c(command, tmp_path / f".reached-{number}") for number in range(3))
     stopped = "yt8m: stopped; the same command goes on where it stood"
-    assert err.splitlines() == ["converting by Apache Beam, DirectRunner", stopped]
+    assert next(filter(None, tries)) == (2, "", ["converting by Apache Beam, DirectRunner", stopped])
     again = subprocess.run(
         [sys.executable, "-m", "yt8m", *command], capture_output=True, text=True, check=False, timeout=300
     )
