@@ -122,7 +122,7 @@ PRIVATE = [
         "tensorflow.python.framework",
         "tensorflow.python.framework:ops.gradient_registry._registry",
         *("tensorflow", "2.16.2", "tests/conftest.py"),
-        "gradients of graphs that are no more are forgotten; without it the tests take three times the memory",
+        "gradients of graphs that are no more are forgotten; without it each process of the tests ends with 6 to 8 GB",
     ),
     Private(
         "_registry",

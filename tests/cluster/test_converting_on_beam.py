@@ -196,9 +196,9 @@ def test_records_are_written_in_order_and_never_twice(beam, tmp_path):
 
 
 def _damaged(tmp_path):
-    """Seven records, of which the third has a wrong checksum; and three, of which the second is cut off."""
-    records = [video_level_record(f"v{number}", [number], {}) for number in range(10)]
-    first, second = b"".join(map(framed, records[:7])), b"".join(map(framed, records[7:9]))
+    """Seven records, of which the third has a wrong checksum; and two, of which the second is cut off."""
+    records = [video_level_record(f"v{number}", [number], {}) for number in range(9)]
+    first, second = b"".join(map(framed, records[:7])), b"".join(map(framed, records[7:]))
     place = sum(len(framed(each)) for each in records[:2]) + 20
     (tmp_path / "0.tfrecord").write_bytes(first[:place] + bytes([first[place] ^ 1]) + first[place + 1 :])
     (tmp_path / "1.tfrecord").write_bytes(second[:-5])

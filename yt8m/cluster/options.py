@@ -70,7 +70,7 @@ class BeamOptions:
         if self.runner not in get_args(Runner):
             raise InputError(f"--beam.runner: {unknown_name('runner', self.runner, get_args(Runner))}")
         load_beam()
-        from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+        from apache_beam.options.pipeline_options import PipelineOptions
 
         words = self.words()
         if any(word.partition("=")[0] == "--runner" for word in words):
@@ -78,9 +78,6 @@ class BeamOptions:
         if "-h" in words or "--help" in words:
             raise InputError("--beam.options has --help; Beam's documentation, and its runner's, have their options")
         self._refuse_unknown(words)
-        given = PipelineOptions(words).view_as(DirectOptions).direct_num_workers
-        if given < 0:
-            raise InputError(f"--beam.options has --direct_num_workers {given}; it must be 0, for one a core, or more")
         if self.runner == "DirectRunner" and not any(word.startswith("--direct_") for word in words):
             mode = "in_memory" if num_threads == 1 else "multi_threading"
             words += ["--direct_running_mode", mode, "--direct_num_workers", str(num_threads)]
@@ -93,7 +90,11 @@ class BeamOptions:
         PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
         (parser,) = parsers
         parser.error = _refuse  # type: ignore[method-assign]  it would end the process
-        _, unknown = parser.parse_known_args(words)
+        given, unknown = parser.parse_known_args(words)
+        if given.direct_num_workers < 0:
+            raise InputError(
+                f"--beam.options has --direct_num_workers {given.direct_num_workers}; it must be 0, for one a core, or more"
+            )
         known = [name for action in parser._actions for name in action.option_strings]
         if self.runner in _WITH_JOB_SERVICE:
             known += [f"--{name}" for name in _OF_JOB_SERVICES]

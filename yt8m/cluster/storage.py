@@ -39,10 +39,11 @@ def token() -> str:
 
 
 def create(path: str) -> BinaryIO:
-    """Opens a new file for writing. Its directory exists, or needs none. Raises InputError if that fails."""
+    """Opens a new file for writing. Its directory is made if it is missing. Raises InputError if that fails."""
     with writing(path):
         if is_remote(path):
             return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         return open(path, "wb")
 
 
@@ -135,12 +136,20 @@ def remove_directory(directory: str) -> None:
             FileSystems.delete(paths)
 
 
+def _require_file_system(directory: str) -> None:
+    """Raises InputError if Beam has no file system for an address. Nothing is asked of it: a directory may be large."""
+    try:
+        FileSystems.get_filesystem(directory)
+    except _REFUSED as error:
+        raise InputError(f"{directory}: cannot be listed ({_reason(error)})") from error
+
+
 @contextlib.contextmanager
 def scratch_directory(parent: str) -> Iterator[str]:
     """A new directory for the files that workers hand to one another, and to whoever started them; removed in the end."""
     path = joined(parent, f".beam-{token()}")
     if is_remote(path):
-        files_in(parent)  # whether there is such a place
+        _require_file_system(parent)
     else:
         with writing(path):
             os.makedirs(path)

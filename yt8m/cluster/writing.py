@@ -7,7 +7,6 @@ never all in the memory of one place. What a failed attempt wrote is in files th
 
 import contextlib
 import itertools
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -102,8 +101,6 @@ class _Keep(beam.DoFn):
     def process(self, element: tuple[str, Order, bytes]) -> Iterator[tuple[str, _Place]]:
         name, order, content = element
         if self._file is None:
-            if not is_remote(self._scratch):
-                os.makedirs(self._scratch, exist_ok=True)
             self._file = create(self._path)
         with writing(self._path):
             self._file.write(content)
