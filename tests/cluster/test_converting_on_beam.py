@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ def contents(directory):
 
 
 @pytest.fixture
-def convert_on_beam(status_of):
+def convert_on_beam(beam, status_of):
     def run(source, out, *flags, options=""):
         given = ["--beam.options", options] if options else []
         return status_of("convert", source, "--out", out, *flags, "--engine", "beam", *given)
@@ -269,22 +268,25 @@ def test_a_message_is_whole_whatever_the_file_is_called(convert_on_beam, tmp_pat
         ("--type_check_strictness ALL_REQUIRED", r"--beam.options '--type_check_strictness .*': Beam refuses \(.*\)"),
     ],
 )
-def test_options_that_beam_refuses_only_later_are_one_line(convert_on_beam, sample, tmp_path, capsys, options, said):
-    before = {path.name for path in Path(tempfile.gettempdir()).glob("beam-pipeline-temp*")}
+def test_options_that_beam_refuses_only_later_are_one_line(
+    convert_on_beam, sample, tmp_path, tmp_path_factory, monkeypatch, capsys, options, said
+):
+    scratch = tmp_path_factory.mktemp("scratch")  # of this test alone: others run beside it
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     assert convert_on_beam(sample / "2/frame/train", tmp_path / "out", "--to", "video", options=options) == 2
     assert re.fullmatch(f"yt8m: {said}; leave out what it names", capsys.readouterr().err.splitlines()[-1])
     assert not list(tmp_path.iterdir())
-    assert {path.name for path in Path(tempfile.gettempdir()).glob("beam-pipeline-temp*")} <= before
+    assert not list(scratch.iterdir())
 
 
-def test_an_address_that_no_file_system_knows_is_one_line(status_of, sample, capsys):
+def test_an_address_that_no_file_system_knows_is_one_line(beam, status_of, sample, capsys):
     words = ["--engine", "beam", "--beam.options", "--temp_location foo://x/y"]
     assert status_of("inspect", sample / "2/frame/train", *words) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("yt8m: foo://x/y: cannot be listed (Unable to get filesystem")
 
 
-def test_beam_prints_nothing_beside_the_result(status_of, sample, tmp_path, capfd):
+def test_beam_prints_nothing_beside_the_result(beam, status_of, sample, tmp_path, capfd):
     options = f"--profile_cpu --profile_location {tmp_path / 'profiles'}"
     words = ["--to", "video", "--out", tmp_path / "out", "--json", "--engine", "beam", "--beam.options", options]
     assert status_of("convert", sample / "2/frame/train", *words) == 0

@@ -14,7 +14,7 @@ import tensorflow as tf
 from conftest import SHORT
 
 from yt8m.data import survey
-from yt8m.distribution.machine import count_cores
+from yt8m.machine import count_cores
 from yt8m.tuning import study, tuning
 from yt8m.tuning.jobs import list_accelerators
 from yt8m.tuning.space import Dimension

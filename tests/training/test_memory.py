@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from small_runs import Watcher, configure
 
+from yt8m import machine
 from yt8m.diagnosing import sanity
-from yt8m.distribution import machine
 from yt8m.models import make_architecture
 from yt8m.recipes import make_config
 from yt8m.runs.model import build_for_training

@@ -13,7 +13,7 @@ import studies
 from studies import RATES, Watcher, task, use_stand_ins
 from trial_stand_in import score_of
 
-from yt8m.distribution import machine
+from yt8m import machine
 from yt8m.errors import InputError
 from yt8m.tuning import jobs, processes, session, study, tuning
 from yt8m.tuning.sharing import Sharing

@@ -12,7 +12,7 @@ import numpy as np
 from yt8m.cluster.ensemble import CLASSES_AT_ONCE, CombineParts, RankSegments
 from yt8m.cluster.evaluate import MergeFindings
 from yt8m.cluster.models import Model, ScoreStreams, stage
-from yt8m.cluster.options import BeamOptions, num_cores
+from yt8m.cluster.options import BeamOptions
 from yt8m.cluster.predict import MakeParts, take_part
 from yt8m.cluster.running import Deliver, run, temp_location
 from yt8m.cluster.storage import value_in
@@ -20,6 +20,7 @@ from yt8m.config import RunConfig
 from yt8m.data.access.file_access import is_remote
 from yt8m.data.source import Source
 from yt8m.files import check_destination, locked
+from yt8m.machine import count_cores
 from yt8m.predicting.counts import Counts
 from yt8m.predicting.elsewhere import RunWork
 from yt8m.predicting.parts import Predictions
@@ -60,7 +61,7 @@ class OnBeam:
             scored = pipeline | ScoreStreams([model], config, "rated", [range(len(source.files))])
             _deliver(scored, scratch, MergeFindings(source, config.data.num_classes))
 
-        return run(self._how, build, "evaluating", progress, num_threads=num_cores())[_FOUND]
+        return run(self._how, build, "evaluating", progress, num_threads=count_cores())[_FOUND]
 
     def predict(self, work: RunWork, missing: Sequence[int], into: PredictionStore, progress: Progress) -> Counts:
         """See `yt8m.predicting.elsewhere.Elsewhere`."""
@@ -107,7 +108,7 @@ class OnBeam:
         busy = f"{into.directory}: another job is writing there; wait for it, or name another place"
         with into.begun(), locked(into.directory, busy):
             # One thread reads while the model of another computes.
-            return run(self._how, build, work, progress, self._shared(into.directory), collect, num_cores())
+            return run(self._how, build, work, progress, self._shared(into.directory), collect, count_cores())
 
     def _shared(self, place: Path) -> str | None:
         """Where the scratch directory lies: beside the output, unless Beam's options name a place."""

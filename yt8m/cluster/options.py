@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import difflib
 import logging
-import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,11 +140,6 @@ def _without_values(words: list[str], known: set[str]) -> list[str]:
         if not is_known:
             left.append(word)
     return left
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_beam() -> None:

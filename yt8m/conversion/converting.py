@@ -26,6 +26,7 @@ from yt8m.files import (
     check_local,
     check_room,
 )
+from yt8m.machine import count_cores
 from yt8m.progress import SILENT, Progress
 from yt8m.values import PositiveInt, checked
 
@@ -189,7 +190,7 @@ def _write_all(work: Work, shards: Sequence[Shard], directory: Path, progress: P
         if stop.is_set():
             raise _StoppedError
 
-    num_threads = max(1, min(_FILES_AT_ONCE, len(os.sched_getaffinity(0)), len(shards)))
+    num_threads = max(1, min(_FILES_AT_ONCE, count_cores(), len(shards)))
     with progress.working("converting", "record"), ThreadPoolExecutor(num_threads) as threads:
         running = [threads.submit(_write, work, shard, directory, advance) for shard in shards]
         try:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from yt8m.diagnosing.bottleneck import (
 from yt8m.distribution.rates import ProductRates, is_processor_used, measure_rates
 from yt8m.distribution.strategies import open_devices
 from yt8m.files import make_directory
+from yt8m.machine import count_cores
 from yt8m.progress import SILENT, Progress
 from yt8m.training.preparation import refuse_broken_ends, resolve
 from yt8m.training.stepping import stream_errors, take_steps
@@ -222,7 +222,7 @@ def _measure_parts(trainer: Trainer, source: Source, trace: str, progress: Progr
     progress.message("reading")
     on_host, on_devices = iter(trainer.dataset(source)), trainer.batches(source)
     records = iter(_records(trainer.config, source))
-    buffered = _FEW_BATCHES + (os.cpu_count() or 1)  # and one in each parsing thread
+    buffered = _FEW_BATCHES + count_cores()  # and one in each parsing thread
     whole = _Part(lambda count: _take(on_host, tf.constant(count)), buffered)  # first, as it reports broken records
     read = _Part(lambda count: _take(records, tf.constant(count)), buffered)
     transfer = _Part(_transfer(trainer, next(on_host)))

@@ -5,7 +5,6 @@ Decoding and networks leave Python's lock to others, so threads use all cores, a
 
 import contextlib
 import hashlib
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from yt8m.errors import InputError
 from yt8m.extracting.extracted import Extracted, Options, PictureRows, length_of, sound_rows_of
 from yt8m.extracting.networks.network import Network
 from yt8m.extracting.queueing import BoundedQueue, Closed
+from yt8m.machine import count_cores
 from yt8m.video.containers import check_file
 from yt8m.video.reading import Sound, Video, VideoInfo, open_video
 
@@ -100,11 +100,7 @@ is no video's ends the work."""
 
 def num_readers(jobs: int | None) -> int:
     """The number of videos to read at once: as asked, or one for each core that this process may use."""
-    return jobs or _num_cores()
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return jobs or count_cores()
 
 
 class Pool:
@@ -123,7 +119,7 @@ class Pool:
         self._queue: BoundedQueue[_Item] = BoundedQueue(_QUEUED_BYTES)
         self._tasks, self._lock = iter(tasks), threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(num_threads, len(tasks)))]
-        self._decoding_threads = max(1, _num_cores() // max(1, len(self._threads)))
+        self._decoding_threads = max(1, count_cores() // max(1, len(self._threads)))
         self._rows: dict[Task, PictureRows] = {}
         self._ends: dict[Task, _Read] = {}
         self._pending: dict[tuple[int, ...], list[_Frame]] = {}

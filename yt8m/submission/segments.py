@@ -11,6 +11,7 @@ from yt8m.data.ids import check_submittable
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import InputError
 from yt8m.files import NewFile
+from yt8m.machine import count_cores
 from yt8m.metrics.entries import descending_code, score_of_code
 from yt8m.metrics.inputs import as_float32, check_finite, check_ids, id_text, row_blocks
 from yt8m.metrics.segments import DEFAULT_MAX_SEGMENTS, Segment
@@ -185,7 +186,7 @@ class SegmentRanking:
         if num_threads is not None and num_threads < 1:
             raise ValueError(f"num_threads is {num_threads}; it must be at least 1")
         self.max_segments = max_segments
-        self._num_threads = num_threads or min(os.cpu_count() or 1, _MOST_THREADS)
+        self._num_threads = num_threads or min(count_cores(), _MOST_THREADS)
         # The system provides memory only for the filled pages of both tables.
         # A kept pair is a key of `merged`.
         self._kept = np.empty((len(self.class_ids), max_segments), np.uint64)

@@ -16,8 +16,8 @@ from yt8m.config import RunConfig
 from yt8m.data.counting import count_items
 from yt8m.data.features import DEFAULT_FEATURES, Feature, texts_of
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
-from yt8m.distribution.machine import count_cores
 from yt8m.errors import InputError
+from yt8m.machine import count_cores
 from yt8m.models.sizes import num_parameters
 from yt8m.models.work import work_of
 from yt8m.progress import SILENT, Progress

@@ -17,8 +17,8 @@ from yt8m.data.engine.batches import most_waiting
 from yt8m.data.engine.files import open_records
 from yt8m.data.engine.records import BareFile, LocalFile
 from yt8m.data.source import Source
-from yt8m.distribution.machine import count_free_bytes, count_gpu_bytes
 from yt8m.errors import bytes_in_words
+from yt8m.machine import count_free_bytes, count_gpu_bytes
 from yt8m.training.liveness import peak_bytes
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yt8m.distribution.machine import count_free_bytes as count_free
 from yt8m.errors import quantity
+from yt8m.machine import count_free_bytes as count_free
 from yt8m.tuning.processes import import_psutil
 
 _USABLE_SHARE = 0.9

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from yt8m.distribution import machine as this_machine
+from yt8m import machine as this_machine
 from yt8m.errors import InputError
 from yt8m.progress import Progress
 from yt8m.recipes.command_line import flags_of

@@ -5,7 +5,6 @@ threads there are.
 """
 
 import itertools
-import os
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Any
 
 from yt8m.data.engine.memory import Pool, Scratch
 from yt8m.data.engine.processes import Make, Processes
+from yt8m.machine import count_cores
 
 MakeSeveral = Callable[[int, list[Any], Pool, Scratch], Iterator[dict[str, Any]]]
 """Makes several batches of their items, one after the other. It is told their place among what is made in one go."""
@@ -28,8 +28,7 @@ _MOST_BYTES_AHEAD = 256 << 20
 
 def num_threads() -> int:
     """Threads that make batches: one for each core that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    return min(count_cores(), _MOST_THREADS)
 
 
 def stream_batches(

@@ -10,7 +10,7 @@ _MEMORY = Path("/proc/meminfo")
 
 
 def count_cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use, also in a container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):  # no such control group, or no limit
         quota, period = (_CONTROL_GROUP / "cpu.max").read_text().split()
