@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -82,3 +83,17 @@ def workers_of(pool):
         except OSError:
             continue
     return found
+
+
+def end_with_its_workers_killed(words, pool, is_time):
+    """Starts the command, kills the workers of the pool when it is time, and checks that the command says so in one line."""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(is_time, 200)
+            for worker in workers_of(pool):
+                os.kill(worker, signal.SIGKILL)
+            out, err = process.communicate(timeout=240)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (2, ""), err
+    assert err.splitlines()[-1].startswith("yt8m: --beam.runner PortableRunner: the job failed ("), err

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from job_services import wait_for, workers_of
+from job_services import end_with_its_workers_killed, wait_for
 
 from yt8m.conversion import convert
 
@@ -133,19 +133,11 @@ def test_a_worker_is_killed_and_the_job_started_again(job_service, sample, tmp_p
     source, reached = sample / "2/frame/train", tmp_path / ".reached"
     convert(str(source), tmp_path / "local", to="video")
     command = ["convert", str(source), "--to", "video", "--out", str(tmp_path / "out"), *flags]
-    with subprocess.Popen(
-        [sys.executable, "-c", HELD, str(reached), *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            wait_for(reached.exists)
-            assert list(tmp_path.glob(".out.converting/.beam-*/*.records")), "some of its work is done"
-            for worker in workers_of(pool):
-                os.kill(worker, signal.SIGKILL)
-            out, err = process.communicate(timeout=120)
-        finally:
-            process.kill()
-    assert (process.returncode, out) == (2, ""), err
-    assert err.splitlines()[-1].startswith("yt8m: --beam.runner PortableRunner: the job failed (")
+
+    def has_begun():
+        return reached.exists() and list(tmp_path.glob(".out.converting/.beam-*/*.records"))
+
+    end_with_its_workers_killed([sys.executable, "-c", HELD, str(reached), *command], pool, has_begun)
     reached.unlink()
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["local"]
     again = subprocess.run(

@@ -1,15 +1,13 @@
 """What happens to predictions when bundles fail or workers are killed: the result is whole, or there is none."""
 
-import os
 import resource
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from job_services import wait_for, workers_of
+from job_services import end_with_its_workers_killed, workers_of
 from trained_runs import FRAMES, RATED
 
 from yt8m.errors import InputError
@@ -116,16 +114,8 @@ def test_a_worker_is_killed_and_the_job_started_again(run, job_service, sample, 
     predict(run, [data], tmp_path / "local.csv", stored=tmp_path / "local")
     words = [sys.executable, "-m", "yt8m", "predict", "--run", run, "--data", data]
     words += ["--out", str(tmp_path / "out.csv"), "--store", str(tmp_path / "out"), *flags]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            wait_for(lambda: any(map(has_tensorflow, workers_of(pool))), 200)  # they are about to load the model
-            for worker in workers_of(pool):
-                os.kill(worker, signal.SIGKILL)
-            out, err = process.communicate(timeout=240)
-        finally:
-            process.kill()
-    assert (process.returncode, out) == (2, ""), err
-    assert err.splitlines()[-1].startswith("yt8m: --beam.runner PortableRunner: the job failed ("), err
+    # Then they are about to load the model.
+    end_with_its_workers_killed(words, pool, lambda: any(map(has_tensorflow, workers_of(pool))))
     assert not (tmp_path / "out.csv").exists()
     assert not list(tmp_path.glob("out/.beam-*"))
     again = subprocess.run(words, capture_output=True, text=True, check=False, timeout=400)

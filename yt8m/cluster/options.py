@@ -13,7 +13,6 @@ import tyro
 
 from yt8m.config.fields import hint
 from yt8m.errors import InputError, not_installed, unknown_name
-from yt8m.values import PositiveInt
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -57,7 +56,7 @@ class BeamOptions:
                 f"--beam.options {self.options!r}: cannot be read ({error}); write them as on a command line"
             ) from None
 
-    def load(self, num_threads: PositiveInt = 1) -> "PipelineOptions":
+    def load(self, num_threads: int = 1) -> "PipelineOptions":
         """The options as Beam has them.
 
         Args:
