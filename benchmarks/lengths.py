@@ -29,11 +29,15 @@ from yt8m.training.loop import train
 RUNS = runs_of("lengths")
 RECIPES = ("logistic", "moe")
 NUM_STEPS = sized({"logistic": {4: 160, 10: 240, 30: 360}, "moe": {4: 96, 10: 144, 30: 240}}, {})
-"""Steps of a run on so many of the real shards, of about 300 videos each."""
+"""Steps of a run on so many of the real shards."""
+SHARD_VIDEOS = 296
+"""Videos of a real shard, on average."""
 SPLITS = sized(3, 1)
 VALIDATION_SHARDS = 6
-NUM_MADE = sized((2_000, 6_000, 20_000, 60_000), (40,))
+NUM_MADE = sized((2_000, 6_000, 20_000, 100_000), (40,))
 MADE_EPOCHS = 12
+BATCH_SIZE = 256
+"""As both recipes have it."""
 NUM_VALIDATIONS = sized(24, 2)
 NUM_CLASSES = sized(60, 12)
 
@@ -60,7 +64,24 @@ def write_made(path: Path, seed: int, count: int) -> None:
             file.write(framed(video_level_record(video.video_id, video.labels, means)))
 
 
-def configured(recipe: str, name: str, seed: int, data: dict[str, object], num_steps: int) -> RunConfig:
+def made(number: int) -> dict[str, object]:
+    """The fields of a configuration with so many made videos, which are written first if they are not there."""
+    paths = {}
+    for seed, (split, count) in enumerate((("train", number), ("validate", sized(2000, 20)))):
+        paths[split] = RUNS / "made" / f"{split}-{count}.tfrecord"
+        if not paths[split].exists():
+            write_made(paths[split], seed, count)
+    return {split: (str(path),) for split, path in paths.items()} | {"num_classes": NUM_CLASSES}
+
+
+def steps_of_made(number: int) -> int:
+    """Steps of a run on so many made videos."""
+    return max(2, number * MADE_EPOCHS // BATCH_SIZE)
+
+
+def configured(
+    recipe: str, name: str, seed: int, data: dict[str, object], num_steps: int, directory: Path = RUNS
+) -> RunConfig:
     """The configuration of a run that validates often, and does not stop early."""
     config = make_config(recipe)
     every = max(1, num_steps // NUM_VALIDATIONS)
@@ -68,7 +89,7 @@ def configured(recipe: str, name: str, seed: int, data: dict[str, object], num_s
     fields = {"early_stopping": 0, "seed": seed, "checkpoint_every_steps": num_steps, "log_every_steps": every}
     return dataclasses.replace(
         config,
-        run=str(RUNS / f"{recipe}-{name.replace(' ', '_')}-{seed}"),
+        run=str(directory / f"{recipe}-{name.replace(' ', '_')}-{seed}"),
         data=dataclasses.replace(config.data, **data),
         training=dataclasses.replace(training, validation_videos=0, **fields),
     )
@@ -86,7 +107,7 @@ def _scores(directory: RunDirectory) -> dict[int, float]:
     return {row["step"]: row["gap"] for row in runs.read_metrics(directory) if row["kind"] == "validation"}
 
 
-def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_videos: float, batch_size: int) -> list[str]:
+def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_videos: float) -> list[str]:
     """The best step of the mean curve, and what twice and half as many steps lose."""
     steps = sorted(set.intersection(*(set(curve) for curve in curves)))
     mean = {step: statistics.mean(curve[step] for curve in curves) for step in steps}
@@ -94,7 +115,7 @@ def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_video
     spread = f" ± {statistics.stdev(curve[best] for curve in curves):.4f}" if curves[1:] else ""
     half, twice = (min(steps, key=lambda step: abs(step - wanted)) for wanted in (best / 2, best * 2))
     lost = [f"{mean[step] - mean[best]:+.4f} ({step})" for step in (half, twice)]
-    epochs = f"{best * batch_size / num_videos:.1f}"
+    epochs = f"{best * BATCH_SIZE / num_videos:.1f}"
     return [f"`{recipe}`", name, f"{num_videos:,.0f}", str(best), epochs, f"{mean[best]:.4f}{spread}", *lost]
 
 
@@ -107,30 +128,20 @@ def main() -> None:
     records = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
     curves: dict[tuple[str, str], list[dict[int, float]]] = {}
     sizes: dict[tuple[str, str], float] = {}
-    batch_size = 256
     for name, shards, seed, data in real(records) if records else ():
         for recipe in arguments.recipes:
             config = configured(recipe, name, seed, data, NUM_STEPS[recipe][shards])
             curves.setdefault((recipe, name), []).append(curve_of(config))
-            sizes[recipe, name] = 296 * shards
+            sizes[recipe, name] = SHARD_VIDEOS * shards
             print(config.run, max(curves[recipe, name][-1].values()), flush=True)
     for number in arguments.made:
-        paths = {
-            split: RUNS / "made" / f"{split}-{count}.tfrecord"
-            for split, count in (("train", number), ("validate", sized(2000, 20)))
-        }
-        for seed, (split, count) in enumerate((("train", number), ("validate", sized(2000, 20)))):
-            if not paths[split].exists():
-                write_made(paths[split], seed, count)
-        data = {split: (str(path),) for split, path in paths.items()} | {"num_classes": NUM_CLASSES}
         for recipe in arguments.recipes:
-            num_steps = max(2, number * MADE_EPOCHS // batch_size)
-            config = configured(recipe, f"{number} made", 0, data, num_steps)
+            config = configured(recipe, f"{number} made", 0, made(number), steps_of_made(number))
             curves.setdefault((recipe, f"{number} made"), []).append(curve_of(config))
             sizes[recipe, f"{number} made"] = number
             print(config.run, flush=True)
     header = ["recipe", "records", "videos", "best step", "epochs", "GAP", "half the steps", "twice the steps"]
-    rows = [row_of(recipe, name, each, sizes[recipe, name], batch_size) for (recipe, name), each in curves.items()]
+    rows = [row_of(recipe, name, each, sizes[recipe, name]) for (recipe, name), each in curves.items()]
     documents.write("lengths", documents.table(header, rows), keep=bool(records))
 
 
