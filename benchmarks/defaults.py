@@ -1,7 +1,7 @@
 """`python -m benchmarks.defaults`: whether other settings of `logistic` and `moe` suit fewer or more videos better.
 
 Each setting is changed alone. A run goes on beyond its best step and validates often, so a change is not judged by a length that
-suits the default. Records and the runs of the defaults are those of `benchmarks.lengths`. The other runs are kept in runs/defaults/,
+suits the default. Records and the runs of the defaults are those of `benchmarks.lengths`. The others are kept in runs/defaults/,
 so a benchmark that was stopped goes on.
 """
 
