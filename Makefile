@@ -157,12 +157,12 @@ upload: $(INSTALLED_KAGGLE)  ## Check FILE, upload it to COMPETITION on Kaggle a
 test: $(INSTALLED_TESTS)  ## Run the tests, but those that take long; with TESTS=all these, too
 	.venv/bin/python -m pytest$(if $(filter all,$(TESTS)), -m "")
 
-test-slow: $(INSTALLED_TESTS)  ## Run the tests that take long
-	.venv/bin/python -m pytest -m slow
+test-slow: $(INSTALLED_TESTS)  ## Run the tests that `make test` leaves out
+	.venv/bin/python -m pytest -m "slow or thorough"
 
 # setup.cfg leaves tests/jax_backend out. pytest 9 does not take a folder that lies in another one as an argument beside it.
-test-newest: $(INSTALLED_NEWEST)  ## Run the quick tests on the newest TensorFlow, without tensorflow-io, and the models on JAX
-	$(NEWEST)/bin/python -m pytest --override-ini "norecursedirs=.* build dist *.egg-info" tests $(TESTS_LEFT_OUT)
+test-newest: $(INSTALLED_NEWEST)  ## Run all but the slowest tests on the newest TensorFlow, without tensorflow-io, and the models on JAX
+	$(NEWEST)/bin/python -m pytest -m "not slow" --override-ini "norecursedirs=.* build dist *.egg-info" tests $(TESTS_LEFT_OUT)
 
 wheel: $(INSTALLED_TESTS)  ## Build the wheel and the source distribution in dist/
 	.venv/bin/python -m build --no-isolation

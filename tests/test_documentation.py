@@ -41,6 +41,7 @@ def site(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.mark.thorough
 def test_the_readme_is_the_home_page_and_leads_to_every_page(site):
     home = (site / "index.html").read_text()
     assert "Two commands on a fresh Debian or Ubuntu" in home
@@ -52,12 +53,14 @@ def test_the_readme_is_the_home_page_and_leads_to_every_page(site):
     assert (site / "notebooks/yt8m.ipynb").read_bytes() == (REPOSITORY / "notebooks/yt8m.ipynb").read_bytes()
 
 
+@pytest.mark.thorough
 def test_the_pages_are_in_four_parts(site):
     home = (site / "index.html").read_text()
     tabs = re.findall(r'class="md-tabs__link"[^>]*>\s*([^<]*?)\s*</a>', home)
     assert tabs == ["Start", "Guides", "Reference", "How it is made"]
 
 
+@pytest.mark.thorough
 def test_the_flags_are_those_of_the_commands(site):
     """In its own words, as `yt8m COMMAND --help` has them."""
     page = html.unescape((site / "flags/index.html").read_text())
@@ -72,6 +75,7 @@ def test_the_flags_are_those_of_the_commands(site):
     )
 
 
+@pytest.mark.thorough
 def test_the_functions_are_those_of_the_package(site):
     page = (site / "api/index.html").read_text()
     shown = set(re.findall(r'<h3 id="[\w.]+" class="doc doc-heading">\s*(?:<[^>]*>\s*)*(yt8m[\w.]*)', page))
@@ -80,6 +84,7 @@ def test_the_functions_are_those_of_the_package(site):
     assert shown == names | {f"yt8m.metrics.{name}" for name in yt8m.metrics.__all__}
 
 
+@pytest.mark.thorough
 def test_the_results_are_those_of_the_commands(site):
     page = html.unescape((site / "json/index.html").read_text())
     assert set(re.findall(r'<h2 id="yt8m-([\w-]+)">', page)) == {*COMMANDS}
@@ -89,6 +94,7 @@ def test_the_results_are_those_of_the_commands(site):
     assert json.loads((site / "json-schema.json").read_text()) == json_schema()
 
 
+@pytest.mark.thorough
 def test_the_recipes_have_the_sizes_of_their_runs(site):
     """`netvlad` has 321 541 224 parameters; the sample run, of 9 134 904, has the sizes that docs/runs.md shows."""
     cells = re.findall(r"<td>(.*?)</td>", (site / "recipes/index.html").read_text().replace("\n", ""))
@@ -107,11 +113,13 @@ def test_the_recipes_have_the_sizes_of_their_runs(site):
     assert best + checkpoints == pytest.approx(28 * 9_134_904, rel=0.01)
 
 
+@pytest.mark.thorough
 def test_a_link_says_the_title_of_a_page_and_not_the_name_of_its_file(site):
     texts = [re.findall(r"<a href=[^>]*>([^<]*)</a>", page.read_text()) for page in site.rglob("index.html")]
     assert not [text for page in texts for text in page if text.endswith(".md")]
 
 
+@pytest.mark.thorough
 def test_nothing_is_fetched_from_elsewhere(site):
     pages = [page.read_text() for page in site.rglob("*.html")]
     assert len(pages) == len(PAGES) + 2  # the home page, and that of what is not there

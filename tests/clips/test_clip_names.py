@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from yt8m.clips.clipping import make_clips
 from yt8m.data.opening import open_source
@@ -11,6 +12,7 @@ from yt8m.data.stored_videos import read_stored_videos
 from yt8m.labelling.labelling import label
 
 
+@pytest.mark.thorough
 def test_clips_have_the_labels_that_the_run_gives_their_frames(sample, once_trained, tmp_path):
     run, source = once_trained(), sample / "2/frame/validate/validate0000.tfrecord"
     (tmp_path / "vocabulary.csv").write_bytes((sample / "vocabulary.csv").read_bytes())
@@ -37,6 +39,7 @@ def cut(streams, start, end):
     return {name: frames[start:end] for name, frames in streams.items()}
 
 
+@pytest.mark.thorough
 def test_a_run_that_cannot_read_the_features_is_told_for_each_video(once_trained, tmp_path):
     frames = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
     path = tmp_path / "x.tfrecord"

@@ -58,6 +58,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shots", ["features", "pixels"])
 def test_cuts_of_films_are_found(shots, films, tmp_path):
     paths = [str(film.path) for film in films]
@@ -77,6 +78,7 @@ def test_cuts_of_films_are_found(shots, films, tmp_path):
     assert list(read_videos(tmp_path / "clips")) == [film.path.stem for film in films]
 
 
+@pytest.mark.thorough
 def test_clips_are_cut_and_timelines_name_the_files(films, tmp_path):
     film = films[0]
     result = make_clips(
@@ -247,6 +249,7 @@ def test_records_with_their_videos_and_one_that_is_gone(films, tmp_path):
     (tmp_path / "videos.csv").unlink()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("_signal_handlers")
 def test_the_command(films, tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -85,6 +85,7 @@ def test_an_unknown_runner_of_the_function_is_named():
         BeamOptions("DirectRuner").load()
 
 
+@pytest.mark.thorough
 def test_without_beam_one_line_says_what_to_install(tmp_path):
     program = (
         "import sys; sys.modules['apache_beam'] = None\n"
@@ -97,6 +98,7 @@ def test_without_beam_one_line_says_what_to_install(tmp_path):
     assert result.stderr.endswith("pip install 'yt8m[beam]'\n")
 
 
+@pytest.mark.thorough
 def test_nothing_of_beam_is_loaded_unless_it_is_asked_for(sample, tmp_path):
     program = (
         "import sys, yt8m.beam; from yt8m.cli import main\n"

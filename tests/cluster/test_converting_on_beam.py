@@ -66,6 +66,7 @@ def test_the_files_are_those_of_the_local_command(
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_a_bundle_that_is_done_three_times_leaves_one_file(beam, sample, tmp_path, small_parts, convert_on_beam):
     """As if two attempts had ended, and nobody had heard of it."""
     source = sample / "2/frame/train"
@@ -76,6 +77,7 @@ def test_a_bundle_that_is_done_three_times_leaves_one_file(beam, sample, tmp_pat
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_a_broken_record_ends_the_job_with_one_line_and_leaves_nothing(beam, sample, tmp_path, capsys, convert_on_beam):
     shutil.copytree(sample / "2/frame/train", tmp_path / "in")
     path = sorted((tmp_path / "in").iterdir())[1]
@@ -89,6 +91,7 @@ def test_a_broken_record_ends_the_job_with_one_line_and_leaves_nothing(beam, sam
     assert [each.name for each in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.thorough
 def test_a_stopped_job_goes_on_with_the_files_that_are_missing(beam, sample, tmp_path):
     """The job is stopped while it writes the second file; the next makes that one alone."""
     from yt8m.cluster.convert import BeamConversion
@@ -131,6 +134,7 @@ def test_a_job_to_a_place_that_another_writes_to_is_refused(beam, sample, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 def test_values_beyond_a_range_are_counted_once_and_kinds_must_agree(beam, tmp_path, capsys):
     """Arrays: what is known of one video decides about others, wherever these are read."""
     random = np.random.default_rng(0)
@@ -204,6 +208,7 @@ def _damaged(tmp_path):
     return records, [str(tmp_path / f"{number}.tfrecord") for number in range(2)]
 
 
+@pytest.mark.thorough
 def test_broken_records_are_left_out_and_counted_where_one_asks_for_it(beam, tmp_path):
     import yt8m.beam
 
@@ -248,6 +253,7 @@ def test_the_rest_of_a_part_begins_with_its_record_where_one_was_left_out(beam, 
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["a\\nb", "x [while running y"])
 @pytest.mark.parametrize("options", [IN_MEMORY, "--direct_running_mode multi_threading --direct_num_workers 2"])
 def test_a_message_is_whole_whatever_the_file_is_called(convert_on_beam, tmp_path, capsys, name, options):
@@ -286,6 +292,7 @@ def test_an_address_that_no_file_system_knows_is_one_line(beam, status_of, sampl
     assert line.startswith("yt8m: foo://x/y: cannot be listed (Unable to get filesystem")
 
 
+@pytest.mark.thorough
 def test_beam_prints_nothing_beside_the_result(beam, status_of, sample, tmp_path, capfd):
     options = f"--profile_cpu --profile_location {tmp_path / 'profiles'}"
     words = ["--to", "video", "--out", tmp_path / "out", "--json", "--engine", "beam", "--beam.options", options]
@@ -333,6 +340,7 @@ def shelf(beam, tmp_path):
     Shelf.scheme = classmethod(lambda cls: "shelf-of-another-test")
 
 
+@pytest.mark.thorough
 def test_files_go_to_an_address_and_a_stopped_job_goes_on_there(shelf, sample, tmp_path, capsys, convert_on_beam):
     from yt8m.cluster.convert import BeamConversion
     from yt8m.cluster.options import BeamOptions

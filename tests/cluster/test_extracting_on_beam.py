@@ -40,6 +40,7 @@ def contents(directory):
     }
 
 
+@pytest.mark.thorough
 def test_the_directory_is_that_of_one_process(on_beam, made, tmp_path):
     options = {"labels": str(made / "labels.csv"), "records_per_shard": 4, "choice": CHOICE}
     here = extract(str(made), tmp_path / "local", Grey(), **options)

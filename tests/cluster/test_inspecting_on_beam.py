@@ -26,6 +26,7 @@ def damaged(sample, tmp_path):
     return source
 
 
+@pytest.mark.thorough
 def test_the_result_is_that_of_one_process(beam, damaged, monkeypatch, status_of, capsys):
     from yt8m.cluster import reading
 

@@ -49,6 +49,7 @@ def contents(directory) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [IN_MEMORY, ""])
 def test_a_submission_and_its_parts_have_the_bytes_of_one_process(run, sample, tmp_path, small, on_beam, options):
     data = [str(sample / FRAMES)]
@@ -69,6 +70,7 @@ def test_a_submission_and_its_parts_have_the_bytes_of_one_process(run, sample, t
     assert sorted(each.name for each in tmp_path.iterdir()) == ["beam", "beam.csv", "local", "local.csv"]
 
 
+@pytest.mark.thorough
 def test_segments_are_ranked_as_one_process_ranks_them(run, sample, tmp_path, small, on_beam):
     data = [str(sample / RATED)]
     options = {"max_segments": 9, "skip_first_segments": 1}
@@ -81,6 +83,7 @@ def test_segments_are_ranked_as_one_process_ranks_them(run, sample, tmp_path, sm
     assert sorted(each.name for each in tmp_path.iterdir()) == ["beam", "beam.csv", "local", "local.csv"]
 
 
+@pytest.mark.thorough
 def test_runs_of_folds_each_predict_what_they_left_out(sample, tmp_path, small, on_beam):
     folds = [trained(tmp_path / f"fold-{index}", sample, records=RATED, fold=f"{index}/2") for index in range(2)]
     data = [str(sample / RATED)]
@@ -89,6 +92,7 @@ def test_runs_of_folds_each_predict_what_they_left_out(sample, tmp_path, small, 
     assert contents(tmp_path / "beam") == contents(tmp_path / "local")
 
 
+@pytest.mark.thorough
 def test_a_stopped_job_goes_on_with_the_parts_that_are_missing(run, sample, tmp_path, small, on_beam):
     data = [str(sample / FRAMES)]
     predict(run, data, None, stored=tmp_path / "store")
@@ -103,6 +107,7 @@ def test_a_stopped_job_goes_on_with_the_parts_that_are_missing(run, sample, tmp_
     assert (tmp_path / "store/parts/00000.npz").stat().st_mtime_ns == there
 
 
+@pytest.mark.thorough
 def test_bundles_that_are_done_three_times_give_every_video_once(run, sample, tmp_path, small, on_beam):
     data = [str(sample / FRAMES)]
     predict(run, data, tmp_path / "local.csv")
@@ -120,6 +125,7 @@ def test_metrics_are_equal_to_the_last_bit(run, sample, small, on_beam, records)
     assert table.equals(other)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("records", [FRAMES, RATED])
 def test_an_ensemble_has_the_bytes_of_one_process(run, sample, tmp_path, small, on_beam, records):
     other = trained(tmp_path / "other", sample, model="frame_logistic", max_frames=7)
@@ -136,6 +142,7 @@ def test_an_ensemble_has_the_bytes_of_one_process(run, sample, tmp_path, small, 
     assert dataclasses.replace(there, path=here.path) == here
 
 
+@pytest.mark.thorough
 def test_the_command_says_where_it_runs_and_refuses_what_contradicts_it(
     run, sample, tmp_path, beam, status_of, capsys, small
 ):
@@ -161,6 +168,7 @@ def damaged(sample, directory) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_broken_record_ends_the_job_with_its_name_and_leaves_nothing(run, sample, tmp_path, small, on_beam):
     path = damaged(sample, tmp_path / "in")
     with pytest.raises(InputError, match=f"{path}, record 3: its data do not match their checksum"):
@@ -170,6 +178,7 @@ def test_a_broken_record_ends_the_job_with_its_name_and_leaves_nothing(run, samp
         evaluate(run, [str(tmp_path / "in")], elsewhere=on_beam())
 
 
+@pytest.mark.thorough
 def test_broken_records_are_skipped_and_counted_as_one_process_does(run, sample, tmp_path, small, on_beam):
     damaged(sample, tmp_path / "in")
     skipping = shutil.copytree(run, tmp_path / "skipping")
@@ -185,6 +194,7 @@ def test_broken_records_are_skipped_and_counted_as_one_process_does(run, sample,
     assert [line for line in heard.lines if "left out" in line] == left_out
 
 
+@pytest.mark.thorough
 def test_a_video_that_comes_twice_is_named_with_both_records(run, sample, tmp_path, small, on_beam):
     first, second = sorted((sample / FRAMES).iterdir())
     (tmp_path / "in").mkdir()
@@ -198,6 +208,7 @@ def test_a_video_that_comes_twice_is_named_with_both_records(run, sample, tmp_pa
         predict(run, [str(tmp_path / "in")], tmp_path / "out.csv", elsewhere=on_beam())
 
 
+@pytest.mark.thorough
 def test_a_second_job_to_the_same_place_is_refused(run, sample, tmp_path, small, on_beam):
     store, data = tmp_path / "store", [str(sample / FRAMES)]
     predict(run, data, None, stored=store)
@@ -212,6 +223,7 @@ def test_a_second_job_to_the_same_place_is_refused(run, sample, tmp_path, small,
         predict(run, data, None, stored=tmp_path / "full", elsewhere=on_beam())
 
 
+@pytest.mark.thorough
 def test_frames_that_are_drawn_at_random_are_the_same(run, sample, tmp_path, small, on_beam):
     drawing = shutil.copytree(run, tmp_path / "drawing")
     config = read_json(drawing / "config.json")
@@ -225,6 +237,7 @@ def test_frames_that_are_drawn_at_random_are_the_same(run, sample, tmp_path, sma
     assert (tmp_path / "every.csv").read_bytes() != (tmp_path / "local.csv").read_bytes()
 
 
+@pytest.mark.thorough
 def test_transforms_in_a_pipeline_of_ones_own(run, sample, tmp_path, beam):
     import yt8m.beam
 

@@ -29,6 +29,7 @@ def run(once_trained) -> str:
     return once_trained()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("records", [FRAMES, RATED])
 def test_a_run_and_scratch_files_behind_an_address(
     run, sample, tmp_path, storage, status_of, capsys, monkeypatch, records

@@ -126,11 +126,13 @@ def outcomes(sample, tmp_path_factory) -> dict[str, tuple]:
     return dict(zip(lines, map(tuple, json.loads(done.stdout)), strict=True))
 
 
+@pytest.mark.thorough
 def test_what_needs_no_tensorflow_works_without_it(outcomes):
     assert {line: outcomes[line][:2] for line in WORK if outcomes[line][0] != 0} == {}
     assert outcomes["models netvlad"][1] == "parameters          321,541,224 for 3862 classes"
 
 
+@pytest.mark.thorough
 def test_mistakes_are_told_before_tensorflow_is_loaded(outcomes):
     told = {line: (beginning, *outcomes[line][:2]) for beginning, lines in MISTAKES.items() for line in lines}
     assert {line: each for line, each in told.items() if each[1] != 2 or not each[2].startswith(each[0])} == {}
@@ -138,6 +140,7 @@ def test_mistakes_are_told_before_tensorflow_is_loaded(outcomes):
     assert {line: each for line, each in flags.items() if each[1] != 2 or not each[2].startswith(each[0])} == {}
 
 
+@pytest.mark.thorough
 def test_a_terminal_is_told_that_tensorflow_is_loaded(outcomes):
     assert outcomes[LOADS][0] == "loads"
     assert "loading TensorFlow, which takes some seconds ..." in outcomes[LOADS][2]

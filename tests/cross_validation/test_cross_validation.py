@@ -65,6 +65,7 @@ def predicted(directory):
     }
 
 
+@pytest.mark.thorough
 def test_a_fold_is_the_run_that_the_flag_alone_makes(trained, config, tmp_path):
     data = dataclasses.replace(config.data, fold="1/2", validate=())
     alone = dataclasses.replace(config, run=str(tmp_path / "alone"), data=data)
@@ -153,6 +154,7 @@ def more_folds(config, tmp_path):
     return place
 
 
+@pytest.mark.thorough
 def test_the_command_trains_all_and_prints_them(config, sample, tmp_path, capfd):
     words = ["train", "logistic", "--data.train", *config.data.train, "--data.validate", *config.data.validate]
     words += ["--data.features", "audio", "--data.num-classes", "12", "--training.num-steps", "2", "--folds", "2"]

@@ -34,6 +34,7 @@ def ids(path, fold, held_out):
     return [video_id.decode() for batch in make_dataset(source, 8) for video_id in batch["id"].numpy()]
 
 
+@pytest.mark.thorough
 def test_each_video_is_held_out_by_one_fold_of_its_hash(records):
     every, folds = ids(records, "", False), range(4)
     held = [ids(records, f"{fold}/4", held_out=True) for fold in folds]
@@ -52,6 +53,7 @@ def test_folds_of_a_hash_are_those_of_tensorflows_buckets():
                 assert [keep(video) for video in videos] == ((buckets == index) == held_out).tolist()
 
 
+@pytest.mark.thorough
 def test_a_fold_of_an_index_is_the_part_that_the_split_gave(records, tmp_path):
     split([records], THIRDS, str(tmp_path / "index.csv"), "index")
     split([records], THIRDS, str(tmp_path / "shards"))

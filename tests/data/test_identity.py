@@ -40,6 +40,7 @@ def test_ids_are_those_that_tensorflow_parses(sample, split):
         assert local_ids(str(path)) == parsed
 
 
+@pytest.mark.thorough
 def test_ids_of_either_name_and_of_real_records(file, real_data):
     assert read_ids([str(file)]) == [b"abcd", b"efghijklmno"]
     for path in map(str, sorted(real_data.glob("*/*.tfrecord"))):

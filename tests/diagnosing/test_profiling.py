@@ -78,6 +78,7 @@ def test_a_heavy_training_is_bound_by_its_computation(sample, tmp_path):
     assert found.rates.bfloat16 > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("fast")
 def test_every_stage_is_measured_and_a_trace_left_for_tensorboard(sample, tmp_path):
     told = Messages()
@@ -130,6 +131,7 @@ def test_a_teacher_that_computes(sample, tmp_path):
     assert list(profile(config).timings) == STAGES
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("fast")
 def test_fewer_videos_than_a_batch_come_again(sample, tmp_path):
     data = {"fold": "0/2", "shuffle_buffer": 1}

@@ -36,6 +36,7 @@ def check(config):
     return {finding.name: finding for finding in sanity.check(config)}
 
 
+@pytest.mark.thorough
 def test_all_is_well_with_a_sound_configuration(sample, tmp_path):
     found = check(configure(tmp_path / "run", sample, "moe", batch_size=16))
     assert list(found) == NAMES
@@ -48,6 +49,7 @@ def test_all_is_well_with_a_sound_configuration(sample, tmp_path):
     assert not (tmp_path / "run").exists(), "it writes nothing"
 
 
+@pytest.mark.thorough
 def test_random_videos_stand_in_for_records(monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
     config = make_config("frame_logistic")
@@ -66,6 +68,7 @@ def test_what_there_is_to_say_of_the_records_is_worth_a_look(sample, tmp_path):
     assert "have more than 40 frames" in finding.value
 
 
+@pytest.mark.thorough
 def test_what_cannot_learn_is_bad(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_LEARNING_RATE", 1e-30)
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 1.0)
@@ -80,6 +83,7 @@ def test_times_in_words(seconds, expected):
     assert duration_in_words(seconds) == expected
 
 
+@pytest.mark.thorough
 def test_an_unexpected_start_is_worth_a_look(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
     monkeypatch.setattr(sanity, "initial_probability", lambda config: 0.01)
@@ -87,6 +91,7 @@ def test_an_unexpected_start_is_worth_a_look(sample, tmp_path, monkeypatch):
     assert check(config)["loss at the start"].verdict == "look"
 
 
+@pytest.mark.thorough
 def test_a_warm_up_to_the_end_is_worth_a_look(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.0)
     found = check(configure(tmp_path / "run", sample, num_steps=6, warmup_steps=60))

@@ -168,6 +168,7 @@ def test_what_cannot_be_launched_is_one_line(arguments, message):
         COMMANDS["launch"](arguments)
 
 
+@pytest.mark.thorough
 def test_a_failing_command_fails_the_job():
     from yt8m.distribution.launching import launch
 

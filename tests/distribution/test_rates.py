@@ -53,6 +53,7 @@ def test_only_a_precision_that_slows_down_is_worth_a_word(monkeypatch, tmp_path)
     assert precision_remark("mixed_bfloat16", SLOW) is None
 
 
+@pytest.mark.thorough
 def test_a_training_says_so_before_its_first_step(sample, tmp_path, monkeypatch):
     processor(monkeypatch, tmp_path, "flags : avx2\n")
     monkeypatch.setattr(rates, "measure_rates", lambda: SLOW)

@@ -66,6 +66,7 @@ def assert_complete(out: Path, server) -> None:
     assert not list(out.rglob("*.part"))
 
 
+@pytest.mark.thorough
 def test_a_killed_run_loses_nothing(large, tmp_path):
     out = tmp_path / "out"
     process = start(PARTITION, "--out", out, "--base-url", large.url, "--jobs", 3)
@@ -103,6 +104,7 @@ def stalled(out: Path, server):
         process.communicate(timeout=60)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_ends_without_waiting_for_the_server_and_says_what_to_do(large, tmp_path, number):
     with stalled(tmp_path / "out", large) as process:

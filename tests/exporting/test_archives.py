@@ -305,6 +305,7 @@ def test_a_configuration_of_other_classes_than_the_weights_is_refused(num_classe
     assert f"has no layer of the {num_classes} classes" in refusal(path, tmp_path / "run")
 
 
+@pytest.mark.thorough
 def test_a_small_file_that_would_become_a_huge_one_is_refused(contents, tmp_path):
     bomb = tmp_path / "bomb.tgz"
     zeros, left = bytes(1 << 20), 40

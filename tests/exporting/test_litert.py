@@ -59,6 +59,7 @@ def check_model(name, directory, **data) -> None:
     check_litert(directory / "model.tflite", expected, rgb_and_audio=frames, num_frames=batch["num_frames"])
 
 
+@pytest.mark.thorough
 def test_litert_gives_the_run_s_scores(tmp_path):
     check_model("frame_logistic", tmp_path)
 
@@ -120,6 +121,7 @@ def test_tensorflow_s_own_interpreter_does_where_litert_s_is_not_installed(tmp_p
     assert not (tmp_path / "other.tflite").exists()
 
 
+@pytest.mark.thorough
 def test_what_litert_has_not_is_named_and_nothing_is_written(tmp_path):
     config = make_run(tmp_path / "run", "frame_logistic", prediction_num_frames=3, prediction_sampling="random")
     with pytest.raises(
@@ -129,6 +131,7 @@ def test_what_litert_has_not_is_named_and_nothing_is_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.thorough
 def test_a_conversion_that_gives_other_scores_is_refused(tmp_path, monkeypatch):
     config = make_run(tmp_path / "run", "frame_logistic")
     monkeypatch.setattr(litert, "_TOLERANCE", {False: 1e-12, True: 1e-12})

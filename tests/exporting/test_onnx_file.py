@@ -43,12 +43,14 @@ def frame_session(frame_path):
     return open_session(frame_path)
 
 
+@pytest.mark.thorough
 def test_records_get_the_run_s_scores(frame_run, frame_session, sample):
     frames, counts = frames_of(frame_run, sample / FRAMES, MAX_FRAMES)
     found = frame_session.run(["predictions"], {"rgb_and_audio": frames, "num_frames": counts})[0]
     np.testing.assert_allclose(found, scored(frame_run, sample / FRAMES)["scores"], atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_file_says_what_it_takes_and_uses_onnx_s_operations_alone(frame_path, frame_session):
     onnx.checker.check_model(onnx.load(frame_path), full_check=True)
     shapes = {each.name: each.shape for each in [*frame_session.get_inputs(), *frame_session.get_outputs()]}
@@ -71,6 +73,7 @@ def test_any_number_of_frames_is_taken_and_padding_means_nothing(length, frame_r
     np.testing.assert_allclose(found, probabilities(load_run(frame_run.run), batch), atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_model_of_video_level_takes_means_as_records_hold_them(tmp_path, sample):
     config = make_run(tmp_path / "run", "moe")
     session = exported(config, tmp_path / "model.onnx")
@@ -119,6 +122,7 @@ def test_a_model_with_the_whole_video_as_context_takes_both(tmp_path):
     np.testing.assert_allclose(session.run(["predictions"], inputs)[0], expected, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_float16_files_are_half_as_large_and_say_nearly_the_same(tmp_path):
     config = make_run(tmp_path / "run", "moe", num_classes=200)
     told, made = Messages(), {}
@@ -137,6 +141,7 @@ def test_float16_files_are_half_as_large_and_say_nearly_the_same(tmp_path):
     assert "not measured" in told.lines[0], "the run has no validation records"
 
 
+@pytest.mark.thorough
 def test_what_onnx_has_not_is_named_and_nothing_is_written(tmp_path, caplog):
     config = make_run(tmp_path / "run", "frame_logistic", prediction_num_frames=3, prediction_sampling="random")
     with pytest.raises(
@@ -156,6 +161,7 @@ def test_a_missing_package_is_named_before_the_work(package, frame_run, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_file_that_gives_other_scores_is_refused(frame_run, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_file, "_TOLERANCE", {False: 1e-12, True: 1e-12})
     with pytest.raises(InputError, match=r"ONNX Runtime's scores of this model are .* off, more than 1e-12"):

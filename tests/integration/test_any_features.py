@@ -90,6 +90,7 @@ class TestFloatsAlone:
             )
         return frame_run
 
+    @pytest.mark.thorough
     def test_training_finds_and_keeps_it(self, run):
         assert features_of(run) == ["clip:16:float32"]
         assert {each.name: each.dtype for each in load_run(run).inputs} == {"clip": "float32", "num_frames": "int32"}
@@ -105,6 +106,7 @@ class TestFloatsAlone:
             assert batch["clip"][row, :count].tolist() == frames
             assert not batch["clip"][row, count:].any()
 
+    @pytest.mark.thorough
     def test_it_is_evaluated_and_predicted(self, yt8m, run, clips, tmp_path):
         evaluated = succeed(yt8m("evaluate", "--run", run, "--json")).json
         assert evaluated["num_videos"] == 4
@@ -137,6 +139,7 @@ class TestFloatsAlone:
         np.put_along_axis(ordered, answer["class_indexes"].numpy(), answer["predictions"].numpy(), axis=1)
         np.testing.assert_allclose(ordered, expected, atol=1e-5)
 
+    @pytest.mark.thorough
     def test_it_is_reported_shown_and_inspected(self, yt8m, run, clips, tmp_path):
         succeed(yt8m("report", run, "--out", tmp_path / "report.html"))
         assert "clip:16:float32 (frame level)" in (tmp_path / "report.html").read_text()
@@ -179,6 +182,7 @@ class TestSeveralTypes:
         succeed(yt8m("train", recipe, "--run", run, "--data.features", ",".join(SEVERAL), *SHORT, *flags))
         assert features_of(run) == list(SEVERAL)
 
+    @pytest.mark.thorough
     def test_frames(self, yt8m, several, tmp_path):
         run, out = tmp_path / "run", tmp_path / "submission.csv"
         self.train(yt8m, "frame_logistic", run, "--data.root", several)
@@ -212,6 +216,7 @@ class TestSeveralTypes:
         own = {"tags", "half", "clip", "num_frames"}
         assert set(names) == own | {f"context_{each}" for each in own}
 
+    @pytest.mark.thorough
     def test_sampled_frames_and_a_check(self, yt8m, several, monkeypatch):
         monkeypatch.setattr(sanity, "RATE_SECONDS", 0.1)
         monkeypatch.setattr(sanity, "OVERFIT_SECONDS", 0.1)
@@ -267,6 +272,7 @@ class TestMeans:
         np.testing.assert_allclose(answers[0]["predictions"], answers[1]["predictions"], atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_record_without_the_feature_counts_as_zeros(yt8m, clips, tmp_path):
     run = tmp_path / "run"
     flags = "--data.features", "rgb", "clip:16:float32"

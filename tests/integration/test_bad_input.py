@@ -98,6 +98,7 @@ def test_a_flipped_byte(train, train_split):
     assert_refused(train(train_split), f"{path}, record 4: its data do not match their checksum")
 
 
+@pytest.mark.thorough
 def test_skipping_broken_records_trains_and_counts_them(train, train_split):
     first, second = (train_split / f"train000{index}.tfrecord" for index in (0, 1))
     flip(first, records_of(first)[4] + 5000)
@@ -185,6 +186,7 @@ def test_an_empty_file(train, train_split, tmp_path):
     assert_refused(train(path), f"{path}: the file is empty")
 
 
+@pytest.mark.thorough
 def test_an_empty_file_among_others(train, train_split):
     path = train_split / "train0001.tfrecord"
     path.write_bytes(b"")
@@ -194,6 +196,7 @@ def test_an_empty_file_among_others(train, train_split):
     assert f"left out as broken: 1 whole file; the first: {path}: the file is empty" in outcome.err
 
 
+@pytest.mark.thorough
 def test_a_broken_first_file_can_be_left_out(train, train_split):
     path = train_split / "train0000.tfrecord"
     path.write_text("these are notes and no records\n")
@@ -231,6 +234,7 @@ def test_a_record_among_good_ones_is_named(train, tmp_path, record, reason):
     assert_refused(train(path), f"{path}, record 2: ", reason)
 
 
+@pytest.mark.thorough
 def test_more_labels_than_there_is_room_for(train, tmp_path):
     path = write(tmp_path / "many.tfrecord", GOOD, frame_level_record("abcd", list(range(9)), frames()))
     assert_refused(train(path), f"{path}, record 1: has 9 labels, more than 8; raise --data.max-labels")
@@ -248,6 +252,7 @@ def test_float_lists_at_frame_level(train, real_data):
     assert_refused(train(path, flags=(*flags, "--data.features", "rgb")), f"{path}, record 0: {hint}")
 
 
+@pytest.mark.thorough
 def test_a_run_directory_of_another_configuration(train, train_split):
     assert train(train_split).status == 0
     outcome = train(train_split, flags=("--model.l2", "0.5", "--training.seed", "5"))
@@ -289,6 +294,7 @@ def test_a_place_that_cannot_be_written(train, yt8m, tiny_run, train_split, plac
     assert_refused(yt8m("predict", "--run", tiny_run, "--out", f"{place}/out.csv"), place, "cannot be written")
 
 
+@pytest.mark.thorough
 def test_a_failed_prediction_leaves_no_file(yt8m, tiny_run, tmp_path):
     path = write(tmp_path / "mixed.tfrecord", GOOD, frame_level_record("abcd", [3], frames(rgb=1000, audio=128)))
     (tmp_path / "old").mkdir()
@@ -299,6 +305,7 @@ def test_a_failed_prediction_leaves_no_file(yt8m, tiny_run, tmp_path):
     assert list((tmp_path / "old").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_non_finite_loss_names_step_and_learning_rate(train, train_split):
     outcome = train(train_split, flags=("--training.learning-rate", "1e30", "--training.clip-norm", "0"))
     assert_refused(outcome, "the loss of step", "at learning rate 1e+30", "Try a lower --training.learning-rate")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 
+@pytest.mark.thorough
 def test_the_file_holds_what_json_prints_and_is_used_where_it_is_named(yt8m, tiny_run, sample, tmp_path):
     file = tmp_path / "new" / "calibration.json"
     made = yt8m("calibrate", "--run", tiny_run, "--data", sample / "2/frame/validate", "--out", file, "--json").json

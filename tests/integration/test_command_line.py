@@ -28,6 +28,7 @@ assert not loaded, loaded
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["recipes"], ["train", "netvlad", "--help"], ["predict", "--help"], ["validate", "FILE"]]
 )
@@ -294,6 +295,7 @@ def test_launch_hands_what_may_stand_anywhere_on_to_the_workers(yt8m, monkeypatc
 RECIPES = [sys.executable, "-m", "yt8m", "recipes"]
 
 
+@pytest.mark.thorough
 def test_output_that_nobody_reads_ends_the_command_quietly():
     reader, writer = os.pipe()
     os.close(reader)
@@ -318,6 +320,7 @@ def test_streams_may_be_closed(closed):
     assert bool(ended.stdout) == (">&-" not in closed.split())
 
 
+@pytest.mark.thorough
 def test_a_full_disk_under_the_output_is_one_line():
     with open("/dev/full", "w") as full:
         ended = subprocess.run(RECIPES, stdout=full, stderr=subprocess.PIPE, text=True, check=False)

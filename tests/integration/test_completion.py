@@ -85,6 +85,7 @@ OFFERED = {
 }
 
 
+@pytest.mark.thorough
 def test_what_bash_offers(bash):
     lines, expected = zip(*OFFERED.values(), strict=True)
     assert dict(zip(OFFERED, bash(*lines), strict=True)) == dict(zip(OFFERED, expected, strict=True))

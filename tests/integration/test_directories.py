@@ -31,6 +31,7 @@ def test_a_directory_with_one_below_stands_for_that(sample, tmp_path, yt8m):
     assert yt8m("inspect", tmp_path / "data", "--json").json["num_records"] == 13
 
 
+@pytest.mark.thorough
 def test_a_run_may_stand_first(tiny_run, yt8m):
     named, first = yt8m("evaluate", "--run", tiny_run, "--json").json, yt8m("evaluate", tiny_run, "--json").json
     assert {**named, "videos_per_second": 0} == {**first, "videos_per_second": 0}

@@ -345,6 +345,7 @@ def test_exporting(reader):
     )
 
 
+@pytest.mark.thorough
 def test_runs(reader):
     def run():
         Path("runs/sample/best").mkdir(parents=True)

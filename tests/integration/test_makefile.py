@@ -130,10 +130,10 @@ def test_the_quick_and_the_slow_tests_are_all_of_them():
     pytest_flags = {target: lines_of(*target.split())[0][1:] for target in ("test", "test-slow", "test TESTS=all")}
     assert pytest_flags == {
         "test": ["-m", "pytest"],
-        "test-slow": ["-m", "pytest", "-m", "slow"],
+        "test-slow": ["-m", "pytest", "-m", "slow or thorough"],
         "test TESTS=all": ["-m", "pytest", "-m", ""],
     }
-    assert '-m "not slow"' in (ROOT / "setup.cfg").read_text()
+    assert '-m "not slow and not thorough"' in (ROOT / "setup.cfg").read_text()
 
 
 def test_tests_started_by_make_start_a_make_of_their_own():
@@ -147,6 +147,7 @@ def test_tests_started_by_make_start_a_make_of_their_own():
     assert left["PATH"] == os.environ["PATH"]
 
 
+@pytest.mark.thorough
 def test_the_models_on_jax_are_among_the_tests_of_the_newest_tensorflow(tmp_path):
     words = shlex.split(dry_run("test-newest").splitlines()[-1])
     assert words[:3] == [".venv-newest/bin/python", "-m", "pytest"]

@@ -45,6 +45,7 @@ def near(values: dict) -> dict:
     return {key: pytest.approx(value, rel=2e-3, abs=2e-4) for key, value in values.items()}
 
 
+@pytest.mark.thorough
 def test_evaluation(yt8m, old_run, name):
     outcome = yt8m("evaluate", "--run", old_run, "--json")
     assert outcome.status == 0, outcome.err

@@ -80,6 +80,7 @@ def test_audioset(trained, tmp_path):
     assert ids == [f"b{i:010d}" for i in range(5)]
 
 
+@pytest.mark.thorough
 def test_labels_beyond_the_classes_are_refused_with_the_flag(yt8m, tmp_path):
     train = write(tmp_path / "a.tfrecord", *(audioset(f"v{i}", [i, 526], frames_of(i, 10, 128)) for i in range(8)))
     outcome = yt8m(
@@ -94,6 +95,7 @@ def test_labels_beyond_the_classes_are_refused_with_the_flag(yt8m, tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_examples_with_frames(trained, tmp_path):
     def records(prefix: str, count: int):
         streams = [{"rgb": frames_of(i, 5 + i, 1024), "audio": frames_of(i, 5 + i, 128)} for i in range(count)]

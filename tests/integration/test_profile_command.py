@@ -16,6 +16,7 @@ def flags(sample):
     return ["--data.train", sample / "2/video/train", "--data.num-classes", "12", "--training.batch-size", "16"]
 
 
+@pytest.mark.thorough
 def test_a_table_and_a_verdict_and_nothing_written(yt8m, sample, tmp_path):
     outcome = yt8m("profile", "logistic", *flags(sample))
     assert outcome.status == 0

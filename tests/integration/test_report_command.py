@@ -45,6 +45,7 @@ def cells(page, name):
     return [re.sub(r"<span.*?</span>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
 
 
+@pytest.mark.thorough
 def test_two_runs_side_by_side(yt8m, linear_run, sample, tmp_path):
     of_frames = copy_of(linear_run, tmp_path / "frames", validate=[str(sample / "2/frame/validate")])
     out = tmp_path / "pages/report.html"
@@ -77,6 +78,7 @@ def test_a_run_of_rated_segments_goes_into_its_directory(yt8m, linear_run, sampl
     assert cells(page, "Segments") == [str(evaluated["num_segments"])]
 
 
+@pytest.mark.thorough
 def test_runs_on_different_records_are_told_apart(yt8m, linear_run, sample, tmp_path):
     part = copy_of(linear_run, tmp_path / "part", validate=[str(sample / "2/video/validate/validate0000.tfrecord")])
     outcome = yt8m("report", linear_run, part, "--out", tmp_path / "report.html")
@@ -134,6 +136,7 @@ def test_what_is_wrong_is_said_before_the_work(yt8m, linear_run, sample, tmp_pat
     assert not (linear_run / "report.html").exists()
 
 
+@pytest.mark.thorough
 def test_the_examples_lead_to_a_page_of_their_videos(yt8m, linear_run, sample, tmp_path):
     """Records of yt8m extract have a videos.csv; then it is said how to make the page."""
     data, page = tmp_path / "own", tmp_path / "pages/own.html"

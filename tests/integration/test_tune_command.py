@@ -89,6 +89,7 @@ def test_the_memory_of_gpus_is_left_to_the_trials(yt8m, sample, space, tmp_path,
     assert done[-1] == ("0", "1")
 
 
+@pytest.mark.thorough
 def test_the_parts_of_a_split_are_trained_on_as_a_data_set(yt8m, sample, tmp_path):
     outcome = yt8m(
         "split", sample / "2/video/train", "--parts", "train=.75,validate=.25", "--out", tmp_path / "mine", "--json"

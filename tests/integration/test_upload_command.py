@@ -102,6 +102,7 @@ def test_a_competition_without_a_name(kaggle, yt8m, file):
     )
 
 
+@pytest.mark.thorough
 def test_neither_checking_nor_asking_loads_tensorflow(kaggle, file):
     """Without a token, in a process of its own."""
     program = """

@@ -51,6 +51,7 @@ def command(capfd, *arguments):
     return ended.value.code, *capfd.readouterr()
 
 
+@pytest.mark.thorough
 def test_all_outputs_say_the_same(records, run, tmp_path, capfd):
     table, chapters = tmp_path / "out/labels.csv", tmp_path / "out/chapters"
     flags = (records, "--run", run, "--threshold", "0", "--top-k", "3")
@@ -154,6 +155,7 @@ def test_rated_segments_are_labelled_as_whole_videos(run, tmp_path):
     assert (first.labels, first.windows) == (second.labels, second.windows)
 
 
+@pytest.mark.thorough
 def test_many_videos_are_scored_in_several_groups(run, tmp_path, monkeypatch):
     monkeypatch.setattr("yt8m.labelling.labelling._MOST_VIDEOS", 3)
     records = [frame_level_record(f"v{n}", None, frames(4 + n, n)) for n in range(8)]

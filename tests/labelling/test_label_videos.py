@@ -54,6 +54,7 @@ def values_of(videos):
     ]
 
 
+@pytest.mark.thorough
 def test_a_video_and_its_record_have_the_same_labels(place):
     of_videos = label([str(place / "videos")], place / "run", EVERYTHING)
     of_records = label([str(place / "records")], place / "run", EVERYTHING)
@@ -81,6 +82,7 @@ def test_a_new_video_gets_an_id_of_its_own(place, tmp_path):
     assert found[0].labels == found[1].labels
 
 
+@pytest.mark.thorough
 def test_several_videos_are_read_at_once_and_come_in_the_order_they_were_given(place, tmp_path, monkeypatch):
     from yt8m.extracting import pool
 
@@ -100,6 +102,7 @@ def test_several_videos_are_read_at_once_and_come_in_the_order_they_were_given(p
     assert [each.split(":")[0] for each in one.problems] == [given[0], given[3]]
 
 
+@pytest.mark.thorough
 def test_videos_that_were_moved_have_the_ids_of_extract(place, tmp_path):
     """Whether a folder is labelled or added to the records, its videos have the same ids."""
     shutil.copytree(place, tmp_path / "own", ignore=shutil.ignore_patterns("run"))
@@ -170,6 +173,7 @@ def test_features_that_are_not_the_runs_are_refused(place, copied, tmp_path):
         label([video], copied(train=[str(tmp_path / "records")]))
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_trained_elsewhere_knows_its_network(place, sample, tmp_path, monkeypatch):
     video = str(sorted((place / "videos").glob("*.mp4"))[0])
     data = {"features": ("colours:12:float32",), "num_classes": 6, "train": ("records",)}

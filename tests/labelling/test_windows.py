@@ -40,6 +40,7 @@ def probabilities(model, stored) -> np.ndarray:
     return 1 / (1 + np.exp(-np.float64(logits)))[0]
 
 
+@pytest.mark.thorough
 def test_each_video_has_its_own_scores(run):
     """The videos of one call differ in length: longer than the run's frames at most, shorter than a window, one frame."""
     scorer = WindowScorer(run, 5, 5)
@@ -59,6 +60,7 @@ def test_each_video_has_its_own_scores(run):
             np.testing.assert_allclose(row, probabilities(model, part), atol=3e-6)
 
 
+@pytest.mark.thorough
 def test_windows_of_five_seconds_are_the_segments_that_prediction_scores(sample, tmp_path):
     """A model of frames, whose scores of segments come from the reader of segments."""
     from yt8m import runs
@@ -81,6 +83,7 @@ def test_windows_of_five_seconds_are_the_segments_that_prediction_scores(sample,
     np.testing.assert_allclose([each.video for each in found], whole.scores, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_models_of_segments_with_context_score_segments(sample, tmp_path):
     run, validate = tmp_path / "run", str(sample / "3/frame/validate")
     data = {"features": ("audio",), "segment_context": "video", "train": (validate,)}

@@ -117,6 +117,7 @@ def drawn():
     return population, [bootstrap([outcomes_of(*(each[own] for each in population)).rankings()], 40) for own in rows]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("key", ["gap", "map"])
 def test_the_interval_covers_the_value_of_the_population_about_as_often_as_it_says(drawn, key):
     """MAP depends on the number of videos: its truth is the mean over the draws."""

@@ -40,6 +40,7 @@ def test_it_can_be_a_layer_of_another_model(model):
     np.testing.assert_allclose(probabilities(FEATURES), tf.sigmoid(model(FEATURES)), atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_it_comes_back_from_its_file_and_from_its_configuration(model, tmp_path):
     model.save(tmp_path / "model.keras")
     twin = BatchModel.from_config(model.get_config())

@@ -25,6 +25,7 @@ def batch_of(name):
     return own | {f"context_{key}": value[::-1] for key, value in own.items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_the_logits_of_both_streams_are_weighed_class_by_class(name):
     built, batch = built_of(name), batch_of(name)
@@ -42,6 +43,7 @@ def test_the_logits_of_both_streams_are_weighed_class_by_class(name):
     assert not own[0] & own[1], "each stream has weights of its own"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_every_weight_learns_from_the_loss(name):
     built, batch = built_of(name), batch_of(name)
@@ -57,12 +59,14 @@ def test_every_weight_learns_from_the_loss(name):
     assert sum(bool(np.any(gradient)) for gradient in gradients) > 0.9 * len(gradients)
 
 
+@pytest.mark.thorough
 def test_a_model_of_stages_keeps_those_of_both_streams():
     built = built_of("mix_nextvlad")
     assert len(built.training.outputs) == 1 + 2 * SMALL["mix_nextvlad"]["num_branches"]
     assert built.temperature == 3.0
 
 
+@pytest.mark.thorough
 def test_both_streams_start_as_a_model_without_context_was_left(tmp_path):
     plain = build_for_training(ARCHITECTURES["dbof"](**SMALL["dbof"]), NUM_CLASSES).predicting
     plain.save_weights(tmp_path / "model.weights.h5")

@@ -61,6 +61,7 @@ def test_the_order_in_which_features_are_named_changes_nothing():
     assert [each.shape for each in models[0].weights] == [each.shape for each in models[1].weights]
 
 
+@pytest.mark.thorough
 def test_own_share_of_clusters():
     """All for rgb and what is not known, half for audio, whatever its form is."""
     model = build_model(

@@ -69,6 +69,7 @@ def logits_of(run, source) -> dict[bytes, list[np.ndarray]]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_run_of_segments_says_that_it_predicts_whole_videos(run, folds, sample):
     """Records that nobody rated, as those of the test split, are whole videos unless the task is named."""
 
@@ -87,6 +88,7 @@ def test_a_run_of_segments_says_that_it_predicts_whole_videos(run, folds, sample
     assert told(run) == ("video", []), "a run of whole videos"
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_not_validated_is_one_of_segments_by_its_training_records(run, folds, sample, tmp_path):
     config = load_config(folds[0])
     without = dataclasses.replace(config, data=dataclasses.replace(config.data, fold="", validate=()))
@@ -263,6 +265,7 @@ def test_runs_that_are_no_folds_of_one_training(run, folds, sample, tmp_path):
         predict([*folds[:2], changed], [str(sample / RATED)], tmp_path / "out.csv")
 
 
+@pytest.mark.thorough
 def test_a_model_of_video_level_ranks_segments_and_is_a_prior(run, once_trained, sample, tmp_path):
     means = once_trained(model="logistic", records="2/video/train")
     done = predict(means, [str(sample / RATED)], tmp_path / "segments.csv")
@@ -322,6 +325,7 @@ def test_every_five_seconds_that_begin_are_ranked_and_what_is_short_is_told(run,
     ]
 
 
+@pytest.mark.thorough
 def test_without_a_list_all_classes_are_ranked_and_that_is_told(run, sample, tmp_path):
     data = write_videos(tmp_path / "test.tfrecord", "abcd")
     told = Messages()
@@ -455,6 +459,7 @@ def test_messages_name_the_run_and_not_where_its_predictions_are_kept(run, sampl
         predict(run, [str(sample / RATED)], tmp_path / "out.csv", skip_first_segments=60)
 
 
+@pytest.mark.thorough
 def test_weights_that_changed_are_other_predictions(run, sample, tmp_path):
     made = RunPredictions(run, [str(sample / FRAMES)])
     made.store(tmp_path / "stored")

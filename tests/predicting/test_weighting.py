@@ -47,6 +47,7 @@ def segment_map(predictions, ratings, videos=None):
     return metrics.result()["segment_map"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mean", ["arithmetic", "geometric", "rank"])
 def test_the_weights_are_about_as_good_as_the_best_of_a_grid(mean):
     members, ratings = rated()

@@ -46,6 +46,7 @@ def assert_equal(first, second):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.thorough
 def test_a_restored_state_is_the_saved_one_and_goes_on_alike(tmp_path):
     original = State(tmp_path)
     original.train(2)

@@ -182,6 +182,7 @@ def test_segments_count_where_they_are_rated():
     assert observer.measure([maps, maps]).result == pytest.approx(metrics.result(), abs=1e-12)
 
 
+@pytest.mark.thorough
 def test_a_run_is_calibrated_and_its_file_used(run, sample, tmp_path):
     """The figures before are those of an evaluation. The file is fitted on all videos, and evaluation and prediction use it."""
     plain = evaluate(run)
@@ -219,6 +220,7 @@ def test_a_run_is_calibrated_and_its_file_used(run, sample, tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_rated_segments_calibrate_what_is_said_of_segments(run, sample, tmp_path):
     data, file = [str(sample / RATED)], tmp_path / "segments.json"
     plain = evaluate(run, data)
@@ -250,6 +252,7 @@ def test_rated_segments_calibrate_what_is_said_of_segments(run, sample, tmp_path
         evaluate(run, calibration=file)
 
 
+@pytest.mark.thorough
 def test_the_loss_after_is_that_of_the_other_half_s_functions(run, sample, monkeypatch):
     kept = []
     original = calibrating._fitted
@@ -276,6 +279,7 @@ def test_the_loss_after_is_that_of_the_other_half_s_functions(run, sample, monke
     assert not (Path(run) / "calibration.json").exists()
 
 
+@pytest.mark.thorough
 def test_members_of_an_ensemble_are_calibrated_each_by_its_own(run, once_trained, sample, tmp_path):
     other = once_trained(model="logistic")
     files = [
@@ -296,6 +300,7 @@ def test_members_of_an_ensemble_are_calibrated_each_by_its_own(run, once_trained
     assert learned.members == [run, other]
 
 
+@pytest.mark.thorough
 def test_a_calibration_on_the_records_that_weights_are_learned_from(run, trained_once, sample, tmp_path, monkeypatch):
     """The line is that of an evaluation, from any directory."""
     monkeypatch.chdir(sample)
@@ -316,6 +321,7 @@ def test_a_calibration_on_the_records_that_weights_are_learned_from(run, trained
         assert all(line.startswith(f"{file}: was fitted on records that are measured here (") for line in lines)
 
 
+@pytest.mark.thorough
 def test_stored_predictions_keep_the_order_within_a_step(run, once_trained, sample, tmp_path):
     """A step leaves a hundredth of the logit, less than float16 can tell apart."""
     step, data = LogitMap(0.01, (0.0,), (-5.0,)), [str(sample / FRAMES)]

@@ -77,6 +77,7 @@ def test_a_watcher_of_one_s_own_as_the_documentation_has_it(run, monkeypatch, ca
     assert capsys.readouterr().out == f"evaluating: {runs.best_metrics(run)['num_videos']} videos\n"
 
 
+@pytest.mark.thorough
 def test_tables_as_the_documentation_has_them(run, sample, tmp_path, monkeypatch, capsys):
     example = example_of("Tables").text
     places = {"runs/sample": str(tmp_path / "run"), "submissions/sample.csv": str(tmp_path / "sample.csv")}
@@ -107,6 +108,7 @@ def test_tables_as_the_documentation_has_them(run, sample, tmp_path, monkeypatch
     assert [line.split()[:2] for line in lines[-3:]] == [["1", "0.875"], ["0", "0.500"], ["2", "0.250"]]
 
 
+@pytest.mark.thorough
 def test_a_row_a_class_beside_the_metrics(run, sample, tmp_path):
     metrics, table = evaluate(run, [str(sample / FRAMES)], classes=tmp_path / "out", per_class=True)
     with (tmp_path / "out/classes.csv").open(newline="") as file:

@@ -47,6 +47,7 @@ def recall(index) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.thorough
 def test_a_graph_finds_what_is_there_as_the_index_changes(index, records):
     assert recall(index) > 0.98
     first = open_index(index).graphs["videos"]["files"][0]

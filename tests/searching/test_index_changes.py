@@ -45,6 +45,7 @@ def files_of(index) -> set[str]:
     return {path.name for path in index.iterdir()}
 
 
+@pytest.mark.thorough
 def test_a_growing_index_equals_one_made_at_once(index, records, tmp_path):
     random = np.random.default_rng(3)
     expected: dict[str, bytes] = {}
@@ -145,6 +146,7 @@ add_to_index(sys.argv[1], [sys.argv[2]])
 """
 
 
+@pytest.mark.thorough
 def test_what_a_killed_process_left_is_removed_by_the_next(index, records):
     add_to_index(index, [records("a", random_video("a", 1))])
     before, names = contents(index), files_of(index)
@@ -157,6 +159,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(index, records):
     assert contents(index).keys() == {"a", "b"}
 
 
+@pytest.mark.thorough
 def test_two_changes_at_once_are_refused_and_readers_are_not(index, records):
     path = records("a", random_video("a", 1))
     add_to_index(index, [path])

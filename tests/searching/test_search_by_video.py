@@ -50,6 +50,7 @@ def index(videos, search, tmp_path):
     return tmp_path / "index"
 
 
+@pytest.mark.thorough
 def test_a_video_file_is_looked_for_and_added_as_the_others_were_extracted(search, index, videos):
     status, found, err = search("--like", videos / "evening.mp4")
     assert status == 0, err

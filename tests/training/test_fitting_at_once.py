@@ -49,6 +49,7 @@ def neighbours(sample, tmp_path_factory):
     return fit("neighbours", run, data_of(sample, validate=(str(sample / VALIDATE),)), num_neighbours=3)
 
 
+@pytest.mark.thorough
 def test_neighbours_are_the_training_videos(neighbours, sample):
     _, known, labels = read(sample, TRAIN)
     _, asked, truth = read(sample, VALIDATE)

@@ -47,6 +47,7 @@ def initial(frozen):
     return build(runs.load_config(frozen[0].run))
 
 
+@pytest.mark.thorough
 def test_frozen_layers_are_bit_equal_after_training_and_others_are_not(frozen, initial):
     trained = load_run(frozen[0].run)
     for name in ("projection", "projection_bn", "hidden"):
@@ -76,12 +77,14 @@ def test_how_much_remains_is_told(frozen):
     assert runs.load_config(config.run).training.freeze == FROZEN
 
 
+@pytest.mark.thorough
 def test_a_factor_of_0_is_as_good_as_frozen(frozen, sample, tmp_path):
     config, _ = run_of(tmp_path / "run", sample, learning_rates=("projection*=0,hidden=0",), ema_decay=0.5)
     assert_same_state(config.run, frozen[0].run)
     assert rows(config.run, "train")[-1]["gradient_norm"] == rows(frozen[0].run, "train")[-1]["gradient_norm"]
 
 
+@pytest.mark.thorough
 def test_a_stopped_run_goes_on_frozen(frozen, sample, tmp_path):
     config = dataclasses.replace(frozen[0], run=str(tmp_path / "run"))
     train(dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=1)))

@@ -122,6 +122,7 @@ def gone_on(config) -> TrainingConfig:
     return runs.load_config(config.run).training
 
 
+@pytest.mark.thorough
 def test_the_schedule_ends_with_the_last_epoch(sample, tmp_path, num_videos):
     train(in_epochs(tmp_path / "run", sample, num_epochs=1.0, schedule="cosine", learning_rate=0.1))
     rates = [row["learning_rate"] for row in rows(tmp_path / "run", "train")]

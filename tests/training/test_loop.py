@@ -111,6 +111,7 @@ def test_the_best_validation_s_weights_are_kept(gated_run):
     assert watcher.validations[0][2], "the first validation is the best so far"
 
 
+@pytest.mark.thorough
 def test_a_worse_validation_does_not_replace_the_best(sample, tmp_path, monkeypatch):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=3, validate_every_steps=1)
     gaps = [0.3, 0.5, 0.4]
@@ -130,6 +131,7 @@ def test_a_worse_validation_does_not_replace_the_best(sample, tmp_path, monkeypa
     assert np.any(weights[1][0] != weights[0][0])
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_numbers_and_another_others(dropout_run, sample, tmp_path):
     train(configure(tmp_path / "twin", sample, "logistic", DROPOUT))
     assert losses(tmp_path / "twin") == losses(dropout_run)
@@ -170,6 +172,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(gated_run, sample, tmp_path,
     assert_same_state(tmp_path / "run", gated_run[2])
 
 
+@pytest.mark.thorough
 def test_a_stop_before_the_last_validation_leaves_it_to_the_next_start(sample, tmp_path):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=1)
     for _ in range(2):
@@ -197,6 +200,7 @@ def test_a_resumed_run_sees_the_same(sample, tmp_path, kind):
     assert_same_state(tmp_path / "h", tmp_path / "w")
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_from_its_checkpoint(dropout_run, sample, tmp_path):
     """Steps that the checkpoint has not seen are done again; their lines are replaced, a half one is dropped."""
     config = configure(tmp_path / "run", sample, "logistic", DROPOUT, checkpoint_every_steps=3)
@@ -219,6 +223,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(dropout_run, sample, tmp_path)
     assert_same_state(tmp_path / "run", dropout_run)
 
 
+@pytest.mark.thorough
 def test_the_loss_falls_and_a_line_is_the_mean_since_the_one_before(dropout_run, sample, tmp_path):
     train(configure(tmp_path / "coarse", sample, "logistic", DROPOUT, log_every_steps=3))
     means = losses(tmp_path / "coarse")
@@ -226,6 +231,7 @@ def test_the_loss_falls_and_a_line_is_the_mean_since_the_one_before(dropout_run,
     assert means[1] < 0.95 * means[0]
 
 
+@pytest.mark.thorough
 def test_a_finished_run_is_left_alone_unless_it_is_to_be_longer(sample, tmp_path):
     config = configure(tmp_path / "run", sample, num_steps=2)
     assert train(config).best_metrics is None, "there are no validation records"
@@ -287,6 +293,7 @@ def test_too_little_memory_is_said_in_one_line_with_what_takes_less(sample, tmp_
     )
 
 
+@pytest.mark.thorough
 def test_training_stops_early_and_stays_stopped(sample, tmp_path):
     settings = {"num_steps": 9, "learning_rate": 1e-30, "validate_every_steps": 1, "early_stopping": 2}
     config = configure(tmp_path / "run", sample, validate=True, **settings)
@@ -308,6 +315,7 @@ def test_without_validation_the_last_weights_are_kept(dropout_run):
     assert {weight.numpy().tobytes() for weight in load_run(dropout_run).trainable_weights} <= saved
 
 
+@pytest.mark.thorough
 def test_rated_segments_are_trained_on_and_validated(sample, tmp_path):
     files = [str(sample / "3/frame/validate" / f"validate000{index}.tfrecord") for index in range(2)]
     data = {"train": files[:1], "validate": files[1:]}
@@ -366,6 +374,7 @@ def test_what_ends_a_run_late_is_found_before_the_first_step(sample, tmp_path, m
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 def test_room_for_what_a_run_keeps_is_looked_for_before_the_first_step(sample, tmp_path, monkeypatch):
     settings = {"num_steps": 6, "checkpoint_every_steps": 1, "keep_checkpoints": 3}
     config = configure(tmp_path / "run", sample, "moe", validate=True, **settings)
@@ -398,6 +407,7 @@ def test_paths_override_the_root(sample, tmp_path):
     assert config.data.features == texts_of(train_source.features) == ("rgb", "audio")
 
 
+@pytest.mark.thorough
 def test_a_line_of_a_resumed_run_is_the_mean_of_all_its_steps(sample, tmp_path):
     whole, halves = (configure(tmp_path / name, sample, log_every_steps=3, num_steps=3) for name in "wh")
     train(whole)

@@ -103,6 +103,7 @@ def test_the_estimate_is_near_the_measured_peak(name, batch_size, hyperparameter
     assert taken / FACTOR <= found.step <= taken * FACTOR, f"{found.step / 1e6:.0f} MB, measured {taken / 1e6:.0f} MB"
 
 
+@pytest.mark.thorough
 def test_pieces_take_less():
     config = configuration("frame_logistic", 64)
     pieces = dataclasses.replace(config, training=dataclasses.replace(config.training, gradient_accumulation=8))
@@ -143,6 +144,7 @@ def test_a_check_stops_before_it_takes_more_than_there_is(sample, tmp_path, monk
         assert "lower --training.batch-size (now 10000000), --data.num-frames, or compute it in pieces" in last.value
 
 
+@pytest.mark.thorough
 def test_training_says_so_and_a_small_one_need_not_be_looked_at(sample, tmp_path, monkeypatch):
     config, watcher = configure(tmp_path / "run", sample, num_steps=1), Watcher()
     monkeypatch.setattr(memory, "peak_bytes", lambda graph: pytest.fail("looked at"))

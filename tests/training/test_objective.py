@@ -29,6 +29,7 @@ def teacher(sample, tmp_path_factory):
     return directory
 
 
+@pytest.mark.thorough
 def test_a_batch_in_pieces_gives_the_same_run(sample, tmp_path):
     """A model without batch normalisation, whose statistics would be those of a piece; with a penalty, counted once."""
     runs = [
@@ -93,6 +94,7 @@ def test_penalties_are_what_keras_says_they_are_and_so_are_their_gradients(sampl
     np.testing.assert_allclose(sum(halves), expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_loss_of_a_student_blends_labels_and_teacher(sample, tmp_path, teacher):
     config = configure(tmp_path / "run", sample, "moe")
     distill = DistillConfig(teacher=str(teacher / "run"), weight=0.3, temperature=2.0)
@@ -123,6 +125,7 @@ def untaught(sample, teacher, tmp_path_factory) -> float:
     return divergence_from(teacher, tmp_path_factory.mktemp("untaught") / "run", sample)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["run", "predictions.csv"])
 def test_a_student_comes_close_to_its_teacher(sample, tmp_path, teacher, untaught, kind):
     """Taught alone, at weight 1: the divergence from the teacher falls; without, it is higher."""
@@ -130,6 +133,7 @@ def test_a_student_comes_close_to_its_teacher(sample, tmp_path, teacher, untaugh
     assert taught < 0.5 * untaught
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("changes", [{"kind": "focal"}, {"kind": "asymmetric"}, {"label_smoothing": 0.1}])
 def test_a_run_learns_with_every_loss(sample, tmp_path, changes):
     config = configure(tmp_path / "run", sample, "logistic", num_steps=30, validate=True)

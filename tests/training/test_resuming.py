@@ -47,6 +47,7 @@ def kept(run):
     return [(run / name).read_bytes() for name in names]
 
 
+@pytest.mark.thorough
 def test_without_its_checkpoints_a_run_is_not_begun_anew(copied):
     run, config = copied
     shutil.rmtree(run / "checkpoints")
@@ -61,6 +62,7 @@ def test_without_its_checkpoints_a_run_is_not_begun_anew(copied):
     assert train(other).step == 1, "the way out leads out"
 
 
+@pytest.mark.thorough
 def test_without_its_best_weights_a_run_keeps_the_newest(copied):
     run, config = copied
     shutil.rmtree(run / "best")
@@ -96,6 +98,7 @@ class Killed(Watcher):
             raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_says_so(trained, sample, tmp_path):
     config = configured(tmp_path / "run", sample, validate_every_steps=0)
     with pytest.raises(KeyboardInterrupt):
@@ -106,6 +109,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_says_so(traine
     assert losses(tmp_path / "run") == losses(trained)
 
 
+@pytest.mark.thorough
 def test_best_weights_always_have_a_checkpoint(trained, sample, tmp_path):
     """Killed right after the first validation, long before a checkpoint is due."""
 
@@ -123,6 +127,7 @@ def test_best_weights_always_have_a_checkpoint(trained, sample, tmp_path):
     assert kept(tmp_path / "run")[1] == kept(trained)[1]
 
 
+@pytest.mark.thorough
 def test_better_weights_of_steps_done_again_are_kept(sample, tmp_path, monkeypatch):
     """A machine whose rounding differs may not find them again."""
     config = configured(tmp_path / "run", sample)
@@ -141,6 +146,7 @@ def test_better_weights_of_steps_done_again_are_kept(sample, tmp_path, monkeypat
     assert (tmp_path / "run" / "best" / "model.weights.h5").read_bytes() == best
 
 
+@pytest.mark.thorough
 def test_the_seconds_of_a_start_are_told_with_its_steps(copied):
     run, config = copied
     result = train(config)
@@ -154,6 +160,7 @@ def test_the_seconds_of_a_start_are_told_with_its_steps(copied):
     assert stored["step"] == result.best_metrics["step"]
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_the_numbers_of_its_records_and_counts_nothing_when_it_goes_on(sample, tmp_path, monkeypatch):
     """Eight steps of eight videos are an epoch, after which both files have been read to their ends."""
     whole, halves = (

@@ -101,6 +101,7 @@ def test_what_trains_does_not_validate(tmp_path):
         resolve(asking(root, tmp_path))
 
 
+@pytest.mark.thorough
 def test_what_validates_twice_is_refused_before_there_is_a_run_directory(tmp_path):
     root = tmp_path / "root"
     own, (a, b) = shards(root, "train", 2, "train"), shards(root, "validate", 2, "validate")

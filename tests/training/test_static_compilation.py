@@ -194,6 +194,7 @@ def assert_compiles_to_the_same(trainer, batch) -> None:
         np.testing.assert_allclose(compiled[name], expected, atol=1e-4, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.thorough
 @every_model
 def test_a_step_compiled_by_xla_is_the_plain_one(sample, files, name):
     """With velocities, which are the gradients after the first step. XLA draws other random numbers, so nothing is dropped."""
@@ -202,6 +203,7 @@ def test_a_step_compiled_by_xla_is_the_plain_one(sample, files, name):
     assert_compiles_to_the_same(trainer, next(trainer.batches(source)))
 
 
+@pytest.mark.thorough
 @every_model
 def test_a_step_in_low_precision_compiles(sample, files, name):
     case = Case(name, hyperparameters=without_dropout(name), training={"precision": "mixed_bfloat16"})
@@ -242,12 +244,14 @@ def slow(cases: list) -> list:
     return [pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", [*CASES, *slow(SLOW_CASES)], ids=str)
 def test_what_changes_a_step_compiles_too(sample, files, case):
     trainer, source = trainer_of(sample, files, case)
     assert_compiles_to_the_same(trainer, next(trainer.batches(source)))
 
 
+@pytest.mark.thorough
 def test_a_step_with_dropout_compiles(sample, files):
     trainer, source = trainer_of(sample, files, Case("logistic", hyperparameters={"dropout": 0.5}))
     assert np.isfinite(do_step(trainer, next(trainer.batches(source)), compiled=True)["loss"])
@@ -292,6 +296,7 @@ def test_prediction_compiled_by_xla_is_the_plain_one(name):
 
 
 # With the whole video, two streams of a model are computed and mixed. Each model alone compiles, as the test above shows.
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["dbof", *slow(["logistic", "gru", "mix_nextvlad"])])
 def test_prediction_with_the_whole_video_as_context_compiles(name):
     architecture = make_architecture(name, **SMALL[name])
@@ -305,6 +310,7 @@ UNEVEN = {"num_steps": 7, "validate_every_steps": 2, "log_every_steps": 3, "chec
 """One or two steps a call, four validations; of 13 videos, in batches of 5."""
 
 
+@pytest.mark.thorough
 def test_a_run_traces_each_step_once(sample, tmp_path, monkeypatch):
     made = []
 

@@ -95,6 +95,7 @@ def bags():
     )
 
 
+@pytest.mark.thorough
 def test_the_statistics_are_those_of_all_vectors_of_the_batches():
     model, batches = bags(), make_batches()
     random = np.random.default_rng(1)
@@ -145,6 +146,7 @@ def test_every_model_s_layers_get_the_statistics_of_what_they_are_given(name, mo
             np.testing.assert_array_equal(variable, old, err_msg=variable.path)
 
 
+@pytest.mark.thorough
 def test_statistics_are_exact_where_the_mean_is_far_above_the_spread():
     """Sums of squares would have no digits left."""
     layer = BatchNormalisation()
@@ -202,6 +204,7 @@ def test_an_average_has_the_statistics_of_a_pass_over_the_training_records(bags_
     np.testing.assert_allclose(statistics_of(tmp_path / "kept")[0], np.mean(means, axis=0), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_training_records_that_are_gone_are_named_with_what_to_do(bags_run, sample, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(bags_run, moved)
@@ -218,6 +221,7 @@ def test_training_records_that_are_gone_are_named_with_what_to_do(bags_run, samp
     assert result.num_statistics == 64
 
 
+@pytest.mark.thorough
 def test_models_without_such_layers_read_no_training_records(sample, tmp_path, monkeypatch):
     train(configure(tmp_path / "run", sample, num_steps=4, checkpoint_every_steps=2))
     monkeypatch.setattr(statistics, "training_batches", lambda *_, **__: pytest.fail("read"))
@@ -263,6 +267,7 @@ def test_a_pass_can_be_stopped(sample, tmp_path):
         StatisticsPass(build(config)).run(config, source, 100, lambda: next(answers))
 
 
+@pytest.mark.thorough
 def test_fewer_records_than_a_batch_are_gone_through_again(sample, tmp_path):
     config, source, _ = resolve(configure(tmp_path / "run", sample, "dbof", BAGS, batch_size=96))
     model = build(config)

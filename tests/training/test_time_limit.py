@@ -120,6 +120,7 @@ def in_seconds(config, seconds):
     return dataclasses.replace(config, training=dataclasses.replace(config.training, max_hours=seconds / 3600))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("slow_validation")
 def test_training_ends_in_time_with_all_saved_and_goes_on(sample, tmp_path, clock):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=40, checkpoint_every_steps=1000)
@@ -142,6 +143,7 @@ def test_training_ends_in_time_with_all_saved_and_goes_on(sample, tmp_path, cloc
     np.testing.assert_array_equal(losses(tmp_path / "run"), losses(tmp_path / "straight"))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("slow_validation")
 def test_a_validation_that_takes_too_long_is_stopped_and_weights_are_kept(sample, tmp_path, clock):
     config = configure(tmp_path / "run", sample, validate=True, num_steps=40)
@@ -156,6 +158,7 @@ def test_a_validation_that_takes_too_long_is_stopped_and_weights_are_kept(sample
     assert [row["step"] for row in rows(tmp_path / "run", "validation")] == [result.step], "it was left to this start"
 
 
+@pytest.mark.thorough
 def test_without_validation_records_the_last_weights_are_kept(sample, tmp_path, clock):
     config = configure(tmp_path / "run", sample, num_steps=40)
     result = train(in_seconds(config, 100), Spending(clock, 30))

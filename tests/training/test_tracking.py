@@ -106,6 +106,7 @@ def sent_by(run) -> list[tuple[str, float, int]]:
     ]
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_stopped_and_goes_on(sample, tmp_path, mlflow, wandb):
     run = tmp_path / "run"
     config = with_log(sample, run, "mlflow", "wandb")

@@ -30,6 +30,7 @@ def trained(sample, tmp_path_factory):
     return config, train(config, watcher), watcher
 
 
+@pytest.mark.thorough
 def test_intervals_in_epochs(trained):
     config, result, watcher = trained
     kept = json.loads((Path(config.run) / "config.json").read_text())["training"]
@@ -39,6 +40,7 @@ def test_intervals_in_epochs(trained):
     assert steps == sorted({*range(every, result.step + 1, every), result.step})
 
 
+@pytest.mark.thorough
 def test_validations_are_of_the_same_few_videos_and_the_end_of_all(trained, sample):
     config, result, watcher = trained
     assert {row["num_videos"] for row in rows(config.run, "validation")} == {5}
@@ -53,6 +55,7 @@ def test_validations_are_of_the_same_few_videos_and_the_end_of_all(trained, samp
     assert watcher.messages[-1].startswith(f"the best weights, of step {best['step']}, on all {best['num_videos']} ")
 
 
+@pytest.mark.thorough
 def test_a_stop_within_the_last_validation_is_made_up_for(sample, tmp_path, monkeypatch):
     from yt8m.training.course import Course
 

@@ -40,10 +40,12 @@ def trained(sample, tmp_path_factory):
     return config
 
 
+@pytest.mark.thorough
 def test_scales_come_from_all_training_videos(trained):
     np.testing.assert_allclose(scales_of(trained), expected_scales(trained.data.train), rtol=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_with_its_scales(trained, tmp_path):
     shutil.copytree(trained.run, tmp_path / "run")
     training = dataclasses.replace(trained.training, num_steps=3)
@@ -52,6 +54,7 @@ def test_a_run_goes_on_with_its_scales(trained, tmp_path):
     np.testing.assert_array_equal(scales_of(config), scales_of(trained))
 
 
+@pytest.mark.thorough
 def test_scales_of_an_initial_run_stay(trained, sample, tmp_path):
     """The other weights that come from there belong to them."""
     validate = {"train": (str(sample / "2/video/validate"),)}

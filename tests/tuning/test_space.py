@@ -99,6 +99,7 @@ def test_mistakes_name_the_file_and_the_flag(tmp_path, content, message):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.thorough
 def test_steps_that_reach_the_end_are_all_tried_and_nothing_is_warned_of(tmp_path, recwarn):
     values = {
         "training.batch-size": [32, 64, 96],

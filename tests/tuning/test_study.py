@@ -45,6 +45,7 @@ def test_the_seed_decides_what_is_tried_also_over_a_stop(tmp_path):
     assert len({values["training.learning-rate"] for values in tried["whole"]}) == 13
 
 
+@pytest.mark.thorough
 def test_what_decides_the_scores_is_important(tmp_path):
     with Study(tmp_path / "study.db", DIMENSIONS, 0) as study:
         do_trials(study, 4)
@@ -56,6 +57,7 @@ def test_what_decides_the_scores_is_important(tmp_path):
     assert sum(importances.values()) == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_a_trial_keeps_what_is_reported_of_it(tmp_path):
     dimensions = [Dimension("training", "learning_rate", choices=RATES)]
     with Study(tmp_path / "study.db", dimensions, 0) as study:

@@ -49,6 +49,7 @@ def is_running(number):
     return True
 
 
+@pytest.mark.thorough
 def test_every_trial_is_a_run_of_its_own_and_the_best_is_found(tmp_path):
     watcher = Watcher()
     tuned = tune(task(tmp_path / "study", 3, prune=False), watcher)
@@ -63,6 +64,7 @@ def test_every_trial_is_a_run_of_its_own_and_the_best_is_found(tmp_path):
     assert tuned.command.endswith("/study/best")
 
 
+@pytest.mark.thorough
 def test_trials_that_are_behind_the_median_are_pruned(tmp_path, monkeypatch):
     """All scores are in the order of the rates at every step, so it is known which are below the median of those before."""
     monkeypatch.setattr(study, "TRIALS_TO_COMPARE", 1)
@@ -81,6 +83,7 @@ def test_trials_that_are_behind_the_median_are_pruned(tmp_path, monkeypatch):
         assert (tmp_path / "study/trials" / f"{number:04d}" / "checkpoint").exists()  # SIGTERM, which saves
 
 
+@pytest.mark.thorough
 def test_what_ends_a_trial_badly_does_not_end_the_study(tmp_path, monkeypatch):
     monkeypatch.setenv("ENDS", "crash kill well refuse nothing well")
     tuned = tune(task(tmp_path / "study", 6), Watcher())
@@ -111,6 +114,7 @@ def test_values_that_do_not_go_together_fail_without_a_process(tmp_path):
     assert not list((tmp_path / "study/trials").iterdir())
 
 
+@pytest.mark.thorough
 def test_so_many_run_side_by_side(tmp_path):
     watcher = Watcher()
     tuned = tune(task(tmp_path / "study", 3, num_steps=60, jobs=3, accelerators=("4", "7")), watcher)
@@ -180,6 +184,7 @@ def test_a_stop_lets_trials_save_and_the_next_session_goes_on_with_them(tmp_path
         assert resumed.trials[number].scores == pytest.approx({step: score_of(rate, step) for step in range(5, 201, 5)})
 
 
+@pytest.mark.thorough
 def test_other_records_are_told_of_once(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "other_records", lambda trials, run: f"{trials.name}: {run.path.name} is other")
     watcher = Watcher()
@@ -187,6 +192,7 @@ def test_other_records_are_told_of_once(tmp_path, monkeypatch):
     assert [line for line in watcher.messages if "other" in line] == ["trials: 0000 is other"]
 
 
+@pytest.mark.thorough
 def test_a_study_that_was_killed_goes_on_with_the_trials_that_ran(tmp_path):
     directory = tmp_path / "study"
     program = [sys.executable, studies.__file__, str(directory), "3", "2"]
@@ -243,6 +249,7 @@ def test_what_another_optuna_began_is_told(tmp_path, monkeypatch):
     assert watcher.messages[0] == "begun with another"
 
 
+@pytest.mark.thorough
 def test_a_study_is_not_begun_anew_over_its_trials(tmp_path):
     directory = tmp_path / "study"
     tuning.tune(task(directory, 1), Watcher())
@@ -263,6 +270,7 @@ def test_a_directory_with_other_things_and_a_broken_study_are_refused(tmp_path):
         tune(task(tmp_path / "study", 2), Watcher())
 
 
+@pytest.mark.thorough
 def test_auto_runs_the_first_trial_alone_and_then_as_many_as_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(Sharing, "_profile", lambda sharing: profile(input_milliseconds=10))
     monkeypatch.setattr(machine, "count_cores", lambda: 64)

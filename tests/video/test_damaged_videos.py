@@ -303,6 +303,7 @@ print(each.second if isinstance(each, Frame) else each.start // 16000, peak() - 
 """
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_length(tmp_path):
     """Ten minutes made of 20 s: pictures and sound of 200 MB in all, of which few are held."""
     part = write(tmp_path / "part.mkv", [number / 5 for number in range(100)], Track(clicks(20, 16_000), 16_000, "pcm_s16le"),

@@ -101,6 +101,7 @@ def test_films_change_where_they_say(tmp_path):
     assert len(pictures) == round(film.seconds * 10)
 
 
+@pytest.mark.thorough
 def test_scenes_follow_each_other_and_are_listed(tmp_path):
     films = make_scenes(tmp_path / "films", num_videos=2, num_scenes=3)
     rows = rows_of(tmp_path / "films" / "scenes.csv")
@@ -144,6 +145,7 @@ def all_pictures(path: Path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
+@pytest.mark.thorough
 def test_the_command_makes_videos_and_films(tmp_path, capsys):
     assert run("synth", str(tmp_path / "videos"), "--as", "videos", "--num-videos", "1", "--seconds", "1") == 0
     assert run("synth", str(tmp_path / "films"), "--as", "films", "--num-videos", "1") == 0

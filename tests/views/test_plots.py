@@ -172,6 +172,7 @@ def frames_of(files, key):
     return [np.stack([np.frombuffer(frame.bytes_list.value[0], np.uint8) for frame in each]) for each in lists]
 
 
+@pytest.mark.thorough
 def test_what_is_drawn(sample, tmp_path, figures):
     files = sorted(map(str, (sample / "2/frame/train").iterdir()))
     pictures = Plots(str(tmp_path / "out"), files)
@@ -205,6 +206,7 @@ def test_what_is_drawn(sample, tmp_path, figures):
         assert (axes.get_title(loc="left"), labels) == (key, ["all", "5 to 95 %", "25 to 75 %", "median"])
 
 
+@pytest.mark.thorough
 def test_decoys_are_drawn_where_an_id_says_so(tmp_path, figures):
     usual = np.zeros(1024, np.float32)
     usual[:512] = 1
@@ -254,6 +256,7 @@ def test_classes_that_are_never_together_are_not_drawn(labels, reason, tmp_path,
     assert ("cooccurrence" in figures) == (reason is None)
 
 
+@pytest.mark.thorough
 def test_no_legend_hides_what_is_drawn(sample, tmp_path, figures):
     files = sorted(map(str, (sample / "2/frame/train").iterdir()))
     pictures = Plots(str(tmp_path / "out"), files)
@@ -350,6 +353,7 @@ def run(capfd, *arguments):
     return ended.value.code, *capfd.readouterr()
 
 
+@pytest.mark.thorough
 def test_the_command_draws(sample, tmp_path, capfd):
     status, out, _ = run(capfd, "inspect", sample / "2/frame/validate", "--plots", tmp_path / "some/pictures")
     assert status == 0

@@ -109,6 +109,7 @@ def probabilities(run, stored):
     return 1 / (1 + np.exp(-np.float64(logits)))[0]
 
 
+@pytest.mark.thorough
 def test_scores_of_windows_are_those_of_their_frames(run, tmp_path):
     stored = frames(23)
     ratings = Ratings(start_times=[15, 5], end_times=[20, 10], labels=[3, 7], scores=[0.0, 1.0])
@@ -153,6 +154,7 @@ def test_a_video_without_frames_is_named_where_a_run_cannot_score_it(run, sample
     assert (view.num_frames, view.features, view.labels) == (0, (), (1,))
 
 
+@pytest.mark.thorough
 def test_a_video_of_means_has_no_time(run, tmp_path):
     means = {"rgb": np.full(1024, 0.25, np.float32), "audio": np.full(128, -0.5, np.float32)}
     path = write(tmp_path / "x.tfrecord", video_level_record("abcd", None, means))
@@ -164,6 +166,7 @@ def test_a_video_of_means_has_no_time(run, tmp_path):
     assert imread(tmp_path / "x.png").ndim == 3
 
 
+@pytest.mark.thorough
 def test_the_command_prints_and_draws(run, sample, tmp_path, capfd):
     from yt8m.cli import main
 

@@ -3,6 +3,7 @@
 import gc
 
 import numpy as np
+import pytest
 
 from yt8m.data.engine.memory import ALIGNMENT, Pool
 
@@ -30,6 +31,7 @@ def test_memory_is_used_again_for_arrays_as_large():
     assert not np.shares_memory(again, other)
 
 
+@pytest.mark.thorough
 def test_a_pool_keeps_no_more_than_its_share():
     pool = Pool()
     arrays = [filled(pool, value) for value in range(1, 9)]

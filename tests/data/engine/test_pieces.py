@@ -79,6 +79,7 @@ def test_a_header_may_lie_anywhere_on_the_border_of_pieces(tmp_path, small_piece
             assert outcome(records) == (list(enumerate(data)), None), (way, first)
 
 
+@pytest.mark.thorough
 def test_damage_has_the_error_of_the_reader_that_goes_record_by_record(tmp_path, small_pieces):
     content = b"".join(map(framed, some_records(3, 8, 90)))
     rng = np.random.default_rng(4)

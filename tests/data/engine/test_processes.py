@@ -84,6 +84,7 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(values, other[key], key)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "options",
     [
@@ -109,6 +110,7 @@ def test_rated_segments_come_from_processes_too(sample, made_by):
     assert made_by["processes"] > 0
 
 
+@pytest.mark.thorough
 def test_batches_that_are_kept_are_not_written_over(files, made_by):
     def stream_of(number):
         return islice(read_batches(files, 8, num_frames=5, repeat=True, processes=number), 60)
@@ -121,6 +123,7 @@ def test_batches_that_are_kept_are_not_written_over(files, made_by):
     assert made_by["processes"] > 40
 
 
+@pytest.mark.thorough
 def test_memory_is_used_again(files, monkeypatch, made_by):
     slabs = []
     monkeypatch.setattr(processes._Process, "_add_slab", _counting(processes._Process._add_slab, slabs))
@@ -137,6 +140,7 @@ def _counting(function, calls):
     return counted
 
 
+@pytest.mark.thorough
 def test_descriptors_do_not_become_more_with_the_batches_that_are_kept(files, made_by):
     stream = iter(read_batches(files, 4, num_frames=5, repeat=True, processes=2))
     kept = [next(stream)]
@@ -168,6 +172,7 @@ def test_few_descriptors_give_few_processes_and_slabs(monkeypatch, allowed, aske
     assert found == [slabs] * begun
 
 
+@pytest.mark.thorough
 def test_a_stream_goes_on_when_its_processes_are_killed(files, made_by):
     expected = islice(read_batches(files, 8, num_frames=5, repeat=True, processes=0), 60)
     stream = iter(read_batches(files, 8, num_frames=5, repeat=True, processes=2))
@@ -204,6 +209,7 @@ def test_processes_end_with_the_stream_and_also_with_one_that_is_dropped(files):
     assert len(os.listdir("/proc/self/fd")) <= open_before + 3
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_forked_processes_keep_their_batches_and_leave_the_processes_alone(files, made_by):
     stream = iter(read_batches(files, 8, num_frames=5, repeat=True, processes=2))

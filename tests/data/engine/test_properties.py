@@ -279,6 +279,7 @@ def check_against_tensorflow(by_tensorflow, level: str, random: Random, oddness:
 
 @pytest.mark.parametrize("level", LEVELS)
 class TestGenerated:
+    @pytest.mark.thorough
     @SETTINGS
     @given(random=SEEDED, oddness=SHARES, flaws=FLAWS)
     def test_the_engine_reads_what_protobuf_reads(self, level, random, oddness, flaws):
@@ -292,6 +293,7 @@ class TestGenerated:
         serialized = written(random, level, oddness, flaws)
         same(serialized, by_the_engine(serialized, level), by_protobuf(serialized, level))
 
+    @pytest.mark.thorough
     @FEW
     @given(random=SEEDED, oddness=SHARES)
     def test_the_engine_reads_what_tensorflow_reads(self, by_tensorflow, level, random, oddness):

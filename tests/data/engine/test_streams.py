@@ -295,6 +295,7 @@ class TestFilesBehindHttp:
         served.files["/c.tfrecord"] = b""
         assert list(open_records(f"{served.url}/c.tfrecord", "frame").records()) == []
 
+    @pytest.mark.thorough
     def test_threads_end_when_the_reader_stops_or_is_forgotten(self, served, monkeypatch):
         monkeypatch.setattr(ahead, "RANGE_BYTES", 4096)
         served.files[NAME] = CONTENT * 20

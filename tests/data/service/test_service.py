@@ -82,9 +82,11 @@ def epochs(source, service):
 
 
 class TestEpochs:
+    @pytest.mark.thorough
     def test_each_record_comes_once_an_epoch(self, epochs):
         assert [sorted(epoch) for epoch in epochs] == [ALL] * 3
 
+    @pytest.mark.thorough
     def test_each_epoch_has_an_order_of_its_own(self, epochs):
         assert len(set(map(tuple, epochs))) == 3
 
@@ -100,6 +102,7 @@ class TestEpochs:
         one = dataclasses.replace(source, files=source.files[3:4])
         assert sorted(ids_of(make_dataset(one, 4, *grouped({"service": service, **SHUFFLED})))) == NAMES[3]
 
+    @pytest.mark.thorough
     def test_a_fold_is_left_out(self, source, service):
         parts = [
             ids_of(
@@ -118,6 +121,7 @@ class TestEpochs:
         without = dataclasses.replace(source, fold=IndexedFold(str(index), "b"))
         assert sorted(ids_of(make_dataset(without, 4, portion=Portion(service=service)))) == ALL[::2]
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("num_workers", [1, 5])
     def test_orders_are_permutations_by_their_seed(self, source, num_workers):
         """What the workers are sent can be read here, too."""
@@ -140,6 +144,7 @@ def in_order(dataset) -> list[dict]:
 
 
 class TestElements:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("level", ["frame", "segment"])
     def test_are_those_read_here(self, rated_source, service, level):
         source = dataclasses.replace(rated_source, level=level)
@@ -147,12 +152,14 @@ class TestElements:
             in_order(make_dataset(source, 3, portion=Portion(service=service))), in_order(make_dataset(source, 3))
         )
 
+    @pytest.mark.thorough
     def test_means_of_frames_with_the_video_as_context(self, rated_source, service):
         source = dataclasses.replace(rated_source, context="video", context_num_frames=4, as_means=True)
         assert_equal(
             in_order(make_dataset(source, 3, portion=Portion(service=service))), in_order(make_dataset(source, 3))
         )
 
+    @pytest.mark.thorough
     def test_frames_are_sampled_anew_in_each_batch(self, tmp_path, service):
         # The same video 8 times: if batches were counted, those of two workers or epochs would sample alike.
         frames = make_frames(np.random.default_rng(0), audio=200)
@@ -184,6 +191,7 @@ class TestJobs:
         assert all(found)
         assert sorted(name.decode() for name in found[0] + found[1]) == ALL
 
+    @pytest.mark.thorough
     def test_readers_without_a_job_read_all(self, source, service):
         for _ in range(2):
             assert sorted(ids_of(make_dataset(source, 4, portion=Portion(service=service)))) == ALL

@@ -156,6 +156,7 @@ def test_vocabulary(sample):
     assert any("\n" in row[8] and '"' in row[8] for row in rows)
 
 
+@pytest.mark.thorough
 def test_same_seed_same_bytes(sample, tmp_path):
     def make(name, seed):
         synthesise(tmp_path / name, num_videos=64, num_classes=12, num_shards=2, seed=seed)
@@ -167,6 +168,7 @@ def test_same_seed_same_bytes(sample, tmp_path):
     assert not set(other.values()) & set(digests(sample).values())
 
 
+@pytest.mark.thorough
 def test_labels_have_a_long_tail():
     _, videos = make_videos(600)
     counts = np.bincount([label for video in videos for label in video.labels], minlength=60)

@@ -77,6 +77,7 @@ def test_the_package_has_4_694_024_values_and_all_but_counters_are_used(tensors)
     )  # of four vectors of a normalisation, one bias is left
 
 
+@pytest.mark.thorough
 def test_a_real_frame_is_told_rightly(tensors, network):
     """The man in the car wears a suit and a tie: ImageNet's classes 834, 906 and 457."""
     import av
@@ -91,6 +92,7 @@ def test_a_real_frame_is_told_rightly(tensors, network):
     assert set(np.argsort(-np.asarray(logits)[0])[:3]) <= {457, 834, 906}
 
 
+@pytest.mark.thorough
 def test_frames_of_any_number_and_size(network):
     random = np.random.default_rng(2)
     frames = [random.integers(0, 256, size, dtype=np.uint8) for size in [(90, 160, 3), (224, 224, 3), (500, 30, 3)]]
@@ -125,6 +127,7 @@ def test_a_package_that_is_missing_or_empty(monkeypatch):
         load_network("efficientnet-lite0")
 
 
+@pytest.mark.thorough
 def test_weights_of_something_else_are_one_line(tensors, tmp_path):
     for changed in (
         {name: each for name, each in tensors.items() if name != "_conv_head.weight"},

@@ -127,6 +127,7 @@ def test_a_graph_with_functions_is_refused(published, changed):
         load_network("yt8m", folder=folder)
 
 
+@pytest.mark.thorough
 def test_graphs_that_do_not_fit_are_one_line(published, changed):
     whole = inception_graph(published.graph)
     without, renamed, small = (type(whole).FromString(whole.SerializeToString()) for _ in range(3))
@@ -157,6 +158,7 @@ def test_matrices_in_both_orders_and_forms(tmp_path):
         np.testing.assert_array_equal(read_matrix_data(path), matrix)
 
 
+@pytest.mark.thorough
 def test_matrices_that_do_not_fit_are_one_line(published, changed):
     good = np.zeros((1024, DEPTH))
     nan = np.zeros((1024, DEPTH))
