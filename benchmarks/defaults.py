@@ -67,15 +67,11 @@ Curves = list[dict[int, float]]
 
 
 def runs_of_defaults(recipe: str, records: Sequence[str], numbers: Sequence[int]) -> dict[str, list[RunConfig]]:
-    """The runs of `benchmarks.lengths` that others are compared with, by number of videos as the table has it."""
+    """The runs of `benchmarks.lengths` that others are compared with, by the names of their records."""
     found: dict[str, list[RunConfig]] = {}
-    for name, shards, split, data in lengths.real(records) if records else ():
-        if split < SPLITS:
-            config = lengths.configured(recipe, name, split, data, lengths.NUM_STEPS[recipe][shards])
-            found.setdefault(f"{lengths.SHARD_VIDEOS * shards:,}", []).append(config)
-    for number in numbers:
-        config = lengths.configured(recipe, f"{number} made", 0, lengths.made(number), lengths.steps_of_made(number))
-        found[f"{number:,} made"] = [config]
+    for each in itertools.chain(lengths.real(records), map(lengths.made, numbers)):
+        if each.split < SPLITS and "classes" not in each.name:
+            found.setdefault(each.name, []).append(lengths.configured(recipe, each))
     return found
 
 
@@ -101,7 +97,7 @@ def table(recipes: Sequence[str], records: Sequence[str], numbers: Sequence[int]
     rows, header = [], ["recipe", "change"]
     for recipe in recipes:
         defaults = runs_of_defaults(recipe, records, numbers)
-        header[2:] = [f"{size} videos" for size in defaults]
+        header[2:] = defaults
         without = {size: best([lengths.curve_of(config) for config in configs]) for size, configs in defaults.items()}
         rows.append([f"`{recipe}`", "none", *(f"{gap:.4f} ({step})" for gap, step in without.values())])
         for change in CHANGES:

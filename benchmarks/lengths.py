@@ -7,8 +7,10 @@ runs are kept in runs/lengths/, so a benchmark that was stopped goes on.
 
 import dataclasses
 import glob
+import itertools
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,10 @@ from benchmarks import documents
 from benchmarks.sizes import parser_of, runs_of, sized
 from yt8m import runs
 from yt8m.config import RunConfig
+from yt8m.data import protos
 from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.quantisation import dequantise
-from yt8m.data.records import framed, video_level_record
+from yt8m.data.records import framed, read_framing, read_offsets, video_level_record
 from yt8m.data.tools.synthetic_videos import make_video, make_world
 from yt8m.files import NewFile
 from yt8m.recipes import make_config
@@ -30,26 +33,74 @@ RUNS = runs_of("lengths")
 RECIPES = ("logistic", "moe")
 NUM_STEPS = sized({"logistic": {4: 160, 10: 240, 30: 360}, "moe": {4: 96, 10: 144, 30: 240}}, {})
 """Steps of a run on so many of the real shards."""
-SHARD_VIDEOS = 296
-"""Videos of a real shard, on average."""
+FEWER_CLASSES = sized(((4, 60), (30, 20), (30, 60), (30, 300), (30, 1000)), ())
+"""Numbers of real shards, and of their most frequent classes. The others' labels are left out, and videos that have no more."""
 SPLITS = sized(3, 1)
 VALIDATION_SHARDS = 6
 NUM_MADE = sized((2_000, 6_000, 20_000, 100_000), (40,))
-MADE_EPOCHS = 12
+LONG_EPOCHS, FEW_RECORDS = 12, sized(9_000, 40)
+"""Epochs of runs whose best length is not known beforehand. On fewer records they grow as a recipe's do."""
 BATCH_SIZE = 256
 """As both recipes have it."""
 NUM_VALIDATIONS = sized(24, 2)
 NUM_CLASSES = sized(60, 12)
 
 
-def real(records: Sequence[str]) -> Iterator[tuple[str, int, int, dict[str, object]]]:
-    """Yields the name of a set of real records, its shards, a seed, and the fields of its configuration."""
-    for split in range(SPLITS):
+@dataclass(frozen=True)
+class Records:
+    """Records to train on and to score.
+
+    Attributes:
+        name: as the table has it.
+        data: the fields of a configuration.
+        split: which of the ways to choose real records; also the seed.
+        num_steps: the steps of a run by recipe, where they are known.
+    """
+
+    name: str
+    data: dict[str, object]
+    split: int = 0
+    num_steps: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def count(self) -> int:
+        """Training videos."""
+        return sum(1 for path in self.data["train"] for _ in read_offsets(path))
+
+    def steps_of(self, recipe: str) -> int:
+        """The steps of a run."""
+        number = self.count()
+        growth = max(1.0, FEW_RECORDS / number) ** (2 / 3)
+        return self.num_steps.get(recipe) or max(2, round(growth * number * LONG_EPOCHS / BATCH_SIZE))
+
+
+def real(records: Sequence[str]) -> Iterator[Records]:
+    """Yields the sets of real records, split by split."""
+    for split in range(SPLITS if records else 0):
         first = (len(records) - VALIDATION_SHARDS * (1 + 2 * split)) % len(records)
         validate = tuple(records[first : first + VALIDATION_SHARDS])
         others = [each for each in records if each not in validate]
         for shards in NUM_STEPS["moe"]:
-            yield f"{shards} shards", shards, split, {"train": tuple(others[:shards]), "validate": validate}
+            steps = {recipe: NUM_STEPS[recipe][shards] for recipe in RECIPES}
+            yield Records(f"{shards} shards", {"train": tuple(others[:shards]), "validate": validate}, split, steps)
+        for shards, num_classes in FEWER_CLASSES:
+            paths = {"train": others[:shards], "validate": validate}
+            data = {key: tuple(with_classes(path, num_classes) for path in each) for key, each in paths.items()}
+            yield Records(f"{shards} shards, {num_classes} classes", data | {"num_classes": num_classes}, split)
+
+
+def with_classes(path: str, num_classes: int) -> str:
+    """The file with the labels of the first classes alone, which are the most frequent ones, written if it is not there."""
+    target = RUNS / f"classes-{num_classes}" / Path(path).name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with NewFile(target) as file:
+            for record in read_framing(path):
+                example = protos.parse(protos.Example, record.data)
+                labels = example.features.feature["labels"].int64_list.value
+                labels[:] = [label for label in labels if label < num_classes]
+                if labels:
+                    file.write(framed(example.SerializeToString(deterministic=True)))
+    return str(target)
 
 
 def write_made(path: Path, seed: int, count: int) -> None:
@@ -64,33 +115,27 @@ def write_made(path: Path, seed: int, count: int) -> None:
             file.write(framed(video_level_record(video.video_id, video.labels, means)))
 
 
-def made(number: int) -> dict[str, object]:
-    """The fields of a configuration with so many made videos, which are written first if they are not there."""
+def made(number: int) -> Records:
+    """So many made videos, which are written first if they are not there."""
     paths = {}
     for seed, (split, count) in enumerate((("train", number), ("validate", sized(2000, 20)))):
         paths[split] = RUNS / "made" / f"{split}-{count}.tfrecord"
         if not paths[split].exists():
             write_made(paths[split], seed, count)
-    return {split: (str(path),) for split, path in paths.items()} | {"num_classes": NUM_CLASSES}
+    data = {split: (str(path),) for split, path in paths.items()}
+    return Records(f"{number} made", data | {"num_classes": NUM_CLASSES})
 
 
-def steps_of_made(number: int) -> int:
-    """Steps of a run on so many made videos."""
-    return max(2, number * MADE_EPOCHS // BATCH_SIZE)
-
-
-def configured(
-    recipe: str, name: str, seed: int, data: dict[str, object], num_steps: int, directory: Path = RUNS
-) -> RunConfig:
+def configured(recipe: str, records: Records) -> RunConfig:
     """The configuration of a run that validates often, and does not stop early."""
-    config = make_config(recipe)
+    config, num_steps = make_config(recipe), records.steps_of(recipe)
     every = max(1, num_steps // NUM_VALIDATIONS)
     training = config.training.in_place_of(num_steps=num_steps, validate_every_steps=every)
-    fields = {"early_stopping": 0, "seed": seed, "checkpoint_every_steps": num_steps, "log_every_steps": every}
+    fields = {"early_stopping": 0, "seed": records.split, "checkpoint_every_steps": num_steps, "log_every_steps": every}
     return dataclasses.replace(
         config,
-        run=str(directory / f"{recipe}-{name.replace(' ', '_')}-{seed}"),
-        data=dataclasses.replace(config.data, **data),
+        run=str(RUNS / f"{recipe}-{records.name.replace(',', '').replace(' ', '_')}-{records.split}"),
+        data=dataclasses.replace(config.data, **records.data),
         training=dataclasses.replace(training, validation_videos=0, **fields),
     )
 
@@ -125,24 +170,18 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="*", default=RECIPES)
     parser.add_argument("--made", nargs="*", type=int, default=NUM_MADE)
     arguments = parser.parse_args()
-    records = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
+    paths = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
     curves: dict[tuple[str, str], list[dict[int, float]]] = {}
-    sizes: dict[tuple[str, str], float] = {}
-    for name, shards, seed, data in real(records) if records else ():
+    sizes: dict[tuple[str, str], list[int]] = {}
+    for records in itertools.chain(real(paths), map(made, arguments.made)):
         for recipe in arguments.recipes:
-            config = configured(recipe, name, seed, data, NUM_STEPS[recipe][shards])
-            curves.setdefault((recipe, name), []).append(curve_of(config))
-            sizes[recipe, name] = SHARD_VIDEOS * shards
-            print(config.run, max(curves[recipe, name][-1].values()), flush=True)
-    for number in arguments.made:
-        for recipe in arguments.recipes:
-            config = configured(recipe, f"{number} made", 0, made(number), steps_of_made(number))
-            curves.setdefault((recipe, f"{number} made"), []).append(curve_of(config))
-            sizes[recipe, f"{number} made"] = number
-            print(config.run, flush=True)
+            config, key = configured(recipe, records), (recipe, records.name)
+            curves.setdefault(key, []).append(curve_of(config))
+            sizes.setdefault(key, []).append(records.count())
+            print(config.run, max(curves[key][-1].values()), flush=True)
     header = ["recipe", "records", "videos", "best step", "epochs", "GAP", "half the steps", "twice the steps"]
-    rows = [row_of(recipe, name, each, sizes[recipe, name]) for (recipe, name), each in curves.items()]
-    documents.write("lengths", documents.table(header, rows), keep=bool(records))
+    rows = [row_of(recipe, name, each, statistics.mean(sizes[recipe, name])) for (recipe, name), each in curves.items()]
+    documents.write("lengths", documents.table(header, rows), keep=bool(paths))
 
 
 if __name__ == "__main__":
