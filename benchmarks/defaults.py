@@ -50,7 +50,8 @@ CHANGES = (
     Change("epsilon x 1/10", "logistic", {"epsilon": 1e-4}),
     Change("epsilon x 10", "logistic", {"epsilon": 1e-2}),
     Change("EMA, decay .95", "logistic", {"ema_decay": 0.95}),
-    Change("L2 term x 1000", "logistic", model={"l2": 1e-5}),
+    Change("L2 term of 1e-5", "logistic", model={"l2": 1e-5}),
+    Change("no L2 term", "logistic", model={"l2": 0.0}),
     Change("learning rate x 1/2", "moe", {"learning_rate": 2.5e-3}),
     Change("learning rate x 2", "moe", {"learning_rate": 1e-2}),
     Change("epsilon x 1/30", "moe", {"epsilon": 1e-5}),
@@ -58,9 +59,9 @@ CHANGES = (
     Change("EMA, decay .95", "moe", {"ema_decay": 0.95}),
     Change("no dropout", "moe", model={"dropout": 0.0}),
     Change("dropout .5", "moe", model={"dropout": 0.5}),
-    Change("L2 term x 1000", "moe", model={"l2": 1e-5}),
-    Change("no L2 term", "moe", model={"l2": 0.0}),
-)[:: sized(1, 14)]
+    Change("L2 term of 1e-5", "moe", model={"l2": 1e-5}),
+    Change("L2 term of 1e-8", "moe", model={"l2": 1e-8}),
+)[:: sized(1, 15)]
 
 Curves = list[dict[int, float]]
 """GAP by step, a split each."""

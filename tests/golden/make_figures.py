@@ -36,7 +36,7 @@ _FRAMES = ("--data.root", "data", "--data.num-frames", "8", *_ALL)
 _VLAD = ("--model.num-clusters", "2", "--model.hidden-size", "4")
 
 SMALL = {
-    "video": ("moe", "--data.root", "data", *_ALL, *_AUDIO),
+    "video": ("moe", "--data.root", "data", *_ALL, *_AUDIO, "--model.l2", "1e-8"),
     "frame": ("netvlad", *_FRAMES, *_VLAD, *_AUDIO),
     "segment": (
         *("netvlad", "--data.train", "data/3/frame/validate", "--data.test", "data/3/frame/test", "--data.fold", "0/4"),
@@ -46,7 +46,7 @@ SMALL = {
 """Runs by name: the flags of `yt8m train`, less steps and place."""
 
 LARGE = {
-    "video": ("moe", "--data.root", "data", *_ALL),
+    "video": ("moe", "--data.root", "data", *_ALL, "--model.l2", "1e-8"),
     "netvlad": ("netvlad", *_FRAMES, *_VLAD),
     "transformer": (
         "transformer",
