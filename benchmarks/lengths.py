@@ -64,7 +64,7 @@ class Records:
 
     def count(self) -> int:
         """Training videos."""
-        return sum(1 for path in self.data["train"] for _ in read_offsets(path))
+        return sum(len(list(read_offsets(path))) - 1 for path in self.data["train"])
 
     def steps_of(self, recipe: str) -> int:
         """The steps of a run."""
@@ -152,16 +152,17 @@ def _scores(directory: RunDirectory) -> dict[int, float]:
     return {row["step"]: row["gap"] for row in runs.read_metrics(directory) if row["kind"] == "validation"}
 
 
-def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_videos: float) -> list[str]:
-    """The best step of the mean curve, and what twice and half as many steps lose."""
+def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_videos: int) -> list[str]:
+    """The best step of the mean curve, and what the recipe's steps, and twice and half as many as the best, lose."""
     steps = sorted(set.intersection(*(set(curve) for curve in curves)))
     mean = {step: statistics.mean(curve[step] for curve in curves) for step in steps}
     best = max(steps, key=mean.get)
     spread = f" ± {statistics.stdev(curve[best] for curve in curves):.4f}" if curves[1:] else ""
-    half, twice = (min(steps, key=lambda step: abs(step - wanted)) for wanted in (best / 2, best * 2))
-    lost = [f"{mean[step] - mean[best]:+.4f} ({step})" for step in (half, twice)]
+    wanted = (make_config(recipe).training.counted(num_videos).num_steps, best / 2, best * 2)
+    near = [min(steps, key=lambda step: abs(step - each)) for each in wanted]
+    lost = [f"{mean[step] - mean[best]:+.4f} ({step})" for step in near]
     epochs = f"{best * BATCH_SIZE / num_videos:.1f}"
-    return [f"`{recipe}`", name, f"{num_videos:,.0f}", str(best), epochs, f"{mean[best]:.4f}{spread}", *lost]
+    return [f"`{recipe}`", name, f"{num_videos:,}", str(best), epochs, f"{mean[best]:.4f}{spread}", *lost]
 
 
 def main() -> None:
@@ -179,8 +180,21 @@ def main() -> None:
             curves.setdefault(key, []).append(curve_of(config))
             sizes.setdefault(key, []).append(records.count())
             print(config.run, max(curves[key][-1].values()), flush=True)
-    header = ["recipe", "records", "videos", "best step", "epochs", "GAP", "half the steps", "twice the steps"]
-    rows = [row_of(recipe, name, each, statistics.mean(sizes[recipe, name])) for (recipe, name), each in curves.items()]
+    header = [
+        "recipe",
+        "records",
+        "videos",
+        "best step",
+        "epochs",
+        "GAP",
+        "as the recipe",
+        "half the steps",
+        "twice the steps",
+    ]
+    rows = [
+        row_of(recipe, name, each, round(statistics.mean(sizes[recipe, name])))
+        for (recipe, name), each in curves.items()
+    ]
     documents.write("lengths", documents.table(header, rows), keep=bool(paths))
 
 

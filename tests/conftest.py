@@ -28,6 +28,9 @@ def forget_make(environment: MutableMapping[str, str]) -> None:
 
 
 forget_make(os.environ)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell's background jobs ignore Ctrl-C, and so does all that they start, also what tests stop in that way.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores are the other workers'

@@ -33,8 +33,6 @@ def start(*arguments) -> subprocess.Popen:
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_PROXY": "127.0.0.1"},
-        # A shell has its background jobs ignore Ctrl-C, and so what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
