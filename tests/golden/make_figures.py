@@ -31,12 +31,13 @@ _ALL = (
     *("--training.batch-size", "16", "--training.log-every-steps", "1", "--training.validate-every-steps", "25"),
     *("--training.checkpoint-every-steps", "25", "--data.max-frames", "150"),
 )
+_AS_BEFORE = ("--training.schedule", "exponential")
 _AUDIO = ("--data.features", "audio")
 _FRAMES = ("--data.root", "data", "--data.num-frames", "8", *_ALL)
 _VLAD = ("--model.num-clusters", "2", "--model.hidden-size", "4")
 
 SMALL = {
-    "video": ("moe", "--data.root", "data", *_ALL, *_AUDIO, "--model.l2", "1e-8"),
+    "video": ("moe", "--data.root", "data", *_ALL, *_AUDIO, "--model.l2", "1e-8", *_AS_BEFORE),
     "frame": ("netvlad", *_FRAMES, *_VLAD, *_AUDIO),
     "segment": (
         *("netvlad", "--data.train", "data/3/frame/validate", "--data.test", "data/3/frame/test", "--data.fold", "0/4"),
@@ -46,7 +47,7 @@ SMALL = {
 """Runs by name: the flags of `yt8m train`, less steps and place."""
 
 LARGE = {
-    "video": ("moe", "--data.root", "data", *_ALL, "--model.l2", "1e-8"),
+    "video": ("moe", "--data.root", "data", *_ALL, "--model.l2", "1e-8", *_AS_BEFORE),
     "netvlad": ("netvlad", *_FRAMES, *_VLAD),
     "transformer": (
         "transformer",
