@@ -31,16 +31,22 @@ class Change:
         name: as the table has it.
         recipe: the recipe.
         training, model: the fields of these parts, and their values.
+        num_epochs: the length, longer on few videos; 0 = beyond the best step.
     """
 
     name: str
     recipe: str
-    training: dict[str, float] = dataclasses.field(default_factory=dict)
+    training: dict[str, float | str] = dataclasses.field(default_factory=dict)
     model: dict[str, float] = dataclasses.field(default_factory=dict)
+    num_epochs: float = 0.0
 
-    def made_in(self, config: RunConfig) -> RunConfig:
-        """The configuration with these values."""
+    def made_in(self, config: RunConfig, num_videos: int) -> RunConfig:
+        """The configuration with these values, for so many training videos."""
         training = dataclasses.replace(config.training, **self.training)
+        if self.num_epochs:
+            counted = training.in_place_of(num_epochs=self.num_epochs)
+            num_steps = dataclasses.replace(counted, few_records=lengths.FEW_RECORDS).counted(num_videos).num_steps
+            training = training.in_place_of(num_steps=num_steps, validate_every_steps=num_steps)
         return dataclasses.replace(config, training=training, model=dataclasses.replace(config.model, **self.model))
 
 
@@ -60,28 +66,32 @@ CHANGES = (
     Change("no dropout", "moe", model={"dropout": 0.0}),
     Change("dropout .5", "moe", model={"dropout": 0.5}),
     Change("L2 term of 1e-5", "moe", model={"l2": 1e-5}),
+    Change("half a cosine over 4 epochs", "moe", {"schedule": "cosine"}, num_epochs=4.0),
+    Change("half a cosine over 6 epochs", "moe", {"schedule": "cosine"}, num_epochs=6.0),
+    Change("half a cosine over 9 epochs", "moe", {"schedule": "cosine"}, num_epochs=9.0),
     Change("L2 term of 1e-8", "moe", model={"l2": 1e-8}),
-)[:: sized(1, 15)]
+)[:: sized(1, 16)]
 
 Curves = list[dict[int, float]]
 """GAP by step, a split each."""
 
 
-def runs_of_defaults(recipe: str, records: Sequence[str], numbers: Sequence[int]) -> dict[str, list[RunConfig]]:
-    """The runs of `benchmarks.lengths` that others are compared with, by the names of their records."""
-    found: dict[str, list[RunConfig]] = {}
-    for each in itertools.chain(lengths.real(records), map(lengths.made, numbers)):
+def records_by_name(paths: Sequence[str], numbers: Sequence[int]) -> dict[str, list[lengths.Records]]:
+    """The records of `benchmarks.lengths` with all classes, of each split."""
+    found: dict[str, list[lengths.Records]] = {}
+    for each in itertools.chain(lengths.real(paths), map(lengths.made, numbers)):
         if each.split < SPLITS and "classes" not in each.name:
-            found.setdefault(each.name, []).append(lengths.configured(recipe, each))
+            found.setdefault(each.name, []).append(each)
     return found
 
 
-def curves_of(configs: Sequence[RunConfig], change: Change) -> Curves:
-    """The curves of runs with a change."""
-    found = []
-    for config in configs:
+def curves_of(splits: Sequence[lengths.Records], change: Change) -> Curves:
+    """The curves of runs with a change. All splits have the same steps."""
+    found, num_videos = [], splits[0].count()
+    for records in splits:
+        config = lengths.configured(change.recipe, records)
         name = f"{Path(config.run).name}-{change.name.replace(' ', '_').replace('/', '_of_')}"
-        changed = change.made_in(dataclasses.replace(config, run=str(RUNS / name)))
+        changed = change.made_in(dataclasses.replace(config, run=str(RUNS / name)), num_videos)
         found.append(lengths.curve_of(changed))
         print(changed.run, max(found[-1].values()), flush=True)
     return found
@@ -93,18 +103,19 @@ def best(curves: Curves) -> tuple[float, int]:
     return max((statistics.mean(curve[step] for curve in curves), step) for step in steps)
 
 
-def table(recipes: Sequence[str], records: Sequence[str], numbers: Sequence[int]) -> str:
+def table(recipes: Sequence[str], paths: Sequence[str], numbers: Sequence[int]) -> str:
     """A row a change: what it gains with each number of videos, and the step that is best then."""
     rows, header = [], ["recipe", "change"]
+    known = records_by_name(paths, numbers)
+    header[2:] = known
     for recipe in recipes:
-        defaults = runs_of_defaults(recipe, records, numbers)
-        header[2:] = defaults
-        without = {size: best([lengths.curve_of(config) for config in configs]) for size, configs in defaults.items()}
+        curves = {name: [lengths.curve_of(lengths.configured(recipe, each)) for each in known[name]] for name in known}
+        without = {name: best(each) for name, each in curves.items()}
         rows.append([f"`{recipe}`", "none", *(f"{gap:.4f} ({step})" for gap, step in without.values())])
         for change in CHANGES:
             if change.recipe == recipe:
-                found = {size: best(curves_of(configs, change)) for size, configs in defaults.items()}
-                cells = [f"{gap - without[size][0]:+.4f} ({step})" for size, (gap, step) in found.items()]
+                found = {name: best(curves_of(splits, change)) for name, splits in known.items()}
+                cells = [f"{gap - without[name][0]:+.4f} ({step})" for name, (gap, step) in found.items()]
                 rows.append([f"`{recipe}`", change.name, *cells])
     return documents.table(header, rows)
 
@@ -115,9 +126,9 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="*", default=RECIPES)
     parser.add_argument("--made", nargs="*", type=int, default=NUM_MADE)
     arguments = parser.parse_args()
-    records = sorted(itertools.chain.from_iterable(map(glob.glob, arguments.records)))
-    whole = bool(records) and tuple(arguments.recipes) == RECIPES and tuple(arguments.made) == NUM_MADE
-    documents.write("defaults", table(arguments.recipes, records, arguments.made), keep=whole)
+    paths = sorted(itertools.chain.from_iterable(map(glob.glob, arguments.records)))
+    whole = bool(paths) and tuple(arguments.recipes) == RECIPES and tuple(arguments.made) == NUM_MADE
+    documents.write("defaults", table(arguments.recipes, paths, arguments.made), keep=whole)
 
 
 if __name__ == "__main__":
