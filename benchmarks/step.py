@@ -3,6 +3,7 @@
 Prints one JSON object. In a process of its own, for its peak memory.
 """
 
+import dataclasses
 import json
 import os
 import time
@@ -24,6 +25,8 @@ from yt8m.training.trainer import Trainer
 
 STEPS, ENOUGH = sized(3, 1), 10.0
 """Steps timed, unless so many seconds are over."""
+NUM_RECORDS = 9_000
+"""Videos of an epoch, for schedules that end with the last one."""
 LABELS = 3
 """Of a video; the real ones have 3.0 on average."""
 
@@ -47,7 +50,8 @@ def random_batch(config: RunConfig) -> dict[str, tf.Tensor]:
 
 def trainer_without_records(config: RunConfig) -> Trainer:
     """A trainer that is fed by hand, of a configuration that names its features."""
-    data = config.data
+    data, training = config.data, config.training.counted(NUM_RECORDS)
+    config = dataclasses.replace(config, training=training)
     return Trainer(config, open_devices(), Source((), config.model.level, data.features, data.num_classes))
 
 

@@ -55,7 +55,7 @@ def test_what_is_inside_a_loop_counts_once():
 def configuration(name, batch_size, **hyperparameters):
     config = make_config(name)
     data = dataclasses.replace(config.data, num_classes=50, features=("rgb", "audio"))
-    training = dataclasses.replace(config.training, batch_size=batch_size)
+    training = dataclasses.replace(config.training, batch_size=batch_size).counted(9_000)
     return dataclasses.replace(config, model=make_architecture(name, **hyperparameters), data=data, training=training)
 
 
