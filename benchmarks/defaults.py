@@ -6,7 +6,6 @@ so a benchmark that was stopped goes on.
 """
 
 import dataclasses
-import glob
 import itertools
 import statistics
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import documents, lengths
-from benchmarks.sizes import parser_of, runs_of, sized
+from benchmarks.sizes import runs_of, sized
 from yt8m.config import RunConfig
 
 RUNS = runs_of("defaults")
@@ -44,8 +43,7 @@ class Change:
         """The configuration with these values, for so many training videos."""
         training = dataclasses.replace(config.training, **self.training)
         if self.num_epochs:
-            counted = training.in_place_of(num_epochs=self.num_epochs)
-            num_steps = dataclasses.replace(counted, few_records=lengths.FEW_RECORDS).counted(num_videos).num_steps
+            num_steps = lengths.steps_in(config, self.num_epochs, num_videos)
             training = training.in_place_of(num_steps=num_steps, validate_every_steps=num_steps)
         return dataclasses.replace(config, training=training, model=dataclasses.replace(config.model, **self.model))
 
@@ -77,10 +75,10 @@ Curves = list[dict[int, float]]
 
 
 def records_by_name(paths: Sequence[str], numbers: Sequence[int]) -> dict[str, list[lengths.Records]]:
-    """The records of `benchmarks.lengths` with all classes, of each split."""
+    """The records of `benchmarks.lengths` with all classes, of the first splits."""
     found: dict[str, list[lengths.Records]] = {}
     for each in itertools.chain(lengths.real(paths), map(lengths.made, numbers)):
-        if each.split < SPLITS and "classes" not in each.name:
+        if each.split < SPLITS:
             found.setdefault(each.name, []).append(each)
     return found
 
@@ -105,9 +103,7 @@ def best(curves: Curves) -> tuple[float, int]:
 
 def table(recipes: Sequence[str], paths: Sequence[str], numbers: Sequence[int]) -> str:
     """A row a change: what it gains with each number of videos, and the step that is best then."""
-    rows, header = [], ["recipe", "change"]
-    known = records_by_name(paths, numbers)
-    header[2:] = known
+    rows, known = [], records_by_name(paths, numbers)
     for recipe in recipes:
         curves = {name: [lengths.curve_of(lengths.configured(recipe, each)) for each in known[name]] for name in known}
         without = {name: best(each) for name, each in curves.items()}
@@ -117,18 +113,13 @@ def table(recipes: Sequence[str], paths: Sequence[str], numbers: Sequence[int]) 
                 found = {name: best(curves_of(splits, change)) for name, splits in known.items()}
                 cells = [f"{gap - without[name][0]:+.4f} ({step})" for name, (gap, step) in found.items()]
                 rows.append([f"`{recipe}`", change.name, *cells])
-    return documents.table(header, rows)
+    return documents.table(["recipe", "change", *known], rows)
 
 
 def main() -> None:
-    parser = parser_of("benchmarks.defaults", __doc__)
-    parser.add_argument("--records", nargs="*", default=[], help="real video-level shards, 36 of them")
-    parser.add_argument("--recipes", nargs="*", default=RECIPES)
-    parser.add_argument("--made", nargs="*", type=int, default=NUM_MADE)
-    arguments = parser.parse_args()
-    paths = sorted(itertools.chain.from_iterable(map(glob.glob, arguments.records)))
-    whole = bool(paths) and tuple(arguments.recipes) == RECIPES and tuple(arguments.made) == NUM_MADE
-    documents.write("defaults", table(arguments.recipes, paths, arguments.made), keep=whole)
+    paths, recipes, numbers = lengths.arguments_of("benchmarks.defaults", __doc__, RECIPES, NUM_MADE)
+    whole = bool(paths) and (recipes, numbers) == (RECIPES, NUM_MADE)
+    documents.write("defaults", table(recipes, paths, numbers), keep=whole)
 
 
 if __name__ == "__main__":

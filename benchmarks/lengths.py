@@ -70,23 +70,37 @@ class Records:
 
     def steps_of(self, recipe: str) -> int:
         """The steps of a run."""
-        number = self.count()
-        growth = max(1.0, FEW_RECORDS / number) ** (2 / 3)
-        return self.num_steps.get(recipe) or max(2, round(growth * number * LONG_EPOCHS / BATCH_SIZE))
+        return self.num_steps.get(recipe) or max(2, steps_in(make_config(recipe), LONG_EPOCHS, self.count()))
 
 
-def real(records: Sequence[str]) -> Iterator[Records]:
-    """Yields the sets of real records, split by split."""
-    for split in range(SPLITS if records else 0):
-        first = (len(records) - VALIDATION_SHARDS * (1 + 2 * split)) % len(records)
-        validate = tuple(records[first : first + VALIDATION_SHARDS])
-        others = [each for each in records if each not in validate]
+def steps_in(config: RunConfig, num_epochs: float, num_videos: int) -> int:
+    """The steps of so many epochs, which are longer on few videos."""
+    training = dataclasses.replace(config.training.in_place_of(num_epochs=num_epochs), few_records=FEW_RECORDS)
+    return training.counted(num_videos).num_steps
+
+
+def splits_of(paths: Sequence[str]) -> Iterator[tuple[int, list[str], tuple[str, ...]]]:
+    """Yields the number of each way to choose real records, the shards to train on, and those to score."""
+    for split in range(SPLITS if paths else 0):
+        first = (len(paths) - VALIDATION_SHARDS * (1 + 2 * split)) % len(paths)
+        validate = tuple(paths[first : first + VALIDATION_SHARDS])
+        yield split, [each for each in paths if each not in validate], validate
+
+
+def real(paths: Sequence[str]) -> Iterator[Records]:
+    """Yields the sets of real records with all classes, split by split."""
+    for split, others, validate in splits_of(paths):
         for shards in NUM_STEPS["moe"]:
             steps = {recipe: NUM_STEPS[recipe][shards] for recipe in RECIPES}
             yield Records(f"{shards} shards", {"train": tuple(others[:shards]), "validate": validate}, split, steps)
+
+
+def real_of_fewer_classes(paths: Sequence[str]) -> Iterator[Records]:
+    """Yields the sets of real records with frequent classes alone, split by split."""
+    for split, others, validate in splits_of(paths):
         for shards, num_classes in FEWER_CLASSES:
-            paths = {"train": others[:shards], "validate": validate}
-            data = {key: tuple(with_classes(path, num_classes) for path in each) for key, each in paths.items()}
+            shown = {"train": others[:shards], "validate": validate}
+            data = {key: tuple(with_classes(path, num_classes) for path in each) for key, each in shown.items()}
             yield Records(f"{shards} shards, {num_classes} classes", data | {"num_classes": num_classes}, split)
 
 
@@ -166,25 +180,32 @@ def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_video
     mean = {step: statistics.mean(curve[step] for curve in curves) for step in steps}
     best = max(steps, key=mean.get)
     spread = f" ± {statistics.stdev(curve[best] for curve in curves):.4f}" if curves[1:] else ""
-    by_rule = dataclasses.replace(make_config(recipe).training, num_epochs=RULE_EPOCHS[recipe])
-    wanted = (by_rule.counted(num_videos).num_steps, best / 2, best * 2)
+    wanted = (steps_in(make_config(recipe), RULE_EPOCHS[recipe], num_videos), best / 2, best * 2)
     near = [min(steps, key=lambda step: abs(step - each)) for each in wanted]
     lost = [f"{mean[step] - mean[best]:+.4f} ({step})" for step in near]
     epochs = f"{best * BATCH_SIZE / num_videos:.1f}"
     return [f"`{recipe}`", name, f"{num_videos:,}", str(best), epochs, f"{mean[best]:.4f}{spread}", *lost]
 
 
-def main() -> None:
-    parser = parser_of("benchmarks.lengths", __doc__)
+def arguments_of(
+    program: str, description: str, recipes: Sequence[str], numbers: Sequence[int]
+) -> tuple[list[str], tuple[str, ...], tuple[int, ...]]:
+    """Reads the command line: the paths of real records, the recipes and the numbers of made videos, with these defaults."""
+    parser = parser_of(program, description)
     parser.add_argument("--records", nargs="*", default=[], help="real video-level shards, 36 of them")
-    parser.add_argument("--recipes", nargs="*", default=RECIPES)
-    parser.add_argument("--made", nargs="*", type=int, default=NUM_MADE)
+    parser.add_argument("--recipes", nargs="*", default=recipes)
+    parser.add_argument("--made", nargs="*", type=int, default=numbers)
     arguments = parser.parse_args()
     paths = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
+    return paths, tuple(arguments.recipes), tuple(arguments.made)
+
+
+def main() -> None:
+    paths, recipes, numbers = arguments_of("benchmarks.lengths", __doc__, RECIPES, NUM_MADE)
     curves: dict[tuple[str, str], list[dict[int, float]]] = {}
     sizes: dict[tuple[str, str], list[int]] = {}
-    for records in itertools.chain(real(paths), map(made, arguments.made)):
-        for recipe in arguments.recipes:
+    for records in itertools.chain(real(paths), real_of_fewer_classes(paths), map(made, numbers)):
+        for recipe in recipes:
             config, key = configured(recipe, records), (recipe, records.name)
             curves.setdefault(key, []).append(curve_of(config))
             sizes.setdefault(key, []).append(records.count())
