@@ -59,6 +59,7 @@ QUICK = {
     "evaluate": Row("evaluate fitted --data DATA/2/video/validate", ("fit",), {"num_videos": 13}),
     "weigh": Row("weigh a b --data DATA/2/video/validate --out weights.json", ("predict",), {"metric": "gap"}),
     "weigh logistic": Row("weigh a b --data DATA/2/video/validate --out l.json --method logistic", ("predict",)),
+    "weigh network": Row("weigh a b --data DATA/2/video/validate --out n.json --method network", ("predict",)),
     "calibrate": Row("calibrate --run fitted --data DATA/2/video/validate --out c.json", ("fit",)),
     "export": Row("export --run fitted --format archive --out run.tgz", ("fit",), {"signatures": []}),
     "unpack": Row("unpack run.tgz --out unpacked", ("export",), {"run": "unpacked"}),

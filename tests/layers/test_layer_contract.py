@@ -28,6 +28,7 @@ from yt8m.layers.normalisation import BatchNormalisation, NormalisedProjection
 from yt8m.layers.pooling import MaskedMax, MaskedMean, Pooling, StoredMean
 from yt8m.layers.preprocessing import FeatureScale, FrameFeatures, VectorScale
 from yt8m.layers.recurrent import GRU, LSTM, Recurrence
+from yt8m.layers.reranking import RerankedLogits
 from yt8m.layers.selection import FirstFrame, LastFrame
 from yt8m.layers.vlad import ClusterPooling, NetFisherVector, NetRVLAD, NetVLAD, NeXtVLAD
 
@@ -69,6 +70,17 @@ LAYERS = {
     ),
     CombinedLogits: (
         {"combined": "logistic", "weights": [0.5, 2.0], "intercept": -1.0},
+        ([VECTORS[0], 2 * VECTORS[0]],),
+    ),
+    RerankedLogits: (
+        {
+            "num_classes": 6,
+            "weights": [0.5, 2.0],
+            "intercept": -1.0,
+            "num_candidates": 4,
+            "num_networks": 2,
+            "hidden_sizes": [3],
+        },
         ([VECTORS[0], 2 * VECTORS[0]],),
     ),
     KernelRegression: (

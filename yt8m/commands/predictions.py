@@ -174,7 +174,7 @@ def weigh(
     out: Annotated[str | None, shown("PATH", "(required, unless --run is given)")] = None,
     run: Annotated[str | None, shown("DIR", "(default: the ensemble does not become a run)")] = None,
     runs: Annotated[tuple[str, ...] | None, shown("RUN [RUN ...]", "(default: the members)")] = None,
-    method: Literal["weights", "logistic"] = "weights",
+    method: Literal["weights", "logistic", "network"] = "weights",
     mean: Literal["arithmetic", "geometric", "rank"] = "geometric",
     segment_classes: SegmentClasses = None,
     calibration: Calibrations = (),
@@ -198,6 +198,8 @@ def weigh(
             predictions of their folds.
         method: weights: the weights of a mean with the best GAP or segment MAP.
             logistic: a logistic regression on logits; its probabilities also fit the labels. Compared with that mean.
+            network: the same, and a small network that scores the 40 best classes of a video once more, by what all members
+            say of all of them, and by how frequent they are. For whole videos, with thousands of labelled ones.
         mean: Average probabilities (arithmetic), their logarithms (geometric), or ranks.
         segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         calibration: Files of yt8m calibrate, each for a member that is a run.
@@ -208,8 +210,9 @@ def weigh(
 
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import weigh as run_weighing
+    from yt8m.predicting.reranked import LearnedNetwork
 
-    assembling = _assembling(members, out, run, runs, calibration, "logistic" if method == "logistic" else mean)
+    assembling = _assembling(members, out, run, runs, calibration, mean if method == "weights" else method)
     learned = run_weighing(
         members,
         given_paths(data),
@@ -222,10 +225,11 @@ def weigh(
         distribute=distribute,
     )
     made = {"run": assembling(learned)} if assembling else {}
+    told = learned.told if isinstance(learned, LearnedNetwork) else learned
     if json:
-        print_json(dataclasses.asdict(learned) | made)
+        print_json(dataclasses.asdict(told) | made)
     else:
-        show("\n".join([reports.weighed(learned), *(f"written  {place}" for place in made.values())]))
+        show("\n".join([reports.weighed(told), *(f"written  {place}" for place in made.values())]))
     return OK
 
 

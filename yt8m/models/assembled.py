@@ -106,10 +106,16 @@ class EnsembleOfModels(Architecture):
     """The models, all of one level."""
     weights: tuple[float, ...]
     """The weight of each."""
-    combined: Literal["arithmetic", "geometric", "logistic"] = "geometric"
-    """The mean of probabilities or of their logarithms; or a weighted sum of logits."""
+    combined: Literal["arithmetic", "geometric", "logistic", "network"] = "geometric"
+    """The mean of probabilities or of their logarithms; a weighted sum of logits; or that and a network for the best classes."""
     intercept: float = 0.0
-    """The intercept of `logistic`."""
+    """The intercept of `logistic` and `network`."""
+    num_candidates: int = 40
+    """The best classes of a video, which the network scores."""
+    num_networks: int = 3
+    """Networks, whose mean logit counts."""
+    hidden_sizes: tuple[int, ...] = (32, 16)
+    """Units of each hidden layer of a network."""
 
     def __post_init__(self):
         super(EnsembleOfModels, self).__post_init__()
@@ -133,6 +139,7 @@ class EnsembleOfModels(Architecture):
 
     def build(self, features, num_classes):
         from yt8m.layers.combining import CombinedLogits
+        from yt8m.layers.reranking import RerankedLogits
         from yt8m.models.registry import build_member
 
         names = [member_name(place) for place in range(len(self.members))]
@@ -140,7 +147,21 @@ class EnsembleOfModels(Architecture):
             build_member(member, num_classes, features.features, name)(dict(features))
             for member, name in zip(self.members, names, strict=True)
         ]
-        return CombinedLogits(self.combined, self.weights, self.intercept, name="combined")(logits)
+        if self.combined == "network":
+            return RerankedLogits(
+                num_classes,
+                self.weights,
+                self.intercept,
+                self.num_candidates,
+                self.num_networks,
+                self.hidden_sizes,
+                name=COMBINED,
+            )(logits)
+        return CombinedLogits(self.combined, self.weights, self.intercept, name=COMBINED)(logits)
+
+
+COMBINED = "combined"
+"""The name of the layer that combines the members."""
 
 
 def member_name(place: int) -> str:

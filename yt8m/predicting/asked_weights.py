@@ -12,8 +12,10 @@ from yt8m.errors import InputError, quantity
 from yt8m.files import read_json
 from yt8m.predicting.combining import MEANS, Combination, Combined, Ensemble, Mean, class_ids_of, normalised
 from yt8m.predicting.parts import Described, Predictions
+from yt8m.predicting.reranked import NETWORK, Reranked, reranker_weights
 from yt8m.predicting.stacking import LOGISTIC, Stacked, stack_weights
 from yt8m.progress import Progress
+from yt8m.reranking import Reranker
 from yt8m.values import Float32, fit
 
 
@@ -28,6 +30,8 @@ class AskedWeights:
     """Weights for each member in some classes, in place of `weights`. The members have equal weights in all other classes."""
     intercept: float = 0.0
     """The intercept of a logistic regression."""
+    reranker: Reranker | None = None
+    """The network of `network`."""
     learned_for: Sequence[str] = ()
     """The members in the file of weights, in the order of the weights; empty = there is no file, or it names none."""
     file: str = ""
@@ -38,6 +42,8 @@ class AskedWeights:
         Raises:
             InputError: they do not fit the members.
         """
+        if self.reranker:
+            return reranker_weights(self.reranker, members)
         if self.combined == LOGISTIC:
             return stack_weights(self.weights or (), members)
         return normalised(self._of_classes(members) if self.by_class else self.weights, members)
@@ -79,17 +85,22 @@ class AskedWeights:
         own = "; each has its own column" if weights is None else "; each has its own weight: "
         own += ", ".join(f"{name} {weight:.3g}" for name, weight in zip(names, weights or (), strict=bool(weights)))
         progress.message(f"--weights {self.file}: names the members in another order{own}")
-        return dataclasses.replace(self, weights=weights, by_class=by_class, learned_for=names)
+        reranker = self.reranker and self.reranker.of_members(order)
+        return dataclasses.replace(self, weights=weights, by_class=by_class, reranker=reranker, learned_for=names)
 
     def combine(self, members: Sequence[Predictions]) -> Combination:
         """Combines the members into one. Raises InputError if they do not fit together."""
+        if self.reranker:
+            return Reranked(members, self.reranker)
         if self.combined == LOGISTIC:
             return Stacked(members, self.weights or (), self.intercept)
         return Ensemble(members, self.combined, self._of_classes(members) if self.by_class else self.weights)
 
     def made_from(self, members: Sequence[Described]) -> dict[str, Any]:
         """Returns what determines the result beside the members, as plain JSON values."""
-        values = {"mean": self.combined, "weights": self.of(members).tolist()}
+        values: dict[str, Any] = {"mean": self.combined, "weights": self.of(members).tolist()}
+        if self.reranker:
+            return values | {"network": self.reranker.as_json()}
         return values | {"intercept": self.intercept} if self.combined == LOGISTIC else values
 
 
@@ -113,7 +124,9 @@ def asked_weights(mean: Mean | None, weights: Sequence[float] | str | os.PathLik
         )
     found = _read(weights)
     if mean and mean != found.combined:
-        learned_for = "a logistic regression" if found.combined == LOGISTIC else f"the {found.combined} mean"
+        learned_for = {LOGISTIC: "a logistic regression", NETWORK: "a network"}.get(
+            found.combined, f"the {found.combined} mean"
+        )
         raise InputError(f"--mean {mean}: the weights were learned for {learned_for}; leave the flag out")
     return found
 
@@ -128,17 +141,18 @@ def _read(path: str | os.PathLike) -> AskedWeights:
     values = values if isinstance(values, dict) else {}
     weights, mean, intercept = values.get("weights"), values.get("mean"), values.get("intercept", 0.0)
     name, again = f"--weights {os.fspath(path)}", "make them anew with yt8m weigh"
-    if not isinstance(weights, list) or mean not in [*MEANS, LOGISTIC]:
+    if not isinstance(weights, list) or mean not in [*MEANS, LOGISTIC, NETWORK]:
         raise InputError(f"{name}: holds no weights; make some with yt8m weigh")
     try:
+        reranker = Reranker.from_json(values.get("network")) if mean == NETWORK else None
         weights, intercept = list(fit(weights, tuple[Float32, ...], "weights")), fit(intercept, Float32, "intercept")
     except InputError as error:
         raise InputError(f"{name}: {error}; {again}") from error
-    if mean != LOGISTIC and min(weights, default=0) < 0:
+    if mean in MEANS and min(weights, default=0) < 0:
         raise InputError(f"{name}: weights are of the {mean} mean, and one is below 0; {again}")
     if not any(weights):
         raise InputError(f"{name}: weights are all 0; {again}")
     names = values.get("members")
     if not isinstance(names, list) or len(names) != len(weights) or not all(isinstance(each, str) for each in names):
         names = ()
-    return AskedWeights(mean, weights, intercept=intercept, learned_for=names, file=os.fspath(path))
+    return AskedWeights(mean, weights, intercept=intercept, reranker=reranker, learned_for=names, file=os.fspath(path))

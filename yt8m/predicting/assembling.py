@@ -11,7 +11,8 @@ from yt8m import runs
 from yt8m.config import RunConfig, TrainingConfig
 from yt8m.errors import InputError
 from yt8m.files import read_json, write_json
-from yt8m.models.assembled import EnsembleOfModels, member_name
+from yt8m.models.assembled import COMBINED, EnsembleOfModels, member_name
+from yt8m.predicting.reranked import LearnedNetwork
 from yt8m.predicting.stacking import Stack
 from yt8m.predicting.weighting import Weights
 from yt8m.runs.best import best_weights
@@ -98,13 +99,13 @@ def _config(run: str | os.PathLike, configs: Sequence[RunConfig], combined: str)
     return RunConfig(model=model, data=data, training=TrainingConfig(), run=os.fspath(run))
 
 
-def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: Weights | Stack) -> str:
+def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: Weights | Stack | LearnedNetwork) -> str:
     """Writes the run directory. It needs its members no more.
 
     Args:
         config: from `check_assembling`.
         members: the run directories of its members.
-        learned: the weights, one for each member. A member of a mean with weight 0 is left out.
+        learned: the weights, one for each member, and the network if there is one. A member of a mean with weight 0 is left out.
 
     Returns:
         The run directory.
@@ -112,23 +113,25 @@ def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: W
     Raises:
         InputError: the weights of a member cannot be read, or the directory cannot be written.
     """
-    keep = [place for place, weight in enumerate(learned.weights) if weight]
+    reranker = learned.reranker if isinstance(learned, LearnedNetwork) else None
+    told = learned.told if isinstance(learned, LearnedNetwork) else learned
+    keep = [place for place, weight in enumerate(told.weights) if weight or reranker]
     model = dataclasses.replace(
         config.model,
         members=tuple(config.model.members[place] for place in keep),
-        weights=tuple(learned.weights[place] for place in keep),
-        intercept=getattr(learned, "intercept", 0.0),
+        weights=tuple(told.weights[place] for place in keep),
+        intercept=getattr(told, "intercept", 0.0),
     )
     config = dataclasses.replace(config, model=model)
     built = build(config)
     for number, place in enumerate(keep):
         load_weights(built.get_layer(member_name(number)), best_weights(members[place]))
+    if reranker:
+        built.get_layer(COMBINED).assign(reranker)
     with runs.opened_run(config) as directory:
         save_weights(built, directory.best_weights)
         write_json(directory.environment, _environment(members))
-        write_json(
-            directory.best_metrics, {"ensemble": [os.fspath(members[place]) for place in keep], **_score(learned)}
-        )
+        write_json(directory.best_metrics, {"ensemble": [os.fspath(members[place]) for place in keep], **_score(told)})
     return os.fspath(directory.path)
 
 

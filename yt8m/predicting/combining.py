@@ -19,19 +19,19 @@ Mean = Literal["arithmetic", "geometric", "rank"]
 """The mean of probabilities; of their logarithms; or of ranks, each the share of entries that an entry ranks above."""
 
 MEANS: tuple[Mean, ...] = get_args(Mean)
-Combined = Mean | Literal["logistic"]
-"""A mean, or a weighted sum of logits (`yt8m.predicting.stacking`)."""
+Combined = Mean | Literal["logistic", "network"]
+"""A mean, a weighted sum of logits (`yt8m.predicting.stacking`), or that and a network (`yt8m.predicting.reranked`)."""
 LARGEST_LOGIT = np.float32(30.0)
 """The largest logit in a sum of logits. More certainty than probabilities of 1e-13 and 1 - 1e-13 is never needed."""
 
 
 class Combination(Predictions):
-    """A weighted sum of several predictions for the same rows.
+    """Several predictions for the same rows, combined.
 
     Args:
         members: predictions for the same rows. Their parts have the same rows, in any order.
-        combined: the values to sum.
-        weights: float64 [M], or [M, C] by class. A member with weight 0 is not read.
+        combined: the values to combine.
+        weights: float64 [M], or [M, C] by class.
 
     Raises:
         InputError: the members have different tasks, classes or rows.
@@ -46,24 +46,9 @@ class Combination(Predictions):
         self._order = _matching_parts(members)
         self._valued = values_of(members, combined, self._class_ids)
 
-    @abstractmethod
-    def _new_sum(self, shape: tuple[int, int]) -> "Sum":
-        """Makes an empty sum for some rows and classes."""
-
     @property
     def digests(self) -> tuple[str, ...]:
         return self.members[0].digests
-
-    def read(self, number: int) -> Part:
-        first = self.members[0].read(number)
-        total, named = self._new_sum((len(first), len(self._class_ids))), Named()
-        for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
-            if np.any(weight):
-                part = first if place == 0 else member.read(self._order[place][number])
-                values = self._valued[place](part.dense(member.description, self._class_ids))
-                total.add(weight, values, part.said)
-                named.add(part, member.description, self._class_ids)
-        return self._as_part(first, total.logits(), named)
 
     def read_rows(self, number: int) -> Part:
         return self.members[0].read_rows(number)
@@ -75,6 +60,25 @@ class Combination(Predictions):
         order = np.argsort(-logits, axis=1, kind="stable")[:, :kept]
         logits = np.take_along_axis(logits, order, axis=1)
         return Part(rows.ids, logits, rows.starts, self._class_ids[order], counts=named.counts(kept))
+
+
+class WeightedSum(Combination):
+    """A weighted sum of several predictions. A member with weight 0 is not read."""
+
+    @abstractmethod
+    def _new_sum(self, shape: tuple[int, int]) -> "Sum":
+        """Makes an empty sum for some rows and classes."""
+
+    def read(self, number: int) -> Part:
+        first = self.members[0].read(number)
+        total, named = self._new_sum((len(first), len(self._class_ids))), Named()
+        for place, (member, weight) in enumerate(zip(self.members, self.weights, strict=True)):
+            if np.any(weight):
+                part = first if place == 0 else member.read(self._order[place][number])
+                values = self._valued[place](part.dense(member.description, self._class_ids))
+                total.add(weight, values, part.said)
+                named.add(part, member.description, self._class_ids)
+        return self._as_part(first, total.logits(), named)
 
 
 class Sum(Protocol):
@@ -93,7 +97,7 @@ class Sum(Protocol):
         """Returns the combined logits, float32 [N, C]. Entries without a value from any member rank last."""
 
 
-class Ensemble(Combination):
+class Ensemble(WeightedSum):
     """The weighted mean of several predictions.
 
     Args:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from yt8m.config import DistributeConfig
 from yt8m.data.labels import open_labelled, read_labels, read_ratings
@@ -36,6 +36,7 @@ from yt8m.predicting.prediction import (
     write_ranked,
 )
 from yt8m.predicting.prior import Prior
+from yt8m.predicting.reranked import NETWORK, LearnedNetwork, learn_network
 from yt8m.predicting.run_predictions import RunPredictions
 from yt8m.predicting.stacking import Stack, learn_stack
 from yt8m.predicting.stored import store
@@ -55,7 +56,7 @@ class Ensembled(Prediction):
     """The result of `ensemble`."""
 
     mean: Combined
-    """The kind of mean, or `logistic`."""
+    """The kind of mean, `logistic` or `network`."""
     members: list[str]
     """The members, as given."""
     weights: list[float] | None
@@ -233,32 +234,34 @@ def weigh(
     data: Sequence[str],
     out: str | os.PathLike | None,
     *,
-    method: Literal["weights", "logistic"] = "weights",
+    method: Literal["weights", "logistic", "network"] = "weights",
     mean: Mean = "geometric",
     segment_classes: str | os.PathLike | None = None,
     calibrations: Sequence[str | os.PathLike] = (),
     progress: Progress = SILENT,
     distribute: DistributeConfig | None = None,
-) -> Weights | Stack:
+) -> Weights | Stack | LearnedNetwork:
     """Learns weights on labelled records and writes them for `ensemble`.
 
     Args:
         members: run directories that were not trained on the records, stored predictions, or submissions for them.
         data: the labelled records.
         out: the JSON file to write; None = none.
-        method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean.
+        method: `weights` of a mean; or a `logistic` regression on the logits, compared with that mean; or this and a `network`,
+            for whole videos, that scores its best candidates once more.
         mean, segment_classes, calibrations, distribute: as in `ensemble`.
         progress: as in `ensemble`; gets a line if it could not be checked whether a run was trained on the records,
             and one if a calibration was fitted on them.
 
     Raises:
-        InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights` and `learn_stack`.
+        InputError, RecordError: a run was trained on the records; and as `ensemble`, `learn_weights`, `learn_stack` and
+            `learn_network`; the network is asked for segments.
     """
     if out is not None:
         check_output(out)
-    if method == "logistic" and mean == "rank":
+    if method != "weights" and mean == "rank":
         raise InputError(
-            "--mean rank: --method logistic is of probabilities, and so is the mean that it is compared with; give --mean "
+            f"--mean rank: --method {method} is of probabilities, and so is the mean that it is compared with; give --mean "
             "geometric or arithmetic"
         )
     devices = devices_of_process(distribute)
@@ -272,17 +275,28 @@ def weigh(
     for file in calibrations:
         remark_fitted(file, read(file), source.files, progress)
     if description.task == "segment":
+        if method == NETWORK:
+            raise InputError(
+                f"{opened[0].name}: is of segments, and --method network needs all candidates of whole videos to be labelled; "
+                "give --method weights or logistic"
+            )
         if source.level != "segment":
             raise InputError(
                 f"{opened[0].name}: is of segments, and {source.files[0]} has no rated ones; give records that have"
             )
-        labelled = {"ratings": read_ratings(source)}
+        labelled: dict[str, Any] = {"ratings": read_ratings(source)}
     else:
         labelled = {"labels": read_labels(source)}
-    learn = learn_stack if method == "logistic" else learn_weights
     with progress.working("predicting", "video"):
         made = make_members(opened, progress)
-    learned = learn(made, mean, **labelled)
+    learned = _LEARNING[method](made, mean, **labelled)
     if out is not None:
-        write_json(out, dataclasses.asdict(learned))
+        write_json(out, learned.as_json() if isinstance(learned, LearnedNetwork) else dataclasses.asdict(learned))
     return learned
+
+
+_LEARNING: dict[str, Callable[..., Weights | Stack | LearnedNetwork]] = {
+    "weights": learn_weights,
+    "logistic": learn_stack,
+    NETWORK: learn_network,
+}

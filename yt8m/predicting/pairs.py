@@ -4,7 +4,7 @@ M = members, P = pairs.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -168,7 +168,7 @@ def _rated_pairs(members: Sequence[Predictions], combined: Combined, ratings: Se
         places = [(place, *rating) for place, row in enumerate(rows) for rating in rated[names[row]]]
         if not places:
             continue
-        dense, heard = _values(members, tables, parts, rows, class_ids)
+        dense, heard = values_of_rows(members, tables, parts, rows, class_ids)
         at = np.array([place for place, _, _ in places]), np.array([column_of[each] for _, each, _ in places])
         values.append(dense[at])
         said.append(heard[at])
@@ -182,10 +182,22 @@ def _rated_pairs(members: Sequence[Predictions], combined: Combined, ratings: Se
     return Pairs(np.concatenate(values), classes, rows, hits, parts, positives, np.concatenate(said), of_segments=True)
 
 
-def _values(
-    members, tables, parts: Sequence[Part], rows: list[int], class_ids: np.ndarray
+def values_of_rows(
+    members: Sequence[Predictions],
+    tables: Sequence[Callable[[np.ndarray], np.ndarray]],
+    parts: Sequence[Part],
+    rows: list[int],
+    class_ids: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the members' values for some rows of a part, float32 [len(rows), C, M], and where they have one, bool."""
+    """Returns the members' values for some rows of a part, float32 [len(rows), C, M], and where they have one, bool.
+
+    Args:
+        members: the predictions.
+        tables: what turns the logits of each into its values (`yt8m.predicting.combining.values_of`).
+        parts: the part of each that has the rows.
+        rows: places in the parts.
+        class_ids: the classes, int [C].
+    """
     shape = (len(rows), len(class_ids))
     found, said = [], []
     for member, table, part in zip(members, tables, parts, strict=True):
@@ -206,7 +218,7 @@ def _video_pairs(members: Sequence[Predictions], combined: Combined, labels: Map
         rows = [row for row, name in enumerate(names) if name in labels]
         for first in range(0, len(rows), 256):
             some = rows[first : first + 256]
-            dense, heard = _values(members, tables, aligned, some, class_ids)
+            dense, heard = values_of_rows(members, tables, aligned, some, class_ids)
             kept = min(_CANDIDATES, len(class_ids))
             means = dense.sum(axis=-1) / np.maximum(heard.sum(axis=-1), 1)
             columns = np.sort(np.argpartition(-means, kept - 1, axis=1)[:, :kept], axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 
 from yt8m.errors import InputError, quantity
 from yt8m.metrics.ratings import SegmentRatings
-from yt8m.predicting.combining import Combination, Mean
+from yt8m.predicting.combining import Mean, WeightedSum
 from yt8m.predicting.pairs import Pairs, labelled_pairs
 from yt8m.predicting.parts import Described, Predictions
 from yt8m.predicting.weighting import learn_weights
@@ -69,13 +69,13 @@ def learn_stack(
     learned = learn_weights(members, mean, ratings=ratings, labels=labels)
     pairs = labelled_pairs(members, LOGISTIC, ratings, labels)
     values = filled(pairs.values, pairs.said)
-    weights, intercept = _fit(values, pairs.hits, members)
+    weights, intercept = fit_logistic(values, pairs.hits, members)
     scores = np.zeros(len(values))
     for others, own in pairs.chosen_of_parts():
         if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
             scores[own] = values[own].mean(axis=1)
         else:
-            own_weights, own_intercept = _fit(values[others], pairs.hits[others], members)
+            own_weights, own_intercept = fit_logistic(values[others], pairs.hits[others], members)
             scores[own] = values[own] @ own_weights + own_intercept
     return Stack(
         members=learned.members,
@@ -90,8 +90,16 @@ def learn_stack(
     )
 
 
-def _fit(values: np.ndarray, hits: np.ndarray, members: Sequence[Described]) -> tuple[np.ndarray, float]:
-    """Fits weights float64 [M] and the intercept to values float [P, M] and hits bool [P]."""
+def fit_logistic(values: np.ndarray, hits: np.ndarray, members: Sequence[Described]) -> tuple[np.ndarray, float]:
+    """Fits weights float64 [M] and the intercept to values float [P, M] and hits bool [P].
+
+    Args:
+        values, hits: these.
+        members: whose values they are.
+
+    Raises:
+        InputError: all hits are equal.
+    """
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(hits)) < 2:
@@ -116,7 +124,7 @@ def _last_unless_said(scores: np.ndarray, pairs: Pairs) -> np.ndarray:
     return np.where(pairs.said.any(axis=1), scores, scores.min(initial=0.0) - 1.0)
 
 
-class Stacked(Combination):
+class Stacked(WeightedSum):
     """The sum of several predictions by a logistic regression, as logits.
 
     Args:
@@ -162,10 +170,10 @@ class StackSum:
         if self._all_said:
             return self._total
         found = self._total + self._silent * self._plain / np.maximum(self._spoken, 1)
-        return np.where(self._spoken > 0, found, _LOWEST)
+        return np.where(self._spoken > 0, found, LOWEST)
 
 
-_LOWEST = np.float32(-1e3)
+LOWEST = np.float32(-1e3)
 """The logit of entries without a value from any member."""
 
 

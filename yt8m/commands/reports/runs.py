@@ -53,7 +53,7 @@ def ensembled(made: Any) -> str:
 
 
 def weighed(learned: Any) -> str:
-    """Describes an ensemble's `yt8m.predicting.weighting.Weights` or `yt8m.predicting.stacking.Stack`."""
+    """Describes what an ensemble learned: a `Weights`, `Stack` or `NetworkStack` of `yt8m.predicting`."""
     title = find(learned.metric).title
     rows = [
         (name, f"weight {weight:.3f}, alone {title} {alone:.4f}")
@@ -61,9 +61,13 @@ def weighed(learned: Any) -> str:
     ]
     rows.append(("equal weights", f"{title} {learned.equal:.4f}"))
     elsewhere = "on videos that they were not learned from"
-    if learned.mean == "logistic":
+    if learned.mean in ("logistic", "network"):
         rows.append(("learned weights", f"{title} {learned.learned.score:.4f}, {elsewhere}"))
-        rows.append(("logistic regression", f"{title} {learned.score:.4f}, on videos that it was not learned from"))
+        unseen = "on videos that it was not learned from"
+        of_regression = learned.logistic if learned.mean == "network" else learned.score
+        rows.append(("logistic regression", f"{title} {of_regression:.4f}, {unseen}"))
+        if learned.mean == "network":
+            rows.append(("network", f"{title} {learned.score:.4f}, {unseen}"))
         rows.append(("intercept", f"{learned.intercept:.3f}"))
     else:
         rows.append(("learned weights", f"{title} {learned.score:.4f}, {elsewhere}"))

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 from yt8m.diagnosing.bottleneck import Advice, Bound
 from yt8m.diagnosing.sanity import Finding
 from yt8m.predicting.prediction import Prediction
+from yt8m.predicting.reranked import NetworkStack
 from yt8m.predicting.stacking import Stack
 from yt8m.predicting.weighting import Weights
 from yt8m.runs.cleaning import Cleaned
@@ -279,6 +280,14 @@ class WeighedRun(Weights):
 @dataclass(frozen=True)
 class StackedRun(Stack):
     """A logistic regression of logits, and the run that was made of it."""
+
+    run: str
+    """The run directory of the ensemble."""
+
+
+@dataclass(frozen=True)
+class NetworkRun(NetworkStack):
+    """A network that scores the best candidates once more, and the run that was made of it."""
 
     run: str
     """The run directory of the ensemble."""

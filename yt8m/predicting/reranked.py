@@ -1,0 +1,138 @@
+"""Ensembles whose best candidates a network scores once more (`yt8m.reranking`), learned on labelled records.
+
+M = members, P = pairs of a video and a class, N = videos, C = classes.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from yt8m.errors import InputError
+from yt8m.predicting.combining import LARGEST_LOGIT, Combination, Mean, Named
+from yt8m.predicting.pairs import Pairs, labelled_pairs, values_of_rows
+from yt8m.predicting.parts import Part, Predictions
+from yt8m.predicting.stacking import LOGISTIC, LOWEST, Stack, filled, fit_logistic, learn_stack
+from yt8m.reranking import Reranker, fit_reranker
+
+NETWORK = "network"
+"""The name of the mean in a file with a network."""
+_ROWS = 256
+"""Videos that are scored at once."""
+
+
+@dataclass(frozen=True)
+class NetworkStack(Stack):
+    """A logistic regression, and the score of networks that score its best candidates once more."""
+
+    logistic: float
+    """The metric of the logistic regression alone, on videos that it was not learned from."""
+
+
+@dataclass(frozen=True)
+class LearnedNetwork:
+    """What is told of a network, and the network."""
+
+    told: NetworkStack
+    reranker: Reranker
+
+    def as_json(self) -> dict[str, Any]:
+        """As a file of weights holds it."""
+        return {**dataclasses.asdict(self.told), "network": self.reranker.as_json()}
+
+
+def learn_network(members: Sequence[Predictions], mean: Mean, *, labels: Mapping[str, Sequence[int]]) -> LearnedNetwork:
+    """Fits a logistic regression to the members' logits, and a reranker to the candidates that it finds.
+
+    Args:
+        members, labels: as in `yt8m.predicting.weighting.learn_weights`, for whole videos.
+        mean: the mean to compare it with.
+
+    Raises:
+        InputError: as `yt8m.predicting.stacking.learn_stack`.
+    """
+    stack = learn_stack(members, mean, labels=labels)
+    pairs = labelled_pairs(members, LOGISTIC, labels=labels)
+    values = filled(pairs.values, pairs.said)
+    scores = np.zeros(len(values), np.float32)
+    for others, own in pairs.chosen_of_parts():
+        if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
+            scores[own] = values[own].mean(axis=1)
+        else:
+            reranker = _fit(
+                pairs.of(others), values[others], *fit_logistic(values[others], pairs.hits[others], members)
+            )
+            scores[own] = reranker.logits(*_by_video(pairs, own, values[own], pairs.classes[own])).ravel()
+    told = NetworkStack(
+        **dataclasses.asdict(stack) | {"mean": NETWORK, "score": pairs.measure(scores), "learned": stack.learned},
+        logistic=stack.score,
+    )
+    return LearnedNetwork(told, _fit(pairs, values, stack.weights, stack.intercept))
+
+
+def _by_video(pairs: Pairs, chosen: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays [P, ...] of some pairs as [N, k, ...]: every video has as many."""
+    count = np.count_nonzero(pairs.rows == pairs.rows[0])
+    return tuple(each.reshape(np.count_nonzero(chosen) // count, count, *each.shape[1:]) for each in arrays)
+
+
+def _fit(pairs: Pairs, values: np.ndarray, weights: Sequence[float], intercept: float) -> Reranker:
+    every = np.ones(len(values), bool)
+    values, classes, hits, parts = _by_video(pairs, every, values, pairs.classes, pairs.hits, pairs.parts)
+    return fit_reranker(values, classes, hits, parts[:, 0], pairs.positives, np.array(weights), intercept)
+
+
+class Reranked(Combination):
+    """Several predictions, combined by a reranker, as logits.
+
+    Args:
+        members: predictions of whole videos for the same rows. Their parts have the same rows, in any order.
+        reranker: for as many members and classes.
+
+    Raises:
+        InputError: the members do not fit together, or not to the reranker.
+    """
+
+    def __init__(self, members: Sequence[Predictions], reranker: Reranker):
+        super().__init__(members, LOGISTIC, reranker_weights(reranker, members))
+        self.reranker = reranker
+
+    def read(self, number: int) -> Part:
+        parts = [member.read(order[number]) for member, order in zip(self.members, self._order, strict=True)]
+        first, named = parts[0], Named()
+        for member, part in zip(self.members, parts, strict=True):
+            named.add(part, member.description, self._class_ids)
+        logits = [
+            self._rows(parts, list(range(start, min(start + _ROWS, len(first)))))
+            for start in range(0, len(first), _ROWS)
+        ]
+        return self._as_part(first, np.concatenate(logits), named)
+
+    def _rows(self, parts: Sequence[Part], rows: list[int]) -> np.ndarray:
+        """Logits of some rows, float32 [len(rows), C]. Classes without a value from any member come last."""
+        values, said = values_of_rows(self.members, self._valued, parts, rows, self._class_ids)
+        shape = values.shape
+        dense = filled(values.reshape(-1, shape[-1]), said.reshape(-1, shape[-1])).reshape(shape)
+        spoken = said.any(axis=-1)
+        logits = self.reranker.logits(np.where(spoken[..., None], dense, -LARGEST_LOGIT).astype(np.float32))
+        return np.where(spoken, logits, LOWEST)
+
+
+def reranker_weights(reranker: Reranker, members: Sequence[Predictions]) -> np.ndarray:
+    """Returns the weights of the sum, float64 [M]. Raises InputError unless the members fit the reranker."""
+    given, needed = len(reranker.weights), len(members)
+    if given != needed:
+        raise InputError(
+            f"--weights: the network is of {given} members, and {needed} are named; name those that it was learned for, in "
+            "their order"
+        )
+    description, classes = members[0].description, len(reranker.classes.log_frequency)
+    if description.task == "segment":
+        raise InputError(f"{members[0].name}: is of segments, and the network of --weights scores whole videos")
+    if description.num_classes != classes:
+        raise InputError(
+            f"{members[0].name}: has {description.num_classes} classes, and the network of --weights was learned for {classes}"
+        )
+    return reranker.weights.astype(np.float64)

@@ -1,0 +1,11 @@
+"""A small network that scores a video's best classes once more, by what several models say of all of them together.
+
+A model scores each class for itself. So it does not know that its .3 is worth more for a frequent class than for a rare one, or
+beside other classes of .9. The network learns this from labelled videos (stacked generalization, Wolpert 1992). NumPy alone;
+`yt8m.layers.reranking` is the same network as a layer.
+"""
+
+from yt8m.reranking.fitting import fit_reranker
+from yt8m.reranking.reranker import ClassStatistics, Reranker
+
+__all__ = ["ClassStatistics", "Reranker", "fit_reranker"]
