@@ -1,8 +1,8 @@
 """`make leaderboard DATA=DIR RUN=DIR`: from video-level records to an ensemble's CSV, with its cross-validated score.
 
 The training records are divided into folds. Every member is trained once for each fold, without it, and predicts it: so there
-are predictions of all videos by models that did not see them. They give the weights and the score to expect on other videos.
-Then every member is trained on all videos, and these runs become the ensemble. What is done already stays: the same command goes
+are predictions of all videos by models that did not see them. From these the ensemble is learned, with the score to expect on
+other videos: a logistic regression, and networks that score a video's best classes once more. Then every member is trained on all videos, and these runs become the ensemble. What is done already stays: the same command goes
 on after a stop.
 """
 
@@ -17,8 +17,8 @@ from yt8m.errors import InputError
 from yt8m.runs import RunDirectory, load_config
 
 TRAINED, FITTED = ("moe", "residual_mlp"), ("neighbours", "kernel_ridge")
-STORED = "40"
-"""Classes of each video that weights are learned from."""
+STORED = "100"
+"""Classes of each video that the ensemble is learned from."""
 SMALL = [f"--model.{name}" for name in ("hidden-size=8", "num-branches=1", "num-layers=1")]
 SIZES = sized({}, {"moe": ["--training.num-steps=2"], "residual_mlp": ["--training.num-steps=2", *SMALL]})
 """Further flags of the trained members."""
@@ -100,7 +100,7 @@ class Leaderboard:
                 continue  # it has said why: too many records for it
             names.append(name)
         finals = [str(self._train_on_all(name)) for name in names]
-        found = self._weigh(stored, "--run", str(self._run), "--runs", *finals)
+        found = self._weigh(stored, "--method", "network", "--run", str(self._run), "--runs", *finals)
         without = [
             self._weigh([each for each in stored if each != left_out], "--out", str(self._place / "without.json"))[
                 "score"
@@ -114,12 +114,15 @@ class Leaderboard:
 
 def table(found: dict, folds: int) -> str:
     """The members, their weights and gains, in Markdown."""
-    rows = ["| member | weight | alone | gain in the ensemble |", "|---|---|---|---|"]
-    columns = zip(found["names"], found["weights"], found["alone"], found["without"], strict=True)
+    rows = ["| member | weight in a mean | alone | gain in the mean |", "|---|---|---|---|"]
+    mean = found["learned"]
+    columns = zip(found["names"], mean["weights"], found["alone"], found["without"], strict=True)
     for name, weight, alone, without in columns:
-        rows.append(f"| `{name}` | {weight:.3f} | {alone:.4f} | {found['score'] - without:+.4f} |")
-    rows.append(f"| equal weights | | {found['equal']:.4f} | |")
-    rows.append(f"| **ensemble** | 1 | **{found['score']:.4f}** | |")
+        rows.append(f"| `{name}` | {weight:.3f} | {alone:.4f} | {mean['score'] - without:+.4f} |")
+    rows.append(f"| mean, equal weights | | {found['equal']:.4f} | |")
+    rows.append(f"| mean, learned weights | 1 | {mean['score']:.4f} | |")
+    rows.append(f"| logistic regression | | {found['logistic']:.4f} | |")
+    rows.append(f"| **ensemble: networks on top of it** | | **{found['score']:.4f}** | |")
     return "\n".join([f"GAP on videos that neither models nor weights learned from ({folds} folds):", "", *rows])
 
 

@@ -19,7 +19,7 @@ AREAS = {
     "data": ("data", "foundations metrics"),
     "submission": ("submission", "foundations metrics data"),
     "layers": ("layers", "foundations reranking"),
-    "models": ("models recipes", "foundations config layers"),
+    "models": ("models recipes", "foundations config reranking layers"),
     "runs": ("runs", "foundations config metrics data layers models"),
     "distribution": ("distribution", "foundations config"),
     "scoring": ("scoring", "foundations config plotting metrics data models runs distribution"),
@@ -29,7 +29,7 @@ AREAS = {
     ),
     "training": (
         "training diagnosing",
-        "foundations config plotting metrics data submission layers models runs distribution scoring",
+        "foundations config plotting metrics reranking data submission layers models runs distribution scoring",
     ),
     "cross_validation": (
         "cross_validation",

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from yt8m.reranking import ClassStatistics, Reranker
+from yt8m.reranking import Reranker
 from yt8m.reranking.features import num_features
 
 
@@ -21,7 +21,7 @@ def made_up(num_members: int, num_classes=12, num_candidates=5, hidden=(4, 3), n
         weights=normal(num_members),
         intercept=float(normal()),
         num_candidates=num_candidates,
-        classes=ClassStatistics(normal(num_classes), normal(num_classes)),
+        log_frequency=normal(num_classes),
         center=normal(width),
         scale=np.exp(normal(width)),
         kernels=tuple(normal(num_networks, *shape) for shape in itertools.pairwise(sizes)),

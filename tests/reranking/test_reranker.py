@@ -9,8 +9,9 @@ import pytest
 from made_up_rerankers import made_up
 
 from yt8m.errors import InputError
-from yt8m.reranking import ClassStatistics, Reranker
+from yt8m.reranking import Reranker
 from yt8m.reranking.features import candidate_features, num_features
+from yt8m.reranking.reranker import log_frequency
 
 RANDOM = np.random.default_rng(3)
 
@@ -27,8 +28,8 @@ def described(reranker: Reranker, values: np.ndarray) -> dict[int, list[float]]:
     for rank, each in enumerate(best):
         before = scores[best[rank - 1]] - scores[each] if rank else 0.0
         after = scores[each] - scores[best[rank + 1]] if rank + 1 < len(best) else 0.0
-        statistics = [float(reranker.classes.log_frequency[each]), float(reranker.classes.log_ratio[each])]
-        found[each] = [scores[each], math.log(rank + 1), before, after, expected, *tops, *statistics]
+        frequency = float(reranker.log_frequency[each])
+        found[each] = [scores[each], math.log(rank + 1), before, after, expected, *tops, frequency]
         if values.shape[1] > 1:
             own = [float(value) for value in values[each]]
             middle = sum(own) / len(own)
@@ -69,11 +70,9 @@ def test_the_logits_are_those_by_hand(num_members, num_candidates):
 
 def test_features_of_three_candidates():
     """log(1 + e^0 ...): scores of 0 have probabilities of .5, so three of them expect 1.5 labels."""
-    found = candidate_features(
-        np.zeros((1, 3), "f"), np.zeros((1, 3, 1), "f"), np.full((1, 3), -2.0, "f"), np.full((1, 3), 0.5, "f")
-    )
-    assert found.shape == (1, 3, num_features(1)) == (1, 3, 13)
-    shared = [0, 0, math.log(1.5), *[0] * 6, -2.0, 0.5]
+    found = candidate_features(np.zeros((1, 3), "f"), np.zeros((1, 3, 1), "f"), np.full((1, 3), -2.0, "f"))
+    assert found.shape == (1, 3, num_features(1)) == (1, 3, 12)
+    shared = [0, 0, math.log(1.5), *[0] * 6, -2.0]
     expected = [[0.0, math.log(rank), *shared] for rank in (1, 2, 3)]
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
@@ -108,11 +107,9 @@ def test_members_may_be_given_in_another_order():
     np.testing.assert_allclose(moved.logits(values[:, :, [2, 0, 1]]), reranker.logits(values), atol=1e-4)
 
 
-def test_statistics_of_classes():
-    """4 videos: one class has 3 labels of 2 that were expected, another none of 1."""
-    found = ClassStatistics.of(np.array([3, 0]), np.array([2.0, 1.0]), 4)
-    np.testing.assert_allclose(found.log_frequency, np.log([3.25 / 4, 0.25 / 4]), rtol=1e-6)
-    np.testing.assert_allclose(found.log_ratio, np.log([4 / 3, 1 / 2]), rtol=1e-6)
+def test_how_frequent_classes_are():
+    np.testing.assert_allclose(log_frequency(np.array([3, 0]), 4), np.log([3.25 / 4, 0.25 / 4]), rtol=1e-6)
+    assert np.isfinite(log_frequency(np.array([0]), 0)).all()
 
 
 def test_it_is_read_as_it_was_written():
@@ -128,12 +125,12 @@ def test_it_is_read_as_it_was_written():
     [
         {"weights": "none"},
         {"weights": [[1.0, 2.0]]},
-        {"classes": {"log_frequency": [0.0]}},
+        {"log_frequency": {"a": [0.0]}},
         {"kernels": 3},
         {"biases": [0.0]},
         {"intercept": None},
-        {"center": [float("nan")] * 18},
-        {"center": [1e39] * 18},
+        {"center": [float("nan")] * 17},
+        {"center": [1e39] * 17},
         {"num_candidates": 10**400, "scale": [10**400]},
     ],
     ids=lambda change: ",".join(change),
@@ -153,10 +150,9 @@ def test_json_that_is_no_network(change):
         {"num_candidates": 0},
         {"intercept": math.inf},
         {"center": np.zeros(4, "f")},
-        {"scale": np.zeros(18, "f")},
-        {"classes": ClassStatistics(np.zeros(3, "f"), np.zeros(4, "f"))},
+        {"scale": np.zeros(17, "f")},
         {"biases": (np.zeros((2, 4), "f"), np.zeros((3, 3), "f"), np.zeros((2, 1), "f"))},
-        {"kernels": (np.zeros((2, 18, 4), "f"), np.zeros((2, 3, 3), "f"), np.zeros((2, 3, 1), "f"))},
+        {"kernels": (np.zeros((2, 17, 4), "f"), np.zeros((2, 3, 3), "f"), np.zeros((2, 3, 1), "f"))},
         {"kernels": (), "biases": ()},
     ],
     ids=lambda change: ",".join(change),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import cho_factor, cho_solve
 from sklearn.linear_model import Ridge
 
 from yt8m import read_batches
@@ -14,6 +15,7 @@ from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training import fitting
 from yt8m.training.fitting import fit
+from yt8m.training.leaving_one_out import left_out
 
 TRAIN, VALIDATE = "2/video/train", "2/video/validate"
 
@@ -100,3 +102,48 @@ def test_what_cannot_be_fitted(neighbours, sample, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="hold more than 63 videos, the most that kernel_ridge can be fitted to"):
         fit("kernel_ridge", tmp_path / "run", data_of(sample))
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_regression_says_of_videos_that_it_did_not_see():
+    """In closed form as by fitting to all others, prior included."""
+    random = np.random.default_rng(0)
+    points, labels = random.normal(size=(40, 3)), (random.random((40, 5)) < 0.3).astype(np.float32)
+    kernel = np.exp(-np.square(points[:, None] - points).sum(axis=-1))
+    expected = []
+    for video in range(40):
+        others = np.arange(40) != video
+        prior = labels[others].mean(axis=0)
+        coefficients = np.linalg.solve(kernel[np.ix_(others, others)] + 0.1 * np.eye(39), labels[others] - prior)
+        expected.append(prior + kernel[video, others] @ coefficients)
+    prior = labels.mean(axis=0)
+    factor = cho_factor((kernel + 0.1 * np.eye(40)).astype(np.float32), lower=True)
+    coefficients = cho_solve(factor, labels - prior)
+    np.testing.assert_allclose(left_out(factor, coefficients, labels - prior, prior), expected, atol=1e-4)
+
+
+def test_networks_score_the_best_classes_of_a_regression_once_more(sample, tmp_path, monkeypatch):
+    """They learn from values of videos that were left out, and never from those that the regression has seen."""
+    learned_from, original = [], fitting.learn_networks
+    monkeypatch.setattr(fitting, "learn_networks", lambda *given: learned_from.append(given) or original(*given))
+    monkeypatch.setattr(fitting, "FEWEST_VIDEOS", 64)
+    plain = fit("kernel_ridge", tmp_path / "plain", data_of(sample), num_networks=0)
+    result = fit("kernel_ridge", tmp_path / "run", data_of(sample))
+    assert load_config(result.run).model.num_networks == 3
+    assert load_config(plain.run).model.num_networks == 0
+    with_, without = load_run(result.run), load_run(plain.run)
+    _, (rgb, audio), labels = read(sample, TRAIN)
+    batch = {"mean_rgb": rgb.astype(np.float32), "mean_audio": audio.astype(np.float32)}
+    logits, layer = without(batch), with_.get_layer("reranked")
+    np.testing.assert_allclose(with_(batch), layer([logits]), atol=1e-4)
+    frequency = np.log((labels.sum(axis=0) + 0.25) / 64)
+    np.testing.assert_allclose(layer.log_frequency.numpy(), frequency, rtol=1e-5)
+    ((values, targets),) = learned_from
+    np.testing.assert_allclose(targets, labels, atol=1e-6)
+    seen = 1 / (1 + np.exp(-logits.numpy()))
+    assert values[labels].mean() < seen[labels].mean() - 0.1, "a regression is surer of what it has seen"
+
+
+def test_few_videos_get_no_networks(sample, tmp_path):
+    run = fit("kernel_ridge", tmp_path / "run", data_of(sample)).run
+    assert load_config(run).model.num_networks == 0
+    assert "reranked" not in [layer.name for layer in load_run(run).layers]

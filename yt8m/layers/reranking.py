@@ -23,7 +23,7 @@ class RerankedLogits(keras.layers.Layer):
         num_networks: S, the networks, whose mean logit counts.
         hidden_sizes: units of each hidden layer.
 
-    Weights, none of them trained by gradients: what is known of classes, float32 [C] each; the mean and standard deviation of
+    Weights, none of them trained by gradients: the frequency of classes, float32 [C]; the mean and standard deviation of
     each feature, float32 [F]; kernels float32 [S, inputs, outputs] and biases float32 [S, outputs].
 
     Call arguments: a list of M logits, float32 [B, C]. Returns logits, float32 [B, C].
@@ -37,9 +37,7 @@ class RerankedLogits(keras.layers.Layer):
 
     def build(self, input_shapes):
         width = num_features(len(self.weights_of_models))
-        self.log_frequency, self.log_ratio = (
-            self._stored(name, (self.num_classes,)) for name in ("log_frequency", "log_ratio")
-        )
+        self.log_frequency = self._stored("log_frequency", (self.num_classes,))
         self.center, self.scale = self._stored("center", (width,)), self._stored("scale", (width,), "ones")
         sizes = [width, *self.hidden_sizes, 1]
         self.kernels = [
@@ -55,8 +53,7 @@ class RerankedLogits(keras.layers.Layer):
     def assign(self, reranker):
         """Takes over the weights of a `yt8m.reranking.Reranker` for as many members and classes."""
         pairs = [
-            (self.log_frequency, reranker.classes.log_frequency),
-            (self.log_ratio, reranker.classes.log_ratio),
+            (self.log_frequency, reranker.log_frequency),
             (self.center, reranker.center),
             (self.scale, reranker.scale),
             *zip(self.kernels, reranker.kernels, strict=True),
@@ -88,7 +85,6 @@ class RerankedLogits(keras.layers.Layer):
             zeros + ops.log(ops.sum(ops.sigmoid(scores), axis=1, keepdims=True)),
             *(zeros + scores[:, min(rank, count - 1), None] for rank in TOP_RANKS),
             ops.take(self.log_frequency, classes),
-            ops.take(self.log_ratio, classes),
         ]
         found = ops.stack(shared, axis=-1)
         if values.shape[-1] == 1:

@@ -76,6 +76,8 @@ class KernelRidge(Architecture):
     """h in the kernels exp((cosine - 1) / h)."""
     ridge: Annotated[float, Range(above=0)] = 0.02
     """The ridge added to the kernel's diagonal."""
+    num_networks: Annotated[int, Range(least=0)] = 0
+    """Networks that score the 40 best classes of a video once more; 0 = none. `yt8m fit` fits 3 if 200 videos have labels."""
     num_videos: int = 1
     """Training videos; set by fitting."""
 
@@ -86,14 +88,16 @@ class KernelRidge(Architecture):
         squares = [weight**2 for weight in _weights_of(features)]
         shares = [each / sum(squares) for each in squares]
         scaled = FeatureScale([share**0.5 for share in shares], together=False, name=SCALED)
-        return KernelRegression(
+        regression = KernelRegression(
             num_classes,
             self.num_videos,
             self.bandwidth,
             sizes=[vector.shape[-1] for vector in features.values()],
             shares=shares,
             name="regression",
-        )(scaled(list(features.values())))
+        )
+        logits = regression(scaled(list(features.values())))
+        return _reranked(num_classes, [1.0], 0.0, self.num_networks)([logits]) if self.num_networks else logits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,12 +114,8 @@ class EnsembleOfModels(Architecture):
     """The mean of probabilities or of their logarithms; a weighted sum of logits; or that and a network for the best classes."""
     intercept: float = 0.0
     """The intercept of `logistic` and `network`."""
-    num_candidates: int = 40
-    """The best classes of a video, which the network scores."""
     num_networks: int = 3
-    """Networks, whose mean logit counts."""
-    hidden_sizes: tuple[int, ...] = (32, 16)
-    """Units of each hidden layer of a network."""
+    """Networks of `network`, whose mean logit counts."""
 
     def __post_init__(self):
         super(EnsembleOfModels, self).__post_init__()
@@ -139,7 +139,6 @@ class EnsembleOfModels(Architecture):
 
     def build(self, features, num_classes):
         from yt8m.layers.combining import CombinedLogits
-        from yt8m.layers.reranking import RerankedLogits
         from yt8m.models.registry import build_member
 
         names = [member_name(place) for place in range(len(self.members))]
@@ -148,20 +147,20 @@ class EnsembleOfModels(Architecture):
             for member, name in zip(self.members, names, strict=True)
         ]
         if self.combined == "network":
-            return RerankedLogits(
-                num_classes,
-                self.weights,
-                self.intercept,
-                self.num_candidates,
-                self.num_networks,
-                self.hidden_sizes,
-                name=COMBINED,
-            )(logits)
-        return CombinedLogits(self.combined, self.weights, self.intercept, name=COMBINED)(logits)
+            return _reranked(num_classes, self.weights, self.intercept, self.num_networks)(logits)
+        return CombinedLogits(self.combined, self.weights, self.intercept, name="combined")(logits)
 
 
-COMBINED = "combined"
-"""The name of the layer that combines the members."""
+RERANKED = "reranked"
+"""The name of the layer with networks that score the best classes once more."""
+
+
+def _reranked(num_classes: int, weights: Sequence[float], intercept: float, num_networks: int):
+    """The layer, as `yt8m.reranking.fit_reranker` fills it."""
+    from yt8m.layers.reranking import RerankedLogits
+    from yt8m.reranking.fitting import HIDDEN_SIZES, NUM_CANDIDATES
+
+    return RerankedLogits(num_classes, weights, intercept, NUM_CANDIDATES, num_networks, HIDDEN_SIZES, name=RERANKED)
 
 
 def member_name(place: int) -> str:

@@ -11,7 +11,7 @@ from yt8m import runs
 from yt8m.config import RunConfig, TrainingConfig
 from yt8m.errors import InputError
 from yt8m.files import read_json, write_json
-from yt8m.models.assembled import COMBINED, EnsembleOfModels, member_name
+from yt8m.models.assembled import RERANKED, EnsembleOfModels, member_name
 from yt8m.predicting.reranked import LearnedNetwork
 from yt8m.predicting.stacking import Stack
 from yt8m.predicting.weighting import Weights
@@ -127,7 +127,7 @@ def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: W
     for number, place in enumerate(keep):
         load_weights(built.get_layer(member_name(number)), best_weights(members[place]))
     if reranker:
-        built.get_layer(COMBINED).assign(reranker)
+        built.get_layer(RERANKED).assign(reranker)
     with runs.opened_run(config) as directory:
         save_weights(built, directory.best_weights)
         write_json(directory.environment, _environment(members))

@@ -128,7 +128,7 @@ def reranker_weights(reranker: Reranker, members: Sequence[Predictions]) -> np.n
             f"--weights: the network is of {given} members, and {needed} are named; name those that it was learned for, in "
             "their order"
         )
-    description, classes = members[0].description, len(reranker.classes.log_frequency)
+    description, classes = members[0].description, len(reranker.log_frequency)
     if description.task == "segment":
         raise InputError(f"{members[0].name}: is of segments, and the network of --weights scores whole videos")
     if description.num_classes != classes:

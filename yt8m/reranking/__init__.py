@@ -6,6 +6,6 @@ beside other classes of .9. The network learns this from labelled videos (stacke
 """
 
 from yt8m.reranking.fitting import fit_reranker
-from yt8m.reranking.reranker import ClassStatistics, Reranker
+from yt8m.reranking.reranker import Reranker
 
-__all__ = ["ClassStatistics", "Reranker", "fit_reranker"]
+__all__ = ["Reranker", "fit_reranker"]

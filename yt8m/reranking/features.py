@@ -7,7 +7,7 @@ import numpy as np
 
 TOP_RANKS = (0, 1, 2, 3, 5, 9)
 """Ranks whose scores are features of all candidates of a video."""
-NUM_SHARED = 7 + len(TOP_RANKS)
+NUM_SHARED = 6 + len(TOP_RANKS)
 """Features that do not belong to a member."""
 
 
@@ -16,20 +16,18 @@ def num_features(num_members: int) -> int:
     return NUM_SHARED + (1 + 2 * num_members if num_members > 1 else 0)
 
 
-def candidate_features(
-    scores: np.ndarray, values: np.ndarray, log_frequency: np.ndarray, log_ratio: np.ndarray
-) -> np.ndarray:
+def candidate_features(scores: np.ndarray, values: np.ndarray, log_frequency: np.ndarray) -> np.ndarray:
     """Describes candidates.
 
     Args:
         scores: logits of the combined members, float32 [N, K], in falling order.
         values: the members' logits of the same candidates, float32 [N, K, M].
-        log_frequency, log_ratio: of the candidates' classes, float32 [N, K] (`ClassStatistics`).
+        log_frequency: of the candidates' classes, float32 [N, K] (`yt8m.reranking.reranker.log_frequency`).
 
     Returns:
         float32 [N, K, F]: the score; the logarithm of the rank from 1; the distances to the candidates before and after; the
-        logarithm of the expected number of labels; the scores at `TOP_RANKS`; frequency and ratio. With several members, also
-        the standard deviation of their logits, these, and how far each is below the member's best candidate.
+        logarithm of the expected number of labels; the scores at `TOP_RANKS`; the frequency. With several members, also the
+        standard deviation of their logits, these, and how far each is below the member's best candidate.
     """
     count = scores.shape[1]
     gaps = scores[:, :-1] - scores[:, 1:]
@@ -43,7 +41,6 @@ def candidate_features(
         np.broadcast_to(expected, scores.shape),
         *(np.broadcast_to(scores[:, min(rank, count - 1), None], scores.shape) for rank in TOP_RANKS),
         log_frequency,
-        log_ratio,
     ]
     found = np.stack(shared, axis=-1)
     if values.shape[-1] > 1:

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from yt8m.reranking.features import candidate_features
-from yt8m.reranking.reranker import LIMIT, ClassStatistics, Reranker
+from yt8m.reranking.reranker import LIMIT, Reranker, log_frequency
 
 NUM_CANDIDATES = 40
 HIDDEN_SIZES = (32, 16)
@@ -31,8 +31,10 @@ def fit_reranker(
 ) -> Reranker:
     """Fits scikit-learn's `MLPClassifier` to the best candidates of each video, by cross-entropy.
 
-    What is known of classes comes from labels. So the candidates of a part are described by the labels of the other parts, as
-    those of new videos will be: a video's own labels would tell the network what it is to learn.
+    How frequent classes are comes from labels. So the candidates of a part are described by the labels of the other parts, as
+    those of new videos will be: a video's own labels would tell the network what it is to learn. How often a class's
+    probabilities come true is left out. It gained .003 in cross-validation, where members know fewer videos than it does,
+    and lost .005 on other videos.
 
     Args:
         values: the members' logits, float32 [N, k, M].
@@ -44,22 +46,21 @@ def fit_reranker(
     """
     weights = np.asarray(weights, np.float32)
     scores = (values @ weights + np.float32(intercept)).astype(np.float32)
-    statistics = _Sums(scores, classes, parts, positives)
+    num_videos = np.bincount(parts, minlength=len(positives))
     if len(parts) > MOST_VIDEOS:
         chosen = np.sort(np.random.default_rng(0).choice(len(parts), MOST_VIDEOS, replace=False))
         values, scores, classes, hits, parts = (each[chosen] for each in (values, scores, classes, hits, parts))
     count = min(NUM_CANDIDATES, scores.shape[1])
     order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
     classes = np.take_along_axis(classes, order, axis=1)
-    frequency, ratio = np.empty((2, *order.shape), np.float32)
+    frequency = np.empty(order.shape, np.float32)
     for part in np.unique(parts):
-        own, others = parts == part, statistics.without(part)
-        frequency[own], ratio[own] = others.log_frequency[classes[own]], others.log_ratio[classes[own]]
+        own = parts == part
+        frequency[own] = _frequency_without(part, positives, num_videos)[classes[own]]
     features = candidate_features(
         np.take_along_axis(scores, order, axis=1),
         np.take_along_axis(values, order[:, :, None], axis=1),
         frequency,
-        ratio,
     ).reshape(order.size, -1)
     center, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale[scale == 0] = 1.0
@@ -73,7 +74,7 @@ def fit_reranker(
         weights=weights,
         intercept=float(intercept),
         num_candidates=NUM_CANDIDATES,
-        classes=statistics.without(None),
+        log_frequency=log_frequency(positives.sum(axis=0), num_videos.sum()),
         center=center.astype(np.float32),
         scale=scale.astype(np.float32),
         kernels=kernels,
@@ -81,24 +82,12 @@ def fit_reranker(
     )
 
 
-class _Sums:
-    """Sums over the videos of each part, from which `ClassStatistics` follow."""
-
-    def __init__(self, scores: np.ndarray, classes: np.ndarray, parts: np.ndarray, positives: np.ndarray):
-        self._positives, count = positives, len(positives)
-        self._videos = np.bincount(parts, minlength=count)
-        probabilities = 1 / (1 + np.exp(-scores.astype(np.float64)))
-        places = classes + positives.shape[1] * parts[:, None]
-        self._expected = np.bincount(places.ravel(), probabilities.ravel(), positives.size).reshape(positives.shape)
-
-    def without(self, part: int | None) -> ClassStatistics:
-        """Those of all other parts that have videos; of all if no other has any."""
-        kept = self._videos > 0
-        if part is not None and kept.sum() > 1:
-            kept[part] = False
-        return ClassStatistics.of(
-            self._positives[kept].sum(axis=0), self._expected[kept].sum(axis=0), int(self._videos[kept].sum())
-        )
+def _frequency_without(part: int, positives: np.ndarray, num_videos: np.ndarray) -> np.ndarray:
+    """That of all other parts, float32 [C]; of all if no other has videos."""
+    others = np.arange(len(positives)) != part
+    if not num_videos[others].any():
+        others[part] = True
+    return log_frequency(positives[others].sum(axis=0), int(num_videos[others].sum()))
 
 
 def _networks(inputs: np.ndarray, hits: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:

@@ -16,28 +16,16 @@ LIMIT = 6.0
 """Features count as no further from their mean than so many standard deviations."""
 
 
-@dataclass(frozen=True)
-class ClassStatistics:
-    """What is known of each class."""
+def log_frequency(positives: np.ndarray, num_videos: int) -> np.ndarray:
+    """Returns the logarithm of the share of videos that have a class, float32 [C].
 
-    log_frequency: np.ndarray
-    """The logarithm of the share of videos that have the class, float32 [C]."""
-    log_ratio: np.ndarray
-    """The logarithm of its labels over those that were expected by the scores, float32 [C]."""
+    A quarter of a label more keeps classes without labels finite.
 
-    @classmethod
-    def of(cls, positives: np.ndarray, expected: np.ndarray, num_videos: int) -> "ClassStatistics":
-        """Computes them from sums over videos.
-
-        A quarter of a label more, or one more label and one more that was expected, keep classes without labels finite.
-
-        Args:
-            positives: labels of each class, [C].
-            expected: the sum of its probabilities, [C].
-            num_videos: the number of videos.
-        """
-        frequency = np.log((positives + 0.25) / max(num_videos, 1))
-        return cls(frequency.astype(np.float32), np.log((positives + 1.0) / (expected + 1.0)).astype(np.float32))
+    Args:
+        positives: the number of labels of each class, [C].
+        num_videos: the number of videos.
+    """
+    return np.log((positives + 0.25) / max(num_videos, 1)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,8 @@ class Reranker:
     """The intercept of the sum."""
     num_candidates: int
     """K: classes of a video that are scored once more. All others come after them, in the order of the sum."""
-    classes: ClassStatistics
+    log_frequency: np.ndarray
+    """Of each class, float32 [C] (`log_frequency`)."""
     center: np.ndarray
     """The mean of each feature, float32 [F]."""
     scale: np.ndarray
@@ -78,8 +67,7 @@ class Reranker:
         features = candidate_features(
             best,
             np.take_along_axis(values, order[:, :, None], axis=1),
-            self.classes.log_frequency[of_classes],
-            self.classes.log_ratio[of_classes],
+            self.log_frequency[of_classes],
         )
         found = self._networks(features)
         logits = scores - best[:, -1:] + found.min(axis=1, keepdims=True)
@@ -110,24 +98,17 @@ class Reranker:
 
     def as_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        values = dataclasses.asdict(self)
-        values |= {"weights": self.weights.tolist(), "center": self.center.tolist(), "scale": self.scale.tolist()}
-        values["classes"] = {name: each.tolist() for name, each in vars(self.classes).items()}
-        values["kernels"] = [each.tolist() for each in self.kernels]
-        values["biases"] = [each.tolist() for each in self.biases]
-        return values
+        values = vars(self) | {name: getattr(self, name).tolist() for name in _VECTORS}
+        return values | {name: [each.tolist() for each in values[name]] for name in ("kernels", "biases")}
 
     @classmethod
     def from_json(cls, values: Any) -> "Reranker":
         """The reranker of plain JSON values. Raises InputError, without the place, if they are none."""
         try:
             found = cls(
-                weights=_array(values["weights"], 1),
+                **{name: _array(values[name], 1) for name in _VECTORS},
                 intercept=float(values["intercept"]),
                 num_candidates=int(values["num_candidates"]),
-                classes=ClassStatistics(*(_array(values["classes"][name], 1) for name in _STATISTICS)),
-                center=_array(values["center"], 1),
-                scale=_array(values["scale"], 1),
                 kernels=tuple(_array(each, 3) for each in values["kernels"]),
                 biases=tuple(_array(each, 2) for each in values["biases"]),
             )
@@ -146,7 +127,6 @@ class Reranker:
             len(self.weights) > 0
             and bool(np.isfinite(self.intercept))
             and self.num_candidates > 0
-            and self.classes.log_frequency.shape == self.classes.log_ratio.shape
             and self.center.shape == self.scale.shape == (width,)
             and bool((self.scale > 0).all())
             and len(networks) == 1
@@ -158,7 +138,7 @@ class Reranker:
         )
 
 
-_STATISTICS = ("log_frequency", "log_ratio")
+_VECTORS = ("weights", "log_frequency", "center", "scale")
 
 
 def _array(values: Any, dimensions: int) -> np.ndarray:

@@ -22,19 +22,23 @@ from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.source import Source
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import write_json
-from yt8m.models.assembled import FITTED, KernelRidge, Neighbours
+from yt8m.models.assembled import FITTED, RERANKED, KernelRidge, Neighbours
 from yt8m.models.parts import SCALED
 from yt8m.progress import SILENT, Progress
+from yt8m.reranking.fitting import NUM_NETWORKS
 from yt8m.runs.model import build
 from yt8m.runs.weights import save_weights
 from yt8m.scoring.evaluation import Result, measure_source
 from yt8m.scoring.scorer import Scorer
+from yt8m.training.leaving_one_out import FEWEST_VIDEOS, learn_networks, left_out
 from yt8m.training.preparation import resolve
 from yt8m.training.value_scales import Scaling
 
 MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
 """Most training videos. Neighbours take 4 bytes a value: 2.4 GB for half a million videos. Kernel ridge regression solves for as
 many unknowns a class as there are videos: 2 GB for 16 384 of them."""
+_DEFAULTS = {"kernel_ridge": {"num_networks": NUM_NETWORKS}}
+"""Hyper-parameters whose default in a configuration is that of older runs."""
 _BATCH_SIZE = 512
 
 
@@ -87,7 +91,7 @@ def fit(
     runs.check_place(run)
     if runs.RunDirectory(Path(run)).has_weights:
         raise InputError(f"{run}: holds a run; give a new directory as --run")
-    asked = FITTED[model](**hyperparameters)
+    asked = FITTED[model](**(_DEFAULTS.get(model, {}) | hyperparameters))
     resolved = resolve(RunConfig(model=asked, data=data, run=os.fspath(run)), progress)
     with progress.working("reading", "video"):
         known = _read(resolved.train, MOST_VIDEOS[model], model, progress)
@@ -140,6 +144,8 @@ def _shortened(labels: np.ndarray) -> np.ndarray:
 
 def _sizes_of(architecture: Architecture, known: Known) -> dict[str, int]:
     sizes = {"num_videos": len(known.labels)}
+    if isinstance(architecture, KernelRidge) and np.count_nonzero(known.labels[:, 0] != LABEL_PADDING) < FEWEST_VIDEOS:
+        return sizes | {"num_networks": 0}
     return sizes | {"num_labels": known.labels.shape[1]} if isinstance(architecture, Neighbours) else sizes
 
 
@@ -195,9 +201,13 @@ def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Know
         kernel[some] = layer.kernel(vectors[some], vectors)
     kernel[np.diag_indices_from(kernel)] += np.float32(architecture.ridge)
     factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
-    layer.coefficients.assign(cho_solve(factor, targets, overwrite_b=True, check_finite=False))
+    coefficients = cho_solve(factor, targets, check_finite=False)
+    layer.coefficients.assign(coefficients)
     layer.vectors.assign(vectors)
     layer.prior.assign(prior)
+    if architecture.num_networks:
+        values = left_out(factor, coefficients, targets, prior)
+        model.get_layer(RERANKED).assign(learn_networks(values, targets + prior))
 
 
 _FITTING: dict[type[Architecture], Callable[[keras.Model, Architecture, Known, int], None]] = {
