@@ -2,8 +2,8 @@
 
 The training records are divided into folds. Every member is trained once for each fold, without it, and predicts it: so there
 are predictions of all videos by models that did not see them. From these the ensemble is learned, with the score to expect on
-other videos: a logistic regression, and networks that score a video's best classes once more. Then every member is trained on all videos, and these runs become the ensemble. What is done already stays: the same command goes
-on after a stop.
+other videos: a logistic regression, and networks that score a video's best classes once more. Then every member is trained on
+all videos, and these runs become the ensemble. What is done already stays: the same command goes on after a stop.
 """
 
 import json
