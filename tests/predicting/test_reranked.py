@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up import MadeUp, segments, sigmoid, together, videos
 from trained_runs import trained
+from watchers import Counts
 
 from yt8m.commands import reports
 from yt8m.config import DataConfig
@@ -94,6 +95,14 @@ def test_it_is_told_beside_the_regression_and_the_mean(learned):
 
 def test_it_sorts_videos_better_than_the_regression_if_classes_differ(learned):
     assert learned.told.score > learned.told.logistic + 0.02
+
+
+def test_the_work_is_counted():
+    members, labels, _ = labelled(count=150)
+    watcher = Counts()
+    learn_network(members, "geometric", labels=labels, progress=watcher)
+    assert watcher.works == [("fitting networks", "part")]
+    assert watcher.counts == [(done, 6) for done in range(1, 7)]
 
 
 def test_predictions_are_combined_row_by_row(learned):

@@ -289,6 +289,8 @@ def weigh(
         labelled = {"labels": read_labels(source)}
     with progress.working("predicting", "video"):
         made = make_members(opened, progress)
+    if method == NETWORK:
+        labelled["progress"] = progress  # it takes minutes for 10 000 videos, the others seconds
     learned = _LEARNING[method](made, mean, **labelled)
     if out is not None:
         write_json(out, learned.as_json() if isinstance(learned, LearnedNetwork) else dataclasses.asdict(learned))

@@ -15,6 +15,7 @@ from yt8m.predicting.combining import LARGEST_LOGIT, Combination, Mean, Named
 from yt8m.predicting.pairs import Pairs, labelled_pairs, values_of_rows
 from yt8m.predicting.parts import Part, Predictions
 from yt8m.predicting.stacking import LOGISTIC, LOWEST, Stack, filled, fit_logistic, learn_stack
+from yt8m.progress import SILENT, Progress
 from yt8m.reranking import Reranker, fit_reranker
 
 NETWORK = "network"
@@ -43,12 +44,19 @@ class LearnedNetwork:
         return {**dataclasses.asdict(self.told), "network": self.reranker.as_json()}
 
 
-def learn_network(members: Sequence[Predictions], mean: Mean, *, labels: Mapping[str, Sequence[int]]) -> LearnedNetwork:
+def learn_network(
+    members: Sequence[Predictions],
+    mean: Mean,
+    *,
+    labels: Mapping[str, Sequence[int]],
+    progress: Progress = SILENT,
+) -> LearnedNetwork:
     """Fits a logistic regression to the members' logits, and a reranker to the candidates that it finds.
 
     Args:
         members, labels: as in `yt8m.predicting.weighting.learn_weights`, for whole videos.
         mean: the mean to compare it with.
+        progress: counts the parts of the videos whose networks are fitted, and then that of all videos.
 
     Raises:
         InputError: as `yt8m.predicting.stacking.learn_stack`.
@@ -56,20 +64,23 @@ def learn_network(members: Sequence[Predictions], mean: Mean, *, labels: Mapping
     stack = learn_stack(members, mean, labels=labels)
     pairs = labelled_pairs(members, LOGISTIC, labels=labels)
     values = filled(pairs.values, pairs.said)
-    scores = np.zeros(len(values), np.float32)
-    for others, own in pairs.chosen_of_parts():
-        if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
-            scores[own] = values[own].mean(axis=1)
-        else:
-            reranker = _fit(
-                pairs.of(others), values[others], *fit_logistic(values[others], pairs.hits[others], members)
-            )
-            scores[own] = reranker.logits(*_by_video(pairs, own, values[own], pairs.classes[own])).ravel()
+    scores, parts = np.zeros(len(values), np.float32), list(pairs.chosen_of_parts())
+    with progress.working("fitting networks", "part", total=len(parts) + 1):
+        for others, own in parts:
+            if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
+                scores[own] = values[own].mean(axis=1)
+            else:
+                regression = fit_logistic(values[others], pairs.hits[others], members)
+                fitted = _fit(pairs.of(others), values[others], *regression)
+                scores[own] = fitted.logits(*_by_video(pairs, own, values[own], pairs.classes[own])).ravel()
+            progress.advance(1)
+        reranker = _fit(pairs, values, stack.weights, stack.intercept)
+        progress.advance(1)
     told = NetworkStack(
         **dataclasses.asdict(stack) | {"mean": NETWORK, "score": pairs.measure(scores), "learned": stack.learned},
         logistic=stack.score,
     )
-    return LearnedNetwork(told, _fit(pairs, values, stack.weights, stack.intercept))
+    return LearnedNetwork(told, reranker)
 
 
 def _by_video(pairs: Pairs, chosen: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
