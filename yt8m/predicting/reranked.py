@@ -127,7 +127,10 @@ class Reranked(Combination):
         shape = values.shape
         dense = filled(values.reshape(-1, shape[-1]), said.reshape(-1, shape[-1])).reshape(shape)
         spoken = said.any(axis=-1)
-        logits = self.reranker.logits(np.where(spoken[..., None], dense, -LARGEST_LOGIT).astype(np.float32))
+        logits = self.reranker.logits(
+            np.where(spoken[..., None], dense, -LARGEST_LOGIT).astype(np.float32),
+            np.broadcast_to(self._class_ids, spoken.shape),
+        )
         return np.where(spoken, logits, LOWEST)
 
 

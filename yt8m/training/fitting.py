@@ -207,7 +207,7 @@ def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Know
     layer.prior.assign(prior)
     if architecture.num_networks:
         values = left_out(factor, coefficients, targets, prior)
-        model.get_layer(RERANKED).assign(learn_networks(values, targets + prior))
+        model.get_layer(RERANKED).assign(learn_networks(values, _sparse(known.labels, num_classes)))
 
 
 _FITTING: dict[type[Architecture], Callable[[keras.Model, Architecture, Known, int], None]] = {

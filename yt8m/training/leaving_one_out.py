@@ -3,7 +3,10 @@
 N = training videos, C = classes.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
+from scipy import sparse
 from scipy.linalg import cho_solve, lapack
 
 from yt8m.layers.kernels import bent_logits
@@ -24,7 +27,7 @@ def left_out(
 
     Args:
         factor: the Cholesky factor of A, lower, as `scipy.linalg.cho_factor` gives it; overwritten.
-        coefficients: A^-1 targets, float32 [N, C].
+        coefficients: A^-1 targets, float32 [N, C]; overwritten, as it takes a quarter of a gigabyte.
         targets: labels less the prior, float32 [N, C].
         prior: the mean of the labels, float32 [C].
 
@@ -35,29 +38,32 @@ def left_out(
     of_ones = cho_solve(factor, np.ones(count, np.float32), check_finite=False)
     inverse, _ = lapack.spotri(factor[0], lower=1, overwrite_c=1)
     diagonal = np.diag(inverse)[:, None]
-    found = targets - coefficients / diagonal + prior
     # Without the video, the prior is another one, and what the regression adds to it, too.
-    found -= targets / np.float32(max(count - 1, 1)) * (of_ones[:, None] / diagonal)
-    return found
+    share = of_ones[:, None] / (diagonal * max(count - 1, 1))
+    for some in _batches(count):
+        coefficients[some] /= -diagonal[some]
+        coefficients[some] += targets[some] * (1 - share[some]) + prior
+    return coefficients
 
 
-def learn_networks(values: np.ndarray, labels: np.ndarray) -> Reranker:
+def learn_networks(values: np.ndarray, labels: sparse.csr_matrix) -> Reranker:
     """Fits networks to the best classes of each video.
 
     Args:
         values: what a regression says of each video that was left out, float32 [N, C].
-        labels: 0 or 1, float32 [N, C]; not all are 0.
+        labels: 0 or 1, [N, C]; not all are 0.
     """
     count, num_classes = values.shape
-    kept = min(_CANDIDATES, num_classes)
-    classes = np.argpartition(-values, kept - 1, axis=1)[:, :kept]
-    logits = np.concatenate(
-        [
-            np.asarray(bent_logits(np.take_along_axis(values[some], classes[some], axis=1)))
-            for some in (slice(first, first + _BATCH_SIZE) for first in range(0, count, _BATCH_SIZE))
-        ]
-    )
+    kept, found = min(_CANDIDATES, num_classes), []
+    for some in _batches(count):
+        classes = np.argpartition(-values[some], kept - 1, axis=1)[:, :kept]
+        logits = np.asarray(bent_logits(np.take_along_axis(values[some], classes, axis=1)))
+        found.append((logits, classes, np.take_along_axis(labels[some].toarray() > 0, classes, axis=1)))
+    logits, classes, hits = (np.concatenate(each) for each in zip(*found, strict=True))
     parts = np.arange(count) % _PARTS
-    positives = np.array([labels[parts == part].sum(axis=0) for part in range(_PARTS)])
-    hits = np.take_along_axis(labels, classes, axis=1) > 0
+    positives = np.array([labels[parts == part].sum(axis=0).A1 for part in range(_PARTS)])
     return fit_reranker(logits[:, :, None], classes, hits, parts, positives, np.ones(1), 0.0)
+
+
+def _batches(count: int) -> Iterator[slice]:
+    return (slice(first, first + _BATCH_SIZE) for first in range(0, count, _BATCH_SIZE))
