@@ -39,6 +39,7 @@ def learned() -> Reranker:
     return fitted(logits, labels, np.arange(500) % 5)
 
 
+@pytest.mark.thorough
 def test_it_learns_what_classes_have_in_common(learned):
     """The best possible order is that of the true logits, which nobody can exceed."""
     logits, labels = videos(1, 1000)
@@ -47,6 +48,7 @@ def test_it_learns_what_classes_have_in_common(learned):
     assert plain + 0.7 * (ideal - plain) < reranked < ideal + 0.005
 
 
+@pytest.mark.thorough
 def test_its_probabilities_fit_the_labels(learned):
     logits, labels = videos(2, 1000)
     order = np.argsort(-logits, axis=1)[:, :40]
