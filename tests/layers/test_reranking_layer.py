@@ -23,6 +23,7 @@ def test_it_is_the_same_network(num_members, num_candidates, tmp_path):
     layer.assign(reranker)
     values = np.random.default_rng(0).normal(0, 2, (7, 12, num_members)).astype(np.float32)
     values[0, 3] = 90.0  # counts as 30
+    values[1] = -90.0
     batch = [values[:, :, member] for member in range(num_members)]
     expected = reranker.logits(np.clip(values, -30, 30))
     np.testing.assert_allclose(model(batch), expected, rtol=1e-4, atol=1e-4)

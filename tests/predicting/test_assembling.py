@@ -18,6 +18,7 @@ from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import evaluate
 from yt8m.training.fitting import fit
+from yt8m.views.report.building import report
 
 TRAIN, VALIDATE = "2/video/train", "2/video/validate"
 
@@ -71,6 +72,12 @@ def test_it_needs_its_members_no_more(assembled, members, sample):
     result = evaluate(assembled, [str(sample / VALIDATE)])
     assert 0 < result["gap"] <= 1
     assert load_run(assembled).output.shape == (None, 12)
+
+
+def test_it_has_a_report(assembled, sample, tmp_path):
+    report([assembled], [str(sample / VALIDATE)], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<td>logistic,<wbr> neighbours</td>" in page
 
 
 def test_it_is_exported(assembled, tmp_path):

@@ -191,7 +191,7 @@ def test_a_logistic_regression_is_learned_and_used(run, second, sample, tmp_path
 
 
 def test_a_logistic_regression_is_not_compared_with_ranks(run, second, sample, tmp_path):
-    with pytest.raises(InputError, match=r"^--mean rank: --method logistic is of probabilities"):
+    with pytest.raises(InputError, match=r"^--mean rank: --method logistic works on probabilities"):
         weigh([run, second], [str(sample / RATED)], tmp_path / "weights.json", method="logistic", mean="rank")
     assert list(tmp_path.iterdir()) == []
 

@@ -135,11 +135,15 @@ def test_videos_of_which_no_member_speaks():
 
 
 def test_members_that_do_not_fit(learned):
-    with pytest.raises(InputError, match=r"^--weights: the network is of 2 members, and 1 are named; name those"):
+    with pytest.raises(
+        InputError, match=r"^--weights: the network was learned for 2 members, and 1 given; name as many$"
+    ):
         Reranked([videos(num_classes=NUM_CLASSES)], learned.reranker)
-    with pytest.raises(InputError, match=r"has 6 classes, and the network of --weights was learned for 30$"):
+    with pytest.raises(
+        InputError, match=r"has 6 classes, and the network of --weights was learned for 30; name runs or stored"
+    ):
         Reranked([videos(0), videos(1)], learned.reranker)
-    with pytest.raises(InputError, match=r"is of segments, and the network of --weights scores whole videos$"):
+    with pytest.raises(InputError, match=r"holds segments, and the network of --weights scores whole videos$"):
         Reranked([segments(0), segments(1)], learned.reranker)
 
 
@@ -176,9 +180,35 @@ def test_the_file_and_the_run_say_the_same(runs, sample, tmp_path, capsys):
     assert load_run(run).output.shape == (None, 12)
     with pytest.raises(InputError, match=r"^--mean rank: the weights were learned for a network; leave the flag out$"):
         ensemble(runs, data=data, weights=file, mean="rank", out=tmp_path / "out.csv")
-    file.write_text(json.dumps(written | {"network": written["network"] | {"intercept": 9.0}}))
+    other = {"intercept": 9.0}
+    file.write_text(json.dumps(written | other | {"network": written["network"] | other}))
     with pytest.raises(InputError, match=r"holds predictions of another kind or from elsewhere \(.*network.* differ\)"):
         ensemble(runs, data=data, weights=file, stored=tmp_path / "both")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"weights": [0.1, 0.2, 0.3], "members": ["a", "b", "c"]}, {"weights": [5.0, -3.0]}, {"intercept": 4.0}],
+    ids=lambda change: ",".join(change),
+)
+def test_files_whose_weights_are_not_those_of_the_network(learned, change, tmp_path):
+    file = tmp_path / "network.json"
+    file.write_text(json.dumps(json.loads(json.dumps(learned.as_json())) | change))
+    with pytest.raises(
+        InputError, match=f"^--weights {file}: its weights are not those of its network; make them anew"
+    ):
+        ensemble(["a", "b"], weights=file, out=tmp_path / "out.csv")
+
+
+def test_it_is_said_if_another_method_scores_more(learned):
+    def better(**scores):
+        mean = dataclasses.replace(learned.told.learned, score=scores.pop("weights", 0.5))
+        told = dataclasses.replace(learned.told, score=0.6, learned=mean, logistic=scores.pop("logistic", 0.5))
+        return LearnedNetwork(told, learned.reranker).better
+
+    assert better() is None
+    assert better(weights=0.7) == "weights"
+    assert better(weights=0.7, logistic=0.8) == "logistic"
 
 
 def test_files_without_a_network(runs, sample, tmp_path):
@@ -192,8 +222,8 @@ def test_segments_and_ranks_are_refused(sample, tmp_path):
     run = trained(tmp_path / "run", sample, "frame_logistic", "2/frame/train")
     rated, other = [str(sample / "3/frame/validate")], tmp_path / "other"
     shutil.copytree(run, other)
-    with pytest.raises(InputError, match=r"is of segments, and --method network needs all candidates of whole videos"):
+    with pytest.raises(InputError, match=r"holds segments, and --method network scores whole videos; give --method"):
         weigh([run, other], rated, tmp_path / "weights.json", method="network")
-    with pytest.raises(InputError, match=r"^--mean rank: --method network is of probabilities"):
+    with pytest.raises(InputError, match=r"^--mean rank: --method network works on probabilities"):
         weigh([run, other], rated, tmp_path / "weights.json", method="network", mean="rank")
     assert not (tmp_path / "weights.json").exists()

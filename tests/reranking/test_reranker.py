@@ -128,10 +128,9 @@ def test_it_is_read_as_it_was_written():
         {"log_frequency": {"a": [0.0]}},
         {"kernels": 3},
         {"biases": [0.0]},
-        {"intercept": None},
         {"center": [float("nan")] * 17},
         {"center": [1e39] * 17},
-        {"num_candidates": 10**400, "scale": [10**400]},
+        {"scale": [10**400]},
     ],
     ids=lambda change: ",".join(change),
 )
@@ -147,10 +146,9 @@ def test_json_that_is_no_network(change):
     [
         {"weights": np.zeros(3, "f")},
         {"weights": np.zeros(0, "f")},
-        {"num_candidates": 0},
-        {"intercept": math.inf},
         {"center": np.zeros(4, "f")},
         {"scale": np.zeros(17, "f")},
+        {"scale": np.full(17, 1e-40, "f")},
         {"biases": (np.zeros((2, 4), "f"), np.zeros((3, 3), "f"), np.zeros((2, 1), "f"))},
         {"kernels": (np.zeros((2, 17, 4), "f"), np.zeros((2, 3, 3), "f"), np.zeros((2, 3, 1), "f"))},
         {"kernels": (), "biases": ()},
@@ -161,3 +159,26 @@ def test_parts_that_do_not_fit_together(change):
     changed = dataclasses.replace(made_up(2), **change)
     with pytest.raises(InputError, match=r"^holds a network whose parts do not fit together$"):
         Reranker.from_json(changed.as_json())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"intercept": 1e39}, "intercept is 1e"),
+        ({"intercept": True}, "intercept is True; it must be a finite number"),
+        ({"intercept": None}, "intercept is None"),
+        ({"num_candidates": 0}, "num_candidates is 0; it must be at least 1"),
+        ({"num_candidates": 2.7}, "num_candidates is 2.7"),
+        ({"num_candidates": "40"}, "num_candidates is '40'"),
+    ],
+    ids=str,
+)
+def test_numbers_of_a_wrong_kind(change, message):
+    with pytest.raises(InputError, match=f"^{message}"):
+        Reranker.from_json(made_up(2).as_json() | change)
+
+
+def test_videos_of_which_nothing_is_expected():
+    """Probabilities of 1e-90 have the sum 0 in float32; its logarithm is that of the sum all the same."""
+    found = candidate_features(np.full((1, 3), -200.0, "f"), np.zeros((1, 3, 1), "f"), np.zeros((1, 3), "f"))
+    np.testing.assert_allclose(found[0, :, 4], math.log(3) - 200, rtol=1e-6)

@@ -10,6 +10,7 @@ from yt8m.config import DataConfig
 from yt8m.data.fingerprints import fingerprint
 from yt8m.errors import InputError
 from yt8m.metrics import global_average_precision
+from yt8m.progress import Messages
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import evaluate
@@ -127,8 +128,8 @@ def test_networks_score_the_best_classes_of_a_regression_once_more(sample, tmp_p
     monkeypatch.setattr(fitting, "learn_networks", lambda *given: learned_from.append(given) or original(*given))
     monkeypatch.setattr(fitting, "FEWEST_VIDEOS", 64)
     plain = fit("kernel_ridge", tmp_path / "plain", data_of(sample), num_networks=0)
-    result = fit("kernel_ridge", tmp_path / "run", data_of(sample))
-    assert load_config(result.run).model.num_networks == 3
+    result = fit("kernel_ridge", tmp_path / "run", data_of(sample), num_networks=2)
+    assert load_config(result.run).model.num_networks == 2
     assert load_config(plain.run).model.num_networks == 0
     with_, without = load_run(result.run), load_run(plain.run)
     _, (rgb, audio), labels = read(sample, TRAIN)
@@ -137,13 +138,16 @@ def test_networks_score_the_best_classes_of_a_regression_once_more(sample, tmp_p
     np.testing.assert_allclose(with_(batch), layer([logits]), atol=1e-4)
     frequency = np.log((labels.sum(axis=0) + 0.25) / 64)
     np.testing.assert_allclose(layer.log_frequency.numpy(), frequency, rtol=1e-5)
-    ((values, targets),) = learned_from
+    ((values, targets, num_networks),) = learned_from
+    assert num_networks == 2
     np.testing.assert_array_equal(targets.toarray(), labels)
     seen = 1 / (1 + np.exp(-logits.numpy()))
     assert values[labels].mean() < seen[labels].mean() - 0.1, "a regression is surer of what it has seen"
 
 
 def test_few_videos_get_no_networks(sample, tmp_path):
-    run = fit("kernel_ridge", tmp_path / "run", data_of(sample)).run
+    watcher = Messages()
+    run = fit("kernel_ridge", tmp_path / "run", data_of(sample), watcher).run
+    assert "no networks: 64 videos with labels, and they need 200" in watcher.lines
     assert load_config(run).model.num_networks == 0
     assert "reranked" not in [layer.name for layer in load_run(run).layers]

@@ -9,6 +9,7 @@ from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
 from yt8m.commands.streams import show
 from yt8m.errors import OK, InputError, quantity
 from yt8m.values import NonNegativeInt
+from yt8m.values import fit as fit_value
 
 
 def fit(
@@ -58,15 +59,16 @@ def fit(
 
 def _hyperparameters(given: tuple[str, ...], known: dict) -> dict[str, float | int]:
     """Reads NAME=VALUE pairs. Raises InputError for anything else."""
-    sizes = ("num_videos", "num_labels")  # fitting sets them
-    names = [name for name in known if name not in sizes]
+    fixed = ("name", "level", "num_videos", "num_labels")  # by the model, and by fitting
+    names = [name for name in known if name not in fixed]
     found: dict[str, float | int] = {}
     for pair in given:
         name, _, value = pair.partition("=")
         if name not in names:
             raise InputError(f"--set {pair}: give NAME=VALUE, with one of the names {', '.join(names)}")
         try:
-            found[name] = int(value) if value.isdecimal() else float(value)
+            number = float(value)
         except ValueError:
             raise InputError(f"--set {pair}: {value!r} is no number") from None
+        found[name] = fit_value(int(number) if number.is_integer() else number, known[name], f"--set {name}")
     return found

@@ -198,8 +198,8 @@ def weigh(
             predictions of their folds.
         method: weights: the weights of a mean with the best GAP or segment MAP.
             logistic: a logistic regression on logits; its probabilities also fit the labels. Compared with that mean.
-            network: the same, and a small network that scores the 40 best classes of a video once more, by what all members
-            say of all of them, and by how frequent they are. For whole videos, with thousands of labelled ones.
+            network: that regression, and small networks that score the 40 best classes of a video once more, by what all
+            members say of all of them, and by how frequent they are. For whole videos, with thousands of labelled ones.
         mean: Average probabilities (arithmetic), their logarithms (geometric), or ranks.
         segment_classes: The classes to rank, for the segment task: segment_label_ids.csv, or Kaggle's vocabulary.csv.
         calibration: Files of yt8m calibrate, each for a member that is a run.

@@ -82,7 +82,7 @@ class RerankedLogits(keras.layers.Layer):
             zeros + ops.log1p(ops.arange(count, dtype="float32")),
             ops.pad(gaps, [[0, 0], [1, 0]]),
             ops.pad(gaps, [[0, 0], [0, 1]]),
-            zeros + ops.log(ops.sum(ops.sigmoid(scores), axis=1, keepdims=True)),
+            zeros + ops.logsumexp(ops.log_sigmoid(scores), axis=1, keepdims=True),
             *(zeros + scores[:, min(rank, count - 1), None] for rank in TOP_RANKS),
             ops.take(self.log_frequency, classes),
         ]

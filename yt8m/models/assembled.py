@@ -76,7 +76,7 @@ class KernelRidge(Architecture):
     """h in the kernels exp((cosine - 1) / h)."""
     ridge: Annotated[float, Range(above=0)] = 0.02
     """The ridge added to the kernel's diagonal."""
-    num_networks: Annotated[int, Range(least=0)] = 0
+    num_networks: Annotated[int, Range(least=0, most=100)] = 0
     """Networks that score the 40 best classes of a video once more; 0 = none. `yt8m fit` fits 3 if 200 videos have labels."""
     num_videos: int = 1
     """Training videos; set by fitting."""

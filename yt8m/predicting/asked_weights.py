@@ -144,10 +144,10 @@ def _read(path: str | os.PathLike) -> AskedWeights:
     if not isinstance(weights, list) or mean not in [*MEANS, LOGISTIC, NETWORK]:
         raise InputError(f"{name}: holds no weights; make some with yt8m weigh")
     try:
-        reranker = Reranker.from_json(values.get("network")) if mean == NETWORK else None
         weights, intercept = list(fit(weights, tuple[Float32, ...], "weights")), fit(intercept, Float32, "intercept")
     except InputError as error:
         raise InputError(f"{name}: {error}; {again}") from error
+    reranker = _reranker(values, weights, intercept, name, again) if mean == NETWORK else None
     if mean in MEANS and min(weights, default=0) < 0:
         raise InputError(f"{name}: weights are of the {mean} mean, and one is below 0; {again}")
     if not any(weights):
@@ -156,3 +156,15 @@ def _read(path: str | os.PathLike) -> AskedWeights:
     if not isinstance(names, list) or len(names) != len(weights) or not all(isinstance(each, str) for each in names):
         names = ()
     return AskedWeights(mean, weights, intercept=intercept, reranker=reranker, learned_for=names, file=os.fspath(path))
+
+
+def _reranker(values: dict[str, Any], weights: list[float], intercept: float, name: str, again: str) -> Reranker:
+    """Reads the network of a file, which has the file's weights, too."""
+    try:
+        reranker = Reranker.from_json(values.get("network"))
+    except InputError as error:
+        raise InputError(f"{name}: {error}; {again}") from error
+    own = [*reranker.weights.tolist(), reranker.intercept]
+    if len(own) != len(weights) + 1 or not np.allclose([*weights, intercept], own, rtol=1e-5, atol=1e-6):
+        raise InputError(f"{name}: its weights are not those of its network; {again}")
+    return reranker

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from yt8m.config import DistributeConfig
 from yt8m.data.labels import open_labelled, read_labels, read_ratings
+from yt8m.data.source import Source
 from yt8m.distribution import cluster
 from yt8m.errors import InputError
 from yt8m.files import write_json
@@ -229,6 +230,21 @@ def _open_store(directory: str | os.PathLike, members: Sequence[Member], asked: 
     return PredictionStore(directory, mean_description(members), made_from, num_parts)
 
 
+def _labels_of(source: Source, member: Member, method: str) -> dict[str, Any]:
+    """The labels to learn from, by the name of the argument. Raises InputError if the method cannot learn from such."""
+    if member.description.task == "video":
+        return {"labels": read_labels(source)}
+    if method == NETWORK:
+        raise InputError(
+            f"{member.name}: holds segments, and --method network scores whole videos; give --method weights or logistic"
+        )
+    if source.level != "segment":
+        raise InputError(
+            f"{member.name}: is of segments, and {source.files[0]} has no rated ones; give records that have"
+        )
+    return {"ratings": read_ratings(source)}
+
+
 def weigh(
     members: Sequence[str | os.PathLike],
     data: Sequence[str],
@@ -261,7 +277,7 @@ def weigh(
         check_output(out)
     if method != "weights" and mean == "rank":
         raise InputError(
-            f"--mean rank: --method {method} is of probabilities, and so is the mean that it is compared with; give --mean "
+            f"--mean rank: --method {method} works on probabilities, and so does the mean that it is compared with; give --mean "
             "geometric or arithmetic"
         )
     devices = devices_of_process(distribute)
@@ -274,24 +290,14 @@ def weigh(
     source = open_labelled(data, description.task, description.num_classes, progress)
     for file in calibrations:
         remark_fitted(file, read(file), source.files, progress)
-    if description.task == "segment":
-        if method == NETWORK:
-            raise InputError(
-                f"{opened[0].name}: is of segments, and --method network needs all candidates of whole videos to be labelled; "
-                "give --method weights or logistic"
-            )
-        if source.level != "segment":
-            raise InputError(
-                f"{opened[0].name}: is of segments, and {source.files[0]} has no rated ones; give records that have"
-            )
-        labelled: dict[str, Any] = {"ratings": read_ratings(source)}
-    else:
-        labelled = {"labels": read_labels(source)}
+    labelled = _labels_of(source, opened[0], method)
     with progress.working("predicting", "video"):
         made = make_members(opened, progress)
     if method == NETWORK:
         labelled["progress"] = progress  # it takes minutes for 10 000 videos, the others seconds
     learned = _LEARNING[method](made, mean, **labelled)
+    if isinstance(learned, LearnedNetwork) and (better := learned.better):
+        progress.message(f"--method {better} scores more here than the network does, on videos that neither has seen")
     if out is not None:
         write_json(out, learned.as_json() if isinstance(learned, LearnedNetwork) else dataclasses.asdict(learned))
     return learned

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.errors import InputError
+from yt8m.errors import InputError, quantity
 from yt8m.predicting.combining import LARGEST_LOGIT, Combination, Mean, Named
 from yt8m.predicting.pairs import Pairs, labelled_pairs, values_of_rows
 from yt8m.predicting.parts import Part, Predictions
@@ -38,6 +38,13 @@ class LearnedNetwork:
 
     told: NetworkStack
     reranker: Reranker
+
+    @property
+    def better(self) -> str | None:
+        """The method that scores more, as networks do not gain from few videos; None if none does."""
+        others = {"weights": self.told.learned.score, "logistic": self.told.logistic}
+        best = max(others, key=others.__getitem__)
+        return best if others[best] > self.told.score else None
 
     def as_json(self) -> dict[str, Any]:
         """As a file of weights holds it."""
@@ -139,14 +146,14 @@ def reranker_weights(reranker: Reranker, members: Sequence[Predictions]) -> np.n
     given, needed = len(reranker.weights), len(members)
     if given != needed:
         raise InputError(
-            f"--weights: the network is of {given} members, and {needed} are named; name those that it was learned for, in "
-            "their order"
+            f"--weights: the network was learned for {quantity(given, 'member')}, and {needed} given; name as many"
         )
     description, classes = members[0].description, len(reranker.log_frequency)
     if description.task == "segment":
-        raise InputError(f"{members[0].name}: is of segments, and the network of --weights scores whole videos")
+        raise InputError(f"{members[0].name}: holds segments, and the network of --weights scores whole videos")
     if description.num_classes != classes:
         raise InputError(
-            f"{members[0].name}: has {description.num_classes} classes, and the network of --weights was learned for {classes}"
+            f"{members[0].name}: has {description.num_classes} classes, and the network of --weights was learned for {classes}; "
+            "name runs or stored predictions with as many"
         )
     return reranker.weights.astype(np.float64)

@@ -32,7 +32,8 @@ def candidate_features(scores: np.ndarray, values: np.ndarray, log_frequency: np
     count = scores.shape[1]
     gaps = scores[:, :-1] - scores[:, 1:]
     ranks = np.log1p(np.arange(count, dtype=np.float32))
-    expected = np.log(np.sum(1 / (1 + np.exp(-scores)), axis=1, keepdims=True))
+    # By logarithms: the sum of probabilities of 1e-40 would be 0.
+    expected = np.logaddexp.reduce(-np.logaddexp(0, -scores), axis=1, keepdims=True)
     shared = [
         scores,
         np.broadcast_to(ranks, scores.shape),

@@ -28,11 +28,12 @@ def fit_reranker(
     positives: np.ndarray,
     weights: np.ndarray,
     intercept: float,
+    num_networks: int = NUM_NETWORKS,
 ) -> Reranker:
     """Fits scikit-learn's `MLPClassifier` to the best candidates of each video, by cross-entropy.
 
     How frequent classes are comes from labels. So the candidates of a part are described by the labels of the other parts, as
-    those of new videos will be: a video's own labels would tell the network what it is to learn. How often a class's
+    those of new videos will be: a video's own labels would give the answer away. How often a class's
     probabilities come true is no feature. It gained .0015 in cross-validation, where members know fewer videos than it does,
     and lost .002 to .005 on other videos.
 
@@ -43,6 +44,7 @@ def fit_reranker(
         parts: the part that each video is in, int64 [N].
         positives: the number of labels of each class by part, [parts, C], also of those that are not among `classes`.
         weights, intercept: of the sum of logits that finds the candidates, [M].
+        num_networks: networks, each with other first weights.
     """
     weights = np.asarray(weights, np.float32)
     scores = (values @ weights + np.float32(intercept)).astype(np.float32)
@@ -65,7 +67,7 @@ def fit_reranker(
     center, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale[scale == 0] = 1.0
     inputs = np.clip((features - center) / scale, -LIMIT, LIMIT).astype(np.float32)
-    networks = _networks(inputs, np.take_along_axis(hits, order, axis=1).ravel())
+    networks = _networks(inputs, np.take_along_axis(hits, order, axis=1).ravel(), num_networks)
     kernels, biases = (
         tuple(np.stack(each).astype(np.float32) for each in zip(*parts_of, strict=True))
         for parts_of in zip(*networks, strict=True)
@@ -90,13 +92,13 @@ def _frequency_without(part: int, positives: np.ndarray, num_videos: np.ndarray)
     return log_frequency(positives[others].sum(axis=0), int(num_videos[others].sum()))
 
 
-def _networks(inputs: np.ndarray, hits: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+def _networks(inputs: np.ndarray, hits: np.ndarray, count: int) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
     """Kernels and biases of each network, layer by layer."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
     found = []
-    for seed in range(NUM_NETWORKS):
+    for seed in range(count):
         network = MLPClassifier(
             HIDDEN_SIZES,
             batch_size=min(len(hits), _LARGEST_BATCH, max(_LEAST_BATCH, len(hits) // _STEPS_OF_AN_EPOCH)),

@@ -5,12 +5,13 @@ N = videos, C = classes, k = classes given for a video, K = candidates of a vide
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from yt8m.errors import InputError
 from yt8m.reranking.features import candidate_features, num_features, order_of_features
+from yt8m.values import Float32, Range, fit
 
 LIMIT = 6.0
 """Features count as no further from their mean than so many standard deviations."""
@@ -97,7 +98,7 @@ class Reranker:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """As plain JSON values, which `from_json` reads."""
         values = vars(self) | {name: getattr(self, name).tolist() for name in _VECTORS}
         return values | {name: [each.tolist() for each in values[name]] for name in ("kernels", "biases")}
 
@@ -107,11 +108,13 @@ class Reranker:
         try:
             found = cls(
                 **{name: _array(values[name], 1) for name in _VECTORS},
-                intercept=float(values["intercept"]),
-                num_candidates=int(values["num_candidates"]),
+                intercept=fit(values["intercept"], Float32, "intercept"),
+                num_candidates=fit(values["num_candidates"], Annotated[int, Range(least=1)], "num_candidates"),
                 kernels=tuple(_array(each, 3) for each in values["kernels"]),
                 biases=tuple(_array(each, 2) for each in values["biases"]),
             )
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("holds no network") from error
         if not found._fits():
@@ -119,16 +122,14 @@ class Reranker:
         return found
 
     def _fits(self) -> bool:
-        """Whether all arrays have the sizes that belong together, and what divides is above 0."""
+        """Whether all arrays have the sizes that belong together, and no scale is so small that nothing can be divided by it."""
         width = num_features(len(self.weights))
         sizes = [width, *(each.shape[2] for each in self.kernels)]
         networks = {len(each) for each in (*self.kernels, *self.biases)}
         return (
             len(self.weights) > 0
-            and bool(np.isfinite(self.intercept))
-            and self.num_candidates > 0
             and self.center.shape == self.scale.shape == (width,)
-            and bool((self.scale > 0).all())
+            and bool((self.scale > _LEAST_SCALE).all())
             and len(networks) == 1
             and networks != {0}
             and len(self.kernels) == len(self.biases)
@@ -138,6 +139,7 @@ class Reranker:
         )
 
 
+_LEAST_SCALE = 1e-20
 _VECTORS = ("weights", "log_frequency", "center", "scale")
 
 

@@ -20,7 +20,7 @@ from yt8m.data.engine.stream import prepared, read_stream
 from yt8m.data.options import ALL_FRAMES, AS_STORED, EVERYTHING
 from yt8m.data.schema import LABEL_PADDING
 from yt8m.data.source import Source
-from yt8m.errors import InputError, unknown_name
+from yt8m.errors import InputError, quantity, unknown_name
 from yt8m.files import write_json
 from yt8m.models.assembled import FITTED, RERANKED, KernelRidge, Neighbours
 from yt8m.models.parts import SCALED
@@ -95,7 +95,7 @@ def fit(
     resolved = resolve(RunConfig(model=asked, data=data, run=os.fspath(run)), progress)
     with progress.working("reading", "video"):
         known = _read(resolved.train, MOST_VIDEOS[model], model, progress)
-    architecture = dataclasses.replace(asked, **_sizes_of(asked, known))
+    architecture = dataclasses.replace(asked, **_sizes_of(asked, known, progress))
     config = dataclasses.replace(resolved.config, model=architecture)
     built = build(config)
     progress.message(f"{model}: fitting to {len(known.labels)} videos")
@@ -142,11 +142,16 @@ def _shortened(labels: np.ndarray) -> np.ndarray:
     return np.array(labels[:, : max(1, used.max(initial=0) + 1)], np.int32)
 
 
-def _sizes_of(architecture: Architecture, known: Known) -> dict[str, int]:
+def _sizes_of(architecture: Architecture, known: Known, progress: Progress) -> dict[str, int]:
+    """Hyper-parameters that follow from the videos. A line says if there are too few labels for what was asked."""
     sizes = {"num_videos": len(known.labels)}
-    if isinstance(architecture, KernelRidge) and np.count_nonzero(known.labels[:, 0] != LABEL_PADDING) < FEWEST_VIDEOS:
+    if isinstance(architecture, Neighbours):
+        return sizes | {"num_labels": known.labels.shape[1]}
+    labelled = np.count_nonzero((known.labels != LABEL_PADDING).any(axis=1))
+    if isinstance(architecture, KernelRidge) and architecture.num_networks and labelled < FEWEST_VIDEOS:
+        progress.message(f"no networks: {quantity(labelled, 'video')} with labels, and they need {FEWEST_VIDEOS}")
         return sizes | {"num_networks": 0}
-    return sizes | {"num_labels": known.labels.shape[1]} if isinstance(architecture, Neighbours) else sizes
+    return sizes
 
 
 def _scale(model: keras.Model, known: Known, num_classes: int) -> None:
@@ -207,7 +212,9 @@ def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Know
     layer.prior.assign(prior)
     if architecture.num_networks:
         values = left_out(factor, coefficients, targets, prior)
-        model.get_layer(RERANKED).assign(learn_networks(values, _sparse(known.labels, num_classes)))
+        model.get_layer(RERANKED).assign(
+            learn_networks(values, _sparse(known.labels, num_classes), architecture.num_networks)
+        )
 
 
 _FITTING: dict[type[Architecture], Callable[[keras.Model, Architecture, Known, int], None]] = {

@@ -22,6 +22,8 @@ def left_out(
 ) -> np.ndarray:
     """What the regression says of each video if it is fitted to all others, prior included, in closed form.
 
+    How much each value of a feature counts stays, although that comes from all labels.
+
     With the matrix A to invert, the regression of the others misses target y_i by (A^-1 y)_i / (A^-1)_ii, so one solution serves
     for all videos.
 
@@ -46,12 +48,13 @@ def left_out(
     return coefficients
 
 
-def learn_networks(values: np.ndarray, labels: sparse.csr_matrix) -> Reranker:
+def learn_networks(values: np.ndarray, labels: sparse.csr_matrix, num_networks: int) -> Reranker:
     """Fits networks to the best classes of each video.
 
     Args:
         values: what a regression says of each video that was left out, float32 [N, C].
         labels: 0 or 1, [N, C]; not all are 0.
+        num_networks: how many.
     """
     count, num_classes = values.shape
     kept, found = min(_CANDIDATES, num_classes), []
@@ -62,7 +65,7 @@ def learn_networks(values: np.ndarray, labels: sparse.csr_matrix) -> Reranker:
     logits, classes, hits = (np.concatenate(each) for each in zip(*found, strict=True))
     parts = np.arange(count) % _PARTS
     positives = np.array([labels[parts == part].sum(axis=0).A1 for part in range(_PARTS)])
-    return fit_reranker(logits[:, :, None], classes, hits, parts, positives, np.ones(1), 0.0)
+    return fit_reranker(logits[:, :, None], classes, hits, parts, positives, np.ones(1), 0.0, num_networks)
 
 
 def _batches(count: int) -> Iterator[slice]:

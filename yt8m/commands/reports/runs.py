@@ -41,7 +41,7 @@ def predicted_values(prediction: Any) -> dict[str, Any]:
 
 def ensembled(made: Any) -> str:
     """Describes a `yt8m.predicting.ensembling.Ensembled`: the kind of mean, and the weights, on a line for each member."""
-    kind = "logistic regression" if made.mean == "logistic" else f"{made.mean} mean"
+    kind = {"logistic": "logistic regression", "network": "network"}.get(made.mean, f"{made.mean} mean")
     by_class = f", weights by class of {made.weights_file}" if made.weights is None else ""
     head = f"{made.path}: {predicted(made)}, {kind} of {len(made.members)}{by_class}, {made.task} task"
     weights = made.weights or [None] * len(made.members)

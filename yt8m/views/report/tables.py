@@ -180,4 +180,8 @@ def configuration_rows(results: Sequence[RunResult]) -> list[Row]:
 
 
 def _value_text(value: Any) -> str:
-    return _shortened(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return _shortened(
+            [each["name"] if isinstance(each, dict) else str(each) for each in value]
+        )  # members have names
+    return str(value)
