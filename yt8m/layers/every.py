@@ -15,6 +15,7 @@ from yt8m.layers import (
     pooling,
     preprocessing,
     recurrent,
+    reranking,
     selection,
     vlad,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "pooling",
     "preprocessing",
     "recurrent",
+    "reranking",
     "selection",
     "vlad",
 ]
