@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.linalg import cho_factor, cho_solve
 
 import yt8m
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LABEL_PADDING
 from yt8m.training.explained_variance import Moments
+from yt8m.training.leaving_one_out import left_out
 
 SIZES = (1024, 128)
 SOUND = 0.5
@@ -104,8 +105,7 @@ def kernel_ridge(known: Videos, others: Videos | None) -> np.ndarray:
     factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
     coefficients = cho_solve(factor, targets - prior, check_finite=False)
     if others is None:
-        inverse, _ = lapack.spotri(factor[0], lower=1)
-        found = targets - coefficients / np.diag(inverse)[:, None]
+        found = left_out(factor, coefficients, targets - prior, prior)
     else:
         scaled_others = [unit(each) for each in np.split(others.values * known.scale, [SIZES[0]], axis=1)]
         found = _kernel(scaled_others, vectors) @ coefficients + prior

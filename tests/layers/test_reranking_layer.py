@@ -1,16 +1,11 @@
 """The layer says what `yt8m.reranking` says."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+from made_up_rerankers import made_up
 
 from yt8m.layers.reranking import RerankedLogits
-
-sys.path.append(str(Path(__file__).parents[1] / "reranking"))
-from made_up_rerankers import made_up
 
 
 @pytest.mark.parametrize("num_members", [1, 3])

@@ -121,6 +121,12 @@ def test_lists_stay_lists(learned):
     assert (np.diff(first.logits) <= 0).all()
 
 
+def test_parts_without_videos(learned):
+    members = [MadeUp(each.description, each.read(0).take([]), each.read(1)) for each in labelled()[0]]
+    empty, rest = Reranked(members, learned.reranker).parts()
+    assert (empty.logits.shape, len(rest)) == ((0, NUM_CLASSES), 80)
+
+
 def test_videos_of_which_no_member_speaks():
     members, labels, _ = labelled()
     network = learn_network(members, "geometric", labels=labels).reranker
@@ -193,7 +199,7 @@ def test_the_file_and_the_run_say_the_same(runs, sample, tmp_path, capsys):
 )
 def test_files_whose_weights_are_not_those_of_the_network(learned, change, tmp_path):
     file = tmp_path / "network.json"
-    file.write_text(json.dumps(json.loads(json.dumps(learned.as_json())) | change))
+    file.write_text(json.dumps(learned.as_json() | change))
     with pytest.raises(
         InputError, match=f"^--weights {file}: its weights are not those of its network; make them anew"
     ):

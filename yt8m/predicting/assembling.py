@@ -122,6 +122,8 @@ def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: W
         weights=tuple(told.weights[place] for place in keep),
         intercept=getattr(told, "intercept", 0.0),
     )
+    if reranker:
+        model = dataclasses.replace(model, num_networks=reranker.num_networks)
     config = dataclasses.replace(config, model=model)
     built = build(config)
     for number, place in enumerate(keep):

@@ -293,9 +293,7 @@ def weigh(
     labelled = _labels_of(source, opened[0], method)
     with progress.working("predicting", "video"):
         made = make_members(opened, progress)
-    if method == NETWORK:
-        labelled["progress"] = progress  # it takes minutes for 10 000 videos, the others seconds
-    learned = _LEARNING[method](made, mean, **labelled)
+    learned = _learning(method, progress)(made, mean, **labelled)
     if isinstance(learned, LearnedNetwork) and (better := learned.better):
         progress.message(f"--method {better} scores more here than the network does, on videos that neither has seen")
     if out is not None:
@@ -303,8 +301,7 @@ def weigh(
     return learned
 
 
-_LEARNING: dict[str, Callable[..., Weights | Stack | LearnedNetwork]] = {
-    "weights": learn_weights,
-    "logistic": learn_stack,
-    NETWORK: learn_network,
-}
+def _learning(method: str, progress: Progress) -> Callable[..., Weights | Stack | LearnedNetwork]:
+    """What learns. Only networks are watched: they take minutes for 10 000 videos, the others seconds."""
+    watched = functools.partial(learn_network, progress=progress)
+    return {"weights": learn_weights, "logistic": learn_stack, NETWORK: watched}[method]

@@ -12,9 +12,10 @@ import numpy as np
 
 from yt8m.errors import InputError, quantity
 from yt8m.predicting.combining import LARGEST_LOGIT, Combination, Mean, Named
-from yt8m.predicting.pairs import Pairs, labelled_pairs, values_of_rows
+from yt8m.predicting.pairs import Pairs, values_of_rows
 from yt8m.predicting.parts import Part, Predictions
-from yt8m.predicting.stacking import LOGISTIC, LOWEST, Stack, filled, fit_logistic, learn_stack
+from yt8m.predicting.stacking import LOGISTIC, LOWEST, Regression, Stack, filled, fit_regressions, stack_of
+from yt8m.predicting.weighting import learn_weights
 from yt8m.progress import SILENT, Progress
 from yt8m.reranking import Reranker, fit_reranker
 
@@ -68,20 +69,20 @@ def learn_network(
     Raises:
         InputError: as `yt8m.predicting.stacking.learn_stack`.
     """
-    stack = learn_stack(members, mean, labels=labels)
-    pairs = labelled_pairs(members, LOGISTIC, labels=labels)
-    values = filled(pairs.values, pairs.said)
-    scores, parts = np.zeros(len(values), np.float32), list(pairs.chosen_of_parts())
+    learned = learn_weights(members, mean, labels=labels)
+    regressions = fit_regressions(members, labels=labels)
+    stack = stack_of(regressions, learned)
+    pairs, values, parts = regressions.pairs, regressions.values, regressions.of_parts
+    scores = np.zeros(len(values), np.float32)
     with progress.working("fitting networks", "part", total=len(parts) + 1):
-        for others, own in parts:
-            if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
+        for others, own, regression in parts:
+            if regression is None:
                 scores[own] = values[own].mean(axis=1)
             else:
-                regression = fit_logistic(values[others], pairs.hits[others], members)
-                fitted = _fit(pairs.of(others), values[others], *regression)
-                scores[own] = fitted.logits(*_by_video(pairs, own, values[own], pairs.classes[own])).ravel()
+                fitted = _fit(pairs.of(others), values[others], regression)
+                scores[own] = fitted.logits(*_by_video(pairs, values[own], pairs.classes[own])).ravel()
             progress.advance(1)
-        reranker = _fit(pairs, values, stack.weights, stack.intercept)
+        reranker = _fit(pairs, values, regressions.whole)
         progress.advance(1)
     told = NetworkStack(
         **dataclasses.asdict(stack) | {"mean": NETWORK, "score": pairs.measure(scores), "learned": stack.learned},
@@ -90,16 +91,15 @@ def learn_network(
     return LearnedNetwork(told, reranker)
 
 
-def _by_video(pairs: Pairs, chosen: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Arrays [P, ...] of some pairs as [N, k, ...]: every video has as many."""
+def _by_video(pairs: Pairs, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays [P, ...] of the pairs of some videos as [N, k, ...]: every video has as many."""
     count = np.count_nonzero(pairs.rows == pairs.rows[0])
-    return tuple(each.reshape(np.count_nonzero(chosen) // count, count, *each.shape[1:]) for each in arrays)
+    return tuple(each.reshape(-1, count, *each.shape[1:]) for each in arrays)
 
 
-def _fit(pairs: Pairs, values: np.ndarray, weights: Sequence[float], intercept: float) -> Reranker:
-    every = np.ones(len(values), bool)
-    values, classes, hits, parts = _by_video(pairs, every, values, pairs.classes, pairs.hits, pairs.parts)
-    return fit_reranker(values, classes, hits, parts[:, 0], pairs.positives, np.array(weights), intercept)
+def _fit(pairs: Pairs, values: np.ndarray, regression: Regression) -> Reranker:
+    values, classes, hits, parts = _by_video(pairs, values, pairs.classes, pairs.hits, pairs.parts)
+    return fit_reranker(values, classes, hits, parts[:, 0], pairs.positives, regression.weights, regression.intercept)
 
 
 class Reranked(Combination):
@@ -122,11 +122,11 @@ class Reranked(Combination):
         first, named = parts[0], Named()
         for member, part in zip(self.members, parts, strict=True):
             named.add(part, member.description, self._class_ids)
-        logits = [
-            self._rows(parts, list(range(start, min(start + _ROWS, len(first)))))
-            for start in range(0, len(first), _ROWS)
-        ]
-        return self._as_part(first, np.concatenate(logits), named)
+        logits = np.empty((len(first), len(self._class_ids)), np.float32)
+        for start in range(0, len(first), _ROWS):
+            rows = list(range(start, min(start + _ROWS, len(first))))
+            logits[rows] = self._rows(parts, rows)
+        return self._as_part(first, logits, named)
 
     def _rows(self, parts: Sequence[Part], rows: list[int]) -> np.ndarray:
         """Logits of some rows, float32 [len(rows), C]. Classes without a value from any member come last."""

@@ -16,7 +16,7 @@ from yt8m.metrics.ratings import SegmentRatings
 from yt8m.predicting.combining import Mean, WeightedSum
 from yt8m.predicting.pairs import Pairs, labelled_pairs
 from yt8m.predicting.parts import Described, Predictions
-from yt8m.predicting.weighting import learn_weights
+from yt8m.predicting.weighting import Weights, learn_weights
 
 LOGISTIC = "logistic"
 """The name of the mean in a file with the weights of a logistic regression."""
@@ -67,49 +67,86 @@ def learn_stack(
         InputError: as `learn_weights`; all labels are equal.
     """
     learned = learn_weights(members, mean, ratings=ratings, labels=labels)
-    pairs = labelled_pairs(members, LOGISTIC, ratings, labels)
-    values = filled(pairs.values, pairs.said)
-    weights, intercept = fit_logistic(values, pairs.hits, members)
+    return stack_of(fit_regressions(members, ratings, labels), learned)
+
+
+def stack_of(fitted: "Regressions", learned: Weights) -> Stack:
+    """Scores the regressions, each on the part that it was not fitted to, beside the learned weights of a mean."""
+    pairs, values = fitted.pairs, fitted.values
     scores = np.zeros(len(values))
-    for others, own in pairs.chosen_of_parts():
-        if len(np.unique(pairs.hits[others])) < 2:  # few videos: use equal weights, which learn nothing either
+    for _, own, regression in fitted.of_parts:
+        if regression is None:
             scores[own] = values[own].mean(axis=1)
         else:
-            own_weights, own_intercept = fit_logistic(values[others], pairs.hits[others], members)
-            scores[own] = values[own] @ own_weights + own_intercept
+            scores[own] = values[own] @ regression.weights + regression.intercept
     return Stack(
         members=learned.members,
         mean=LOGISTIC,
-        weights=weights.tolist(),
-        intercept=intercept,
+        weights=fitted.whole.weights.tolist(),
+        intercept=fitted.whole.intercept,
         metric=pairs.metric,
         score=pairs.measure(_last_unless_said(scores, pairs)),
         equal=learned.equal,
         alone=learned.alone,
-        learned=LearnedMean(mean, learned.weights, learned.score),
+        learned=LearnedMean(learned.mean, learned.weights, learned.score),
     )
 
 
-def fit_logistic(values: np.ndarray, hits: np.ndarray, members: Sequence[Described]) -> tuple[np.ndarray, float]:
-    """Fits weights float64 [M] and the intercept to values float [P, M] and hits bool [P].
+@dataclass(frozen=True)
+class Regression:
+    """A weighted sum of logits."""
 
-    Args:
-        values, hits: these.
-        members: whose values they are.
+    weights: np.ndarray
+    """float64 [M]"""
+    intercept: float
 
-    Raises:
-        InputError: all hits are equal.
-    """
+
+@dataclass(frozen=True)
+class Regressions:
+    """Logistic regressions on the labelled pairs, and on those without each part."""
+
+    pairs: Pairs
+    values: np.ndarray
+    """The members' logits, float32 [P, M], without gaps."""
+    whole: Regression
+    """That of all pairs."""
+    of_parts: list[tuple[np.ndarray, np.ndarray, Regression | None]]
+    """For each part of the videos the pairs of all others and its own, bool [P], and the regression of the others. Few videos may
+    have none: use equal weights then, which learn nothing either."""
+
+
+def fit_regressions(
+    members: Sequence[Predictions],
+    ratings: SegmentRatings | None = None,
+    labels: Mapping[str, Sequence[int]] | None = None,
+) -> Regressions:
+    """Fits them. Arguments and errors are those of `learn_stack`."""
+    pairs = labelled_pairs(members, LOGISTIC, ratings, labels)
+    values = filled(pairs.values, pairs.said)
+    whole = _fit(values, pairs.hits, members)
+    of_parts = [
+        (others, own, _fit(values[others], pairs.hits[others], members) if _has_both(pairs.hits[others]) else None)
+        for others, own in pairs.chosen_of_parts()
+    ]
+    return Regressions(pairs, values, whole, of_parts)
+
+
+def _has_both(hits: np.ndarray) -> bool:
+    return len(np.unique(hits)) == 2
+
+
+def _fit(values: np.ndarray, hits: np.ndarray, members: Sequence[Described]) -> Regression:
+    """Fits one to values float [P, M] and hits bool [P]. Raises InputError if all hits are equal."""
     from sklearn.linear_model import LogisticRegression
 
-    if len(np.unique(hits)) < 2:
+    if not _has_both(hits):
         every = "all" if hits.all() else "none"
         raise InputError(
             f"{members[0].name}: {every} of {quantity(len(hits), 'pair')} of a row and a class are labels, and a regression "
             "needs both kinds; give more records, or learn weights of a mean (--method weights)"
         )
     model = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(values.astype(np.float64), hits)
-    return model.coef_[0], float(model.intercept_[0])
+    return Regression(model.coef_[0], float(model.intercept_[0]))
 
 
 def filled(values: np.ndarray, said: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ def order_of_features(members: list[int]) -> np.ndarray:
     Args:
         members: the old place of each member.
     """
-    shared, count = list(range(num_features(1))), len(members)
+    shared, count = range(NUM_SHARED), len(members)
     if count == 1:
         return np.array(shared)
     first = NUM_SHARED + 1

@@ -50,6 +50,11 @@ class Reranker:
     biases: tuple[np.ndarray, ...]
     """Of each layer, float32 [S, outputs]."""
 
+    @property
+    def num_networks(self) -> int:
+        """S"""
+        return len(self.kernels[0])
+
     def logits(self, values: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
         """Scores videos.
 
@@ -84,7 +89,7 @@ class Reranker:
             for place, (kernel, bias) in enumerate(layers):
                 hidden = (np.maximum(hidden, 0) if place else hidden) @ kernel + bias
             total += hidden[..., 0]
-        return total / np.float32(len(self.kernels[0]))
+        return total / np.float32(self.num_networks)
 
     def of_members(self, places: list[int]) -> "Reranker":
         """The same for members in another order: the old place of each."""
