@@ -10,7 +10,13 @@ OK, BUG, USER_ERROR, OUT_OF_TIME = 0, 1, 2, 3
 
 
 class InputError(ValueError):
-    """The user's input cannot be used. The message says in one line what is wrong, where, and what to do."""
+    """The user's input cannot be used. The message says in one line what is wrong, where, and what to do.
+
+    Attributes:
+        on_all_workers: whether every worker of a job raises one at this place.
+    """
+
+    on_all_workers = False
 
 
 class RecordError(InputError):

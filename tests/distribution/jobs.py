@@ -3,8 +3,10 @@
 Arguments: the directory to work in, and the sample. Every worker leaves `worker-INDEX.json` there.
 """
 
+import contextlib
 import json
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
@@ -79,10 +81,29 @@ def agreements(devices) -> dict:
     }
 
 
+def endings(devices) -> dict[str, list[float]]:
+    """When this worker asked the others for the last time, and when it was free to end; the chief is a second late."""
+
+    def times(work) -> list[float]:
+        with contextlib.suppress(InputError), devices.lost_workers():
+            try:
+                work()
+            finally:
+                time.sleep(float(devices.is_chief))
+                asked = time.monotonic()
+        return [asked, time.monotonic()]
+
+    return {
+        "done": times(lambda: devices.largest(1)),
+        "failed": times(lambda: devices.together(lambda: fail(devices, 1, InputError("no such file")))),
+    }
+
+
 def main() -> None:
     place, sample = Path(sys.argv[1]), sys.argv[2]
     devices = open_devices(DistributeConfig())
-    found = {"agreements": agreements(devices), "job_names": [new_job_name("run", devices) for _ in range(2)]}
+    found = {"agreements": agreements(devices), "endings": endings(devices)}
+    found["job_names"] = [new_job_name("run", devices) for _ in range(2)]
     curves.plot = lambda rows, path, best_step: None  # drawing takes a second
     result = train(run_of(place / "run", sample))
     found["best"] = result.best_metrics

@@ -64,19 +64,19 @@ def last_step(run: Path) -> int:
 def test_a_dead_worker_stops_the_others_within_a_minute(index, sample, tmp_path):
     """And the job goes on afterwards; of both cases this is looked at in that of the chief, who writes the checkpoints."""
     status, said, seconds = struck(sample, tmp_path / "run", index, signal.SIGKILL)
-    assert status == 128 + signal.SIGKILL
+    assert status == 128 + signal.SIGKILL, said
     assert seconds < 60
-    assert f"worker {index} was ended by SIGKILL; the others stop, too" in said
+    assert f"worker {index} was ended by SIGKILL; the others stop, too" in said, said
     line = rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached .* resumes from what was saved"
-    assert re.search(line, said)
-    assert "Traceback" not in said
+    assert re.search(line, said), said
+    assert "Traceback" not in said, said
     if index:
         return
     step = last_step(tmp_path / "run")
     launcher = launched(sample, tmp_path / "run", step + 5)
     _, said = launcher.communicate(timeout=SECONDS)
     assert launcher.returncode == 0, said
-    assert f"going on after step {step} of {step + 5}" in said
+    assert f"going on after step {step} of {step + 5}" in said, said
     assert len(losses(tmp_path / "run")) == step + 5
 
 
@@ -97,17 +97,17 @@ def test_a_worker_that_hangs_stops_the_others_within_a_minute(index, sample, tmp
         _, said = launcher.communicate(timeout=SECONDS)
     finally:
         launcher.kill()
-    assert launcher.returncode == 2
-    assert re.search(rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached", said)
+    assert launcher.returncode == 2, said
+    assert re.search(rf"yt8m: worker {1 - index} of 2: another worker ended or cannot be reached", said), said
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_preempted_saves_and_stops_all(sample, tmp_path):
     status, said, seconds = struck(sample, tmp_path / "run", 1, signal.SIGTERM)
-    assert status == 2
+    assert status == 2, said
     assert seconds < 30
     step = last_step(tmp_path / "run")
-    assert f"stopped at step {step} of 1000000, which is saved" in said
+    assert f"stopped at step {step} of 1000000, which is saved" in said, said
     assert len(losses(tmp_path / "run")) == step
 
 
@@ -132,9 +132,9 @@ def stopped_launcher(sample, run: Path, stop) -> tuple[int, str]:
 def test_one_ctrl_c_saves(sample, tmp_path):
     """A terminal sends it to every process of the launcher's group, and the launcher sends it on."""
     status, said = stopped_launcher(sample, tmp_path / "run", lambda launcher: os.killpg(launcher.pid, signal.SIGINT))
-    assert status == 2
+    assert status == 2, said
     step = last_step(tmp_path / "run")
-    assert f"stopped at step {step} of 1000000, which is saved" in said
+    assert f"stopped at step {step} of 1000000, which is saved" in said, said
     assert len(losses(tmp_path / "run")) == step
 
 

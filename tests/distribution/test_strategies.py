@@ -148,3 +148,20 @@ def test_a_process_alone_agrees_with_itself():
     assert devices.together(lambda: 7) == [7]
     assert devices.on_chief(lambda: 7) == 7
     assert list(devices.stoppable(iter("abc"), lambda: False)) == ["a", "b", "c"]
+
+
+def test_a_worker_that_has_all_it_needs_does_not_mind_that_others_have_ended(monkeypatch):
+    def lost(devices, value):
+        raise tf.errors.UnavailableError(None, None, "the other is gone")
+
+    monkeypatch.setattr(Devices, "largest", lost)
+    done = []
+    with Devices(tf.distribute.get_strategy(), 0, 2).lost_workers():
+        done.append(1)
+    assert done == [1]
+
+
+def test_a_worker_does_not_wait_for_others_after_an_error_of_its_own(monkeypatch):
+    monkeypatch.setattr(Devices, "largest", lambda devices, value: pytest.fail("the others are not there"))
+    with pytest.raises(InputError, match="my own"), Devices(tf.distribute.get_strategy(), 0, 2).lost_workers():
+        raise InputError("my own")

@@ -68,6 +68,13 @@ def test_workers_agree(place):
     }
 
 
+@pytest.mark.parametrize("end", ["done", "failed"])
+def test_no_worker_ends_before_all_have_what_they_asked_for(end, place):
+    """One that did would be a lost worker to the slower ones."""
+    times = [endings[end] for endings in found(place, "endings")]
+    assert min(free for _, free in times) >= max(asked for asked, _ in times)
+
+
 def test_workers_share_jobs_of_a_data_service(place):
     first, second = found(place, "job_names")
     assert first == second

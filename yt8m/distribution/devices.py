@@ -108,14 +108,16 @@ class Devices:
         except (InputError, Stopped) as raised:
             error = raised
         outcomes = self.gather((result, None if error is None else (type(error) is Stopped, str(error))))
-        if isinstance(error, InputError):
-            raise error
         failures = sorted(
             failure for _, failure in outcomes if failure is not None
         )  # errors come before requests to stop
         if failures:
             stopped, text = failures[0]
-            raise Stopped() if stopped else InputError(text)
+            if stopped:
+                raise Stopped()
+            own = error if isinstance(error, InputError) else InputError(text)
+            own.on_all_workers = True
+            raise own
         return [result for result, _ in outcomes]
 
     def stoppable(self, items: Iterable[Result], stop_requested: Callable[[], bool]) -> Iterator[Result]:
@@ -177,13 +179,17 @@ class Devices:
 
     @contextlib.contextmanager
     def lost_workers(self) -> Iterator[None]:
-        """Turns TensorFlow's errors about a lost worker into one line.
+        """Turns TensorFlow's errors about a lost worker into one line. At the end, workers wait for each other.
 
         Raises:
             InputError: another worker is gone.
         """
         try:
             yield
+        except InputError as error:
+            if error.on_all_workers:
+                self._wait_for_all()
+            raise
         except _LOST as error:
             if self.num_workers == 1:
                 raise
@@ -191,6 +197,17 @@ class Devices:
                 f"worker {self.worker} of {self.num_workers}: another worker ended or cannot be reached (its own last lines "
                 "say why); start all workers again with the same command, which resumes from what was saved"
             ) from error
+        else:
+            self._wait_for_all()
+
+    def _wait_for_all(self) -> None:
+        """Waits until every worker has all that it asked the others for.
+
+        A worker's share of what is exchanged is fetched from its process. If that has ended, those that are slower would take
+        it for lost.
+        """
+        with contextlib.suppress(*_LOST):  # the others have had all they need, and may have ended first
+            self.largest(0)
 
 
 def alone() -> Devices:
