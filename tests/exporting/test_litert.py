@@ -10,11 +10,12 @@ import tensorflow as tf
 from made_runs import MAX_FRAMES, make_run
 from small_models import make_batch
 
+from yt8m.config import Architecture
 from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.graph.parsing import means_of_frames
 from yt8m.data.quantisation import dequantise
 from yt8m.errors import InputError
-from yt8m.exporting import exporting, litert
+from yt8m.exporting import agreement, exporting, litert
 from yt8m.exporting.exporting import export
 from yt8m.models import list_models
 from yt8m.progress import Messages
@@ -134,7 +135,8 @@ def test_what_litert_has_not_is_named_and_nothing_is_written(tmp_path):
 @pytest.mark.thorough
 def test_a_conversion_that_gives_other_scores_is_refused(tmp_path, monkeypatch):
     config = make_run(tmp_path / "run", "frame_logistic")
-    monkeypatch.setattr(litert, "_TOLERANCE", {False: 1e-12, True: 1e-12})
+    monkeypatch.setattr(Architecture, "rounding", 1e-12)
+    monkeypatch.setattr(agreement, "_HALF_TOLERANCE", 1e-12)
     monkeypatch.setattr(exporting, "_measure_change", lambda *_: pytest.fail("the scores are measured first"))
     for float16 in (False, True):
         with pytest.raises(InputError, match=r"LiteRT's scores of this model are .* off, more than 1e-12"):

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from small_models import is_frame_level
 from test_litert import probabilities, video_batch
 
+from yt8m.config import Architecture
 from yt8m.data.pipeline import read_records
 from yt8m.errors import InputError
 from yt8m.exporting import onnx_file
@@ -163,7 +164,7 @@ def test_a_missing_package_is_named_before_the_work(package, frame_run, tmp_path
 
 @pytest.mark.thorough
 def test_a_file_that_gives_other_scores_is_refused(frame_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_file, "_TOLERANCE", {False: 1e-12, True: 1e-12})
+    monkeypatch.setattr(Architecture, "rounding", 1e-12)
     with pytest.raises(InputError, match=r"ONNX Runtime's scores of this model are .* off, more than 1e-12"):
         export(frame_run.run, tmp_path / "model.onnx", "onnx")
     assert not list(tmp_path.iterdir())

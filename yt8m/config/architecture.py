@@ -29,6 +29,8 @@ class Architecture(ABC):
     """The name that users type."""
     level: ClassVar[Literal["frame", "video"]]
     """The kind of records that it reads."""
+    rounding: ClassVar[float] = 1e-5
+    """How far apart a probability may be if two programs add the same float32 values in different orders."""
 
     def __post_init__(self):
         """Checks the hyper-parameters.

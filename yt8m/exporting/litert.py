@@ -8,10 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import InputError
+from yt8m.exporting.agreement import OUTPUT, require_same_scores, tolerance
 from yt8m.exporting.signatures import ExportedModel
-
-_TOLERANCE = {False: 1e-5, True: 1e-2}
-"""Allowed difference of a probability from the run's, with float32 and float16 weights."""
 
 
 def convert(exported: ExportedModel, half: bool) -> bytes:
@@ -35,7 +33,7 @@ def convert(exported: ExportedModel, half: bool) -> bytes:
         raise InputError(
             f"the model cannot be converted to LiteRT ({_reason(error)}); export it with --format saved-model"
         ) from error
-    _try(content, function, _TOLERANCE[half])
+    _try(content, function, tolerance(exported.rounding, half))
     return content
 
 
@@ -64,7 +62,7 @@ def load(content: bytes) -> Any:
         return Interpreter(model_content=content)
 
 
-def _try(content: bytes, function, tolerance: float) -> None:
+def _try(content: bytes, function, allowed: float) -> None:
     """Raises InputError unless LiteRT and TensorFlow agree. The converter can fail silently."""
     runner = load(content).get_signature_runner()
     random = np.random.default_rng(0)
@@ -76,10 +74,4 @@ def _try(content: bytes, function, tolerance: float) -> None:
                 count = max(1, int(share * each.shape[1]))
             else:
                 inputs[each.name] = np.array([count], np.int32)
-        expected = function(**{name: tf.constant(value) for name, value in inputs.items()})["predictions"]
-        difference = np.abs(runner(**inputs)["predictions"] - expected).max()
-        if not difference <= tolerance:
-            raise InputError(
-                f"LiteRT's scores of this model are {difference:.2g} off, more than {tolerance:g}; "
-                "export it with --format saved-model"
-            )
+        require_same_scores("LiteRT", function, inputs, runner(**inputs)[OUTPUT], allowed)

@@ -86,6 +86,7 @@ class ExportedModel(tf.Module):
         self._features = lambda: features
         self.num_frames = num_frames or frames_shown(config)
         self.as_means = config.model.level == "video"
+        self.rounding = config.model.rounding
         self._sees_video = models.has_context(model)
 
         def stored(variables: list) -> list[tf.Variable]:

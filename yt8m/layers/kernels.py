@@ -8,7 +8,9 @@ from yt8m.layers import serialisable
 BEND = 0.002
 """Values are bent where they are this near to 0 or 1, so that no logit is infinite and their order stays."""
 _LEAST = -60.0
-"""exp(-60) is far from the least number of float32."""
+"""Lower values count as this; the logit is about as low."""
+_SERIES_BELOW = -4.0
+"""Where four terms of a series are as exact as float32."""
 
 
 def bent_logits(values):
@@ -16,9 +18,18 @@ def bent_logits(values):
 
     log(f(x)) - log(f(1 - x)) with f(x) = softplus(x / b): the logit of x, but near 0 and 1.
     """
-    present = ops.softplus(ops.maximum(values / BEND, _LEAST))
-    absent = ops.softplus(ops.maximum((1.0 - values) / BEND, _LEAST))
-    return ops.log(present) - ops.log(absent)
+    present = _log_softplus(ops.maximum(values / BEND, _LEAST))
+    absent = _log_softplus(ops.maximum((1.0 - values) / BEND, _LEAST))
+    return present - absent
+
+
+def _log_softplus(values):
+    """log(log(1 + exp(x))), also in LiteRT, whose softplus ends at 88 and whose log1p(x) is log(1 + x)."""
+    below, above = ops.minimum(values, _SERIES_BELOW), ops.maximum(values, _SERIES_BELOW)
+    power = ops.exp(below)
+    series = below + ops.log(1.0 - power * (1 / 2 - power * (1 / 3 - power / 4)))  # of log(1 + power) / power
+    exact = ops.log(ops.maximum(above, 0.0) + ops.log1p(ops.exp(-ops.abs(above))))
+    return ops.where(values < _SERIES_BELOW, series, exact)
 
 
 @serialisable

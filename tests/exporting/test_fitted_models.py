@@ -1,0 +1,60 @@
+"""Models that are fitted at once give the run's scores in other runtimes, although large terms cancel in theirs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from test_litert import probabilities, video_batch
+
+from yt8m.config import DataConfig
+from yt8m.data.pipeline import read_records
+from yt8m.exporting import litert
+from yt8m.exporting.exporting import export
+from yt8m.exporting.onnx_file import open_session
+from yt8m.layers.kernels import bent_logits
+from yt8m.runs import load_config
+from yt8m.runs.model import load_run
+from yt8m.training.fitting import fit
+
+NUM_CLASSES = 12
+"""Of the sample data."""
+
+
+def test_litert_bends_values_as_tensorflow_does():
+    """Its own softplus ends at 88, and (1 - p) / 0.002 is up to 500; of exp(-20) its log1p is 0."""
+    values = np.float32([[-0.3, -0.01, 0.0, 1e-4, 0.002, 0.1, 0.17, 0.5, 0.83, 0.9, 0.998, 1.0, 1.2]])
+    function = tf.function(lambda p: {"logits": bent_logits(p)}, input_signature=[tf.TensorSpec(values.shape)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
+    runner = litert.load(converter.convert()).get_signature_runner()
+    found, expected = runner(p=values)["logits"], function(tf.constant(values))["logits"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    inside = values[0, 5:10]  # where the logit is not bent
+    np.testing.assert_allclose(found[0, 5:10], np.log(inside / (1 - inside)), rtol=1e-4)
+
+
+@pytest.fixture(scope="module", params=[0, 3])
+def fitted(request, sample, tmp_path_factory):
+    """A run of `kernel_ridge`, without networks and with them."""
+    run = tmp_path_factory.mktemp("fitted") / "run"
+    data = DataConfig(train=[str(sample / "2/video/train")], num_classes=NUM_CLASSES)
+    fit("kernel_ridge", run, data, num_networks=request.param)
+    return run
+
+
+@pytest.mark.thorough
+def test_onnx_gives_the_scores_of_kernel_ridge(fitted, sample, tmp_path):
+    export(str(fitted), tmp_path / "model.onnx", "onnx")
+    rows = list(read_records(str(sample / "2/video/validate"), level="video", num_classes=NUM_CLASSES))
+    means = {name: np.concatenate([row[name].numpy() for row in rows]) for name in ("mean_rgb", "mean_audio")}
+    expected = tf.sigmoid(load_run(fitted)({key: tf.constant(value) for key, value in means.items()}))
+    found = open_session(tmp_path / "model.onnx").run(["predictions"], means)[0]
+    np.testing.assert_allclose(found, expected, atol=load_config(fitted).model.rounding)
+
+
+@pytest.mark.thorough
+def test_litert_gives_the_scores_of_kernel_ridge(fitted, tmp_path):
+    export(str(fitted), tmp_path / "model.tflite", "litert")
+    batch, frames = video_batch((300, 3), 300)
+    call = litert.load((tmp_path / "model.tflite").read_bytes()).get_signature_runner("serving_default")
+    for row, scores in enumerate(probabilities(load_run(fitted), batch)):
+        found = call(rgb_and_audio=frames[row : row + 1], num_frames=batch["num_frames"][row : row + 1])["predictions"]
+        np.testing.assert_allclose(found[0], scores, atol=load_config(fitted).model.rounding)
