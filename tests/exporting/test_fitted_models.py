@@ -11,6 +11,8 @@ from yt8m.exporting import litert
 from yt8m.exporting.exporting import export
 from yt8m.exporting.onnx_file import open_session
 from yt8m.layers.kernels import bent_logits
+from yt8m.models import make_architecture
+from yt8m.models.assembled import EnsembleOfModels, KernelRidge
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.training.fitting import fit
@@ -29,6 +31,12 @@ def test_litert_bends_values_as_tensorflow_does():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     inside = values[0, 5:10]  # where the logit is not bent
     np.testing.assert_allclose(found[0, 5:10], np.log(inside / (1 - inside)), rtol=1e-4)
+
+
+def test_an_ensemble_is_as_exact_as_its_least_exact_member():
+    exact, cancelling = make_architecture("logistic"), KernelRidge()
+    both = EnsembleOfModels(members=(exact, cancelling), weights=(0.5, 0.5))
+    assert exact.rounding < cancelling.rounding == both.rounding
 
 
 @pytest.fixture(scope="module", params=[0, 3])

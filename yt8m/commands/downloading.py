@@ -1,6 +1,7 @@
 """The command that fetches the data set: `download`."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import tyro
@@ -54,16 +55,22 @@ def download(
     part = None if shard is None else parse_shard(shard)
     options = {"mirror": mirror, "shard": part, "jobs": jobs, "base_url": base_url}
     progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
-    with Download(partition, out, progress=progress, **options) as downloading:
-        try:
-            survey = downloading.survey()
-            if dry_run:
-                _say(survey, reports.to_download, reports.to_download_values, json)
-            else:
-                _say(downloading.run(survey), reports.downloaded, reports.downloaded_values, json)
-        except KeyboardInterrupt:
-            raise InputError("stopped; the same command goes on where it stood") from None
+    with Download(partition, out, progress=progress, **options) as downloading, _resumable():
+        survey = downloading.survey()
+        if dry_run:
+            _say(survey, reports.to_download, reports.to_download_values, json)
+        else:
+            _say(downloading.run(survey), reports.downloaded, reports.downloaded_values, json)
     return OK
+
+
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
+    """Says after Ctrl-C that what was fetched is of use."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InputError("stopped; the same command goes on where it stood") from None
 
 
 def _say(result: Any, in_words: Callable[[Any], str], values: Callable[[Any], dict[str, Any]], json: bool) -> None:
@@ -79,18 +86,13 @@ def _download_extractor(out: str, jobs: Jobs, base_url: str | None, dry_run: boo
     from yt8m.download.extractor import ExtractorDownload
 
     progress = WorkProgress(SECONDS_BETWEEN_LINES_OF_DOWNLOADS)
-    with ExtractorDownload(out, jobs=jobs, base_url=base_url, progress=progress) as downloading:
-        try:
-            if dry_run:
-                addresses = {downloading.address(file): size for file, size in downloading.sizes().items()}
-                if json:
-                    print_json(
-                        {"directory": out, "files": [{"url": url, "bytes": size} for url, size in addresses.items()]}
-                    )
-                else:
-                    show(reports.extractor_to_download(out, addresses))
-            else:
-                _say(downloading.run(), reports.extractor_downloaded, reports.extractor_values, json)
-        except KeyboardInterrupt:
-            raise InputError("stopped; the same command goes on where it stood") from None
+    with ExtractorDownload(out, jobs=jobs, base_url=base_url, progress=progress) as downloading, _resumable():
+        if not dry_run:
+            _say(downloading.run(), reports.extractor_downloaded, reports.extractor_values, json)
+            return OK
+        addresses = {downloading.address(file): size for file, size in downloading.sizes().items()}
+        if json:
+            print_json({"directory": out, "files": [{"url": url, "bytes": size} for url, size in addresses.items()]})
+        else:
+            show(reports.extractor_to_download(out, addresses))
     return OK
