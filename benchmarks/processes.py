@@ -31,9 +31,9 @@ def yt8m(*arguments: str) -> str:
     return run("-m", "yt8m", *arguments)
 
 
-def last_line(module: str, *arguments: str) -> str:
-    """The last line of what a benchmark prints, which is its result."""
-    return run("-m", module, *arguments, *SAME_SIZE).splitlines()[-1]
+def last_line(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """The last line of what a benchmark prints, which is its result. See `run`."""
+    return run("-m", module, *arguments, *SAME_SIZE, environment=environment).splitlines()[-1]
 
 
 def measured(

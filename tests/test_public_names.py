@@ -6,6 +6,8 @@ import pkgutil
 import subprocess
 import sys
 
+import pytest
+
 import yt8m
 
 
@@ -51,3 +53,13 @@ def test_metrics_and_submissions_do_not_import_tensorflow():
     program = "import sys, yt8m, yt8m.metrics, yt8m.submission; print({'tensorflow', 'keras'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_a_user_turned_it_off(chosen, expected, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    if chosen:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    program = "import os, yt8m; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == expected

@@ -4,8 +4,13 @@ The public names load what they need when they are first used: `import yt8m.metr
 """
 
 import importlib
+import os
 
 __version__ = "0.1.0"
+
+# Without AVX-512, TensorFlow leaves oneDNN off. Products are slower then, and every large tensor is fresh memory, which the
+# system fills with zeros. TensorFlow asks for this when it is imported.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # No module may have the name of a function here: importing it would put the module in the function's place.
 _PUBLIC = {

@@ -107,7 +107,6 @@ def silence_tensorflow() -> None:
     else, such as the last message of a crash, passes.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     terminal = os.dup(2)
     reader, writer = os.pipe()
