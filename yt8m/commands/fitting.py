@@ -59,8 +59,7 @@ def fit(
 
 def _hyperparameters(given: tuple[str, ...], known: dict) -> dict[str, float | int]:
     """Reads NAME=VALUE pairs. Raises InputError for anything else."""
-    fixed = ("name", "level", "num_videos", "num_labels")  # by the model, and by fitting
-    names = [name for name in known if name not in fixed]
+    names = [name for name in known if name not in ("num_videos", "num_labels")]  # which fitting sets
     found: dict[str, float | int] = {}
     for pair in given:
         name, _, value = pair.partition("=")

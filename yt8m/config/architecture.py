@@ -45,6 +45,8 @@ class Architecture(ABC):
         """The annotation of each hyper-parameter. A bare `int` or `float` gets the range that belongs to its name, if any."""
         wanted = {}
         for name, annotation in typing.get_type_hints(cls, include_extras=True).items():
+            if typing.get_origin(annotation) is ClassVar:
+                continue
             ranges = [values for pattern, values in _RANGES.items() if fnmatch.fnmatch(name, pattern)]
             bare = annotation in (int, float)
             wanted[name] = Annotated[annotation, ranges[0]] if ranges and bare else annotation
