@@ -65,6 +65,16 @@ def parts(config):
     return Objective(built, config, None), make_optimizer(variables, config.training)
 
 
+def taken_by(work) -> int:
+    """The most bytes that some work has at once, beside what is there already."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # or what was taken before would be used again, unseen
+    assert sanity._forget_peak()
+    before = sanity._peak_memory()
+    work()
+    return sanity._peak_memory() - before
+
+
 @pytest.mark.usefixtures("_optimised_graphs")
 @pytest.mark.parametrize(
     ("name", "batch_size", "hyperparameters"),
@@ -86,10 +96,6 @@ def test_the_estimate_is_near_the_measured_peak(name, batch_size, hyperparameter
     assert found.weights == pytest.approx(size, rel=0.01)
     assert found.optimizer == pytest.approx(2 * size, rel=0.02)
     batch = sanity._random_batch(config, shapes)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # or what was taken before would be used again, unseen
-    assert sanity._forget_peak()
-    before = sanity._peak_memory()
     counter = tf.Variable(0, dtype=tf.int64)
 
     @tf.function
@@ -98,8 +104,8 @@ def test_the_estimate_is_near_the_measured_peak(name, batch_size, hyperparameter
         optimizer.apply(gradients, counter)
         return loss
 
-    step()
-    taken = sanity._peak_memory() - before
+    # What threads of earlier tests give back meanwhile makes a figure too small.
+    taken = max(taken_by(step) for _ in range(3))
     assert taken / FACTOR <= found.step <= taken * FACTOR, f"{found.step / 1e6:.0f} MB, measured {taken / 1e6:.0f} MB"
 
 
