@@ -3,8 +3,8 @@
 #
 # Guessed: a training step that repeats uses the memory of the step before, so page faults end after the first steps. oneDNN only
 #   changes how products are computed.
-# Happened: with TF_ENABLE_ONEDNN_OPTS=0, each step of a small classifier of 40 000 outputs has more than ten thousand page faults
-#   for ever: malloc gives back what is larger than 32 MB at once. With 1, TensorFlow has another allocator, which keeps it: hardly any.
+# Happened: with TF_ENABLE_ONEDNN_OPTS=0, each step of a classifier of 40 000 outputs has 25 000 page faults for ever: malloc gives
+#   back at once what is larger than 32 MB. With 1, TensorFlow has another allocator, which keeps it: 1 400.
 # Versions: tensorflow 2.21.0, Python 3.11, glibc 2.36.
 # Why it matters: 1 is the default only where a processor has AVX-512. Elsewhere a step with a large head took 1.3 to 2 times the CPU
 #   time, a fifth of it in the system. The variable must be set before TensorFlow is imported. Benchmarks on different processors
@@ -48,4 +48,4 @@ for set in 0 1; do
     echo "TF_ENABLE_ONEDNN_OPTS=$set: $(cat "faults-$set") page faults a step"
 done
 test "$(cat faults-0)" -gt 10000
-test "$(cat faults-1)" -lt 2000
+test "$(cat faults-1)" -lt "$(($(cat faults-0) / 5))"
