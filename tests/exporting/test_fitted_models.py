@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_litert import probabilities, video_batch
+from made_runs import NUM_CLASSES, scored
+from test_litert import check_litert, probabilities, video_batch
 
 from yt8m.config import DataConfig
 from yt8m.data.pipeline import read_records
@@ -16,9 +17,6 @@ from yt8m.models.assembled import EnsembleOfModels, KernelRidge
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.training.fitting import fit
-
-NUM_CLASSES = 12
-"""Of the sample data."""
 
 
 def test_litert_bends_values_as_tensorflow_does():
@@ -50,19 +48,18 @@ def fitted(request, sample, tmp_path_factory):
 
 @pytest.mark.thorough
 def test_onnx_gives_the_scores_of_kernel_ridge(fitted, sample, tmp_path):
-    export(str(fitted), tmp_path / "model.onnx", "onnx")
-    rows = list(read_records(str(sample / "2/video/validate"), level="video", num_classes=NUM_CLASSES))
+    records, config = sample / "2/video/validate", load_config(fitted)
+    export(config.run, tmp_path / "model.onnx", "onnx")
+    rows = list(read_records(str(records), level="video", num_classes=NUM_CLASSES))
     means = {name: np.concatenate([row[name].numpy() for row in rows]) for name in ("mean_rgb", "mean_audio")}
-    expected = tf.sigmoid(load_run(fitted)({key: tf.constant(value) for key, value in means.items()}))
     found = open_session(tmp_path / "model.onnx").run(["predictions"], means)[0]
-    np.testing.assert_allclose(found, expected, atol=load_config(fitted).model.rounding)
+    np.testing.assert_allclose(found, scored(config, records)["scores"], atol=config.model.rounding)
 
 
 @pytest.mark.thorough
 def test_litert_gives_the_scores_of_kernel_ridge(fitted, tmp_path):
-    export(str(fitted), tmp_path / "model.tflite", "litert")
+    config = load_config(fitted)
+    export(config.run, tmp_path / "model.tflite", "litert")
     batch, frames = video_batch((300, 3), 300)
-    call = litert.load((tmp_path / "model.tflite").read_bytes()).get_signature_runner("serving_default")
-    for row, scores in enumerate(probabilities(load_run(fitted), batch)):
-        found = call(rgb_and_audio=frames[row : row + 1], num_frames=batch["num_frames"][row : row + 1])["predictions"]
-        np.testing.assert_allclose(found[0], scores, atol=load_config(fitted).model.rounding)
+    expected, inputs = probabilities(load_run(fitted), batch), {"num_frames": batch["num_frames"]}
+    check_litert(tmp_path / "model.tflite", expected, config.model.rounding, rgb_and_audio=frames, **inputs)

@@ -40,7 +40,7 @@ def probabilities(model: keras.Model, batch) -> np.ndarray:
     return tf.sigmoid(model({key: batch[key] for key in model.input})).numpy()
 
 
-def check_litert(path, expected, **inputs) -> None:
+def check_litert(path, expected, tolerance=1e-5, **inputs) -> None:
     """Compares LiteRT's answers, one video at a time, with the run's, and looks for operations of other runtimes."""
     content = path.read_bytes()
     assert not re.search(rb"Flex[A-Z]\w{2}", content), (
@@ -49,7 +49,7 @@ def check_litert(path, expected, **inputs) -> None:
     call = litert.load(content).get_signature_runner("serving_default")
     for row, scores in enumerate(expected):
         answer = call(**{name: value[row : row + 1] for name, value in inputs.items()})
-        np.testing.assert_allclose(answer["predictions"], scores[None], atol=1e-5)
+        np.testing.assert_allclose(answer["predictions"], scores[None], atol=tolerance)
 
 
 def check_model(name, directory, **data) -> None:

@@ -14,7 +14,7 @@ _HALF_TOLERANCE = 1e-2
 
 
 def require_same_scores(
-    runtime: str, function: Any, inputs: Mapping[str, np.ndarray], found: np.ndarray, tolerance: float
+    runtime: str, function: Any, inputs: Mapping[str, np.ndarray], found: np.ndarray, allowed: float
 ) -> None:
     """Compares what a runtime makes of some inputs with what the run's own model does.
 
@@ -23,16 +23,16 @@ def require_same_scores(
         function: the run's model as a concrete function, which returns `predictions`.
         inputs: a value for each of its arguments.
         found: the runtime's probabilities for them, [B, C].
-        tolerance: the allowed difference of a probability.
+        allowed: the largest difference of a probability.
 
     Raises:
         InputError: the probabilities differ.
     """
     expected = function(**{name: tf.constant(value) for name, value in inputs.items()})[OUTPUT].numpy()
     difference = float(np.abs(found - expected).max())
-    if not difference <= tolerance:
+    if not difference <= allowed:
         raise InputError(
-            f"{runtime}'s scores of this model are {difference:.2g} off, more than {tolerance:g}; "
+            f"{runtime}'s scores of this model are {difference:.2g} off, more than {allowed:g}; "
             "export it with --format saved-model"
         )
 
