@@ -57,7 +57,7 @@ def test_the_wheel_has_the_package_and_nothing_else(built):
     about = f"yt8m-{VERSION}.dist-info"
     with zipfile.ZipFile(built[0]) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}
-        metadata = email.message_from_bytes(wheel.read(f"{about}/METADATA"))
+        metadata = email.message_from_string(wheel.read(f"{about}/METADATA").decode())
         entry_points = wheel.read(f"{about}/entry_points.txt").decode().split()
         licence = wheel.read(f"{about}/licenses/LICENSE")
     assert {name for name in names if not name.startswith(about)} == FILES

@@ -25,6 +25,13 @@ def gradients_of(step):
     return [(random.normal(size=shape) * 10.0 ** (step % 4 - 2)).astype(np.float32) for shape in SHAPES]
 
 
+def clipped(step, norm):
+    """The gradients of a step, not longer than `norm`; 0 = as they are."""
+    gradients = [gradient.astype(np.float64) for gradient in gradients_of(step)]
+    length = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+    return [gradient * min(1.0, (norm or np.inf) / length) for gradient in gradients]
+
+
 def slow_learning_rate(config, step):
     decays = step * config.batch_size / config.learning_rate_decay_examples
     rate = config.learning_rate * config.learning_rate_decay ** (
@@ -39,12 +46,9 @@ def slow_adam(config, num_steps):
     averages = [weight.copy() for weight in weights]
     first, second = ([np.zeros(shape) for shape in SHAPES] for _ in range(2))
     for step in range(num_steps):
-        gradients = [gradient.astype(np.float64) for gradient in gradients_of(step)]
-        norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+        gradients = clipped(step, config.clip_norm)
         rate, update = slow_learning_rate(config, step), step + 1
         for index, gradient in enumerate(gradients):
-            if config.clip_norm and norm > config.clip_norm:
-                gradient = gradient * config.clip_norm / norm
             first[index] = 0.9 * first[index] + 0.1 * gradient
             second[index] = 0.999 * second[index] + 0.001 * gradient**2
             direction = (first[index] / (1 - 0.9**update)) / (np.sqrt(second[index] / (1 - 0.999**update)) + 1e-8)
@@ -129,24 +133,26 @@ def test_without_averages_the_context_changes_nothing():
 
 
 def run_steps(changes):
-    """Weights after some steps, and the optimizer."""
+    """Weights after some steps, and the optimizer. Without a norm of its own, nothing is clipped."""
     variables = [tf.Variable(weight) for weight in initial_weights()]
-    optimizer = make_optimizer(variables, TrainingConfig(clip_norm=0.0, **changes))
+    optimizer = make_optimizer(variables, TrainingConfig(**{"clip_norm": 0.0} | changes))
     apply = tf.function(optimizer.apply)
     for step in range(NUM_STEPS):
         apply([tf.constant(gradient) for gradient in gradients_of(step)], tf.constant(step, tf.int64))
     return [variable.numpy() for variable in variables], optimizer
 
 
+@pytest.mark.parametrize("clip_norm", [0.0, 0.3])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_gradient_descent_by_hand(momentum):
-    found, optimizer = run_steps({"optimizer": "sgd", "learning_rate": 0.01, "momentum": momentum})
+def test_gradient_descent_by_hand(momentum, clip_norm):
+    changes = {"learning_rate": 0.01, "momentum": momentum, "clip_norm": clip_norm}
+    found, optimizer = run_steps({"optimizer": "sgd"} | changes)
     assert type(optimizer) is Momentum
     assert len(optimizer.slots["velocities"]) == (len(SHAPES) if momentum else 0)
     for index, weight in enumerate(initial_weights()):
         weight, velocity = weight.astype(np.float64), 0.0
         for step in range(NUM_STEPS):
-            velocity = momentum * velocity + gradients_of(step)[index]
+            velocity = momentum * velocity + clipped(step, clip_norm)[index]
             weight = weight - 0.01 * velocity
         np.testing.assert_allclose(found[index], weight, atol=1e-4)
 
@@ -170,11 +176,12 @@ def slow_adafactor(weight, gradients, learning_rate):
     return weight
 
 
-def test_adafactor_follows_the_paper():
-    found, optimizer = run_steps({"optimizer": "adafactor", "learning_rate": 0.01})
+@pytest.mark.parametrize("clip_norm", [0.0, 0.3])
+def test_adafactor_follows_the_paper(clip_norm):
+    found, optimizer = run_steps({"optimizer": "adafactor", "learning_rate": 0.01, "clip_norm": clip_norm})
     assert type(optimizer) is Adafactor
     for index, weight in enumerate(initial_weights()):
-        gradients = [gradients_of(step)[index] for step in range(NUM_STEPS)]
+        gradients = [clipped(step, clip_norm)[index] for step in range(NUM_STEPS)]
         np.testing.assert_allclose(found[index], slow_adafactor(weight, gradients, 0.01), atol=1e-5)
         assert np.abs(found[index] - weight).max() > 1e-3
 
