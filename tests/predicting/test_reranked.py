@@ -79,7 +79,8 @@ def test_the_score_is_that_of_videos_it_was_not_learned_from(learned):
             values[others], classes[others], hits[others], parts[others], known, weights, stack.intercept
         )
         metrics.update(reranker.logits(values[own]), hits[own])
-    assert learned.told.score == pytest.approx(metrics.result()["gap"], abs=1e-6)
+    # On some processors products of other numbers of rows are rounded otherwise, and two pairs may change places.
+    assert learned.told.score == pytest.approx(metrics.result()["gap"], abs=1e-4)
 
 
 def test_it_is_told_beside_the_regression_and_the_mean(learned):

@@ -210,7 +210,6 @@ def weigh(
 
     from yt8m.commands.watching import WorkProgress
     from yt8m.predicting.ensembling import weigh as run_weighing
-    from yt8m.predicting.reranked import LearnedNetwork
 
     assembling = _assembling(members, out, run, runs, calibration, mean if method == "weights" else method)
     learned = run_weighing(
@@ -225,11 +224,10 @@ def weigh(
         distribute=distribute,
     )
     made = {"run": assembling(learned)} if assembling else {}
-    told = learned.told if isinstance(learned, LearnedNetwork) else learned
     if json:
-        print_json(dataclasses.asdict(told) | made)
+        print_json(dataclasses.asdict(learned.told) | made)
     else:
-        show("\n".join([reports.weighed(told), *(f"written  {place}" for place in made.values())]))
+        show("\n".join([reports.weighed(learned.told), *(f"written  {place}" for place in made.values())]))
     return OK
 
 

@@ -12,7 +12,7 @@ from yt8m.config import RunConfig, TrainingConfig
 from yt8m.errors import InputError
 from yt8m.files import read_json, write_json
 from yt8m.models.assembled import RERANKED, EnsembleOfModels, member_name
-from yt8m.predicting.reranked import LearnedNetwork
+from yt8m.predicting.reranked import Learned
 from yt8m.predicting.stacking import Stack
 from yt8m.predicting.weighting import Weights
 from yt8m.runs.best import best_weights
@@ -99,7 +99,7 @@ def _config(run: str | os.PathLike, configs: Sequence[RunConfig], combined: str)
     return RunConfig(model=model, data=data, training=TrainingConfig(), run=os.fspath(run))
 
 
-def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: Weights | Stack | LearnedNetwork) -> str:
+def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: Learned) -> str:
     """Writes the run directory. It needs its members no more.
 
     Args:
@@ -113,8 +113,7 @@ def assemble(config: RunConfig, members: Sequence[str | os.PathLike], learned: W
     Raises:
         InputError: the weights of a member cannot be read, or the directory cannot be written.
     """
-    reranker = learned.reranker if isinstance(learned, LearnedNetwork) else None
-    told = learned.told if isinstance(learned, LearnedNetwork) else learned
+    told, reranker = learned.told, learned.reranker
     keep = [place for place, weight in enumerate(told.weights) if weight or reranker]
     model = dataclasses.replace(
         config.model,

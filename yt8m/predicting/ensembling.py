@@ -37,12 +37,12 @@ from yt8m.predicting.prediction import (
     write_ranked,
 )
 from yt8m.predicting.prior import Prior
-from yt8m.predicting.reranked import NETWORK, LearnedNetwork, learn_network
+from yt8m.predicting.reranked import NETWORK, Learned, learn_network
 from yt8m.predicting.run_predictions import RunPredictions
-from yt8m.predicting.stacking import Stack, learn_stack
+from yt8m.predicting.stacking import learn_stack
 from yt8m.predicting.stored import store
 from yt8m.predicting.submitting import Submitted
-from yt8m.predicting.weighting import Weights, learn_weights, require_several
+from yt8m.predicting.weighting import learn_weights, require_several
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import check_output
 from yt8m.runs.learned import find_learned
@@ -256,7 +256,7 @@ def weigh(
     calibrations: Sequence[str | os.PathLike] = (),
     progress: Progress = SILENT,
     distribute: DistributeConfig | None = None,
-) -> Weights | Stack | LearnedNetwork:
+) -> Learned:
     """Learns weights on labelled records and writes them for `ensemble`.
 
     Args:
@@ -294,14 +294,16 @@ def weigh(
     with progress.working("predicting", "video"):
         made = make_members(opened, progress)
     learned = _learning(method, progress)(made, mean, **labelled)
-    if isinstance(learned, LearnedNetwork) and (better := learned.better):
-        progress.message(f"--method {better} scores more here than the network does, on videos that neither has seen")
+    if learned.better:
+        progress.message(
+            f"--method {learned.better} scores more here than the network does, on videos that neither has seen"
+        )
     if out is not None:
-        write_json(out, learned.as_json() if isinstance(learned, LearnedNetwork) else dataclasses.asdict(learned))
+        write_json(out, learned.as_json())
     return learned
 
 
-def _learning(method: str, progress: Progress) -> Callable[..., Weights | Stack | LearnedNetwork]:
+def _learning(method: str, progress: Progress) -> Callable[..., Learned]:
     """What learns. Only networks are watched: they take minutes for 10 000 videos, the others seconds."""
     watched = functools.partial(learn_network, progress=progress)
     return {"weights": learn_weights, "logistic": learn_stack, NETWORK: watched}[method]

@@ -15,7 +15,7 @@ from yt8m.predicting.combining import LARGEST_LOGIT, Combination, Mean, Named
 from yt8m.predicting.pairs import Pairs, values_of_rows
 from yt8m.predicting.parts import Part, Predictions
 from yt8m.predicting.stacking import LOGISTIC, LOWEST, Regression, Stack, filled, fit_regressions, stack_of
-from yt8m.predicting.weighting import learn_weights
+from yt8m.predicting.weighting import Weights, learn_weights
 from yt8m.progress import SILENT, Progress
 from yt8m.reranking import Reranker, fit_reranker
 
@@ -50,6 +50,10 @@ class LearnedNetwork:
     def as_json(self) -> dict[str, Any]:
         """As a file of weights holds it."""
         return {**dataclasses.asdict(self.told), "network": self.reranker.as_json()}
+
+
+Learned = Weights | Stack | LearnedNetwork
+"""What each method of `yt8m weigh` learns."""
 
 
 def learn_network(

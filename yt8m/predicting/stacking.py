@@ -16,7 +16,7 @@ from yt8m.metrics.ratings import SegmentRatings
 from yt8m.predicting.combining import Mean, WeightedSum
 from yt8m.predicting.pairs import Pairs, labelled_pairs
 from yt8m.predicting.parts import Described, Predictions
-from yt8m.predicting.weighting import Weights, learn_weights
+from yt8m.predicting.weighting import Sum, Weights, learn_weights
 
 LOGISTIC = "logistic"
 """The name of the mean in a file with the weights of a logistic regression."""
@@ -32,7 +32,7 @@ class LearnedMean:
 
 
 @dataclass(frozen=True)
-class Stack:
+class Stack(Sum):
     """A logistic regression and its scores. The fields of `yt8m.predicting.weighting.Weights` mean the same here."""
 
     members: list[str]

@@ -3,8 +3,10 @@
 M = members.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -19,8 +21,24 @@ _LEAST_SHARE = 0.02
 """A member with no more than this share is left out."""
 
 
+class Sum:
+    """The base of what is learned as one weight a member, with the attributes of `yt8m.predicting.reranked.LearnedNetwork`."""
+
+    reranker: ClassVar[None] = None
+    better: ClassVar[None] = None
+
+    @property
+    def told(self):
+        """What is told of it: all that there is."""
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """As a file of weights holds it."""
+        return dataclasses.asdict(self)
+
+
 @dataclass(frozen=True)
-class Weights:
+class Weights(Sum):
     """Learned weights and their scores."""
 
     members: list[str]
