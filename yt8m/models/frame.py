@@ -75,11 +75,12 @@ class DeepBagOfFrames(Architecture):
 
     def build(self, features, num_classes):
         import keras
-        from keras.layers import Activation, Dense
+        from keras.layers import Activation
 
         from yt8m.layers.gating import ContextGating
         from yt8m.layers.normalisation import NormalisedProjection, batch_normalisation
         from yt8m.layers.pooling import MaskedMax, MaskedMean
+        from yt8m.layers.products import Dense
 
         frames, mask = masked_frames(features, self.normalise_frames)
         clusters = NormalisedProjection(self.num_clusters, name="projection")(frames, mask)

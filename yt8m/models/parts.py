@@ -72,9 +72,9 @@ def classify_clusters(architecture, vector, num_classes: int):
     `architecture` must have the hyper-parameters of the VLAD family.
     """
     import keras
-    from keras.layers import Dense
 
     from yt8m.layers.gating import ContextGating
+    from yt8m.layers.products import Dense
 
     initial = keras.initializers.RandomNormal(stddev=architecture.num_clusters**-0.5)
     hidden = Dense(architecture.hidden_size, kernel_initializer=initial, name="hidden")(vector)

@@ -145,11 +145,11 @@ class NeXtVLAD(Architecture):
     def classified(self, streams, mask, num_classes: int, prefix: str = ""):
         """Pools and classifies the streams: logits [B, C]. All layer names begin with `prefix`."""
         from keras.initializers import HeNormal
-        from keras.layers import Dense
 
         from yt8m.layers import vlad
         from yt8m.layers.gating import SqueezeExcitationGating
         from yt8m.layers.normalisation import batch_normalisation
+        from yt8m.layers.products import Dense
 
         def make_pooling(feature):
             num_clusters, num_groups = feature.share_of(self.num_clusters, 2), feature.share_of(self.num_groups)
