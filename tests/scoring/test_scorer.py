@@ -196,3 +196,16 @@ def test_batches_of_one_shape_give_the_same_and_are_traced_once_and_no_step_is_g
             np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
         for field in ("logits", "losses"):
             np.testing.assert_allclose(getattr(found, field), getattr(expected, field), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["lstm", "gru", "netvlad"])
+def test_one_scorer_takes_any_number_of_frames(sample, model):
+    config = RunConfig(
+        model=make_architecture(model, **SMALL[model]), data=DataConfig(num_classes=12, max_frames=20, features=("audio",))
+    )
+    built, source = build(config), open_data(config, str(sample / FRAMES))
+    again = Scorer(built)
+    for count in (3, 7, 11):
+        shown = dataclasses.replace(config, data=dataclasses.replace(config.data, prediction_num_frames=count))
+        found, expected = (next(each.scores(source, shown, batch_size=4)).logits for each in (again, Scorer(built)))
+        np.testing.assert_array_equal(found, expected)

@@ -111,7 +111,8 @@ class Scorer:
             return logits, video_losses(logits, batch)
 
         # Nothing here branches on the value of a tensor, and AutoGraph would take half a second to read and rewrite the source.
-        self._step = tf.function(step, reduce_retracing=True, autograph=False)
+        # Only numbers of videos change from batch to batch. Recurrent layers do not take an unknown number of frames.
+        self._step = tf.function(step, reduce_retracing=self._by_video, autograph=False)
 
     def scores(
         self,
