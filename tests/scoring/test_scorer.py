@@ -201,7 +201,8 @@ def test_batches_of_one_shape_give_the_same_and_are_traced_once_and_no_step_is_g
 @pytest.mark.parametrize("model", ["lstm", "gru", "netvlad"])
 def test_one_scorer_takes_any_number_of_frames(sample, model):
     config = RunConfig(
-        model=make_architecture(model, **SMALL[model]), data=DataConfig(num_classes=12, max_frames=20, features=("audio",))
+        model=make_architecture(model, **SMALL[model]),
+        data=DataConfig(num_classes=12, max_frames=20, features=("audio",)),
     )
     built, source = build(config), open_data(config, str(sample / FRAMES))
     again = Scorer(built)

@@ -55,7 +55,7 @@ class DataConfig:
     random_without_replacement: without, and in order. uniform: the middle
     frames of equal parts. consecutive: in one piece."""
     prediction_num_frames: NonNegativeInt = 0
-    """Frames to sample from each video in validation and prediction; 0 = all, which is best and slowest."""
+    """Frames to sample from each video in validation and prediction; 0 = all, which is slowest, and best for most models."""
     prediction_sampling: Sampling = "uniform"
     """How to sample them; see --data.sampling."""
     max_frames: PositiveInt = DEFAULT_MAX_FRAMES
