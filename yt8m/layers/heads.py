@@ -91,9 +91,8 @@ class Head(keras.layers.Layer):
 
     def product(self, inputs, training=None):
         """Inputs [B, H] times the matrix, float32; computed in the compute dtype in training, and else in float32."""
-        kernel = ops.reshape(self.kernel, self.kernel.shape)  # a tensor: `wide_product` takes no variable
         dtype = self.compute_dtype if training else "float32"
-        return ops.cast(wide_product(ops.cast(inputs, dtype), ops.cast(kernel, dtype)), "float32")
+        return ops.cast(wide_product(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype)), "float32")
 
     def get_config(self):
         names = ("num_classes", "l2", "initial_bias", "initial_scale")
@@ -152,7 +151,7 @@ class MixtureOfExpertsHead(Head):
         self.built = True
 
     def call(self, inputs, training=None):
-        bias = ops.reshape(self.expert_bias, self.expert_bias.shape)  # a tensor, as in `product`
+        bias = ops.reshape(self.expert_bias, self.expert_bias.shape)  # a tensor, as in `wide_product`
         return mixture_logits(self.product(inputs, training), bias)
 
     def get_config(self):
