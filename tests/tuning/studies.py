@@ -52,6 +52,22 @@ class Watcher(Progress):
         self.messages.append(text)
 
 
+class Releasing(Watcher):
+    """Releases the running trials, which are held, from when on `when` is true of it and them."""
+
+    def __init__(self, directory, when):
+        super().__init__()
+        self._trials, self._when = Path(directory) / "trials", when
+
+    def trials_updated(self, trials, num_trials, num_steps):
+        super().trials_updated(trials, num_trials, num_steps)
+        running = [trial for trial in trials if trial.state == "running"]
+        if self._when(self, running):
+            for trial in running:
+                (self._trials / f"{trial.number:04d}").mkdir(exist_ok=True)
+                (self._trials / f"{trial.number:04d}" / "released").touch()
+
+
 if __name__ == "__main__":
     use_stand_ins()
     tuning.tune(task(sys.argv[1], int(sys.argv[2]), jobs=int(sys.argv[3])), Watcher())

@@ -1,7 +1,8 @@
 """Stands for `yt8m train` as a trial: scores by a formula, a step every few milliseconds, a run directory like the real one's.
 
 It goes on from its checkpoint, saves at SIGTERM and ends with 2 then. Each start leaves a line in `starts`. The variable ENDS has
-a word for each trial, how it ends: well, crash, kill, refuse, nothing.
+a word for each trial, how it ends: well, crash, kill, refuse, nothing. Where the variable HELD is set, a trial stops in the middle
+until it finds the file `released` in its directory, so that no test depends on which of two processes is quicker.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 
 VALIDATE_EVERY = 5
 SECONDS_A_STEP = 0.01
+SECONDS_HELD = 120
 
 
 def score_of(learning_rate: float, step: int) -> float:
@@ -44,9 +46,20 @@ def main() -> None:
             with (run / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps({"kind": "train", "step": step, "loss": 1.0}) + "\n")
                 file.write(json.dumps({"kind": "validation", "step": step, "gap": score_of(rate, step)}) + "\n")
+        if step == num_steps // 2 and "HELD" in os.environ:
+            hold(run, stopping)
         if stopping:
             checkpoint.write_text(str(step))
             sys.exit(2)
+
+
+def hold(run: Path, stopping: list[bool]) -> None:
+    end = time.monotonic() + SECONDS_HELD
+    while not stopping and not (run / "released").exists():
+        if time.monotonic() > end:
+            print("yt8m: nobody released this trial")
+            sys.exit(2)
+        time.sleep(SECONDS_A_STEP)
 
 
 def fail(ends: str) -> None:
