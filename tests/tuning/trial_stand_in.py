@@ -1,8 +1,8 @@
 """Stands for `yt8m train` as a trial: scores by a formula, a step every few milliseconds, a run directory like the real one's.
 
 It goes on from its checkpoint, saves at SIGTERM and ends with 2 then. Each start leaves a line in `starts`. The variable ENDS has
-a word for each trial, how it ends: well, crash, kill, refuse, nothing. Where the variable HELD is set, a trial stops in the middle
-until it finds the file `released` in its directory, so that no test depends on which of two processes is quicker.
+a word for each trial, how it ends: well, crash, kill, refuse, nothing. Where the variable HELD is set, a trial stops in its
+middle until it finds the file `released` in its directory, so that no test depends on which of two processes is quicker.
 """
 
 import json
