@@ -32,7 +32,7 @@ def logistic() -> RunConfig:
 
     Values count by what the labels of training videos say of them. Seven epochs, and more on fewer than 9 000 videos: 246
     steps on 8 900, along half a cosine, and about 106 000 on the full training split. docs/benchmarks.md has what each choice
-    gave: GAP .666 there, on other videos; means reached .714 on the 2017 split. 4.5 million parameters. A step takes 0.06 s
+    gave: GAP .681 there, on other videos; means reached .714 on the 2017 split. 4.5 million parameters. A step takes 0.06 s
     on 2 cores.
     """
     return _on_a_subset(
@@ -81,7 +81,7 @@ def moe() -> RunConfig:
 
     Values count by what the labels of training videos say of them. Five epochs, and more on fewer than 9 000 videos: 176
     steps on 8 900, along half a cosine, and about 76 000 on the full training split. docs/benchmarks.md has what each choice
-    gave: GAP .675 there, on other videos; with a gate, .741 was reached on the 2017 split. 22.3 million parameters. A step
+    gave: GAP .686 there, on other videos; with a gate, .741 was reached on the 2017 split. 22.3 million parameters. A step
     takes 0.24 s on 2 cores.
     """
     model = MixtureOfExperts(normalise="explained", dropout=0.2, l2=0.0)
