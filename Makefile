@@ -115,7 +115,7 @@ data/own/records/split: | data/own/records/videos.csv
 
 runs/own/best/model.weights.h5: | data/own/records/split
 	$(YT8M) train logistic --data.root data/own/records/split --run runs/own --training.num-steps 100 \
-	    --training.batch-size 16 --training.learning-rate 0.003 --training.validate-every-steps 50
+	    --training.batch-size 16 --training.learning-rate 0.003 --training.validate-every-steps 50 --model.normalise rms
 
 data/own/new: | $(INSTALLED_VIDEO)
 	$(YT8M) synth data/own/new --as videos --num-videos 3 --seed 1

@@ -49,8 +49,8 @@ class Change:
 
 
 CHANGES = (
-    Change("learning rate x 1/2", "logistic", {"learning_rate": 2.5e-3}),
-    Change("learning rate x 2", "logistic", {"learning_rate": 1e-2}),
+    Change("learning rate x 1/2", "logistic", {"learning_rate": 3.5e-3}),
+    Change("learning rate x 2", "logistic", {"learning_rate": 1.4e-2}),
     Change("epsilon x 1/10", "logistic", {"epsilon": 1e-4}),
     Change("epsilon x 10", "logistic", {"epsilon": 1e-2}),
     Change("EMA, decay .95", "logistic", {"ema_decay": 0.95}),

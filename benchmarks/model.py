@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from benchmarks.parameters import at_published_size, count_trainable
 from benchmarks.sizes import parser_of, sized
+from benchmarks.step import NUM_RECORDS
 from yt8m import runs
 from yt8m.data.pipeline import make_dataset
 from yt8m.data.schema import DEFAULT_MAX_FRAMES
@@ -64,7 +65,7 @@ def measure(recipe: str, files: list[str]) -> dict[str, float]:
     """Videos a second, millions of parameters, gigabytes."""
     config = at_published_size(recipe)
     data = dataclasses.replace(config.data, train=tuple(files), max_frames=DEFAULT_MAX_FRAMES, shuffle_buffer=64)
-    config = dataclasses.replace(config, data=data)
+    config = dataclasses.replace(config, data=data, training=config.training.counted(NUM_RECORDS))
     source = open_data(config, files)
     trainer = Trainer(config, open_devices(), source)
     rates = {"train": train_rate(trainer, source)}

@@ -13,8 +13,7 @@ set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/venv"
-"$place/venv/bin/pip" install --quiet --disable-pip-version-check \
-    tensorflow==2.16.2 tf2onnx==1.17.0 onnx==1.18.0 onnxruntime==1.32.0 ai-edge-litert==2.3.0
+"$place/venv/bin/pip" install --quiet --disable-pip-version-check tensorflow==2.16.2 tf2onnx==1.17.0 onnx==1.18.0 onnxruntime==1.32.0 ai-edge-litert==2.3.0
 cd "$place"
 TF_CPP_MIN_LOG_LEVEL=3 venv/bin/python -W ignore - 2> log <<'END_OF_PYTHON' || { cat log; exit 1; }
 import math

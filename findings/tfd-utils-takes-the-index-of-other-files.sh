@@ -13,8 +13,7 @@ set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/venv"
-"$place/venv/bin/pip" install --quiet --disable-pip-version-check \
-    tfd-utils==1.3.0 protobuf==5.29.6 tfrecord-slow==0.6.0 crc32c==2.9.post0 numpy==2.4.6
+"$place/venv/bin/pip" install --quiet --disable-pip-version-check tfd-utils==1.3.0 protobuf==5.29.6 tfrecord-slow==0.6.0 crc32c==2.9.post0 numpy==2.4.6
 cd "$place"
 venv/bin/python -W ignore::RuntimeWarning - <<'END_OF_PYTHON'
 import contextlib

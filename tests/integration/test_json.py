@@ -203,13 +203,13 @@ def test_a_recipe_is_printed_whole(yt8m):
     listed = yt8m("recipes").out.splitlines()
     assert listed[0].split() == ["recipe", "level", "parameters", "steps", "batch", "memory", "time"]
     (moe,) = [line.split()[:7] for line in listed if line.startswith("moe ")]
-    assert moe == ["moe", "video", "22.3", "M", "91,147", "256", "1.4"]
+    assert moe == ["moe", "video", "22.3", "M", "75,956", "256", "1.4"]
     assert yt8m("recipes", "moo").status == 2
 
 
 def test_recipes_are_told_for_the_data_at_hand(yt8m, sample):
     outcome = yt8m("recipes", "moe", "--data", sample)
     moe = outcome.out.splitlines()[1]
-    assert moe.split()[:6] == ["moe", "video", "0.1", "M", "41", "256"]
+    assert moe.split()[:6] == ["moe", "video", "0.1", "M", "34", "256"]
     assert f"{sample}: 64 to train on at video level" in outcome.err
     assert yt8m("recipes", "--data", sample / "nothing").status == 2

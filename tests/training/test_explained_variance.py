@@ -50,6 +50,16 @@ def test_without_a_class_of_three_videos_values_count_alike():
     np.testing.assert_allclose(found, 1 / values.std(axis=0), rtol=1e-6)
 
 
+def test_of_few_videos_values_count_alike(labels):
+    """At one less than the fewest, by hand: variances 1/4 and 25/4 have the mean 13/4, and of a constant nothing is known."""
+    moments = Moments(C, [2, 1])
+    values = np.tile([[0.0, 1.0], [1.0, 6.0]], (N // 2, 1))[: N - 2]
+    moments.add(sparse.csr_matrix(labels[: N - 2]), [values, np.full((N - 2, 1), 3.0)])
+    alike, constant = moments.scales()
+    np.testing.assert_allclose(alike, [np.sqrt(4 / 13)] * 2, rtol=1e-6)
+    np.testing.assert_array_equal(constant, [1.0])
+
+
 def test_sums_of_several_workers_are_those_of_one(labels):
     random = np.random.default_rng(4)
     features = [random.normal(labels @ random.normal(size=(C, size)), 1.0) for size in (5, 2)]

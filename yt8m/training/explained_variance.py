@@ -9,6 +9,9 @@ from scipy.linalg import cho_factor, cho_solve
 
 LEAST_POSITIVES = 3
 """Classes with fewer videos take no part: they would explain noise."""
+FEWEST_VIDEOS = 200
+"""Fewer videos say too little of single values, and all of a feature's values count alike. Networks whose values are not whitened have
+many that hardly vary; what a few dozen labels seem to explain of these is noise, as large as any after division by its deviation."""
 RIDGE = 20.0
 """The ridge, in videos: it makes classes with few videos explain less. 5 was as good on 8 900 real videos."""
 
@@ -53,8 +56,11 @@ class Moments:
     def scales(self) -> list[np.ndarray]:
         """What to multiply each value by, float32 [D] a feature: its share of explained variance over its deviation.
 
-        A value that never changes gets 0. If no class has enough videos, all shares count as 1.
+        A value that never changes gets 0. If no class has enough videos, all shares count as 1. Of fewer than `FEWEST_VIDEOS`
+        videos, all values of a feature get the same: one over the root of their mean variance.
         """
+        if self.count < FEWEST_VIDEOS:
+            return [self._alike(*sums) for sums in zip(self._sums, self._squares, strict=True)]
         used = np.flatnonzero(self._labels >= LEAST_POSITIVES)
         means = self._labels[used] / self.count
         pairs = self._pairs[used][:, used].toarray() - self.count * np.outer(means, means)
@@ -73,3 +79,7 @@ class Moments:
             deviations = np.sqrt(total / self.count)
             found.append(np.where(changing, shares / np.where(changing, deviations, 1.0), 0.0).astype(np.float32))
         return found
+
+    def _alike(self, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        variance = np.mean(np.maximum(squares - sums**2 / self.count, 0.0)) / self.count
+        return np.full(len(sums), 1 / np.sqrt(variance) if variance else 1.0, np.float32)

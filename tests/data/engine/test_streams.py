@@ -308,15 +308,16 @@ class TestFilesBehindHttp:
             assert threads_end()
 
     def test_threads_of_a_silent_server_end_when_the_reader_stops(self, served, monkeypatch):
-        monkeypatch.setattr(web_reading, "PATIENCE", Patience(timeout=0.3, attempts=9, first_wait=60.0))
+        # A second attempt would get silence, too, so the first answers have time enough on a busy machine.
+        monkeypatch.setattr(web_reading, "PATIENCE", Patience(timeout=2.0, attempts=9, first_wait=60.0))
         monkeypatch.setattr(ahead, "RANGE_BYTES", 1 << 20)
         served.files[NAME] = CONTENT * 20
         served.faults[NAME] = [Fault()] * (2 + ahead.RANGES_AT_ONCE - 1)  # one to find it, one for each thread
-        served.always = Fault(stall=10)
+        served.always = Fault(stall=20)
         records = open_records(served.url + NAME, "frame").records()
         next(records)
         records.close()
-        assert threads_end(5.0), "neither silence nor the wait for another attempt holds them"
+        assert threads_end(10.0), "neither silence nor the wait for another attempt holds them"
 
 
 class TestReadingAhead:
