@@ -10,8 +10,9 @@ from scipy.linalg import cho_factor, cho_solve
 LEAST_POSITIVES = 3
 """Classes with fewer videos take no part: they would explain noise."""
 FEWEST_VIDEOS = 200
-"""Fewer videos say too little of single values, and all of a feature's values count alike. Networks whose values are not whitened have
-many that hardly vary; what a few dozen labels seem to explain of these is noise, as large as any after division by its deviation."""
+"""Fewer videos say too little of single values, and all of a feature's values count alike. A network without whitening has many
+values that hardly vary. What a few dozen labels seem to explain of them is noise, and division by their deviation makes it
+large."""
 RIDGE = 20.0
 """The ridge, in videos: it makes classes with few videos explain less. 5 was as good on 8 900 real videos."""
 
