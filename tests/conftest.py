@@ -179,6 +179,16 @@ def _draw_no_curves():
         yield
 
 
+@pytest.fixture(scope="module")
+def _values_of_few_videos_count():
+    """The labels of as few videos as the small sample has say which values count, as those of hundreds do."""
+    from yt8m.training import explained_variance
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(explained_variance, "FEWEST_VIDEOS", 1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with real YouTube-8M records, which is no part of the repository."""

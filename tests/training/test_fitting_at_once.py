@@ -14,18 +14,13 @@ from yt8m.progress import Messages
 from yt8m.runs import load_config
 from yt8m.runs.model import load_run
 from yt8m.scoring.evaluation import evaluate
-from yt8m.training import explained_variance, fitting
+from yt8m.training import fitting
 from yt8m.training.fitting import fit
 from yt8m.training.leaving_one_out import left_out
 
+pytestmark = pytest.mark.usefixtures("_values_of_few_videos_count")
+
 TRAIN, VALIDATE = "2/video/train", "2/video/validate"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_videos_are_enough():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explained_variance, "FEWEST_VIDEOS", 1)
-        yield
 
 
 def read(sample, split, num_classes=12):

@@ -10,19 +10,11 @@ from small_runs import configure
 
 from yt8m import read_batches
 from yt8m.runs.model import load_run
-from yt8m.training import explained_variance
 from yt8m.training.loop import train
 
-pytestmark = pytest.mark.usefixtures("_plain_graphs")
+pytestmark = pytest.mark.usefixtures("_plain_graphs", "_values_of_few_videos_count")
 
 HYPERPARAMETERS = {"num_branches": 1, "hidden_size": 4, "normalise": "explained"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_videos_are_enough():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explained_variance, "FEWEST_VIDEOS", 1)
-        yield
 
 
 def expected_scales(paths):

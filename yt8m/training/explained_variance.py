@@ -60,15 +60,22 @@ class Moments:
         A value that never changes gets 0. If no class has enough videos, all shares count as 1. Of fewer than `FEWEST_VIDEOS`
         videos, all values of a feature get the same: one over the root of their mean variance.
         """
+        totals = [
+            np.maximum(squares - sums**2 / self.count, 0.0)
+            for sums, squares in zip(self._sums, self._squares, strict=True)
+        ]
         if self.count < FEWEST_VIDEOS:
-            return [self._alike(*sums) for sums in zip(self._sums, self._squares, strict=True)]
+            deviations = [np.sqrt(total.mean() / self.count) for total in totals]
+            return [
+                np.full(len(total), 1 / deviation if deviation else 1.0, np.float32)
+                for total, deviation in zip(totals, deviations, strict=True)
+            ]
         used = np.flatnonzero(self._labels >= LEAST_POSITIVES)
         means = self._labels[used] / self.count
         pairs = self._pairs[used][:, used].toarray() - self.count * np.outer(means, means)
         factor = cho_factor(pairs + RIDGE * np.eye(len(used))) if len(used) else None
         found = []
-        for sums, squares, products in zip(self._sums, self._squares, self._products, strict=True):
-            total = np.maximum(squares - sums**2 / self.count, 0.0)
+        for total, sums, squares, products in zip(totals, self._sums, self._squares, self._products, strict=True):
             changing = total > 1e-9 * squares  # what rounding leaves of a constant is less
             if factor:
                 covariances = products[used] - np.outer(means, sums)
@@ -80,7 +87,3 @@ class Moments:
             deviations = np.sqrt(total / self.count)
             found.append(np.where(changing, shares / np.where(changing, deviations, 1.0), 0.0).astype(np.float32))
         return found
-
-    def _alike(self, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        variance = np.mean(np.maximum(squares - sums**2 / self.count, 0.0)) / self.count
-        return np.full(len(sums), 1 / np.sqrt(variance) if variance else 1.0, np.float32)
