@@ -1,13 +1,11 @@
-"""`python -m benchmarks.defaults`: whether other settings of `logistic` and `moe` suit fewer or more videos better.
+"""`python -m benchmarks.defaults --records FILES`: whether other settings suit `logistic` and `moe` better.
 
-Each setting is changed alone. A run goes on beyond its best step and validates often, so a change is not judged by a length that
-suits the default. Records and the runs of the defaults are those of `benchmarks.lengths`. The others are kept in runs/defaults/,
-so a benchmark that was stopped goes on.
+Each setting is changed alone, in a whole run of the recipe's length. `benchmarks.lengths` changes the length, and has the records
+and the runs of the recipes as they are. The others are kept in runs/defaults/, so a benchmark that was stopped goes on.
 """
 
 import dataclasses
 import itertools
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,22 +28,21 @@ class Change:
         name: as the table has it.
         recipe: the recipe.
         training, model: the fields of these parts, and their values.
-        num_epochs: the length, longer on few videos; 0 = beyond the best step.
     """
 
     name: str
     recipe: str
-    training: dict[str, float | str] = dataclasses.field(default_factory=dict)
-    model: dict[str, float] = dataclasses.field(default_factory=dict)
-    num_epochs: float = 0.0
+    training: dict[str, float] = dataclasses.field(default_factory=dict)
+    model: dict[str, float | str] = dataclasses.field(default_factory=dict)
 
-    def made_in(self, config: RunConfig, num_videos: int) -> RunConfig:
-        """The configuration with these values, for so many training videos."""
-        training = dataclasses.replace(config.training, **self.training)
-        if self.num_epochs:
-            num_steps = lengths.steps_in(config, self.num_epochs, num_videos)
-            training = training.in_place_of(num_steps=num_steps, validate_every_steps=num_steps)
-        return dataclasses.replace(config, training=training, model=dataclasses.replace(config.model, **self.model))
+    def made_in(self, config: RunConfig) -> RunConfig:
+        """The configuration of a run with these values, in a directory of its own."""
+        name = f"{Path(config.run).name}-{self.name.replace(' ', '_').replace('/', '_of_')}"
+        training, model = (
+            dataclasses.replace(part, **fields)
+            for part, fields in ((config.training, self.training), (config.model, self.model))
+        )
+        return dataclasses.replace(config, run=str(RUNS / name), training=training, model=model)
 
 
 CHANGES = (
@@ -56,6 +53,7 @@ CHANGES = (
     Change("EMA, decay .95", "logistic", {"ema_decay": 0.95}),
     Change("L2 term of 1e-5", "logistic", model={"l2": 1e-5}),
     Change("no L2 term", "logistic", model={"l2": 0.0}),
+    Change("all values scaled together", "logistic", model={"normalise": "rms"}),
     Change("learning rate x 1/2", "moe", {"learning_rate": 2.5e-3}),
     Change("learning rate x 2", "moe", {"learning_rate": 1e-2}),
     Change("epsilon x 1/30", "moe", {"epsilon": 1e-5}),
@@ -64,55 +62,29 @@ CHANGES = (
     Change("no dropout", "moe", model={"dropout": 0.0}),
     Change("dropout .5", "moe", model={"dropout": 0.5}),
     Change("L2 term of 1e-5", "moe", model={"l2": 1e-5}),
-    Change("half a cosine over 4 epochs", "moe", {"schedule": "cosine"}, num_epochs=4.0),
-    Change("half a cosine over 6 epochs", "moe", {"schedule": "cosine"}, num_epochs=6.0),
-    Change("half a cosine over 9 epochs", "moe", {"schedule": "cosine"}, num_epochs=9.0),
-    Change("L2 term of 1e-8", "moe", model={"l2": 1e-8}),
+    Change("all values scaled together", "moe", model={"normalise": "rms"}),
 )[:: sized(1, 16)]
 
-Curves = list[dict[int, float]]
-"""GAP by step, a split each."""
 
-
-def records_by_name(paths: Sequence[str], numbers: Sequence[int]) -> dict[str, list[lengths.Records]]:
-    """The records of `benchmarks.lengths` with all classes, of the first splits."""
-    found: dict[str, list[lengths.Records]] = {}
-    for each in itertools.chain(lengths.real(paths), map(lengths.made, numbers)):
-        if each.split < SPLITS:
-            found.setdefault(each.name, []).append(each)
-    return found
-
-
-def curves_of(splits: Sequence[lengths.Records], change: Change) -> Curves:
-    """The curves of runs with a change. All splits have the same steps."""
-    found, num_videos = [], splits[0].count()
-    for records in splits:
-        config = lengths.configured(change.recipe, records)
-        name = f"{Path(config.run).name}-{change.name.replace(' ', '_').replace('/', '_of_')}"
-        changed = change.made_in(dataclasses.replace(config, run=str(RUNS / name)), num_videos)
-        found.append(lengths.curve_of(changed))
-        print(changed.run, max(found[-1].values()), flush=True)
-    return found
-
-
-def best(curves: Curves) -> tuple[float, int]:
-    """The best mean GAP, and its step."""
-    steps = set.intersection(*(set(curve) for curve in curves))
-    return max((statistics.mean(curve[step] for curve in curves), step) for step in steps)
+def row_of(recipe: str, change: Change, known: dict[str, list[lengths.Records]]) -> list[str]:
+    """What a change gains on each set of records: the mean of the splits, with its spread."""
+    cells = []
+    for splits in known.values():
+        plain = [lengths.configured(recipe, each) for each in splits]
+        pairs = [(lengths.score(change.made_in(config)), lengths.score(config)) for config in plain]
+        cells.append(lengths.spread([changed - without for changed, without in pairs], "+"))
+    return [f"`{recipe}`", change.name, *cells]
 
 
 def table(recipes: Sequence[str], paths: Sequence[str], numbers: Sequence[int]) -> str:
-    """A row a change: what it gains with each number of videos, and the step that is best then."""
-    rows, known = [], records_by_name(paths, numbers)
+    """The scores of each recipe as it is, and a row a change."""
+    found = itertools.chain(lengths.real(paths), map(lengths.made, numbers))
+    known = lengths.by_name(each for each in found if each.split < SPLITS)
+    rows = []
     for recipe in recipes:
-        curves = {name: [lengths.curve_of(lengths.configured(recipe, each)) for each in known[name]] for name in known}
-        without = {name: best(each) for name, each in curves.items()}
-        rows.append([f"`{recipe}`", "none", *(f"{gap:.4f} ({step})" for gap, step in without.values())])
-        for change in CHANGES:
-            if change.recipe == recipe:
-                found = {name: best(curves_of(splits, change)) for name, splits in known.items()}
-                cells = [f"{gap - without[name][0]:+.4f} ({step})" for name, (gap, step) in found.items()]
-                rows.append([f"`{recipe}`", change.name, *cells])
+        plain = ([lengths.score(lengths.configured(recipe, each)) for each in splits] for splits in known.values())
+        rows.append([f"`{recipe}`", "none: the GAP", *map(lengths.spread, plain)])
+        rows += [row_of(recipe, change, known) for change in CHANGES if change.recipe == recipe]
     return documents.table(["recipe", "change", *known], rows)
 
 

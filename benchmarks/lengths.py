@@ -1,15 +1,17 @@
-"""`python -m benchmarks.lengths`: how long `logistic` and `moe` should learn from 1 000 videos, and from more.
+"""`python -m benchmarks.lengths --records FILES`: whether `logistic` and `moe` learn long enough from few videos, and from many.
 
-Each run goes on beyond its best step and validates often, so it shows the score at every length. Real records are fitted on some
-of the shards and scored on six others, in three ways, each with another seed. Made videos are drawn anew for each number. The
-runs are kept in runs/lengths/, so a benchmark that was stopped goes on.
+Each recipe is trained for the steps that it has, for half as many, and for twice as many. All are whole runs, whose learning rate
+falls as the recipe says. Real records are fitted on some of the shards and scored on six others, in three ways, each with another
+seed. Made videos are drawn anew for each number. The runs are kept in runs/lengths/, so a benchmark that was stopped goes on.
 """
 
 import dataclasses
 import glob
 import itertools
+import shutil
 import statistics
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,34 +19,28 @@ import numpy as np
 
 from benchmarks import documents
 from benchmarks.sizes import parser_of, runs_of, sized
-from yt8m import runs
 from yt8m.config import RunConfig
 from yt8m.data import protos
 from yt8m.data.features import DEFAULT_FEATURES
 from yt8m.data.quantisation import dequantise
 from yt8m.data.records import framed, read_framing, read_offsets, video_level_record
 from yt8m.data.tools.synthetic_videos import make_video, make_world
-from yt8m.files import NewFile
+from yt8m.files import NewFile, read_json
 from yt8m.recipes import make_config
 from yt8m.runs import RunDirectory
 from yt8m.training.loop import train
 
 RUNS = runs_of("lengths")
 RECIPES = ("logistic", "moe")
-NUM_STEPS = sized({"logistic": {4: 160, 10: 240, 30: 360}, "moe": {4: 96, 10: 144, 30: 240}}, {})
-"""Steps of a run on so many of the real shards."""
+SHARDS = sized((4, 10, 30), ())
+"""Numbers of the real shards to train on."""
 FEWER_CLASSES = sized(((4, 60), (30, 20), (30, 60), (30, 300), (30, 1000)), ())
 """Numbers of real shards, and of their most frequent classes. The others' labels are left out, and videos that have no more."""
 SPLITS = sized(3, 1)
 VALIDATION_SHARDS = 6
 NUM_MADE = sized((2_000, 6_000, 20_000, 100_000), (40,))
-LONG_EPOCHS, FEW_RECORDS = 12, sized(9_000, 40)
-"""Epochs of runs whose best length is not known beforehand. On fewer records they grow as a recipe's do."""
-RULE_EPOCHS = {"logistic": 5.0, "moe": 2.5}
-"""Epochs at a learning rate that stays. On few videos they are longer, as those of the recipes are."""
-BATCH_SIZE = 256
-"""As both recipes have it."""
-NUM_VALIDATIONS = sized(24, 2)
+FACTORS = (1.0, 0.5, 2.0)
+"""Of the steps that a recipe has."""
 NUM_CLASSES = sized(60, 12)
 
 
@@ -56,27 +52,15 @@ class Records:
         name: as the table has it.
         data: the fields of a configuration.
         split: which of the ways to choose real records; also the seed.
-        num_steps: the steps of a run by recipe, where they are known.
     """
 
     name: str
     data: dict[str, object]
     split: int = 0
-    num_steps: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def count(self) -> int:
         """Training videos."""
         return sum(len(list(read_offsets(path))) - 1 for path in self.data["train"])
-
-    def steps_of(self, recipe: str) -> int:
-        """The steps of a run."""
-        return self.num_steps.get(recipe) or max(2, steps_in(make_config(recipe), LONG_EPOCHS, self.count()))
-
-
-def steps_in(config: RunConfig, num_epochs: float, num_videos: int) -> int:
-    """The steps of so many epochs, which are longer on few videos."""
-    training = dataclasses.replace(config.training.in_place_of(num_epochs=num_epochs), few_records=FEW_RECORDS)
-    return training.counted(num_videos).num_steps
 
 
 def splits_of(paths: Sequence[str]) -> Iterator[tuple[int, list[str], tuple[str, ...]]]:
@@ -90,9 +74,8 @@ def splits_of(paths: Sequence[str]) -> Iterator[tuple[int, list[str], tuple[str,
 def real(paths: Sequence[str]) -> Iterator[Records]:
     """Yields the sets of real records with all classes, split by split."""
     for split, others, validate in splits_of(paths):
-        for shards in NUM_STEPS["moe"]:
-            steps = {recipe: NUM_STEPS[recipe][shards] for recipe in RECIPES}
-            yield Records(f"{shards} shards", {"train": tuple(others[:shards]), "validate": validate}, split, steps)
+        for shards in SHARDS:
+            yield Records(f"{shards} shards", {"train": tuple(others[:shards]), "validate": validate}, split)
 
 
 def real_of_fewer_classes(paths: Sequence[str]) -> Iterator[Records]:
@@ -142,49 +125,50 @@ def made(number: int) -> Records:
     return Records(f"{number} made", data | {"num_classes": NUM_CLASSES})
 
 
-def configured(recipe: str, records: Records) -> RunConfig:
-    """The configuration of a run that validates often, does not stop early, and whose learning rate stays."""
-    config, num_steps = make_config(recipe), records.steps_of(recipe)
-    every = max(1, num_steps // NUM_VALIDATIONS)
-    training = config.training.in_place_of(num_steps=num_steps, validate_every_steps=every)
-    fields = {
-        "schedule": "constant",
-        "early_stopping": 0,
-        "seed": records.split,
-        "checkpoint_every_steps": num_steps,
-        "log_every_steps": every,
-    }
+def configured(recipe: str, records: Records, factor: float = 1.0) -> RunConfig:
+    """The configuration of a run of a recipe, as a user has it, but for the steps: a factor of the recipe's own."""
+    config = make_config(recipe)
+    num_steps = max(1, round(factor * config.training.counted(records.count()).num_steps))
+    training = config.training.in_place_of(num_steps=num_steps, validate_every_steps=num_steps)
+    name = f"{recipe}-{records.name.replace(',', '').replace(' ', '_')}-{records.split}-x{factor:g}"
     return dataclasses.replace(
         config,
-        run=str(RUNS / f"{recipe}-{records.name.replace(',', '').replace(' ', '_')}-{records.split}"),
+        run=str(RUNS / name),
         data=dataclasses.replace(config.data, **records.data),
-        training=dataclasses.replace(training, validation_videos=0, **fields),
+        training=dataclasses.replace(training, seed=records.split, checkpoint_every_steps=num_steps),
     )
 
 
-def curve_of(config: RunConfig) -> dict[int, float]:
-    """The GAP by step, of a run that is trained first if it is not there."""
+def score(config: RunConfig) -> float:
+    """The GAP at the end of a run, which is trained first if it is not there. Its weights are not kept."""
     directory = RunDirectory(Path(config.run))
-    if not directory.config.exists() or max(_scores(directory), default=0) < config.training.num_steps:
+    if not directory.best_metrics.exists():
         train(config)
-    return _scores(directory)
+        directory.best_weights.unlink()
+        shutil.rmtree(directory.checkpoints)
+    gap = read_json(directory.best_metrics)["gap"]
+    print(config.run, f"{gap:.4f}", file=sys.stderr, flush=True)
+    return gap
 
 
-def _scores(directory: RunDirectory) -> dict[int, float]:
-    return {row["step"]: row["gap"] for row in runs.read_metrics(directory) if row["kind"] == "validation"}
+def spread(values: Sequence[float], sign: str = "") -> str:
+    """The mean, with the standard deviation if there is more than one."""
+    deviation = f" ± {statistics.stdev(values):.4f}" if values[1:] else ""
+    return f"{statistics.mean(values):{sign}.4f}{deviation}"
 
 
-def row_of(recipe: str, name: str, curves: Sequence[dict[int, float]], num_videos: int) -> list[str]:
-    """The best step of the mean curve, and what the steps of the rule, and twice and half as many as the best, lose."""
-    steps = sorted(set.intersection(*(set(curve) for curve in curves)))
-    mean = {step: statistics.mean(curve[step] for curve in curves) for step in steps}
-    best = max(steps, key=mean.get)
-    spread = f" ± {statistics.stdev(curve[best] for curve in curves):.4f}" if curves[1:] else ""
-    wanted = (steps_in(make_config(recipe), RULE_EPOCHS[recipe], num_videos), best / 2, best * 2)
-    near = [min(steps, key=lambda step: abs(step - each)) for each in wanted]
-    lost = [f"{mean[step] - mean[best]:+.4f} ({step})" for step in near]
-    epochs = f"{best * BATCH_SIZE / num_videos:.1f}"
-    return [f"`{recipe}`", name, f"{num_videos:,}", str(best), epochs, f"{mean[best]:.4f}{spread}", *lost]
+def row_of(recipe: str, name: str, splits: Sequence[Records]) -> list[str]:
+    """The steps of a recipe, its GAP, and what half and twice as many steps gain."""
+    by_factor = {factor: [score(configured(recipe, each, factor)) for each in splits] for factor in FACTORS}
+    scores = by_factor.pop(1.0)
+    gained = [
+        spread([changed - each for changed, each in zip(other, scores, strict=True)], "+")
+        for other in by_factor.values()
+    ]
+    num_videos = round(statistics.mean(each.count() for each in splits))
+    training = configured(recipe, splits[0]).training
+    epochs = f"{training.num_steps * training.batch_size / num_videos:.1f}"
+    return [f"`{recipe}`", name, f"{num_videos:,}", f"{training.num_steps:,}", epochs, spread(scores), *gained]
 
 
 def arguments_of(
@@ -200,32 +184,21 @@ def arguments_of(
     return paths, tuple(arguments.recipes), tuple(arguments.made)
 
 
+def by_name(found: Iterable[Records]) -> dict[str, list[Records]]:
+    """The splits of each set of records."""
+    names: dict[str, list[Records]] = {}
+    for each in found:
+        names.setdefault(each.name, []).append(each)
+    return names
+
+
 def main() -> None:
     paths, recipes, numbers = arguments_of("benchmarks.lengths", __doc__, RECIPES, NUM_MADE)
-    curves: dict[tuple[str, str], list[dict[int, float]]] = {}
-    sizes: dict[tuple[str, str], list[int]] = {}
-    for records in itertools.chain(real(paths), real_of_fewer_classes(paths), map(made, numbers)):
-        for recipe in recipes:
-            config, key = configured(recipe, records), (recipe, records.name)
-            curves.setdefault(key, []).append(curve_of(config))
-            sizes.setdefault(key, []).append(records.count())
-            print(config.run, max(curves[key][-1].values()), flush=True)
-    header = [
-        "recipe",
-        "records",
-        "videos",
-        "best step",
-        "epochs",
-        "GAP",
-        "by the rule",
-        "half the steps",
-        "twice the steps",
-    ]
-    rows = [
-        row_of(recipe, name, each, round(statistics.mean(sizes[recipe, name])))
-        for (recipe, name), each in curves.items()
-    ]
-    documents.write("lengths", documents.table(header, rows), keep=bool(paths))
+    known = by_name(itertools.chain(real(paths), real_of_fewer_classes(paths), map(made, numbers)))
+    header = ["recipe", "records", "videos", "steps", "epochs", "GAP", "half the steps", "twice the steps"]
+    rows = [row_of(recipe, name, splits) for name, splits in known.items() for recipe in recipes]
+    whole = bool(paths) and (recipes, numbers) == (RECIPES, NUM_MADE)
+    documents.write("lengths", documents.table(header, rows), keep=whole)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ ROUNDS = sized(3, 1)
 PRECISIONS = ("float32", "mixed_bfloat16")
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 """Whether TensorFlow uses oneDNN. By default it does where a processor has AVX-512; `import yt8m` turns it on everywhere."""
-PEERS = {"theirs": {ONEDNN: "0"}, "theirs, with oneDNN": {ONEDNN: "1"}}
+PEERS = {"theirs, without oneDNN": {ONEDNN: "0"}, "theirs, with oneDNN": {ONEDNN: "1"}}
 """Variables of a peer's process."""
 
 

@@ -37,7 +37,7 @@ RUN_HERE = {
     "benchmarks.cluster": ["`convert --to video`", "| without |", "one thread", "`predict`"],
     "benchmarks.cluster_plan": ["| 200 | whole files |", "rests taken over"],
     "benchmarks.convert": ["`--to video`", "`--to parquet`"],
-    "benchmarks.defaults": ["`moe`", "half a cosine over 6 epochs", "40 made"],
+    "benchmarks.defaults": ["`moe`", "all values scaled together", "40 made"],
     "benchmarks.download": ["files of", "yt8m download"],
     "benchmarks.earlier": [
         *(
