@@ -205,6 +205,22 @@ def test_an_average_has_the_statistics_of_a_pass_over_the_training_records(bags_
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("arguments", [{}, {"last": 1}])
+def test_one_set_of_weights_gets_new_statistics_and_nothing_else(bags_run, sample, tmp_path, arguments):
+    result = average([bags_run], tmp_path / "out", **arguments)
+    assert (len(result.averaged), result.num_statistics) == (1, 64)
+    for found, expected in zip(statistics_of(tmp_path / "out"), first_statistics(sample), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+    before, after = (load_run(each).trainable_variables for each in (bags_run, tmp_path / "out"))
+    if not arguments:  # those of the run are its best ones
+        for kept, own in zip(after, before, strict=True):
+            np.testing.assert_array_equal(kept, own)
+    with pytest.raises(InputError, match="one set of weights has no average"):
+        average([bags_run], tmp_path / "none", statistics_batches=0, **arguments)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.thorough
 def test_training_records_that_are_gone_are_named_with_what_to_do(bags_run, sample, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(bags_run, moved)

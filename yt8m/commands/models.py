@@ -110,6 +110,8 @@ def average(
 ) -> int:
     """Average the weights of a run's checkpoints, or of several runs, into a new run.
 
+    One set of weights of a model with batch normalisation gets new statistics alone.
+
     Example: yt8m average runs/sample --last 2 --out runs/sample_averaged
 
     Args:
@@ -135,5 +137,7 @@ def average(
     else:
         text = reports.scores(result.metrics) if result.metrics else "no validation split to score it on"
         statistics = f", batch statistics of {result.num_statistics} videos" if result.num_statistics else ""
-        show(f"{result.run}: the mean of {len(result.averaged)} sets of weights{statistics}; {text}")
+        count = len(result.averaged)
+        averaged = f"the mean of {count} sets of weights" if count > 1 else f"the weights of {result.averaged[0]}"
+        show(f"{result.run}: {averaged}{statistics}; {text}")
     return OK

@@ -5,6 +5,7 @@ Within one run this removes the noise of the last steps. A moving average does t
 started from different weights have different hidden units in the same place, so their mean is useless.
 
 The mean of running statistics does not fit the mean weights. The statistics are computed anew (`yt8m.training.statistics`).
+So one set of weights gains from it, too: its running statistics are those of about 20 batches, those of an average of 100.
 """
 
 import dataclasses
@@ -63,7 +64,8 @@ def average(
 ) -> Average:
     """Averages weights into a new run directory, and validates it.
 
-    Without `last` and `best`, the best weights of each run are averaged.
+    Without `last` and `best`, the best weights of each run are averaged. One set of weights of a model with batch normalisation
+    keeps its weights and gets new statistics.
 
     Args:
         run: run directories of the same model.
@@ -76,8 +78,9 @@ def average(
         progress: gets a line on the broken records that are left out, if the run was told to skip them.
 
     Raises:
-        InputError: there are fewer than two sets of weights, fewer checkpoints than asked for or different models; a checkpoint
-            is damaged; the training records are missing or cannot be used; or `out` exists or is not local.
+        InputError: there is one set of weights, and no statistics to renew; there are fewer checkpoints than asked for, or
+            different models; a checkpoint is damaged; the training records are missing or cannot be used; or `out` exists or is
+            not local.
     """
     if last and best:
         raise InputError("--last and --best exclude each other; name one")
@@ -95,14 +98,16 @@ def average(
         for name, weights in _sets_of(RunDirectory(Path(each)), config, model, last, best):
             total = weights if total is None else [kept + new for kept, new in zip(total, weights, strict=True)]
             names.append(name)
-    if len(names) < 2:
-        raise InputError(
-            f"{run[0]}: one set of weights has no average; name more runs, or --last N or --best N of 2 or more"
-        )
     for variable, values in zip(model.variables, total, strict=True):
         variable.assign((values / len(names)).astype(variable.dtype))
     freeze(model, configs[0].training)  # frozen layers keep the statistics that they were trained with
-    num_statistics = _renew_statistics(model, configs[0], statistics_batches, data, progress)
+    renewal = StatisticsPass(model)
+    renews = bool(statistics_batches) and renewal.has_layers
+    if len(names) < 2 and not renews:
+        raise InputError(
+            f"{run[0]}: one set of weights has no average; name more runs, or --last N or --best N of 2 or more"
+        )
+    num_statistics = _renew_statistics(renewal, configs[0], statistics_batches, data, progress) if renews else 0
     return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, num_statistics, source)
 
 
@@ -179,11 +184,8 @@ def _read_checkpoint(path: Path, model: keras.Model, averaged: bool) -> Weights:
         raise InputError(f"{path}: the checkpoint cannot be read; delete its files, or ask for fewer") from error
 
 
-def _renew_statistics(model: keras.Model, config: RunConfig, most_batches: int, data, progress: Progress) -> int:
+def _renew_statistics(renewal: StatisticsPass, config: RunConfig, most_batches: int, data, progress: Progress) -> int:
     """Computes the statistics of batch normalisation for the averaged weights. Returns the number of videos used."""
-    renewal = StatisticsPass(model)
-    if not most_batches or not renewal.has_layers:
-        return 0
     try:
         if not (data or config.data.train):
             raise InputError(f"{config.run}: does not say where its training records are")
