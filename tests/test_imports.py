@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "yt8m"
 AREAS = {
     # Low to high: what an area is made of, and the areas above its line that it may import. A member is a module, or a package
     # with all in it, less what has a line of its own.
-    "foundations": ("errors values files progress machine data.schema data.features", ""),
+    "foundations": ("errors values files progress machine traced_gradients data.schema data.features", ""),
     "config": ("config", "foundations"),
     "plotting": ("views.plotting", "foundations"),
     "metrics": ("metrics", "foundations"),

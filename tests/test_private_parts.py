@@ -121,8 +121,8 @@ PRIVATE = [
     Private(
         "tensorflow.python.framework",
         "tensorflow.python.framework:ops.gradient_registry._registry",
-        *("tensorflow", "2.16.2", "tests/conftest.py"),
-        "gradients of graphs that are no more are forgotten; without it each process of the tests ends with 6 to 8 GB",
+        *("tensorflow", "2.16.2", "yt8m/traced_gradients.py and tests/conftest.py"),
+        "gradients of graphs that are no more are forgotten; without it a process keeps the weights of every model it trains",
     ),
     Private(
         "_registry",

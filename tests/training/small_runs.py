@@ -1,5 +1,6 @@
 """Tiny training runs on the sample data set, and ways to look at what they left."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,11 @@ def assert_same_state(first, second) -> None:
     assert first.keys() == second.keys()
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def graphs_that_hold_weights() -> list[tf.Graph]:
+    """Graphs of functions that captured a variable."""
+    for _ in range(2):  # the first one lets go of the models, the second one of what these owned
+        gc.collect()
+    graphs = [each for each in gc.get_objects() if isinstance(each, tf.Graph) and hasattr(each, "captures")]
+    return [each for each in graphs if any(outer.dtype == tf.resource for outer, _ in each.captures)]

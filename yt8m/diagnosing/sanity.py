@@ -25,6 +25,7 @@ from yt8m.progress import Messages
 from yt8m.runs.initial import start_from
 from yt8m.runs.model import build_for_training
 from yt8m.scoring.cross_entropy import video_losses
+from yt8m.traced_gradients import owned_gradients
 from yt8m.training.completion import number_of_classes
 from yt8m.training.layer_groups import freeze, group_remarks
 from yt8m.training.length import length_in_words
@@ -245,7 +246,8 @@ def _measure_step(objective: Objective, optimizer: Optimizer, batch, config: Run
 
     @tf.function(jit_compile=training.xla or None, autograph=False)
     def step():
-        loss, gradients = compute(batch, size, 1, pieces)
+        with owned_gradients(objective):
+            loss, gradients = compute(batch, size, 1, pieces)
         optimizer.apply(gradients, counter)
         counter.assign_add(1)
         return loss
@@ -315,7 +317,8 @@ def _overfit(config: RunConfig, batch: dict[str, tf.Tensor]) -> Finding:
 
     @tf.function(autograph=False)
     def step():
-        loss, gradients = objective.loss_and_gradients(few, size, 1, 1)
+        with owned_gradients(objective):
+            loss, gradients = objective.loss_and_gradients(few, size, 1, 1)
         optimizer.apply(gradients, counter)
         counter.assign_add(1)
         return loss

@@ -28,6 +28,7 @@ from yt8m.runs.records import open_validation
 from yt8m.runs.weights import load_weights
 from yt8m.scoring.evaluation import measure_source
 from yt8m.scoring.scorer import Scorer
+from yt8m.traced_gradients import owned_gradients
 from yt8m.values import PositiveInt, checked
 
 DEFAULT_TOP_K = 20
@@ -52,6 +53,7 @@ class Exported:
 
 
 @checked
+@owned_gradients()
 def export(
     run: str | os.PathLike,
     out: str | os.PathLike,

@@ -12,6 +12,7 @@ from yt8m.errors import InputError
 from yt8m.layers.normalisation import synchronised_statistics
 from yt8m.runs.best import best_weights
 from yt8m.runs.weights import load_weights
+from yt8m.traced_gradients import owned_gradients
 
 
 @contextlib.contextmanager
@@ -34,7 +35,7 @@ def build_for_training(config: RunConfig) -> models.BuiltModel:
     """Builds the model of a run with fresh weights and with all outputs that training needs."""
     assert config.data.features, "the features are resolved before a model is built"
     synchronised = config.training.synchronised_batch_normalisation
-    with precision(config.training.precision), synchronised_statistics(synchronised):
+    with precision(config.training.precision), synchronised_statistics(synchronised), owned_gradients():
         if config.pretrain:
             model = models.build_for_pretraining(config.model, config.data.features, config.pretrain)
             return models.BuiltModel(model, model, temperature=0.0)

@@ -30,6 +30,7 @@ from yt8m.scoring.application import (
 )
 from yt8m.scoring.calibration import Calibration
 from yt8m.scoring.cross_entropy import video_losses
+from yt8m.traced_gradients import owned_gradients
 
 BATCH_SIZE = {"video": 1024, "frame": 64, "segment": 512}
 """Records in each step at prediction, by level: about 20 MB of features."""
@@ -107,7 +108,8 @@ class Scorer:
         apply = apply_once_a_video if self._by_video else apply_model
 
         def step(batch):
-            logits = apply(model, batch)
+            with owned_gradients(model):
+                logits = apply(model, batch)
             return logits, video_losses(logits, batch)
 
         # Nothing here branches on the value of a tensor, and AutoGraph would take half a second to read and rewrite the source.

@@ -22,6 +22,7 @@ from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError
 from yt8m.metrics.forecasts import forecast_metrics
 from yt8m.models.pretraining import PREDICTED, REAL, VISIBLE, WHITENED
+from yt8m.traced_gradients import owned_gradients
 from yt8m.training.objective import ModelObjective
 from yt8m.training.stream import one_pass, training_frames
 
@@ -147,7 +148,8 @@ def fit_whitening(model: keras.Model, config: RunConfig, devices: Devices, sourc
 
     @tf.function(reduce_retracing=True, autograph=False)
     def moments(batch):
-        frames, real = frames_of(batch)
+        with owned_gradients(frames_of):
+            frames, real = frames_of(batch)
         rows = tf.boolean_mask(frames, real)
         return tf.shape(rows)[0], tf.reduce_sum(rows, axis=0), tf.matmul(rows, rows, transpose_a=True)
 
@@ -198,7 +200,8 @@ def measure_forecasts(
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch):
-        predictions = predictions_of(model(batch, training=False))
+        with owned_gradients(model):
+            predictions = predictions_of(model(batch, training=False))
         losses = forecast_losses(predictions, pretrain)
         return tf.reduce_sum(losses), tf.stack([_sums(each) for each in predictions])
 

@@ -19,6 +19,7 @@ from yt8m.data.engine.records import BareFile, LocalFile
 from yt8m.data.source import Source
 from yt8m.errors import bytes_in_words
 from yt8m.machine import count_free_bytes, count_gpu_bytes
+from yt8m.traced_gradients import owned_gradients
 from yt8m.training.liveness import peak_bytes
 from yt8m.training.objective import Objective
 from yt8m.training.optimizers import Optimizer
@@ -144,7 +145,8 @@ def estimate(
     def step(batch):
         return objective.loss_and_gradients(batch, training.batch_size, num_devices, training.gradient_accumulation)
 
-    graph = tf.function(step, autograph=False).get_concrete_function(share).graph
+    with owned_gradients():
+        graph = tf.function(step, autograph=False).get_concrete_function(share).graph
     state = [slot for slots in optimizer.slots.values() for slot in slots] + optimizer.averages
     copies = 1 if on_gpu else num_local_devices  # the virtual devices of a CPU share its memory
     batch = _num_bytes(share.values()) * num_local_devices

@@ -19,6 +19,7 @@ from yt8m.distribution.devices import Devices, Stopped, alone
 from yt8m.distribution.exhaustion import memory_errors
 from yt8m.errors import InputError
 from yt8m.layers.normalisation import Pool, normalisations_of
+from yt8m.traced_gradients import owned_gradients
 from yt8m.training.stream import training_batches
 
 Batch = dict[str, tf.Tensor]
@@ -38,6 +39,7 @@ class StatisticsPass:
         with self._devices.strategy.scope():
             self._pools = [Pool() for _ in self._layers]
         self._step = tf.function(self._forward, reduce_retracing=True, autograph=False)
+        self._merge = tf.function(self._merge_pools, autograph=False)
 
     @property
     def has_layers(self) -> bool:
@@ -130,13 +132,13 @@ class StatisticsPass:
         for layer, pool in zip(self._layers, self._pools, strict=True):
             layer.pool = pool
         try:
-            self._devices.strategy.run(lambda each: self._model(each, training=True), args=(batch,))
+            with owned_gradients(self._model):
+                self._devices.strategy.run(lambda each: self._model(each, training=True), args=(batch,))
         finally:
             for layer in self._layers:
                 layer.pool = None
 
-    @tf.function(autograph=False)
-    def _merge(self) -> None:
+    def _merge_pools(self) -> None:
         """Merges the pools of all devices."""
 
         def replica_step() -> None:
@@ -157,4 +159,5 @@ class StatisticsPass:
                 layer.moving_mean.assign(values[0])
                 layer.moving_variance.assign(values[1])
 
-        self._devices.strategy.run(replica_step)
+        with owned_gradients(self._model):
+            self._devices.strategy.run(replica_step)

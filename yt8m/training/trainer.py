@@ -21,6 +21,7 @@ from yt8m.runs.initial import start_from
 from yt8m.runs.model import build_for_training
 from yt8m.scoring.evaluation import Measured, measure_source
 from yt8m.scoring.scorer import Scorer
+from yt8m.traced_gradients import owned_gradients
 from yt8m.training import layer_groups, memory
 from yt8m.training.distillation import make_teacher
 from yt8m.training.forecasting import ForecastObjective, Forecasts, fit_whitening, measure_forecasts
@@ -85,6 +86,8 @@ class Trainer:
         self._loss_and_gradients = (
             tf.function(self._compute, jit_compile=True, autograph=False) if config.training.xla else self._compute
         )
+        # Decorated in the class, the method would keep the weights of trainers that are gone.
+        self.run_steps = tf.function(self._run_steps, reduce_retracing=True)
 
     @property
     def counters(self) -> dict[str, tf.Variable]:
@@ -115,15 +118,15 @@ class Trainer:
         self.step.assign_add(1)
         return loss, norm
 
-    @tf.function(reduce_retracing=True)
-    def run_steps(self, batches, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _run_steps(self, batches, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Runs `count` (int32 []) steps. Returns their losses and gradient norms, float32 [count] both."""
         losses = tf.TensorArray(tf.float32, size=count)
         norms = tf.TensorArray(tf.float32, size=count)
-        for index in tf.range(count):
-            loss, norm = self.strategy.run(self._replica_step, args=(next(batches),))
-            losses = losses.write(index, self.strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None))
-            norms = norms.write(index, self.strategy.reduce(tf.distribute.ReduceOp.MEAN, norm, axis=None))
+        with owned_gradients(self.model):
+            for index in tf.range(count):
+                loss, norm = self.strategy.run(self._replica_step, args=(next(batches),))
+                losses = losses.write(index, self.strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None))
+                norms = norms.write(index, self.strategy.reduce(tf.distribute.ReduceOp.MEAN, norm, axis=None))
         return losses.stack(), norms.stack()
 
     def batches(self, source: Source, counts: RecordCounts | None = None) -> Iterator:
