@@ -121,7 +121,7 @@ PRIVATE = [
     Private(
         "tensorflow.python.framework",
         "tensorflow.python.framework:ops.gradient_registry._registry",
-        *("tensorflow", "2.16.2", "yt8m/traced_gradients.py and tests/conftest.py"),
+        *("tensorflow", "2.16.2", "yt8m/traced_gradients.py"),
         "gradients of graphs that are no more are forgotten; without it a process keeps the weights of every model it trains",
     ),
     Private(

@@ -53,7 +53,10 @@ def _weakened(name: str) -> Callable:
 
 
 def _registry() -> dict[str, dict]:
-    """TensorFlow's gradients by name."""
-    from tensorflow.python.framework import ops
+    """TensorFlow's gradients by name. If a release has them elsewhere, memory is not freed, and all else goes on."""
+    try:
+        from tensorflow.python.framework import ops
 
-    return ops.gradient_registry._registry
+        return ops.gradient_registry._registry
+    except (ImportError, AttributeError):
+        return {}
