@@ -33,7 +33,7 @@ def owned_gradients(owner: object = None) -> Iterator[None]:
                 _registry().pop(name, None)
         elif names:
             held = vars(owner).setdefault("traced_gradients", _Gradients())
-            held.functions += [_weakened(name) for name in names]
+            held.functions += [gradient for name in names if (gradient := _weakened(name))]
 
 
 class _Gradients:
@@ -43,12 +43,15 @@ class _Gradients:
         self.functions: list[Callable] = []
 
 
-def _weakened(name: str) -> Callable:
-    """Leaves no more than a weak reference to a gradient in the registry. Returns the gradient."""
+def _weakened(name: str) -> Callable | None:
+    """Leaves a weak reference to a gradient in the registry. Returns the gradient; None if it is forgotten already."""
     registered = _registry()
-    gradient = registered[name]["type"]
+    entry = registered.get(name)
+    if entry is None:  # its owner, in a block inside this one, is no more
+        return None
+    gradient = entry["type"]
     reference = weakref.ref(gradient, lambda _: registered.pop(name, None))
-    registered[name]["type"] = lambda *arguments: reference()(*arguments)
+    entry["type"] = lambda *arguments: reference()(*arguments)
     return gradient
 
 
