@@ -8,7 +8,12 @@ import pytest
 from yt8m.data.engine.memory import ALIGNMENT, Pool
 
 NUM_BYTES = 40 << 20
-"""The C library gives back at once what is as large, and the system fills new memory with zeros. So old contents tell."""
+
+
+@pytest.fixture(autouse=True)
+def _new_memory_is_zero(monkeypatch):
+    """So old contents tell that memory is used again. What NumPy has from a large heap may hold anything."""
+    monkeypatch.setattr(np, "empty", np.zeros)
 
 
 def filled(pool: Pool, value: int) -> np.ndarray:
