@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import documents, lengths
 from benchmarks.sizes import runs_of, sized
+from benchmarks.zoo import mean_and_spread
 from yt8m.config import RunConfig
 
 RUNS = runs_of("defaults")
@@ -66,14 +67,10 @@ CHANGES = (
 )[:: sized(1, 16)]
 
 
-def row_of(recipe: str, change: Change, known: dict[str, list[lengths.Records]]) -> list[str]:
-    """What a change gains on each set of records: the mean of the splits, with its spread."""
-    cells = []
-    for splits in known.values():
-        plain = [lengths.configured(recipe, each) for each in splits]
-        pairs = [(lengths.score(change.made_in(config)), lengths.score(config)) for config in plain]
-        cells.append(lengths.spread([changed - without for changed, without in pairs], "+"))
-    return [f"`{recipe}`", change.name, *cells]
+def row_of(change: Change, plain: Sequence[Sequence[RunConfig]]) -> list[str]:
+    """What a change gains on each set of records, with these configurations of the splits: the mean, with its spread."""
+    gains = ([lengths.score(change.made_in(config)) - lengths.score(config) for config in each] for each in plain)
+    return [f"`{change.recipe}`", change.name, *(mean_and_spread(each, "+") for each in gains)]
 
 
 def table(recipes: Sequence[str], paths: Sequence[str], numbers: Sequence[int]) -> str:
@@ -82,9 +79,10 @@ def table(recipes: Sequence[str], paths: Sequence[str], numbers: Sequence[int]) 
     known = lengths.by_name(each for each in found if each.split < SPLITS)
     rows = []
     for recipe in recipes:
-        plain = ([lengths.score(lengths.configured(recipe, each)) for each in splits] for splits in known.values())
-        rows.append([f"`{recipe}`", "none: the GAP", *map(lengths.spread, plain)])
-        rows += [row_of(recipe, change, known) for change in CHANGES if change.recipe == recipe]
+        plain = [[lengths.configured(recipe, each) for each in splits] for splits in known.values()]
+        scores = (mean_and_spread([*map(lengths.score, each)]) for each in plain)
+        rows.append([f"`{recipe}`", "none: the GAP", *scores])
+        rows += [row_of(change, plain) for change in CHANGES if change.recipe == recipe]
     return documents.table(["recipe", "change", *known], rows)
 
 

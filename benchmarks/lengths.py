@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import documents
 from benchmarks.sizes import parser_of, runs_of, sized
+from benchmarks.zoo import mean_and_spread
 from yt8m.config import RunConfig
 from yt8m.data import protos
 from yt8m.data.features import DEFAULT_FEATURES
@@ -146,15 +147,8 @@ def score(config: RunConfig) -> float:
         train(config)
         directory.best_weights.unlink()
         shutil.rmtree(directory.checkpoints)
-    gap = read_json(directory.best_metrics)["gap"]
-    print(config.run, f"{gap:.4f}", file=sys.stderr, flush=True)
-    return gap
-
-
-def spread(values: Sequence[float], sign: str = "") -> str:
-    """The mean, with the standard deviation if there is more than one."""
-    deviation = f" ± {statistics.stdev(values):.4f}" if values[1:] else ""
-    return f"{statistics.mean(values):{sign}.4f}{deviation}"
+        print(config.run, f"{read_json(directory.best_metrics)['gap']:.4f}", file=sys.stderr, flush=True)
+    return read_json(directory.best_metrics)["gap"]
 
 
 def row_of(recipe: str, name: str, splits: Sequence[Records]) -> list[str]:
@@ -162,13 +156,13 @@ def row_of(recipe: str, name: str, splits: Sequence[Records]) -> list[str]:
     by_factor = {factor: [score(configured(recipe, each, factor)) for each in splits] for factor in FACTORS}
     scores = by_factor.pop(1.0)
     gained = [
-        spread([changed - each for changed, each in zip(other, scores, strict=True)], "+")
+        mean_and_spread([changed - each for changed, each in zip(other, scores, strict=True)], "+")
         for other in by_factor.values()
     ]
     num_videos = round(statistics.mean(each.count() for each in splits))
     training = configured(recipe, splits[0]).training
     epochs = f"{training.num_steps * training.batch_size / num_videos:.1f}"
-    return [f"`{recipe}`", name, f"{num_videos:,}", f"{training.num_steps:,}", epochs, spread(scores), *gained]
+    return [f"`{recipe}`", name, f"{num_videos:,}", f"{training.num_steps:,}", epochs, mean_and_spread(scores), *gained]
 
 
 def arguments_of(

@@ -97,10 +97,10 @@ def evaluated(directory: Path, train: list[str]) -> dict[str, float]:
     return {key: value for key, value in read_json(result).items() if key != "arguments"}
 
 
-def mean_and_spread(values: list[float]) -> str:
-    """Mean and sample standard deviation."""
+def mean_and_spread(values: list[float], sign: str = "") -> str:
+    """Mean and sample standard deviation. With the sign "+", a mean above 0 has one."""
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.4f}{spread}"
+    return f"{statistics.mean(values):{sign}.4f}{spread}"
 
 
 def _rates(recipe: str, data: Path) -> dict[str, float]:
