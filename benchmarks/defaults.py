@@ -60,7 +60,7 @@ CHANGES = (
     Change("epsilon x 1/30", "moe", {"epsilon": 1e-5}),
     Change("epsilon x 10", "moe", {"epsilon": 3e-3}),
     Change("EMA, decay .95", "moe", {"ema_decay": 0.95}),
-    Change("no dropout", "moe", model={"dropout": 0.0}),
+    Change("dropout .2", "moe", model={"dropout": 0.2}),
     Change("dropout .5", "moe", model={"dropout": 0.5}),
     Change("L2 term of 1e-5", "moe", model={"l2": 1e-5}),
     Change("all values scaled together", "moe", model={"normalise": "rms"}),
