@@ -75,8 +75,11 @@ def test_a_run_that_learned_nothing_may_be_configured_anew(config):
 
 def test_a_cosine_s_last_step_may_not_change(config):
     open_trained(changed(config, training={"schedule": "cosine"}))
-    with pytest.raises(InputError, match=r"training\.num_steps"):
+    last = config.training.num_steps
+    with pytest.raises(InputError, match=rf"falls to 0 at step {last:,}, .*--training\.initial-run .* another --run"):
         open_run(changed(config, training={"schedule": "cosine", "num_steps": 77}))
+    with pytest.raises(InputError, match=rf"training\.num_steps {last} there, 77 here"):
+        open_run(changed(config, training={"schedule": "cosine", "num_steps": 77, "seed": 5}))
 
 
 def test_what_may_change_exists():

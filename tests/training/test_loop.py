@@ -244,6 +244,20 @@ def test_a_finished_run_is_left_alone_unless_it_is_to_be_longer(sample, tmp_path
     assert len(losses(tmp_path / "run")) == 3
 
 
+@pytest.mark.thorough
+def test_a_finished_run_whose_rate_fell_to_0_says_how_to_begin_with_its_weights(sample, tmp_path):
+    config = configure(tmp_path / "run", sample, num_steps=2, schedule="cosine")
+    train(config)
+    watcher = Watcher()
+    train(config, watcher)
+    advice = f"to begin with its weights, give --training.initial-run {tmp_path / 'run'} and another --run"
+    assert watcher.messages == [f"{tmp_path / 'run'}: nothing is left to train; {advice}"]
+    with pytest.raises(InputError, match=re.escape(advice)):
+        train(changed(config, num_steps=3))
+    further = configure(tmp_path / "further", sample, num_steps=3, schedule="cosine", initial_run=str(tmp_path / "run"))
+    assert train(further).step == 3
+
+
 def test_a_directory_of_another_configuration_is_refused_by_field(dropout_run, sample):
     before = (dropout_run / "config.json").read_bytes()
     other = configure(dropout_run, sample, "logistic", DROPOUT, batch_size=4, learning_rate=0.5)

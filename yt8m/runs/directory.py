@@ -194,8 +194,8 @@ def open_run(config: RunConfig) -> RunDirectory:
     """Creates the run directory of a configuration, or reopens it if the configuration is the same or no weights exist.
 
     Raises:
-        InputError: the directory holds a run of another configuration (the message names the differences), holds other
-            things, or cannot be written.
+        InputError: the directory holds a run of another configuration (the message names the differences), or one with
+            another number of steps whose learning rate ends at 0; holds other things; or cannot be written.
     """
     run = RunDirectory(Path(config.run))
     wanted = configuration.to_dict(config)
@@ -207,6 +207,11 @@ def open_run(config: RunConfig) -> RunDirectory:
         different = [key for key in different if key not in changeable]
         if "model.name" in different:  # all its hyper-parameters differ too
             different = ["model.name"]
+        if different == ["training.num_steps"] and run.has_weights:
+            raise InputError(
+                f"{run.path}: its learning rate falls to 0 at step {found['training.num_steps']:,}, so the number of steps "
+                f"stays; to begin with its weights, give --training.initial-run {run.path} and another --run"
+            )
         if different and run.has_weights:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
             raise InputError(

@@ -107,7 +107,10 @@ class Course:
         """Whether nothing is left to do; if so, says why."""
         path = self._files.run.path
         if step >= self._training.num_steps:
-            self._progress.message(f"{path}: nothing is left to train; raise --training.num-steps to go on")
+            further = "raise --training.num-steps to go on"
+            if self._training.schedule == "cosine":  # whose last step is part of the run
+                further = f"to begin with its weights, give --training.initial-run {path} and another --run"
+            self._progress.message(f"{path}: nothing is left to train; {further}")
             return True
         if self._is_out_of_patience():
             early = f"{path}: stopped early before, at step {step}"
