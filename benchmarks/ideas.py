@@ -2,7 +2,7 @@
 
 Each idea is tried on one residual perceptron, as `residual_mlp` has four of. Its gain is the difference to the plain
 perceptron with the same seed and the same records. Seed s leaves out every sixth file, from file s on, and is scored
-on these. Results are kept in runs/ideas/, so a benchmark that was stopped goes on. docs/leaderboard.md has the table.
+on these. Results are kept in runs/ideas/, so a benchmark that was stopped goes on. docs/benchmarks.md has the table.
 """
 
 import glob

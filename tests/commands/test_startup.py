@@ -85,6 +85,7 @@ MISTAKES = {
         *(f"{command} logistic --data.root nowhere --run new" for command in ("train", "submit", "check", "profile")),
         "tune logistic --data.root nowhere --run new --space space.json",
     ],
+    "nowhere: no such directory; --data needs one with": ["recipes moe --data nowhere"],
     "nowhere: is neither a run nor stored predictions": ["ensemble nowhere a.csv --out new.csv"],
     "nowhere: holds no index": ["search --index nowhere --text words"],
     "no run directory; name one": ["train logistic --data.root DATA"],

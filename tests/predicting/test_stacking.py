@@ -197,6 +197,20 @@ def test_what_is_shown():
     ]
 
 
+def test_what_scores_more_than_what_was_learned_is_named():
+    learned = Weights(["a", "b"], "geometric", [0.75, 0.25], "gap", 0.55, 0.5, [0.5625, 0.4])
+    assert reports.weighed(learned).splitlines()[-1].split(maxsplit=1) == [
+        "better",
+        "a, by 0.0125; take that, or learn from more videos",
+    ]
+    compared = LearnedMean("geometric", [0.9, 0.1], 0.625)
+    learned = Stack(["a", "b"], "logistic", [0.75, -0.25], -1.5, "gap", 0.6, 0.5, [0.6, 0.4], compared)
+    assert reports.weighed(learned).splitlines()[-1].split(maxsplit=1) == [
+        "better",
+        "learned weights, by 0.0250; take that, or learn from more videos",
+    ]
+
+
 def test_segment_map_is_shown_by_its_title():
     learned = Weights(["a", "b"], "geometric", [0.75, 0.25], "segment_map", 0.625, 0.5, [0.6, 0.4])
     assert reports.weighed(learned).splitlines() == [

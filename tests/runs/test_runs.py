@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,11 @@ def test_a_run_that_learned_nothing_may_be_configured_anew(config):
 def test_a_cosine_s_last_step_may_not_change(config):
     open_trained(changed(config, training={"schedule": "cosine"}))
     last = config.training.num_steps
+    with pytest.raises(InputError, match=rf"falls to 0 at step {last:,}, .* give the same number, or another --run"):
+        open_run(changed(config, training={"schedule": "cosine", "num_steps": 77}))
+    best_weights = RunDirectory(Path(config.run)).best_weights
+    best_weights.parent.mkdir(exist_ok=True)
+    best_weights.touch()
     with pytest.raises(InputError, match=rf"falls to 0 at step {last:,}, .*--training\.initial-run .* another --run"):
         open_run(changed(config, training={"schedule": "cosine", "num_steps": 77}))
     with pytest.raises(InputError, match=rf"training\.num_steps {last} there, 77 here"):

@@ -109,7 +109,8 @@ def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
         (
             ["one"],
             {"last": 1},
-            "one set of weights has no average; name more runs, or --last N or --best N of 2 or more",
+            "one set of weights has no average, and this model has no batch normalisation whose statistics could be new; "
+            "name more runs, or --last N or --best N of 2 or more",
         ),
         (["one"], {"last": 0}, "last is 0; it must be at least 1"),
         (

@@ -186,8 +186,21 @@ def test_a_name_that_no_layer_has_lists_those_there_are(model, flag):
 
 
 def test_something_must_be_left(model):
-    with pytest.raises(InputError, match="leave no layer to train"):
+    with pytest.raises(
+        InputError, match=r"^--training\.freeze leaves no layer to train; let one learn of projection, .*, head$"
+    ):
         factors_of(model, TrainingConfig(freeze=("*",)))
+    with pytest.raises(InputError, match=r"^--training\.learning-rates leaves no layer to train"):
+        factors_of(model, TrainingConfig(learning_rates=("*=0",)))
+    with pytest.raises(InputError, match=r"^--training\.freeze and --training\.learning-rates leave no layer to train"):
+        factors_of(model, TrainingConfig(freeze=("head",), learning_rates=("*=0",)))
+
+
+def test_a_rate_that_float32_cannot_hold_is_refused():
+    with pytest.raises(
+        InputError, match=r"^--training\.learning-rates makes the learning rate of \* 1e\+297; it must be below"
+    ):
+        TrainingConfig(learning_rate=1e-3, learning_rates=("*=1e300",))
 
 
 @pytest.mark.parametrize("text", ["head", "head=", "=2", "head=-1", "head=nan", "head=inf", "head=much"])

@@ -122,6 +122,21 @@ def gone_on(config) -> TrainingConfig:
     return runs.load_config(config.run).training
 
 
+@pytest.mark.parametrize("field", ["num_epochs", "validate_every_epochs"])
+def test_any_part_of_an_epoch_is_a_step(field):
+    """0 steps between validations would mean the opposite: none before the end."""
+    steps = {"num_epochs": "num_steps", "validate_every_epochs": "validate_every_steps"}[field]
+    training = TrainingConfig(**{field: 1e-9}).counted(1000)
+    assert getattr(training, steps) == 1
+
+
+def test_a_length_that_nobody_reaches_is_refused():
+    with pytest.raises(InputError, match=r"^--training\.num-epochs is 1e\+30; it must be above 0 and at most 1000000"):
+        TrainingConfig(num_epochs=1e30)
+    with pytest.raises(InputError, match=r"^--training\.num-steps is 10{30}; it must be from 1 to 10{15}$"):
+        TrainingConfig(num_steps=10**30)
+
+
 @pytest.mark.thorough
 def test_the_schedule_ends_with_the_last_epoch(sample, tmp_path, num_videos):
     train(in_epochs(tmp_path / "run", sample, num_epochs=1.0, schedule="cosine", learning_rate=0.1))

@@ -11,7 +11,7 @@ from yt8m.commands.places import require_run
 from yt8m.commands.streams import show
 from yt8m.config import to_dict
 from yt8m.data.schema import DEFAULT_NUM_CLASSES
-from yt8m.errors import OK, quantity
+from yt8m.errors import OK, InputError, quantity
 from yt8m.runs import flatten
 from yt8m.values import NonNegativeInt, PositiveInt
 
@@ -51,7 +51,13 @@ def recipes(
     from yt8m.commands.watching import WorkProgress
     from yt8m.training.expectations import expect_all
 
-    found = expect_all([make_config(each) for each in ([name] if name else list_recipes())], data, WorkProgress())
+    if data == "":
+        raise InputError("--data is empty; give the directory of a data set")
+    try:
+        found = expect_all([make_config(each) for each in ([name] if name else list_recipes())], data, WorkProgress())
+    except InputError as error:  # which names the flags of a training
+        told = str(error).replace("; give --data.train instead", "; give such a directory")
+        raise InputError(told.replace("--data.root", "--data")) from error
     if json:
         print_json({"recipes": [dataclasses.asdict(each) for each in found]})
         return OK

@@ -30,14 +30,14 @@ def run(config: Any) -> tuple[Any, int]:
             progress.close()
     if result.interrupted:
         explain(
-            f"stopped at step {result.step} of {result.num_steps}, which is saved in {result.run}; "
+            f"stopped at step {result.step:,} of {result.num_steps:,}, which is saved in {result.run}; "
             "the same command goes on from there"
         )
         return result, USER_ERROR
     if result.outcome == "out of time":
         explain(
-            f"out of time (--training.max-hours {config.training.max_hours:g}) at step {result.step} of "
-            f"{result.num_steps}; all is saved in {result.run}, and the same command goes on from there"
+            f"out of time (--training.max-hours {config.training.max_hours:g}) at step {result.step:,} of "
+            f"{result.num_steps:,}; all is saved in {result.run}, and the same command goes on from there"
         )
         return result, OUT_OF_TIME
     return result, OK

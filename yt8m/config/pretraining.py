@@ -18,7 +18,7 @@ class PretrainConfig:
     loss: Literal["regression", "contrastive"] = "regression"
     """regression: squared errors of the whitened values. contrastive:
     which of many frames is the right one (arXiv 1807.03748)."""
-    num_ahead: PositiveInt = 3
+    num_ahead: Annotated[int, Range(least=1, most=100)] = 3
     """next: so many frames ahead, each by a layer of its own."""
     masked_share: Annotated[float, Range(above=0, below=1)] = 0.3
     """masked: share of the frames that are hidden."""

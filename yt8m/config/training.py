@@ -29,6 +29,8 @@ _IN_STEPS_OR_EPOCHS = (("num_steps", "num_epochs", 10_000), ("validate_every_ste
 """Fields that may be given in steps or in epochs, and the steps if they are given in neither."""
 _GROWTH = 2 / 3
 """The exponent of `few_records`. docs/benchmarks.md has the curves."""
+_Steps = Annotated[int, Range(least=1, most=10**15)]
+_Epochs = Annotated[float, Range(above=0, most=1e6)]
 STEPS_OR_EPOCHS = tuple(field for steps, epochs, _ in _IN_STEPS_OR_EPOCHS for field in (steps, epochs))
 
 
@@ -36,9 +38,9 @@ STEPS_OR_EPOCHS = tuple(field for steps, epochs, _ in _IN_STEPS_OR_EPOCHS for fi
 class TrainingConfig:
     """How to train."""
 
-    num_steps: Annotated[PositiveInt | None, unless_none("N")] = None
+    num_steps: Annotated[_Steps | None, unless_none("N")] = None
     """Optimizer steps in total, across restarts. Excludes --training.num-epochs. Without both: 10 000."""
-    num_epochs: Annotated[Positive | None, unless_none("N")] = None
+    num_epochs: Annotated[_Epochs | None, unless_none("N")] = None
     """Passes over the training records in total, across restarts. The
     records are counted, and the steps follow from their number. The last
     pass may be a part of one, as in 2.5."""
@@ -107,9 +109,9 @@ class TrainingConfig:
     validate_every_steps: Annotated[NonNegativeInt | None, unless_none("N")] = None
     """Steps between validations; 0 = validate only at the end. Excludes
     --training.validate-every-epochs. Without both: 1 000."""
-    validate_every_epochs: Annotated[Positive | None, unless_none("N")] = None
+    validate_every_epochs: Annotated[_Epochs | None, unless_none("N")] = None
     """Epochs between validations, which may be a part of one, as in 0.5."""
-    validation_videos: NonNegativeInt = 0
+    validation_videos: NonNegativeInt = 20_000
     """Videos to validate on while training: always the same ones, drawn by
     the seed. The best weights are validated on all videos at the end. 0 =
     validate on all videos each time."""
@@ -132,7 +134,12 @@ class TrainingConfig:
         fit_fields(self, name_of=functools.partial(flag, "training"))
         for field in ("freeze", "learning_rates"):
             object.__setattr__(self, field, split_at_commas(getattr(self, field)))
-        _ = self.layer_factors  # its errors are told at once
+        for each in self.layer_factors:  # whose errors are told at once
+            require(
+                each.factor * self.learning_rate < 1e38,
+                f"{flag('training', 'learning_rates')} makes the learning rate of {each.pattern} "
+                f"{each.factor * self.learning_rate:.3g}; it must be below 1e38",
+            )
         for steps, epochs, default in _IN_STEPS_OR_EPOCHS:
             if getattr(self, steps) is None and getattr(self, epochs) is None:
                 object.__setattr__(self, steps, default)
@@ -165,7 +172,7 @@ class TrainingConfig:
     def _steps_of(self, num_epochs: float, num_records: int) -> int:
         growth = max(1.0, self.few_records / max(num_records, 1)) ** _GROWTH
         # 0.7 * 10 is a little more than 7.
-        return math.ceil(round(growth * num_epochs * num_records / self.batch_size, 6))
+        return max(1, math.ceil(round(growth * num_epochs * num_records / self.batch_size, 6)))
 
     @property
     def counts_epochs(self) -> bool:

@@ -14,7 +14,7 @@ from yt8m.data.engine.files import StreamedFile, open_records
 from yt8m.data.engine.stream import items_of
 from yt8m.data.record_counts import RecordCounts
 from yt8m.data.source import Source
-from yt8m.errors import InputError
+from yt8m.errors import InputError, RecordError
 from yt8m.progress import SILENT, Progress
 
 _MOST_READ = 4
@@ -44,8 +44,8 @@ def count_items(source: Source, progress: Progress = SILENT) -> Total:
     streamed = [file for file in files if isinstance(open_records(source.files[file], source.level), StreamedFile)]
     local = [file for file in files if file not in set(streamed)]
     numbers = RecordCounts(source, progress).numbers(items, local, "for the length of the training")
-    if numbers is None:  # reading says what is damaged
-        numbers = [_read(items, file) for file in local]
+    if numbers is None:
+        numbers = [_read_whole(items, file) for file in local]
     read = _spread(streamed)
     others = [file for file in streamed if file not in read]
     if streamed:
@@ -63,6 +63,15 @@ def nothing(source: Source) -> str:
     return (
         f"no {'rated segment' if source.level == 'segment' else 'record'}{' outside the fold' if source.fold else ''}"
     )
+
+
+def _read_whole(items: Callable, file: int) -> int:
+    """Reads a file that could not be counted by its headers. Says what is damaged, and what to do."""
+    try:
+        return _read(items, file)
+    except RecordError as error:
+        remedy = "fetch it again, or leave it out with --data.on-corrupt skip"
+        raise RecordError(error.path, error.record, f"{error.reason}; {remedy}") from error
 
 
 def _read(items: Callable, file: int) -> int:

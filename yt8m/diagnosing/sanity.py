@@ -286,7 +286,8 @@ def _measure_products(training: TrainingConfig) -> Finding:
 def _time_of_all(training: TrainingConfig, compute: float) -> Finding:
     """Says how long the steps take, without validation, at a rate in videos per second."""
     seconds = training.num_steps * training.batch_size / compute
-    text = f"{quantity(training.num_steps, 'step')} take about {duration_in_words(seconds)}, validation aside"
+    verb = "takes" if training.num_steps == 1 else "take"
+    text = f"{quantity(training.num_steps, 'step', ',')} {verb} about {duration_in_words(seconds)}, validation aside"
     return Finding("the whole training", text, "ok")
 
 

@@ -66,7 +66,9 @@ def build_for_pretraining(
     from yt8m.layers.preprocessing import FrameFeatures
 
     if architecture.level != "frame":
-        raise InputError(f"{architecture.name} reads the means of videos; pretraining is for models of frames")
+        raise InputError(
+            f"{architecture.name} reads the means of videos; pretraining is for models of frames, such as transformer"
+        )
     rows = in_order(parse_features(features, "features"))
     inputs = Inputs(rows)
     for row in rows:
@@ -104,7 +106,9 @@ def _states(architecture: Architecture, inputs: Inputs, config: PretrainConfig) 
         return states, *(seen or [None]), task
     logits = architecture.build(inputs, 1)
     if isinstance(logits, StagedLogits) or not seen:
-        raise InputError(f"{architecture.name} has no single vector of a video to learn without labels")
+        raise InputError(
+            f"{architecture.name} has no single vector of a video to learn without labels; take a model that has, such as netvlad"
+        )
     vector = keras.Model(dict(inputs), logits).get_layer(HEAD).input
     learned = keras.Model(dict(inputs), vector)
     if not learned.trainable_variables:

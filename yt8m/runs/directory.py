@@ -208,9 +208,12 @@ def open_run(config: RunConfig) -> RunDirectory:
         if "model.name" in different:  # all its hyper-parameters differ too
             different = ["model.name"]
         if different == ["training.num_steps"] and run.has_weights:
+            further = "give the same number, or another --run"
+            if run.best_weights.exists():
+                further = f"to begin with its weights, give --training.initial-run {run.path} and another --run"
+            last = f"{found['training.num_steps']:,}"
             raise InputError(
-                f"{run.path}: its learning rate falls to 0 at step {found['training.num_steps']:,}, so the number of steps "
-                f"stays; to begin with its weights, give --training.initial-run {run.path} and another --run"
+                f"{run.path}: its learning rate falls to 0 at step {last}, so the number of steps stays; {further}"
             )
         if different and run.has_weights:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])

@@ -48,7 +48,7 @@ def start_from(built: models.BuiltModel, config: RunConfig) -> list[str]:
         taken = _take(models.layers_of(model), models.layers_of(there))
     if not taken:
         why = "; ".join(differences) or "they have no layer in common"
-        raise InputError(f"{name}: no layer of it fits ({why}); start from a run of the same model")
+        raise InputError(f"{name}: no layer of it fits ({why}); give the sizes that it has, or a run of these sizes")
     return [f"{name}: {line}" for line in _remarks(targets[0], there, taken, differences)]
 
 

@@ -169,7 +169,8 @@ class Findings:
         """The result of `evaluate`, without its speed. Raises InputError if there is nothing to measure in the source."""
         if not self._count:
             what = "no rated segment" if self._level == "segment" else "no usable record"
-            raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}")
+            where = " in this part of the fold" if source.fold else ""
+            raise InputError(f"{source.files[0]}: there is nothing to evaluate; the files hold {what}{where}")
         try:
             result = {"num_videos": self._once.num_videos} | self.metrics.result()
         except InputError as error:

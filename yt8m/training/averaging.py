@@ -104,8 +104,9 @@ def average(
     renewal = StatisticsPass(model)
     renews = bool(statistics_batches) and renewal.has_layers
     if len(names) < 2 and not renews:
+        why = "" if renewal.has_layers else ", and this model has no batch normalisation whose statistics could be new"
         raise InputError(
-            f"{run[0]}: one set of weights has no average; name more runs, or --last N or --best N of 2 or more"
+            f"{run[0]}: one set of weights has no average{why}; name more runs, or --last N or --best N of 2 or more"
         )
     num_statistics = _renew_statistics(renewal, configs[0], statistics_batches, data, progress) if renews else 0
     return _save(model, dataclasses.replace(configs[0], run=os.fspath(out)), names, num_statistics, source)

@@ -98,7 +98,7 @@ def fit(
     architecture = dataclasses.replace(asked, **_sizes_of(asked, known, progress))
     config = dataclasses.replace(resolved.config, model=architecture)
     built = build(config)
-    progress.message(f"{model}: fitting to {len(known.labels)} videos")
+    progress.message(f"{model}: fitting to {quantity(len(known.labels), 'video', ',')}")
     _scale(built, known, config.data.num_classes)
     _FITTING[type(architecture)](built, architecture, known, config.data.num_classes)
     metrics = None

@@ -44,7 +44,10 @@ def factors_of(model: keras.Model, training: TrainingConfig) -> dict[str, float]
     for pattern in training.freeze:
         factors |= dict.fromkeys(_matching(pattern, names, "--training.freeze"), 0.0)
     if not any(factors.values()):
-        raise InputError("--training.freeze and --training.learning-rates leave no layer to train; let one learn")
+        given = {"--training.freeze": training.freeze, "--training.learning-rates": training.learning_rates}
+        flags = " and ".join(flag for flag, values in given.items() if values)
+        verb = "leave" if " and " in flags else "leaves"
+        raise InputError(f"{flags} {verb} no layer to train; let one learn of {', '.join(names)}")
     return factors
 
 

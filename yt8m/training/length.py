@@ -48,7 +48,6 @@ def length_in_words(config: RunConfig, source: Source) -> str | None:
     items = quantity(training.num_records, "rated segment" if source.level == "segment" else "training video", ",")
     epochs = f"{training.num_epochs:g} epoch{'s are' if training.num_epochs != 1 else ' is'}"
     if training.num_records < training.few_records:
-        epochs = (
-            f"{training.num_epochs:g} epochs, made {passes:.3g} as they are fewer than {training.few_records:,}, are"
-        )
+        made = f"{passes:,.0f}" if passes >= 100 else f"{passes:.3g}"
+        epochs = f"{training.num_epochs:g} epochs, made {made} for fewer than {training.few_records:,}, are"
     return f"{items}; {epochs} {quantity(training.num_steps, 'step', ',')} of {training.batch_size}"

@@ -71,6 +71,14 @@ def weighed(learned: Any) -> str:
         rows.append(("intercept", f"{learned.intercept:.3f}"))
     else:
         rows.append(("learned weights", f"{title} {learned.score:.4f}, {elsewhere}"))
+    others = dict(zip(learned.members, learned.alone, strict=True)) | {"equal weights": learned.equal}
+    if learned.mean in ("logistic", "network"):
+        others["learned weights"] = learned.learned.score
+    if learned.mean == "network":
+        others["logistic regression"] = learned.logistic
+    best = max(others, key=lambda name: others[name])
+    if others[best] > learned.score:
+        rows.append(("better", f"{best}, by {others[best] - learned.score:.4f}; take that, or learn from more videos"))
     return table(rows)
 
 
