@@ -2,6 +2,7 @@
 
 A model is pretrained on all training videos, whose labels it does not see. Then it learns from the labels of 5, 20 and 100 %
 of them, and so does the same model with fresh weights, as long. The sizes are the zoo's. Runs are kept in runs/pretraining/.
+With `--loss contrastive` frames are learned in the other form, and the tables are printed only.
 """
 
 import statistics
@@ -47,38 +48,39 @@ def labelled(data: Path, percentage: int, seed: int) -> str:
     return str(out / "train")
 
 
-def pretrained(recipe: str, data: Path, seed: int) -> tuple[Path, dict[str, float]]:
+def pretrained(recipe: str, data: Path, seed: int, loss: str) -> tuple[Path, dict[str, float]]:
     """The run, and how good its predictions of frames are."""
-    run = RUNS / f"{recipe}-{seed}"
+    run = RUNS / f"{recipe}-{loss}-{seed}"
     best = RunDirectory(run).best_metrics
     where = ["--data.train", str(data / "2/frame/train"), "--data.validate", str(data / "2/frame/validate")]
     if not best.exists():
         print(f"{run.name} ...", file=sys.stderr, flush=True)
-        processes.yt8m("pretrain", recipe, *where, *flags_of(recipe, seed), "--run", str(run))
+        flags = [*flags_of(recipe, seed), "--pretrain.loss", loss, "--run", str(run)]
+        processes.yt8m("pretrain", recipe, *where, *flags)
     return run, read_json(best)
 
 
-def measure(recipe: str, data: Path, seed: int) -> tuple[dict[str, float], dict[int, tuple[float, float]]]:
+def measure(recipe: str, data: Path, seed: int, loss: str) -> tuple[dict[str, float], dict[int, tuple[float, float]]]:
     """The errors of predicted frames, and GAP without and with pretraining by percentage of labels."""
-    initial, errors = pretrained(recipe, data, seed)
+    initial, errors = pretrained(recipe, data, seed, loss)
     found = {}
     for percentage in PERCENTAGES:
         train = [recipe, *flags_of(recipe, seed), "--data.num-classes=60", "--data.num-frames=32"]
         train += ["--data.train", labelled(data, percentage, seed), "--data.validate", str(data / "2/frame/validate")]
         fresh = zoo.evaluated(RUNS / f"{recipe}-{percentage}-fresh-{seed}", train)
         taught = zoo.evaluated(
-            RUNS / f"{recipe}-{percentage}-pretrained-{seed}", [*train, f"--training.initial-run={initial}"]
+            RUNS / f"{recipe}-{percentage}-{loss}-{seed}", [*train, f"--training.initial-run={initial}"]
         )
         found[percentage] = fresh["gap"], taught["gap"]
         print(recipe, seed, percentage, found[percentage], file=sys.stderr, flush=True)
     return errors, found
 
 
-def tables(recipes: list[str], data: Path) -> str:
+def tables(recipes: list[str], data: Path, loss: str) -> str:
     """GAP by percentage of labels, and the errors of predicted frames."""
     rows, forecasts = [], []
     for recipe in recipes:
-        measured = [measure(recipe, data, seed) for seed in zoo.SEEDS]
+        measured = [measure(recipe, data, seed, loss) for seed in zoo.SEEDS]
         for percentage in PERCENTAGES:
             fresh, taught = zip(*(found[percentage] for _, found in measured), strict=True)
             gains = [with_ - without for without, with_ in zip(fresh, taught, strict=True)]
@@ -99,9 +101,11 @@ def main() -> None:
     parser = parser_of("benchmarks.pretraining", __doc__)
     parser.add_argument("recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "sample")
+    parser.add_argument("--loss", choices=["regression", "contrastive"], default="regression")
     arguments = parser.parse_args()
-    text = tables(arguments.recipes, arguments.data)
-    documents.write("pretraining", text, keep=tuple(arguments.recipes) == RECIPES)
+    text = tables(arguments.recipes, arguments.data, arguments.loss)
+    whole = (tuple(arguments.recipes), arguments.loss) == (RECIPES, "regression")
+    documents.write("pretraining", text, keep=whole)
 
 
 if __name__ == "__main__":
