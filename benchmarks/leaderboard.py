@@ -131,7 +131,7 @@ def main() -> int:
     parser.add_argument("--data", required=True)
     parser.add_argument("--run", required=True, type=Path)
     parser.add_argument("--out", help="the CSV to write for the test records")
-    parser.add_argument("--folds", type=int, default=sized(3, 2))
+    parser.add_argument("--folds", type=int, choices=range(2, 21), metavar="N", default=sized(3, 2))
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     board = Leaderboard(asked.data, asked.run, asked.folds, asked.seed)

@@ -220,10 +220,13 @@ class TestFindSplits:
         assert refusal(find_splits, str(tmp_path), "frame") == (
             f"{tmp_path}: holds no train*.tfrecord, no train/ and no 2/frame/train/; give --data.train instead"
         )
-        for name in ("missing", "records.tfrecord"):
-            assert refusal(find_splits, f"{tmp_path}/{name}", "frame") == (
-                f"{tmp_path}/{name}: no such directory; --data.root needs one with train, validate and test records"
-            )
+        missing, file = f"{tmp_path}/missing", f"{tmp_path}/records.tfrecord"
+        assert refusal(find_splits, missing, "frame") == (
+            f"{missing}: no such directory; --data.root needs one with train, validate and test records"
+        )
+        assert refusal(find_splits, file, "frame") == (
+            f"{file}: is a file; --data.root needs a directory with train, validate and test records"
+        )
 
 
 @pytest.mark.parametrize(("count", "num_train"), [(1, 0), (2, 1), (5, 4), (12, 10), (13, 11), (36, 30)])

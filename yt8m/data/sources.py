@@ -296,12 +296,9 @@ def cut_validation(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
 
 def _locate_splits(root: str, level: str) -> dict[str, tuple[str, ...]]:
     if not is_directory(_with_root(root)):
-        what = (
-            "is a file; --data.root needs a directory"
-            if os.path.isfile(root)
-            else "no such directory; --data.root needs one"
-        )
-        raise InputError(f"{root}: {what} with train, validate and test records")
+        if os.path.isfile(root):
+            raise InputError(f"{root}: is a file; --data.root needs a directory with train, validate and test records")
+        raise InputError(f"{root}: no such directory; --data.root needs one with train, validate and test records")
     for base in (os.path.join(root, "2", level), root):
         directories = {split: os.path.join(base, split) for split in SPLITS}
         found = {split: (path,) for split, path in directories.items() if is_directory(path)}

@@ -208,13 +208,12 @@ def open_run(config: RunConfig) -> RunDirectory:
         if "model.name" in different:  # all its hyper-parameters differ too
             different = ["model.name"]
         if different == ["training.num_steps"] and run.has_weights:
-            further = "give the same number, or another --run"
-            if run.best_weights.exists():
-                further = f"to begin with its weights, give --training.initial-run {run.path} and another --run"
             last = f"{found['training.num_steps']:,}"
-            raise InputError(
-                f"{run.path}: its learning rate falls to 0 at step {last}, so the number of steps stays; {further}"
-            )
+            why = f"{run.path}: its learning rate falls to 0 at step {last}, so the number of steps stays"
+            if not run.best_weights.exists():
+                raise InputError(f"{why}; give the same number, or another --run")
+            begin = f"to begin with its weights, give --training.initial-run {run.path} and another --run"
+            raise InputError(f"{why}; {begin}")
         if different and run.has_weights:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
             raise InputError(

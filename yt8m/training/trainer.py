@@ -292,8 +292,8 @@ def new_job_name(run: str, devices: Devices) -> str:
 def stop_at_non_finite(what: str, value: float, step: int, config: RunConfig) -> None:
     """Raises InputError for a loss or weights that are not finite."""
     rate = float(learning_rate_at(config.training, tf.constant(step - 1, tf.int64)))
-    factors = " or --training.learning-rates" if config.training.learning_rates else ""
+    factors = "; --training.learning-rates multiplies it" if config.training.learning_rates else ""
     raise InputError(
         f"{what} step {step} is {value} at learning rate {rate:.3g}; what was saved before is kept. "
-        f"Try a lower --training.learning-rate{factors}, or --training.warmup-steps, with a new --run"
+        f"Try a lower --training.learning-rate, or --training.warmup-steps, with a new --run{factors}"
     )
