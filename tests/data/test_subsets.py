@@ -12,6 +12,7 @@ from yt8m.data.records import framed, video_level_record
 from yt8m.data.schema import Fold
 from yt8m.data.source import Source
 from yt8m.data.subsets import subset_of
+from yt8m.progress import Messages
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +82,12 @@ def test_compressed_files_are_read_from_their_beginning(source, tmp_path):
         with open(path, "rb") as file:
             paths[-1].write_bytes(gzip.compress(file.read()))
     packed = Source(tuple(map(str, paths)), "video", ("audio",))
-    drawn = subset_of(packed, 5, 0)
+    messages = Messages()
+    drawn = subset_of(packed, 5, 0, messages)
     assert len(ids_of(drawn)) == 5
+    assert [message.partition(" ...: ")[2] for message in messages.lines] == [
+        "reading up to 5 videos, to draw those to validate on; such files are counted only by reading"
+    ]
     assert max(place for places in drawn.chosen for place in places) <= 5
     assert subset_of(packed, 60, 0) is packed
 

@@ -36,7 +36,7 @@ def subset_of(source: Source, number: int, seed: int, progress: Progress = SILEN
     counts: dict[int, int] = {}
     while files and sum(counts.values()) < number:
         group, files = files[:_FILES_AT_ONCE], files[_FILES_AT_ONCE:]
-        counts |= _count(whole, group, number - sum(counts.values()), progress)
+        counts |= _count(whole, group, number - sum(counts.values()), SILENT if counts else progress)
     if sum(counts.values()) <= number and not files:
         return source
     chosen = _draw(counts, number, random)
@@ -57,6 +57,11 @@ def _count(source: Source, files: list[int], wanted: int, progress: Progress) ->
     if numbers is None:  # reading says what is damaged
         numbers = [sum(map(len, items(file, 0))) for file in local]
     counts = dict(zip(local, numbers, strict=True))
+    if streamed:
+        first = next(source.files[file] for file in files if file in streamed)
+        progress.message(
+            f"{first} ...: reading up to {wanted:,} videos, to draw those to validate on; such files are counted only by reading"
+        )
     for file in (file for file in files if file in streamed):
         missing = wanted - sum(counts.values())
         if missing < 0:
