@@ -107,7 +107,7 @@ def test_a_worker_that_is_preempted_saves_and_stops_all(sample, tmp_path):
     assert status == 2, said
     assert seconds < 30
     step = last_step(tmp_path / "run")
-    assert f"stopped at step {step} of 1000000, which is saved" in said, said
+    assert f"stopped at step {step:,} of 1,000,000, which is saved" in said, said
     assert len(losses(tmp_path / "run")) == step
 
 
@@ -134,7 +134,7 @@ def test_one_ctrl_c_saves(sample, tmp_path):
     status, said = stopped_launcher(sample, tmp_path / "run", lambda launcher: os.killpg(launcher.pid, signal.SIGINT))
     assert status == 2, said
     step = last_step(tmp_path / "run")
-    assert f"stopped at step {step} of 1000000, which is saved" in said, said
+    assert f"stopped at step {step:,} of 1,000,000, which is saved" in said, said
     assert len(losses(tmp_path / "run")) == step
 
 

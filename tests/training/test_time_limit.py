@@ -174,5 +174,5 @@ def test_the_command_says_so_by_its_status_and_a_line(sample, tmp_path, capfd):
         main([*words, "--run", str(tmp_path / "run"), "--verbose"])  # which leaves file descriptor 2 alone
     assert ended.value.code == 3
     said = capfd.readouterr().err
-    assert "out of time (--training.max-hours 1e-07) at step 1 of 100000; all is saved in" in said
+    assert "out of time (--training.max-hours 1e-07) at step 1 of 100,000; all is saved in" in said
     assert "the same command goes on" in said
