@@ -29,7 +29,6 @@ _IN_STEPS_OR_EPOCHS = (("num_steps", "num_epochs", 10_000), ("validate_every_ste
 """Fields that may be given in steps or in epochs, and the steps if they are given in neither."""
 _GROWTH = 2 / 3
 """The exponent of `few_records`. docs/benchmarks.md has the curves."""
-_Steps = Annotated[int, Range(least=1, most=10**15)]
 _Epochs = Annotated[float, Range(above=0, most=1e6)]
 STEPS_OR_EPOCHS = tuple(field for steps, epochs, _ in _IN_STEPS_OR_EPOCHS for field in (steps, epochs))
 
@@ -38,7 +37,7 @@ STEPS_OR_EPOCHS = tuple(field for steps, epochs, _ in _IN_STEPS_OR_EPOCHS for fi
 class TrainingConfig:
     """How to train."""
 
-    num_steps: Annotated[_Steps | None, unless_none("N")] = None
+    num_steps: Annotated[PositiveInt | None, unless_none("N")] = None
     """Optimizer steps in total, across restarts. Excludes --training.num-epochs. Without both: 10 000."""
     num_epochs: Annotated[_Epochs | None, unless_none("N")] = None
     """Passes over the training records in total, across restarts. The
