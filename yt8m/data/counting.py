@@ -10,6 +10,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from yt8m.data.access.file_access import file_size
+from yt8m.data.endings import with_remedy
 from yt8m.data.engine.files import StreamedFile, open_records
 from yt8m.data.engine.stream import items_of
 from yt8m.data.record_counts import RecordCounts
@@ -43,9 +44,7 @@ def count_items(source: Source, progress: Progress = SILENT) -> Total:
     items, files = items_of(source), range(len(source.files))
     streamed = [file for file in files if isinstance(open_records(source.files[file], source.level), StreamedFile)]
     local = [file for file in files if file not in set(streamed)]
-    numbers = RecordCounts(source, progress).numbers(items, local, "for the length of the training")
-    if numbers is None:
-        numbers = [_read_whole(items, file) for file in local]
+    numbers = local_numbers(source, items, local, "for the length of the training", progress)
     read = _spread(streamed)
     others = [file for file in streamed if file not in read]
     if streamed:
@@ -65,13 +64,28 @@ def nothing(source: Source) -> str:
     )
 
 
-def _read_whole(items: Callable, file: int) -> int:
-    """Reads a file that could not be counted by its headers. Says what is damaged, and what to do."""
-    try:
-        return _read(items, file)
+def local_numbers(
+    source: Source, items: Callable, files: Sequence[int], purpose: str, progress: Progress = SILENT
+) -> list[int]:
+    """The number of items of each of some local files that are not compressed.
+
+    Args:
+        source: the files.
+        items: its items.
+        files: their places in the source.
+        purpose: what they are counted for, as for `RecordCounts.numbers`.
+        progress: gets a line if it takes more than a second.
+
+    Raises:
+        InputError, RecordError: a file cannot be read or is damaged.
+    """
+    numbers = RecordCounts(source, progress).numbers(items, files, purpose)
+    if numbers is not None:
+        return numbers
+    try:  # reading says what is damaged
+        return [_read(items, file) for file in files]
     except RecordError as error:
-        remedy = "fetch it again, or leave it out with --data.on-corrupt skip"
-        raise RecordError(error.path, error.record, f"{error.reason}; {remedy}") from error
+        raise with_remedy(error, can_skip=True) from error
 
 
 def _read(items: Callable, file: int) -> int:

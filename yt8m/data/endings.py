@@ -44,9 +44,13 @@ def refuse_broken_ends(source: Source, *, can_skip: bool = False) -> None:
         with contextlib.suppress(OSError):  # TensorFlow reports unreadable files
             broken = broken_end(path)
             if broken:
-                error = broken.as_error(path)
-                how = " with --data.on-corrupt skip" if can_skip else ""
-                raise RecordError(path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")
+                raise with_remedy(broken.as_error(path), can_skip=can_skip)
+
+
+def with_remedy(error: RecordError, *, can_skip: bool) -> RecordError:
+    """Returns the error with what to do about the file; `can_skip` as for `refuse_broken_ends`."""
+    how = " with --data.on-corrupt skip" if can_skip else ""
+    return RecordError(error.path, error.record, f"{error.reason}; fetch it again, or leave it out{how}")
 
 
 def broken_end(path: str) -> RawRecord | None:

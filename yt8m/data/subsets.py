@@ -5,9 +5,9 @@ import itertools
 
 import numpy as np
 
+from yt8m.data.counting import local_numbers
 from yt8m.data.engine.files import StreamedFile, open_records
 from yt8m.data.engine.stream import records_of
-from yt8m.data.record_counts import RecordCounts
 from yt8m.data.source import Source
 from yt8m.progress import SILENT, Progress
 
@@ -53,9 +53,7 @@ def _count(source: Source, files: list[int], wanted: int, progress: Progress) ->
     streamed = {file for file in files if isinstance(open_records(source.files[file], source.level), StreamedFile)}
     items = records_of(source)
     local = [file for file in files if file not in streamed]
-    numbers = RecordCounts(source, progress).numbers(items, local, "to draw videos to validate on")
-    if numbers is None:  # reading says what is damaged
-        numbers = [sum(map(len, items(file, 0))) for file in local]
+    numbers = local_numbers(source, items, local, "to draw videos to validate on", progress)
     counts = dict(zip(local, numbers, strict=True))
     if streamed:
         first = next(source.files[file] for file in files if file in streamed)

@@ -15,13 +15,12 @@ OF_MIXTURES = {
 """Training of mixtures of experts. docs/benchmarks.md has the experiments."""
 
 
-def _on_a_subset(model, **training) -> RunConfig:
+def _on_a_subset(model, few_records: int = 9_000, **training) -> RunConfig:
     """Training for a few epochs, in batches of 256, and for more of them on fewer than 9 000 videos."""
-    fitted = {"few_records": 9_000} | training
     return RunConfig(
         model=model,
         data=DataConfig(shuffle_buffer=8192),
-        training=TrainingConfig(batch_size=256, checkpoint_every_steps=500, **fitted),
+        training=TrainingConfig(batch_size=256, checkpoint_every_steps=500, few_records=few_records, **training),
     )
 
 

@@ -156,6 +156,11 @@ class RunDirectory:
         """Whether the run keeps any weights. A run that failed before that can be configured anew."""
         return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
 
+    @property
+    def how_to_begin_with_it(self) -> str:
+        """What to do for more steps than a run has whose learning rate ends at 0."""
+        return f"to begin with its weights, give --training.initial-run {self.path} and another --run"
+
 
 @contextlib.contextmanager
 def opened_run(config: RunConfig) -> Iterator[RunDirectory]:
@@ -212,8 +217,7 @@ def open_run(config: RunConfig) -> RunDirectory:
             why = f"{run.path}: its learning rate falls to 0 at step {last}, so the number of steps stays"
             if not run.best_weights.exists():
                 raise InputError(f"{why}; give the same number, or another --run")
-            begin = f"to begin with its weights, give --training.initial-run {run.path} and another --run"
-            raise InputError(f"{why}; {begin}")
+            raise InputError(f"{why}; {run.how_to_begin_with_it}")
         if different and run.has_weights:
             examples = ", ".join(f"{key} {found.get(key)!r} there, {asked.get(key)!r} here" for key in different[:3])
             raise InputError(

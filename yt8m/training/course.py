@@ -105,15 +105,15 @@ class Course:
 
     def _is_over(self, step: int) -> bool:
         """Whether nothing is left to do; if so, says why."""
-        path = self._files.run.path
+        run = self._files.run
         if step >= self._training.num_steps:
             further = "raise --training.num-steps to go on"
             if self._training.schedule == "cosine":  # whose last step is part of the run
-                further = f"to begin with its weights, give --training.initial-run {path} and another --run"
-            self._progress.message(f"{path}: nothing is left to train; {further}")
+                further = run.how_to_begin_with_it
+            self._progress.message(f"{run.path}: nothing is left to train; {further}")
             return True
         if self._is_out_of_patience():
-            early = f"{path}: stopped early before, at step {step}"
+            early = f"{run.path}: stopped early before, at step {step}"
             self._progress.message(f"{early}; raise --training.early-stopping to go on")
             return True
         return False

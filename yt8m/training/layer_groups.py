@@ -45,9 +45,9 @@ def factors_of(model: keras.Model, training: TrainingConfig) -> dict[str, float]
         factors |= dict.fromkeys(_matching(pattern, names, "--training.freeze"), 0.0)
     if not any(factors.values()):
         given = {"--training.freeze": training.freeze, "--training.learning-rates": training.learning_rates}
-        flags = " and ".join(flag for flag, values in given.items() if values)
-        verb = "leave" if " and " in flags else "leaves"
-        raise InputError(f"{flags} {verb} no layer to train; let one learn of {', '.join(names)}")
+        flags = [flag for flag, values in given.items() if values]
+        verb = "leave" if len(flags) > 1 else "leaves"
+        raise InputError(f"{' and '.join(flags)} {verb} no layer to train; let one learn of {', '.join(names)}")
     return factors
 
 

@@ -60,22 +60,20 @@ def weighed(learned: Any) -> str:
         for name, weight, alone in zip(learned.members, learned.weights, learned.alone, strict=True)
     ]
     rows.append(("equal weights", f"{title} {learned.equal:.4f}"))
+    others = dict(zip(learned.members, learned.alone, strict=True)) | {"equal weights": learned.equal}
     elsewhere = "on videos that they were not learned from"
     if learned.mean in ("logistic", "network"):
+        others["learned weights"] = learned.learned.score
         rows.append(("learned weights", f"{title} {learned.learned.score:.4f}, {elsewhere}"))
         unseen = "on videos that it was not learned from"
         of_regression = learned.logistic if learned.mean == "network" else learned.score
         rows.append(("logistic regression", f"{title} {of_regression:.4f}, {unseen}"))
         if learned.mean == "network":
+            others["logistic regression"] = of_regression
             rows.append(("network", f"{title} {learned.score:.4f}, {unseen}"))
         rows.append(("intercept", f"{learned.intercept:.3f}"))
     else:
         rows.append(("learned weights", f"{title} {learned.score:.4f}, {elsewhere}"))
-    others = dict(zip(learned.members, learned.alone, strict=True)) | {"equal weights": learned.equal}
-    if learned.mean in ("logistic", "network"):
-        others["learned weights"] = learned.learned.score
-    if learned.mean == "network":
-        others["logistic regression"] = learned.logistic
     best = max(others, key=lambda name: others[name])
     if others[best] > learned.score:
         rows.append(("better", f"{best}, by {others[best] - learned.score:.4f}; take that, or learn from more videos"))
