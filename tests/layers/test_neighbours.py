@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m.layers import neighbours
 from yt8m.layers.combining import CombinedLogits
@@ -53,14 +54,64 @@ def slow_shares(query, known, count):
 @pytest.mark.parametrize("count", [1, 4, N, 50])
 def test_neighbours_are_those_of_a_full_search(known, count, rows_at_once, monkeypatch):
     monkeypatch.setattr(neighbours, "_ROWS_AT_ONCE", rows_at_once)
-    layer = NearestNeighbours(C, N, count, L, SHARPNESS, PRIOR_WEIGHT)
-    layer.build((None, 8))
-    for weight, value in zip((layer.vectors, layer.labels, layer.prior), known, strict=True):
-        weight.assign(value)
-    queries = unit(np.random.default_rng(1).normal(size=(5, 8))).astype(np.float32)
-    queries[0] = known[0][3]  # two known videos are equally near
+    layer = layer_of(known, count)
+    queries = queries_of(known)
     expected = [slow_shares(query.astype(np.float64), known, count) for query in queries]
     np.testing.assert_allclose(sigmoid(layer(queries)), expected, atol=1e-5)
+
+
+def layer_of(known, count=4):
+    layer = NearestNeighbours(C, N, count, L, SHARPNESS, PRIOR_WEIGHT)
+    layer.build((None, 8))
+    vectors, labels, prior = known
+    first = 0
+    for weight in layer.vectors:
+        weight.assign(vectors[first : first + weight.shape[0]])
+        first += weight.shape[0]
+    layer.labels.assign(labels)
+    layer.prior.assign(prior)
+    return layer
+
+
+def queries_of(known):
+    queries = unit(np.random.default_rng(1).normal(size=(5, 8))).astype(np.float32)
+    queries[0] = known[0][3]  # two known videos are equally near
+    return queries
+
+
+def model_of(layer):
+    inputs = keras.Input([8])
+    return keras.Model(inputs, layer(inputs))
+
+
+@pytest.mark.parametrize("rows_at_once", [5, 12])
+def test_no_weight_has_all_vectors_and_files_of_earlier_versions_load(known, rows_at_once, monkeypatch, tmp_path):
+    """Earlier versions saved the vectors in one piece, as a layer does that has them in one weight."""
+    expected = layer_of(known)(queries_of(known)).numpy()
+    model_of(layer_of(known)).save_weights(tmp_path / "one.weights.h5")
+    monkeypatch.setattr(neighbours, "_ROWS_AT_ONCE", rows_at_once)
+    model_of(layer_of(known)).save_weights(tmp_path / "several.weights.h5")
+    for name in ("one", "several"):
+        layer = NearestNeighbours(C, N, 4, L, SHARPNESS, PRIOR_WEIGHT)
+        model_of(layer).load_weights(tmp_path / f"{name}.weights.h5")
+        assert [weight.shape[0] for weight in layer.vectors] == [rows_at_once] * (N // rows_at_once) + [
+            N % rows_at_once
+        ]
+        np.testing.assert_array_equal(layer(queries_of(known)), expected)
+
+
+def test_a_batch_is_compared_with_one_weight_after_another(known, monkeypatch):
+    """A graph computes what it can at once, and the cosines with all known videos would take much memory."""
+    monkeypatch.setattr(neighbours, "_ROWS_AT_ONCE", 5)
+    graph = tf.function(layer_of(known)).get_concrete_function(tf.TensorSpec([None, 8])).graph
+    products = [each for each in graph.get_operations() if each.type.startswith("MatMul")]
+    assert len(products) == 5
+    for product in products[1:]:
+        before, found = [product], set()
+        while before:
+            found.add(each := before.pop())
+            before += {tensor.op for tensor in each.inputs}.union(each.control_inputs) - found
+        assert any(each.type.startswith("TopK") for each in found)
 
 
 def test_features_are_scaled_each_and_together():

@@ -9,6 +9,7 @@ from yt8m import read_batches
 from yt8m.config import DataConfig
 from yt8m.data.fingerprints import fingerprint
 from yt8m.errors import InputError
+from yt8m.layers import neighbours as layers
 from yt8m.metrics import global_average_precision
 from yt8m.progress import Messages
 from yt8m.runs import load_config
@@ -73,6 +74,17 @@ def test_neighbours_are_the_training_videos(neighbours, sample):
     assert load_config(neighbours.run).model.num_videos == 64
     again = evaluate(neighbours.run, [str(sample / VALIDATE)])
     assert again["gap"] == neighbours.metrics["gap"]
+
+
+def test_many_videos_are_read_and_stored_in_parts(neighbours, sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "_READ_AT_ONCE", 8)
+    monkeypatch.setattr(layers, "_ROWS_AT_ONCE", 24)
+    result = fit("neighbours", tmp_path / "run", data_of(sample, validate=(str(sample / VALIDATE),)), num_neighbours=3)
+    known = [load_run(run).get_layer("neighbours") for run in (result.run, neighbours.run)]
+    assert [weight.shape[0] for weight in known[0].vectors] == [24, 24, 16]
+    parts, whole = ([np.asarray(weight) for weight in layer.vectors] for layer in known)
+    np.testing.assert_allclose(np.concatenate(parts), np.concatenate(whole), atol=1e-6)
+    assert result.metrics["gap"] == pytest.approx(neighbours.metrics["gap"], abs=1e-6)
 
 
 def test_kernel_ridge_solves_its_equations(sample, tmp_path):

@@ -53,7 +53,7 @@ def fit(
         print_json({"run": result.run, "num_videos": result.num_videos, "metrics": result.metrics})
     else:
         text = reports.scores(result.metrics) if result.metrics else "no validation records to score it on"
-        show(f"{result.run}: {model} of {quantity(result.num_videos, 'video')}; {text}")
+        show(f"{result.run}: {model} of {quantity(result.num_videos, 'video', ',')}; {text}")
     return OK
 
 

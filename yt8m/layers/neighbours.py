@@ -1,12 +1,22 @@
 """Predictions from the labels of the most similar known videos, by cosine."""
 
+from collections.abc import Mapping
+
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from yt8m.layers import serialisable
 
 _ROWS_AT_ONCE = 1 << 16
-"""Known videos that a batch is compared with at a time: the cosines of 256 videos then take 64 MB."""
+"""Known videos in a weight, and those that a batch is compared with at a time: the cosines of 1024 videos then take 268 MB. A
+weight is copied when it is set, saved or loaded, and so is never more than a part of the memory that all take."""
+
+
+def _pieces(num_videos: int) -> list[int]:
+    """How many known videos each weight has."""
+    return [min(_ROWS_AT_ONCE, num_videos - first) for first in range(0, num_videos, _ROWS_AT_ONCE)]
 
 
 @serialisable
@@ -25,8 +35,8 @@ class NearestNeighbours(keras.layers.Layer):
         sharpness: how much more near videos count; 0 = all k count alike.
         prior_weight: how much the shares of the classes among all known videos count.
 
-    Weights, none of them trained by gradients: `vectors` float32 [N, D], of length 1; `labels` int32 [N, L], padded with -1;
-    `prior` float32 [C], between 0 and 1 exclusive.
+    Weights, none of them trained by gradients: `vectors` float32 [<= 65 536, D] each, of length 1; `labels` int32 [N, L], padded
+    with -1; `prior` float32 [C], between 0 and 1 exclusive.
 
     Call arguments: vectors of length 1, float32 [B, D]. Returns logits, float32 [B, C].
     """
@@ -40,8 +50,10 @@ class NearestNeighbours(keras.layers.Layer):
 
     def build(self, input_shape):
         stored = {"trainable": False, "autocast": False}
-        shape = (self.num_videos, input_shape[-1])
-        self.vectors = self.add_weight(name="vectors", shape=shape, initializer="zeros", **stored)
+        self.vectors = [
+            self.add_weight(name=f"vectors_{place}", shape=(rows, input_shape[-1]), initializer="zeros", **stored)
+            for place, rows in enumerate(_pieces(self.num_videos))
+        ]
         shape = (self.num_videos, self.max_labels)
         none = keras.initializers.Constant(-1)
         self.labels = self.add_weight(name="labels", shape=shape, initializer=none, dtype="int32", **stored)
@@ -60,11 +72,12 @@ class NearestNeighbours(keras.layers.Layer):
     def _nearest(self, inputs):
         """The highest cosines, float32 [B, k], and the places of their videos, int32 [B, k]."""
         cosines, places = None, None
-        vectors = ops.convert_to_tensor(self.vectors)
-        for first in range(0, self.num_videos, _ROWS_AT_ONCE):
-            some = vectors[first : first + _ROWS_AT_ONCE]
-            found, where = ops.top_k(ops.matmul(inputs, ops.transpose(some)), min(self.num_neighbours, some.shape[0]))
-            where = ops.cast(where, "int32") + first
+        for number, some in enumerate(self.vectors):
+            # One after another, as the cosines with all known videos take too much memory.
+            with tf.control_dependencies([] if cosines is None else [cosines]):
+                compared = ops.matmul(inputs, ops.transpose(some))
+            found, where = ops.top_k(compared, min(self.num_neighbours, some.shape[0]))
+            where = ops.cast(where, "int32") + number * _ROWS_AT_ONCE
             if cosines is not None:  # the earlier ones come first, so they win a tie
                 found, where = ops.concatenate([cosines, found], -1), ops.concatenate([places, where], -1)
                 found, order = ops.top_k(found, min(self.num_neighbours, found.shape[-1]))
@@ -87,6 +100,13 @@ class NearestNeighbours(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)
+
+    def load_own_variables(self, store: Mapping) -> None:
+        """Loads the weights, also those of earlier versions, which saved all vectors in one piece."""
+        if len(store.keys()) == 3 and len(self.vectors) > 1:
+            pieces = np.split(store["0"], range(_ROWS_AT_ONCE, self.num_videos, _ROWS_AT_ONCE))
+            store = {str(place): value for place, value in enumerate([*pieces, store["1"], store["2"]])}
+        super().load_own_variables(store)
 
     def get_config(self):
         names = ("num_classes", "num_videos", "num_neighbours", "max_labels", "sharpness", "prior_weight")

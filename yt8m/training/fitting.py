@@ -4,8 +4,10 @@ N = training videos, D = values of a video, L = labels of a video, C = classes.
 """
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +41,9 @@ MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
 many unknowns a class as there are videos: 2 GB for 16 384 of them."""
 _DEFAULTS = {"kernel_ridge": {"num_networks": NUM_NETWORKS}}
 """Hyper-parameters whose default in a configuration is that of older runs."""
-_BATCH_SIZE = 512
+_READ_AT_ONCE = 1 << 13
+"""Videos in a batch. So many values are more than the C library keeps for later when they are let go."""
+_COMPARED_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,9 @@ class Fit:
 class Known:
     """The training videos."""
 
-    values: dict[str, np.ndarray]
-    """float32 [N, D_i] by key of the model's inputs."""
+    batches: deque[dict[str, np.ndarray]]
+    """Values of some videos at a time, float32 [B, D_i] by key of the model's inputs. They are taken out as the model is fitted,
+    which then holds as many values itself."""
     labels: np.ndarray
     """int32 [N, L], padded with -1."""
 
@@ -116,24 +121,26 @@ def _read(source: Source, most: int, model: str, progress: Progress) -> Known:
     """Reads all training videos. Raises InputError if there are none, or too many."""
     order, shares = prepared(source, AS_STORED, EVERYTHING)
     keys = [each.video_name for each in source.features]
-    values: dict[str, list[np.ndarray]] = {key: [] for key in keys}
+    batches: deque[dict[str, np.ndarray]] = deque()
     labels: list[np.ndarray] = []
     count = 0
-    for batch in read_stream(source, _BATCH_SIZE, ALL_FRAMES, order, EVERYTHING, shares):
+    for batch in read_stream(source, _READ_AT_ONCE, ALL_FRAMES, order, EVERYTHING, shares):
         count += len(batch["labels"])
         if count > most:
             raise InputError(
-                f"{source.files[0]} ...: hold more than {most} videos, the most that {model} can be fitted to; name fewer files"
+                f"{source.files[0]} ...: hold more than {quantity(most, 'video', ',')}, the most that {model} can be fitted to; "
+                "name fewer files"
             )
-        for key in keys:
-            values[key].append(np.array(batch[key], np.float32))  # a copy: a batch's memory holds whole records
+        batches.append(
+            {key: np.array(batch[key], np.float32) for key in keys}
+        )  # copies: a batch's memory holds whole records
         labels.append(_shortened(batch["labels"]))
         progress.advance(len(batch["labels"]))
     if not count:
         raise InputError(f"{source.files[0]} ...: hold no video to fit {model} to; name other records")
     width = max(each.shape[1] for each in labels)
     padded = [np.pad(each, ((0, 0), (0, width - each.shape[1])), constant_values=LABEL_PADDING) for each in labels]
-    return Known({key: np.concatenate(parts) for key, parts in values.items()}, np.concatenate(padded))
+    return Known(batches, np.concatenate(padded))
 
 
 def _shortened(labels: np.ndarray) -> np.ndarray:
@@ -157,9 +164,11 @@ def _sizes_of(architecture: Architecture, known: Known, progress: Progress) -> d
 def _scale(model: keras.Model, known: Known, num_classes: int) -> None:
     """Lets values count by what the labels say of them."""
     scaling = Scaling(model, num_classes)
-    for first in range(0, len(known.labels), _BATCH_SIZE):
-        some = slice(first, first + _BATCH_SIZE)
-        scaling.add(_sparse(known.labels[some], num_classes), {key: each[some] for key, each in known.values.items()})
+    first = 0
+    for batch in known.batches:
+        last = first + len(next(iter(batch.values())))
+        scaling.add(_sparse(known.labels[first:last], num_classes), batch)
+        first = last
     scaling.assign()
 
 
@@ -173,20 +182,18 @@ def _sparse(labels: np.ndarray, num_classes: int) -> sparse.csr_matrix:
     return found
 
 
-def scaled_vectors(model: keras.Model, values: dict[str, np.ndarray]) -> np.ndarray:
-    """The vectors by which a fitted model compares videos, float32 [N, D]."""
+def _taken_vectors(model: keras.Model, known: Known) -> Iterator[np.ndarray]:
+    """Yields the vectors by which a fitted model compares videos, float32 [B, D], and takes the values out."""
     scale = keras.Model(model.input, model.get_layer(SCALED).output)
-    count = len(next(iter(values.values())))
-    parts = [
-        np.asarray(scale({key: each[first : first + _BATCH_SIZE] for key, each in values.items()}))
-        for first in range(0, count, _BATCH_SIZE)
-    ]
-    return np.concatenate(parts)
+    while known.batches:
+        yield np.asarray(scale(known.batches.popleft()))
 
 
 def _fit_neighbours(model: keras.Model, architecture: Neighbours, known: Known, num_classes: int) -> None:
     layer = model.get_layer("neighbours")
-    layer.vectors.assign(scaled_vectors(model, known.values))
+    vectors = _taken_vectors(model, known)
+    for weight in layer.vectors:
+        weight.assign(np.concatenate(list(itertools.islice(vectors, -(-weight.shape[0] // _READ_AT_ONCE)))))
     layer.labels.assign(known.labels)
     counts = np.bincount(known.labels[known.labels != LABEL_PADDING], minlength=num_classes)
     # Half a video more with and without the class, so that no share is 0 or 1.
@@ -195,14 +202,14 @@ def _fit_neighbours(model: keras.Model, architecture: Neighbours, known: Known, 
 
 def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Known, num_classes: int) -> None:
     """Solves (K + ridge I) a = y - prior for every class by one Cholesky decomposition, in float32."""
-    vectors = scaled_vectors(model, known.values)
+    vectors = np.concatenate(list(_taken_vectors(model, known)))
     targets = _sparse(known.labels, num_classes).toarray()
     prior = targets.mean(axis=0)
     targets -= prior
     layer = model.get_layer("regression")
     kernel = np.empty((len(vectors), len(vectors)), np.float32)
-    for first in range(0, len(vectors), _BATCH_SIZE):
-        some = slice(first, first + _BATCH_SIZE)
+    for first in range(0, len(vectors), _COMPARED_AT_ONCE):
+        some = slice(first, first + _COMPARED_AT_ONCE)
         kernel[some] = layer.kernel(vectors[some], vectors)
     kernel[np.diag_indices_from(kernel)] += np.float32(architecture.ridge)
     factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
