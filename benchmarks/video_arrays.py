@@ -21,9 +21,9 @@ SOUND = 0.5
 BANDWIDTH, RIDGE = 1.0, 0.02
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Videos:
-    """Videos in memory."""
+    """Videos in memory. Each is equal to itself alone, so that results for it can be cached."""
 
     values: np.ndarray
     """float32 [N, D], rgb and audio."""
