@@ -15,7 +15,7 @@ from test_litert import probabilities, video_batch
 from yt8m.config import Architecture
 from yt8m.data.pipeline import read_records
 from yt8m.errors import InputError
-from yt8m.exporting import onnx_file
+from yt8m.exporting import limits, onnx_file
 from yt8m.exporting.exporting import export
 from yt8m.exporting.onnx_file import open_session
 from yt8m.models import list_models
@@ -170,10 +170,11 @@ def test_a_file_that_gives_other_scores_is_refused(frame_run, tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
-def test_what_protobuf_cannot_hold_is_refused_before_it_is_converted(frame_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_file, "_LARGEST_FILE", 50_000)
-    with pytest.raises(InputError, match=r"its weights have 0.00 GB, and a file of ONNX at most 2.14"):
-        export(frame_run.run, tmp_path / "model.onnx", "onnx")
+@pytest.mark.parametrize(("kind", "what"), [("onnx", "a file of ONNX"), ("litert", "a model for LiteRT")])
+def test_what_protobuf_cannot_hold_is_refused_before_it_is_converted(frame_run, tmp_path, monkeypatch, kind, what):
+    monkeypatch.setattr(limits, "_LARGEST_MESSAGE", 50_000)
+    with pytest.raises(InputError, match=rf"its weights have 0.00 GB, and {what} at most 2.14"):
+        export(frame_run.run, tmp_path / "model", kind)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from yt8m.errors import InputError
 from yt8m.exporting.agreement import OUTPUT, require_same_scores, tolerance
+from yt8m.exporting.limits import require_size
 from yt8m.exporting.signatures import ExportedModel
 
 
@@ -20,8 +21,9 @@ def convert(exported: ExportedModel, half: bool) -> bytes:
         half: store the weights as float16. Their values must be exact in float16.
 
     Raises:
-        InputError: the model cannot be converted, or the result gives other scores.
+        InputError: the model is too large or cannot be converted, or the result gives other scores.
     """
+    require_size(exported, "a model for LiteRT")
     function = exported.frames_function(for_one=True)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], exported)
     if half:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from yt8m.errors import InputError, not_installed
 from yt8m.exporting.agreement import OUTPUT, require_same_scores, tolerance
+from yt8m.exporting.limits import require_size
 from yt8m.exporting.recurrent_loops import plain_loops
 from yt8m.exporting.signatures import ExportedModel
 
@@ -18,8 +19,6 @@ OPSET = 17
 """The version of ONNX's operations: of 2022, which runtimes since then read."""
 _WEIGHT = "weight_"
 
-_LARGEST_FILE = 2**31 - 2**20
-"""Protobuf's limit for one message, less some room for the graph."""
 _TRIALS = ((3, 1.0), (1, 0.3), (2, 1.4))
 """Videos of a batch that a file is tried with, and frames as a share of those that the model uses."""
 
@@ -49,12 +48,7 @@ def convert(exported: ExportedModel, half: bool) -> bytes:
             gives other scores.
     """
     require_packages()
-    num_bytes = sum(each.shape.num_elements() * each.dtype.size for each in exported.weights)
-    if num_bytes > _LARGEST_FILE:
-        raise InputError(
-            f"its weights have {num_bytes / 1e9:.2f} GB, and a file of ONNX at most 2.14; "
-            "export it with --format saved-model"
-        )
+    require_size(exported, "a file of ONNX")
     function = exported.means_function() if exported.as_means else exported.frames_function()
     content = _content(exported, function, half)
     _try(content, function, exported.num_frames, tolerance(exported.rounding, half))

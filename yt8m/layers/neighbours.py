@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from yt8m.layers import serialisable
@@ -73,9 +72,10 @@ class NearestNeighbours(keras.layers.Layer):
         """The highest cosines, float32 [B, k], and the places of their videos, int32 [B, k]."""
         cosines, places = None, None
         for number, some in enumerate(self.vectors):
-            # One after another, as the cosines with all known videos take too much memory.
-            with tf.control_dependencies([] if cosines is None else [cosines]):
-                compared = ops.matmul(inputs, ops.transpose(some))
+            if cosines is not None:
+                # One after another: a graph would compute the cosines with all known videos at once, which take much memory.
+                inputs = inputs + 0.0 * cosines[:, :1]
+            compared = ops.matmul(inputs, ops.transpose(some))
             found, where = ops.top_k(compared, min(self.num_neighbours, some.shape[0]))
             where = ops.cast(where, "int32") + number * _ROWS_AT_ONCE
             if cosines is not None:  # the earlier ones come first, so they win a tie

@@ -37,8 +37,8 @@ from yt8m.training.preparation import resolve
 from yt8m.training.value_scales import Scaling
 
 MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
-"""Most training videos. Neighbours take 4 bytes a value: 2.4 GB for half a million videos. Kernel ridge regression solves for as
-many unknowns a class as there are videos: 2 GB for 16 384 of them."""
+"""Most training videos. Neighbours take 4 bytes a value, three times while they are fitted. Kernel ridge regression solves for as
+many unknowns a class as there are videos."""
 _DEFAULTS = {"kernel_ridge": {"num_networks": NUM_NETWORKS}}
 """Hyper-parameters whose default in a configuration is that of older runs."""
 _READ_AT_ONCE = 1 << 13
