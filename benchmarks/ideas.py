@@ -122,6 +122,7 @@ IDEAS = [
     Idea("calibration of each class (Platt 1999)", second_stage.calibrated),
     Idea("mean logit with kernel ridge regression", second_stage.mean_of_both),
     Idea("stacking of both by logistic regression", second_stage.stacked, "mean logit with kernel ridge regression"),
+    Idea("distillation from this ensemble into one perceptron, share .3", second_stage.distilled),
     Idea("three perceptrons", mean_of(3, resampled=False)),
     Idea("three perceptrons, each of a bootstrap sample", mean_of(3, resampled=True), "three perceptrons"),
 ]

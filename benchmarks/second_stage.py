@@ -1,6 +1,6 @@
-"""What is learned on top of predictions: calibration of each class, and stacking. `benchmarks.ideas` tries both.
+"""What is learned on top of predictions: calibration of each class, stacking, and distillation. `benchmarks.ideas` tries them.
 
-Both learn from predictions of videos that were left out: a third at a time by perceptrons, each one by kernel ridge regression.
+All learn from predictions of videos that were left out: a third at a time by perceptrons, each one by kernel ridge regression.
 
 N = videos, C = classes.
 """
@@ -20,6 +20,8 @@ LEAST_LABELS = sized(20, 2)
 """A class with fewer labels has the calibration of all classes together."""
 LEAST_PROBABILITY = 1e-3
 """Regressions may say 0 or 1, which are no logits."""
+TAUGHT = 0.3
+"""The share of what is distilled in the targets; the rest are the labels."""
 BEST = 20
 """Classes of each video that a logistic regression learns from, for each member."""
 
@@ -66,6 +68,12 @@ def mean_of_both(known: Videos, others: Videos, seed: int) -> np.ndarray:
 
 def stacked(known: Videos, others: Videos, seed: int) -> np.ndarray:
     """A logistic regression on the logits of both, for all classes together (scikit-learn)."""
+    weights, intercept = stack(known, seed)
+    return weights[0] * perceptron(known, others, seed) + weights[1] * regression(known, others) + intercept
+
+
+def stack(known: Videos, seed: int) -> tuple[np.ndarray, float]:
+    """The weights of both and the intercept, learned from what each says of the known videos that it did not see."""
     from sklearn.linear_model import LogisticRegression
 
     learned = perceptron_left_out(known, seed), regression(known, None)
@@ -74,5 +82,12 @@ def stacked(known: Videos, others: Videos, seed: int) -> np.ndarray:
         np.put_along_axis(best, np.argpartition(-each, BEST, axis=1)[:, :BEST], True, axis=1)
     values = np.stack([each[best] for each in learned], axis=1)
     model = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(values, labels_of(known)[best])
-    told = perceptron(known, others, seed), regression(known, others)
-    return sum(weight * each for weight, each in zip(model.coef_[0], told, strict=True)) + model.intercept_[0]
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
+def distilled(known: Videos, others: Videos, seed: int) -> np.ndarray:
+    """One perceptron that learns from the labels and from what the stacked two say of the same videos."""
+    weights, intercept = stack(known, seed)
+    logits = weights[0] * perceptron_left_out(known, seed) + weights[1] * regression(known, None) + intercept
+    targets = (1 - TAUGHT) * known.targets(slice(None)) + TAUGHT / (1 + np.exp(-logits))
+    return train(PERCEPTRON, Videos(known.values, None, np.float32(targets), known.scale), others, seed)
