@@ -70,6 +70,7 @@ HELD = {
     "yt8m train netvlad --data.root data/yt8m": "takes hours; tests/training/test_time_limit.py ends in time",
     "yt8m train moe --data.root data/yt8m --folds": "tests/cross_validation/ trains folds",
     "yt8m train netvlad --training.initial-run runs/videos": "tests/training/test_layer_groups.py freezes layers",
+    "yt8m tune residual_mlp": "takes half an hour; tests/tuning/test_space.py reads the file",
     "yt8m data-service": "serves until it is stopped, as tests/integration/test_data_service.py does",
     "yt8m train netvlad --data.service": "needs that service; tests/integration/test_data_service.py trains from one",
     "yt8m launch": "tests/distribution/test_launching.py launches two workers",

@@ -1,6 +1,7 @@
 """What a space file may say, and how it is told what is wrong with it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,18 @@ def test_flags_of_every_section_as_choices_and_ranges(tmp_path):
         Dimension("distill", "weight", choices=(0.5, 1.0)),
     ]
     assert read(tmp_path, {"data.num_frames": [8]})[0].name == "data.num-frames"
+
+
+SPACES = sorted((Path(__file__).resolve().parents[2] / "benchmarks" / "spaces").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", SPACES, ids=[path.stem for path in SPACES])
+def test_spaces_that_documents_name_are_of_their_recipe(path):
+    dimensions = read_space(str(path), make_config(path.stem))
+    assert {each.name for each in dimensions} == set(json.loads(path.read_text()))
+    for each in dimensions:  # the recipe's own value is among those that a search may try
+        own = getattr(getattr(make_config(path.stem), each.section), each.field)
+        assert own in each.choices if each.choices else each.low <= own <= each.high
 
 
 @pytest.mark.parametrize(
