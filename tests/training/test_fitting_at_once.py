@@ -77,7 +77,8 @@ def test_neighbours_are_the_training_videos(neighbours, sample):
 
 
 def test_many_videos_are_read_and_stored_in_parts(neighbours, sample, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "_READ_AT_ONCE", 8)
+    monkeypatch.setattr(fitting, "_BATCH_SIZE", 4)
+    monkeypatch.setattr(fitting, "_KEPT_TOGETHER", 8)
     monkeypatch.setattr(layers, "_ROWS_AT_ONCE", 24)
     result = fit("neighbours", tmp_path / "run", data_of(sample, validate=(str(sample / VALIDATE),)), num_neighbours=3)
     known = [load_run(run).get_layer("neighbours") for run in (result.run, neighbours.run)]

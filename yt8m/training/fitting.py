@@ -41,9 +41,9 @@ MOST_VIDEOS = {"neighbours": 1 << 20, "kernel_ridge": 1 << 14}
 many unknowns a class as there are videos."""
 _DEFAULTS = {"kernel_ridge": {"num_networks": NUM_NETWORKS}}
 """Hyper-parameters whose default in a configuration is that of older runs."""
-_READ_AT_ONCE = 1 << 13
-"""Videos in a batch. So many values are more than the C library keeps for later when they are let go."""
-_COMPARED_AT_ONCE = 512
+_BATCH_SIZE = 512
+_KEPT_TOGETHER = 1 << 13
+"""Videos whose values are kept as one array: the C library gives so much memory back to the system when it is let go."""
 
 
 @dataclass(frozen=True)
@@ -122,25 +122,35 @@ def _read(source: Source, most: int, model: str, progress: Progress) -> Known:
     order, shares = prepared(source, AS_STORED, EVERYTHING)
     keys = [each.video_name for each in source.features]
     batches: deque[dict[str, np.ndarray]] = deque()
+    read: list[dict[str, np.ndarray]] = []
     labels: list[np.ndarray] = []
     count = 0
-    for batch in read_stream(source, _READ_AT_ONCE, ALL_FRAMES, order, EVERYTHING, shares):
+    for batch in read_stream(source, _BATCH_SIZE, ALL_FRAMES, order, EVERYTHING, shares):
         count += len(batch["labels"])
         if count > most:
             raise InputError(
                 f"{source.files[0]} ...: hold more than {quantity(most, 'video', ',')}, the most that {model} can be fitted to; "
                 "name fewer files"
             )
-        batches.append(
-            {key: np.array(batch[key], np.float32) for key in keys}
-        )  # copies: a batch's memory holds whole records
+        # Copies, as a batch's memory holds whole records.
+        read.append({key: np.array(batch[key], np.float32) for key in keys})
+        if count % _KEPT_TOGETHER == 0:
+            batches.append(_together(read))
+            read = []
         labels.append(_shortened(batch["labels"]))
         progress.advance(len(batch["labels"]))
     if not count:
         raise InputError(f"{source.files[0]} ...: hold no video to fit {model} to; name other records")
+    if read:
+        batches.append(_together(read))
     width = max(each.shape[1] for each in labels)
     padded = [np.pad(each, ((0, 0), (0, width - each.shape[1])), constant_values=LABEL_PADDING) for each in labels]
     return Known(batches, np.concatenate(padded))
+
+
+def _together(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """One batch of several."""
+    return {key: np.concatenate([each[key] for each in batches]) for key in batches[0]}
 
 
 def _shortened(labels: np.ndarray) -> np.ndarray:
@@ -193,7 +203,7 @@ def _fit_neighbours(model: keras.Model, architecture: Neighbours, known: Known, 
     layer = model.get_layer("neighbours")
     vectors = _taken_vectors(model, known)
     for weight in layer.vectors:
-        weight.assign(np.concatenate(list(itertools.islice(vectors, -(-weight.shape[0] // _READ_AT_ONCE)))))
+        weight.assign(np.concatenate(list(itertools.islice(vectors, -(-weight.shape[0] // _KEPT_TOGETHER)))))
     layer.labels.assign(known.labels)
     counts = np.bincount(known.labels[known.labels != LABEL_PADDING], minlength=num_classes)
     # Half a video more with and without the class, so that no share is 0 or 1.
@@ -208,8 +218,8 @@ def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Know
     targets -= prior
     layer = model.get_layer("regression")
     kernel = np.empty((len(vectors), len(vectors)), np.float32)
-    for first in range(0, len(vectors), _COMPARED_AT_ONCE):
-        some = slice(first, first + _COMPARED_AT_ONCE)
+    for first in range(0, len(vectors), _BATCH_SIZE):
+        some = slice(first, first + _BATCH_SIZE)
         kernel[some] = layer.kernel(vectors[some], vectors)
     kernel[np.diag_indices_from(kernel)] += np.float32(architecture.ridge)
     factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
