@@ -83,8 +83,7 @@ def distilled(share: float) -> Prediction:
     """From the labels, and from kernel ridge regression's leave-one-out values with this share."""
 
     def predict(known: Videos, others: Videos, seed: int) -> np.ndarray:
-        taught = (1 - share) * known.targets(slice(None)) + share * kernel_ridge(known, None)
-        return train(PLAIN, Videos(known.values, None, np.float32(taught), known.scale), others, seed)
+        return train(PLAIN, known.taught(kernel_ridge(known, None), share), others, seed)
 
     return predict
 
@@ -131,10 +130,19 @@ if IS_QUICK:
         each
         for each in IDEAS
         if each.name.startswith(
-            ("manifold", "output layer", "labels of half", "calib", "mean logit", "stack", "three perc")
+            (
+                "manifold",
+                "output layer",
+                "labels of half",
+                "calib",
+                "mean logit",
+                "stack",
+                "distillation from this",
+                "three perc",
+            )
         )
     ]
-BASES = {"one perceptron": one(), "labels of half": from_half}
+BASES = {"one perceptron": second_stage.perceptron, "labels of half": from_half}
 
 
 @dataclass

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.sizes import sized
 from benchmarks.trials import Trial, train
 from benchmarks.video_arrays import Videos, kernel_ridge, labels_of
+from yt8m.metrics.logits import logit, probability
 from yt8m.scoring.calibration_fitting import LogitCounts, fit
 
 PERCEPTRON = sized(Trial(), Trial(epochs=1, hidden_size=8))
@@ -46,8 +47,7 @@ def perceptron_left_out(known: Videos, seed: int) -> np.ndarray:
 @functools.lru_cache(maxsize=2)
 def regression(known: Videos, others: Videos | None) -> np.ndarray:
     """What kernel ridge regression says of the others, or of each known video without itself; logits, float32 [N, C]."""
-    said = np.clip(kernel_ridge(known, others), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    return np.log(said) - np.log1p(-said)
+    return logit(np.clip(kernel_ridge(known, others), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY))
 
 
 def calibrated(known: Videos, others: Videos, seed: int) -> np.ndarray:
@@ -89,5 +89,4 @@ def distilled(known: Videos, others: Videos, seed: int) -> np.ndarray:
     """One perceptron that learns from the labels and from what the stacked two say of the same videos."""
     weights, intercept = stack(known, seed)
     logits = weights[0] * perceptron_left_out(known, seed) + weights[1] * regression(known, None) + intercept
-    targets = (1 - TAUGHT) * known.targets(slice(None)) + TAUGHT / (1 + np.exp(-logits))
-    return train(PERCEPTRON, Videos(known.values, None, np.float32(targets), known.scale), others, seed)
+    return train(PERCEPTRON, known.taught(probability(logits), TAUGHT), others, seed)

@@ -51,6 +51,11 @@ class Videos:
             return self.soft[rows]
         return self.labels[rows].toarray()
 
+    def taught(self, said: np.ndarray, share: float) -> "Videos":
+        """The videos with targets that are, with this share, what another model says of them, float [N, C]."""
+        targets = (1 - share) * self.targets(slice(None)) + share * said
+        return replace(self, labels=None, soft=np.float32(targets))
+
     @property
     def num_classes(self) -> int:
         return (self.soft if self.labels is None else self.labels).shape[1]

@@ -49,7 +49,10 @@ RUN_HERE = {
         *("fbf80e9, a new run", "this build, after 20 steps"),
     ],
     "benchmarks.extraction": ["decoding alone", "`yt8m extract`", "a video of 20 s"],
-    "benchmarks.ideas": ["manifold mixup", "labels of half", "calibration", "stacking", "each of a bootstrap sample"],
+    "benchmarks.ideas": [
+        *("manifold mixup", "labels of half", "calibration", "stacking", "from this ensemble"),
+        "three perceptrons, each of a bootstrap sample",
+    ],
     "benchmarks.leaderboard": [
         "GAP on videos that neither",
         "| `kernel_ridge` |",

@@ -10,7 +10,8 @@ from yt8m.layers import serialisable
 
 _ROWS_AT_ONCE = 1 << 16
 """Known videos in a weight, and those that a batch is compared with at a time: the cosines of 1024 videos then take 268 MB. A
-weight is copied when it is set, saved or loaded, and so is never more than a part of the memory that all take."""
+weight is copied when it is set, saved or loaded, and so is never more than a part of the memory that all take. Files of larger
+runs hold such weights, so another number would not load them."""
 
 
 def _pieces(num_videos: int) -> list[int]:
