@@ -49,6 +49,19 @@ def test_epochs_are_counted_and_validations_take_time():
     assert validated.seconds - logistic.seconds == pytest.approx(expected, rel=0.05)
 
 
+def test_validations_after_minutes_are_as_many_as_fit_into_the_steps():
+    few = DataAtHand(3_888_919, 20_000, 3862, expectations.WHOLE.features)
+    logistic = make_config("logistic")
+    training = logistic.training.in_place_of(validate_every_steps=0)
+    at_the_end = expect(dataclasses.replace(logistic, training=training), few)
+    once = at_the_end.seconds - expect(logistic, expectations.WHOLE).seconds
+    training = logistic.training.in_place_of(validate_every_minutes=0.1)
+    often = expect(dataclasses.replace(logistic, training=training), few)
+    number = -(-(at_the_end.seconds - once) // 6)
+    assert number > 20
+    assert often.seconds - at_the_end.seconds == pytest.approx((number - 1) * once)
+
+
 def test_memory_counts_weights_gradients_and_the_optimizer_s_two():
     large, small = (expect(make_config(name)) for name in ("netvlad", "moe"))
     assert large.num_bytes > 4 * 4 * large.num_parameters

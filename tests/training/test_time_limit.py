@@ -116,6 +116,19 @@ def slow_validation(clock, monkeypatch):
     monkeypatch.setattr(trainer, "measure_source", measure)
 
 
+@pytest.mark.thorough
+@pytest.mark.usefixtures("slow_validation")
+def test_intervals_in_minutes_are_of_training_alone(sample, tmp_path, clock):
+    """Steps of 30 seconds, of which the first is not told, and validations of 100: after 120 seconds a validation is due."""
+    interval = {"validate_every_steps": None, "validate_every_minutes": 2.0, "log_every_steps": 1}
+    config = configure(tmp_path / "run", sample, validate=True, num_steps=7, **interval)
+    train(config, first := Spending(clock, 30))
+    assert [step for step, _, _ in first.validations] == [5, 7]
+    longer = dataclasses.replace(config, training=dataclasses.replace(config.training, num_steps=13))
+    train(longer, second := Spending(clock, 30))  # which begins anew at step 7
+    assert [step for step, _, _ in second.validations] == [12, 13]
+
+
 def in_seconds(config, seconds):
     return dataclasses.replace(config, training=dataclasses.replace(config.training, max_hours=seconds / 3600))
 

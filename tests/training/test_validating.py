@@ -1,13 +1,18 @@
-"""Validation on a part of the videos, and at intervals in epochs."""
+"""Validation on a part of the videos, and at intervals in epochs and minutes."""
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
 from small_runs import Watcher, configure, rows
 
 import yt8m
+from yt8m.commands.configuring import configure as of_command_line
+from yt8m.config import TrainingConfig
 from yt8m.errors import InputError
+from yt8m.recipes import make_config
 from yt8m.training.loop import train
 
 
@@ -75,8 +80,35 @@ def test_a_stop_within_the_last_validation_is_made_up_for(sample, tmp_path, monk
     assert result.best_metrics["num_videos"] == yt8m.evaluate(config.run)["num_videos"]
 
 
-def test_intervals_exclude_each_other(sample, tmp_path):
-    with pytest.raises(
-        InputError, match=r"--training\.validate-every-steps and --training\.validate-every-epochs exclude"
-    ):
-        configure(tmp_path / "run", sample, validate_every_epochs=1.0)
+@pytest.mark.parametrize(
+    ("fields", "flags"),
+    [
+        ({"steps": 5, "epochs": 1.0}, ("steps", "epochs")),
+        ({"steps": 5, "minutes": 1.0}, ("steps", "minutes")),
+        ({"epochs": 1.0, "minutes": 1.0}, ("epochs", "minutes")),
+        ({"steps": 5, "epochs": 1.0, "minutes": 1.0}, ("steps", "epochs")),
+    ],
+)
+def test_intervals_exclude_each_other(fields, flags):
+    one, other = (f"--training.validate-every-{way}" for way in flags)
+    with pytest.raises(InputError, match=f"^{re.escape(f'{one} and {other} exclude each other; leave one out')}$"):
+        TrainingConfig(**{f"validate_every_{way}": value for way, value in fields.items()})
+
+
+def test_minutes_take_the_place_of_other_intervals():
+    in_epochs = TrainingConfig(num_epochs=2.0, validate_every_epochs=1.0, batch_size=10).counted(100)
+    assert (in_epochs.num_steps, in_epochs.validate_every_steps) == (20, 10)
+    in_minutes = in_epochs.in_place_of(validate_every_minutes=30.0).counted(100)
+    intervals = (in_minutes.validate_every_steps, in_minutes.validate_every_epochs, in_minutes.validate_every_minutes)
+    assert (in_minutes.num_steps, *intervals) == (20, 0, None, 30.0)
+    # As a run keeps it.
+    assert TrainingConfig(**json.loads(json.dumps(dataclasses.asdict(in_minutes)))) == in_minutes
+    in_steps = in_minutes.in_place_of(validate_every_steps=7)
+    assert (in_steps.validate_every_steps, in_steps.validate_every_minutes) == (7, None)
+
+
+def test_minutes_on_the_command_line_take_the_place_of_the_recipe_s_epochs():
+    training = of_command_line("train", ["moe", "--training.validate-every-minutes", "20"]).training
+    assert make_config("moe").training.validate_every_epochs is not None
+    assert (training.validate_every_epochs, training.validate_every_steps) == (None, 0)
+    assert training.validate_every_minutes == 20.0

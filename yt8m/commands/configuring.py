@@ -14,7 +14,7 @@ from yt8m.commands.flags import Json
 from yt8m.commands.streams import show
 from yt8m.config import RunConfig
 from yt8m.config.fields import flag
-from yt8m.config.training import STEPS_OR_EPOCHS
+from yt8m.config.training import LENGTHS
 from yt8m.errors import InputError, unknown_name
 
 
@@ -65,7 +65,7 @@ def _refuse_model_flag(flags: list[str], command: str) -> None:
 def _leave_room(config: RunConfig, flags: list[str]) -> RunConfig:
     """Takes the recipe's steps or epochs away where the other one is typed, because they exclude each other."""
     typed = {each.partition("=")[0].replace("_", "-") for each in flags}
-    given = [field for field in STEPS_OR_EPOCHS if flag("training", field) in typed]
+    given = [field for field in LENGTHS if flag("training", field) in typed]
     return dataclasses.replace(config, training=config.training.in_place_of(**dict.fromkeys(given, 1)))
 
 

@@ -25,12 +25,17 @@ from yt8m.config.fields import (
 )
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
-_IN_STEPS_OR_EPOCHS = (("num_steps", "num_epochs", 10_000), ("validate_every_steps", "validate_every_epochs", 1_000))
-"""Fields that may be given in steps or in epochs, and the steps if they are given in neither."""
+_LENGTH = ("num_steps", "num_epochs")
+_INTERVAL = ("validate_every_steps", "validate_every_epochs", "validate_every_minutes")
+_WAYS = (_LENGTH, _INTERVAL)
+"""The fields that say the same in steps, in epochs and in minutes. They exclude each other."""
+_DEFAULT_STEPS = {"num_steps": 10_000, "validate_every_steps": 1_000}
 _GROWTH = 2 / 3
 """The exponent of `few_records`. docs/benchmarks.md has the curves."""
 _Epochs = Annotated[float, Range(above=0, most=1e6)]
-STEPS_OR_EPOCHS = tuple(field for steps, epochs, _ in _IN_STEPS_OR_EPOCHS for field in (steps, epochs))
+_Minutes = Annotated[float, Range(above=0, most=1e6)]
+LENGTHS = (*_LENGTH, *_INTERVAL)
+"""The fields that say how long to train and how often to validate."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,9 +112,13 @@ class TrainingConfig:
     keep those of the steps."""
     validate_every_steps: Annotated[NonNegativeInt | None, unless_none("N")] = None
     """Steps between validations; 0 = validate only at the end. Excludes
-    --training.validate-every-epochs. Without both: 1 000."""
+    --training.validate-every-epochs and
+    --training.validate-every-minutes. Without them: 1 000."""
     validate_every_epochs: Annotated[_Epochs | None, unless_none("N")] = None
     """Epochs between validations, which may be a part of one, as in 0.5."""
+    validate_every_minutes: Annotated[_Minutes | None, unless_none("N")] = None
+    """Minutes from the end of a validation to the next one. A slow machine
+    then validates after fewer steps."""
     validation_videos: NonNegativeInt = 20_000
     """Videos to validate on while training: always the same ones, drawn by
     the seed. The best weights are validated on all videos at the end. 0 =
@@ -139,16 +148,8 @@ class TrainingConfig:
                 f"{flag('training', 'learning_rates')} makes the learning rate of {each.pattern} "
                 f"{each.factor * self.learning_rate:.3g}; it must be below 1e38",
             )
-        for steps, epochs, default in _IN_STEPS_OR_EPOCHS:
-            if getattr(self, steps) is None and getattr(self, epochs) is None:
-                object.__setattr__(self, steps, default)
-            require(
-                None in (getattr(self, steps), getattr(self, epochs))
-                or (
-                    self.num_records and getattr(self, steps) == self._steps_of(getattr(self, epochs), self.num_records)
-                ),
-                f"{flag('training', steps)} and {flag('training', epochs)} exclude each other; leave one out",
-            )
+        for ways in _WAYS:
+            self._complete(*ways)
         require(
             not (self.xla and self.synchronised_batch_normalisation),
             "--training.xla compiles each device's step alone; leave it or --training.synchronised-batch-normalisation out",
@@ -163,6 +164,26 @@ class TrainingConfig:
             f"--training.gradient-accumulation {self.gradient_accumulation} equal pieces",
         )
 
+    def _complete(self, steps: str, *others: str) -> None:
+        """Sets the steps of a length or an interval, if they follow from another way to give it or are the default.
+
+        Raises InputError if it is given in two ways.
+        """
+        given = [way for way in others if getattr(self, way) is not None]
+        implied = self._implied(given[0]) if given else _DEFAULT_STEPS[steps]
+        if getattr(self, steps) is None:
+            object.__setattr__(self, steps, implied)
+        elif getattr(self, steps) != implied:
+            given.insert(0, steps)
+        flags = " and ".join(flag("training", way) for way in given[:2])
+        require(len(given) < 2, f"{flags} exclude each other; leave one out")
+
+    def _implied(self, way: str) -> int | None:
+        """The steps that follow from epochs or minutes; None while the records are not counted."""
+        if way == "validate_every_minutes":
+            return 0
+        return self._steps_of(getattr(self, way), self.num_records) if self.num_records else None
+
     @property
     def layer_factors(self) -> tuple[LayerFactor, ...]:
         """`learning_rates`, read. Raises InputError if one cannot be."""
@@ -176,7 +197,7 @@ class TrainingConfig:
     @property
     def counts_epochs(self) -> bool:
         """Whether anything is given in epochs, so that the training records must be counted."""
-        return any(getattr(self, epochs) is not None for _, epochs, _ in _IN_STEPS_OR_EPOCHS)
+        return any(getattr(self, epochs) is not None for _, epochs, *_ in _WAYS)
 
     def counted(self, num_records: int) -> "TrainingConfig":
         """Returns the configuration with the steps that its epochs take; one without epochs, as it is.
@@ -188,24 +209,27 @@ class TrainingConfig:
         """
         if not self.counts_epochs:
             return self
-        of_epochs = {steps: getattr(self, epochs) for steps, epochs, _ in _IN_STEPS_OR_EPOCHS}
-        steps = {name: self._steps_of(epochs, num_records) for name, epochs in of_epochs.items() if epochs is not None}
-        return replace(self, num_records=num_records, **steps)
+        return replace(self, num_records=num_records, **self._uncounted)
+
+    @property
+    def _uncounted(self) -> dict[str, None]:
+        """The fields in steps that follow from epochs."""
+        return {steps: None for steps, epochs, *_ in _WAYS if getattr(self, epochs) is not None}
 
     def in_place_of(self, **fields: float | None) -> "TrainingConfig":
-        """Returns the configuration with some lengths or intervals, in steps or in epochs, in place of those it had.
+        """Returns the configuration with some lengths or intervals in place of those it had.
 
         Args:
-            fields: `num_steps` or `num_epochs`, and `validate_every_steps` or `validate_every_epochs`.
+            fields: `num_steps` or `num_epochs`, and one of `validate_every_steps`, `validate_every_epochs` and
+                `validate_every_minutes`.
         """
         free: dict[str, int | None] = {}
-        for steps, epochs, _ in _IN_STEPS_OR_EPOCHS:
-            if steps in fields or epochs in fields:
-                free |= {steps: None, epochs: None}
+        for ways in _WAYS:
+            if any(way in fields for way in ways):
+                free |= dict.fromkeys(ways)
         if "num_epochs" in fields:  # asked for so many passes, and no more
             free |= {"few_records": 0}
-        uncounted = {steps: None for steps, epochs, _ in _IN_STEPS_OR_EPOCHS if getattr(self, epochs) is not None}
-        return replace(self, num_records=0, **uncounted | free | fields)
+        return replace(self, num_records=0, **self._uncounted | free | fields)
 
 
 LossKind = Literal[

@@ -32,6 +32,7 @@ CHANGEABLE = {
     "training.max_hours",
     "training.validate_every_steps",
     "training.validate_every_epochs",
+    "training.validate_every_minutes",
     "training.validation_videos",
     "training.early_stopping",
     "training.checkpoint_every_steps",

@@ -20,7 +20,7 @@ from yt8m.training.forecasting import Forecasts
 from yt8m.training.run_files import RunFiles
 from yt8m.training.schedules import learning_rate_at
 from yt8m.training.stepping import Speed, check_finite, take_steps
-from yt8m.training.time_limit import TimeLimit
+from yt8m.training.time_limit import Interval, TimeLimit
 from yt8m.training.trainer import Trainer
 
 Outcome = Literal["done", "stopped", "out of time"]
@@ -30,7 +30,7 @@ Outcome = Literal["done", "stopped", "out of time"]
 class Course:
     """The rest of a training, from the current step on.
 
-    Between two events (a line of metrics, a validation, a checkpoint, the end) the steps run inside TensorFlow.
+    Between two events (a line of metrics, a validation, a checkpoint, the end) the steps run inside TensorFlow, a second at most.
 
     Args:
         trainer: the trainer, with its state restored.
@@ -58,6 +58,7 @@ class Course:
         self._training = trainer.config.training
         self._validation = validation and self._part_of(validation, progress)
         self._speed = Speed(self._training.batch_size)
+        self._interval = Interval(self._training.validate_every_minutes)
         self._counts = RecordCounts(source, progress, files.run.record_counts)
 
     def _part_of(self, validation: Source, progress: Progress) -> Source:
@@ -80,6 +81,7 @@ class Course:
             return "done"
         self._counts.read_index()
         batches = self._trainer.batches(self._source, self._counts)
+        self._interval.restart()
         while step < self._training.num_steps:
             with self._limit.stepping():
                 step = self._go_on(batches, step)
@@ -164,7 +166,7 @@ class Course:
         return ending
 
     def _wants_validation(self) -> bool:
-        return self._agreed(self._limit.wants_validation)
+        return self._agreed(self._limit.wants_validation or self._interval.is_over)
 
     def _save_checkpoint(self, step: int) -> None:
         with self._limit.saving():
@@ -219,6 +221,7 @@ class Course:
             if self._validation is not self._whole and self._is_last():
                 self._validate_on_all()
             trainer.validation_pending.assign(False)
+        self._interval.restart()
         if trainer.validation_pending.numpy():
             return False
         if self._is_out_of_patience():

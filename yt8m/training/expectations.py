@@ -189,7 +189,7 @@ def _cost(config: RunConfig, data: DataAtHand) -> dict[str, float | None]:
     if data.num_validation:
         frames = config.data.prediction_num_frames or config.data.max_frames
         predicting = work_of(config.model, data.num_classes, data.features, frames)
-        seconds += _validated(config, data.num_validation) * predicting.products / _PRODUCTS / speed
+        seconds += _validated(config, data.num_validation, seconds) * predicting.products / _PRODUCTS / speed
     copies = 3 + _SLOTS[training.optimizer] + bool(training.ema_decay)  # weights, gradients, and weights to write
     batch = training.batch_size * sum(feature.size for feature in data.features)
     batch *= 4 if config.model.level == "video" else frames
@@ -199,9 +199,11 @@ def _cost(config: RunConfig, data: DataAtHand) -> dict[str, float | None]:
     return {"num_bytes": round(num_bytes), "step_seconds": step, "seconds": seconds}
 
 
-def _validated(config: RunConfig, num_videos: int) -> int:
-    """Videos that all validations read together."""
+def _validated(config: RunConfig, num_videos: int, seconds: float) -> int:
+    """Videos that all validations read together, if the steps take so many seconds."""
     training = config.training
     count = math.ceil(training.num_steps / (training.validate_every_steps or training.num_steps))
+    if training.validate_every_minutes:
+        count = math.ceil(seconds / (60 * training.validate_every_minutes))
     few = min(training.validation_videos or num_videos, num_videos)
     return count * few + (num_videos if few < num_videos else 0)

@@ -1,4 +1,4 @@
-"""The time that a call of training may take, with what its end takes."""
+"""The time that a call of training may take, with what its end takes, and the time between two validations."""
 
 import contextlib
 import math
@@ -84,3 +84,24 @@ class TimeLimit:
     def wants_validation(self) -> bool:
         """Whether nobody knows yet how long a validation takes, and it is time to find out."""
         return self._validation is None and self._used >= _SHARE_BEFORE_VALIDATION * self._seconds
+
+
+class Interval:
+    """The time from one validation to the next, by `--training.validate-every-minutes`. It begins with the first step.
+
+    Args:
+        minutes: its length; None = it never ends.
+    """
+
+    def __init__(self, minutes: float | None):
+        self._seconds = math.inf if minutes is None else 60 * minutes
+        self.restart()
+
+    def restart(self) -> None:
+        """Begins the next interval."""
+        self._began = time.perf_counter()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is time for a validation."""
+        return time.perf_counter() - self._began >= self._seconds

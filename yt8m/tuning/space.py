@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Annotated, Any
 
 from yt8m.config import RunConfig
-from yt8m.config.training import STEPS_OR_EPOCHS
+from yt8m.config.training import LENGTHS
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import read_json
 from yt8m.recipes.command_line import SECTIONS
@@ -98,7 +98,7 @@ def with_values(config: RunConfig, dimensions: Sequence[Dimension], values: Mapp
     for each in dimensions:
         changed.setdefault(each.section, {})[each.field] = values[each.name]
     # A number of epochs in the space replaces the recipe's number of steps, for example.
-    lengths = {field: value for field, value in changed.get("training", {}).items() if field in STEPS_OR_EPOCHS}
+    lengths = {field: value for field, value in changed.get("training", {}).items() if field in LENGTHS}
     config = dataclasses.replace(config, training=config.training.in_place_of(**lengths))
     sections = {name: dataclasses.replace(getattr(config, name), **fields) for name, fields in changed.items()}
     return dataclasses.replace(config, **sections)
