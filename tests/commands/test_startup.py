@@ -79,6 +79,8 @@ MISTAKES = {
         "export --run nowhere --format keras --out new.keras",
         "show abcd --data DATA/2/frame/validate --out new.png --run nowhere",
         "label DATA/2/frame/validate --run nowhere --csv new.csv",
+    ],
+    "--training.initial-run nowhere: no run directory (it has no config.json); name another": [
         "train logistic --data.root DATA --run new --training.initial-run nowhere",
     ],
     "nowhere: no such directory; --data.root needs": [

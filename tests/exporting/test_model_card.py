@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
 from yt8m import runs
+from yt8m.commands.configuring import configure
 from yt8m.config import RunConfig
 from yt8m.errors import InputError
 from yt8m.exporting.half_precision import MetricChange
@@ -79,6 +81,19 @@ def test_data_metrics_classes_license_and_commands_are_told(config):
     assert "--data.max-frames 9" in parts["Commands"]
     assert "yt8m export --run RUN --format onnx --out mine.onnx --float16 --license mit\n" in parts["Commands"]
     assert "Trained with yt8m 0.1.0, keras 3.9." in parts["Commands"]
+
+
+@pytest.mark.parametrize(
+    "lengths", [{}, {"num_epochs": 2.0, "validate_every_minutes": 5.0}, {"validate_every_steps": 7}]
+)
+def test_the_command_of_a_counted_run_can_be_typed(config, lengths):
+    recipe = make_config("moe")
+    training = recipe.training.in_place_of(**lengths).counted(1000)
+    config = dataclasses.replace(recipe, run=config.run, data=config.data, training=training)
+    _, parts = parts_of(model_card(config.run, config, facts()))
+    (line,) = [line for line in parts["Commands"].splitlines() if line.startswith("yt8m train")]
+    read = configure("train", shlex.split(line)[2:])
+    assert read.training.counted(1000) == training
 
 
 def test_no_place_is_told(config):

@@ -37,5 +37,28 @@ def test_flags_say_what_differs_from_the_recipe(name):
     assert shlex.split(in_shell(words)) == words
 
 
+@pytest.mark.parametrize("name", ["moe", "netvlad"])
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        {"num_epochs": 2.5},
+        {"num_steps": 7},
+        {"validate_every_epochs": 0.25},
+        {"validate_every_minutes": 10.0},
+        {"num_epochs": 3.0, "validate_every_minutes": 0.5},
+        {"num_steps": 7, "validate_every_steps": 3},
+    ],
+)
+def test_steps_that_follow_from_epochs_or_minutes_are_no_flags(name, lengths):
+    recipe = make_config(name)
+    wanted = dataclasses.replace(recipe, training=recipe.training.in_place_of(**lengths))
+    counted = dataclasses.replace(wanted, training=wanted.training.counted(1000))
+    words = train_command(counted, recipe, "run")
+    assert {each for each in words if "every" in each or "num-steps" in each or "num-epochs" in each} == {
+        f"--training.{field.replace('_', '-')}" for field in lengths
+    }
+    assert configure("train", words[1:]) == dataclasses.replace(wanted, run="run")
+
+
 def test_what_does_not_differ_is_left_out():
     assert all(flags_of(make_config(name), make_config(name)) == [] for name in list_recipes())

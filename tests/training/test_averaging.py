@@ -35,10 +35,12 @@ def trained(sample, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def other(trained):
-    """Makes of `single` a run that saved and validated every six steps, and of `one` a run that validated at its end alone."""
+    """Makes of `single` a run that saved and validated every six steps, and of `one` a run that validated at its end alone,
+    and one that might have kept more."""
     for name, source, changes in (
         ("rare", "single", {"keep_checkpoints": 2, "checkpoint_every_steps": 6, "validate_every_steps": 6}),
         ("blind", "one", {"validate_every_steps": 0}),
+        ("few", "one", {"keep_checkpoints": 5}),
     ):
         run = runs.RunDirectory(shutil.copytree(trained / source, trained / name))
         config = json.loads(run.config.read_text())
@@ -131,7 +133,17 @@ def test_the_average_is_a_run_that_can_be_used(trained, tmp_path):
             "has 1 validated checkpoint, 2 were asked for; validate as often as it saves, with "
             "--training.validate-every-steps 2$",
         ),
-        (["one"], {"last": 4}, "has 3 checkpoints, 4 were asked for; keep more"),
+        (
+            ["one"],
+            {"last": 4},
+            "has 3 checkpoints, 4 were asked for; keep more with --training.keep-checkpoints 4$",
+        ),
+        (
+            ["few"],
+            {"last": 9},
+            "has 3 checkpoints, 9 were asked for; keep more with --training.keep-checkpoints 9, and train longer, or save "
+            "more often than every 2 steps with --training.checkpoint-every-steps$",
+        ),
         (["one"], {"best": 4}, "has 3 validated checkpoints, 4 were asked for"),
         (["one"], {"last": 2, "best": 2}, "exclude each other"),
         (["one", "single"], {}, "its model is logistic there, moe here, in"),

@@ -1,13 +1,15 @@
 """Training on rated segments from a run that was trained on whole videos."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import Watcher, configure, losses, rows
+from small_runs import Watcher, assert_same_state, configure, losses, rows
 
 from yt8m import runs
+from yt8m.commands.places import require_training
 from yt8m.config import DataConfig, LossConfig
 from yt8m.errors import InputError
 from yt8m.files import read_json, write_json
@@ -179,6 +181,22 @@ def test_initial_runs_that_do_not_fit(videos, sample, tmp_path, training, model,
         train(dataclasses.replace(config, model=changed))
     assert "--training.initial-run" in str(caught.value) or "nowhere" in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.thorough
+def test_a_run_goes_on_without_the_one_that_it_began_with(videos, sample, tmp_path):
+    """Its own checkpoint has all that it needs."""
+    shutil.copytree(videos.run, tmp_path / "initial")
+    moved = dataclasses.replace(videos, run=str(tmp_path / "initial"))
+    whole, parts = (fine_tuning(tmp_path / name, sample, moved, num_steps=3) for name in ("whole", "parts"))
+    train(whole)
+    train(dataclasses.replace(parts, training=dataclasses.replace(parts.training, num_steps=1)))
+    shutil.rmtree(tmp_path / "initial")
+    require_training(parts)
+    train(parts)
+    assert_same_state(whole.run, parts.run)
+    with pytest.raises(InputError, match=r"^--training\.initial-run .*initial: no run directory .*; name another$"):
+        require_training(dataclasses.replace(parts, run=str(tmp_path / "new")))
 
 
 def test_what_does_not_change_the_weights_may_differ(videos, sample, tmp_path):

@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from yt8m import read_batches
 from yt8m.config import DataConfig
 from yt8m.data.fingerprints import fingerprint
+from yt8m.data.records import framed, video_level_record
 from yt8m.errors import InputError
 from yt8m.layers import neighbours as layers
 from yt8m.metrics import global_average_precision
@@ -118,6 +119,34 @@ def test_what_cannot_be_fitted(neighbours, sample, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="hold more than 63 videos, the most that kernel_ridge can be fitted to"):
         fit("kernel_ridge", tmp_path / "run", data_of(sample))
     assert not (tmp_path / "run").exists()
+
+
+def records(path, values, labels) -> DataConfig:
+    """Video-level records of the values, [N, 1152]."""
+    videos = [
+        video_level_record(f"v{row:03d}", own, {"rgb": each[:1024], "audio": each[1024:]})
+        for row, (each, own) in enumerate(zip(values, labels, strict=True))
+    ]
+    path.write_bytes(b"".join(map(framed, videos)))
+    return DataConfig(train=(str(path),), num_classes=12)
+
+
+def test_equal_videos_need_a_ridge(tmp_path):
+    values = np.tile(np.random.default_rng(0).normal(size=(20, 1152)), (2, 1))
+    data = records(tmp_path / "equal.tfrecord", values, [[row % 3] for row in range(40)])
+    message = "the regression has no solution in float32 with ridge=1e-12; give a larger one, such as the default 0.02"
+    with pytest.raises(InputError, match=message):
+        fit("kernel_ridge", tmp_path / "run", data, ridge=1e-12)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("model", ["neighbours", "kernel_ridge"])
+def test_videos_without_labels_teach_nothing(tmp_path, model):
+    data = records(tmp_path / "none.tfrecord", np.ones((3, 1152)), [[]] * 3)
+    with pytest.raises(
+        InputError, match=rf"none\.tfrecord \.\.\.: hold no label to fit {model} to; name other records"
+    ):
+        fit(model, tmp_path / "run", data)
 
 
 def test_what_a_regression_says_of_videos_that_it_did_not_see():

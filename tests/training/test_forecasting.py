@@ -9,14 +9,18 @@ import tensorflow as tf
 from small_runs import Watcher, assert_same_state, configure, rows
 
 from yt8m import runs
+from yt8m.cli import main
 from yt8m.config import PretrainConfig
 from yt8m.errors import InputError
 from yt8m.metrics.forecasts import forecast_metrics
 from yt8m.models.pretraining import PREDICTED, REAL, VISIBLE, WHITENED
+from yt8m.progress import Messages
 from yt8m.runs.model import build, load_run
 from yt8m.runs.weights import load_weights
+from yt8m.training.averaging import average
 from yt8m.training.forecasting import Prediction, contrastive_losses, predictions_of, regression_losses
 from yt8m.training.loop import train
+from yt8m.training.preparation import resolve
 
 SMALL = {"num_units": 8, "num_layers": 1}
 FRAMES = np.arange(8, dtype=np.float32).reshape(1, 4, 2)
@@ -138,9 +142,79 @@ def test_training_starts_from_it_with_a_new_head(pretrained, sample, tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-9)
 
 
-def test_it_knows_no_classes(pretrained):
-    with pytest.raises(InputError, match="was pretrained without labels, so it knows no classes; train from it"):
+def test_it_knows_no_classes(pretrained, tmp_path):
+    told = "was pretrained without labels, so it knows no classes; train from it"
+    with pytest.raises(InputError, match=told):
         load_run(pretrained[0].run)
+    with pytest.raises(InputError, match=told):
+        average([pretrained[0].run, pretrained[0].run], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_it_is_told_nothing_of_classes(sample, tmp_path):
+    config = pretraining(tmp_path / "run", sample)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, num_classes=0))
+    resolve(config, told := Messages())
+    assert told.lines == []
+
+
+def test_further_pretraining_keeps_the_whitening_that_its_weights_belong_to(pretrained, sample, tmp_path):
+    config = pretraining(tmp_path / "run", sample, num_steps=1, initial_run=pretrained[0].run)
+    other = (str(Path(sample) / "2/frame/train"),)
+    train(dataclasses.replace(config, data=dataclasses.replace(config.data, train=other)))
+    found = []
+    for run in (config.run, pretrained[0].run):
+        found.append(build(runs.load_config(run)))
+        load_weights(found[-1], runs.RunDirectory(Path(run)).best_weights)
+    for one, before in zip(*(model.get_layer("whitening").get_weights() for model in found), strict=True):
+        assert np.any(before)
+        np.testing.assert_array_equal(one, before)
+
+
+def test_contrastive_batches_are_not_cut_in_pieces(sample, tmp_path):
+    """The others of a piece are fewer, so the loss would be another one; alone, a video would have a loss of 0."""
+    contrastive = {"loss": "contrastive"}
+    with pytest.raises(
+        InputError, match=r"compares the videos of a batch, which --training\.gradient-accumulation would"
+    ):
+        pretraining(tmp_path / "run", sample, task=contrastive, gradient_accumulation=2)
+    with pytest.raises(
+        InputError, match=r"compares a video with the others on its device; give --training\.batch-size 2 "
+    ):
+        train(pretraining(tmp_path / "run", sample, task=contrastive, batch_size=1))
+    pretraining(tmp_path / "run", sample, gradient_accumulation=2)
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "task", "message"),
+    [
+        (1, {}, "there is nothing to predict; the files hold no video of several frames$"),
+        (1, {"task": "masked"}, "there is nothing to predict; the files hold no video of several frames$"),
+        (
+            5,
+            {"num_ahead": 5},
+            "--pretrain.num-ahead 5 looks beyond the 5 frames that a step has of a video; give at most 4,",
+        ),
+    ],
+)
+def test_nothing_to_predict_is_told_before_the_first_step(sample, tmp_path, num_frames, task, message):
+    config = pretraining(tmp_path / "run", sample, task=task)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, num_frames=num_frames))
+    with pytest.raises(InputError, match=message):
+        train(config, watcher := Watcher())
+    assert watcher.step == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_flags_of_labels_are_not_for_pretraining(sample, capsys):
+    arguments = ["pretrain", "gru", "--data.train", f"{sample}/2/frame/test", "--run", "new", "--verbose"]
+    for further in (["--loss", "focal"], ["--distill.teacher", "run"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, *further])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == (
+            "yt8m: --loss and --distill are of labels, and pretraining has none; give them to yt8m train\n"
+        )
 
 
 @pytest.mark.slow

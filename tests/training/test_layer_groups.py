@@ -179,7 +179,8 @@ def test_both_streams_of_a_model_with_context_are_meant():
 def test_a_name_that_no_layer_has_lists_those_there_are(model, flag):
     training = TrainingConfig(**{flag: ("pool*=2",) if flag == "learning_rates" else ("pool*",)})
     message = (
-        rf"--training\.{flag.replace('_', '-')} pool\*: no layer has such a name; the layers are projection, .*, head$"
+        rf"--training\.{flag.replace('_', '-')} pool\*: no layer that learns has such a name; those that do are "
+        "projection, .*, head$"
     )
     with pytest.raises(InputError, match=message):
         factors_of(model, training)
@@ -194,6 +195,41 @@ def test_something_must_be_left(model):
         factors_of(model, TrainingConfig(learning_rates=("*=0",)))
     with pytest.raises(InputError, match=r"^--training\.freeze and --training\.learning-rates leave no layer to train"):
         factors_of(model, TrainingConfig(freeze=("head",), learning_rates=("*=0",)))
+
+
+EXPLAINED = {"normalise": "explained"}
+"""Scales each value, by weights that are set before the first step."""
+
+
+@pytest.fixture(scope="module")
+def scaled():
+    return build_model("logistic", 5, features=("audio",), **EXPLAINED)
+
+
+def test_layers_that_are_set_before_the_first_step_do_not_learn(scaled):
+    assert list(layers_of(scaled)) == ["scaled", "head"]
+    with pytest.raises(InputError, match=r"scaled: no layer that learns has such a name; those that do are head$"):
+        factors_of(scaled, TrainingConfig(learning_rates=("scaled=3",)))
+    for training in (TrainingConfig(freeze=("head",)), TrainingConfig(learning_rates=("head=0",))):
+        with pytest.raises(InputError, match=r"leaves no layer to train; let one learn of head$"):
+            factors_of(scaled, training)
+    (line,) = group_remarks(scaled, TrainingConfig(learning_rates=("*=2",)))
+    assert line == f"learning rate times 2: {128 * 5 + 5} weights of head"
+
+
+def test_check_refuses_what_training_refuses(sample, tmp_path):
+    config = configure(tmp_path / "run", sample, "logistic", EXPLAINED, freeze=("head",))
+    with pytest.raises(InputError, match="leaves no layer to train"):
+        list(check(config))
+
+
+@pytest.mark.parametrize("field", ["freeze", "learning_rates"])
+@pytest.mark.parametrize("names", [("",), (" ", ",")])
+def test_an_empty_name_is_refused(field, names):
+    """As of a shell variable that is not set."""
+    name = field.replace("_", "-")
+    with pytest.raises(InputError, match=rf"^--training\.{name} names no layer; name one, or leave the flag out$"):
+        TrainingConfig(**{field: names})
 
 
 def test_a_rate_that_float32_cannot_hold_is_refused():

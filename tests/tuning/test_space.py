@@ -97,6 +97,10 @@ def test_spaces_that_documents_name_are_of_their_recipe(path):
             "model.dropout goes from 0.0 to 0.75, which steps of 0.5 do not reach; make high 0.5",
         ),
         ({"model.dropout": [0.1], "--model.dropout": [0.2]}, "names model.dropout twice"),
+        (
+            {"training.validate-every-minutes": [1, 2], "model.dropout": [0.1], "training.validate-every-steps": [5]},
+            "names training.validate-every-minutes and training.validate-every-steps, which exclude each other; leave one out",
+        ),
         ('{"model.dropout": [0.1], "model.dropout": [0.2]}', "names model.dropout twice; leave one out"),
         (
             '{"model.dropout": {"low": 0, "high": 0.5, "low": 0.1}}',

@@ -13,6 +13,7 @@ from studies import RATES, Releasing, Watcher, task, use_stand_ins
 from trial_stand_in import score_of
 
 from yt8m import machine
+from yt8m.cli import main
 from yt8m.errors import InputError
 from yt8m.tuning import jobs, processes, session, study, tuning
 from yt8m.tuning.sharing import Sharing
@@ -106,6 +107,20 @@ def test_where_all_fail_the_study_stops_with_the_reason(tmp_path, monkeypatch):
     ):
         tune(task(tmp_path / "study", 9), Watcher())
     assert len(list((tmp_path / "study/trials").glob("*.log"))) == 3
+
+
+def test_a_study_of_failed_trials_alone_is_no_success(sample, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ENDS", "refuse well")
+    (tmp_path / "space.json").write_text('{"training.learning-rate": [0.01, 0.02]}')
+    study = ["tune", "logistic", "--data.root", str(sample), "--training.num-steps", "10", "--jobs", "1", "--verbose"]
+    study += ["--space", str(tmp_path / "space.json"), "--run", str(tmp_path / "s")]
+    with pytest.raises(SystemExit) as ended:
+        main([*study, "--trials", "1"])
+    assert ended.value.code == 2
+    assert f"{tmp_path / 's'}: no trial succeeded; trials/ there has their logs" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main([*study, "--trials", "2"])
+    assert ended.value.code == 0
 
 
 def test_values_that_do_not_go_together_fail_without_a_process(tmp_path):

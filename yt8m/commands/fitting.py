@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 import tyro
 
 from yt8m.commands import reports
-from yt8m.commands.flags import PATHS, Json, given_paths, print_json, shown
+from yt8m.commands.flags import PATHS, Json, given_paths, print_json, renamed_flags, shown
 from yt8m.commands.streams import show
 from yt8m.errors import OK, InputError, quantity
 from yt8m.values import NonNegativeInt
 from yt8m.values import fit as fit_value
+
+_FLAGS = {"--data.": "--"}
+"""Messages name the flags of yt8m train."""
 
 
 def fit(
@@ -47,8 +50,10 @@ def fit(
     from yt8m.models.assembled import FITTED
     from yt8m.training.fitting import fit as run_fitting
 
-    data = DataConfig(train=given_paths(train), validate=given_paths(validate), fold=fold, num_classes=num_classes)
-    result = run_fitting(model, run, data, WorkProgress(), **_hyperparameters(set, FITTED[model].value_types()))
+    hyperparameters = _hyperparameters(set, FITTED[model].value_types())
+    with renamed_flags(_FLAGS):
+        data = DataConfig(train=given_paths(train), validate=given_paths(validate), fold=fold, num_classes=num_classes)
+        result = run_fitting(model, run, data, WorkProgress(flags=_FLAGS), **hyperparameters)
     if json:
         print_json({"run": result.run, "num_videos": result.num_videos, "metrics": result.metrics})
     else:
@@ -63,6 +68,8 @@ def _hyperparameters(given: tuple[str, ...], known: dict) -> dict[str, float | i
     found: dict[str, float | int] = {}
     for pair in given:
         name, _, value = pair.partition("=")
+        if name in found:
+            raise InputError(f"--set {pair}: {name} is given twice; leave one out")
         if name not in names:
             raise InputError(f"--set {pair}: give NAME=VALUE, with one of the names {', '.join(names)}")
         try:

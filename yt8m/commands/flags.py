@@ -1,7 +1,9 @@
 """What commands share: types of flags, exit statuses, and the printing of results."""
 
+import contextlib
 import json as json_module
 import math
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Optional
 
 import tyro
@@ -30,6 +32,28 @@ Classes = Annotated[str | None, shown("DIR", "(default: neither file)")]
 Vocabulary = Annotated[str | None, shown("PATH", "(default: the one at the root of the data set, if there is one)")]
 Calibrations = Annotated[tuple[str, ...], shown("FILE [FILE ...]", "(default: probabilities as models give them)")]
 PATHS = "PATH [PATH ...]"
+
+
+def renamed(text: str, flags: Mapping[str, str]) -> str:
+    """A message that names the flags of one command, in those of another.
+
+    Args:
+        text: the message.
+        flags: what it names, and what to say in its place.
+    """
+    for theirs, ours in flags.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+@contextlib.contextmanager
+def renamed_flags(flags: Mapping[str, str]) -> Iterator[None]:
+    """Lets an InputError of the block name the flags of the command that is at work (`renamed`)."""
+    try:
+        yield
+    except InputError as error:
+        error.args = (renamed(str(error), flags),)
+        raise
 
 
 def print_json(values: dict[str, Any]) -> None:

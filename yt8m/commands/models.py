@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from yt8m.commands import reports
-from yt8m.commands.flags import PATHS, Json, OptionalText, given_paths, print_json, shown
+from yt8m.commands.flags import PATHS, Json, OptionalText, given_paths, print_json, renamed_flags, shown
 from yt8m.commands.places import require_run
 from yt8m.commands.streams import show
 from yt8m.config import to_dict
@@ -53,11 +53,8 @@ def recipes(
 
     if data == "":
         raise InputError("--data is empty; give the directory of a data set")
-    try:
+    with renamed_flags({"; give --data.train instead": "; give such a directory", "--data.root": "--data"}):
         found = expect_all([make_config(each) for each in ([name] if name else list_recipes())], data, WorkProgress())
-    except InputError as error:  # which names the flags of a training
-        told = str(error).replace("; give --data.train instead", "; give such a directory")
-        raise InputError(told.replace("--data.root", "--data")) from error
     if json:
         print_json({"recipes": [dataclasses.asdict(each) for each in found]})
         return OK

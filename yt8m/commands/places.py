@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from yt8m.config import RunConfig
@@ -93,9 +94,14 @@ def require_training(config: RunConfig) -> None:
     for path in (config.distill.teacher, fold.path if isinstance(fold, IndexedFold) else ""):
         if path and not is_remote(path) and not os.path.exists(path):
             raise InputError(f"{path}: no such file or directory")
-    if config.training.initial_run:
-        runs.load_config(config.training.initial_run)
-        best_weights(config.training.initial_run)
+    initial = config.training.initial_run
+    if initial and not (config.run and runs.RunDirectory(Path(config.run)).has_checkpoint):
+        if not runs.RunDirectory(Path(initial)).config.exists():
+            raise InputError(
+                f"--training.initial-run {initial}: no run directory (it has no config.json); name another"
+            )
+        runs.load_config(initial)
+        best_weights(initial)
 
 
 def require_new_run(config: RunConfig) -> None:

@@ -12,7 +12,8 @@ from yt8m.commands.flags import Json, print_json
 from yt8m.commands.streams import show
 from yt8m.commands.training import run
 from yt8m.config import PretrainConfig, RunConfig
-from yt8m.errors import OK
+from yt8m.errors import OK, InputError
+from yt8m.recipes import make_config
 
 NUM_FRAMES = 64
 """Consecutive frames of a video in a step, so that memory does not grow with the length of the videos."""
@@ -43,6 +44,9 @@ def pretrain(arguments: list[str]) -> int:
     flags = configure("pretrain", arguments, add_flags)
     if flags is None:
         return OK
+    recipe = make_config(flags.config.recipe)
+    if (flags.config.loss, flags.config.distill) != (recipe.loss, recipe.distill):
+        raise InputError("--loss and --distill are of labels, and pretraining has none; give them to yt8m train")
     result, status = run(dataclasses.replace(flags.config, pretrain=flags.pretrain))
     if flags.json:
         print_json(dataclasses.asdict(result))

@@ -71,6 +71,9 @@ def tune(arguments: list[str]) -> int:
             f"stopped when {num_ended} of {quantity(flags.trials, 'trial')} had ended; the same command goes on with the others"
         )
         return USER_ERROR
+    if tuned.trials and tuned.count("failed") == len(tuned.trials):
+        explain(f"{flags.config.run}: no trial succeeded; trials/ there has their logs")
+        return USER_ERROR
     return OK
 
 

@@ -2,11 +2,14 @@
 
 import sys
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from yt8m.commands.bars import SECONDS_BETWEEN_LINES, Meter, open_bar
+from yt8m.commands.flags import renamed
 from yt8m.commands.terminal import explain, has_bars, log, say
 from yt8m.metrics.registry import in_words, primary, task_of
 from yt8m.progress import Progress
@@ -79,10 +82,13 @@ class WorkProgress(Progress):
 
     Args:
         seconds_between_lines: the interval of the lines.
+        flags: what messages name, and what they are to name in its place (`yt8m.commands.flags.renamed`).
     """
 
-    def __init__(self, seconds_between_lines: float = SECONDS_BETWEEN_LINES):
-        self._gap = seconds_between_lines
+    def __init__(
+        self, seconds_between_lines: float = SECONDS_BETWEEN_LINES, flags: Mapping[str, str] = MappingProxyType({})
+    ):
+        self._gap, self._flags = seconds_between_lines, flags
         self._meter: Meter | None = None
 
     def start(self, work: str, unit: str, done: int = 0, total: int | None = None) -> None:
@@ -102,7 +108,7 @@ class WorkProgress(Progress):
             self._meter = None
 
     def message(self, text: str) -> None:
-        say(text)
+        say(renamed(text, self._flags))
 
 
 class Explanations(Progress):

@@ -8,6 +8,7 @@ import tyro
 
 from yt8m.config.architecture import Architecture
 from yt8m.config.data import DataConfig
+from yt8m.config.fields import require
 from yt8m.config.pretraining import PretrainConfig
 from yt8m.config.training import DistillConfig, DistributeConfig, LossConfig, TrainingConfig
 from yt8m.data.features import DEFAULT_FEATURES, parse_features
@@ -43,5 +44,11 @@ class RunConfig:
         fit_fields(self, name_of=lambda name: f"--{name}")
         # While the features are not known, those of YouTube-8M stand in.
         self.model.check_features(parse_features(self.data.features) or DEFAULT_FEATURES)
+        pieces = self.training.gradient_accumulation
+        require(
+            not (self.pretrain and self.pretrain.loss == "contrastive" and pieces > 1),
+            "--pretrain.loss contrastive compares the videos of a batch, which --training.gradient-accumulation would cut in "
+            "pieces; lower --training.batch-size instead",
+        )
         if self.run:
             check_local(self.run, "a run directory", shown=f"--run {self.run}")

@@ -27,8 +27,8 @@ from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
 _LENGTH = ("num_steps", "num_epochs")
 _INTERVAL = ("validate_every_steps", "validate_every_epochs", "validate_every_minutes")
-_WAYS = (_LENGTH, _INTERVAL)
-"""The fields that say the same in steps, in epochs and in minutes. They exclude each other."""
+EXCLUDING = (_LENGTH, _INTERVAL)
+"""Fields that say the same in steps, in epochs and in minutes, and so exclude each other."""
 _DEFAULT_STEPS = {"num_steps": 10_000, "validate_every_steps": 1_000}
 _GROWTH = 2 / 3
 """The exponent of `few_records`. docs/benchmarks.md has the curves."""
@@ -141,14 +141,19 @@ class TrainingConfig:
     def __post_init__(self):
         fit_fields(self, name_of=functools.partial(flag, "training"))
         for field in ("freeze", "learning_rates"):
-            object.__setattr__(self, field, split_at_commas(getattr(self, field)))
+            given = getattr(self, field)
+            object.__setattr__(self, field, split_at_commas(given))
+            require(
+                bool(getattr(self, field)) or not given,
+                f"{flag('training', field)} names no layer; name one, or leave the flag out",
+            )
         for each in self.layer_factors:  # whose errors are told at once
             require(
                 each.factor * self.learning_rate < 1e38,
                 f"{flag('training', 'learning_rates')} makes the learning rate of {each.pattern} "
                 f"{each.factor * self.learning_rate:.3g}; it must be below 1e38",
             )
-        for ways in _WAYS:
+        for ways in EXCLUDING:
             self._complete(*ways)
         require(
             not (self.xla and self.synchronised_batch_normalisation),
@@ -197,7 +202,7 @@ class TrainingConfig:
     @property
     def counts_epochs(self) -> bool:
         """Whether anything is given in epochs, so that the training records must be counted."""
-        return any(getattr(self, epochs) is not None for _, epochs, *_ in _WAYS)
+        return any(getattr(self, epochs) is not None for _, epochs, *_ in EXCLUDING)
 
     def counted(self, num_records: int) -> "TrainingConfig":
         """Returns the configuration with the steps that its epochs take; one without epochs, as it is.
@@ -214,7 +219,13 @@ class TrainingConfig:
     @property
     def _uncounted(self) -> dict[str, None]:
         """The fields in steps that follow from epochs."""
-        return {steps: None for steps, epochs, *_ in _WAYS if getattr(self, epochs) is not None}
+        return {steps: None for steps, epochs, *_ in EXCLUDING if getattr(self, epochs) is not None}
+
+    @property
+    def derived(self) -> set[str]:
+        """The fields that follow from others and from the records, and that nobody gives."""
+        others = {steps for steps, *ways in EXCLUDING if any(getattr(self, way) is not None for way in ways)}
+        return {"num_records"} | others
 
     def in_place_of(self, **fields: float | None) -> "TrainingConfig":
         """Returns the configuration with some lengths or intervals in place of those it had.
@@ -224,7 +235,7 @@ class TrainingConfig:
                 `validate_every_minutes`.
         """
         free: dict[str, int | None] = {}
-        for ways in _WAYS:
+        for ways in EXCLUDING:
             if any(way in fields for way in ways):
                 free |= dict.fromkeys(ways)
         if "num_epochs" in fields:  # asked for so many passes, and no more

@@ -2,7 +2,7 @@
 
 from yt8m.models import frame, sequence, video, vlad
 from yt8m.models.assembled import ASSEMBLED
-from yt8m.models.layers import layers_of, named_layers, num_weights
+from yt8m.models.layers import changes_in_training, layers_of, learned_weights, named_layers, num_weights
 from yt8m.models.pretraining import build_for_pretraining
 from yt8m.models.registry import (
     ARCHITECTURES,
@@ -30,10 +30,12 @@ __all__ = [
     "build_for_pretraining",
     "build_for_training",
     "build_model",
+    "changes_in_training",
     "frame",
     "has_context",
     "hyperparameters_of",
     "layers_of",
+    "learned_weights",
     "list_models",
     "make_architecture",
     "named_layers",

@@ -74,7 +74,7 @@ class KernelRidge(Architecture):
     # Of thousands of terms of both signs, the absolute values have a sum of 1 800 where the probability is their sum.
     rounding: ClassVar[float] = 2e-4
 
-    bandwidth: Annotated[float, Range(above=0)] = 1.0
+    bandwidth: Annotated[float, Range(least=1e-3)] = 1.0
     """h in the kernels exp((cosine - 1) / h)."""
     ridge: Annotated[float, Range(above=0)] = 0.02
     """The ridge added to the kernel's diagonal."""

@@ -24,10 +24,26 @@ def layers_of(model: "keras.Model") -> dict[str, "keras.layers.Layer"]:
     return found
 
 
+_STATISTICS = ("moving_mean", "moving_variance")
+
+
+def learned_weights(layer: "keras.layers.Layer") -> "list[keras.Variable]":
+    """The weights of a layer that steps of training change, unless the layer is frozen. Running statistics are no weights."""
+    was_trained = layer.trainable
+    layer.trainable = True  # a frozen layer names none
+    found = list(layer.trainable_weights)
+    layer.trainable = was_trained
+    return found
+
+
+def changes_in_training(layer: "keras.layers.Layer") -> bool:
+    """Whether steps change anything in a layer that is not frozen. They do not if all its weights are set before the first."""
+    return bool(learned_weights(layer)) or any(each.name in _STATISTICS for each in layer.weights)
+
+
 def num_weights(layer: "keras.layers.Layer") -> int:
-    """The number of weights of a layer that can be trained, frozen or not, without running statistics."""
-    statistics = ("moving_mean", "moving_variance")
-    return sum(math.prod(each.shape) for each in layer.weights if each.name not in statistics)
+    """The number of weights of a layer, frozen or not, without running statistics."""
+    return sum(math.prod(each.shape) for each in layer.weights if each.name not in _STATISTICS)
 
 
 def named_layers(names: Sequence[str]) -> str:

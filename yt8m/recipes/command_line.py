@@ -12,7 +12,7 @@ SECTIONS = ("model", "data", "training", "loss", "distill")
 
 
 def flags_of(config: RunConfig, recipe: RunConfig) -> list[str]:
-    """The flags that turn a recipe's configuration into another one, without `--run`.
+    """The flags that turn a recipe's configuration into another one, without `--run` and without what follows from them.
 
     Args:
         config: the wanted configuration.
@@ -21,9 +21,11 @@ def flags_of(config: RunConfig, recipe: RunConfig) -> list[str]:
     flags: list[str] = []
     for section in (*SECTIONS, "distribute"):
         here, there = getattr(config, section), getattr(recipe, section)
+        derived = config.training.derived if section == "training" else ()
         for field in dataclasses.fields(here):
             value = getattr(here, field.name)
-            if value is not None and value != getattr(there, field.name):  # None leaves room for another flag
+            # None leaves room for another flag.
+            if field.name not in derived and value is not None and value != getattr(there, field.name):
                 flags += _flag(section, field.name, value)
     return flags
 

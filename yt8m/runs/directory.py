@@ -158,6 +158,11 @@ class RunDirectory:
         return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether training can go on from here. Then what it began with is not read any more."""
+        return any(self.checkpoints.glob("ckpt-*.index"))
+
+    @property
     def how_to_begin_with_it(self) -> str:
         """What to do for more steps than a run has whose learning rate ends at 0."""
         return f"to begin with its weights, give --training.initial-run {self.path} and another --run"

@@ -44,6 +44,15 @@ def build_for_training(config: RunConfig) -> models.BuiltModel:
         )
 
 
+def require_classes(run: str | os.PathLike, config: RunConfig) -> None:
+    """Raises InputError if a run was pretrained alone."""
+    if config.pretrain:
+        raise InputError(
+            f"{run}: was pretrained without labels, so it knows no classes; train from it with --training.initial-run {run} and "
+            "another --run"
+        )
+
+
 def load_run(run: str | os.PathLike) -> keras.Model:
     """Loads the best model of a run directory, or the last one if the run had no validation records.
 
@@ -51,11 +60,7 @@ def load_run(run: str | os.PathLike) -> keras.Model:
         InputError: there is no run, no model was saved yet, it does not fit the configuration, or it was pretrained alone.
     """
     config = runs.load_config(run)
-    if config.pretrain:
-        raise InputError(
-            f"{run}: was pretrained without labels, so it knows no classes; train from it with --training.initial-run {run} and "
-            "another --run"
-        )
+    require_classes(run, config)
     weights = best_weights(run)
     model = build(config)
     load_weights(model, weights)

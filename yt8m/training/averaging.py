@@ -25,7 +25,7 @@ from yt8m.files import check_destination, check_local, write_json
 from yt8m.metrics.registry import score_of
 from yt8m.progress import SILENT, Progress
 from yt8m.runs import RunDirectory
-from yt8m.runs.model import build
+from yt8m.runs.model import build, require_classes
 from yt8m.runs.records import open_data, open_validation
 from yt8m.runs.weights import load_weights, save_weights
 from yt8m.scoring.evaluation import measure_source
@@ -85,6 +85,8 @@ def average(
     if last and best:
         raise InputError("--last and --best exclude each other; name one")
     configs = [runs.load_config(each) for each in run]
+    for each, config in zip(run, configs, strict=True):
+        require_classes(each, config)
     for each, config in zip(run[1:], configs[1:], strict=True):
         _require_same_model(run[0], configs[0], each, config)
     check_local(out, "a run directory")
@@ -138,7 +140,7 @@ def _sets_of(directory: RunDirectory, config: RunConfig, model: keras.Model, las
 def _choose(directory: RunDirectory, training: TrainingConfig, last: int | None, best: int | None) -> list[Path]:
     """Returns the checkpoints to average, without their suffix. Raises InputError if there are too few."""
     steps = sorted(int(path.stem.split("-")[1]) for path in directory.checkpoints.glob("ckpt-*.index"))
-    wanted = last or best
+    wanted, kept = last or best, len(steps)
     if best:
         scores = {row["step"]: row for row in runs.read_metrics(directory) if row["kind"] == "validation"}
         steps = [step for step in steps if step in scores]
@@ -146,12 +148,13 @@ def _choose(directory: RunDirectory, training: TrainingConfig, last: int | None,
     if len(steps) < wanted:
         kind = f"{'validated ' if best else ''}checkpoint{'s' if len(steps) != 1 else ''}"
         raise InputError(
-            f"{directory.path}: has {len(steps)} {kind}, {wanted} were asked for; {_more_of(directory, training, wanted, best)}"
+            f"{directory.path}: has {len(steps)} {kind}, {wanted} were asked for; "
+            f"{_more_of(directory, training, kept, wanted, best)}"
         )
     return [directory.checkpoints / f"ckpt-{step}" for step in steps[-wanted:]]
 
 
-def _more_of(directory: RunDirectory, training: TrainingConfig, wanted: int, best: int | None) -> str:
+def _more_of(directory: RunDirectory, training: TrainingConfig, kept: int, wanted: int, best: int | None) -> str:
     """Says how a run gets more checkpoints."""
     if not directory.checkpoints.exists():
         return "its checkpoints/ is not there: runs that were unpacked or averaged have none"
@@ -163,7 +166,7 @@ def _more_of(directory: RunDirectory, training: TrainingConfig, wanted: int, bes
         advice.append(f"validate as often as it saves, with --training.validate-every-steps {every}")
     elif best and validated < every:
         advice.append(f"save as often as it validates, with --training.checkpoint-every-steps {validated}")
-    if not advice:
+    if not advice or kept < training.keep_checkpoints:  # there were never more
         advice.append(
             f"train longer, or save more often than every {every} steps with --training.checkpoint-every-steps"
         )

@@ -15,7 +15,7 @@ from yt8m.errors import InputError
 from yt8m.progress import SILENT, Progress
 
 
-def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
+def with_choices(data: DataConfig, run: str, progress: Progress, has_classes: bool = True) -> DataConfig:
     """Returns the configuration with the number of classes and, for a resumed run, its features.
 
     A run keeps the values that it began with, whatever its records hold now.
@@ -24,6 +24,7 @@ def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
         data: the configuration, with the training records.
         run: the run directory, which need not exist.
         progress: gets a line if the vocabulary of the data set has an unusual number of classes.
+        has_classes: whether the model has classes; if not, their number is what it is by default.
 
     Raises:
         InputError: the records do not exist, or the vocabulary beside them cannot be used.
@@ -35,7 +36,10 @@ def with_choices(data: DataConfig, run: str, progress: Progress) -> DataConfig:
             num_classes=data.num_classes or before.data.num_classes,
             features=data.features or before.data.features,
         )
-    return dataclasses.replace(data, num_classes=data.num_classes or number_of_classes(data.train, progress))
+    if not data.num_classes:
+        number = number_of_classes(data.train, progress) if has_classes else DEFAULT_NUM_CLASSES
+        data = dataclasses.replace(data, num_classes=number)
+    return data
 
 
 def number_of_classes(paths: Sequence[str] = (), progress: Progress = SILENT) -> int:

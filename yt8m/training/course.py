@@ -81,7 +81,6 @@ class Course:
             return "done"
         self._counts.read_index()
         batches = self._trainer.batches(self._source, self._counts)
-        self._interval.restart()
         while step < self._training.num_steps:
             with self._limit.stepping():
                 step = self._go_on(batches, step)
@@ -127,6 +126,8 @@ class Course:
         losses, norms = take_steps(trainer, self._source, batches, count)
         check_finite(losses, step, trainer.config)
         step += count
+        if speed.videos_per_second is None:  # the first call compiles
+            self._interval.restart()
         speed.update(count)
         trainer.add_losses(losses)
         if speed.videos_per_second is not None or step == training.num_steps:

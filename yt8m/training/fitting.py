@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from yt8m import runs
 from yt8m.config import Architecture, DataConfig, RunConfig
@@ -139,8 +139,9 @@ def _read(source: Source, most: int, model: str, progress: Progress) -> Known:
             read = []
         labels.append(_shortened(batch["labels"]))
         progress.advance(len(batch["labels"]))
-    if not count:
-        raise InputError(f"{source.files[0]} ...: hold no video to fit {model} to; name other records")
+    if not any((each != LABEL_PADDING).any() for each in labels):
+        what = "label" if count else "video"
+        raise InputError(f"{source.files[0]} ...: hold no {what} to fit {model} to; name other records")
     if read:
         batches.append(_together(read))
     width = max(each.shape[1] for each in labels)
@@ -222,7 +223,13 @@ def _fit_kernel_ridge(model: keras.Model, architecture: KernelRidge, known: Know
         some = slice(first, first + _BATCH_SIZE)
         kernel[some] = layer.kernel(vectors[some], vectors)
     kernel[np.diag_indices_from(kernel)] += np.float32(architecture.ridge)
-    factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+    try:
+        factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:  # such as of equal videos
+        raise InputError(
+            f"the regression has no solution in float32 with ridge={architecture.ridge:g}; give a larger one, such as the "
+            f"default {KernelRidge().ridge:g}"
+        ) from None
     coefficients = cho_solve(factor, targets, check_finite=False)
     layer.coefficients.assign(coefficients)
     layer.vectors.assign(vectors)

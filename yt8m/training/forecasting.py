@@ -28,6 +28,7 @@ from yt8m.training.stream import one_pass, training_frames
 
 BATCH_SIZE = 64
 """Videos in a step of a validation."""
+_NOTHING = "there is nothing to predict; the files hold no video of several frames"
 
 
 class Prediction(NamedTuple):
@@ -138,12 +139,15 @@ def fit_whitening(model: keras.Model, config: RunConfig, devices: Devices, sourc
     """Gives the model the mean and the covariance of the frames in training batches. Returns their number.
 
     Of several workers, each reads its share. The batches are the first ones of training, and at most one pass over the records.
+    A model whose whitening is that of `--training.initial-run`, which its other weights belong to, keeps it; the number is 0.
 
     Raises:
-        InputError, RecordError: the files hold no frames, or a record cannot be used.
+        InputError, RecordError: the files hold no frames, or no two frames of a video; or a record cannot be used.
     """
     assert config.pretrain is not None, "the run is pretrained"
     layer = model.get_layer("whitening")
+    if np.any(np.asarray(layer.mean)):
+        return 0
     frames_of = keras.Model(model.input, [layer.input, model.output[REAL]])
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -151,11 +155,12 @@ def fit_whitening(model: keras.Model, config: RunConfig, devices: Devices, sourc
         with owned_gradients(frames_of):
             frames, real = frames_of(batch)
         rows = tf.boolean_mask(frames, real)
-        return tf.shape(rows)[0], tf.reduce_sum(rows, axis=0), tf.matmul(rows, rows, transpose_a=True)
+        longest = tf.reduce_max(tf.reduce_sum(tf.cast(real, tf.int32), axis=1))
+        return tf.shape(rows)[0], tf.reduce_sum(rows, axis=0), tf.matmul(rows, rows, transpose_a=True), longest
 
-    def total() -> tuple[float, np.ndarray, np.ndarray]:
+    def total() -> tuple[float, np.ndarray, np.ndarray, int]:
         size = config.training.batch_size // devices.num_workers
-        count, sums, products = 0.0, 0.0, 0.0
+        count, sums, products, longest = 0.0, 0.0, 0.0, 0
         some = one_pass(config, source, size, devices.shard)
         with failures.record_errors(source), memory_errors("computing the covariance of frames"):
             for batch in some.take(config.pretrain.whitening_batches):
@@ -165,12 +170,21 @@ def fit_whitening(model: keras.Model, config: RunConfig, devices: Devices, sourc
                     sums + found[1].numpy().astype(np.float64),
                     products + found[2].numpy().astype(np.float64),
                 )
-        return count, sums, products
+                longest = max(longest, int(found[3]))
+        return count, sums, products, longest
 
     shares = devices.together(total)
     count, sums, products = (sum(share[place] for share in shares) for place in range(3))
     if not count:
         raise InputError(f"{source.files[0]} ...: the training files hold no frames")
+    longest, num_ahead = max(share[3] for share in shares), len(model.output[PREDICTED])
+    if longest < 2:
+        raise InputError(f"{source.files[0]} ...: {_NOTHING}")
+    if longest <= num_ahead and VISIBLE not in model.output:
+        raise InputError(
+            f"--pretrain.num-ahead {num_ahead} looks beyond the {longest} frames that a step has of a video; give at most "
+            f"{longest - 1}, or more frames with --data.num-frames"
+        )
     mean = sums / count
     layer.fit(mean, products / count - np.outer(mean, mean))
     return int(count)
@@ -219,7 +233,7 @@ def measure_forecasts(
     of_workers = devices.together(share)
     count, loss, sums = (sum(each[place] for each in of_workers) for place in range(3))
     if not count or not np.any(sums):
-        raise InputError(f"{source.files[0]}: there is nothing to predict; the files hold no video of several frames")
+        raise InputError(f"{source.files[0]} ...: {_NOTHING}")
     size = model.output[WHITENED].shape[-1]
     found = forecast_metrics(sums, size, is_free_of_scale=pretrain.loss == "contrastive")
     return Forecasts({"num_videos": count} | found | {"loss": loss / count})

@@ -1,14 +1,15 @@
 """Layers that training leaves as they are, and layers that learn at their own rate.
 
 Users name layers by patterns (`--training.freeze`, `--training.learning-rates`). A pattern is matched with the names of the
-model's layers that have weights. In a model with the whole video as context, a layer is named `segment/NAME` or `video/NAME`,
-and NAME alone means both.
+model's layers that steps change, so not with those whose weights are set before the first step, as of scales and whitening.
+In a model with the whole video as context, a layer is named `segment/NAME` or `video/NAME`, and NAME alone means both.
 
 A frozen layer keeps its weights and its running statistics, as with Keras's `layer.trainable = False`: batch normalisation in it
 computes with the statistics that it has. It has no gradients, no state of the optimizer and no moving average.
 """
 
 import fnmatch
+import math
 from collections.abc import Sequence
 
 import keras
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from yt8m.config import TrainingConfig
 from yt8m.errors import InputError
-from yt8m.models import layers_of, named_layers, num_weights
+from yt8m.models import changes_in_training, layers_of, learned_weights, named_layers
 
 
 def _matching(pattern: str, names: Sequence[str], name_of_flag: str) -> list[str]:
@@ -27,23 +28,27 @@ def _matching(pattern: str, names: Sequence[str], name_of_flag: str) -> list[str
         if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name.rpartition("/")[2], pattern)
     ]
     if not found:
-        raise InputError(f"{name_of_flag} {pattern}: no layer has such a name; the layers are {', '.join(names)}")
+        raise InputError(
+            f"{name_of_flag} {pattern}: no layer that learns has such a name; those that do are {', '.join(names)}"
+        )
     return found
 
 
 def factors_of(model: keras.Model, training: TrainingConfig) -> dict[str, float]:
-    """The factor on the learning rate of each layer of `layers_of`; 0 = frozen.
+    """The factor on the learning rate of each layer that steps change; 0 = frozen.
 
     Raises:
         InputError: a pattern fits no layer (the message lists them), or every layer is frozen.
     """
-    names = list(layers_of(model))
+    layers = {name: layer for name, layer in layers_of(model).items() if changes_in_training(layer)}
+    names = list(layers)
     factors = dict.fromkeys(names, 1.0)
     for pattern, factor in training.layer_factors:
         factors |= dict.fromkeys(_matching(pattern, names, "--training.learning-rates"), factor)
     for pattern in training.freeze:
         factors |= dict.fromkeys(_matching(pattern, names, "--training.freeze"), 0.0)
-    if not any(factors.values()):
+    chosen = training.freeze or training.learning_rates
+    if chosen and not any(factor and learned_weights(layers[name]) for name, factor in factors.items()):
         given = {"--training.freeze": training.freeze, "--training.learning-rates": training.learning_rates}
         flags = [flag for flag, values in given.items() if values]
         verb = "leave" if len(flags) > 1 else "leaves"
@@ -53,16 +58,18 @@ def factors_of(model: keras.Model, training: TrainingConfig) -> dict[str, float]
 
 def freeze(model: keras.Model, training: TrainingConfig) -> None:
     """Makes the frozen layers of a training untrainable, and all others trainable. Raises InputError as `factors_of`."""
-    factors = factors_of(model, training)
-    for name, layer in layers_of(model).items():
-        layer.trainable = factors[name] > 0
+    layers = layers_of(model)
+    for name, factor in factors_of(model, training).items():
+        layers[name].trainable = factor > 0
 
 
 def factors_of_variables(model: keras.Model, training: TrainingConfig) -> list[float]:
     """The factor on the learning rate of each of the model's trainable variables, after `freeze`."""
-    factors = factors_of(model, training)
+    layers = layers_of(model)
     by_variable = {
-        id(variable): factors[name] for name, layer in layers_of(model).items() for variable in layer.variables
+        id(variable): factor
+        for name, factor in factors_of(model, training).items()
+        for variable in layers[name].variables
     }
     return [by_variable[id(variable)] for variable in model.trainable_variables]
 
@@ -80,7 +87,8 @@ def group_remarks(model: keras.Model, training: TrainingConfig) -> list[str]:
     factors, layers = factors_of(model, training), layers_of(model)
 
     def described(names: Sequence[str]) -> tuple[int, str]:
-        return sum(num_weights(layers[name]) for name in names), named_layers(names)
+        weights = [each for name in names for each in learned_weights(layers[name])]
+        return sum(math.prod(each.shape) for each in weights), named_layers(names)
 
     frozen = [name for name, factor in factors.items() if not factor]
     trained = [name for name, factor in factors.items() if factor]

@@ -47,7 +47,7 @@ def resolve(config: RunConfig, progress: Progress = SILENT) -> Resolved:
     data = config.data
     if data.service:
         find_workers(data.service)
-    data = with_choices(choose_splits(config, remarks), config.run, remarks)
+    data = with_choices(choose_splits(config, remarks), config.run, remarks, has_classes=not config.pretrain)
     with_data = dataclasses.replace(config, data=data)
     train = _open(with_data, data.train, remarks, "training")
     if data.service:

@@ -87,7 +87,7 @@ class TimeLimit:
 
 
 class Interval:
-    """The time from one validation to the next, by `--training.validate-every-minutes`. It begins with the first step.
+    """The time from one validation to the next, by `--training.validate-every-minutes`.
 
     Args:
         minutes: its length; None = it never ends.

@@ -4,6 +4,7 @@ import contextlib
 import math
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -52,13 +53,7 @@ class Trainer:
         """The score of kept best weights from a step to be repeated. Only a validation as good replaces them."""
         self.initial_remarks: list[str] = []
         """Lines on the layers that start from `--training.initial-run`."""
-        pieces = devices.num_replicas * config.training.gradient_accumulation
-        if config.training.batch_size % pieces:
-            raise InputError(
-                f"--training.batch-size {config.training.batch_size} cannot be cut into equal pieces for "
-                f"{quantity(devices.num_replicas, 'device')} times --training.gradient-accumulation "
-                f"{config.training.gradient_accumulation}; make it a multiple of {pieces}"
-            )
+        _refuse_batch_size(config, devices)
         keras.utils.set_random_seed(config.training.seed)
         with self.strategy.scope():
             built = build_for_training(config)
@@ -69,7 +64,8 @@ class Trainer:
                 self.objective = ForecastObjective(built.training, config)
             else:
                 self.objective = Objective(built, config, self.teacher, source.rated_classes)
-            self.initial_remarks = start_from(built, config)
+            if not RunDirectory(Path(config.run)).has_checkpoint:  # which has other weights
+                self.initial_remarks = start_from(built, config)
             self.optimizer = optimizer_of(self.model, config.training)
             self.step = tf.Variable(
                 0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
@@ -280,6 +276,23 @@ class Trainer:
         weights.save_weights(self.model, run.best_weights)
         if metrics is not None:
             write_json(run.best_metrics, metrics)
+
+
+def _refuse_batch_size(config: RunConfig, devices: Devices) -> None:
+    """Raises InputError if a batch cannot be shared out, or leaves nothing to compare a video with."""
+    training, replicas = config.training, devices.num_replicas
+    pieces = replicas * training.gradient_accumulation
+    if training.batch_size % pieces:
+        raise InputError(
+            f"--training.batch-size {training.batch_size} cannot be cut into equal pieces for "
+            f"{quantity(replicas, 'device')} times --training.gradient-accumulation "
+            f"{training.gradient_accumulation}; make it a multiple of {pieces}"
+        )
+    if config.pretrain and config.pretrain.loss == "contrastive" and training.batch_size == replicas:
+        raise InputError(
+            "--pretrain.loss contrastive compares a video with the others on its device; give --training.batch-size "
+            f"{2 * replicas} or more"
+        )
 
 
 def new_job_name(run: str, devices: Devices) -> str:

@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Annotated, Any
 
 from yt8m.config import RunConfig
-from yt8m.config.training import LENGTHS
+from yt8m.config.training import EXCLUDING, LENGTHS
 from yt8m.errors import InputError, unknown_name
 from yt8m.files import read_json
 from yt8m.recipes.command_line import SECTIONS
@@ -80,6 +80,10 @@ def read_space(path: str, config: RunConfig) -> list[Dimension]:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{path}: names {name} twice, spelled differently; leave one out")
+    for ways in EXCLUDING:
+        both = [each.name for each in dimensions if each.section == "training" and each.field in ways]
+        if len(both) > 1:
+            raise InputError(f"{path}: names {both[0]} and {both[1]}, which exclude each other; leave one out")
     return dimensions
 
 
