@@ -5,30 +5,22 @@ perceptron with the same seed and the same records. Seed s leaves out every sixt
 on these. Results are kept in runs/ideas/, so a benchmark that was stopped goes on. docs/benchmarks.md has the table.
 """
 
-import glob
-import json
-import statistics
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks import documents, second_stage
+from benchmarks.kernel_regression import kernel_ridge
 from benchmarks.sizes import IS_QUICK, parser_of, runs_of, sized
+from benchmarks.splits import Prediction, Split, scores_and_gains, splits_of
 from benchmarks.trials import Trial, train
-from benchmarks.video_arrays import Videos, kernel_ridge, labels_of, read, scaled
-from yt8m.files import NewFile, read_json
-from yt8m.metrics import global_average_precision, mean_average_precision
+from benchmarks.video_arrays import Videos
 
 RUNS = runs_of("ideas")
 SEEDS = sized(3, 1)
-NUM_SPLITS = 6
 PLAIN = second_stage.PERCEPTRON
 """As the recipe `residual_mlp` trains each of its perceptrons, but for the scaling."""
-
-Prediction = Callable[[Videos, Videos, int], np.ndarray]
-"""Takes the videos to learn from, those to predict, and a seed; returns logits, float32 [N, C]."""
 
 
 @dataclass(frozen=True)
@@ -145,52 +137,12 @@ if IS_QUICK:
 BASES = {"one perceptron": second_stage.perceptron, "labels of half": from_half}
 
 
-@dataclass
-class Split:
-    """The records of a seed."""
-
-    seed: int
-    files: Sequence[str]
-    _videos: tuple[Videos, Videos] | None = field(default=None, init=False)
-
-    def videos(self) -> tuple[Videos, Videos]:
-        """The videos to learn from, and those to score."""
-        if self._videos is None:
-            left_out = list(self.files[self.seed % NUM_SPLITS :: NUM_SPLITS])
-            known = read([path for path in self.files if path not in left_out])
-            self._videos = scaled(known), replace(read(left_out), scale=scaled(known).scale)
-        return self._videos
-
-    def score(self, name: str, predict: Prediction) -> dict[str, float]:
-        """GAP and MAP, measured once."""
-        stem = "".join(letter if letter.isalnum() else "-" for letter in name)
-        path = RUNS / f"{stem}-{self.seed}.json"
-        if not path.exists():
-            known, others = self.videos()
-            logits, present = predict(known, others, self.seed), labels_of(others)
-            scores = 1 / (1 + np.exp(-logits))
-            found = {
-                "gap": global_average_precision(scores, present),
-                "map": mean_average_precision(scores, present),
-            }
-            print(f"{name}, seed {self.seed}: {found}", file=sys.stderr, flush=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with NewFile(path) as file:
-                file.write(json.dumps(found).encode())
-        return read_json(path)
-
-
 def row_of(idea: Idea, splits: Sequence[Split]) -> list[str]:
     """Scores and gains over all seeds."""
     plain = next((each.predict for each in IDEAS if each.name == idea.plain), BASES.get(idea.plain))
     found = [split.score(idea.name, idea.predict) for split in splits]
     bases = [split.score(idea.plain, plain) for split in splits]
-    cells = [idea.name, idea.plain]
-    for key in ("gap", "map"):
-        gains = [each[key] - base[key] for each, base in zip(found, bases, strict=True)]
-        cells.append(f"{statistics.mean(each[key] for each in found):.4f}")
-        cells.append(f"{statistics.mean(gains):+.4f} ({min(gains):+.4f} to {max(gains):+.4f})")
-    return cells
+    return [idea.name, idea.plain, *scores_and_gains(found, bases)]
 
 
 def main() -> None:
@@ -200,8 +152,7 @@ def main() -> None:
         "--only", nargs="+", default=[""], metavar="LETTERS", help="ideas whose name has some of these letters"
     )
     arguments = parser.parse_args()
-    files = sorted(path for pattern in arguments.records for path in glob.glob(pattern))
-    splits = [Split(seed, files) for seed in range(SEEDS)]
+    splits = splits_of(arguments.records, SEEDS, RUNS)
     ideas = [idea for idea in IDEAS if any(letters in idea.name for letters in arguments.only)]
     for split in splits:  # all ideas on one split, so that its records are read once
         for name, predict in BASES.items():

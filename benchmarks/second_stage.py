@@ -9,9 +9,10 @@ import functools
 
 import numpy as np
 
+from benchmarks.kernel_regression import kernel_ridge
 from benchmarks.sizes import sized
 from benchmarks.trials import Trial, train
-from benchmarks.video_arrays import Videos, kernel_ridge, labels_of
+from benchmarks.video_arrays import Videos, labels_of
 from yt8m.metrics.logits import logit, probability
 from yt8m.scoring.calibration_fitting import LogitCounts, fit
 

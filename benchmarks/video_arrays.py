@@ -1,4 +1,4 @@
-"""Video-level records as arrays in memory, and kernel ridge regression on them: what `benchmarks.ideas` learns from.
+"""Video-level records as arrays in memory: what `benchmarks.ideas` and `benchmarks.kernels` learn from.
 
 N = videos, D = values of a video, C = classes.
 """
@@ -8,17 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
 
 import yt8m
 from yt8m.data.schema import DEFAULT_NUM_CLASSES, LABEL_PADDING
 from yt8m.training.explained_variance import Moments
-from yt8m.training.leaving_one_out import left_out
 
 SIZES = (1024, 128)
-SOUND = 0.5
-"""How long sound is beside rgb in kernel ridge regression, as in `kernel_ridge`."""
-BANDWIDTH, RIDGE = 1.0, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,28 +85,3 @@ def scaled(videos: Videos) -> Videos:
 def unit(values: np.ndarray) -> np.ndarray:
     """Vectors of length 1."""
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
-
-
-def _kernel(some: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:
-    shares = np.array([1.0, SOUND**2]) / (1 + SOUND**2)
-    cosines = [one @ other.T for one, other in zip(some, others, strict=True)]
-    together = np.exp((sum(share * each for share, each in zip(shares, cosines, strict=True)) - 1) / BANDWIDTH)
-    apart = sum(share * np.exp((each - 1) / BANDWIDTH) for share, each in zip(shares, cosines, strict=True))
-    return np.float32(0.5 * (together + apart))
-
-
-def kernel_ridge(known: Videos, others: Videos | None) -> np.ndarray:
-    """What kernel ridge regression says of other videos, or of the known ones by leaving each out: float32 [N, C] in [0, 1]."""
-    vectors = [unit(each) for each in np.split(known.values * known.scale, [SIZES[0]], axis=1)]
-    targets = known.targets(slice(None))
-    prior = targets.mean(axis=0)
-    kernel = _kernel(vectors, vectors)
-    kernel[np.diag_indices_from(kernel)] += np.float32(RIDGE)
-    factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
-    coefficients = cho_solve(factor, targets - prior, check_finite=False)
-    if others is None:
-        found = left_out(factor, coefficients, targets - prior, prior)
-    else:
-        scaled_others = [unit(each) for each in np.split(others.values * known.scale, [SIZES[0]], axis=1)]
-        found = _kernel(scaled_others, vectors) @ coefficients + prior
-    return np.clip(found, 0, 1).astype(np.float32)

@@ -53,6 +53,7 @@ RUN_HERE = {
         *("manifold mixup", "labels of half", "calibration", "stacking", "from this ensemble"),
         "three perceptrons, each of a bootstrap sample",
     ],
+    "benchmarks.kernels": ["kernels of rgb and of sound, added", "(chosen)", "networks on top"],
     "benchmarks.leaderboard": [
         "GAP on videos that neither",
         "| `kernel_ridge` |",
@@ -195,6 +196,7 @@ def arguments_of(program: str, sample: Path) -> list[str]:
         return ["--data", str(sample / "2/video"), "--run", str(place), "--out", f"{place}.csv"]
     return {
         "benchmarks.ideas": ["--records", str(sample / "2/video/train/*")],
+        "benchmarks.kernels": ["--records", str(sample / "2/video/train/*")],
         "benchmarks.parameters": ["frame_logistic"],
         "benchmarks.peers.ours": [json.dumps(PEER_SETTINGS | {"pooling": "max"})],
         "benchmarks.peers.starter": [json.dumps(PEER_SETTINGS | {"model": "moe"})],
