@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.sizes import parser_of, sized
+from benchmarks.sizes import IS_QUICK, parser_of, sized
 from yt8m.errors import InputError
+from yt8m.files import read_json, write_json
 from yt8m.runs import RunDirectory, load_config
 
 TRAINED, FITTED = ("moe", "residual_mlp"), ("neighbours", "kernel_ridge")
@@ -86,10 +87,27 @@ class Leaderboard:
         paths = map(str, members)
         return json.loads(processes.yt8m("weigh", *paths, "--data", *self._paths(), *flags, "--json"))
 
+    def _refuse_others(self) -> None:
+        """Raises InputError if there are members of other flags in the place; notes those of this call."""
+        asked = {"data": self._data, "folds": self._folds, "seed": self._seed, "quick": IS_QUICK}
+        note = self._place / "asked.json"
+        if not note.exists():
+            self._place.mkdir(parents=True, exist_ok=True)
+            write_json(note, asked)
+        there = read_json(note)
+        different = [
+            f"{name} {there.get(name)}, not {value}" for name, value in asked.items() if there.get(name) != value
+        ]
+        if different:
+            raise InputError(
+                f"{self._place}: has members of {' and '.join(different)}; name another RUN=DIR, or delete it"
+            )
+
     def make(self) -> dict:
         """Makes the ensemble. Returns what is to be told of it."""
         if RunDirectory(self._run).config.exists():
             raise InputError(f"{self._run}: holds a run; name a new directory with RUN=DIR")
+        self._refuse_others()
         names, stored = [], []
         for name in (*TRAINED, *FITTED):
             try:
@@ -142,6 +160,9 @@ def main() -> int:
         return 2
     except subprocess.CalledProcessError as error:
         return error.returncode  # the command has said why
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 2
     text = table(found, asked.folds)
     (asked.run / "leaderboard.md").write_text(text + "\n")
     print(text)

@@ -187,6 +187,10 @@ def test_json_is_all_there_is_on_stdout(yt8m):
         (["--json", "recipes"], "--json comes before the command; write yt8m COMMAND --json"),
         (["predict"], "--run DIR [DIR ...] is missing (see yt8m predict --help)"),
         (["weigh", "a"], "--data PATH [PATH ...] is missing (see yt8m weigh --help)"),
+        (
+            ["weigh", "a", "b", "--data", "c", "--run", "new", "--runs", "d", "./d"],
+            "--runs: ./d is given twice; name the run of each member, in the same order",
+        ),
         (["split", "a"], "--parts NAME=SHARE,... and --out PATH are missing (see yt8m split --help)"),
         (["ensemble", "--out", "x.csv"], "an ensemble has no members"),
         (

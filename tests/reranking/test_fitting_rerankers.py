@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.neural_network import MLPClassifier
 
 from yt8m.metrics import VideoMetrics
 from yt8m.reranking import Reranker, fit_reranker, fitting
@@ -97,3 +98,19 @@ def test_it_learns_from_so_many_videos_at_most(monkeypatch):
     reranker = fitted(logits, labels, np.arange(60) % 5)
     assert rows == [20]
     np.testing.assert_allclose(reranker.log_frequency, np.log((labels.sum(axis=0) + 0.25) / 60), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_interrupt_ends_the_work(monkeypatch):
+    """scikit-learn takes Ctrl-C for the end of the training, and only warns."""
+    calls = []
+
+    def backpropagate(network, *arguments):
+        calls.append(network)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MLPClassifier, "_backprop", backpropagate)
+    logits, labels = videos(0, 50)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(logits, labels, np.arange(50) % 5)
+    assert len(calls) == 1

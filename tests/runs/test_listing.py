@@ -66,6 +66,20 @@ def test_a_table_of_runs(place):
     assert len(yt8m.list_runs(place / "other")) == 0
 
 
+def test_runs_that_were_made_at_once_are_done(tmp_path):
+    """As `fit`, `weigh` and `average` make them, whatever their configuration says of steps."""
+    for name, model, level in (
+        ("fitted", {"name": "kernel_ridge"}, "video"),
+        ("ensemble", {"name": "ensemble", "members": [{"name": "netvlad"}, {"name": "dbof"}]}, "frame"),
+    ):
+        run = make_run(tmp_path / name, num_steps=10_000, best=0.5)
+        write_json(run / "config.json", {"model": model, "training": {"num_steps": 10_000}})
+        (run / "metrics.jsonl").unlink()
+        (run / "starts.jsonl").unlink()
+        (found,) = summaries(run)
+        assert (found.status, found.step, found.num_steps, found.level) == ("done", 0, None, level)
+
+
 def test_columns_to_sort_by(place):
     assert [each.step for each in summaries(place, "step")] == [20, 20, 19, 7]
     assert [each.step for each in summaries(place, "step", reverse=True)] == [7, 19, 20, 20]

@@ -1,5 +1,6 @@
 """The commands that predict: `predict`, `ensemble` and `weigh`."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -256,6 +257,9 @@ def _assembling(
         raise InputError(
             f"--runs: {len(runs)} given, {len(members)} needed; name one for each member, in the same order"
         )
+    for place, each in enumerate(runs):
+        if os.path.realpath(each) in map(os.path.realpath, runs[:place]):
+            raise InputError(f"--runs: {each} is given twice; name the run of each member, in the same order")
     from yt8m.predicting.assembling import assemble, check_assembling
 
     parts = tuple(runs or members)

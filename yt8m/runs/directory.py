@@ -158,6 +158,12 @@ class RunDirectory:
         return self.best_weights.exists() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
 
     @property
+    def is_made_at_once(self) -> bool:
+        """Whether it has weights and no course: it was fitted, averaged, unpacked or made of others."""
+        course = (self.starts, self.metrics, self.checkpoints)
+        return self.has_weights and not any(each.exists() for each in course)
+
+    @property
     def has_checkpoint(self) -> bool:
         """Whether training can go on from here. Then what it began with is not read any more."""
         return any(self.checkpoints.glob("ckpt-*.index"))

@@ -131,7 +131,7 @@ def summary_of(path: str | os.PathLike) -> RunSummary:
     config = _read(run.config)
     training, model = _section(config, "training"), _section(config, "model")
     starts, step = read_starts(run), _step(run)
-    num_steps = training.get("num_steps")
+    num_steps = None if run.is_made_at_once else training.get("num_steps")
     best: dict[str, Any] = {}
     with contextlib.suppress(InputError):
         best = best_metrics(path)
@@ -141,8 +141,8 @@ def summary_of(path: str | os.PathLike) -> RunSummary:
         run=os.fspath(path),
         recipe=config.get("recipe") or "",
         model=model.get("name") or "",
-        level=_level(model.get("name")),
-        status=status_of(run, starts, num_steps is not None and step >= num_steps),
+        level=_level(model),
+        status=status_of(run, starts, run.is_made_at_once or (num_steps is not None and step >= num_steps)),
         step=step,
         num_steps=num_steps,
         epochs=_epochs(run, step, training.get("batch_size")),
@@ -168,10 +168,13 @@ def _section(config: dict[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _level(model: str | None) -> str | None:
-    from yt8m.models import ARCHITECTURES
+def _level(model: dict[str, Any]) -> str | None:
+    from yt8m.models import ALL_ARCHITECTURES
 
-    return ARCHITECTURES[model].level if model in ARCHITECTURES else None
+    members = model.get("members")
+    if isinstance(members, list) and members and isinstance(members[0], dict):
+        return _level(members[0])  # all are of one level
+    return getattr(ALL_ARCHITECTURES.get(model.get("name", "")), "level", None)
 
 
 def _step(run: RunDirectory) -> int:

@@ -19,7 +19,7 @@ def runs_listed(found: Sequence[Any], directory: str) -> str:
 
 
 def _row(each: Any) -> tuple[str, ...]:
-    steps = f"{each.step}/{each.num_steps}" if each.num_steps else str(each.step)
+    steps = f"{each.step}/{each.num_steps}" if each.num_steps else str(each.step or "")
     best = "" if each.best is None else f"{find(each.metric).title} {each.best:.4f}"
     first_line = each.note.partition("\n")[0]
     note = first_line if len(first_line) <= _LONGEST_NOTE else f"{first_line[: _LONGEST_NOTE - 3]}..."
