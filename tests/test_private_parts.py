@@ -56,6 +56,12 @@ PRIVATE = [
         "fills that store",
     ),
     Private(
+        "_backprop",
+        "sklearn.neural_network:MLPClassifier._backprop",
+        *("scikit-learn", "1.9.1", "tests/reranking/test_fitting_rerankers.py"),
+        "is interrupted in a test, as scikit-learn takes that for the end of a training",
+    ),
+    Private(
         "_run_exitfuncs",
         "atexit:_run_exitfuncs",
         *("", "3.11", "yt8m/cli.py"),

@@ -213,7 +213,7 @@ def test_flags_of_labels_are_not_for_pretraining(sample, capsys):
             main([*arguments, *further])
         assert ended.value.code == 2
         assert capsys.readouterr().err == (
-            "yt8m: --loss and --distill are of labels, and pretraining has none; give them to yt8m train\n"
+            "yt8m: flags of loss and distill are of labels, and pretraining has none; leave them out\n"
         )
 
 

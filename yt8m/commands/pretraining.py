@@ -46,7 +46,7 @@ def pretrain(arguments: list[str]) -> int:
         return OK
     recipe = make_config(flags.config.recipe)
     if (flags.config.loss, flags.config.distill) != (recipe.loss, recipe.distill):
-        raise InputError("--loss and --distill are of labels, and pretraining has none; give them to yt8m train")
+        raise InputError("flags of loss and distill are of labels, and pretraining has none; leave them out")
     result, status = run(dataclasses.replace(flags.config, pretrain=flags.pretrain))
     if flags.json:
         print_json(dataclasses.asdict(result))
