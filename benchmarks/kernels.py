@@ -5,6 +5,7 @@ There is no seed. Networks on top have one, which is always the same. Results ar
 stopped goes on. docs/benchmarks.md has the table.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -56,13 +57,18 @@ SPLITS = sized(NUM_SPLITS, 1)
 
 def of(regression: Regression) -> Prediction:
     """What the regression says."""
-    return lambda known, others, seed: np.asarray(bent_logits(regression.predict(known, others)))
+    return lambda known, others, seed: _logits(regression, known, others)
+
+
+@functools.lru_cache(maxsize=1)  # networks need what the chosen one said just before
+def _logits(regression: Regression, known: Videos, others: Videos) -> np.ndarray:
+    return np.asarray(bent_logits(regression.predict(known, others)))
 
 
 def with_networks(known: Videos, others: Videos, seed: int) -> np.ndarray:
     """What networks make of what the chosen regression says."""
     reranker = learn_networks(CHOSEN.predict(known, None), known.labels, NUM_NETWORKS)
-    return reranker.logits(of(CHOSEN)(known, others, seed)[:, :, None])
+    return reranker.logits(_logits(CHOSEN, known, others)[:, :, None])
 
 
 def main() -> None:

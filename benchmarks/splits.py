@@ -1,7 +1,6 @@
 """Ways to divide real records into those to learn from and those to score, and scores, which are kept."""
 
 import glob
-import json
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.video_arrays import Videos, labels_of, read, scaled
-from yt8m.files import NewFile, read_json
+from yt8m.files import read_json, write_json
 from yt8m.metrics import global_average_precision, mean_average_precision
 
 NUM_SPLITS = 6
@@ -53,8 +52,7 @@ class Split:
             }
             print(f"{name}, seed {self.seed}: {found}", file=sys.stderr, flush=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with NewFile(path) as file:
-                file.write(json.dumps(found).encode())
+            write_json(path, found)
         return read_json(path)
 
     def forget(self) -> None:

@@ -94,8 +94,8 @@ def require_training(config: RunConfig) -> None:
     for path in (config.distill.teacher, fold.path if isinstance(fold, IndexedFold) else ""):
         if path and not is_remote(path) and not os.path.exists(path):
             raise InputError(f"{path}: no such file or directory")
-    initial = config.training.initial_run
-    if initial and not (config.run and runs.RunDirectory(Path(config.run)).has_checkpoint):
+    if runs.reads_initial_run(config):
+        initial = config.training.initial_run
         if not runs.RunDirectory(Path(initial)).config.exists():
             raise InputError(
                 f"--training.initial-run {initial}: no run directory (it has no config.json); name another"

@@ -25,16 +25,17 @@ from yt8m.config.fields import (
 )
 from yt8m.values import NonNegativeInt, PositiveInt, Range, Seed, fit_fields
 
-_LENGTH = ("num_steps", "num_epochs")
-_INTERVAL = ("validate_every_steps", "validate_every_epochs", "validate_every_minutes")
-EXCLUDING = (_LENGTH, _INTERVAL)
+EXCLUDING = (
+    ("num_steps", "num_epochs"),
+    ("validate_every_steps", "validate_every_epochs", "validate_every_minutes"),
+)
 """Fields that say the same in steps, in epochs and in minutes, and so exclude each other."""
 _DEFAULT_STEPS = {"num_steps": 10_000, "validate_every_steps": 1_000}
 _GROWTH = 2 / 3
 """The exponent of `few_records`. docs/benchmarks.md has the curves."""
 _Epochs = Annotated[float, Range(above=0, most=1e6)]
 _Minutes = Annotated[float, Range(above=0, most=1e6)]
-LENGTHS = (*_LENGTH, *_INTERVAL)
+LENGTHS = tuple(field for ways in EXCLUDING for field in ways)
 """The fields that say how long to train and how often to validate."""
 
 
@@ -202,7 +203,7 @@ class TrainingConfig:
     @property
     def counts_epochs(self) -> bool:
         """Whether anything is given in epochs, so that the training records must be counted."""
-        return any(getattr(self, epochs) is not None for _, epochs, *_ in EXCLUDING)
+        return bool(self._uncounted)
 
     def counted(self, num_records: int) -> "TrainingConfig":
         """Returns the configuration with the steps that its epochs take; one without epochs, as it is.

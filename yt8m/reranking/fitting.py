@@ -17,7 +17,8 @@ NUM_NETWORKS = 3
 MOST_VIDEOS = 50_000
 """More videos are drawn from at random: 40 candidates of 50 000 are 2 million pairs, 200 MB."""
 _EPOCHS, _MOST_PAIRS_SHOWN = 25, 8_500_000
-_INTERRUPTED = "interrupted by user"
+_INTERRUPTED = "Training interrupted by user."
+"""scikit-learn's warning: it takes Ctrl-C for the end of a training."""
 _STEPS_OF_AN_EPOCH, _LEAST_BATCH, _LARGEST_BATCH = 170, 200, 2000
 
 
@@ -110,13 +111,14 @@ def _networks(inputs: np.ndarray, hits: np.ndarray, count: int) -> list[tuple[li
             n_iter_no_change=_EPOCHS,
             random_state=seed,
         )
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            network.fit(inputs, hits)
-        for each in told:
-            if _INTERRUPTED in str(each.message):  # which scikit-learn takes for the end of the training
-                raise KeyboardInterrupt
-            if not issubclass(each.category, ConvergenceWarning):  # it stops after as many epochs as it is meant to
-                warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it stops after as many epochs as it is meant to
+            warnings.filterwarnings("error", _INTERRUPTED)
+            try:
+                network.fit(inputs, hits)
+            except UserWarning as warning:
+                if str(warning) != _INTERRUPTED:
+                    raise
+                raise KeyboardInterrupt from None
         found.append((network.coefs_, network.intercepts_))
     return found

@@ -50,6 +50,7 @@ from yt8m.runs.directory import (
     model_differences,
     open_run,
     opened_run,
+    reads_initial_run,
 )
 from yt8m.runs.environment import describe_environment
 from yt8m.runs.metrics import append_metrics, best_metrics, forget_after, read_metrics
@@ -71,5 +72,6 @@ __all__ = [
     "open_run",
     "opened_run",
     "read_metrics",
+    "reads_initial_run",
     "refuse_kept",
 ]

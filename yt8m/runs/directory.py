@@ -268,6 +268,12 @@ def find_run(run: str | os.PathLike) -> RunDirectory:
     return directory
 
 
+def reads_initial_run(config: RunConfig) -> bool:
+    """Whether a training reads the run that it is to begin with: it names one, and has no checkpoint of its own."""
+    begun = config.run and RunDirectory(Path(config.run)).has_checkpoint
+    return bool(config.training.initial_run and not begun)
+
+
 def load_config(run: str | os.PathLike) -> RunConfig:
     """Loads the configuration of a run directory.
 

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from yt8m import runs
 from yt8m.config import DataConfig, RunConfig
@@ -47,8 +46,7 @@ def choose_splits(config: RunConfig, progress: Progress = SILENT) -> DataConfig:
         data = dataclasses.replace(data, validate=data.train)
     elif data.validate:
         _refuse_overlap(data)
-    is_begun = bool(config.run) and runs.RunDirectory(Path(config.run)).has_checkpoint
-    if config.training.initial_run and data.validate and not is_begun:
+    if data.validate and runs.reads_initial_run(config):
         _compare_initial_run(config.training.initial_run, data, progress)
     return data
 

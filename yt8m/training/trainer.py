@@ -4,7 +4,6 @@ import contextlib
 import math
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,7 +16,7 @@ from yt8m.data.source import Source
 from yt8m.distribution.devices import Devices
 from yt8m.errors import InputError, quantity
 from yt8m.files import write_json
-from yt8m.runs import RunDirectory, weights
+from yt8m.runs import RunDirectory, reads_initial_run, weights
 from yt8m.runs.initial import start_from
 from yt8m.runs.model import build_for_training
 from yt8m.scoring.evaluation import Measured, measure_source
@@ -64,7 +63,7 @@ class Trainer:
                 self.objective = ForecastObjective(built.training, config)
             else:
                 self.objective = Objective(built, config, self.teacher, source.rated_classes)
-            if not RunDirectory(Path(config.run)).has_checkpoint:  # which has other weights
+            if reads_initial_run(config):
                 self.initial_remarks = start_from(built, config)
             self.optimizer = optimizer_of(self.model, config.training)
             self.step = tf.Variable(
